@@ -1,0 +1,157 @@
+//! The kinds of events.
+
+use serde::{Deserialize, Serialize};
+
+use super::details::ErrorDetails;
+
+/// What an event says.
+///
+/// Each kind is an *input* (it came from outside), a *decision* (the orchestration made it) or
+/// *terminal* (it ends the execution).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// Input: the execution begins. Always the first event.
+    OrchestrationStarted {
+        /// The orchestration's name.
+        name: String,
+        /// Its resolved version, which pins the execution.
+        version: String,
+        /// The input.
+        input: String,
+        /// The instance that waits for this one, if it is a child.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_instance: Option<String>,
+        /// The event of the parent that scheduled this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_id: Option<u64>,
+    },
+    /// Terminal: the orchestration returned `Ok`.
+    OrchestrationCompleted {
+        /// What it returned.
+        output: String,
+    },
+    /// Terminal: the orchestration returned `Err`, was cancelled, or could not go on.
+    OrchestrationFailed {
+        /// Why.
+        details: ErrorDetails,
+    },
+    /// Decision: run an activity.
+    ActivityScheduled {
+        /// The activity's name.
+        name: String,
+        /// Its input.
+        input: String,
+    },
+    /// Input: an activity ended with a result.
+    ActivityCompleted {
+        /// What it returned.
+        result: String,
+    },
+    /// Input: an activity failed.
+    ActivityFailed {
+        /// Why.
+        details: ErrorDetails,
+    },
+    /// Decision: wake me at this time.
+    TimerCreated {
+        /// When, in milliseconds since the Unix epoch.
+        fire_at_ms: u64,
+    },
+    /// Input: that time has come.
+    TimerFired {
+        /// Which time.
+        fire_at_ms: u64,
+    },
+    /// Decision: wait for an event of this name.
+    ExternalSubscribed {
+        /// The name.
+        name: String,
+    },
+    /// Input: somebody raised an event.
+    ExternalEvent {
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: String,
+    },
+    /// Decision: start an orchestration and do not wait for it.
+    OrchestrationChained {
+        /// Its name.
+        name: String,
+        /// Its instance id.
+        instance: String,
+        /// Its input.
+        input: String,
+    },
+    /// Decision: start an orchestration and wait for it.
+    SubOrchestrationScheduled {
+        /// Its name.
+        name: String,
+        /// Its instance id.
+        instance: String,
+        /// Its input.
+        input: String,
+    },
+    /// Input: a child ended with a result.
+    SubOrchestrationCompleted {
+        /// What it returned.
+        result: String,
+    },
+    /// Input: a child failed.
+    SubOrchestrationFailed {
+        /// Why.
+        details: ErrorDetails,
+    },
+    /// Terminal: the execution hands over to the next one.
+    OrchestrationContinuedAsNew {
+        /// The next one's input.
+        input: String,
+    },
+    /// Input: somebody cancelled the instance.
+    OrchestrationCancelRequested {
+        /// Why.
+        reason: String,
+    },
+    /// Decision, answered at once: a value that code may not make up by itself.
+    SystemCall {
+        /// Which: `guid` or `utcnow_ms`.
+        op: String,
+        /// The value.
+        value: String,
+    },
+}
+
+impl EventKind {
+    /// Whether it ends the execution.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::OrchestrationCompleted { .. }
+                | Self::OrchestrationFailed { .. }
+                | Self::OrchestrationContinuedAsNew { .. }
+        )
+    }
+
+    /// Whether the orchestration made it.
+    #[must_use]
+    pub fn is_decision(&self) -> bool {
+        matches!(
+            self,
+            Self::ActivityScheduled { .. }
+                | Self::TimerCreated { .. }
+                | Self::ExternalSubscribed { .. }
+                | Self::OrchestrationChained { .. }
+                | Self::SubOrchestrationScheduled { .. }
+                | Self::SystemCall { .. }
+        )
+    }
+
+    /// Whether it came from outside.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        !self.is_decision() && !self.is_terminal()
+    }
+}

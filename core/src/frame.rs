@@ -1,0 +1,141 @@
+//! The frame around everything that core stores: a mark, a format version, a checksum, JSON.
+//!
+//! ```text
+//! byte 0     b'D'
+//! byte 1     format version, 1
+//! bytes 2-5  CRC-32 of the rest, little-endian
+//! bytes 6-   JSON
+//! ```
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const MARK: u8 = b'D';
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 6;
+
+/// Why bytes cannot be decoded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// They do not begin as anything that duroxide wrote.
+    NotOurs,
+    /// A later duroxide wrote them.
+    NewerFormat {
+        /// The version it used.
+        version: u8,
+    },
+    /// They are not the bytes that were written.
+    Damaged,
+    /// They are what was written, and say nothing this duroxide understands.
+    Content(serde_json::Error),
+    /// They hold another number of events than their envelope says.
+    EventCount {
+        /// What the envelope says.
+        declared: u64,
+        /// What there is.
+        found: u64,
+    },
+}
+
+impl DecodeError {
+    /// Whether a later duroxide may understand the bytes.
+    #[must_use]
+    pub fn is_newer_format(&self) -> bool {
+        matches!(self, Self::NewerFormat { .. })
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => f.write_str("these bytes were not written by duroxide"),
+            Self::NewerFormat { version } => write!(
+                f,
+                "these bytes have format version {version}, this duroxide reads up to {VERSION}; \
+                 update it"
+            ),
+            Self::Damaged => f.write_str(
+                "these bytes are damaged: their checksum is wrong; restore the store from a backup",
+            ),
+            Self::Content(error) => write!(f, "these bytes cannot be understood: {error}"),
+            Self::EventCount { declared, found } => {
+                write!(
+                    f,
+                    "a history chunk holds {found} events and should hold {declared}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Content(error) => Some(error),
+            Self::NotOurs | Self::NewerFormat { .. } | Self::Damaged | Self::EventCount { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// Encodes a value.
+///
+/// The values that core frames are plain structures of text and numbers, for which `serde_json`
+/// cannot fail.
+#[expect(clippy::expect_used, reason = "wire types have no fallible Serialize")]
+pub(crate) fn encode(value: &impl Serialize) -> Bytes {
+    let mut bytes = vec![MARK, VERSION, 0, 0, 0, 0];
+    serde_json::to_writer(&mut bytes, value).expect("wire types serialise");
+    let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
+    bytes[2..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+    bytes.into()
+}
+
+/// Decodes what [`encode`] made.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let (&[mark, version, c0, c1, c2, c3], json) = bytes
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or(DecodeError::NotOurs)?;
+    if mark != MARK {
+        return Err(DecodeError::NotOurs);
+    }
+    if version != VERSION {
+        return Err(DecodeError::NewerFormat { version });
+    }
+    if crc32fast::hash(json) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(DecodeError::Damaged);
+    }
+    serde_json::from_slice(json).map_err(DecodeError::Content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_encoded_is_decoded_and_what_was_altered_is_refused() {
+        let bytes = encode(&vec!["a", "b"]);
+        assert_eq!(decode::<Vec<String>>(&bytes).unwrap(), ["a", "b"]);
+        for index in 0..bytes.len() {
+            let mut damaged = bytes.to_vec();
+            damaged[index] ^= 1;
+            assert!(decode::<Vec<String>>(&damaged).is_err(), "byte {index}");
+            assert!(
+                decode::<Vec<String>>(&bytes[..index]).is_err(),
+                "cut at {index}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_later_format_is_told_from_damage() {
+        let mut later = encode(&1).to_vec();
+        later[1] = 2;
+        assert!(decode::<u8>(&later).unwrap_err().is_newer_format());
+    }
+}

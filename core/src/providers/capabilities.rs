@@ -1,0 +1,98 @@
+//! What a provider is, and what it promises.
+
+use std::time::Duration;
+
+/// Who a provider is, for logs and reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderInfo {
+    /// Its name, for example `sqlite`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The version of the store behind it, for example `SQLite 3.51.3`.
+    pub backend: String,
+    /// The version of the contract it implements.
+    pub contract: u32,
+}
+
+impl ProviderInfo {
+    /// The version of the contract that this core speaks.
+    pub const CONTRACT: u32 = 1;
+}
+
+/// What an acknowledged commit survives (DUR-01). Each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: the data is gone with the process.
+    Volatile,
+    /// The end of the process. A loss of power may take the latest commits, and only those.
+    ProcessCrash,
+    /// A loss of power.
+    PowerLoss,
+}
+
+/// What a provider promises (CAP-01).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What an acknowledged commit survives, as read back from the store (DUR-02).
+    pub durability: Durability,
+    /// Whether several processes may work on one store.
+    pub multi_process: bool,
+    /// Whether deadlines are measured by the store's own clock.
+    pub server_clock: bool,
+    /// Whether `wait_for_work` hears of work at once; otherwise it asks again and again.
+    pub push_wakeups: bool,
+    /// Within which time a committed message without delay becomes visible (COM-07, WAK-01).
+    pub visibility_bound: Duration,
+    /// By how much the callers' clocks may differ without leases being taken over early; zero
+    /// where the store's clock decides.
+    pub clock_skew_margin: Duration,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Capabilities {
+    /// The promises of a store within one process that keeps nothing: each field can be raised.
+    #[must_use]
+    pub fn volatile() -> Self {
+        Self {
+            durability: Durability::Volatile,
+            multi_process: false,
+            server_clock: true,
+            push_wakeups: true,
+            visibility_bound: Duration::ZERO,
+            clock_skew_margin: Duration::ZERO,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The limits that a provider refuses to pass (LIM-01). Instance ids are checked in core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The bytes of one message's or activity's body, or of an output.
+    pub body_bytes_max: usize,
+    /// The bytes of one turn commit, bodies and history together.
+    pub commit_bytes_max: usize,
+    /// The bytes of [`InstanceHead::core_state`](super::InstanceHead::core_state).
+    pub core_state_bytes_max: usize,
+    /// The operations that one call of `commit` takes.
+    pub commit_operations_max: usize,
+    /// The events of one execution (HIS-06).
+    pub history_events_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 * 1024 * 1024,
+            commit_bytes_max: 64 * 1024 * 1024,
+            core_state_bytes_max: 4 * 1024,
+            commit_operations_max: 512,
+            history_events_max: 1_024,
+        }
+    }
+}

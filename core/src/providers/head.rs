@@ -1,0 +1,96 @@
+//! What a provider knows of an instance without reading its history.
+
+use bytes::Bytes;
+
+use super::id::{CommitId, Incarnation, InstanceId};
+
+/// Where the history of an instance ends: the next event of which execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The current execution, from 1.
+    pub execution: u64,
+    /// The id that its next event will have, from 1.
+    pub next_event_id: u64,
+}
+
+impl Position {
+    /// The position of an instance that has no event yet.
+    pub const START: Self = Self {
+        execution: 1,
+        next_event_id: 1,
+    };
+}
+
+/// The state of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstanceStatus {
+    /// It was started and has not run a turn.
+    Pending,
+    /// It has run a turn and has not ended.
+    Running,
+    /// It ended with a result.
+    Completed,
+    /// It ended with an error, or was cancelled.
+    Failed,
+}
+
+impl InstanceStatus {
+    /// Whether the instance has ended.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+/// The state of one execution of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExecutionStatus {
+    /// It has not ended.
+    Running,
+    /// It ended with a result, and the instance with it.
+    Completed,
+    /// It ended with an error, and the instance with it.
+    Failed,
+    /// It ended by handing over to the next execution.
+    ContinuedAsNew,
+}
+
+impl ExecutionStatus {
+    /// The status of an instance whose latest execution has this status.
+    #[must_use]
+    pub fn of_instance(self) -> InstanceStatus {
+        match self {
+            Self::Running | Self::ContinuedAsNew => InstanceStatus::Running,
+            Self::Completed => InstanceStatus::Completed,
+            Self::Failed => InstanceStatus::Failed,
+        }
+    }
+}
+
+/// The head of an instance: everything about it but history, messages and activities (HEA-01).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceHead {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Which life of that id this is.
+    pub incarnation: Incarnation,
+    /// The orchestration's name.
+    pub orchestration: String,
+    /// The orchestration's version, once the first turn has resolved it.
+    pub version: Option<String>,
+    /// The state of the instance.
+    pub status: InstanceStatus,
+    /// The result or the error of an ended instance, encoded by core.
+    pub output: Option<Bytes>,
+    /// Where the history ends.
+    pub position: Position,
+    /// The last turn commit (IDM-02); `None` before the first.
+    pub commit_id: Option<CommitId>,
+    /// Up to [`Limits::core_state_bytes_max`](super::Limits::core_state_bytes_max) bytes that
+    /// belong to core: what it must know to end a run without reading its history.
+    pub core_state: Bytes,
+    /// When the instance was created, in milliseconds since the Unix epoch, by the store's clock.
+    pub created_at_ms: u64,
+    /// When its head was last written, in milliseconds since the Unix epoch.
+    pub updated_at_ms: u64,
+}

@@ -1,0 +1,188 @@
+//! Identifiers. They are newtypes, so that one cannot be passed for another.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The name a user gives to an instance: 1 to 1,024 bytes of UTF-8 without control characters.
+///
+/// Every other character is allowed, quotes, braces and colons among them; no provider may give
+/// them a meaning (MSG-06).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InstanceId(Arc<str>);
+
+impl InstanceId {
+    /// The longest id, in bytes.
+    pub const BYTES_MAX: usize = 1_024;
+
+    /// Checks and wraps an id.
+    ///
+    /// # Errors
+    /// [`InvalidInstanceId`] says what is wrong with it.
+    pub fn new(id: impl AsRef<str>) -> Result<Self, InvalidInstanceId> {
+        let id = id.as_ref();
+        if id.is_empty() {
+            Err(InvalidInstanceId::Empty)
+        } else if id.len() > Self::BYTES_MAX {
+            Err(InvalidInstanceId::TooLong { bytes: id.len() })
+        } else if let Some(at) = id.find(char::is_control) {
+            Err(InvalidInstanceId::ControlCharacter { at })
+        } else {
+            Ok(Self(Arc::from(id)))
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no instance id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidInstanceId {
+    /// It has no characters.
+    Empty,
+    /// It is longer than [`InstanceId::BYTES_MAX`].
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// It holds a control character.
+    ControlCharacter {
+        /// The byte at which that character begins.
+        at: usize,
+    },
+}
+
+impl fmt::Display for InvalidInstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an instance id must not be empty"),
+            Self::TooLong { bytes } => write!(
+                f,
+                "an instance id has at most {} bytes, this one has {bytes}; use a shorter id",
+                InstanceId::BYTES_MAX
+            ),
+            Self::ControlCharacter { at } => write!(
+                f,
+                "an instance id must not hold control characters, this one has one at byte {at}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidInstanceId {}
+
+impl Deref for InstanceId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for InstanceId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for InstanceId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+impl TryFrom<String> for InstanceId {
+    type Error = InvalidInstanceId;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(id)
+    }
+}
+
+impl From<InstanceId> for String {
+    fn from(id: InstanceId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+macro_rules! uuid_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+uuid_newtype! {
+    /// One life of an instance id: the id of the message that started it (STA-05).
+    Incarnation
+}
+
+uuid_newtype! {
+    /// The identity of a message, chosen by its sender: random for a client's, derived from the
+    /// sending event for a turn's, so that a repeated send is recognised (MSG-01, MSG-02).
+    MessageId
+}
+
+uuid_newtype! {
+    /// The fresh random id of one turn commit (IDM-01).
+    CommitId
+}
+
+uuid_newtype! {
+    /// The fresh random proof of holding one lease (LEA-02).
+    LeaseToken
+}
+
+impl MessageId {
+    /// The incarnation of the instance that this message starts (STA-05).
+    #[must_use]
+    pub fn incarnation(self) -> Incarnation {
+        Incarnation(self.0)
+    }
+}
+
+/// The name of a queue of activities; the default one has the empty name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TaskQueue(pub Arc<str>);
+
+impl Default for TaskQueue {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}

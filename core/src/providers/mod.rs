@@ -1,0 +1,44 @@
+//! The contract between the runtime and a store.
+//!
+//! A backend implements [`Provider`]; the normative text is `docs/provider-contract.md`, whose
+//! clause ids the documentation here cites.
+
+pub mod error;
+
+mod activity;
+mod admin;
+mod capabilities;
+mod commit;
+mod head;
+mod history;
+mod id;
+mod lease;
+mod message;
+mod provider;
+mod turn;
+mod wait;
+
+pub use activity::{
+    ActivityCancel, ActivityKey, ActivityOutcome, ClaimActivities, ClaimedActivity, NewActivity,
+    Reservation,
+};
+pub use admin::{
+    DeleteMode, ExecutionInfo, ExecutionRecord, InstanceFilter, InstanceInfo, InstancePage,
+    ProviderAdmin, QueueDepths, SystemMetrics,
+};
+pub use capabilities::{Capabilities, Durability, Limits, ProviderInfo};
+pub use commit::{Commit, Committed};
+pub use error::{ErrorKind, ProviderError, Retry};
+pub use head::{ExecutionStatus, InstanceHead, InstanceStatus, Position};
+pub use history::{HistoryChunk, HistoryPage, ReadHistory};
+pub use id::{
+    CommitId, Incarnation, InstanceId, InvalidInstanceId, LeaseToken, MessageId, TaskQueue,
+};
+pub use lease::{ActivityLease, Claimed, Lease, Release, Renewal, TurnLease};
+pub use message::{Envelope, Message, Recipient};
+pub use provider::Provider;
+pub use turn::{
+    ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, LeaseAfterCommit, Turn, TurnCommit,
+    TurnCommitted,
+};
+pub use wait::{Queues, Until, Watch};

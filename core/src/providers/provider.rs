@@ -1,0 +1,156 @@
+//! The trait that a backend implements.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::activity::{ClaimActivities, ClaimedActivity};
+use super::admin::ProviderAdmin;
+use super::capabilities::{Capabilities, ProviderInfo};
+use super::commit::{Commit, Committed};
+use super::error::{ErrorKind, ProviderError};
+use super::head::InstanceHead;
+use super::history::{HistoryPage, ReadHistory};
+use super::id::InstanceId;
+use super::lease::{Claimed, Lease, Release, Renewal};
+use super::turn::{ClaimTurns, Turn};
+use super::wait::{Queues, Watch};
+use crate::event::{Event, decode_chunk};
+
+/// A store of instances and their two queues.
+///
+/// The contract is `docs/provider-contract.md`; the ids in brackets are its clauses. Every method
+/// is safe to call from any number of tasks and threads (CON-01), and every returned future may be
+/// dropped at any await (CXL-01).
+#[async_trait]
+pub trait Provider: Debug + Send + Sync + 'static {
+    /// Who this is.
+    fn about(&self) -> ProviderInfo;
+
+    /// What this promises (CAP-01). Constant for the life of the provider.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Leases instances that have visible messages.
+    ///
+    /// - Only visible messages, only instances nobody holds, each leased (CLM-01, CLM-04, LEA-01).
+    /// - With the head and the messages in order, without the history (CLM-02, CLM-03, MSG-04).
+    /// - At a cost of the items returned, oldest first, never waiting (CLM-05, CLM-06, CLM-07).
+    /// - Counts an attempt of each (ATT-01).
+    async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError>;
+
+    /// Leases activities of the named queues (CLM-05 to CLM-09, ACT-05, ATT-01).
+    async fn claim_activities(
+        &self,
+        request: &ClaimActivities,
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError>;
+
+    /// Waits until there is something to claim, at most so long, and claims nothing (WAK-01 to
+    /// WAK-03).
+    async fn wait_for_work(&self, queues: &Queues, max_wait: Duration)
+    -> Result<(), ProviderError>;
+
+    /// Applies operations and answers each one in its place (COM-05).
+    ///
+    /// - A turn is applied whole or not at all, behind its fence (COM-01 to COM-08, FEN-01 to
+    ///   FEN-06), and repeating it is safe (IDM-01).
+    /// - An outcome removes its activity and sends its message (ACT-03, ACT-04).
+    /// - A send stores its message (STA-01, STA-02, STA-04, MSG-02).
+    /// - Two turns of one instance in one batch are `InvalidInput` (FEN-06).
+    async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>>;
+
+    /// Extends leases, each answered in its place (LEA-04, LEA-05, LEA-08, CAN-03).
+    async fn renew(
+        &self,
+        leases: &[Lease],
+        extend_by: Duration,
+    ) -> Vec<Result<Renewal, ProviderError>>;
+
+    /// Gives leases back, each answered in its place (LEA-06, LEA-07, LEA-08, ATT-03).
+    async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>>;
+
+    /// Reads a part of an execution's history (HIS-01 to HIS-04).
+    async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError>;
+
+    /// Reads the head of an instance (HEA-01).
+    async fn read_head(&self, instance: &InstanceId)
+    -> Result<Option<InstanceHead>, ProviderError>;
+
+    /// Waits until a watched instance meets its condition, at most so long, and answers the heads
+    /// that do (WAK-04).
+    async fn wait_for_change(
+        &self,
+        watched: &[Watch],
+        max_wait: Duration,
+    ) -> Result<Vec<InstanceHead>, ProviderError>;
+
+    /// Does what the store needs from time to time, within this budget, and says when it wants to
+    /// be called again (MNT-01).
+    async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError>;
+
+    /// Ends everything the provider started (MNT-02).
+    async fn close(&self);
+
+    /// The management operations, if there are any.
+    fn admin(&self) -> Option<&dyn ProviderAdmin>;
+
+    /// Reads and decodes the history of the current execution, for diagnostics; empty for an
+    /// absent instance.
+    ///
+    /// # Errors
+    /// Those of the store; `InvalidInput` for an id that is none; `Corrupt` for bytes that are no
+    /// history.
+    async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        let id = checked(instance)?;
+        match self.read_head(&id).await? {
+            Some(head) => {
+                self.read_with_execution(instance, head.position.execution)
+                    .await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads and decodes the history of one execution, for diagnostics; empty for one that does
+    /// not exist.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    async fn read_with_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+    ) -> Result<Vec<Event>, ProviderError> {
+        const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+        let mut request = ReadHistory {
+            instance: checked(instance)?,
+            execution: execution_id,
+            from_event_id: 1,
+            bytes_max: PAGE_BYTES_MAX,
+        };
+        let mut events = Vec::new();
+        loop {
+            let page = self.read_history(&request).await?;
+            for chunk in &page.chunks {
+                events.extend(
+                    decode_chunk(&request.instance, execution_id, chunk).map_err(|error| {
+                        ProviderError::new(ErrorKind::Corrupt, "read", error.to_string())
+                            .with_context("instance", &request.instance)
+                            .with_context("execution", execution_id)
+                            .with_source(error)
+                    })?,
+                );
+                request.from_event_id = chunk.next_event_id();
+            }
+            if !page.more {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+fn checked(instance: &str) -> Result<InstanceId, ProviderError> {
+    InstanceId::new(instance).map_err(|error| {
+        ProviderError::new(ErrorKind::InvalidInput, "read", error.to_string()).with_source(error)
+    })
+}

@@ -1,0 +1,134 @@
+//! Turns: what a claim hands out and what a commit brings back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::activity::{ActivityCancel, NewActivity};
+use super::head::{ExecutionStatus, InstanceHead, Position};
+use super::history::HistoryChunk;
+use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId};
+use super::lease::{ActivityLease, TurnLease};
+use super::message::{Envelope, Message};
+
+/// A request for turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTurns {
+    /// How many instances at most (CLM-08).
+    pub turns_max: usize,
+    /// How many messages of each at most (CLM-02).
+    pub messages_max: usize,
+    /// Stop before a turn's messages pass this many bytes, after one message at least.
+    pub bytes_max: usize,
+    /// For how long the instances are leased.
+    pub lease: Duration,
+}
+
+/// An instance with work to do, leased to the claimer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The lease.
+    pub lease: TurnLease,
+    /// The head.
+    pub head: InstanceHead,
+    /// The how-manieth claim since the last commit this is, from 1 (ATT-01, ATT-02).
+    pub attempt: u32,
+    /// The visible messages, in order (MSG-04).
+    pub messages: Vec<Message>,
+    /// Whether visible messages were left behind (CLM-03).
+    pub more_messages: bool,
+}
+
+/// One turn's effects, applied together or not at all (COM-01).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnCommit {
+    /// The instance.
+    pub instance: InstanceId,
+    /// A fresh random id of this commit (IDM-01).
+    pub commit_id: CommitId,
+    /// What must hold for it to be applied.
+    pub fence: Fence,
+    /// The head's descriptive part.
+    pub head: HeadUpdate,
+    /// What is appended and how executions end, in ascending order. The last one becomes the
+    /// instance's current execution. Empty leaves status, output and position (HEA-02).
+    pub executions: Vec<ExecutionUpdate>,
+    /// The messages to remove from the inbox: those processed, and timers withdrawn (COM-02).
+    pub consumed: Vec<MessageId>,
+    /// Removes the messages that are addressed to this execution or an earlier one (COM-03).
+    pub purge_through: Option<u64>,
+    /// New activities.
+    pub activities: Vec<NewActivity>,
+    /// Activities to cancel.
+    pub cancelled: Vec<ActivityCancel>,
+    /// Leased activities that end with this commit (FEN-04).
+    pub completed: Vec<ActivityLease>,
+    /// Messages to send, its own timers among them.
+    pub messages: Vec<Envelope>,
+    /// What becomes of the lease.
+    pub lease: LeaseAfterCommit,
+}
+
+/// What must hold for a turn to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// There is no such instance; the commit creates it (FEN-03).
+    Absent {
+        /// The incarnation it gets.
+        incarnation: Incarnation,
+    },
+    /// The lease is held, and the history ends here (FEN-01, FEN-02).
+    At {
+        /// The proof of the lease.
+        lease: LeaseToken,
+        /// The position the turn started from.
+        position: Position,
+    },
+}
+
+/// The part of the head that core describes with each turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadUpdate {
+    /// The orchestration's name.
+    pub orchestration: String,
+    /// The orchestration's resolved version.
+    pub version: Option<String>,
+    /// See [`InstanceHead::core_state`].
+    pub core_state: Bytes,
+}
+
+/// What a turn does to one execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionUpdate {
+    /// Which execution.
+    pub execution: u64,
+    /// What is appended to its history.
+    pub chunk: Option<HistoryChunk>,
+    /// Its state afterwards.
+    pub status: ExecutionStatus,
+    /// Its result or error, encoded by core.
+    pub output: Option<Bytes>,
+}
+
+/// What becomes of the lease when the turn is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseAfterCommit {
+    /// It ends.
+    Release,
+    /// It is held for this time from now, if no visible message is left (LEA-09).
+    Keep(Duration),
+}
+
+/// The answer to a committed turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TurnCommitted {
+    /// The commit had been applied before; nothing was changed now (IDM-01). The other fields may
+    /// be empty then.
+    pub repeated: bool,
+    /// The lease is still held (LEA-09).
+    pub lease_kept: bool,
+    /// The cancelled activities that were leased (CAN-02).
+    pub cancelled: Vec<ActivityLease>,
+    /// The messages that were dropped since nobody is there (MSG-05).
+    pub undelivered: Vec<MessageId>,
+}
