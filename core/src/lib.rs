@@ -7,7 +7,9 @@ pub mod clock;
 pub mod entropy;
 pub mod event;
 mod frame;
+mod message;
 pub mod providers;
+mod replay;
 
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 

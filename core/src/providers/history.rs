@@ -19,7 +19,7 @@ impl HistoryChunk {
     /// The id after the last event in it.
     #[must_use]
     pub fn next_event_id(&self) -> u64 {
-        self.first_event_id + self.event_count
+        self.first_event_id.saturating_add(self.event_count)
     }
 }
 

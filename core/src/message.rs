@@ -1,0 +1,148 @@
+//! What messages, activities and heads say: the bodies that a provider carries unopened.
+//!
+//! These are wire types. Their encodings have golden files under `core/tests/golden/`, which are
+//! never edited: a new field needs a default, a new meaning a new name.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::ErrorDetails;
+use crate::frame::{self, DecodeError};
+use crate::providers::{Incarnation, InstanceId, MessageId};
+
+/// What a message to an instance says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum MessageBody {
+    /// Begin the instance, or its next execution.
+    Start(Start),
+    /// An activity ended with a result.
+    ActivityCompleted { activity_id: u64, result: String },
+    /// An activity failed.
+    ActivityFailed {
+        activity_id: u64,
+        details: ErrorDetails,
+    },
+    /// A timer's time has come.
+    TimerFired { timer_id: u64, fire_at_ms: u64 },
+    /// Somebody raised an event.
+    ExternalEvent { name: String, data: String },
+    /// A child ended with a result.
+    ChildCompleted { child_id: u64, result: String },
+    /// A child failed.
+    ChildFailed {
+        child_id: u64,
+        details: ErrorDetails,
+    },
+    /// Somebody cancels the instance.
+    Cancel { reason: String },
+}
+
+/// How an execution begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) orchestration: String,
+    /// The version asked for; `None` is up to the registry's policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    pub(crate) input: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<ParentLink>,
+    /// Events that the execution before received and did not use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) carried: Vec<CarriedEvent>,
+}
+
+/// Who waits for a child, and at which event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ParentLink {
+    pub(crate) instance: InstanceId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) execution: u64,
+    pub(crate) event_id: u64,
+}
+
+/// An external event on its way from one execution to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CarriedEvent {
+    pub(crate) name: String,
+    pub(crate) data: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message_id: Option<Uuid>,
+}
+
+/// What an activity is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityBody {
+    pub(crate) name: String,
+    pub(crate) input: String,
+    pub(crate) orchestration: String,
+    pub(crate) version: String,
+}
+
+/// What core keeps in an instance's head.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CoreState {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<ParentLink>,
+}
+
+/// The result or the error in an ended instance's head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Output {
+    Completed(String),
+    Failed(ErrorDetails),
+}
+
+macro_rules! framed {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// Encodes it for the store.
+            pub(crate) fn encode(&self) -> Bytes {
+                frame::encode(self)
+            }
+
+            /// Decodes what [`encode`](Self::encode) made.
+            pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+                frame::decode(bytes)
+            }
+        }
+    )*};
+}
+
+framed!(MessageBody, ActivityBody, CoreState, Output);
+
+/// What a message that an execution causes is about; part of its derived id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    ActivityOutcome = 1,
+    Timer = 2,
+    Start = 3,
+    ChildCancel = 4,
+    ChildOutcome = 5,
+    NextExecution = 6,
+    Refused = 7,
+}
+
+/// The event that causes a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) execution: u64,
+    pub(crate) event_id: u64,
+}
+
+impl Origin {
+    /// The id of the message it causes: the same whenever the same event causes it, so that a
+    /// repeat is recognised (MSG-01).
+    ///
+    /// A name-based UUID (RFC 9562, version 5) in the namespace of the incarnation.
+    pub(crate) fn message_id(self, cause: Cause) -> MessageId {
+        let mut name = [0; 17];
+        name[0] = cause as u8;
+        name[1..9].copy_from_slice(&self.execution.to_le_bytes());
+        name[9..].copy_from_slice(&self.event_id.to_le_bytes());
+        MessageId(Uuid::new_v5(&self.incarnation.0, &name))
+    }
+}

@@ -1,0 +1,284 @@
+//! The future of one durable operation.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::FusedFuture;
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::replay::{Decision, DurableOutput, Journal};
+
+/// An operation whose outcome is recorded in history.
+///
+/// It is scheduled when it is first polled, and cancelled when it is dropped before its outcome
+/// was taken. `into_activity` and its siblings give the outcome its type.
+#[must_use = "a durable operation is scheduled when it is awaited"]
+pub struct DurableFuture {
+    journal: Arc<Journal>,
+    stage: Stage,
+    location: &'static Location<'static>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Unscheduled(Decision),
+    Scheduled(u64),
+    /// The run has ended or failed; nothing comes any more.
+    Stopped,
+    Taken,
+}
+
+impl fmt::Debug for DurableFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableFuture").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+impl DurableFuture {
+    pub(super) fn new(
+        journal: &Arc<Journal>,
+        decision: Decision,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self { journal: Arc::clone(journal), stage: Stage::Unscheduled(decision), location }
+    }
+
+    /// Schedules the operation if that has not been done.
+    fn schedule(&mut self) {
+        if let Stage::Unscheduled(decision) = &self.stage {
+            self.stage = match self.journal.decide(decision, self.location) {
+                Some(event_id) => Stage::Scheduled(event_id),
+                None => Stage::Stopped,
+            };
+        }
+    }
+
+    /// The event that answered the operation, if there is one; the outcome is left in place.
+    pub(super) fn poll_resolved_at(&mut self, cx: &Context<'_>) -> Option<u64> {
+        self.schedule();
+        match self.stage {
+            Stage::Scheduled(event_id) => self.journal.poll_resolved_at(event_id, cx),
+            _ => None,
+        }
+    }
+
+    /// The outcome of an operation that was answered.
+    pub(super) fn take(&mut self) -> Option<DurableOutput> {
+        let Stage::Scheduled(event_id) = self.stage else { return None };
+        let output = self.journal.take(event_id)?;
+        self.stage = Stage::Taken;
+        Some(output)
+    }
+
+    fn map<T>(self, map: fn(DurableOutput) -> T) -> MappedFuture<T> {
+        MappedFuture { inner: self, map }
+    }
+
+    /// The result of an activity, or the text of its error.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_activity(self) -> MappedFuture<Result<String, String>> {
+        self.map(activity)
+    }
+
+    /// The decoded result of an activity.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_activity_typed<Out: DeserializeOwned>(self) -> MappedFuture<Result<Out, String>> {
+        self.map(|output| activity(output).and_then(|text| codec::decode(&text)))
+    }
+
+    /// The firing of a timer.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_timer(self) -> MappedFuture<()> {
+        self.map(|output| match output {
+            DurableOutput::Timer => (),
+            other => wrong_kind("into_timer", &other),
+        })
+    }
+
+    /// The data of an external event.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_event(self) -> MappedFuture<String> {
+        self.map(event)
+    }
+
+    /// The decoded data of an external event.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation, or if the data cannot be decoded,
+    /// which fails the orchestration.
+    pub fn into_event_typed<T: DeserializeOwned>(self) -> MappedFuture<T> {
+        self.map(|output| {
+            codec::decode(&event(output))
+                .unwrap_or_else(|error| panic!("the event's data cannot be decoded: {error}"))
+        })
+    }
+
+    /// The result of a sub-orchestration, or the text of its error.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_sub_orchestration(self) -> MappedFuture<Result<String, String>> {
+        self.map(child)
+    }
+
+    /// The decoded result of a sub-orchestration.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_sub_orchestration_typed<Out: DeserializeOwned>(
+        self,
+    ) -> MappedFuture<Result<Out, String>> {
+        self.map(|output| child(output).and_then(|text| codec::decode(&text)))
+    }
+
+    pub(super) fn into_time(self) -> MappedFuture<Result<std::time::SystemTime, String>> {
+        self.map(|output| {
+            let millis: u64 = activity(output)?
+                .parse()
+                .map_err(|error| format!("the recorded time is no number: {error}"))?;
+            Ok(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis))
+        })
+    }
+}
+
+fn activity(output: DurableOutput) -> Result<String, String> {
+    match output {
+        DurableOutput::Activity(result) => result,
+        other => wrong_kind("into_activity", &other),
+    }
+}
+
+fn child(output: DurableOutput) -> Result<String, String> {
+    match output {
+        DurableOutput::SubOrchestration(result) => result,
+        other => wrong_kind("into_sub_orchestration", &other),
+    }
+}
+
+fn event(output: DurableOutput) -> String {
+    match output {
+        DurableOutput::External(data) => data,
+        other => wrong_kind("into_event", &other),
+    }
+}
+
+fn wrong_kind(used: &str, output: &DurableOutput) -> ! {
+    let kind = match output {
+        DurableOutput::Activity(_) => "an activity or a system call: use into_activity",
+        DurableOutput::Timer => "a timer: use into_timer",
+        DurableOutput::External(_) => "a wait for an event: use into_event",
+        DurableOutput::SubOrchestration(_) => "a sub-orchestration: use into_sub_orchestration",
+    };
+    panic!("{used} was called on {kind}")
+}
+
+impl Future for DurableFuture {
+    type Output = DurableOutput;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DurableOutput> {
+        let this = self.get_mut();
+        match this.poll_resolved_at(cx).and_then(|_| this.take()) {
+            Some(output) => Poll::Ready(output),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl FusedFuture for DurableFuture {
+    fn is_terminated(&self) -> bool {
+        matches!(self.stage, Stage::Taken)
+    }
+}
+
+impl Drop for DurableFuture {
+    fn drop(&mut self) {
+        if let Stage::Scheduled(event_id) = self.stage {
+            self.journal.abandon(event_id);
+        }
+    }
+}
+
+/// A durable operation whose outcome has its type.
+#[must_use = "a durable operation is scheduled when it is awaited"]
+pub struct MappedFuture<T> {
+    inner: DurableFuture,
+    map: fn(DurableOutput) -> T,
+}
+
+impl<T> fmt::Debug for MappedFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<T> Future for MappedFuture<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        Pin::new(&mut this.inner).poll(cx).map(this.map)
+    }
+}
+
+impl<T> FusedFuture for MappedFuture<T> {
+    fn is_terminated(&self) -> bool {
+        self.inner.is_terminated()
+    }
+}
+
+/// The end of this execution and the beginning of the next. It never resolves: the code after it
+/// is not run.
+#[must_use = "continue_as_new takes effect when it is awaited"]
+pub struct ContinueAsNewFuture {
+    journal: Arc<Journal>,
+    request: Option<(Result<String, String>, Option<String>)>,
+}
+
+impl fmt::Debug for ContinueAsNewFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContinueAsNewFuture").finish_non_exhaustive()
+    }
+}
+
+impl ContinueAsNewFuture {
+    pub(super) fn new(
+        journal: &Arc<Journal>,
+        input: Result<String, String>,
+        version: Option<String>,
+    ) -> Self {
+        Self { journal: Arc::clone(journal), request: Some((input, version)) }
+    }
+}
+
+impl Future for ContinueAsNewFuture {
+    type Output = Result<String, String>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<String, String>> {
+        match self.request.take() {
+            Some((Ok(input), version)) => self.journal.continue_as_new(input, version),
+            // An input that cannot be encoded is the code's error, which it may handle.
+            Some((Err(error), _)) => return Poll::Ready(Err(error)),
+            None => {}
+        }
+        Poll::Pending
+    }
+}
+
+impl FusedFuture for ContinueAsNewFuture {
+    fn is_terminated(&self) -> bool {
+        false
+    }
+}

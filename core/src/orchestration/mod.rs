@@ -1,0 +1,14 @@
+//! What an orchestration's code is written with.
+
+mod combinators;
+mod context;
+mod durable_future;
+mod retry;
+mod retry_policy;
+mod schedule;
+
+pub use crate::replay::DurableOutput;
+pub use combinators::{JoinFuture, SelectFuture};
+pub use context::OrchestrationContext;
+pub use durable_future::{ContinueAsNewFuture, DurableFuture, MappedFuture};
+pub use retry_policy::{BackoffStrategy, RetryPolicy};

@@ -1,0 +1,138 @@
+//! How often, and after which pauses, an activity is tried again.
+
+use std::time::Duration;
+
+/// How an activity is retried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    /// How often it is tried, at least once.
+    pub max_attempts: u32,
+    /// How long to wait before each further attempt.
+    pub backoff: BackoffStrategy,
+    /// How long one attempt may take; a timeout is not retried.
+    pub timeout: Option<Duration>,
+}
+
+/// The pause before the next attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackoffStrategy {
+    /// None.
+    None,
+    /// Always the same.
+    Fixed {
+        /// How long.
+        delay: Duration,
+    },
+    /// Longer by the same amount each time.
+    Linear {
+        /// The first pause, and the amount.
+        base: Duration,
+        /// The longest pause.
+        max: Duration,
+    },
+    /// Longer by the same factor each time.
+    Exponential {
+        /// The first pause.
+        base: Duration,
+        /// The factor.
+        multiplier: f64,
+        /// The longest pause.
+        max: Duration,
+    },
+}
+
+impl Default for BackoffStrategy {
+    fn default() -> Self {
+        Self::Exponential {
+            base: Duration::from_millis(100),
+            multiplier: 2.0,
+            max: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::new(3)
+    }
+}
+
+impl RetryPolicy {
+    /// So many attempts, with the default pauses.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn new(max_attempts: u32) -> Self {
+        assert!(max_attempts > 0, "a retry policy needs at least one attempt");
+        Self { max_attempts, backoff: BackoffStrategy::default(), timeout: None }
+    }
+
+    /// The same with a limit to each attempt.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// An older name of [`with_timeout`](Self::with_timeout).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_total_timeout(self, timeout: Duration) -> Self {
+        self.with_timeout(timeout)
+    }
+
+    /// The same with other pauses.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: BackoffStrategy) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// The pause after this attempt, counted from 1.
+    #[must_use]
+    pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
+        match self.backoff {
+            BackoffStrategy::None => Duration::ZERO,
+            BackoffStrategy::Fixed { delay } => delay,
+            BackoffStrategy::Linear { base, max } => base.saturating_mul(attempt).min(max),
+            BackoffStrategy::Exponential { base, multiplier, max } => {
+                let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+                let seconds = base.as_secs_f64() * multiplier.powi(exponent);
+                // Beyond what a duration can hold, the longest pause is meant.
+                Duration::try_from_secs_f64(seconds).unwrap_or(max).min(max)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn each_strategy_grows_as_it_says_and_stops_at_its_maximum() {
+        let pauses = |backoff: BackoffStrategy| {
+            let policy = RetryPolicy::new(5).with_backoff(backoff);
+            [1, 2, 3, 4].map(|attempt| policy.delay_for_attempt(attempt).as_millis())
+        };
+        let max = 3 * SECOND;
+        assert_eq!(pauses(BackoffStrategy::None), [0; 4]);
+        assert_eq!(pauses(BackoffStrategy::Fixed { delay: SECOND }), [1000; 4]);
+        assert_eq!(pauses(BackoffStrategy::Linear { base: SECOND, max }), [1000, 2000, 3000, 3000]);
+        assert_eq!(
+            pauses(BackoffStrategy::Exponential { base: SECOND, multiplier: 2.0, max }),
+            [1000, 2000, 3000, 3000]
+        );
+        let policy = RetryPolicy::new(1);
+        assert_eq!(policy.delay_for_attempt(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one attempt")]
+    fn no_attempts_are_refused() {
+        drop(RetryPolicy::new(0));
+    }
+}

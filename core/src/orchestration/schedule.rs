@@ -1,0 +1,263 @@
+//! What an orchestration can schedule.
+
+use std::future::Future;
+use std::panic::Location;
+use std::time::{Duration, SystemTime};
+
+use futures_core::FusedFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::combinators::{JoinFuture, SelectFuture};
+use super::context::OrchestrationContext;
+use super::durable_future::{ContinueAsNewFuture, DurableFuture};
+use crate::codec;
+use crate::replay::Decision;
+
+/// The text of a typed input.
+///
+/// # Panics
+/// If the value cannot be serialised, which fails the orchestration with this message.
+fn encoded<In: Serialize>(name: &str, input: &In) -> String {
+    codec::encode(input)
+        .unwrap_or_else(|error| panic!("the input of {name:?} cannot be encoded: {error}"))
+}
+
+impl OrchestrationContext {
+    #[track_caller]
+    fn durable(&self, decision: Decision) -> DurableFuture {
+        DurableFuture::new(&self.journal, decision, Location::caller())
+    }
+
+    /// Runs an activity.
+    #[track_caller]
+    pub fn schedule_activity(
+        &self,
+        name: impl Into<String>,
+        input: impl Into<String>,
+    ) -> DurableFuture {
+        self.durable(Decision::Activity { name: name.into(), input: input.into() })
+    }
+
+    /// Runs an activity with a typed input. `Out` only documents what it yields.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_activity_typed<In: Serialize, Out: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+        input: &In,
+    ) -> DurableFuture {
+        let name = name.into();
+        let input = encoded(&name, input);
+        self.durable(Decision::Activity { name, input })
+    }
+
+    /// Waits for this long, across restarts.
+    #[track_caller]
+    pub fn schedule_timer(&self, delay: Duration) -> DurableFuture {
+        self.durable(Decision::Timer { delay })
+    }
+
+    /// Waits for an external event of this name. Events that came before are kept, in order.
+    #[track_caller]
+    pub fn schedule_wait(&self, name: impl Into<String>) -> DurableFuture {
+        self.durable(Decision::Wait { name: name.into() })
+    }
+
+    /// As [`schedule_wait`](Self::schedule_wait); `T` only documents what the event carries.
+    #[track_caller]
+    pub fn schedule_wait_typed<T: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+    ) -> DurableFuture {
+        self.schedule_wait(name)
+    }
+
+    /// Runs another orchestration and waits for it. Its id follows from this one's.
+    #[track_caller]
+    pub fn schedule_sub_orchestration(
+        &self,
+        name: impl Into<String>,
+        input: impl Into<String>,
+    ) -> DurableFuture {
+        self.schedule_sub_orchestration_versioned(name, None, input)
+    }
+
+    /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), with a typed input.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_sub_orchestration_typed<In: Serialize, Out: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+        input: &In,
+    ) -> DurableFuture {
+        self.schedule_sub_orchestration_versioned_typed::<In, Out>(name, None, input)
+    }
+
+    /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), in this version.
+    #[track_caller]
+    pub fn schedule_sub_orchestration_versioned(
+        &self,
+        name: impl Into<String>,
+        version: Option<String>,
+        input: impl Into<String>,
+    ) -> DurableFuture {
+        self.durable(Decision::Child { name: name.into(), version, input: input.into() })
+    }
+
+    /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), in this version and
+    /// with a typed input.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_sub_orchestration_versioned_typed<In: Serialize, Out: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+        version: Option<String>,
+        input: &In,
+    ) -> DurableFuture {
+        let name = name.into();
+        let input = encoded(&name, input);
+        self.durable(Decision::Child { name, version, input })
+    }
+
+    /// Starts another orchestration and does not wait for it.
+    #[track_caller]
+    pub fn schedule_orchestration(
+        &self,
+        name: impl Into<String>,
+        instance: impl Into<String>,
+        input: impl Into<String>,
+    ) {
+        self.schedule_orchestration_versioned(name, None, instance, input);
+    }
+
+    /// As [`schedule_orchestration`](Self::schedule_orchestration), with a typed input.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_orchestration_typed<In: Serialize>(
+        &self,
+        name: impl Into<String>,
+        instance: impl Into<String>,
+        input: &In,
+    ) {
+        self.schedule_orchestration_versioned_typed(name, None, instance, input);
+    }
+
+    /// As [`schedule_orchestration`](Self::schedule_orchestration), in this version.
+    #[track_caller]
+    pub fn schedule_orchestration_versioned(
+        &self,
+        name: impl Into<String>,
+        version: Option<String>,
+        instance: impl Into<String>,
+        input: impl Into<String>,
+    ) {
+        let (name, instance, input) = (name.into(), instance.into(), input.into());
+        let decision = Decision::Detached { name, version, instance, input };
+        // If the run cannot go on, the next await does not return.
+        self.journal.decide(&decision, Location::caller());
+    }
+
+    /// As [`schedule_orchestration`](Self::schedule_orchestration), in this version and with a
+    /// typed input.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_orchestration_versioned_typed<In: Serialize>(
+        &self,
+        name: impl Into<String>,
+        version: Option<String>,
+        instance: impl Into<String>,
+        input: &In,
+    ) {
+        let name = name.into();
+        let input = encoded(&name, input);
+        self.schedule_orchestration_versioned(name, version, instance, input);
+    }
+
+    /// A random UUID that stays the same in replay.
+    #[track_caller]
+    pub fn new_guid(&self) -> impl FusedFuture<Output = Result<String, String>> + Unpin + use<> {
+        self.new_guid_future().into_activity()
+    }
+
+    /// As [`new_guid`](Self::new_guid), for `select` and `join`; yields
+    /// [`DurableOutput::Activity`](super::DurableOutput::Activity).
+    #[track_caller]
+    pub fn new_guid_future(&self) -> DurableFuture {
+        self.durable(Decision::Guid)
+    }
+
+    /// The time of the current step, which stays the same in replay.
+    #[track_caller]
+    pub fn utcnow(&self) -> impl FusedFuture<Output = Result<SystemTime, String>> + Unpin + use<> {
+        self.utcnow_future().into_time()
+    }
+
+    /// As [`utcnow`](Self::utcnow), for `select` and `join`; yields
+    /// [`DurableOutput::Activity`](super::DurableOutput::Activity) with milliseconds since the
+    /// Unix epoch as text.
+    #[track_caller]
+    pub fn utcnow_future(&self) -> DurableFuture {
+        self.durable(Decision::UtcNow)
+    }
+
+    /// Ends this execution and begins the next with this input and an empty history, in the
+    /// version that the registry's policy chooses. External events that were not used go along.
+    ///
+    /// Await it and return: `return ctx.continue_as_new(input).await`. It never resolves.
+    pub fn continue_as_new(&self, input: impl Into<String>) -> ContinueAsNewFuture {
+        ContinueAsNewFuture::new(&self.journal, Ok(input.into()), None)
+    }
+
+    /// As [`continue_as_new`](Self::continue_as_new), with a typed input. It resolves to an error
+    /// only if the input cannot be encoded.
+    pub fn continue_as_new_typed<In: Serialize>(&self, input: &In) -> ContinueAsNewFuture {
+        ContinueAsNewFuture::new(&self.journal, codec::encode(input), None)
+    }
+
+    /// As [`continue_as_new`](Self::continue_as_new), in this version.
+    pub fn continue_as_new_versioned(
+        &self,
+        version: impl Into<String>,
+        input: impl Into<String>,
+    ) -> ContinueAsNewFuture {
+        ContinueAsNewFuture::new(&self.journal, Ok(input.into()), Some(version.into()))
+    }
+
+    /// The first of two operations, by history; the other is cancelled.
+    pub fn select2(&self, a: DurableFuture, b: DurableFuture) -> SelectFuture {
+        SelectFuture::new(vec![a, b])
+    }
+
+    /// The first of several operations, by history; the others are cancelled. With none, it never
+    /// resolves.
+    pub fn select(&self, futures: Vec<DurableFuture>) -> SelectFuture {
+        SelectFuture::new(futures)
+    }
+
+    /// All of several operations, their outcomes in the order of history.
+    pub fn join(&self, futures: Vec<DurableFuture>) -> JoinFuture {
+        JoinFuture::new(futures)
+    }
+}
+
+/// A future that an orchestration may hold across its own awaits.
+#[expect(dead_code, reason = "checked when it compiles")]
+fn durable_futures_are_send_and_unpin(ctx: &OrchestrationContext) {
+    fn check(_: impl Future + FusedFuture + Send + Unpin) {}
+    check(ctx.schedule_wait("a"));
+    check(ctx.schedule_wait("a").into_event());
+    check(ctx.select(Vec::new()));
+    check(ctx.join(Vec::new()));
+    check(ctx.continue_as_new(""));
+}

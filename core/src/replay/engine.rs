@@ -1,0 +1,410 @@
+//! The engine: takes steps, live or from history.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::failure::{Failure, Mismatch, panic_text};
+use super::input::{Input, Moment};
+use super::journal::{Journal, TraceLine};
+use super::matching::describe_event;
+use super::state::Accepted;
+use super::token::TokenKind;
+use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
+use crate::message::CarriedEvent;
+
+/// How often one step may poll before the code is taken to be spinning.
+const POLLS_PER_STEP_MAX: u32 = 10_000;
+
+/// An orchestration's code, running.
+pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Completed {
+        output: String,
+    },
+    Failed {
+        details: ErrorDetails,
+    },
+    ContinuedAsNew {
+        input: String,
+        version: Option<String>,
+        carried: Vec<CarriedEvent>,
+    },
+}
+
+/// What became of the input of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepResult {
+    Recorded,
+    Ignored,
+}
+
+/// What live steps brought forth since the last harvest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Harvest {
+    /// The events to append.
+    pub(crate) entries: Vec<Entry>,
+    /// The versions asked for by the starts among them.
+    pub(crate) versions: BTreeMap<u64, String>,
+    /// The operations that are of no use any more, by the event that scheduled them. One that is
+    /// among the entries was scheduled and dropped at once, and is never sent.
+    pub(crate) withdrawn: BTreeMap<u64, TokenKind>,
+    /// What to log once the entries are committed.
+    pub(crate) traces: Vec<TraceLine>,
+}
+
+/// One execution, between two steps.
+pub(crate) struct Engine {
+    journal: Arc<Journal>,
+    /// Gone once the run has ended.
+    root: Option<Root>,
+    end: Option<End>,
+    failure: Option<Failure>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("journal", &self.journal)
+            .field("end", &self.end)
+            .finish()
+    }
+}
+
+impl Engine {
+    /// An execution that has had no input yet. The code's context must rest on the same journal.
+    pub(crate) fn new(journal: Arc<Journal>, root: Root) -> Self {
+        Self {
+            journal,
+            root: Some(root),
+            end: None,
+            failure: None,
+        }
+    }
+
+    /// How the run ended, if it has.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// Why the run ended, if it did not end by itself.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// The id that the next event will have.
+    pub(crate) fn next_event_id(&self) -> u64 {
+        self.journal.state().next_event_id
+    }
+
+    /// Takes one live step.
+    pub(crate) fn step(&mut self, input: &Input, moment: Moment) -> StepResult {
+        self.take_step(input, moment, None)
+    }
+
+    /// Takes the steps that history recorded. Afterwards the code stands where it stood.
+    ///
+    /// # Errors
+    /// The failure, if the code does not do what it did.
+    pub(crate) fn replay(&mut self, history: Vec<Entry>) -> Result<(), Failure> {
+        let mut history = VecDeque::from(history);
+        while let Some(entry) = history.pop_front() {
+            if entry.kind.is_terminal() {
+                self.check_end(&entry)?;
+                continue;
+            }
+            let decisions = history
+                .iter()
+                .take_while(|entry| entry.kind.is_decision())
+                .count();
+            let recorded: VecDeque<Entry> = history.drain(..decisions).collect();
+            self.replay_step(entry, recorded)?;
+            if self.end.is_some() && history.front().is_none_or(|next| !next.kind.is_terminal()) {
+                return Err(self.ended_early(history.front()));
+            }
+        }
+        self.journal.state().recorded = None;
+        Ok(())
+    }
+
+    fn replay_step(&mut self, entry: Entry, recorded: VecDeque<Entry>) -> Result<(), Failure> {
+        let Entry {
+            event_id,
+            source_event_id,
+            timestamp_ms,
+            message_id,
+            kind,
+        } = entry;
+        let moment = Moment {
+            now_ms: timestamp_ms,
+            seed: 0,
+        };
+        let what = describe_event(&kind);
+        let input = Input {
+            kind,
+            source_event_id,
+            message_id,
+        };
+        let result = if event_id == self.next_event_id() {
+            self.take_step(&input, moment, Some(recorded))
+        } else {
+            StepResult::Ignored
+        };
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let left = self
+            .journal
+            .state()
+            .recorded
+            .as_mut()
+            .and_then(VecDeque::pop_front);
+        let mismatch = |recorded: String, code: &str| {
+            let code = code.to_owned();
+            Err(Failure::Nondeterminism(Mismatch {
+                event_id,
+                recorded,
+                code,
+                location: None,
+            }))
+        };
+        match (result, left) {
+            (StepResult::Ignored, _) => mismatch(what, "not expect it"),
+            (_, Some(left)) => mismatch(
+                format!("{} after it", describe_event(&left.kind)),
+                "no such thing",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// A shadow replay reaches the end of a run: the code must have ended in the same way.
+    fn check_end(&self, terminal: &Entry) -> Result<(), Failure> {
+        let same = match (&terminal.kind, &self.end) {
+            (
+                EventKind::OrchestrationCompleted { output: recorded },
+                Some(End::Completed { output }),
+            ) => recorded == output,
+            (
+                EventKind::OrchestrationFailed { details: recorded },
+                Some(End::Failed { details }),
+            ) => recorded == details,
+            (
+                EventKind::OrchestrationContinuedAsNew { input: recorded },
+                Some(End::ContinuedAsNew { input, .. }),
+            ) => recorded == input,
+            // These end a run from outside, whatever the code does.
+            (EventKind::OrchestrationFailed { details }, None) => !matches!(
+                details,
+                ErrorDetails::Application {
+                    kind: AppErrorKind::OrchestrationFailed,
+                    ..
+                }
+            ),
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        Err(Failure::Nondeterminism(Mismatch {
+            event_id: terminal.event_id,
+            recorded: describe_event(&terminal.kind),
+            code: "not end so".to_owned(),
+            location: None,
+        }))
+    }
+
+    fn ended_early(&self, next: Option<&Entry>) -> Failure {
+        Failure::Nondeterminism(Mismatch {
+            event_id: self.next_event_id(),
+            recorded: next.map_or_else(|| "no end".to_owned(), |entry| describe_event(&entry.kind)),
+            code: "end".to_owned(),
+            location: None,
+        })
+    }
+
+    fn take_step(
+        &mut self,
+        input: &Input,
+        moment: Moment,
+        recorded: Option<VecDeque<Entry>>,
+    ) -> StepResult {
+        if self.end.is_some() {
+            return StepResult::Ignored;
+        }
+        let waker = Arc::clone(&self.journal.waker);
+        waker.enter();
+        let accepted = {
+            let mut state = self.journal.state();
+            state.begin(moment, recorded);
+            state.accept(input)
+        };
+        if let EventKind::OrchestrationCancelRequested { reason } = &input.kind {
+            self.finish(End::Failed {
+                details: cancelled(reason),
+            });
+        } else if accepted == Accepted::Recorded {
+            self.poll_until_quiet();
+        } else if let Some(failure) = self.pending_failure() {
+            self.fail(failure);
+        }
+        waker.leave();
+        match accepted {
+            Accepted::Recorded => StepResult::Recorded,
+            Accepted::Ignored => StepResult::Ignored,
+        }
+    }
+
+    /// Polls until the code has nothing to do: always once, then as long as it wakes itself. One
+    /// poll is not enough: `join_all` over many futures yields to itself in between.
+    fn poll_until_quiet(&mut self) {
+        let waker = Waker::from(Arc::clone(&self.journal.waker));
+        let mut cx = Context::from_waker(&waker);
+        for _ in 0..POLLS_PER_STEP_MAX {
+            self.journal.waker.take_signal();
+            let Some(root) = &mut self.root else { return };
+            let polled = catch_unwind(AssertUnwindSafe(|| root.as_mut().poll(&mut cx)));
+            if let Some(failure) = self.pending_failure() {
+                return self.fail(failure);
+            }
+            match polled {
+                Err(panic) => return self.fail(Failure::Panicked(panic_text(&*panic))),
+                Ok(Poll::Ready(Ok(output))) => return self.finish(End::Completed { output }),
+                Ok(Poll::Ready(Err(message))) => {
+                    return self.finish(End::Failed {
+                        details: application_failure(message),
+                    });
+                }
+                Ok(Poll::Pending) => {}
+            }
+            if self.journal.state().continuation.is_some() {
+                return self.hand_over();
+            }
+            if !self.journal.waker.take_signal() {
+                return self.check_durable();
+            }
+        }
+        self.fail(Failure::PollLimit {
+            polls_max: POLLS_PER_STEP_MAX,
+        });
+    }
+
+    fn pending_failure(&self) -> Option<Failure> {
+        let failure = self.journal.state().failure.clone();
+        failure.or_else(|| {
+            self.journal
+                .waker
+                .saw_foreign_wake()
+                .then_some(Failure::ForeignWake)
+        })
+    }
+
+    /// Quiet code must wait for something that a later input can answer.
+    fn check_durable(&mut self) {
+        let waits = self
+            .journal
+            .state()
+            .tokens
+            .values()
+            .any(|token| token.is_open());
+        if !waits {
+            self.fail(Failure::NotDurable);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let (continuation, external) = {
+            let mut state = self.journal.state();
+            (
+                state.continuation.take(),
+                std::mem::take(&mut state.external),
+            )
+        };
+        if let Some(continuation) = continuation {
+            let carried = external.into_carried();
+            let super::state::Continuation { input, version } = continuation;
+            self.finish(End::ContinuedAsNew {
+                input,
+                version,
+                carried,
+            });
+        }
+    }
+
+    /// Ends the run from within.
+    fn fail(&mut self, failure: Failure) {
+        let orchestration = self.journal.identity().orchestration;
+        let details = failure.clone().into_details(&orchestration);
+        self.failure = Some(failure);
+        self.finish(End::Failed { details });
+    }
+
+    fn finish(&mut self, end: End) {
+        let terminal = match &end {
+            End::Completed { output } => EventKind::OrchestrationCompleted {
+                output: output.clone(),
+            },
+            End::Failed { details } => EventKind::OrchestrationFailed {
+                details: details.clone(),
+            },
+            End::ContinuedAsNew { input, .. } => EventKind::OrchestrationContinuedAsNew {
+                input: input.clone(),
+            },
+        };
+        self.journal.state().close(terminal);
+        self.end = Some(end);
+        self.drop_root();
+    }
+
+    /// Drops the code. What its futures do when they are dropped has no meaning any more, and a
+    /// panic in it is nobody's concern.
+    fn drop_root(&mut self) {
+        self.journal.state().closed = true;
+        self.journal.waker.close();
+        let root = self.root.take();
+        catch_unwind(AssertUnwindSafe(|| drop(root))).ok();
+    }
+
+    /// Takes what live steps brought forth.
+    pub(crate) fn harvest(&mut self) -> Harvest {
+        let mut state = self.journal.state();
+        Harvest {
+            entries: std::mem::take(&mut state.entries),
+            versions: std::mem::take(&mut state.versions),
+            withdrawn: std::mem::take(&mut state.withdrawn),
+            traces: std::mem::take(&mut state.traces),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.drop_root();
+    }
+}
+
+/// The recorded error of a cancelled run.
+pub(crate) fn cancelled(reason: &str) -> ErrorDetails {
+    ErrorDetails::Application {
+        kind: AppErrorKind::Cancelled {
+            reason: reason.to_owned(),
+        },
+        message: format!("canceled: {reason}"),
+        retryable: false,
+    }
+}
+
+fn application_failure(message: String) -> ErrorDetails {
+    ErrorDetails::Application {
+        kind: AppErrorKind::OrchestrationFailed,
+        message,
+        retryable: false,
+    }
+}

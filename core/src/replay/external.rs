@@ -1,0 +1,112 @@
+//! External events by name: those nobody has taken, and the waits nobody has answered.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use uuid::Uuid;
+
+use crate::message::CarriedEvent;
+
+/// An event that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Received {
+    /// The event that recorded it.
+    pub(super) event_id: u64,
+    pub(super) data: String,
+    pub(super) message_id: Option<Uuid>,
+}
+
+#[derive(Debug, Default)]
+struct Channel {
+    buffered: VecDeque<Received>,
+    waiting: VecDeque<u64>,
+    /// Matched with a wait whose future has not been polled since.
+    matched: BTreeMap<u64, Received>,
+}
+
+/// The events and waits of one execution, first come, first served within each name.
+#[derive(Debug, Default)]
+pub(super) struct ExternalEvents {
+    channels: BTreeMap<String, Channel>,
+    seen: BTreeSet<Uuid>,
+}
+
+impl ExternalEvents {
+    /// Notes the message that brings an event; false if it was here before.
+    pub(super) fn is_new(&mut self, message_id: Option<Uuid>) -> bool {
+        message_id.is_none_or(|id| self.seen.insert(id))
+    }
+
+    /// Receives an event; answers the wait that it resolves.
+    pub(super) fn receive(&mut self, name: &str, received: Received) -> Option<u64> {
+        let channel = self.channels.entry(name.to_owned()).or_default();
+        let Some(wait) = channel.waiting.pop_front() else {
+            channel.buffered.push_back(received);
+            return None;
+        };
+        channel.matched.insert(wait, received);
+        Some(wait)
+    }
+
+    /// Registers a wait; answers the event that resolves it at once.
+    pub(super) fn subscribe(&mut self, name: &str, wait: u64) -> Option<Received> {
+        let channel = self.channels.entry(name.to_owned()).or_default();
+        let Some(received) = channel.buffered.pop_front() else {
+            channel.waiting.push_back(wait);
+            return None;
+        };
+        channel.matched.insert(wait, received.clone());
+        Some(received)
+    }
+
+    /// The wait's future was given its event.
+    pub(super) fn observe(&mut self, name: &str, wait: u64) {
+        if let Some(channel) = self.channels.get_mut(name) {
+            channel.matched.remove(&wait);
+        }
+    }
+
+    /// The wait's future was dropped. An event that it had not seen goes to the next wait, which
+    /// is answered with it, or back to the front of those nobody has taken.
+    pub(super) fn abandon(&mut self, name: &str, wait: u64) -> Option<(u64, Received)> {
+        let channel = self.channels.get_mut(name)?;
+        channel.waiting.retain(|waiting| *waiting != wait);
+        let received = channel.matched.remove(&wait)?;
+        let Some(next) = channel.waiting.pop_front() else {
+            let at = channel
+                .buffered
+                .partition_point(|other| other.event_id < received.event_id);
+            channel.buffered.insert(at, received);
+            return None;
+        };
+        channel.matched.insert(next, received.clone());
+        Some((next, received))
+    }
+
+    /// What nobody has taken, in the order of arrival, for the next execution.
+    pub(super) fn into_carried(self) -> Vec<CarriedEvent> {
+        let mut left: Vec<(u64, CarriedEvent)> = Vec::new();
+        for (name, channel) in self.channels {
+            for received in channel
+                .buffered
+                .into_iter()
+                .chain(channel.matched.into_values())
+            {
+                let Received {
+                    event_id,
+                    data,
+                    message_id,
+                } = received;
+                left.push((
+                    event_id,
+                    CarriedEvent {
+                        name: name.clone(),
+                        data,
+                        message_id,
+                    },
+                ));
+            }
+        }
+        left.sort_by_key(|(event_id, _)| *event_id);
+        left.into_iter().map(|(_, event)| event).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! The comparison of what the code decides with what history says it decided.
+
+use super::token::Decision;
+use crate::event::EventKind;
+
+/// Whether history's event is this decision. What the code could not know, the time of a timer
+/// and the value of a system call, is adopted rather than compared.
+pub(super) fn adopted(recorded: &EventKind, decision: &Decision, child_instance: &str) -> bool {
+    match (recorded, decision) {
+        (
+            EventKind::ActivityScheduled { name, input },
+            Decision::Activity {
+                name: code_name,
+                input: code_input,
+            },
+        ) => name == code_name && input == code_input,
+        (EventKind::TimerCreated { .. }, Decision::Timer { .. }) => true,
+        (EventKind::ExternalSubscribed { name }, Decision::Wait { name: code_name }) => {
+            name == code_name
+        }
+        (
+            EventKind::SubOrchestrationScheduled {
+                name,
+                instance,
+                input,
+            },
+            Decision::Child {
+                name: code_name,
+                input: code_input,
+                ..
+            },
+        ) => name == code_name && input == code_input && instance == child_instance,
+        (
+            EventKind::OrchestrationChained {
+                name,
+                instance,
+                input,
+            },
+            Decision::Detached {
+                name: code_name,
+                instance: code_instance,
+                input: code_input,
+                ..
+            },
+        ) => name == code_name && instance == code_instance && input == code_input,
+        (EventKind::SystemCall { op, .. }, Decision::Guid) => op == "guid",
+        (EventKind::SystemCall { op, .. }, Decision::UtcNow) => op == "utcnow_ms",
+        _ => false,
+    }
+}
+
+/// An event in words. Inputs are left out: they may hold secrets, and errors are logged.
+pub(super) fn describe_event(kind: &EventKind) -> String {
+    match kind {
+        EventKind::ActivityScheduled { name, .. } => format!("activity {name:?}"),
+        EventKind::TimerCreated { .. } => "a timer".to_owned(),
+        EventKind::ExternalSubscribed { name } => format!("a wait for event {name:?}"),
+        EventKind::SubOrchestrationScheduled { name, .. } => format!("sub-orchestration {name:?}"),
+        EventKind::OrchestrationChained { name, instance, .. } => {
+            format!("detached orchestration {name:?} as {instance:?}")
+        }
+        EventKind::SystemCall { op, .. } => format!("system call {op:?}"),
+        EventKind::OrchestrationStarted { .. } => "the start".to_owned(),
+        EventKind::ActivityCompleted { .. } => "an activity's result".to_owned(),
+        EventKind::ActivityFailed { .. } => "an activity's failure".to_owned(),
+        EventKind::TimerFired { .. } => "a fired timer".to_owned(),
+        EventKind::ExternalEvent { name, .. } => format!("event {name:?}"),
+        EventKind::SubOrchestrationCompleted { .. } => "a sub-orchestration's result".to_owned(),
+        EventKind::SubOrchestrationFailed { .. } => "a sub-orchestration's failure".to_owned(),
+        EventKind::OrchestrationCancelRequested { .. } => "a cancellation".to_owned(),
+        EventKind::OrchestrationCompleted { .. } => "the end with a result".to_owned(),
+        EventKind::OrchestrationFailed { .. } => "the end with an error".to_owned(),
+        EventKind::OrchestrationContinuedAsNew { .. } => "continue_as_new".to_owned(),
+    }
+}
+
+/// A decision in words, and in what it differs from a recorded one that looks the same.
+pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind>) -> String {
+    let words = match decision {
+        Decision::Activity { name, .. } => format!("activity {name:?}"),
+        Decision::Timer { .. } => "a timer".to_owned(),
+        Decision::Wait { name } => format!("a wait for event {name:?}"),
+        Decision::Child { name, .. } => format!("sub-orchestration {name:?}"),
+        Decision::Detached { name, instance, .. } => {
+            format!("detached orchestration {name:?} as {instance:?}")
+        }
+        Decision::Guid => "system call \"guid\"".to_owned(),
+        Decision::UtcNow => "system call \"utcnow_ms\"".to_owned(),
+    };
+    match recorded {
+        Some(recorded) if describe_event(recorded) == words => {
+            format!("{words} with another input")
+        }
+        _ => words,
+    }
+}

@@ -1,0 +1,21 @@
+//! The replay engine: decides what an orchestration does next from what happened so far.
+//!
+//! It is pure. It has no clock, no randomness, no I/O and no executor: each step is given an
+//! input, a time and a seed, and yields entries for history. So live execution and replay are one
+//! code path, and a test can be a table.
+
+mod engine;
+mod external;
+mod failure;
+mod input;
+mod journal;
+mod matching;
+mod state;
+mod step_waker;
+mod token;
+
+pub(crate) use engine::{End, Engine, Harvest, Root, StepResult, cancelled};
+pub(crate) use failure::Failure;
+pub(crate) use input::{Input, Moment};
+pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};
+pub(crate) use token::{Decision, DurableOutput, TokenKind, Withdrawn};

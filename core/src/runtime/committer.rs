@@ -1,0 +1,130 @@
+//! Group commit: what is ready while a commit is in flight goes out together with the next one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::providers::{Commit, Committed, ErrorKind, InstanceId, Limits, Provider, ProviderError};
+
+type Answer = Result<Committed, ProviderError>;
+
+struct Request {
+    operation: Commit,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The door to [`run`].
+#[derive(Debug, Clone)]
+pub(super) struct Committer {
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+/// The other end of the door.
+#[derive(Debug)]
+pub(super) struct Requests {
+    requests: mpsc::UnboundedReceiver<Request>,
+}
+
+/// A committer, and what its task is to be given. The queue needs no bound of its own: each slot
+/// of the runtime has at most one operation in it.
+pub(super) fn channel() -> (Committer, Requests) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Committer { requests: sender }, Requests { requests: receiver })
+}
+
+impl Committer {
+    /// Commits one operation together with others.
+    pub(super) async fn commit(&self, operation: Commit) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let stopped =
+            || ProviderError::new(ErrorKind::CommitUnknown, "commit", "the runtime has stopped");
+        self.requests.send(Request { operation, answer }).map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+/// Commits until every [`Committer`] is gone.
+pub(super) async fn run(store: Arc<dyn Provider>, mut requests: Requests) {
+    let limits = store.capabilities().limits;
+    let mut held_over: Option<Request> = None;
+    loop {
+        let first = match held_over.take() {
+            Some(request) => request,
+            None => match requests.requests.recv().await {
+                Some(request) => request,
+                None => return,
+            },
+        };
+        let mut batch = Batch::starting_with(first);
+        while let Ok(request) = requests.requests.try_recv() {
+            if !batch.has_room_for(&request, &limits) {
+                held_over = Some(request);
+                break;
+            }
+            batch.push(request);
+        }
+        batch.commit(&*store).await;
+    }
+}
+
+struct Batch {
+    operations: Vec<Commit>,
+    answers: Vec<oneshot::Sender<Answer>>,
+    bytes: usize,
+    /// Two turns of one instance would both be refused (FEN-06).
+    turns: BTreeSet<InstanceId>,
+}
+
+impl Batch {
+    fn starting_with(first: Request) -> Self {
+        let mut batch = Self {
+            operations: Vec::new(),
+            answers: Vec::new(),
+            bytes: 0,
+            turns: BTreeSet::new(),
+        };
+        batch.push(first);
+        batch
+    }
+
+    fn has_room_for(&self, request: &Request, limits: &Limits) -> bool {
+        let same_instance = matches!(&request.operation, Commit::Turn(turn)
+            if self.turns.contains(&turn.instance));
+        !same_instance
+            && self.operations.len() < limits.commit_operations_max
+            && self.bytes.saturating_add(bytes_of(&request.operation)) <= limits.commit_bytes_max
+    }
+
+    fn push(&mut self, request: Request) {
+        if let Commit::Turn(turn) = &request.operation {
+            self.turns.insert(turn.instance.clone());
+        }
+        self.bytes += bytes_of(&request.operation);
+        self.operations.push(request.operation);
+        self.answers.push(request.answer);
+    }
+
+    async fn commit(self, store: &dyn Provider) {
+        let results = store.commit(self.operations).await;
+        for (answer, result) in self.answers.into_iter().zip(results) {
+            // Whoever asked may have been aborted; the commit stands all the same.
+            answer.send(result).ok();
+        }
+    }
+}
+
+fn bytes_of(operation: &Commit) -> usize {
+    match operation {
+        Commit::Turn(turn) => {
+            let history = turn.executions.iter().filter_map(|update| update.chunk.as_ref());
+            history.map(|chunk| chunk.body.len()).sum::<usize>()
+                + turn.activities.iter().map(|activity| activity.body.len()).sum::<usize>()
+                + turn.messages.iter().map(|envelope| envelope.message.body.len()).sum::<usize>()
+        }
+        Commit::Activity(outcome) => {
+            outcome.message.as_ref().map_or(0, |message| message.body.len())
+        }
+        Commit::Send(envelope) => envelope.message.body.len(),
+    }
+}

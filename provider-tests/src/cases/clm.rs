@@ -1,0 +1,351 @@
+//! Claiming.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::providers::{ClaimTurns, Lease, Message};
+
+use crate::support::{Cx, LEASE, SECOND, TICK, id, later, to};
+
+fn limited(messages_max: usize, bytes_max: usize) -> ClaimTurns {
+    ClaimTurns {
+        turns_max: 1,
+        messages_max,
+        bytes_max,
+        lease: LEASE,
+    }
+}
+
+/// Of four instances only the one with a visible message and no lease is claimed, and is leased.
+pub(crate) async fn only_visible_and_unleased_are_claimed(cx: &Cx) {
+    cx.running("idle").await;
+    cx.running("sleeping").await;
+    cx.poke_later("sleeping", SECOND).await;
+    cx.start("leased").await;
+    cx.claim_only("leased").await;
+    cx.start("ready").await;
+
+    cx.claim_only("ready").await;
+    cx.claim_nothing().await;
+}
+
+/// A turn shows the head as it can be read, and the messages as they were sent.
+pub(crate) async fn a_turn_carries_the_head_and_the_messages(cx: &Cx) {
+    let head = cx.running("a").await;
+    let sent = [
+        cx.poke("a").await,
+        cx.send(to("a", cx.message_to_execution(1))).await,
+        cx.poke("a").await,
+    ];
+
+    let turn = cx.claim_only("a").await;
+
+    assert_eq!(turn.head, head);
+    assert_eq!(turn.lease.instance, id("a"));
+    assert_eq!(turn.messages, sent);
+    assert!(!turn.more_messages);
+}
+
+/// What a limit of messages leaves behind is announced, stays, and comes with the next claim.
+pub(crate) async fn the_limit_of_messages_leaves_the_rest(cx: &Cx) {
+    cx.running("a").await;
+    let mut sent = Vec::new();
+    for _ in 0..5 {
+        sent.push(cx.poke("a").await);
+    }
+
+    let turn = cx.claim_with(&limited(2, 1 << 20)).await.items.remove(0);
+    assert_eq!(turn.messages, sent[..2]);
+    assert!(turn.more_messages, "three are left");
+    cx.apply(cx.turn(&turn)).await;
+
+    let turn = cx.claim_with(&limited(3, 1 << 20)).await.items.remove(0);
+    assert_eq!(turn.messages, sent[2..]);
+    assert!(!turn.more_messages, "these are all");
+}
+
+/// A limit of bytes is kept, but never leaves a turn without a message.
+pub(crate) async fn the_limit_of_bytes_leaves_the_rest_but_one(cx: &Cx) {
+    cx.running("a").await;
+    let body = Bytes::from(vec![7; 1_000]);
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        let message = Message {
+            body: body.clone(),
+            ..cx.message()
+        };
+        sent.push(cx.send(to("a", message)).await);
+    }
+
+    // Two fit well, whatever a store adds to each; then one does not fit and is given anyway.
+    let turn = cx.claim_with(&limited(100, 2_500)).await.items.remove(0);
+    assert_eq!(turn.messages, sent[..2]);
+    assert!(turn.more_messages);
+    cx.apply(cx.turn(&turn).consume([sent[0].id])).await;
+
+    let turn = cx.claim_with(&limited(100, 10)).await.items.remove(0);
+    assert_eq!(turn.messages, sent[1..2]);
+    assert!(turn.more_messages);
+}
+
+/// A delayed message is not counted among those left behind.
+pub(crate) async fn a_delayed_message_is_not_left_behind(cx: &Cx) {
+    cx.running("a").await;
+    let seen = cx.poke("a").await;
+    cx.poke_later("a", SECOND).await;
+
+    let turn = cx.claim_with(&limited(1, 1 << 20)).await.items.remove(0);
+
+    assert_eq!(turn.messages, [seen]);
+    assert!(!turn.more_messages);
+}
+
+/// Whoever became claimable first is claimed first: by a message, a timer, or an expired lease.
+pub(crate) async fn turns_come_in_the_order_in_which_they_became_claimable(cx: &Cx) {
+    for instance in ["timer", "message", "expired"] {
+        cx.running(instance).await;
+    }
+    cx.poke("expired").await;
+    cx.claim_only("expired").await;
+    cx.poke_later("timer", LEASE + SECOND).await;
+    cx.elapse(LEASE + SECOND * 2).await;
+    cx.poke("message").await;
+
+    let order: Vec<_> = cx
+        .claim(3)
+        .await
+        .into_iter()
+        .map(|t| t.head.instance)
+        .collect();
+
+    assert_eq!(order, [id("expired"), id("timer"), id("message")]);
+}
+
+/// Activities are claimed in the order in which they became claimable.
+pub(crate) async fn activities_come_in_the_order_in_which_they_became_claimable(cx: &Cx) {
+    for instance in ["c", "a", "b"] {
+        cx.running_with_activities(instance, 1).await;
+        cx.elapse(TICK).await;
+    }
+    let first = cx.work(1).await.remove(0);
+    assert_eq!(first.lease.key.instance, id("c"));
+    cx.elapse(TICK).await;
+    cx.release(Lease::Activity(first.lease), Duration::ZERO)
+        .await;
+
+    let order: Vec<_> = cx
+        .work(3)
+        .await
+        .into_iter()
+        .map(|w| w.lease.key.instance)
+        .collect();
+
+    assert_eq!(order, [id("a"), id("b"), id("c")], "who came back is last");
+}
+
+/// An empty answer comes at once and says when the next item is due, and then it is.
+pub(crate) async fn an_empty_answer_says_when_the_next_item_is_due(cx: &Cx) {
+    cx.running("a").await;
+    cx.running("b").await;
+    cx.poke_later("a", SECOND * 9).await;
+    cx.poke_later("b", SECOND * 5).await;
+    cx.elapse(SECOND).await;
+
+    let due = cx.claim_nothing().await.next_due.expect("a timer is set");
+    assert!(due > SECOND * 3, "it is not due yet in {due:?}");
+    assert!(due <= SECOND * 4, "it is due before {due:?}");
+
+    cx.elapse(due).await;
+    cx.claim_only("b").await;
+}
+
+/// An empty answer may know of leases that expire, and never promises more time than that.
+pub(crate) async fn an_empty_answer_does_not_oversleep_a_lease(cx: &Cx) {
+    cx.start("a").await;
+    cx.claim_only("a").await;
+    cx.running_with_activities("b", 1).await;
+    cx.work_only().await;
+
+    let turn_due = cx.claim_nothing().await.next_due;
+    assert!(turn_due.is_none_or(|due| due <= LEASE), "{turn_due:?}");
+    let work_due = cx.work_in(&[""], 1).await.next_due;
+    assert!(work_due.is_none_or(|due| due <= LEASE), "{work_due:?}");
+}
+
+/// A claim of turns is bounded, and `more` is exact at the boundary.
+pub(crate) async fn turns_are_as_many_as_asked_for(cx: &Cx) {
+    for instance in ["a", "b", "c", "d"] {
+        cx.start(instance).await;
+    }
+    assert_eq!(cx.claim(0).await, [], "none were asked for");
+
+    let first = cx.claim_first(true).await;
+    let second = cx.claim(2).await;
+    let last = cx.claim_first(false).await;
+
+    let all: BTreeSet<_> = [first, last]
+        .into_iter()
+        .chain(second)
+        .map(|t| t.head.instance)
+        .collect();
+    assert_eq!(all.len(), 4);
+}
+
+/// A claim of activities is bounded, and `more` is exact at the boundary.
+pub(crate) async fn activities_are_as_many_as_asked_for(cx: &Cx) {
+    cx.running_with_activities("a", 4).await;
+
+    let first = cx.work_in(&[""], 2).await;
+    assert_eq!(first.items.len(), 2);
+    assert!(first.more);
+
+    let rest = cx.work_in(&[""], 2).await;
+    assert_eq!(rest.items.len(), 2);
+    assert!(!rest.more);
+}
+
+/// Each worker gets the activities of its queues alone, however the queues are named.
+pub(crate) async fn activities_come_from_the_named_queues(cx: &Cx) {
+    let queues = ["", "gpu", "gpu%", "GPU", "g'p\"u{}:"];
+    cx.start("a").await;
+    let turn = cx.claim_only("a").await;
+    let mut commit = cx.turn(&turn).append(1);
+    for (activity_id, queue) in (1..).zip(queues) {
+        commit = commit.activity_in(queue, activity_id);
+    }
+    cx.apply(commit).await;
+
+    assert_eq!(cx.work_in(&[], 9).await.items, [], "no queue, no work");
+    assert_eq!(cx.work_in(&["gp"], 9).await.items, [], "nobody's queue");
+    for (activity_id, queue) in (1..).zip(queues) {
+        let items = cx.work_in(&[queue], 9).await.items;
+        let ids: Vec<_> = items.iter().map(|w| w.lease.key.activity_id).collect();
+        assert_eq!(ids, [activity_id], "queue {queue:?}");
+        assert_eq!(&*items[0].queue.0, queue);
+    }
+}
+
+/// A worker of several queues is served from all of them.
+pub(crate) async fn several_queues_are_served_together(cx: &Cx) {
+    cx.start("a").await;
+    let turn = cx.claim_only("a").await;
+    cx.apply(
+        cx.turn(&turn)
+            .append(1)
+            .activity_in("x", 1)
+            .activity_in("y", 2)
+            .activity_in("z", 3),
+    )
+    .await;
+
+    let claimed = cx.work_in(&["x", "z"], 9).await;
+
+    let ids: BTreeSet<_> = claimed
+        .items
+        .iter()
+        .map(|w| w.lease.key.activity_id)
+        .collect();
+    assert_eq!(ids, BTreeSet::from([1, 3]));
+    assert!(!claimed.more, "the third is of another queue");
+}
+
+/// An instance with a thousand messages that crashes whoever claims it does not stop fifty others.
+pub(crate) async fn a_poisoned_instance_stops_nobody(cx: &Cx) {
+    cx.running("poison").await;
+    let mut turn = cx.poke_and_claim("poison").await;
+    let mut commit = cx.turn(&turn).append(1);
+    for _ in 0..1_000 {
+        commit = commit.send(to("poison", cx.message()));
+    }
+    cx.apply(commit).await;
+    for _ in 0..3 {
+        turn = cx.claim_only("poison").await;
+        cx.elapse(LEASE).await;
+    }
+    assert_eq!(turn.messages.len(), 1_000);
+    for number in 0..50 {
+        cx.start(&format!("healthy {number}")).await;
+    }
+
+    let claimed = cx.claim(26).await.len() + cx.claim(26).await.len();
+
+    assert_eq!(claimed, 51, "two claims return everybody");
+}
+
+/// Bytes that nobody understands are handed out, and stop nobody.
+pub(crate) async fn an_undecodable_message_stops_nobody(cx: &Cx) {
+    cx.running("bad").await;
+    let damaged = Message {
+        body: Bytes::from_static(b"\xff\x00{\""),
+        ..cx.message()
+    };
+    cx.send(to("bad", damaged.clone())).await;
+    cx.elapse(TICK).await;
+    cx.start("good").await;
+
+    let turns = cx.claim(2).await;
+
+    assert_eq!(turns[0].messages, [damaged]);
+    assert_eq!(turns[1].head.instance, id("good"));
+}
+
+/// Activities that are leased or fail again and again do not stop those behind them.
+pub(crate) async fn a_failing_activity_stops_nobody(cx: &Cx) {
+    cx.running_with_activities("bad", 20).await;
+    for _ in 0..3 {
+        for activity in cx.work(10).await {
+            cx.release(Lease::Activity(activity.lease), SECOND).await;
+        }
+        cx.work(10).await;
+        cx.elapse(LEASE).await;
+    }
+    cx.running_with_activities("good", 1).await;
+
+    let claimed = cx.work(21).await;
+
+    assert!(claimed.iter().any(|w| w.lease.key.instance == id("good")));
+}
+
+/// A busy instance that always has a new message does not starve forty others.
+pub(crate) async fn a_hot_instance_starves_nobody(cx: &Cx) {
+    const COLD: usize = 40;
+    cx.start("hot").await;
+    for number in 0..COLD {
+        cx.start(&format!("cold {number}")).await;
+    }
+
+    let mut cold = BTreeSet::new();
+    for _ in 0..=COLD {
+        let turn = cx.claim(1).await.remove(0);
+        cx.elapse(TICK).await;
+        let commit = cx.turn(&turn).append(1);
+        if turn.head.instance == id("hot") {
+            cx.apply(commit.send(to("hot", cx.message()))).await;
+        } else {
+            cx.apply(commit).await;
+            cold.insert(turn.head.instance);
+        }
+    }
+
+    assert_eq!(cold.len(), COLD, "each of them got its turn");
+}
+
+/// Of several timers only those that are due are claimed.
+pub(crate) async fn only_due_timers_fire(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let mut timers = Vec::new();
+    let mut commit = cx.turn(&turn).append(1);
+    for seconds in [3, 1, 2] {
+        let timer = cx.message();
+        timers.push(timer.clone());
+        commit = commit.send(later("a", timer, SECOND * seconds));
+    }
+    cx.apply(commit).await;
+
+    cx.elapse(SECOND * 2).await;
+
+    let turn = cx.claim_only("a").await;
+    assert_eq!(turn.messages, [timers[1].clone(), timers[2].clone()]);
+}

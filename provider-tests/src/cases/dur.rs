@@ -1,0 +1,100 @@
+//! Durability.
+
+use duroxide_core::providers::Durability;
+
+use crate::support::{Cx, LEASE, SECOND, later};
+
+/// Fills a store with something of everything.
+async fn fill(cx: &Cx) {
+    cx.running_with_activities("a", 2).await;
+    cx.work(1).await;
+    let turn = cx.poke_and_claim("a").await;
+    let timer = later("a", cx.message(), SECOND);
+    cx.apply(
+        cx.turn(&turn)
+            .continue_as_new()
+            .activity_in("gpu", 7)
+            .send(timer),
+    )
+    .await;
+    cx.poke("a").await;
+    cx.start("pending").await;
+    cx.start("ended").await;
+    for turn in cx.claim(9).await {
+        if &*turn.head.instance == "ended" {
+            cx.apply(cx.turn(&turn).complete()).await;
+        }
+    }
+}
+
+const NAMES: [&str; 4] = ["a", "pending", "ended", "nobody"];
+
+/// Everything is there after the end of a process that closed nothing.
+pub(crate) async fn everything_survives_a_crash(cx: &Cx) {
+    let (crashed, untouched) = (cx.twin().await, cx.twin().await);
+    fill(&crashed).await;
+    fill(&untouched).await;
+    let before = crashed.view(&NAMES).await;
+
+    let after = crashed.crash().await;
+
+    assert_eq!(after.view(&NAMES).await, before);
+    assert_eq!(after.dump().await, untouched.dump().await);
+}
+
+/// Everything is there after a close.
+pub(crate) async fn everything_survives_a_close(cx: &Cx) {
+    let (closed, untouched) = (cx.twin().await, cx.twin().await);
+    fill(&closed).await;
+    fill(&untouched).await;
+    let before = closed.view(&NAMES).await;
+
+    closed.provider().close().await;
+    let after = closed.crash().await;
+
+    assert_eq!(after.view(&NAMES).await, before);
+    assert_eq!(after.dump().await, untouched.dump().await);
+}
+
+/// A lease outlives the process that gave it, and so does its holder's right to commit.
+pub(crate) async fn leases_survive_a_crash(cx: &Cx) {
+    let process = cx.twin().await;
+    process.running_with_activities("a", 1).await;
+    let turn = process.poke_and_claim("a").await;
+    let work = process.work_only().await;
+
+    let process = process.crash().await;
+
+    process.claim_nothing().await;
+    process.work_nothing().await;
+    process.apply(process.turn(&turn).append(1)).await;
+    process.finish(&work.lease).await;
+    process.elapse(LEASE).await;
+    process.claim_only("a").await;
+}
+
+/// A commit whose reply died with the process is recognised by the next one.
+pub(crate) async fn a_repeat_is_recognised_after_a_crash(cx: &Cx) {
+    let process = cx.twin().await;
+    process.running("a").await;
+    let turn = process.poke_and_claim("a").await;
+    let commit = process.turn(&turn).append(1).build();
+    process.apply(commit.clone()).await;
+
+    let process = process.crash().await;
+
+    let committed = process.try_turn(commit).await.expect("a repeat succeeds");
+    assert!(committed.repeated);
+    assert_eq!(process.position("a").await.next_event_id, 3);
+}
+
+/// What is declared as durable is more than nothing, before and after.
+pub(crate) async fn the_level_is_reported(cx: &Cx) {
+    let process = cx.twin().await;
+    let level = process.provider().capabilities().durability;
+    assert!(level >= Durability::ProcessCrash);
+
+    let process = process.crash().await;
+
+    assert_eq!(process.provider().capabilities().durability, level);
+}

@@ -1,0 +1,178 @@
+//! Limits.
+
+use bytes::Bytes;
+use duroxide_core::providers::{Commit, ErrorKind, ExecutionStatus, Message, ProviderError};
+
+use crate::support::{Cx, TurnBuilder, refused, to};
+
+fn zeros(bytes: usize) -> Bytes {
+    Bytes::from(vec![0; bytes])
+}
+
+fn names(error: &ProviderError, limit: &str) {
+    let text = format!("{error:?}");
+    assert!(
+        text.contains(limit),
+        "the error does not name {limit}: {text}"
+    );
+}
+
+/// A message of exactly the limit arrives, one byte more is refused, from a client and a turn.
+pub(crate) async fn a_message_has_a_limit(cx: &Cx) {
+    let limit = cx.limits().body_bytes_max;
+    cx.running("a").await;
+    let with = |bytes| Message {
+        body: zeros(bytes),
+        ..cx.message()
+    };
+    for bytes in [0, 1, limit] {
+        let sent = cx.send(to("a", with(bytes))).await;
+        let turn = cx.claim_only("a").await;
+        assert!(turn.messages == [sent], "{bytes} bytes arrive");
+        cx.apply(cx.turn(&turn)).await;
+    }
+
+    let error = refused(
+        cx.try_send(to("a", with(limit + 1))).await,
+        ErrorKind::LimitExceeded,
+    );
+    names(&error, "body_bytes_max");
+    let mut start = cx.start_of("b");
+    start.message = with(limit + 1);
+    refused(cx.try_send(start).await, ErrorKind::LimitExceeded);
+
+    cx.claim_nothing().await;
+    assert_eq!(cx.head_if_any("b").await, None);
+}
+
+/// An activity and an output of exactly the limit are taken, one byte more is refused.
+pub(crate) async fn an_activity_and_an_output_have_a_limit(cx: &Cx) {
+    let limit = cx.limits().body_bytes_max;
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let activity = |bytes| {
+        cx.turn(&turn)
+            .append(1)
+            .activity(2)
+            .activity_body(zeros(bytes))
+    };
+    let error = cx
+        .refuse(activity(limit + 1), ErrorKind::LimitExceeded)
+        .await;
+    names(&error, "body_bytes_max");
+    cx.apply(activity(limit)).await;
+    assert_eq!(cx.work_only().await.body.len(), limit);
+
+    let turn = cx.poke_and_claim("a").await;
+    let ended = |bytes| {
+        let output = Some(zeros(bytes));
+        cx.turn(&turn)
+            .append(1)
+            .end(ExecutionStatus::Completed, output)
+    };
+    let error = cx.refuse(ended(limit + 1), ErrorKind::LimitExceeded).await;
+    names(&error, "body_bytes_max");
+    cx.apply(ended(limit)).await;
+    assert_eq!(
+        cx.head("a").await.output.map(|output| output.len()),
+        Some(limit)
+    );
+}
+
+/// Core's own bytes have their limit, in a turn, in a start and in a turn's start.
+pub(crate) async fn core_state_has_a_limit(cx: &Cx) {
+    let limit = cx.limits().core_state_bytes_max;
+    let start = |bytes| {
+        let mut start = cx.start_of("b");
+        if let duroxide_core::providers::Recipient::NewInstance { core_state, .. } =
+            &mut start.recipient
+        {
+            *core_state = zeros(bytes);
+        }
+        start
+    };
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let over = zeros(limit + 1);
+
+    let commit = cx.turn(&turn).append(1).core_state(over);
+    let error = cx.refuse(commit, ErrorKind::LimitExceeded).await;
+    names(&error, "core_state_bytes_max");
+    let commit = cx.turn(&turn).append(1).send(start(limit + 1));
+    cx.refuse(commit, ErrorKind::LimitExceeded).await;
+    refused(
+        cx.try_send(start(limit + 1)).await,
+        ErrorKind::LimitExceeded,
+    );
+    assert_eq!(cx.head_if_any("b").await, None);
+
+    cx.apply(
+        cx.turn(&turn)
+            .append(1)
+            .core_state(zeros(limit))
+            .send(start(limit)),
+    )
+    .await;
+    for instance in ["a", "b"] {
+        assert_eq!(cx.head(instance).await.core_state.len(), limit);
+    }
+}
+
+/// Adds bodies of this many bytes together, none over its own limit.
+fn filled(cx: &Cx, mut commit: TurnBuilder, mut bytes: usize) -> TurnBuilder {
+    let piece = zeros(cx.limits().body_bytes_max);
+    while bytes > 0 {
+        let message = Message {
+            body: piece.slice(..piece.len().min(bytes)),
+            ..cx.message()
+        };
+        bytes -= message.body.len();
+        commit = commit.send(to("a", message));
+    }
+    commit
+}
+
+/// A whole turn has a limit: well below it is taken, above it nothing is.
+pub(crate) async fn a_turn_has_a_limit(cx: &Cx) {
+    // What a store adds to the bodies is not its caller's business, so a little room is left.
+    const ROOM: usize = 64 * 1_024;
+    let limit = cx.limits().commit_bytes_max;
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let before = cx.view(&["a"]).await;
+
+    let over = filled(cx, cx.turn(&turn).append(1).activity(5), limit + 1);
+    let error = cx.refuse(over, ErrorKind::LimitExceeded).await;
+    names(&error, "commit_bytes_max");
+    let history = cx.turn(&turn).append_bytes(1, zeros(limit + 1));
+    cx.refuse(history, ErrorKind::LimitExceeded).await;
+    assert_eq!(cx.view(&["a"]).await, before);
+
+    cx.apply(filled(cx, cx.turn(&turn).append(1), limit - ROOM))
+        .await;
+    let turn = cx.claim_only("a").await;
+    let bytes: usize = turn.messages.iter().map(|message| message.body.len()).sum();
+    assert_eq!(bytes, limit - ROOM);
+}
+
+/// A batch of exactly the declared number of operations is taken, one more is refused whole.
+pub(crate) async fn a_batch_has_a_limit(cx: &Cx) {
+    let limit = cx.limits().commit_operations_max;
+    cx.running("a").await;
+    let sends = |count| {
+        (0..count)
+            .map(|_| Commit::Send(to("a", cx.message())))
+            .collect()
+    };
+
+    let over: Vec<Commit> = sends(limit + 1);
+    for answer in cx.batch(over).await {
+        refused(answer, ErrorKind::LimitExceeded);
+    }
+    cx.claim_nothing().await;
+
+    for answer in cx.batch(sends(limit)).await {
+        answer.expect("it is within the limit");
+    }
+    assert_eq!(cx.claim_only("a").await.messages.len(), limit);
+}

@@ -1,0 +1,28 @@
+//! The cases, one file for each area of the contract.
+
+pub(crate) mod act;
+pub(crate) mod adm;
+pub(crate) mod att;
+pub(crate) mod can;
+pub(crate) mod cap;
+pub(crate) mod clm;
+pub(crate) mod com;
+pub(crate) mod com_batch;
+pub(crate) mod con;
+pub(crate) mod cxl;
+pub(crate) mod del;
+pub(crate) mod dly;
+pub(crate) mod dur;
+pub(crate) mod err;
+pub(crate) mod exe;
+pub(crate) mod fen;
+pub(crate) mod fen_atomic;
+pub(crate) mod hea;
+pub(crate) mod his;
+pub(crate) mod idm;
+pub(crate) mod lea;
+pub(crate) mod lim;
+pub(crate) mod mnt;
+pub(crate) mod msg;
+pub(crate) mod sta;
+pub(crate) mod wak;

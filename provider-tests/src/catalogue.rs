@@ -1,0 +1,295 @@
+//! The suite on one page: every case, by profile and by area, with the clauses that it shows.
+//!
+//! Tests and registry expand from this table, so that a case that is not in it is dead code.
+
+#[doc(hidden)]
+#[macro_export]
+#[rustfmt::skip]
+macro_rules! __catalogue {
+    (required, $emit:ident, $arg:tt) => { $crate::$emit! { $arg required
+        clm {
+            only_visible_and_unleased_are_claimed ["CLM-01" "CLM-04"],
+            a_turn_carries_the_head_and_the_messages ["CLM-02" "MSG-01" "MSG-04"],
+            the_limit_of_messages_leaves_the_rest ["CLM-02" "CLM-03"],
+            the_limit_of_bytes_leaves_the_rest_but_one ["CLM-02" "CLM-03"],
+            a_delayed_message_is_not_left_behind ["CLM-02" "CLM-03" "CLM-04"],
+            turns_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
+            activities_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
+            an_empty_answer_says_when_the_next_item_is_due ["CLM-07"],
+            an_empty_answer_does_not_oversleep_a_lease ["CLM-07"],
+            turns_are_as_many_as_asked_for ["CLM-08"],
+            activities_are_as_many_as_asked_for ["CLM-08"],
+            activities_come_from_the_named_queues ["CLM-09"],
+            several_queues_are_served_together ["CLM-09" "CLM-08"],
+            a_poisoned_instance_stops_nobody ["CLM-10"],
+            an_undecodable_message_stops_nobody ["CLM-10" "HIS-07"],
+            a_failing_activity_stops_nobody ["CLM-10"],
+            a_hot_instance_starves_nobody ["CLM-06" "CLM-10"],
+            only_due_timers_fire ["CLM-04" "CLM-02"],
+        }
+        lea {
+            one_holder_at_a_time ["LEA-01"],
+            every_claim_has_its_own_token ["LEA-02"],
+            an_expired_turn_comes_back ["LEA-03"],
+            an_expired_activity_comes_back ["LEA-03"],
+            a_renewal_extends ["LEA-04"],
+            a_renewal_does_not_shorten ["LEA-04"],
+            a_renewed_lease_expires ["LEA-04" "LEA-03"],
+            an_expired_lease_is_not_renewed ["LEA-05"],
+            a_lease_of_nothing_is_not_renewed ["LEA-05"],
+            a_released_turn_is_claimable_at_once ["LEA-06"],
+            a_release_with_a_delay_backs_off ["LEA-06"],
+            a_release_does_not_forget_a_timer ["LEA-06" "CLM-07"],
+            a_lost_lease_cannot_be_released ["LEA-07"],
+            renewals_in_a_batch_are_independent ["LEA-08"],
+            releases_in_a_batch_are_independent ["LEA-08"],
+            empty_batches_are_answered ["LEA-08" "COM-05"],
+            a_kept_lease_is_held ["LEA-09"],
+            a_kept_lease_expires ["LEA-09" "LEA-03"],
+            a_lease_is_not_kept_over_a_message ["LEA-09"],
+        }
+        fen {
+            turn_commits_by_lease_and_position ["FEN-01" "FEN-02" "FEN-05"],
+            another_execution_is_another_position ["FEN-02"],
+            a_position_conflict_leaves_the_lease ["FEN-02" "LEA-01"],
+            renewals_by_lease ["LEA-05" "FEN-05"],
+            releases_by_lease ["LEA-07" "FEN-05"],
+            outcomes_by_lease ["ACT-04" "FEN-05"],
+            activity_renewals_and_releases_by_lease ["LEA-05" "LEA-07" "FEN-05"],
+            a_lease_is_of_one_instance ["FEN-01" "MSG-06"],
+            an_absent_instance_has_no_lease ["FEN-01"],
+            a_turn_creates_an_instance ["FEN-03" "HEA-01"],
+            an_instance_is_not_created_twice ["FEN-03" "FEN-05"],
+            completed_activities_must_be_leased ["FEN-04" "FEN-05"],
+            completed_activities_are_matched_by_their_whole_key ["FEN-04"],
+            two_turns_of_one_instance_are_refused ["FEN-06" "FEN-05" "COM-05"],
+        }
+        fen_atomic {
+            one_flaw_refuses_all_parts ["FEN-05" "COM-01" "FEN-01" "FEN-02" "FEN-04" "HIS-05" "HIS-06" "EXE-03" "LIM-01"],
+            without_a_flaw_all_parts_are_applied ["COM-01" "IDM-01"],
+            a_refused_turn_reserves_nothing ["FEN-05" "LEA-01" "ACT-02"],
+        }
+        com {
+            a_turn_applies_all_of_its_parts ["COM-01"],
+            exactly_the_named_messages_are_consumed ["COM-02"],
+            an_invisible_message_is_withdrawn ["COM-02"],
+            consumption_is_of_the_own_inbox ["COM-02"],
+            a_purge_takes_finished_executions_alone ["COM-03"],
+            the_release_sees_what_arrived ["COM-04" "WAK-01"],
+            the_release_sees_the_earliest_timer ["COM-04"],
+            the_release_sees_a_timer_that_became_due ["COM-04"],
+            the_release_forgets_a_withdrawn_timer ["COM-04"],
+            outgoing_messages_arrive ["COM-07" "MSG-01"],
+            a_turn_does_not_purge_what_it_sends ["COM-08"],
+            a_turn_does_not_cancel_what_it_schedules ["COM-08" "CAN-05"],
+            a_terminal_turn_leaves_nothing ["COM-01" "HEA-01"],
+        }
+        com_batch {
+            a_batch_is_answered_in_order ["COM-05" "FEN-05"],
+            an_oversized_member_costs_only_itself ["COM-05" "LIM-01"],
+            a_release_sees_the_sends_of_its_batch ["COM-06" "COM-04"],
+            a_lease_is_not_kept_over_the_batch ["COM-06" "LEA-09"],
+            a_release_sees_the_outcomes_of_its_batch ["COM-06" "ACT-03"],
+            a_turn_fans_out ["LIM-02" "COM-01" "ACT-01"],
+            a_turn_fans_out_to_many_instances ["LIM-02" "STA-03"],
+            a_batch_of_many_turns ["COM-05" "LIM-02"],
+        }
+        idm {
+            a_repeated_turn_changes_nothing ["IDM-01"],
+            a_repeated_turn_does_not_send_again ["IDM-01"],
+            a_repeat_leaves_the_next_holder_alone ["IDM-01" "FEN-05"],
+            only_the_last_turn_can_be_repeated ["IDM-01" "FEN-01"],
+            a_repeated_creation_changes_nothing ["IDM-01" "FEN-03"],
+            a_repeat_does_not_extend_a_kept_lease ["IDM-01" "LEA-09"],
+            a_batch_is_repeated_as_a_whole ["IDM-01" "COM-05"],
+            the_head_names_the_last_turn ["IDM-02" "HEA-01"],
+            a_repeated_start_changes_nothing ["IDM-03" "STA-05"],
+            a_repeated_outcome_is_refused ["IDM-04" "ACT-03"],
+        }
+        msg {
+            a_message_arrives_as_it_was_sent ["MSG-01"],
+            a_waiting_message_is_not_stored_again ["MSG-02"],
+            a_turn_or_an_outcome_does_not_store_it_again ["MSG-02"],
+            ids_of_messages_belong_to_one_inbox ["MSG-02" "MSG-06"],
+            a_message_stays_until_it_is_consumed ["MSG-03"],
+            messages_come_in_the_order_of_visibility ["MSG-04" "DLY-02"],
+            the_messages_of_one_turn_stay_in_order ["MSG-04"],
+            an_event_and_a_due_timer_keep_their_order ["MSG-04" "DLY-01"],
+            undeliverable_messages_are_named ["MSG-05"],
+            a_delayed_orphan_does_not_wait_for_its_addressee ["MSG-05" "DLY-01"],
+            ids_have_no_meaning ["MSG-06" "HEA-01" "CLM-02"],
+            the_longest_ids_are_told_apart ["MSG-06"],
+            a_client_can_name_the_life ["MSG-05" "STA-04"],
+        }
+        dly {
+            a_delay_counts_from_the_commit ["DLY-01" "CLM-04"],
+            a_clients_delay_counts_from_the_send ["DLY-01" "CLM-04"],
+            a_delayed_message_holds_nothing_back ["DLY-02"],
+            a_delayed_start_waits ["DLY-01" "STA-01"],
+            an_endless_delay_never_passes ["DLY-01" "CLM-04"],
+            many_timers_fire_in_order ["DLY-01" "COM-04"],
+        }
+        sta {
+            a_start_creates_the_instance ["STA-01" "STA-05" "HEA-01"],
+            an_existing_instance_is_not_started ["STA-02" "FEN-05"],
+            a_turns_start_of_an_existing_instance_is_a_message ["STA-03"],
+            a_turns_repeated_start_is_no_message ["STA-03" "IDM-03"],
+            a_turn_starts_an_instance ["STA-03" "STA-05"],
+            a_turn_starts_and_sends ["STA-03" "MSG-04"],
+            a_message_to_nobody_is_refused ["STA-04" "FEN-05"],
+        }
+        act {
+            an_activity_appears_with_its_turn ["ACT-01"],
+            an_activity_is_claimed_as_it_was_scheduled ["ACT-05"],
+            a_reserved_activity_is_born_leased ["ACT-02" "ATT-01"],
+            a_reserved_activity_is_ended_by_its_token ["ACT-02" "ACT-03" "LEA-04"],
+            a_reserved_activity_can_be_released ["ACT-02" "LEA-06"],
+            an_outcome_removes_and_sends ["ACT-03"],
+            an_outcome_can_be_silent ["ACT-03"],
+            an_outcome_reaches_a_leased_instance ["ACT-03" "COM-02"],
+            an_oversized_outcome_leaves_the_activity ["ACT-04" "ACT-03"],
+            an_outcome_is_of_one_activity ["ACT-04" "ACT-05"],
+        }
+        can {
+            cancelled_activities_are_removed ["CAN-01" "CAN-02"],
+            all_activities_of_an_execution_are_cancelled ["CAN-02" "CAN-05"],
+            a_cancelled_activity_is_not_renewed ["CAN-03" "ACT-04"],
+            absent_activities_can_be_cancelled ["CAN-04"],
+            other_executions_keep_their_activities ["CAN-05" "CAN-01"],
+            the_same_number_elsewhere_is_not_cancelled ["CAN-05" "MSG-06"],
+        }
+        att {
+            claims_are_counted ["ATT-01"],
+            a_commit_resets_the_count ["ATT-02"],
+            a_commit_that_keeps_the_lease_resets_the_count ["ATT-02" "LEA-09"],
+            a_release_can_take_its_attempt_back ["ATT-03"],
+        }
+        his {
+            a_history_is_read_in_order ["HIS-01"],
+            a_history_is_read_page_by_page ["HIS-02" "HIS-01"],
+            a_history_is_read_from_an_event ["HIS-03"],
+            a_read_behind_the_end_is_empty ["HIS-03" "HIS-02"],
+            what_does_not_exist_reads_as_empty ["HIS-04"],
+            a_chunk_begins_at_the_end ["HIS-05" "FEN-05"],
+            a_history_has_a_cap ["HIS-06" "FEN-05"],
+            damaged_bytes_are_handed_out ["HIS-07"],
+        }
+        exe {
+            a_turn_continues_as_new ["EXE-01" "HEA-01"],
+            inputs_survive_continue_as_new ["EXE-01" "COM-03"],
+            old_timers_do_not_survive_continue_as_new ["EXE-01" "COM-03"],
+            earlier_histories_stay ["EXE-02" "HIS-01"],
+            a_turn_may_run_through_executions ["EXE-01" "EXE-02"],
+            executions_follow_one_another ["EXE-03" "FEN-05"],
+        }
+        hea {
+            an_absent_instance_has_no_head ["HEA-01"],
+            the_head_is_what_the_last_turn_wrote ["HEA-01"],
+            the_status_follows_the_executions ["HEA-01"],
+            a_turn_leaves_what_it_does_not_name ["HEA-02"],
+            a_turn_may_end_without_an_event ["HEA-02" "HIS-04"],
+        }
+        wak {
+            a_wait_ends_at_once_if_there_is_work ["WAK-02"],
+            a_wait_is_for_its_queues ["WAK-02" "CLM-09"],
+            a_wait_ends_at_its_limit ["WAK-02"],
+            whatever_makes_work_ends_the_wait ["WAK-02" "WAK-01"],
+            a_due_timer_ends_the_wait ["WAK-02" "DLY-01"],
+            an_expired_lease_ends_the_wait ["WAK-02" "LEA-03"],
+            a_wait_claims_nothing ["WAK-03" "ATT-01"],
+            every_waiter_hears_of_work ["WAK-02" "WAK-01"],
+            no_wake_up_is_lost ["WAK-01" "WAK-02"],
+            no_message_is_left_behind_by_a_release ["WAK-01" "COM-04" "CON-01"],
+            a_watch_answers_at_once ["WAK-04"],
+            a_watch_ends_with_the_change ["WAK-04"],
+            a_watch_ends_empty_at_its_limit ["WAK-04"],
+            no_change_is_missed ["WAK-04" "WAK-01"],
+            a_delayed_release_ends_the_wait ["WAK-02" "LEA-06" "LEA-09"],
+        }
+        lim {
+            a_message_has_a_limit ["LIM-01"],
+            an_activity_and_an_output_have_a_limit ["LIM-01"],
+            core_state_has_a_limit ["LIM-01"],
+            a_turn_has_a_limit ["LIM-01" "LIM-02"],
+            a_batch_has_a_limit ["LIM-01" "CAP-01"],
+        }
+        err {
+            refusals_advise_against_a_retry ["ERR-01"],
+        }
+        con {
+            claimers_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
+            workers_share_the_activities ["CON-01" "LEA-01"],
+            senders_do_not_disturb_one_another ["CON-01" "MSG-03" "MSG-04"],
+            one_start_wins ["CON-01" "STA-02" "STA-05"],
+            one_commit_wins ["CON-01" "FEN-01" "FEN-05"],
+            one_of_many_repeats_does_it ["CON-01" "IDM-01"],
+            an_outcome_races_with_a_cancellation ["CON-01" "ACT-04"],
+        }
+        cxl {
+            a_dropped_turn_happened_or_did_not ["CXL-01" "IDM-01" "COM-01"],
+            a_dropped_send_happened_or_did_not ["CXL-01" "MSG-02" "STA-01"],
+            a_dropped_outcome_happened_or_did_not ["CXL-01" "ACT-03"],
+            a_dropped_claim_comes_back ["CXL-02" "CXL-01" "LEA-03"],
+            a_dropped_release_happened_or_did_not ["CXL-01" "LEA-04" "LEA-06"],
+            dropped_reads_and_waits_disturb_nobody ["CXL-01"],
+            a_dropped_batch_happened_or_did_not ["CXL-01" "COM-05"],
+        }
+        cap {
+            a_provider_says_what_it_is ["CAP-01"],
+        }
+        mnt {
+            maintenance_changes_nothing ["MNT-01"],
+            nothing_works_after_close ["MNT-02" "ERR-02"],
+            nothing_is_read_after_close ["MNT-02"],
+            close_ends_the_waits ["MNT-02"],
+        }
+    }};
+    (management, $emit:ident, $arg:tt) => { $crate::$emit! { $arg management
+        mnt {
+            nothing_is_managed_after_close ["MNT-02"],
+        }
+        adm {
+            instances_are_listed_page_by_page ["ADM-01"],
+            instances_are_filtered ["ADM-01"],
+            listed_heads_are_the_heads ["ADM-01" "HEA-01"],
+            executions_are_listed ["ADM-02"],
+            metrics_count_what_is_stored ["ADM-03"],
+            depths_count_what_is_queued ["ADM-03"],
+        }
+        del {
+            nothing_is_left_of_a_deleted_instance ["DEL-01"],
+            only_the_named_instance_is_deleted ["DEL-01" "MSG-06"],
+            late_operations_do_not_bring_it_back ["DEL-01" "FEN-01" "ACT-04"],
+            the_next_life_begins_empty ["DEL-01" "STA-05" "MSG-05"],
+            a_repeat_does_not_bring_it_back ["DEL-01" "IDM-01"],
+            a_living_instance_is_not_deleted ["DEL-02"],
+            an_absent_instance_is_not_deleted ["DEL-04"],
+            pruning_keeps_the_latest ["DEL-03" "EXE-02"],
+            pruning_leaves_the_lease ["DEL-03" "LEA-01"],
+            deletion_races_with_late_commits ["DEL-01" "CON-01"],
+        }
+    }};
+    (durable, $emit:ident, $arg:tt) => { $crate::$emit! { $arg durable
+        att {
+            attempts_survive_the_process ["ATT-04"],
+        }
+        mnt {
+            what_is_unavailable_changes_nothing ["ERR-02" "MNT-02"],
+        }
+        dur {
+            everything_survives_a_crash ["DUR-01" "ATT-04"],
+            everything_survives_a_close ["DUR-01" "MNT-02"],
+            leases_survive_a_crash ["DUR-01" "LEA-01"],
+            a_repeat_is_recognised_after_a_crash ["DUR-01" "IDM-01"],
+            the_level_is_reported ["DUR-02" "CAP-01"],
+        }
+    }};
+    (multi_handle, $emit:ident, $arg:tt) => { $crate::$emit! { $arg multi_handle
+        con {
+            handles_share_one_store ["CON-01" "LEA-01" "HEA-01"],
+            handles_take_leases_over ["CON-01" "FEN-01"],
+            claimers_on_two_handles_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
+            a_handle_hears_of_the_others_work ["CON-01" "WAK-01" "WAK-02" "COM-07"],
+        }
+    }};
+}

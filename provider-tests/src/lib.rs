@@ -1,0 +1,42 @@
+//! The conformance suite of duroxide's provider contract.
+//!
+//! A provider proves itself by a [`Fixture`] that creates empty stores, and one macro call in a
+//! test file; every case becomes a test of its own:
+//!
+//! ```text
+//! duroxide_provider_tests::conformance_tests! {
+//!     fixture = MyFixture,
+//!     profiles = [required, management],
+//! }
+//! ```
+//!
+//! The clauses are in `docs/provider-contract.md`, the cases in [`CATALOGUE`]. A case that fails
+//! prints the calls it made and what the provider answered. The suite grows with the contract: the
+//! names and the number of its cases are no stable interface.
+
+#[macro_use]
+mod macros;
+#[macro_use]
+mod catalogue;
+mod case;
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a case fails by panicking"
+)]
+mod cases;
+mod fixture;
+mod harness;
+mod recorder;
+#[expect(clippy::expect_used, reason = "a case fails by panicking")]
+mod support;
+mod transcript;
+mod untestable;
+
+pub use case::{CATALOGUE, Case, CaseFuture, Profile};
+pub use fixture::{Fixture, Store, TestClock};
+pub use harness::{CASE_TIME_LIMIT, Failure, check_declaration, run_case, run_named};
+pub use recorder::Recorded;
+pub use support::Cx;
+pub use transcript::Transcript;
+pub use untestable::UNTESTABLE;

@@ -1,0 +1,115 @@
+//! Messages and starts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::providers::{
+    Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError, Recipient,
+};
+
+use super::{Cx, id};
+
+/// An envelope to whichever life of an instance there is.
+pub(crate) fn to(instance: &str, message: Message) -> Envelope {
+    later(instance, message, Duration::ZERO)
+}
+
+/// An envelope whose message becomes visible after a delay.
+pub(crate) fn later(instance: &str, message: Message, delay: Duration) -> Envelope {
+    Envelope {
+        recipient: Recipient::Instance {
+            instance: id(instance),
+            incarnation: None,
+        },
+        delay,
+        message,
+    }
+}
+
+impl Cx {
+    /// A message with a fresh id, to whichever execution is current.
+    pub(crate) fn message(&self) -> Message {
+        let id = MessageId(self.unique());
+        Message {
+            id,
+            execution: None,
+            body: Bytes::from(format!("message {id}")),
+        }
+    }
+
+    /// A message with a fresh id, to this execution.
+    pub(crate) fn message_to_execution(&self, execution: u64) -> Message {
+        Message {
+            execution: Some(execution),
+            ..self.message()
+        }
+    }
+
+    /// An envelope that starts this instance.
+    pub(crate) fn start_of(&self, instance: &str) -> Envelope {
+        Envelope {
+            recipient: Recipient::NewInstance {
+                instance: id(instance),
+                orchestration: "Orchestration".to_owned(),
+                core_state: Bytes::from_static(b"parent"),
+            },
+            delay: Duration::ZERO,
+            message: self.message(),
+        }
+    }
+
+    /// An envelope to one life of an instance.
+    pub(crate) fn to_life(&self, instance: &str, incarnation: Incarnation) -> Envelope {
+        Envelope {
+            recipient: Recipient::Instance {
+                instance: id(instance),
+                incarnation: Some(incarnation),
+            },
+            delay: Duration::ZERO,
+            message: self.message(),
+        }
+    }
+
+    /// Makes a call with several operations, and checks that each one has an answer.
+    pub(crate) async fn batch(
+        &self,
+        operations: Vec<Commit>,
+    ) -> Vec<Result<Committed, ProviderError>> {
+        let count = operations.len();
+        let answers = self.provider().commit(operations).await;
+        assert_eq!(answers.len(), count, "each member has one answer");
+        answers
+    }
+
+    /// Makes a call with one operation.
+    pub(crate) async fn commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+        self.batch(vec![operation]).await.remove(0)
+    }
+
+    pub(crate) async fn try_send(&self, envelope: Envelope) -> Result<Committed, ProviderError> {
+        self.commit(Commit::Send(envelope)).await
+    }
+
+    /// Sends, and returns what was sent.
+    pub(crate) async fn send(&self, envelope: Envelope) -> Message {
+        let message = envelope.message.clone();
+        let sent = self.try_send(envelope).await.expect("the send is valid");
+        assert_eq!(sent, Committed::Sent);
+        message
+    }
+
+    /// Starts an instance as a client does, and returns the start message.
+    pub(crate) async fn start(&self, instance: &str) -> Message {
+        self.send(self.start_of(instance)).await
+    }
+
+    /// Sends a fresh message to an instance.
+    pub(crate) async fn poke(&self, instance: &str) -> Message {
+        self.send(to(instance, self.message())).await
+    }
+
+    /// Sends a fresh message that becomes visible after a delay.
+    pub(crate) async fn poke_later(&self, instance: &str, delay: Duration) -> Message {
+        self.send(later(instance, self.message(), delay)).await
+    }
+}

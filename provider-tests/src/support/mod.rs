@@ -1,0 +1,46 @@
+//! What the cases are written with.
+
+mod activities;
+mod cx;
+mod dump;
+mod messages;
+mod turn_builder;
+mod turns;
+mod view;
+mod waiting;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use duroxide_core::providers::{ErrorKind, InstanceId, ProviderError};
+
+pub(crate) use activities::random_token;
+pub use cx::Cx;
+pub(crate) use dump::Dump;
+pub(crate) use messages::{later, to};
+pub(crate) use turn_builder::TurnBuilder;
+pub(crate) use turns::turn_answer;
+pub(crate) use waiting::{drop_after_polls, promptly};
+
+/// For how long the helpers lease.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// The smallest step of a clock.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// A time that is short beside a lease.
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// The instance id of this text.
+pub(crate) fn id(text: &str) -> InstanceId {
+    InstanceId::new(text).expect("the case uses a valid id")
+}
+
+/// Checks that an operation was refused for this reason, and returns the error.
+#[track_caller]
+pub(crate) fn refused<T: Debug>(
+    result: Result<T, ProviderError>,
+    kind: ErrorKind,
+) -> ProviderError {
+    let error = result.expect_err("this must be refused");
+    assert_eq!(error.kind(), kind, "refused for another reason: {error:?}");
+    error
+}

@@ -1,0 +1,91 @@
+//! The calls of a case and their answers, for the reader of a failure.
+
+use std::fmt::{self, Debug, Write as _};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// A case can make thousands of calls; the last ones tell what went wrong.
+const CALLS_SHOWN: usize = 40;
+/// Enough to recognise a request or an answer by; a body may have megabytes.
+const CHARS_MAX: usize = 600;
+
+/// The calls made so far, in the order in which they began.
+#[derive(Debug, Clone, Default)]
+pub struct Transcript {
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+#[derive(Debug)]
+struct Call {
+    text: String,
+    answer: Option<String>,
+}
+
+/// A call that has begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    transcript: Transcript,
+    index: usize,
+}
+
+impl Transcript {
+    pub(crate) fn begin(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
+        let mut text = Clipped::default();
+        // A clipped text ends its formatting with an error, which is the point of clipping.
+        write!(text, "handle {handle}: {operation} {request:?}").ok();
+        let mut calls = self.calls.lock();
+        calls.push(Call {
+            text: text.0,
+            answer: None,
+        });
+        Begun {
+            transcript: self.clone(),
+            index: calls.len() - 1,
+        }
+    }
+}
+
+impl Begun {
+    pub(crate) fn answered<T: Debug>(self, answer: T) -> T {
+        let mut text = Clipped::default();
+        write!(text, "{answer:?}").ok();
+        if let Some(call) = self.transcript.calls.lock().get_mut(self.index) {
+            call.answer = Some(text.0);
+        }
+        answer
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls = self.calls.lock();
+        let left_out = calls.len().saturating_sub(CALLS_SHOWN);
+        if left_out > 0 {
+            writeln!(f, "  ({left_out} earlier calls)")?;
+        }
+        for (index, call) in calls.iter().enumerate().skip(left_out) {
+            let answer = call.answer.as_deref().unwrap_or("(no answer)");
+            writeln!(f, "  {}. {}\n     -> {answer}", index + 1, call.text)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that refuses to grow beyond [`CHARS_MAX`], so that huge bodies cost nothing.
+#[derive(Default)]
+struct Clipped(String);
+
+impl fmt::Write for Clipped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = CHARS_MAX.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            Ok(())
+        } else {
+            self.0.extend(text.chars().take(room));
+            self.0.push('…');
+            Err(fmt::Error)
+        }
+    }
+}

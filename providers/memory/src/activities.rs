@@ -1,0 +1,104 @@
+//! The activities and their queues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use duroxide_core::providers::{ActivityKey, ActivityLease, Incarnation, InstanceId, TaskQueue};
+
+use crate::inbox::Slot;
+use crate::lease::Hold;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Activity {
+    pub(crate) queue: TaskQueue,
+    pub(crate) body: Bytes,
+    pub(crate) attempts: u32,
+    pub(crate) hold: Hold,
+}
+
+/// All activities, each with one entry in its queue: the time from which it may be claimed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activities {
+    stored: BTreeMap<ActivityKey, (Slot, Activity)>,
+    queues: BTreeMap<TaskQueue, BTreeMap<Slot, ActivityKey>>,
+}
+
+impl Activities {
+    pub(crate) fn len(&self) -> usize {
+        self.stored.len()
+    }
+
+    pub(crate) fn get(&self, key: &ActivityKey) -> Option<&Activity> {
+        self.stored.get(key).map(|(_, activity)| activity)
+    }
+
+    pub(crate) fn is_held(&self, lease: &ActivityLease, now_ms: u64) -> bool {
+        self.get(&lease.key)
+            .is_some_and(|activity| activity.hold.is_held_by(lease.token, now_ms))
+    }
+
+    /// Stores an activity, or stores it anew after a change of its hold.
+    pub(crate) fn put(&mut self, key: ActivityKey, arrival: u64, activity: Activity) {
+        let at_ms = activity.hold.until_ms;
+        let slot = Slot { at_ms, arrival };
+        self.remove(&key);
+        self.queues
+            .entry(activity.queue.clone())
+            .or_default()
+            .insert(slot, key.clone());
+        self.stored.insert(key, (slot, activity));
+    }
+
+    pub(crate) fn remove(&mut self, key: &ActivityKey) -> Option<Activity> {
+        let (slot, activity) = self.stored.remove(key)?;
+        if let Some(queue) = self.queues.get_mut(&activity.queue) {
+            queue.remove(&slot);
+            if queue.is_empty() {
+                self.queues.remove(&activity.queue);
+            }
+        }
+        Some(activity)
+    }
+
+    /// Those of one life of an instance, of these executions.
+    pub(crate) fn keys_of(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        executions: (u64, u64),
+    ) -> Vec<ActivityKey> {
+        let bound = |execution, activity_id| ActivityKey {
+            instance: instance.clone(),
+            incarnation,
+            execution,
+            activity_id,
+        };
+        self.stored
+            .range(bound(executions.0, 0)..=bound(executions.1, u64::MAX))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// The first claimable ones of these queues, in the order in which they became so.
+    pub(crate) fn due(&self, queues: &[TaskQueue], now_ms: u64, count: usize) -> Vec<ActivityKey> {
+        // A set, since a queue that is named twice has its activities only once.
+        let mut due = BTreeSet::new();
+        for queue in queues.iter().filter_map(|name| self.queues.get(name)) {
+            let claimable = queue.iter().take_while(|(slot, _)| slot.at_ms <= now_ms);
+            due.extend(claimable.take(count));
+        }
+        due.into_iter()
+            .take(count)
+            .map(|(_, key)| key.clone())
+            .collect()
+    }
+
+    /// From when on a claim of these queues returns something.
+    pub(crate) fn next_due_ms(&self, queues: &[TaskQueue]) -> Option<u64> {
+        queues
+            .iter()
+            .filter_map(|name| self.queues.get(name)?.first_key_value())
+            .map(|(slot, _)| slot.at_ms)
+            .min()
+    }
+}

@@ -1,0 +1,113 @@
+//! Claims: the ready entries whose time has come, and no look at any other.
+
+use std::time::Duration;
+
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::{
+    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
+    Queues, Turn, TurnLease,
+};
+
+use crate::lease::Hold;
+use crate::state::State;
+
+impl State {
+    pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
+        let mut due: Vec<InstanceId> = self
+            .ready
+            .iter()
+            .take_while(|(slot, _)| slot.at_ms <= self.now_ms)
+            .take(request.turns_max.saturating_add(1))
+            .map(|(_, id)| id.clone())
+            .collect();
+        let more = due.len() > request.turns_max;
+        due.truncate(request.turns_max);
+        Claimed {
+            items: due
+                .iter()
+                .filter_map(|id| self.claim_turn(id, request))
+                .collect(),
+            more,
+            next_due: self.next_turn_ms().map(|ms| self.until(ms)),
+        }
+    }
+
+    fn claim_turn(&mut self, id: &InstanceId, request: &ClaimTurns) -> Option<Turn> {
+        let lease_until_ms = self.after(request.lease);
+        let instance = self.instances.get_mut(id)?;
+        let token = Entropy.lease_token();
+        instance.hold = Hold::leased(token, lease_until_ms);
+        instance.attempts = instance.attempts.saturating_add(1);
+        let (messages, more_messages) =
+            instance
+                .inbox
+                .visible(self.now_ms, request.messages_max, request.bytes_max);
+        let turn = Turn {
+            lease: TurnLease {
+                instance: id.clone(),
+                token,
+            },
+            head: instance.head.clone(),
+            attempt: instance.attempts,
+            messages,
+            more_messages,
+        };
+        self.refresh(id);
+        Some(turn)
+    }
+
+    pub(crate) fn claim_activities(
+        &mut self,
+        request: &ClaimActivities,
+    ) -> Claimed<ClaimedActivity> {
+        let count = request.activities_max.saturating_add(1);
+        let mut due = self.activities.due(&request.queues, self.now_ms, count);
+        let more = due.len() > request.activities_max;
+        due.truncate(request.activities_max);
+        Claimed {
+            items: due
+                .into_iter()
+                .filter_map(|key| self.claim_activity(key, request.lease))
+                .collect(),
+            more,
+            next_due: self
+                .activities
+                .next_due_ms(&request.queues)
+                .map(|ms| self.until(ms)),
+        }
+    }
+
+    fn claim_activity(&mut self, key: ActivityKey, lease: Duration) -> Option<ClaimedActivity> {
+        let arrival = self.next_arrival();
+        let token = Entropy.lease_token();
+        let mut activity = self.activities.remove(&key)?;
+        activity.hold = Hold::leased(token, self.after(lease));
+        activity.attempts = activity.attempts.saturating_add(1);
+        let claimed = ClaimedActivity {
+            queue: activity.queue.clone(),
+            attempt: activity.attempts,
+            body: activity.body.clone(),
+            lease: ActivityLease {
+                key: key.clone(),
+                token,
+            },
+        };
+        self.activities.put(key, arrival, activity);
+        Some(claimed)
+    }
+
+    /// From when on a claim of one of these queues returns something.
+    pub(crate) fn next_due_ms(&self, queues: &Queues) -> Option<u64> {
+        let turn_ms = queues.turns.then(|| self.next_turn_ms()).flatten();
+        let activity_ms = self.activities.next_due_ms(&queues.activities);
+        turn_ms.into_iter().chain(activity_ms).min()
+    }
+
+    fn next_turn_ms(&self) -> Option<u64> {
+        self.ready.first_key_value().map(|(slot, _)| slot.at_ms)
+    }
+
+    fn until(&self, at_ms: u64) -> Duration {
+        Duration::from_millis(at_ms.saturating_sub(self.now_ms))
+    }
+}

@@ -1,0 +1,148 @@
+//! A batch of commits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    ActivityOutcome, Commit, Committed, Envelope, InstanceId, LeaseAfterCommit, Limits, MessageId,
+    ProviderError, Recipient, TurnCommit, TurnCommitted,
+};
+
+use crate::check::Checked;
+use crate::lease::Hold;
+use crate::state::State;
+use crate::{error, limits};
+
+type Answer = Result<Committed, ProviderError>;
+
+/// What becomes of the lease of a turn that was applied, decided when the batch is through.
+struct Settlement {
+    member: usize,
+    instance: InstanceId,
+    lease: LeaseAfterCommit,
+}
+
+impl State {
+    pub(crate) fn commit(&mut self, limits: &Limits, operations: Vec<Commit>) -> Vec<Answer> {
+        let max = limits.commit_operations_max;
+        if operations.len() > max {
+            return operations
+                .iter()
+                .map(|it| error::limit_exceeded(it.instance(), "commit_operations_max", max))
+                .map(Err)
+                .collect();
+        }
+        let turns = count_turns(&operations);
+        let mut settlements = Vec::new();
+        let mut answers = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let member = answers.len();
+            answers.push(match operation {
+                Commit::Turn(turn) if turns.get(&turn.instance) != Some(&1) => Err(error::invalid(
+                    "commit",
+                    &turn.instance,
+                    "two turns of one instance in one batch; commit one after the other",
+                )),
+                Commit::Turn(turn) => {
+                    let settlement = Settlement {
+                        member,
+                        instance: turn.instance.clone(),
+                        lease: turn.lease,
+                    };
+                    self.commit_turn(limits, turn).map(|committed| {
+                        if !committed.repeated {
+                            settlements.push(settlement);
+                        }
+                        Committed::Turn(committed)
+                    })
+                }
+                Commit::Activity(outcome) => self
+                    .commit_outcome(limits, outcome)
+                    .map(|undelivered| Committed::Activity { undelivered }),
+                Commit::Send(envelope) => {
+                    limits::check_envelope(limits, envelope.recipient.instance(), &envelope)
+                        .and_then(|()| self.send_from_client(envelope))
+                        .map(|()| Committed::Sent)
+                }
+            });
+        }
+        for settlement in settlements {
+            let lease_kept = self.settle(&settlement);
+            if let Some(Ok(Committed::Turn(turn))) = answers.get_mut(settlement.member) {
+                turn.lease_kept = lease_kept;
+            }
+        }
+        answers
+    }
+
+    fn commit_turn(
+        &mut self,
+        limits: &Limits,
+        turn: TurnCommit,
+    ) -> Result<TurnCommitted, ProviderError> {
+        Ok(match self.check_turn(limits, &turn)? {
+            Checked::Repeated => TurnCommitted {
+                repeated: true,
+                ..TurnCommitted::default()
+            },
+            Checked::Applicable(basis) => self.apply_turn(turn, basis),
+        })
+    }
+
+    /// Ends the activity and sends its message (ACT-03, ACT-04).
+    fn commit_outcome(
+        &mut self,
+        limits: &Limits,
+        outcome: ActivityOutcome,
+    ) -> Result<Option<MessageId>, ProviderError> {
+        let key = outcome.lease.key.clone();
+        if !self.activities.is_held(&outcome.lease, self.now_ms) {
+            return Err(error::activity_lease_lost("commit", &key));
+        }
+        if let Some(message) = &outcome.message {
+            limits::check_message(limits, &key.instance, message)?;
+        }
+        self.activities.remove(&key);
+        Ok(outcome.message.and_then(|message| {
+            self.send(Envelope {
+                recipient: Recipient::Instance {
+                    instance: key.instance,
+                    incarnation: Some(key.incarnation),
+                },
+                delay: Duration::ZERO,
+                message,
+            })
+        }))
+    }
+
+    /// Keeps or ends the lease, with everything in view that the batch sent (COM-04, COM-06,
+    /// LEA-09). Answers whether it was kept.
+    fn settle(&mut self, settlement: &Settlement) -> bool {
+        let kept_until_ms = match settlement.lease {
+            LeaseAfterCommit::Release => None,
+            LeaseAfterCommit::Keep(lease) => Some(self.after(lease)),
+        };
+        let now_ms = self.now_ms;
+        let Some(instance) = self.instances.get_mut(&settlement.instance) else {
+            return false;
+        };
+        let kept = kept_until_ms
+            .filter(|_| !instance.inbox.has_visible(now_ms))
+            .zip(instance.hold.holder(now_ms))
+            .map(|(until_ms, token)| Hold::leased(token, until_ms));
+        instance.hold = kept.unwrap_or(Hold::free_from(now_ms));
+        self.refresh(&settlement.instance);
+        kept.is_some()
+    }
+}
+
+/// How many turns of each instance there are (FEN-06).
+fn count_turns(operations: &[Commit]) -> BTreeMap<InstanceId, usize> {
+    let mut turns = BTreeMap::new();
+    for operation in operations {
+        if let Commit::Turn(turn) = operation {
+            *turns.entry(turn.instance.clone()).or_insert(0) += 1;
+        }
+    }
+    turns
+}

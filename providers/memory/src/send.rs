@@ -1,0 +1,89 @@
+//! Messages on their way to an inbox.
+
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    Envelope, Incarnation, InstanceId, Message, MessageId, ProviderError, Recipient,
+};
+
+use crate::error;
+use crate::inbox::Slot;
+use crate::state::{Instance, State};
+
+impl State {
+    /// A client's message: it hears of an instance that is there already, or is not (STA-01,
+    /// STA-02, STA-04, IDM-03).
+    pub(crate) fn send_from_client(&mut self, envelope: Envelope) -> Result<(), ProviderError> {
+        let id = envelope.recipient.instance();
+        match &envelope.recipient {
+            Recipient::NewInstance { .. } => {
+                let started_by_it = envelope.message.id.incarnation();
+                if self.instances.contains_key(id) && !self.lives(id, Some(started_by_it)) {
+                    return Err(error::already_exists(id));
+                }
+            }
+            Recipient::Instance { incarnation, .. } => {
+                if !self.lives(id, *incarnation) {
+                    return Err(error::not_found("commit", id));
+                }
+            }
+        }
+        self.send(envelope);
+        Ok(())
+    }
+
+    /// Stores a message, and answers its id if nobody is there to receive it (MSG-05).
+    pub(crate) fn send(&mut self, envelope: Envelope) -> Option<MessageId> {
+        let Envelope {
+            recipient,
+            delay,
+            message,
+        } = envelope;
+        match recipient {
+            Recipient::NewInstance {
+                instance: id,
+                orchestration,
+                core_state,
+            } => {
+                let incarnation = message.id.incarnation();
+                // The start that created it has done its work, however often it comes (STA-03).
+                if !self.lives(&id, Some(incarnation)) {
+                    let now_ms = self.now_ms;
+                    self.instances.entry(id.clone()).or_insert_with(|| {
+                        Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
+                    });
+                    self.store_message(&id, delay, message);
+                }
+                None
+            }
+            Recipient::Instance {
+                instance: id,
+                incarnation,
+            } => {
+                if !self.lives(&id, incarnation) {
+                    return Some(message.id);
+                }
+                self.store_message(&id, delay, message);
+                None
+            }
+        }
+    }
+
+    /// Whether there is such an instance, in this life of it if one is named.
+    fn lives(&self, id: &InstanceId, incarnation: Option<Incarnation>) -> bool {
+        self.instances
+            .get(id)
+            .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
+    }
+
+    fn store_message(&mut self, id: &InstanceId, delay: Duration, message: Message) {
+        let slot = Slot {
+            at_ms: self.after(delay),
+            arrival: self.next_arrival(),
+        };
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.inbox.store(slot, message);
+            self.refresh(id);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is stored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::clock::millis_ceil;
+use duroxide_core::providers::{
+    ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Position,
+};
+
+use crate::activities::Activities;
+use crate::inbox::{Inbox, Slot};
+use crate::lease::Hold;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) closed: bool,
+    /// The time of the current operation. It stands still while the clock is behind it: a message
+    /// that was visible must not become invisible.
+    pub(crate) now_ms: u64,
+    arrivals: u64,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    /// The instances with messages, by the time from which they may be claimed (CLM-05).
+    pub(crate) ready: BTreeMap<Slot, InstanceId>,
+    pub(crate) activities: Activities,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    pub(crate) head: InstanceHead,
+    pub(crate) attempts: u32,
+    pub(crate) hold: Hold,
+    pub(crate) inbox: Inbox,
+    /// Those that were opened and not pruned, the current one last.
+    pub(crate) executions: BTreeMap<u64, Execution>,
+    /// Its entry among the ready ones.
+    slot: Option<Slot>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Execution {
+    pub(crate) status: ExecutionStatus,
+    pub(crate) output: Option<Bytes>,
+    pub(crate) started_at_ms: u64,
+    pub(crate) completed_at_ms: Option<u64>,
+    pub(crate) chunks: Vec<HistoryChunk>,
+}
+
+impl Execution {
+    pub(crate) fn event_count(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.event_count).sum()
+    }
+}
+
+impl Instance {
+    /// An instance that has not run a turn (STA-01).
+    pub(crate) fn new(
+        instance: InstanceId,
+        incarnation: Incarnation,
+        orchestration: String,
+        core_state: Bytes,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            head: InstanceHead {
+                instance,
+                incarnation,
+                orchestration,
+                version: None,
+                status: InstanceStatus::Pending,
+                output: None,
+                position: Position::START,
+                commit_id: None,
+                core_state,
+                created_at_ms: now_ms,
+                updated_at_ms: now_ms,
+            },
+            attempts: 0,
+            hold: Hold::free_from(now_ms),
+            inbox: Inbox::default(),
+            executions: BTreeMap::new(),
+            slot: None,
+        }
+    }
+}
+
+impl State {
+    /// The time that is this far away.
+    pub(crate) fn after(&self, delay: Duration) -> u64 {
+        self.now_ms.saturating_add(millis_ceil(delay))
+    }
+
+    pub(crate) fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// Moves the instance to where it belongs among the ready ones. Called after every change of
+    /// its inbox or its hold, so that no wake-up is lost (WAK-01).
+    pub(crate) fn refresh(&mut self, id: &InstanceId) {
+        let arrival = self.next_arrival();
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        let free_from_ms = instance.hold.until_ms;
+        let due_ms = instance.inbox.earliest_ms().map(|ms| ms.max(free_from_ms));
+        // Where the time stays, the place stays: a busy sender must not send its receiver back.
+        if instance.slot.map(|slot| slot.at_ms) == due_ms {
+            return;
+        }
+        let slot = due_ms.map(|at_ms| Slot { at_ms, arrival });
+        if let Some(old) = instance.slot.take() {
+            self.ready.remove(&old);
+        }
+        if let Some(new) = slot {
+            self.ready.insert(new, id.clone());
+        }
+        instance.slot = slot;
+    }
+
+    /// Removes the instance and all that belongs to it (DEL-01).
+    pub(crate) fn remove(&mut self, id: &InstanceId) {
+        let Some(instance) = self.instances.remove(id) else {
+            return;
+        };
+        if let Some(slot) = instance.slot {
+            self.ready.remove(&slot);
+        }
+        let incarnation = instance.head.incarnation;
+        for key in self.activities.keys_of(id, incarnation, (0, u64::MAX)) {
+            self.activities.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Applying a turn that passed its checks.
+
+use duroxide_core::providers::{
+    ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Incarnation,
+    InstanceId, NewActivity, Position, TurnCommit, TurnCommitted,
+};
+
+use crate::activities::Activity;
+use crate::check::{Basis, end_of};
+use crate::lease::Hold;
+use crate::state::{Execution, Instance, State};
+
+impl State {
+    /// Applies a turn that passed its checks, all but its lease.
+    pub(crate) fn apply_turn(&mut self, turn: TurnCommit, basis: Basis) -> TurnCommitted {
+        let Basis {
+            incarnation,
+            position,
+        } = basis;
+        let now_ms = self.now_ms;
+        let id = turn.instance;
+        let instance = self.instances.entry(id.clone()).or_insert_with(|| {
+            let orchestration = turn.head.orchestration.clone();
+            let core_state = turn.head.core_state.clone();
+            Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
+        });
+        instance.head.orchestration = turn.head.orchestration;
+        instance.head.version = turn.head.version;
+        instance.head.core_state = turn.head.core_state;
+        instance.head.commit_id = Some(turn.commit_id);
+        instance.head.updated_at_ms = now_ms;
+        instance.attempts = 0;
+        let mut end = position;
+        for update in turn.executions {
+            end = end_of(&update, end);
+            instance.apply_execution(update, end, now_ms);
+        }
+        for message in turn.consumed {
+            instance.inbox.remove(message);
+        }
+        if let Some(execution) = turn.purge_through {
+            instance.inbox.purge_through(execution);
+        }
+        self.refresh(&id);
+
+        for lease in &turn.completed {
+            self.activities.remove(&lease.key);
+        }
+        let mut cancelled = Vec::new();
+        for cancel in turn.cancelled {
+            self.cancel(&id, incarnation, cancel, &mut cancelled);
+        }
+        for activity in turn.activities {
+            self.create_activity(key_of(&id, incarnation, &activity), activity);
+        }
+        let messages = turn.messages.into_iter();
+        TurnCommitted {
+            repeated: false,
+            lease_kept: false,
+            cancelled,
+            undelivered: messages
+                .filter_map(|envelope| self.send(envelope))
+                .collect(),
+        }
+    }
+
+    /// Removes activities and names those that were leased (CAN-01, CAN-02).
+    fn cancel(
+        &mut self,
+        id: &InstanceId,
+        incarnation: Incarnation,
+        cancel: ActivityCancel,
+        leased: &mut Vec<ActivityLease>,
+    ) {
+        let keys = match cancel {
+            ActivityCancel::One {
+                execution,
+                activity_id,
+            } => vec![ActivityKey {
+                instance: id.clone(),
+                incarnation,
+                execution,
+                activity_id,
+            }],
+            ActivityCancel::AllOfExecution(execution) => {
+                self.activities
+                    .keys_of(id, incarnation, (execution, execution))
+            }
+        };
+        for key in keys {
+            let removed = self.activities.remove(&key);
+            let holder = removed.and_then(|activity| activity.hold.holder(self.now_ms));
+            leased.extend(holder.map(|token| ActivityLease { key, token }));
+        }
+    }
+
+    fn create_activity(&mut self, key: ActivityKey, new: NewActivity) {
+        let (hold, attempts) = match new.reservation {
+            Some(it) => (Hold::leased(it.token, self.after(it.lease)), 1),
+            None => (Hold::free_from(self.now_ms), 0),
+        };
+        let activity = Activity {
+            queue: new.queue,
+            body: new.body,
+            attempts,
+            hold,
+        };
+        let arrival = self.next_arrival();
+        self.activities.put(key, arrival, activity);
+    }
+}
+
+impl Instance {
+    fn apply_execution(&mut self, update: ExecutionUpdate, end: Position, now_ms: u64) {
+        self.head.status = update.status.of_instance();
+        self.head.output.clone_from(&update.output);
+        self.head.position = end;
+        let execution = self
+            .executions
+            .entry(update.execution)
+            .or_insert_with(|| Execution {
+                status: update.status,
+                output: None,
+                started_at_ms: now_ms,
+                completed_at_ms: None,
+                chunks: Vec::new(),
+            });
+        execution.status = update.status;
+        execution.output = update.output;
+        execution.completed_at_ms = (update.status != ExecutionStatus::Running).then_some(now_ms);
+        execution.chunks.extend(update.chunk);
+    }
+}
+
+/// The key that a new activity of this instance gets.
+pub(crate) fn key_of(
+    instance: &InstanceId,
+    incarnation: Incarnation,
+    activity: &NewActivity,
+) -> ActivityKey {
+    ActivityKey {
+        instance: instance.clone(),
+        incarnation,
+        execution: activity.execution,
+        activity_id: activity.activity_id,
+    }
+}
