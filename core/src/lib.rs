@@ -3,15 +3,41 @@
 //! Programs depend on the `duroxide` crate, which re-exports all of this together with the
 //! backends; a provider's crate depends on this one alone.
 
+mod activity;
+mod cancel_token;
+pub mod client;
 pub mod clock;
+mod codec;
 pub mod entropy;
 pub mod event;
 mod frame;
+#[cfg(test)]
+mod golden;
 mod message;
+mod orchestration;
 pub mod providers;
 mod replay;
+pub mod runtime;
 
+use std::sync::Arc;
+
+pub use activity::ActivityContext;
+pub use client::{Client, ClientError};
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
+pub use orchestration::{
+    BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput, JoinFuture, MappedFuture,
+    OrchestrationContext, RetryPolicy, SelectFuture,
+};
+pub use providers::{ExecutionInfo, InstanceInfo, ProviderAdmin, QueueDepths, SystemMetrics};
+pub use runtime::{
+    ActivityHandler, OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry,
+    OrchestrationRegistryBuilder, OrchestrationStatus, RuntimeOptions,
+};
+
+/// A provider, shared.
+pub type ProviderRef = Arc<dyn providers::Provider>;
+/// An orchestration's code, shared.
+pub type OrchestrationHandlerRef = Arc<dyn OrchestrationHandler>;
 
 /// The id of an instance's first execution.
 pub const INITIAL_EXECUTION_ID: u64 = 1;

@@ -22,7 +22,10 @@ pub struct SelectFuture {
 
 impl SelectFuture {
     pub(super) fn new(members: Vec<DurableFuture>) -> Self {
-        Self { members, done: false }
+        Self {
+            members,
+            done: false,
+        }
     }
 }
 
@@ -77,7 +80,12 @@ pub struct JoinFuture {
 
 impl JoinFuture {
     pub(super) fn new(members: Vec<DurableFuture>) -> Self {
-        Self { members, resolved_at: Vec::new(), scheduled: false, done: false }
+        Self {
+            members,
+            resolved_at: Vec::new(),
+            scheduled: false,
+            done: false,
+        }
     }
 }
 

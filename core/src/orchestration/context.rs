@@ -38,7 +38,10 @@ impl OrchestrationContext {
     }
 
     pub(crate) fn on(journal: &Arc<Journal>) -> Self {
-        Self { journal: Arc::clone(journal), identity: Arc::new(journal.identity()) }
+        Self {
+            journal: Arc::clone(journal),
+            identity: Arc::new(journal.identity()),
+        }
     }
 
     /// The instance's id.
@@ -80,7 +83,10 @@ impl OrchestrationContext {
             "error" => TraceLevel::Error,
             _ => TraceLevel::Info,
         };
-        self.journal.trace(TraceLine { level, message: message.into() });
+        self.journal.trace(TraceLine {
+            level,
+            message: message.into(),
+        });
     }
 
     /// Logs a line; see [`trace`](Self::trace).

@@ -35,7 +35,9 @@ enum Stage {
 
 impl fmt::Debug for DurableFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DurableFuture").field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("DurableFuture")
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,7 +47,11 @@ impl DurableFuture {
         decision: Decision,
         location: &'static Location<'static>,
     ) -> Self {
-        Self { journal: Arc::clone(journal), stage: Stage::Unscheduled(decision), location }
+        Self {
+            journal: Arc::clone(journal),
+            stage: Stage::Unscheduled(decision),
+            location,
+        }
     }
 
     /// Schedules the operation if that has not been done.
@@ -69,7 +75,9 @@ impl DurableFuture {
 
     /// The outcome of an operation that was answered.
     pub(super) fn take(&mut self) -> Option<DurableOutput> {
-        let Stage::Scheduled(event_id) = self.stage else { return None };
+        let Stage::Scheduled(event_id) = self.stage else {
+            return None;
+        };
         let output = self.journal.take(event_id)?;
         self.stage = Stage::Taken;
         Some(output)
@@ -249,7 +257,8 @@ pub struct ContinueAsNewFuture {
 
 impl fmt::Debug for ContinueAsNewFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContinueAsNewFuture").finish_non_exhaustive()
+        f.debug_struct("ContinueAsNewFuture")
+            .finish_non_exhaustive()
     }
 }
 
@@ -259,7 +268,10 @@ impl ContinueAsNewFuture {
         input: Result<String, String>,
         version: Option<String>,
     ) -> Self {
-        Self { journal: Arc::clone(journal), request: Some((input, version)) }
+        Self {
+            journal: Arc::clone(journal),
+            request: Some((input, version)),
+        }
     }
 }
 

@@ -30,7 +30,10 @@ impl OrchestrationContext {
     ) -> BoxedResult<String> {
         let attempts = Attempts {
             ctx: self.clone(),
-            activity: Decision::Activity { name: name.into(), input: input.into() },
+            activity: Decision::Activity {
+                name: name.into(),
+                input: input.into(),
+            },
             policy,
             location: Location::caller(),
         };
@@ -45,13 +48,9 @@ impl OrchestrationContext {
         input: &In,
         policy: RetryPolicy,
     ) -> BoxedResult<Out> {
-        match codec::encode(input) {
-            Ok(input) => {
-                let result = self.schedule_activity_with_retry(name, input, policy);
-                Box::pin(async move { codec::decode(&result.await?) })
-            }
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        let result = codec::encode(input)
+            .map(|input| self.schedule_activity_with_retry(name, input, policy));
+        Box::pin(async move { codec::decode(&result?.await?) })
     }
 }
 

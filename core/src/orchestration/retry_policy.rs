@@ -64,8 +64,15 @@ impl RetryPolicy {
     /// If there are none.
     #[must_use]
     pub fn new(max_attempts: u32) -> Self {
-        assert!(max_attempts > 0, "a retry policy needs at least one attempt");
-        Self { max_attempts, backoff: BackoffStrategy::default(), timeout: None }
+        assert!(
+            max_attempts > 0,
+            "a retry policy needs at least one attempt"
+        );
+        Self {
+            max_attempts,
+            backoff: BackoffStrategy::default(),
+            timeout: None,
+        }
     }
 
     /// The same with a limit to each attempt.
@@ -96,7 +103,11 @@ impl RetryPolicy {
             BackoffStrategy::None => Duration::ZERO,
             BackoffStrategy::Fixed { delay } => delay,
             BackoffStrategy::Linear { base, max } => base.saturating_mul(attempt).min(max),
-            BackoffStrategy::Exponential { base, multiplier, max } => {
+            BackoffStrategy::Exponential {
+                base,
+                multiplier,
+                max,
+            } => {
                 let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
                 let seconds = base.as_secs_f64() * multiplier.powi(exponent);
                 // Beyond what a duration can hold, the longest pause is meant.
@@ -121,9 +132,16 @@ mod tests {
         let max = 3 * SECOND;
         assert_eq!(pauses(BackoffStrategy::None), [0; 4]);
         assert_eq!(pauses(BackoffStrategy::Fixed { delay: SECOND }), [1000; 4]);
-        assert_eq!(pauses(BackoffStrategy::Linear { base: SECOND, max }), [1000, 2000, 3000, 3000]);
         assert_eq!(
-            pauses(BackoffStrategy::Exponential { base: SECOND, multiplier: 2.0, max }),
+            pauses(BackoffStrategy::Linear { base: SECOND, max }),
+            [1000, 2000, 3000, 3000]
+        );
+        assert_eq!(
+            pauses(BackoffStrategy::Exponential {
+                base: SECOND,
+                multiplier: 2.0,
+                max
+            }),
             [1000, 2000, 3000, 3000]
         );
         let policy = RetryPolicy::new(1);

@@ -36,7 +36,10 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture {
-        self.durable(Decision::Activity { name: name.into(), input: input.into() })
+        self.durable(Decision::Activity {
+            name: name.into(),
+            input: input.into(),
+        })
     }
 
     /// Runs an activity with a typed input. `Out` only documents what it yields.
@@ -106,7 +109,11 @@ impl OrchestrationContext {
         version: Option<String>,
         input: impl Into<String>,
     ) -> DurableFuture {
-        self.durable(Decision::Child { name: name.into(), version, input: input.into() })
+        self.durable(Decision::Child {
+            name: name.into(),
+            version,
+            input: input.into(),
+        })
     }
 
     /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), in this version and
@@ -123,7 +130,11 @@ impl OrchestrationContext {
     ) -> DurableFuture {
         let name = name.into();
         let input = encoded(&name, input);
-        self.durable(Decision::Child { name, version, input })
+        self.durable(Decision::Child {
+            name,
+            version,
+            input,
+        })
     }
 
     /// Starts another orchestration and does not wait for it.
@@ -161,7 +172,12 @@ impl OrchestrationContext {
         input: impl Into<String>,
     ) {
         let (name, instance, input) = (name.into(), instance.into(), input.into());
-        let decision = Decision::Detached { name, version, instance, input };
+        let decision = Decision::Detached {
+            name,
+            version,
+            instance,
+            input,
+        };
         // If the run cannot go on, the next await does not return.
         self.journal.decide(&decision, Location::caller());
     }

@@ -99,6 +99,12 @@ impl Engine {
         self.failure.as_ref()
     }
 
+    /// Whether something outside of a step has woken the code; the next step will fail for it.
+    #[cfg(test)]
+    pub(super) fn saw_foreign_wake(&self) -> bool {
+        self.journal.waker.saw_foreign_wake()
+    }
+
     /// The id that the next event will have.
     pub(crate) fn next_event_id(&self) -> u64 {
         self.journal.state().next_event_id

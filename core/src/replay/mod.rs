@@ -12,10 +12,13 @@ mod journal;
 mod matching;
 mod state;
 mod step_waker;
+#[cfg(test)]
+mod tests;
 mod token;
 
-pub(crate) use engine::{End, Engine, Harvest, Root, StepResult, cancelled};
-pub(crate) use failure::Failure;
+pub(crate) use engine::{End, Engine, Harvest, Root, cancelled};
+pub(crate) use failure::{Failure, panic_text};
 pub(crate) use input::{Input, Moment};
 pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};
-pub(crate) use token::{Decision, DurableOutput, TokenKind, Withdrawn};
+pub use token::DurableOutput;
+pub(crate) use token::{Decision, TokenKind};

@@ -54,15 +54,6 @@ pub(crate) enum TokenKind {
     System,
 }
 
-/// An operation that was scheduled and is of no use any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Withdrawn {
-    /// The event that scheduled it.
-    pub(crate) event_id: u64,
-    /// What it was.
-    pub(crate) kind: TokenKind,
-}
-
 /// A scheduled operation whose answer nobody has taken yet.
 #[derive(Debug)]
 pub(super) struct Token {

@@ -30,16 +30,26 @@ pub(super) struct Requests {
 /// of the runtime has at most one operation in it.
 pub(super) fn channel() -> (Committer, Requests) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Committer { requests: sender }, Requests { requests: receiver })
+    (
+        Committer { requests: sender },
+        Requests { requests: receiver },
+    )
 }
 
 impl Committer {
     /// Commits one operation together with others.
     pub(super) async fn commit(&self, operation: Commit) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let stopped =
-            || ProviderError::new(ErrorKind::CommitUnknown, "commit", "the runtime has stopped");
-        self.requests.send(Request { operation, answer }).map_err(|_| stopped())?;
+        let stopped = || {
+            ProviderError::new(
+                ErrorKind::CommitUnknown,
+                "commit",
+                "the runtime has stopped",
+            )
+        };
+        self.requests
+            .send(Request { operation, answer })
+            .map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
@@ -117,14 +127,26 @@ impl Batch {
 fn bytes_of(operation: &Commit) -> usize {
     match operation {
         Commit::Turn(turn) => {
-            let history = turn.executions.iter().filter_map(|update| update.chunk.as_ref());
+            let history = turn
+                .executions
+                .iter()
+                .filter_map(|update| update.chunk.as_ref());
             history.map(|chunk| chunk.body.len()).sum::<usize>()
-                + turn.activities.iter().map(|activity| activity.body.len()).sum::<usize>()
-                + turn.messages.iter().map(|envelope| envelope.message.body.len()).sum::<usize>()
+                + turn
+                    .activities
+                    .iter()
+                    .map(|activity| activity.body.len())
+                    .sum::<usize>()
+                + turn
+                    .messages
+                    .iter()
+                    .map(|envelope| envelope.message.body.len())
+                    .sum::<usize>()
         }
-        Commit::Activity(outcome) => {
-            outcome.message.as_ref().map_or(0, |message| message.body.len())
-        }
+        Commit::Activity(outcome) => outcome
+            .message
+            .as_ref()
+            .map_or(0, |message| message.body.len()),
         Commit::Send(envelope) => envelope.message.body.len(),
     }
 }

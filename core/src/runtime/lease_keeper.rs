@@ -28,7 +28,10 @@ impl LeaseTimes {
     /// A third of the shortest lease, so that two renewals may be lost.
     fn tick(&self) -> Duration {
         let third = self.turn.min(self.activity) / 3;
-        third.min(self.turn_renewal).min(self.activity_renewal).min(TICK_MAX)
+        third
+            .min(self.turn_renewal)
+            .min(self.activity_renewal)
+            .min(TICK_MAX)
     }
 }
 
@@ -67,13 +70,23 @@ impl LeaseKeeper {
         let cancel = CancelToken::default();
         let was_empty = {
             let mut held = self.held.lock();
-            held.insert(token, Held { lease, cancel: cancel.clone() });
+            held.insert(
+                token,
+                Held {
+                    lease,
+                    cancel: cancel.clone(),
+                },
+            );
             held.len() == 1
         };
         if was_empty {
             self.added.notify_one();
         }
-        LeaseGuard { keeper: Arc::clone(self), token, cancel }
+        LeaseGuard {
+            keeper: Arc::clone(self),
+            token,
+            cancel,
+        }
     }
 
     /// A commit has cancelled what this lease was for.

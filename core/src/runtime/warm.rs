@@ -49,14 +49,26 @@ pub(super) struct WarmInstances {
 
 impl WarmInstances {
     pub(super) fn new(instances_max: usize, bytes_max: usize) -> Self {
-        Self { instances: LruCache::unbounded(), instances_max, bytes: 0, bytes_max }
+        Self {
+            instances: LruCache::unbounded(),
+            instances_max,
+            bytes: 0,
+            bytes_max,
+        }
     }
 
-    /// Takes the instance's engine out, if it stands where the head does.
-    pub(super) fn take(&mut self, head: &InstanceHead) -> Option<Warm> {
-        let warm = self.instances.pop(&head.instance)?;
+    /// Takes the instance's engine out: first the one that stands where the head does, or else the
+    /// one that is of no use any more. The caller drops the latter where it holds no lock.
+    pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Warm>, Option<Warm>) {
+        let Some(warm) = self.instances.pop(&head.instance) else {
+            return (None, None);
+        };
         self.bytes -= warm.history_bytes + BYTES_PER_INSTANCE;
-        (warm.standing == Standing::of(head)).then_some(warm)
+        if warm.standing == Standing::of(head) {
+            (Some(warm), None)
+        } else {
+            (None, Some(warm))
+        }
     }
 
     /// Keeps an engine, and answers those that must go. The caller drops them where it holds no
@@ -70,10 +82,19 @@ impl WarmInstances {
             gone.push(replaced);
         }
         while self.instances.len() > self.instances_max || self.bytes > self.bytes_max {
-            let Some((_, oldest)) = self.instances.pop_lru() else { break };
+            let Some((_, oldest)) = self.instances.pop_lru() else {
+                break;
+            };
             self.bytes -= oldest.history_bytes + BYTES_PER_INSTANCE;
             gone.push(oldest);
         }
         gone
+    }
+
+    /// Lets go of all of them. The caller drops them where it holds no lock.
+    #[must_use]
+    pub(super) fn clear(&mut self) -> Vec<Warm> {
+        self.bytes = 0;
+        std::iter::from_fn(|| self.instances.pop_lru().map(|(_, warm)| warm)).collect()
     }
 }

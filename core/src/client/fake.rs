@@ -1,0 +1,251 @@
+//! A store for the tests of the client: it keeps heads, remembers what was sent, and fails on
+//! request. It is its own clock, in which every sleep is over at once and remembered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::client::Client;
+use crate::clock::{Clock, Sleep, millis_ceil};
+use crate::message::Output;
+use crate::providers::{
+    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
+    DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryPage, Incarnation,
+    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, Position,
+    Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues, ReadHistory,
+    Release, Renewal, SystemMetrics, Turn, Watch,
+};
+
+/// The store and its clock; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fake {
+    state: Arc<Mutex<State>>,
+    no_admin: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    heads: BTreeMap<InstanceId, InstanceHead>,
+    sent: Vec<Envelope>,
+    failures: VecDeque<ProviderError>,
+    slept_ms: Vec<u64>,
+}
+
+impl Fake {
+    pub(super) fn without_admin() -> Self {
+        Self {
+            no_admin: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::with_clock(Arc::new(self.clone()), Arc::new(self.clone()))
+    }
+
+    pub(super) fn put(&self, head: InstanceHead) {
+        self.state.lock().heads.insert(head.instance.clone(), head);
+    }
+
+    /// Makes the next commits and waits fail.
+    pub(super) fn fail_next(&self, failures: impl IntoIterator<Item = ProviderError>) {
+        self.state.lock().failures.extend(failures);
+    }
+
+    /// What was sent, failed attempts included.
+    pub(super) fn sent(&self) -> Vec<Envelope> {
+        self.state.lock().sent.clone()
+    }
+
+    pub(super) fn slept_ms(&self) -> Vec<u64> {
+        self.state.lock().slept_ms.clone()
+    }
+}
+
+/// The head of an instance in its third execution.
+pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> InstanceHead {
+    InstanceHead {
+        instance: InstanceId::new(id).unwrap(),
+        incarnation: Incarnation(Uuid::nil()),
+        orchestration: "Order".to_owned(),
+        version: Some("1.0.0".to_owned()),
+        status,
+        output: output.map(|output| output.encode()),
+        position: Position {
+            execution: 3,
+            next_event_id: 5,
+        },
+        commit_id: None,
+        core_state: bytes::Bytes::new(),
+        created_at_ms: 1,
+        updated_at_ms: 2,
+    }
+}
+
+impl Clock for Fake {
+    fn now_ms(&self) -> u64 {
+        self.state.lock().slept_ms.iter().sum()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let fake = self.clone();
+        Box::pin(async move { fake.state.lock().slept_ms.push(millis_ceil(duration)) })
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    fn about(&self) -> ProviderInfo {
+        ProviderInfo {
+            name: "fake",
+            version: "1",
+            backend: "a test".to_owned(),
+            contract: ProviderInfo::CONTRACT,
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::volatile()
+    }
+
+    async fn claim_turns(&self, _: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        Ok(Claimed::default())
+    }
+
+    async fn claim_activities(
+        &self,
+        _: &ClaimActivities,
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        Ok(Claimed::default())
+    }
+
+    async fn wait_for_work(&self, _: &Queues, _: Duration) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
+        let mut state = self.state.lock();
+        operations
+            .into_iter()
+            .map(|operation| {
+                let Commit::Send(envelope) = operation else {
+                    panic!("a client only sends")
+                };
+                state.sent.push(envelope);
+                state.failures.pop_front().map_or(Ok(Committed::Sent), Err)
+            })
+            .collect()
+    }
+
+    async fn renew(&self, _: &[Lease], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
+        Vec::new()
+    }
+
+    async fn release(&self, _: Vec<Release>) -> Vec<Result<(), ProviderError>> {
+        Vec::new()
+    }
+
+    async fn read_history(&self, _: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        Ok(HistoryPage::default())
+    }
+
+    async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
+        Ok(self.state.lock().heads.get(id).cloned())
+    }
+
+    async fn wait_for_change(
+        &self,
+        watched: &[Watch],
+        _: Duration,
+    ) -> Result<Vec<InstanceHead>, ProviderError> {
+        if let Some(error) = self.state.lock().failures.pop_front() {
+            return Err(error);
+        }
+        let Some(Watch { instance, until }) = watched.first() else {
+            return Ok(Vec::new());
+        };
+        let head = self.state.lock().heads.get(instance).cloned();
+        match head.filter(|head| until.is_met_by(head)) {
+            Some(head) => Ok(vec![head]),
+            // Whoever waits sets the deadline; this one never ends by itself.
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn maintain(&self, _: Duration) -> Result<Option<Duration>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn close(&self) {}
+
+    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+        (!self.no_admin).then_some(self)
+    }
+}
+
+#[async_trait]
+impl ProviderAdmin for Fake {
+    /// Pages of one instance each, so that every list goes through several.
+    async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
+        let state = self.state.lock();
+        let mut matching = state
+            .heads
+            .values()
+            .filter(|head| {
+                filter
+                    .after
+                    .as_ref()
+                    .is_none_or(|after| head.instance > *after)
+            })
+            .filter(|head| filter.status.is_none_or(|status| status == head.status));
+        let instances = matching.next().cloned().into_iter().collect();
+        Ok(InstancePage {
+            instances,
+            more: matching.next().is_some(),
+        })
+    }
+
+    async fn list_executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<ExecutionRecord>, ProviderError> {
+        let output = self
+            .state
+            .lock()
+            .heads
+            .get(instance)
+            .and_then(|head| head.output.clone());
+        let record = |execution, status, output| ExecutionRecord {
+            execution,
+            status,
+            output,
+            started_at_ms: 1,
+            completed_at_ms: Some(2),
+            event_count: 4,
+        };
+        Ok(vec![
+            record(2, ExecutionStatus::ContinuedAsNew, None),
+            record(3, ExecutionStatus::Completed, output),
+        ])
+    }
+
+    async fn delete_instance(&self, _: &InstanceId, _: DeleteMode) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn prune_executions(&self, _: &InstanceId, _: u64) -> Result<u64, ProviderError> {
+        Ok(0)
+    }
+
+    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+        Ok(SystemMetrics::default())
+    }
+
+    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
+        Ok(QueueDepths::default())
+    }
+}

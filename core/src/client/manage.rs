@@ -1,0 +1,358 @@
+//! Looking at what is stored, and removing it.
+
+use std::collections::BTreeSet;
+
+use super::check;
+use super::client::Client;
+use super::error::ClientError;
+use super::status::decode_output;
+use crate::event::Event;
+use crate::message::Output;
+use crate::providers::{
+    DeleteMode, ErrorKind, ExecutionInfo, ExecutionRecord, ExecutionStatus, InstanceFilter,
+    InstanceHead, InstanceId, InstanceInfo, InstanceStatus, ProviderAdmin, ProviderError,
+    QueueDepths, SystemMetrics,
+};
+
+impl Client {
+    /// Whether the store has management operations.
+    #[must_use]
+    pub fn has_management_capability(&self) -> bool {
+        self.store.admin().is_some()
+    }
+
+    /// The ids of all instances, in order.
+    ///
+    /// # Errors
+    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    pub async fn list_all_instances(&self) -> Result<Vec<String>, ClientError> {
+        self.list(None).await
+    }
+
+    /// The ids of the instances with this status, in order: `Pending`, `Running` (which includes
+    /// `Pending`), `Completed`, `Failed`, or `ContinuedAsNew`, which no instance stays in.
+    ///
+    /// # Errors
+    /// `InvalidInput` for another status; `ManagementNotAvailable`; `Provider` if the store fails.
+    pub async fn list_instances_by_status(&self, status: &str) -> Result<Vec<String>, ClientError> {
+        match status {
+            "Pending" => self.list(Some(InstanceStatus::Pending)).await,
+            "Completed" => self.list(Some(InstanceStatus::Completed)).await,
+            "Failed" => self.list(Some(InstanceStatus::Failed)).await,
+            "Running" => {
+                // In this order an instance that begins to run in between is seen at least once.
+                let pending = self.list(Some(InstanceStatus::Pending)).await?;
+                let running = self.list(Some(InstanceStatus::Running)).await?;
+                let ids: BTreeSet<String> = pending.into_iter().chain(running).collect();
+                Ok(ids.into_iter().collect())
+            }
+            // The commit that ends an execution so begins the next one.
+            "ContinuedAsNew" => self.admin().map(|_| Vec::new()),
+            _ => Err(ClientError::invalid(format!(
+                "{status:?} is no status; pass Pending, Running, Completed, Failed or \
+                 ContinuedAsNew"
+            ))),
+        }
+    }
+
+    /// What is known of an instance.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
+    /// id.
+    pub async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ClientError> {
+        let id = check::instance_id(instance)?;
+        let head = self.store.read_head(&id).await?;
+        let head = head.ok_or_else(|| not_found("get_instance_info", &id))?;
+        Ok(instance_info(head)?)
+    }
+
+    /// What is known of one execution of an instance.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such execution, or it was pruned;
+    /// `ManagementNotAvailable`; `InvalidInput` for a bad id.
+    pub async fn get_execution_info(
+        &self,
+        instance: &str,
+        execution_id: u64,
+    ) -> Result<ExecutionInfo, ClientError> {
+        let id = check::instance_id(instance)?;
+        let records = self.admin()?.list_executions(&id).await?;
+        let record = records
+            .into_iter()
+            .find(|record| record.execution == execution_id);
+        let record = record.ok_or_else(|| {
+            not_found("get_execution_info", &id).with_context("execution", execution_id)
+        })?;
+        Ok(execution_info(&id, &record)?)
+    }
+
+    /// The executions of an instance that were not pruned, oldest first; none for an absent
+    /// instance.
+    ///
+    /// # Errors
+    /// `ManagementNotAvailable`; `InvalidInput` for a bad id; `Provider` if the store fails.
+    pub async fn list_executions(&self, instance: &str) -> Result<Vec<u64>, ClientError> {
+        let id = check::instance_id(instance)?;
+        let records = self.admin()?.list_executions(&id).await?;
+        Ok(records.into_iter().map(|record| record.execution).collect())
+    }
+
+    /// The history of one execution; empty for one that does not exist.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a bad id; `Provider` if the store fails or the history is damaged.
+    pub async fn read_execution_history(
+        &self,
+        instance: &str,
+        execution_id: u64,
+    ) -> Result<Vec<Event>, ClientError> {
+        let id = check::instance_id(instance)?;
+        Ok(self
+            .store
+            .read_with_execution(id.as_str(), execution_id)
+            .await?)
+    }
+
+    /// How much is stored.
+    ///
+    /// # Errors
+    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    pub async fn get_system_metrics(&self) -> Result<SystemMetrics, ClientError> {
+        Ok(self.admin()?.metrics().await?)
+    }
+
+    /// How much is queued.
+    ///
+    /// # Errors
+    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    pub async fn get_queue_depths(&self) -> Result<QueueDepths, ClientError> {
+        Ok(self.admin()?.queue_depths().await?)
+    }
+
+    /// Removes an instance and all that belongs to it. Its id may be used again.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such instance, `InvalidInput` if it has
+    /// not ended and the deletion is not forced; `ManagementNotAvailable`.
+    pub async fn delete_instance(
+        &self,
+        instance: &str,
+        mode: DeleteMode,
+    ) -> Result<(), ClientError> {
+        let id = check::instance_id(instance)?;
+        Ok(self.admin()?.delete_instance(&id, mode).await?)
+    }
+
+    /// Removes the histories of all executions but the latest `keep_last`, the current one always
+    /// kept, and answers how many were removed.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such instance; `ManagementNotAvailable`.
+    pub async fn prune_executions(
+        &self,
+        instance: &str,
+        keep_last: u64,
+    ) -> Result<u64, ClientError> {
+        let id = check::instance_id(instance)?;
+        Ok(self.admin()?.prune_executions(&id, keep_last).await?)
+    }
+
+    fn admin(&self) -> Result<&dyn ProviderAdmin, ClientError> {
+        self.store
+            .admin()
+            .ok_or(ClientError::ManagementNotAvailable)
+    }
+
+    async fn list(&self, status: Option<InstanceStatus>) -> Result<Vec<String>, ClientError> {
+        let admin = self.admin()?;
+        let mut filter = InstanceFilter {
+            status,
+            ..InstanceFilter::default()
+        };
+        let mut ids = Vec::new();
+        loop {
+            let page = admin.list_instances(&filter).await?;
+            filter.after = page.instances.last().map(|head| head.instance.clone());
+            ids.extend(
+                page.instances
+                    .into_iter()
+                    .map(|head| String::from(head.instance)),
+            );
+            if !page.more || filter.after.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+}
+
+fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::NotFound,
+        operation,
+        "there is no such instance or execution; look with the list operations",
+    )
+    .with_context("instance", instance)
+}
+
+fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
+    let status = match head.status {
+        InstanceStatus::Pending => "Pending",
+        InstanceStatus::Running => "Running",
+        InstanceStatus::Completed => "Completed",
+        InstanceStatus::Failed => "Failed",
+    };
+    Ok(InstanceInfo {
+        output: output_text("get_instance_info", &head.instance, head.output.as_deref())?,
+        instance_id: head.instance.into(),
+        orchestration_name: head.orchestration,
+        orchestration_version: head.version.unwrap_or_default(),
+        current_execution_id: head.position.execution,
+        status: status.to_owned(),
+        created_at: head.created_at_ms,
+        updated_at: head.updated_at_ms,
+    })
+}
+
+fn execution_info(
+    instance: &InstanceId,
+    record: &ExecutionRecord,
+) -> Result<ExecutionInfo, ProviderError> {
+    let status = match record.status {
+        ExecutionStatus::Running => "Running",
+        ExecutionStatus::Completed => "Completed",
+        ExecutionStatus::Failed => "Failed",
+        ExecutionStatus::ContinuedAsNew => "ContinuedAsNew",
+    };
+    Ok(ExecutionInfo {
+        execution_id: record.execution,
+        status: status.to_owned(),
+        output: output_text("get_execution_info", instance, record.output.as_deref())?,
+        started_at: record.started_at_ms,
+        completed_at: record.completed_at_ms,
+        event_count: usize::try_from(record.event_count).unwrap_or(usize::MAX),
+    })
+}
+
+fn output_text(
+    operation: &'static str,
+    instance: &InstanceId,
+    output: Option<&[u8]>,
+) -> Result<Option<String>, ProviderError> {
+    let Some(bytes) = output else { return Ok(None) };
+    Ok(Some(match decode_output(operation, instance, bytes)? {
+        Output::Completed(output) => output,
+        Output::Failed(details) => details.display_message(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Fake, head};
+    use super::*;
+
+    fn filled() -> Fake {
+        let fake = Fake::default();
+        fake.put(head("a", InstanceStatus::Running, None));
+        fake.put(head("b", InstanceStatus::Pending, None));
+        let output = Output::Completed("done".to_owned());
+        fake.put(head("c", InstanceStatus::Completed, Some(output)));
+        fake.put(head("d", InstanceStatus::Running, None));
+        fake
+    }
+
+    #[tokio::test]
+    async fn lists_go_through_all_pages() {
+        let client = filled().client();
+        assert!(client.has_management_capability());
+        assert_eq!(
+            client.list_all_instances().await.unwrap(),
+            ["a", "b", "c", "d"]
+        );
+        let by_status = async |status| client.list_instances_by_status(status).await.unwrap();
+        assert_eq!(by_status("Running").await, ["a", "b", "d"]);
+        assert_eq!(by_status("Pending").await, ["b"]);
+        assert_eq!(by_status("Completed").await, ["c"]);
+        assert!(by_status("Failed").await.is_empty());
+        assert!(by_status("ContinuedAsNew").await.is_empty());
+        let unknown = client
+            .list_instances_by_status("running")
+            .await
+            .unwrap_err();
+        assert!(
+            unknown.to_string().contains("pass Pending, Running"),
+            "{unknown}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_instance_is_described() {
+        let client = filled().client();
+        let info = client.get_instance_info("c").await.unwrap();
+        let expected = InstanceInfo {
+            instance_id: "c".to_owned(),
+            orchestration_name: "Order".to_owned(),
+            orchestration_version: "1.0.0".to_owned(),
+            current_execution_id: 3,
+            status: "Completed".to_owned(),
+            output: Some("done".to_owned()),
+            created_at: 1,
+            updated_at: 2,
+        };
+        assert_eq!(info, expected);
+        assert_eq!(client.get_instance_info("b").await.unwrap().output, None);
+        let absent = client.get_instance_info("x").await.unwrap_err();
+        assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
+    }
+
+    #[tokio::test]
+    async fn an_execution_is_described() {
+        let client = filled().client();
+        assert_eq!(client.list_executions("c").await.unwrap(), [2, 3]);
+        let first = client.get_execution_info("c", 2).await.unwrap();
+        assert_eq!(
+            (first.status.as_str(), first.output),
+            ("ContinuedAsNew", None)
+        );
+        let last = client.get_execution_info("c", 3).await.unwrap();
+        assert_eq!(
+            (last.status.as_str(), last.output.as_deref()),
+            ("Completed", Some("done"))
+        );
+        assert_eq!(
+            (last.started_at, last.completed_at, last.event_count),
+            (1, Some(2), 4)
+        );
+        let absent = client.get_execution_info("c", 1).await.unwrap_err();
+        assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
+        assert!(
+            client
+                .read_execution_history("c", 1)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert!(client.list_executions("").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_store_without_management_says_so() {
+        let fake = Fake::without_admin();
+        let client = fake.client();
+        assert!(!client.has_management_capability());
+        let refused = [
+            client.list_all_instances().await.err(),
+            client.get_system_metrics().await.err(),
+            client.get_queue_depths().await.err(),
+            client.delete_instance("a", DeleteMode::Force).await.err(),
+            client.prune_executions("a", 1).await.err(),
+        ];
+        for error in refused {
+            assert!(
+                matches!(error, Some(ClientError::ManagementNotAvailable)),
+                "{error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Starting instances.
+
+use serde::Serialize;
+
+use super::check;
+use super::client::Client;
+use super::error::ClientError;
+use crate::codec;
+use crate::message::{CoreState, MessageBody, Start};
+use crate::providers::{ErrorKind, Recipient};
+
+/// How an instance is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartOptions {
+    /// The orchestration's version; without one the registry's policy decides.
+    pub version: Option<String>,
+}
+
+impl Client {
+    /// Starts an instance. If there is one of that id already, nothing happens but a warning in
+    /// the log; [`start_orchestration_with`](Self::start_orchestration_with) tells.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a bad argument; `Provider` if the store fails.
+    pub async fn start_orchestration(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        input: impl Into<String>,
+    ) -> Result<(), ClientError> {
+        let options = StartOptions::default();
+        self.start_or_warn(instance.into(), orchestration.into(), input.into(), options)
+            .await
+    }
+
+    /// Starts an instance of this version; else as
+    /// [`start_orchestration`](Self::start_orchestration).
+    ///
+    /// # Errors
+    /// As [`start_orchestration`](Self::start_orchestration).
+    pub async fn start_orchestration_versioned(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        version: impl Into<String>,
+        input: impl Into<String>,
+    ) -> Result<(), ClientError> {
+        let options = StartOptions {
+            version: Some(version.into()),
+        };
+        self.start_or_warn(instance.into(), orchestration.into(), input.into(), options)
+            .await
+    }
+
+    /// Starts an instance with an input that is encoded as JSON; else as
+    /// [`start_orchestration`](Self::start_orchestration).
+    ///
+    /// # Errors
+    /// As [`start_orchestration`](Self::start_orchestration).
+    pub async fn start_orchestration_typed<In: Serialize>(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        input: In,
+    ) -> Result<(), ClientError> {
+        let input = encode_input(&input)?;
+        self.start_orchestration(instance, orchestration, input)
+            .await
+    }
+
+    /// Starts an instance of this version with an input that is encoded as JSON; else as
+    /// [`start_orchestration`](Self::start_orchestration).
+    ///
+    /// # Errors
+    /// As [`start_orchestration`](Self::start_orchestration).
+    pub async fn start_orchestration_versioned_typed<In: Serialize>(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        version: impl Into<String>,
+        input: In,
+    ) -> Result<(), ClientError> {
+        let input = encode_input(&input)?;
+        self.start_orchestration_versioned(instance, orchestration, version, input)
+            .await
+    }
+
+    /// Starts an instance, and tells if there is one of that id already.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `AlreadyExists` if there is one; else as
+    /// [`start_orchestration`](Self::start_orchestration).
+    pub async fn start_orchestration_with(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        input: impl Into<String>,
+        options: StartOptions,
+    ) -> Result<(), ClientError> {
+        self.start(
+            &instance.into(),
+            orchestration.into(),
+            input.into(),
+            options,
+        )
+        .await
+    }
+
+    async fn start_or_warn(
+        &self,
+        instance: String,
+        orchestration: String,
+        input: String,
+        options: StartOptions,
+    ) -> Result<(), ClientError> {
+        match self.start(&instance, orchestration, input, options).await {
+            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
+                tracing::warn!(
+                    target: "duroxide::client",
+                    instance_id = %instance,
+                    "not started: there is such an instance already"
+                );
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    async fn start(
+        &self,
+        instance: &str,
+        orchestration: String,
+        input: String,
+        options: StartOptions,
+    ) -> Result<(), ClientError> {
+        let instance = check::instance_id(instance)?;
+        check::name("orchestration", &orchestration)?;
+        if let Some(version) = &options.version {
+            check::version(version)?;
+        }
+        let recipient = Recipient::NewInstance {
+            instance,
+            orchestration: orchestration.clone(),
+            core_state: CoreState::default().encode(),
+        };
+        let start = Start {
+            orchestration,
+            version: options.version,
+            input,
+            parent: None,
+            carried: Vec::new(),
+        };
+        self.send(recipient, &MessageBody::Start(start)).await
+    }
+}
+
+fn encode_input<In: Serialize>(input: &In) -> Result<String, ClientError> {
+    codec::encode(input).map_err(|error| ClientError::invalid(format!("the input: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+    use crate::providers::{InstanceId, ProviderError};
+
+    fn starts(fake: &Fake) -> Vec<Start> {
+        let sent = fake.sent().into_iter();
+        sent.map(|envelope| {
+            let body = MessageBody::decode(&envelope.message.body).unwrap();
+            let MessageBody::Start(start) = body else {
+                panic!("{body:?}")
+            };
+            start
+        })
+        .collect()
+    }
+
+    fn already_exists() -> ProviderError {
+        ProviderError::new(ErrorKind::AlreadyExists, "commit", "there is one")
+    }
+
+    #[tokio::test]
+    async fn a_start_carries_name_version_and_input() {
+        let fake = Fake::default();
+        let client = fake.client();
+        client
+            .start_orchestration("a", "Order", "plain")
+            .await
+            .unwrap();
+        client
+            .start_orchestration_versioned("b", "Order", "2.0.0", "plain")
+            .await
+            .unwrap();
+        client
+            .start_orchestration_typed("c", "Order", vec![1, 2])
+            .await
+            .unwrap();
+        client
+            .start_orchestration_versioned_typed("d", "Order", "2.0.0", "1")
+            .await
+            .unwrap();
+        let starts = starts(&fake);
+        assert!(starts.iter().all(|start| start.orchestration == "Order"));
+        assert!(
+            starts
+                .iter()
+                .all(|start| start.parent.is_none() && start.carried.is_empty())
+        );
+        let inputs: Vec<_> = starts.iter().map(|start| start.input.as_str()).collect();
+        assert_eq!(inputs, ["plain", "plain", "[1,2]", "\"1\""]);
+        let versions: Vec<_> = starts
+            .iter()
+            .map(|start| start.version.as_deref())
+            .collect();
+        assert_eq!(versions, [None, Some("2.0.0"), None, Some("2.0.0")]);
+        let recipient = Recipient::NewInstance {
+            instance: InstanceId::new("a").unwrap(),
+            orchestration: "Order".to_owned(),
+            core_state: CoreState::default().encode(),
+        };
+        assert_eq!(fake.sent()[0].recipient, recipient);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_exists_is_reported_only_where_it_is_asked_for() {
+        let fake = Fake::default();
+        let client = fake.client();
+        fake.fail_next([already_exists(), already_exists()]);
+        client.start_orchestration("a", "Order", "").await.unwrap();
+        let result = client.start_orchestration_with("a", "Order", "", StartOptions::default());
+        assert!(matches!(
+            result.await,
+            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists
+        ));
+    }
+
+    #[tokio::test]
+    async fn bad_arguments_do_not_reach_the_store() {
+        let fake = Fake::default();
+        let client = fake.client();
+        let no_json = std::collections::BTreeMap::from([(vec![1], 1)]);
+        let refused = [
+            client.start_orchestration("", "Order", "").await,
+            client.start_orchestration("a", "", "").await,
+            client
+                .start_orchestration_versioned("a", "Order", "latest", "")
+                .await,
+            client
+                .start_orchestration_typed("a", "Order", no_json)
+                .await,
+        ];
+        for result in refused {
+            assert!(
+                matches!(result, Err(ClientError::InvalidInput { .. })),
+                "{result:?}"
+            );
+        }
+        assert!(fake.sent().is_empty());
+    }
+}

@@ -1,0 +1,431 @@
+//! What was stored once must be read for ever: each wire type against files that are never edited.
+//!
+//! To add a file, run the test once with `DUROXIDE_WRITE_GOLDEN=1`; a file that is there already
+//! is never written.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::event::{
+    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType,
+    decode_entries, encode_chunk,
+};
+use crate::message::{
+    ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
+};
+use crate::providers::{HistoryChunk, Incarnation, InstanceId};
+
+const ID: Uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+
+/// The bytes of a golden file; made from `encoded` if there is none and writing is asked for.
+fn golden(name: &str, encoded: &Bytes) -> Bytes {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("DUROXIDE_WRITE_GOLDEN").is_some_and(|value| value == "1")
+        && let Ok(mut file) = File::create_new(&path)
+    {
+        file.write_all(encoded).unwrap();
+    }
+    fs::read(&path)
+        .unwrap_or_else(|error| {
+            panic!(
+                "{error}: {}; add it with DUROXIDE_WRITE_GOLDEN=1",
+                path.display()
+            )
+        })
+        .into()
+}
+
+#[track_caller]
+fn check<T: PartialEq + Debug, E: Debug>(
+    name: &str,
+    value: &T,
+    encode: fn(&T) -> Bytes,
+    decode: fn(&[u8]) -> Result<T, E>,
+) {
+    let encoded = encode(value);
+    let stored = golden(name, &encoded);
+    assert_eq!(
+        decode(&stored).unwrap(),
+        *value,
+        "{name} is read as something else"
+    );
+    assert_eq!(encoded, stored, "{name} is written differently");
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn parent() -> ParentLink {
+    ParentLink {
+        instance: InstanceId::new("parent ☃ \"{}\"").unwrap(),
+        incarnation: Incarnation(ID),
+        execution: 2,
+        event_id: 7,
+    }
+}
+
+fn application(kind: AppErrorKind) -> ErrorDetails {
+    ErrorDetails::Application {
+        kind,
+        message: text("it broke\nhere"),
+        retryable: true,
+    }
+}
+
+fn configuration(kind: ConfigErrorKind, message: Option<&str>) -> ErrorDetails {
+    ErrorDetails::Configuration {
+        kind,
+        resource: text("Order"),
+        message: message.map(text),
+    }
+}
+
+fn poison(message_type: PoisonMessageType) -> ErrorDetails {
+    ErrorDetails::Poison {
+        attempt_count: 11,
+        max_attempts: 10,
+        message_type,
+        message: text("given up"),
+    }
+}
+
+/// One of each kind of failure.
+fn all_details() -> Vec<ErrorDetails> {
+    vec![
+        ErrorDetails::Infrastructure {
+            operation: text("commit"),
+            message: text("away"),
+            retryable: true,
+        },
+        configuration(ConfigErrorKind::UnregisteredOrchestration, None),
+        configuration(ConfigErrorKind::UnregisteredActivity, Some("register it")),
+        configuration(
+            ConfigErrorKind::MissingVersion {
+                requested_version: text("2.0.0"),
+            },
+            None,
+        ),
+        configuration(ConfigErrorKind::Nondeterminism, Some("event 3")),
+        application(AppErrorKind::ActivityFailed),
+        application(AppErrorKind::OrchestrationFailed),
+        application(AppErrorKind::Cancelled {
+            reason: text("enough"),
+        }),
+        poison(PoisonMessageType::Orchestration {
+            instance: text("i"),
+            execution_id: 1,
+        }),
+        poison(PoisonMessageType::Activity {
+            instance: text("i"),
+            execution_id: 1,
+            activity_name: text("Charge"),
+            activity_id: 2,
+        }),
+    ]
+}
+
+/// The place of a failure's kind among all; a kind without one does not compile.
+fn place_of_details(details: &ErrorDetails) -> usize {
+    match details {
+        ErrorDetails::Infrastructure { .. } => 0,
+        ErrorDetails::Configuration { kind, .. } => match kind {
+            ConfigErrorKind::UnregisteredOrchestration => 1,
+            ConfigErrorKind::UnregisteredActivity => 2,
+            ConfigErrorKind::MissingVersion { .. } => 3,
+            ConfigErrorKind::Nondeterminism => 4,
+        },
+        ErrorDetails::Application { kind, .. } => match kind {
+            AppErrorKind::ActivityFailed => 5,
+            AppErrorKind::OrchestrationFailed => 6,
+            AppErrorKind::Cancelled { .. } => 7,
+        },
+        ErrorDetails::Poison { message_type, .. } => match message_type {
+            PoisonMessageType::Orchestration { .. } => 8,
+            PoisonMessageType::Activity { .. } => 9,
+        },
+    }
+}
+
+#[test]
+fn message_bodies() {
+    let details = application(AppErrorKind::ActivityFailed);
+    let start = Start {
+        orchestration: text("Order"),
+        version: Some(text("1.2.3")),
+        input: text("{\"id\":1}"),
+        parent: Some(parent()),
+        carried: vec![
+            CarriedEvent {
+                name: text("Paid"),
+                data: text("42"),
+                message_id: Some(ID),
+            },
+            CarriedEvent {
+                name: text(""),
+                data: text(""),
+                message_id: None,
+            },
+        ],
+    };
+    let plain_start = Start {
+        orchestration: text("Order"),
+        version: None,
+        input: text(""),
+        parent: None,
+        carried: Vec::new(),
+    };
+    let bodies = [
+        MessageBody::Start(start),
+        MessageBody::ActivityCompleted {
+            activity_id: 2,
+            result: text("naïve ☃"),
+        },
+        MessageBody::ActivityFailed {
+            activity_id: 2,
+            details: details.clone(),
+        },
+        MessageBody::TimerFired {
+            timer_id: 3,
+            fire_at_ms: u64::MAX,
+        },
+        MessageBody::ExternalEvent {
+            name: text("Paid"),
+            data: text("\"quoted\""),
+        },
+        MessageBody::ChildCompleted {
+            child_id: 4,
+            result: text("done"),
+        },
+        MessageBody::ChildFailed {
+            child_id: 4,
+            details,
+        },
+        MessageBody::Cancel {
+            reason: text("enough"),
+        },
+    ];
+    for body in bodies {
+        let name = match body {
+            MessageBody::Start(_) => "message_start.bin",
+            MessageBody::ActivityCompleted { .. } => "message_activity_completed.bin",
+            MessageBody::ActivityFailed { .. } => "message_activity_failed.bin",
+            MessageBody::TimerFired { .. } => "message_timer_fired.bin",
+            MessageBody::ExternalEvent { .. } => "message_external_event.bin",
+            MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
+            MessageBody::ChildFailed { .. } => "message_child_failed.bin",
+            MessageBody::Cancel { .. } => "message_cancel.bin",
+        };
+        check(name, &body, MessageBody::encode, MessageBody::decode);
+    }
+    let body = MessageBody::Start(plain_start);
+    check(
+        "message_start_plain.bin",
+        &body,
+        MessageBody::encode,
+        MessageBody::decode,
+    );
+}
+
+#[test]
+fn activity_body() {
+    let body = ActivityBody {
+        name: text("Charge"),
+        input: text("42"),
+        orchestration: text("Order"),
+        version: text("1.2.3"),
+    };
+    check(
+        "activity.bin",
+        &body,
+        ActivityBody::encode,
+        ActivityBody::decode,
+    );
+}
+
+#[test]
+fn core_state() {
+    let of_child = CoreState {
+        parent: Some(parent()),
+    };
+    check(
+        "core_state_child.bin",
+        &of_child,
+        CoreState::encode,
+        CoreState::decode,
+    );
+    let plain = CoreState::default();
+    check(
+        "core_state_plain.bin",
+        &plain,
+        CoreState::encode,
+        CoreState::decode,
+    );
+}
+
+#[test]
+fn output() {
+    let completed = Output::Completed(text("done"));
+    check(
+        "output_completed.bin",
+        &completed,
+        Output::encode,
+        Output::decode,
+    );
+    let failed = Output::Failed(application(AppErrorKind::OrchestrationFailed));
+    check("output_failed.bin", &failed, Output::encode, Output::decode);
+}
+
+/// One of each kind of event, failures apart.
+fn all_kinds() -> Vec<EventKind> {
+    let (name, input, instance) = (text("Order"), text("1"), text("i::sub::7"));
+    let details = application(AppErrorKind::ActivityFailed);
+    vec![
+        EventKind::OrchestrationStarted {
+            name: name.clone(),
+            version: text("1.2.3"),
+            input: input.clone(),
+            parent_instance: Some(text("parent")),
+            parent_id: Some(7),
+        },
+        EventKind::OrchestrationCompleted {
+            output: text("done"),
+        },
+        EventKind::OrchestrationFailed {
+            details: details.clone(),
+        },
+        EventKind::ActivityScheduled {
+            name: name.clone(),
+            input: input.clone(),
+        },
+        EventKind::ActivityCompleted { result: text("ok") },
+        EventKind::ActivityFailed {
+            details: details.clone(),
+        },
+        EventKind::TimerCreated { fire_at_ms: 1_000 },
+        EventKind::TimerFired { fire_at_ms: 1_000 },
+        EventKind::ExternalSubscribed { name: text("Paid") },
+        EventKind::ExternalEvent {
+            name: text("Paid"),
+            data: text("42"),
+        },
+        EventKind::OrchestrationChained {
+            name: name.clone(),
+            instance: instance.clone(),
+            input: input.clone(),
+        },
+        EventKind::SubOrchestrationScheduled {
+            name,
+            instance,
+            input: input.clone(),
+        },
+        EventKind::SubOrchestrationCompleted { result: text("ok") },
+        EventKind::SubOrchestrationFailed { details },
+        EventKind::OrchestrationContinuedAsNew { input },
+        EventKind::OrchestrationCancelRequested {
+            reason: text("enough"),
+        },
+        EventKind::SystemCall {
+            op: text("guid"),
+            value: ID.to_string(),
+        },
+    ]
+}
+
+/// The place of an event's kind among all; a kind without one does not compile.
+fn place_of_kind(kind: &EventKind) -> usize {
+    match kind {
+        EventKind::OrchestrationStarted { .. } => 0,
+        EventKind::OrchestrationCompleted { .. } => 1,
+        EventKind::OrchestrationFailed { .. } => 2,
+        EventKind::ActivityScheduled { .. } => 3,
+        EventKind::ActivityCompleted { .. } => 4,
+        EventKind::ActivityFailed { .. } => 5,
+        EventKind::TimerCreated { .. } => 6,
+        EventKind::TimerFired { .. } => 7,
+        EventKind::ExternalSubscribed { .. } => 8,
+        EventKind::ExternalEvent { .. } => 9,
+        EventKind::OrchestrationChained { .. } => 10,
+        EventKind::SubOrchestrationScheduled { .. } => 11,
+        EventKind::SubOrchestrationCompleted { .. } => 12,
+        EventKind::SubOrchestrationFailed { .. } => 13,
+        EventKind::OrchestrationContinuedAsNew { .. } => 14,
+        EventKind::OrchestrationCancelRequested { .. } => 15,
+        EventKind::SystemCall { .. } => 16,
+    }
+}
+
+#[test]
+fn a_history_of_every_kind_of_event_and_failure() {
+    let (kinds, details) = (all_kinds(), all_details());
+    let places: Vec<usize> = kinds.iter().map(place_of_kind).collect();
+    assert_eq!(places, (0..17).collect::<Vec<_>>());
+    let places: Vec<usize> = details.iter().map(place_of_details).collect();
+    assert_eq!(places, (0..10).collect::<Vec<_>>());
+
+    let failures = details
+        .into_iter()
+        .map(|details| EventKind::ActivityFailed { details });
+    let entries: Vec<Entry> = (5..)
+        .zip(kinds.into_iter().chain(failures))
+        .map(|(event_id, kind)| Entry {
+            event_id,
+            source_event_id: (event_id % 2 == 0).then_some(event_id - 1),
+            timestamp_ms: 1_700_000_000_000 + event_id,
+            message_id: (event_id % 3 == 0).then_some(ID),
+            kind,
+        })
+        .collect();
+    let encoded = encode_chunk(&entries).unwrap();
+    let stored = golden("history.bin", &encoded.body);
+    let chunk = HistoryChunk {
+        body: stored.clone(),
+        ..encoded.clone()
+    };
+    assert_eq!(decode_entries(&chunk).unwrap(), entries);
+    assert_eq!(without_version(&encoded.body), without_version(&stored));
+}
+
+/// The JSON of a chunk without the version of duroxide that wrote it, which the checksum covers.
+fn without_version(body: &Bytes) -> String {
+    let json = std::str::from_utf8(&body[6..]).unwrap();
+    let rest = json.strip_prefix("{\"duroxide\":\"").unwrap();
+    rest.split_once('"').unwrap().1.to_owned()
+}
+
+/// A turn that is committed by a new version repeats what an old version sent.
+#[test]
+fn the_ids_of_messages_stay() {
+    let origin = Origin {
+        incarnation: Incarnation(ID),
+        execution: 2,
+        event_id: 7,
+    };
+    let causes = [
+        (
+            Cause::ActivityOutcome,
+            "09e1e64c-c351-558c-a646-e82f63493432",
+        ),
+        (Cause::Timer, "daefe4ed-f4f2-50ab-910d-fd595e310d54"),
+        (Cause::Start, "628fcf9f-fb3a-5d2a-89e3-20bf2d4fd35a"),
+        (Cause::ChildCancel, "7e326c72-f3e2-5d7c-b94e-eaca8dd04262"),
+        (Cause::ChildOutcome, "bf1b4bb3-3e25-5e9c-8991-28556556fbd0"),
+        (Cause::NextExecution, "f59ad024-4bbd-5df5-8655-65b0a3e3b259"),
+        (Cause::Refused, "91a61307-11a6-5be8-b2c2-9e107c5f9e52"),
+    ];
+    let ids: Vec<String> = causes
+        .iter()
+        .map(|(cause, _)| origin.message_id(*cause).to_string())
+        .collect();
+    let expected: Vec<&str> = causes.iter().map(|(_, expected)| *expected).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), causes.len());
+}

@@ -1,0 +1,174 @@
+//! A bench to run code on: live, replayed from any prefix, and compared.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::event::{Entry, ErrorDetails, EventKind};
+use crate::orchestration::OrchestrationContext;
+use crate::replay::{End, Engine, Failure, Harvest, Identity, Input, Journal, Moment, Root};
+
+pub(super) const EVENTS_MAX: u64 = 1_024;
+
+type Code = Arc<dyn Fn(OrchestrationContext) -> Root + Send + Sync>;
+
+/// One execution of some code, with the history that it wrote.
+pub(super) struct Bench {
+    code: Code,
+    pub(super) engine: Engine,
+    pub(super) history: Vec<Entry>,
+    pub(super) last: Harvest,
+    now_ms: u64,
+    events_max: u64,
+}
+
+impl Bench {
+    /// Starts the code.
+    pub(super) fn start<F, Fut>(code: F) -> Self
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        Self::start_capped(EVENTS_MAX, code)
+    }
+
+    /// Starts the code with another cap on its history.
+    pub(super) fn start_capped<F, Fut>(events_max: u64, code: F) -> Self
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
+        let engine = fresh(&code, events_max);
+        let mut bench = Self {
+            code,
+            engine,
+            history: Vec::new(),
+            last: Harvest::default(),
+            now_ms: 1_000,
+            events_max,
+        };
+        bench.input(Input::new(EventKind::OrchestrationStarted {
+            name: "Code".to_owned(),
+            version: "1.0.0".to_owned(),
+            input: String::new(),
+            parent_instance: None,
+            parent_id: None,
+        }));
+        bench
+    }
+
+    /// Takes one live step, and checks that a replay of all that is recorded agrees.
+    pub(super) fn input(&mut self, input: Input) -> &mut Self {
+        self.now_ms += 10;
+        let seed = u128::from(self.now_ms);
+        self.engine.step(
+            &input,
+            Moment {
+                now_ms: self.now_ms,
+                seed,
+            },
+        );
+        self.last = self.engine.harvest();
+        self.history.extend(self.last.entries.iter().cloned());
+        if self.engine.failure().is_none() {
+            self.replayed()
+                .expect("a replay does what the live run did");
+        }
+        self
+    }
+
+    pub(super) fn activity(&mut self, id: u64, result: &str) -> &mut Self {
+        let result = result.to_owned();
+        self.input(Input::answering(
+            id,
+            EventKind::ActivityCompleted { result },
+        ))
+    }
+
+    pub(super) fn timer(&mut self, id: u64) -> &mut Self {
+        self.input(Input::answering(
+            id,
+            EventKind::TimerFired { fire_at_ms: 0 },
+        ))
+    }
+
+    pub(super) fn child(&mut self, id: u64, result: &str) -> &mut Self {
+        let result = result.to_owned();
+        self.input(Input::answering(
+            id,
+            EventKind::SubOrchestrationCompleted { result },
+        ))
+    }
+
+    pub(super) fn event(&mut self, name: &str, data: &str) -> &mut Self {
+        let kind = EventKind::ExternalEvent {
+            name: name.to_owned(),
+            data: data.to_owned(),
+        };
+        self.input(Input::new(kind))
+    }
+
+    /// A fresh engine that has replayed the history so far.
+    pub(super) fn replayed(&self) -> Result<Engine, Failure> {
+        self.replayed_with(&self.code.clone(), self.history.clone())
+    }
+
+    /// Goes on with an engine that was replayed, as a node does that has it cold.
+    pub(super) fn go_cold(&mut self) -> &mut Self {
+        self.engine = self
+            .replayed()
+            .expect("a replay does what the live run did");
+        self
+    }
+
+    /// A replay of this history by other code.
+    pub(super) fn replayed_by<F, Fut>(&self, code: F) -> Result<Engine, Failure>
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
+        self.replayed_with(&code, self.history.clone())
+    }
+
+    fn replayed_with(&self, code: &Code, history: Vec<Entry>) -> Result<Engine, Failure> {
+        let mut engine = fresh(code, self.events_max);
+        engine.replay(history)?;
+        Ok(engine)
+    }
+
+    /// Whether something outside of a step has woken the code.
+    pub(super) fn engine_was_woken(&self) -> bool {
+        self.engine.saw_foreign_wake()
+    }
+
+    pub(super) fn kinds(&self) -> Vec<&EventKind> {
+        self.history.iter().map(|entry| &entry.kind).collect()
+    }
+
+    pub(super) fn output(&self) -> &str {
+        match self.engine.end() {
+            Some(End::Completed { output }) => output,
+            other => panic!("not completed: {other:?}"),
+        }
+    }
+
+    pub(super) fn failure(&self) -> &ErrorDetails {
+        match self.engine.end() {
+            Some(End::Failed { details }) => details,
+            other => panic!("not failed: {other:?}"),
+        }
+    }
+}
+
+fn fresh(code: &Code, events_max: u64) -> Engine {
+    let identity = Identity {
+        instance: "i".to_owned(),
+        execution: 1,
+        orchestration: "Code".to_owned(),
+        version: "1.0.0".to_owned(),
+    };
+    let journal = Journal::new(identity, events_max);
+    let root = code(OrchestrationContext::on(&journal));
+    Engine::new(journal, root)
+}

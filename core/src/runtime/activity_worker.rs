@@ -1,0 +1,192 @@
+//! Runs one activity and reports its outcome.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use super::node::{Node, Slot};
+use super::options::MismatchPolicy;
+use super::turn::within;
+use crate::activity::{ActivityContext, ActivityInfo};
+use crate::cancel_token::CancelToken;
+use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
+use crate::frame::DecodeError;
+use crate::message::{ActivityBody, Cause, MessageBody, Origin};
+use crate::providers::{
+    ActivityOutcome, ClaimedActivity, Commit, ErrorKind, Lease, Message, ProviderError,
+};
+use crate::replay::panic_text;
+
+/// What is to become of a claimed activity.
+enum Outcome {
+    Report(Result<String, ErrorDetails>),
+    /// Give it back for a while; another node may have the code for it.
+    Release(std::time::Duration),
+    /// Nobody wants to know.
+    Abandon,
+}
+
+/// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
+pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, slot: Slot) {
+    let lease = Lease::Activity(claimed.lease.clone());
+    let guard = node.leases.hold(lease.clone());
+    match outcome(&node, &claimed, &guard.cancel).await {
+        Outcome::Report(result) => report(&node, &claimed, result).await,
+        Outcome::Release(delay) => node.release(lease, delay, false).await,
+        Outcome::Abandon => {}
+    }
+    drop(guard);
+    drop(slot);
+}
+
+async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -> Outcome {
+    let body = match ActivityBody::decode(&claimed.body) {
+        Ok(body) => body,
+        Err(error) => return undecodable(node, claimed, &error),
+    };
+    let max_attempts = node.options.max_attempts;
+    if claimed.attempt > max_attempts {
+        return Outcome::Report(Err(poison(claimed, &body, max_attempts)));
+    }
+    let Some((_, handler)) = node.activities.resolve_handler(&body.name) else {
+        if let MismatchPolicy::RetryLater { delay } = node.options.mismatch_policy {
+            return Outcome::Release(delay);
+        }
+        return Outcome::Report(Err(ErrorDetails::Configuration {
+            kind: ConfigErrorKind::UnregisteredActivity,
+            message: Some(format!("register activity {:?} on this runtime", body.name)),
+            resource: body.name,
+        }));
+    };
+    let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
+    let input = body.input;
+    // Made within the guarded future, so that a panic in the handler itself is caught as well.
+    let work = async move { handler.invoke(ctx, input).await };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let given_up = async {
+        cancel.cancelled().await;
+        node.clock
+            .sleep(node.options.activity_cancellation_grace)
+            .await;
+    };
+    tokio::select! {
+        biased;
+        result = work => Outcome::Report(match result {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(message)) => Err(failure(message)),
+            Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
+        }),
+        () = given_up => Outcome::Abandon,
+    }
+}
+
+fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> ActivityInfo {
+    let key = &claimed.lease.key;
+    ActivityInfo {
+        instance_id: key.instance.as_str().to_owned(),
+        execution_id: key.execution,
+        orchestration_name: body.orchestration.clone(),
+        orchestration_version: body.version.clone(),
+        activity_name: body.name.clone(),
+        activity_id: key.activity_id,
+        worker_id: node.worker_id.clone(),
+        attempt: claimed.attempt,
+    }
+}
+
+fn undecodable(node: &Node, claimed: &ClaimedActivity, error: &DecodeError) -> Outcome {
+    tracing::error!(
+        target: "duroxide::runtime",
+        activity = %claimed.lease.key,
+        %error,
+        "an activity's body cannot be understood"
+    );
+    if error.is_newer_format() && claimed.attempt <= node.options.max_attempts {
+        return Outcome::Release(std::time::Duration::from_secs(1));
+    }
+    Outcome::Report(Err(ErrorDetails::Infrastructure {
+        operation: "decode_activity".to_owned(),
+        message: error.to_string(),
+        retryable: false,
+    }))
+}
+
+fn poison(claimed: &ClaimedActivity, body: &ActivityBody, max_attempts: u32) -> ErrorDetails {
+    let key = &claimed.lease.key;
+    ErrorDetails::Poison {
+        attempt_count: claimed.attempt,
+        max_attempts,
+        message_type: PoisonMessageType::Activity {
+            instance: key.instance.as_str().to_owned(),
+            execution_id: key.execution,
+            activity_name: body.name.clone(),
+            activity_id: key.activity_id,
+        },
+        message: "it was claimed and never reported an outcome".to_owned(),
+    }
+}
+
+fn failure(message: String) -> ErrorDetails {
+    ErrorDetails::Application {
+        kind: AppErrorKind::ActivityFailed,
+        message,
+        retryable: false,
+    }
+}
+
+/// Records the outcome. One that the store would refuse for its size becomes a failure that says
+/// so.
+async fn report(node: &Node, claimed: &ClaimedActivity, result: Result<String, ErrorDetails>) {
+    match &result {
+        Ok(_) => node.metrics.activity_completed(),
+        Err(details) => node.metrics.activity_failed(details),
+    }
+    let key = &claimed.lease.key;
+    let activity_id = key.activity_id;
+    let mut body = match result {
+        Ok(result) => MessageBody::ActivityCompleted {
+            activity_id,
+            result,
+        },
+        Err(details) => MessageBody::ActivityFailed {
+            activity_id,
+            details,
+        },
+    }
+    .encode();
+    if let Err(details) = within(&node.limits, body.len(), "the activity's outcome") {
+        body = MessageBody::ActivityFailed {
+            activity_id,
+            details,
+        }
+        .encode();
+    }
+    let origin = Origin {
+        incarnation: key.incarnation,
+        execution: key.execution,
+        event_id: activity_id,
+    };
+    let message = Message {
+        id: origin.message_id(Cause::ActivityOutcome),
+        execution: Some(key.execution),
+        body,
+    };
+    let outcome = ActivityOutcome {
+        lease: claimed.lease.clone(),
+        message: Some(message),
+    };
+    match node.commit(Commit::Activity(outcome)).await {
+        Ok(_) => {}
+        Err(error) => log_unreported(&error),
+    }
+}
+
+fn log_unreported(error: &ProviderError) {
+    // A lost lease is the ordinary end of an activity that was cancelled meanwhile.
+    if error.kind() == ErrorKind::LeaseLost {
+        tracing::debug!(target: "duroxide::runtime", %error, "an outcome is not wanted");
+    } else {
+        tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
+    }
+}

@@ -1,0 +1,22 @@
+//! Runs orchestrations and activities on a store.
+
+pub mod observability;
+pub mod registry;
+
+mod activity_worker;
+mod committer;
+mod dispatcher;
+mod handler;
+mod lease_keeper;
+mod node;
+mod options;
+mod runtime;
+mod turn;
+mod warm;
+
+pub use crate::client::OrchestrationStatus;
+pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};
+pub use observability::{LogFormat, MetricsSnapshot, ObservabilityConfig};
+pub use options::{MismatchPolicy, RuntimeOptions};
+pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};
+pub use runtime::{OrchestrationDescriptor, Runtime};

@@ -1,0 +1,219 @@
+//! What the tasks of one runtime share.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::committer::Committer;
+use super::lease_keeper::LeaseKeeper;
+use super::observability::Metrics;
+use super::options::RuntimeOptions;
+use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::warm::{Warm, WarmInstances};
+use crate::cancel_token::CancelToken;
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::providers::{
+    Commit, Committed, InstanceHead, Lease, Limits, Provider, ProviderError, Release,
+};
+
+/// The pauses between attempts to commit while the store cannot be reached.
+const COMMIT_BACKOFF_MIN: Duration = Duration::from_millis(20);
+const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// One runtime, as its tasks see it.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) store: Arc<dyn Provider>,
+    pub(super) limits: Limits,
+    pub(super) activities: Arc<ActivityRegistry>,
+    pub(super) orchestrations: OrchestrationRegistry,
+    pub(super) options: RuntimeOptions,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Entropy,
+    pub(super) metrics: Metrics,
+    pub(super) committer: Committer,
+    pub(super) leases: Arc<LeaseKeeper>,
+    pub(super) warm: Mutex<WarmInstances>,
+    pub(super) turn_slots: Slots,
+    pub(super) activity_slots: Slots,
+    /// Set once the runtime is to stop.
+    pub(super) stopping: CancelToken,
+    pub(super) worker_id: String,
+    /// Where the user's code runs.
+    pub(super) user: Handle,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// What a new node is made of.
+#[derive(Debug)]
+pub(super) struct NodeParts {
+    pub(super) store: Arc<dyn Provider>,
+    pub(super) activities: Arc<ActivityRegistry>,
+    pub(super) orchestrations: OrchestrationRegistry,
+    pub(super) options: RuntimeOptions,
+    pub(super) committer: Committer,
+    pub(super) user: Handle,
+}
+
+impl Node {
+    pub(super) fn new(parts: NodeParts) -> Arc<Self> {
+        let NodeParts {
+            store,
+            activities,
+            orchestrations,
+            options,
+            committer,
+            user,
+        } = parts;
+        let freed = Arc::new(Notify::new());
+        let entropy = Entropy;
+        let warm = WarmInstances::new(options.warm_instances_max, options.warm_bytes_max);
+        Arc::new(Self {
+            limits: store.capabilities().limits,
+            store,
+            activities,
+            orchestrations,
+            clock: Arc::clone(&options.clock),
+            entropy,
+            metrics: Metrics::default(),
+            committer,
+            leases: Arc::new(LeaseKeeper::default()),
+            warm: Mutex::new(warm),
+            turn_slots: Slots::new(options.orchestration_concurrency, &freed),
+            activity_slots: Slots::new(options.worker_concurrency, &freed),
+            stopping: CancelToken::default(),
+            worker_id: format!("worker-{}", entropy.lease_token()),
+            user,
+            tasks: Mutex::new(JoinSet::new()),
+            options,
+        })
+    }
+
+    /// Runs a task that calls the user's code, on the user's executor.
+    ///
+    /// It is not subject to the executor's cooperative budget: that would make it depend on the
+    /// node when an orchestration is quiet.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(tokio::task::unconstrained(task), &self.user);
+    }
+
+    /// Ends all tasks where they stand, and waits until they have ended.
+    pub(super) async fn abort_tasks(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
+    }
+
+    /// The instance's engine, if it stands where the head does.
+    pub(super) fn take_warm(&self, head: &InstanceHead) -> Option<Warm> {
+        // Dropping a stale engine runs the user's code, which must not happen under the lock.
+        let (warm, stale) = self.warm.lock().take(head);
+        drop(stale);
+        warm
+    }
+
+    /// Commits, and tries again as long as the store cannot be reached: the same commit with the
+    /// same id is safe to repeat (IDM-01), and is refused once the lease has passed.
+    pub(super) async fn commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+        let mut pause = COMMIT_BACKOFF_MIN;
+        loop {
+            let result = self.committer.commit(operation.clone()).await;
+            match result {
+                Err(error) if error.is_retryable() && !self.stopping.is_cancelled() => {
+                    tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
+                    self.clock.sleep(pause).await;
+                    pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Gives a lease back. If that fails, it comes back by expiry.
+    pub(super) async fn release(&self, lease: Lease, delay: Duration, count_attempt: bool) {
+        let release = Release {
+            lease,
+            delay,
+            count_attempt,
+        };
+        for result in self.store.release(vec![release]).await {
+            if let Err(error) = result {
+                tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
+            }
+        }
+    }
+}
+
+/// How many more items of one kind this node can work on.
+#[derive(Debug)]
+pub(super) struct Slots {
+    free: Arc<Semaphore>,
+    all: u32,
+    freed: Arc<Notify>,
+}
+
+/// The right to work on one item. Dropping it tells the dispatcher.
+#[derive(Debug)]
+pub(super) struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    freed: Option<Arc<Notify>>,
+}
+
+impl Slot {
+    /// Gives back a slot that was not used; the dispatcher need not look again for it.
+    pub(super) fn give_back(mut self) {
+        self.freed = None;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // First the permit, then the word: a dispatcher that wakes must find it.
+        self.permit = None;
+        if let Some(freed) = &self.freed {
+            freed.notify_one();
+        }
+    }
+}
+
+impl Slots {
+    fn new(slots_max: usize, freed: &Arc<Notify>) -> Self {
+        let all = u32::try_from(slots_max.max(1)).unwrap_or(u32::MAX >> 4);
+        Self {
+            free: Arc::new(Semaphore::new(all as usize)),
+            all,
+            freed: Arc::clone(freed),
+        }
+    }
+
+    pub(super) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
+    pub(super) fn try_take(&self) -> Option<Slot> {
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        Some(Slot {
+            permit: Some(permit),
+            freed: Some(Arc::clone(&self.freed)),
+        })
+    }
+
+    /// Ends when a slot was freed since the last call.
+    pub(super) async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
+    /// Ends when nothing is being worked on. Takes all slots for good.
+    pub(super) async fn drained(&self) {
+        if let Ok(permits) = self.free.acquire_many(self.all).await {
+            permits.forget();
+        }
+    }
+}

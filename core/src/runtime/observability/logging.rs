@@ -1,0 +1,106 @@
+//! Console logging, for programs that install no subscriber of their own.
+
+use super::config::ObservabilityConfig;
+
+/// Installs a console subscriber, unless there is a subscriber already or the feature is off.
+pub(crate) fn init_logging(config: &ObservabilityConfig) {
+    #[cfg(feature = "logging")]
+    console::install(config);
+    let endpoints = [
+        ("log_export_endpoint", &config.log_export_endpoint),
+        ("metrics_export_endpoint", &config.metrics_export_endpoint),
+    ];
+    for (setting, _) in endpoints.iter().filter(|(_, endpoint)| endpoint.is_some()) {
+        tracing::warn!(
+            target: "duroxide::runtime",
+            setting,
+            "nothing is exported to this endpoint; collect logs from the console or a subscriber \
+             of your own, and metrics from `metrics_snapshot`"
+        );
+    }
+}
+
+#[cfg(feature = "logging")]
+mod console {
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::ParseError;
+
+    use crate::runtime::observability::config::{LogFormat, ObservabilityConfig};
+
+    pub(super) fn install(config: &ObservabilityConfig) {
+        let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+        let (filter, mistake) = filter(from_environment.as_deref(), &config.log_level);
+        let builder = tracing_subscriber::fmt().with_env_filter(filter);
+        let installed = match config.log_format {
+            LogFormat::Json => builder.json().try_init(),
+            LogFormat::Pretty => builder.pretty().try_init(),
+            LogFormat::Compact => builder.compact().try_init(),
+        };
+        // A program that has a subscriber has decided for itself, filter and all.
+        if installed.is_err() {
+            return;
+        }
+        if let Some(error) = mistake {
+            tracing::warn!(
+                target: "duroxide::runtime",
+                %error,
+                "a log filter cannot be understood and is ignored; correct RUST_LOG or log_level"
+            );
+        }
+        tracing::info!(
+            target: "duroxide::runtime",
+            service_name = %config.service_name,
+            service_version = config.service_version.as_deref(),
+            "logging to the console"
+        );
+    }
+
+    /// The filter of the environment, or else that of the level, or else the default one; with
+    /// the mistake that made one of them unusable.
+    fn filter(from_environment: Option<&str>, level: &str) -> (EnvFilter, Option<ParseError>) {
+        let directives = |level: &str| {
+            format!("warn,duroxide::orchestration={level},duroxide::activity={level}")
+        };
+        let chosen = match from_environment {
+            Some(text) if !text.trim().is_empty() => EnvFilter::try_new(text),
+            _ => EnvFilter::try_new(directives(level)),
+        };
+        match chosen {
+            Ok(filter) => (filter, None),
+            Err(error) => (EnvFilter::new(directives("info")), Some(error)),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn chosen(from_environment: Option<&str>, level: &str) -> (String, bool) {
+            let (filter, mistake) = filter(from_environment, level);
+            (filter.to_string(), mistake.is_some())
+        }
+
+        #[test]
+        fn the_environment_overrides_the_level_and_mistakes_fall_back() {
+            let (of_level, mistake) = chosen(None, "debug");
+            assert!(
+                of_level.contains("duroxide::activity=debug") && !mistake,
+                "{of_level}"
+            );
+            assert!(
+                of_level.contains("duroxide::orchestration=debug"),
+                "{of_level}"
+            );
+            assert!(of_level.contains("warn"), "{of_level}");
+            assert_eq!(chosen(Some(" "), "debug").0, of_level);
+            let overridden = chosen(Some("duroxide::runtime=debug"), "info");
+            assert_eq!(overridden, ("duroxide::runtime=debug".to_owned(), false));
+            let (fallen_back, mistake) = chosen(None, "loud");
+            assert!(
+                fallen_back.contains("duroxide::activity=info") && mistake,
+                "{fallen_back}"
+            );
+            assert!(chosen(Some("a=b=c"), "info").1);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The settings of a runtime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::observability::ObservabilityConfig;
+use crate::clock::{Clock, SystemClock};
+
+/// The settings of a runtime.
+#[derive(Debug, Clone)]
+pub struct RuntimeOptions {
+    /// The least pause between two claims that found nothing, where the backend cannot tell of
+    /// new work. Where it can, this never delays anything.
+    pub dispatcher_min_poll_interval: Duration,
+    /// How long the runtime waits for work before it looks again by itself.
+    pub dispatcher_long_poll_timeout: Duration,
+    /// How many turns are in flight at once. A turn in flight costs memory and no thread, and
+    /// turns that end together are committed together, so the default is high.
+    pub orchestration_concurrency: usize,
+    /// How many activities are in flight at once. Most of them wait for something, so the default
+    /// is high; lower it if they compute.
+    pub worker_concurrency: usize,
+    /// How long an instance is leased for a turn. After a crash its work rests for so long.
+    pub orchestrator_lock_timeout: Duration,
+    /// How long before its end that lease is renewed at the latest, if it is at least 15 s long.
+    pub orchestrator_lock_renewal_buffer: Duration,
+    /// How long an activity is leased. After a crash it rests for so long.
+    pub worker_lock_timeout: Duration,
+    /// How long before its end that lease is renewed at the latest, if it is at least 15 s long.
+    pub worker_lock_renewal_buffer: Duration,
+    /// Logs and metrics.
+    pub observability: ObservabilityConfig,
+    /// How often a turn or an activity is tried before it is given up as poison.
+    pub max_attempts: u32,
+    /// What happens to an instance that the deployed code does not fit.
+    pub mismatch_policy: MismatchPolicy,
+    /// How many instances stay in memory between their turns, so that they need no replay.
+    pub warm_instances_max: usize,
+    /// How many bytes of history those may stand for.
+    pub warm_bytes_max: usize,
+    /// Whether every turn is replayed from its history and compared, which finds code that is not
+    /// deterministic. For tests: it costs as much as the history is long.
+    pub shadow_replay: bool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How long a cancelled activity may go on after it was told, before it is aborted.
+    pub activity_cancellation_grace: Duration,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            dispatcher_min_poll_interval: Duration::from_millis(100),
+            dispatcher_long_poll_timeout: Duration::from_secs(30),
+            orchestration_concurrency: 256,
+            worker_concurrency: 256,
+            orchestrator_lock_timeout: Duration::from_secs(5),
+            orchestrator_lock_renewal_buffer: Duration::from_secs(2),
+            worker_lock_timeout: Duration::from_secs(30),
+            worker_lock_renewal_buffer: Duration::from_secs(5),
+            observability: ObservabilityConfig::default(),
+            max_attempts: 10,
+            mismatch_policy: MismatchPolicy::default(),
+            warm_instances_max: 10_000,
+            warm_bytes_max: 256 * 1024 * 1024,
+            shadow_replay: false,
+            clock: SystemClock::shared(),
+            activity_cancellation_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// From this length on a lease is renewed a buffer before its end.
+const LONG_LEASE_MIN: Duration = Duration::from_secs(15);
+/// A long lease is not renewed more often than this, however large its buffer is.
+const LONG_LEASE_RENEWAL_MIN: Duration = Duration::from_secs(1);
+
+impl RuntimeOptions {
+    /// The latest moment to renew a lease, counted from its beginning: a buffer before its end,
+    /// or half of it if it is shorter than 15 s.
+    #[must_use]
+    pub fn renewal_interval(lease: Duration, buffer: Duration) -> Duration {
+        if lease >= LONG_LEASE_MIN {
+            lease.saturating_sub(buffer).max(LONG_LEASE_RENEWAL_MIN)
+        } else {
+            lease / 2
+        }
+    }
+}
+
+/// What happens to an instance that the deployed code does not fit: its orchestration, version or
+/// activity is not registered, or the code does not do what history says it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MismatchPolicy {
+    /// It fails, and says why.
+    #[default]
+    FailAtOnce,
+    /// It is left alone for a while and tried again, perhaps by a node with other code, as often
+    /// as it takes. For deployments during which old and new nodes share a store.
+    RetryLater {
+        /// For how long it is left alone.
+        delay: Duration,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_leases_are_renewed_a_buffer_before_their_end_and_short_ones_half_way() {
+        let cases = [
+            (30_000, 5_000, 25_000),
+            (300_000, 30_000, 270_000),
+            (15_000, 5_000, 10_000),
+            (15_000, 60_000, 1_000),
+            (14_999, 5_000, 7_500),
+            (5_000, 2_000, 2_500),
+            (200, 0, 100),
+            (0, 0, 0),
+        ];
+        for (lease_ms, buffer_ms, expected_ms) in cases {
+            let interval = RuntimeOptions::renewal_interval(
+                Duration::from_millis(lease_ms),
+                Duration::from_millis(buffer_ms),
+            );
+            let rounded_ms = interval.as_micros().div_ceil(1_000);
+            assert_eq!(
+                rounded_ms, expected_ms,
+                "lease {lease_ms} buffer {buffer_ms}"
+            );
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Ending a run without its code: cancelled, poisoned, damaged, or without code that fits.
+
+use super::draft::{Draft, Scope};
+use super::inbox::{self, Letter};
+use super::load::open_children;
+use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType};
+use crate::message::{Cause, Origin, Output};
+use crate::providers::{Limits, Turn};
+use crate::replay::cancelled;
+
+/// The start of the draft that each of these makes: everything in the turn is consumed.
+fn consuming_all(turn: &Turn) -> Draft {
+    Draft {
+        consumed: turn.messages.iter().map(|message| message.id).collect(),
+        ..Draft::default()
+    }
+}
+
+/// Ends the instance with this failure.
+pub(super) fn failed(
+    turn: &Turn,
+    letters: &[Letter],
+    scope: &Scope,
+    limits: &Limits,
+    now_ms: u64,
+    details: ErrorDetails,
+) -> Draft {
+    let mut draft = consuming_all(turn);
+    open_books(&mut draft, turn, letters, scope, now_ms);
+    let terminal = EventKind::OrchestrationFailed {
+        details: details.clone(),
+    };
+    append(&mut draft, turn, now_ms, terminal);
+    answer_refused_parents(&mut draft, turn, letters);
+    draft.end_instance(scope, limits, Output::Failed(details));
+    draft
+}
+
+/// Ends the instance since somebody cancelled it, and its open children with it. The code is not
+/// asked: what is open follows from the events.
+pub(super) fn on_request(
+    turn: &Turn,
+    letters: &[Letter],
+    scope: &Scope,
+    limits: &Limits,
+    now_ms: u64,
+    (reason, history): (&str, &[Entry]),
+) -> Draft {
+    let mut draft = consuming_all(turn);
+    open_books(&mut draft, turn, letters, scope, now_ms);
+    // The last slot below the cap belongs to the terminal event.
+    if turn.head.position.next_event_id < limits.history_events_max {
+        let kind = EventKind::OrchestrationCancelRequested {
+            reason: reason.to_owned(),
+        };
+        append(&mut draft, turn, now_ms, kind);
+    }
+    let details = cancelled(reason);
+    append(
+        &mut draft,
+        turn,
+        now_ms,
+        EventKind::OrchestrationFailed {
+            details: details.clone(),
+        },
+    );
+    for (event_id, instance) in open_children(history) {
+        draft.cancel_child(scope, event_id, &instance);
+    }
+    answer_refused_parents(&mut draft, turn, letters);
+    draft.end_instance(scope, limits, Output::Failed(details));
+    draft
+}
+
+/// Consumes what reaches an instance that has ended.
+pub(super) fn drained(turn: &Turn, letters: &[Letter]) -> Draft {
+    let mut draft = consuming_all(turn);
+    answer_refused_parents(&mut draft, turn, letters);
+    draft
+}
+
+/// An execution that ends before its first turn still begins with its start.
+fn open_books(draft: &mut Draft, turn: &Turn, letters: &[Letter], scope: &Scope, now_ms: u64) {
+    if turn.head.position.next_event_id != 1 {
+        return;
+    }
+    let started = inbox::own_start(turn, letters).map_or_else(
+        || EventKind::OrchestrationStarted {
+            name: scope.orchestration.clone(),
+            version: scope.version.clone(),
+            input: String::new(),
+            parent_instance: None,
+            parent_id: None,
+        },
+        |start| inbox::started(start, scope.version.clone()).kind,
+    );
+    append(draft, turn, now_ms, started);
+}
+
+fn append(draft: &mut Draft, turn: &Turn, timestamp_ms: u64, kind: EventKind) {
+    let event_id = turn.head.position.next_event_id + draft.entries.len() as u64;
+    let entry = Entry {
+        event_id,
+        source_event_id: None,
+        timestamp_ms,
+        message_id: None,
+        kind,
+    };
+    draft.entries.push(entry);
+}
+
+/// Tells the parents whose start met an instance that is not theirs.
+pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Turn, letters: &[Letter]) {
+    for (message_id, parent) in inbox::refused_parents(turn, letters) {
+        let message = format!(
+            "the sub-orchestration's instance id {:?} is taken by another instance",
+            turn.head.instance
+        );
+        let output = Output::Failed(ErrorDetails::Application {
+            kind: AppErrorKind::OrchestrationFailed,
+            message,
+            retryable: false,
+        });
+        let origin = Origin {
+            incarnation: message_id.incarnation(),
+            execution: 1,
+            event_id: 1,
+        };
+        draft.tell_parent(parent, origin.message_id(Cause::Refused), &output);
+    }
+}
+
+/// The failure of an instance that was tried too often.
+pub(super) fn poison(turn: &Turn, max_attempts: u32) -> ErrorDetails {
+    ErrorDetails::Poison {
+        attempt_count: turn.attempt,
+        max_attempts,
+        message_type: PoisonMessageType::Orchestration {
+            instance: turn.head.instance.as_str().to_owned(),
+            execution_id: turn.head.position.execution,
+        },
+        message: "its turns were claimed and never committed".to_owned(),
+    }
+}
+
+/// The failure of an instance whose stored bytes cannot be understood.
+pub(super) fn damaged(what: &str, error: &dyn std::error::Error) -> ErrorDetails {
+    ErrorDetails::Infrastructure {
+        operation: what.to_owned(),
+        message: error.to_string(),
+        retryable: false,
+    }
+}

@@ -1,0 +1,169 @@
+//! Gives a turn's messages to the code, and collects what it decides.
+
+use super::code::Code;
+use super::draft::{Draft, Scope};
+use super::inbox::{Letter, started};
+use crate::event::{ErrorDetails, EventKind};
+use crate::message::{Output, Start};
+use crate::providers::Limits;
+use crate::replay::{End, Engine, Failure, Input, Moment};
+use crate::runtime::node::Node;
+
+/// How many executions one commit may run through. A longer chain goes on in a next turn, so that
+/// no commit grows without bound.
+const EXECUTIONS_PER_TURN_MAX: usize = 8;
+
+/// A turn stops taking in messages when its commit has this many parts; the rest stay in the inbox.
+const PARTS_PER_TURN_MAX: usize = 20_000;
+
+/// An execution with its code, in the middle of a turn.
+pub(super) struct Feeder<'a> {
+    pub(super) node: &'a Node,
+    pub(super) limits: Limits,
+    pub(super) scope: Scope,
+    pub(super) engine: Engine,
+    pub(super) draft: Draft,
+    pub(super) history_bytes: usize,
+    executions: usize,
+}
+
+/// Why a feeder's work cannot be committed.
+pub(super) enum Unfit {
+    /// The code does not fit; a deployment may mend it.
+    Mismatch(ErrorDetails),
+}
+
+impl<'a> Feeder<'a> {
+    pub(super) fn new(node: &'a Node, scope: Scope, engine: Engine, history_bytes: usize) -> Self {
+        let limits = node.limits;
+        let draft = Draft::default();
+        Self {
+            node,
+            limits,
+            scope,
+            engine,
+            draft,
+            history_bytes,
+            executions: 1,
+        }
+    }
+
+    /// Begins an execution: the start, and the events that came along.
+    pub(super) fn begin(&mut self, start: &Start) -> Result<(), Unfit> {
+        self.open(start);
+        self.settle()
+    }
+
+    fn open(&mut self, start: &Start) {
+        self.step(&started(start, self.scope.version.clone()));
+        for event in &start.carried {
+            let kind = EventKind::ExternalEvent {
+                name: event.name.clone(),
+                data: event.data.clone(),
+            };
+            self.step(&Input::new(kind).brought_by(event.message_id));
+        }
+    }
+
+    /// Takes in a letter. False if the turn is full and the letter must stay in the inbox.
+    pub(super) fn take_in(&mut self, letter: &Letter) -> Result<bool, Unfit> {
+        if self.is_full() {
+            return Ok(false);
+        }
+        if let Some(input) = letter.input_for(self.scope.execution) {
+            self.step(&input);
+            self.settle()?;
+        }
+        self.draft.consumed.push(letter.id);
+        Ok(true)
+    }
+
+    fn is_full(&self) -> bool {
+        self.draft.parts() >= PARTS_PER_TURN_MAX
+            || self.draft.bytes >= self.limits.commit_bytes_max / 4
+    }
+
+    fn step(&mut self, input: &Input) {
+        let moment = Moment {
+            now_ms: self.node.clock.now_ms(),
+            seed: self.node.entropy.seed(),
+        };
+        self.engine.step(input, moment);
+        let harvest = self.engine.harvest();
+        self.draft
+            .absorb(&self.scope, &self.limits, moment.now_ms, harvest);
+    }
+
+    /// Follows a chain of executions until one waits for something or ends the instance.
+    fn settle(&mut self) -> Result<(), Unfit> {
+        while let Some(End::ContinuedAsNew {
+            input,
+            version,
+            carried,
+        }) = self.engine.end().cloned()
+        {
+            let next = Start {
+                orchestration: self.scope.orchestration.clone(),
+                version,
+                input,
+                parent: self.scope.parent.clone(),
+                carried,
+            };
+            if !self.open_next(&next)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the next execution. False if it is left to the next turn.
+    fn open_next(&mut self, next: &Start) -> Result<bool, Unfit> {
+        if self.executions > EXECUTIONS_PER_TURN_MAX {
+            return Ok(false);
+        }
+        self.draft.hand_over(&self.scope);
+        self.scope.execution += 1;
+        if self.executions == EXECUTIONS_PER_TURN_MAX {
+            self.executions += 1;
+            self.draft.continue_later(&self.scope, next.clone());
+            return Ok(false);
+        }
+        self.executions += 1;
+        let registry = &self.node.orchestrations;
+        let code = Code::find(registry, &next.orchestration, next.version.as_deref())
+            .map_err(Unfit::Mismatch)?;
+        self.scope.version.clone_from(&code.version);
+        self.engine = code.engine(
+            &self.scope,
+            next.input.clone(),
+            self.limits.history_events_max,
+        );
+        self.history_bytes = 0;
+        self.open(next);
+        Ok(true)
+    }
+
+    /// The failure that ended the run, if a deployment of other code may mend it.
+    pub(super) fn nondeterminism(&self) -> Option<&Failure> {
+        self.engine
+            .failure()
+            .filter(|failure| failure.is_nondeterminism())
+    }
+
+    /// Closes the books of the turn.
+    pub(super) fn finish(&mut self) {
+        match self.engine.end().cloned() {
+            None => self.draft.pause_execution(&self.scope),
+            Some(End::Completed { output }) => {
+                self.draft
+                    .end_instance(&self.scope, &self.limits, Output::Completed(output));
+            }
+            Some(End::Failed { details }) => {
+                self.draft
+                    .end_instance(&self.scope, &self.limits, Output::Failed(details));
+            }
+            // The chain was too long for this turn: the next execution is open and has no event.
+            Some(End::ContinuedAsNew { .. }) => self.draft.pause_execution(&self.scope),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The messages of a turn, decoded and sorted out.
+
+use crate::event::{DecodeError, EventKind};
+use crate::message::{MessageBody, ParentLink, Start};
+use crate::providers::{Message, MessageId, Turn};
+use crate::replay::Input;
+
+/// A decoded message.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) id: MessageId,
+    pub(super) execution: Option<u64>,
+    pub(super) body: MessageBody,
+}
+
+/// Decodes a turn's messages.
+///
+/// # Errors
+/// The first message that cannot be understood.
+pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
+    messages
+        .iter()
+        .map(|message| {
+            let body = MessageBody::decode(&message.body)?;
+            Ok(Letter {
+                id: message.id,
+                execution: message.execution,
+                body,
+            })
+        })
+        .collect()
+}
+
+/// The start that begins the current execution, if it is among the letters: the one that made the
+/// instance, or the one that the execution before sent.
+pub(super) fn own_start<'a>(turn: &Turn, letters: &'a [Letter]) -> Option<&'a Start> {
+    letters.iter().find_map(|letter| match &letter.body {
+        MessageBody::Start(start) if is_own_start(turn, letter) => Some(start),
+        _ => None,
+    })
+}
+
+fn is_own_start(turn: &Turn, letter: &Letter) -> bool {
+    letter.id.incarnation() == turn.head.incarnation
+        || letter.execution == Some(turn.head.position.execution)
+}
+
+/// The parents whose start met this instance, which is not theirs. They must hear of it.
+pub(super) fn refused_parents<'a>(
+    turn: &'a Turn,
+    letters: &'a [Letter],
+) -> impl Iterator<Item = (MessageId, &'a ParentLink)> {
+    letters.iter().filter_map(|letter| match &letter.body {
+        MessageBody::Start(start) if !is_own_start(turn, letter) => {
+            start.parent.as_ref().map(|parent| (letter.id, parent))
+        }
+        _ => None,
+    })
+}
+
+/// Why somebody cancels the instance, if somebody does. It comes before all other messages.
+pub(super) fn cancel_reason(letters: &[Letter]) -> Option<&str> {
+    letters.iter().find_map(|letter| match &letter.body {
+        MessageBody::Cancel { reason } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+impl Letter {
+    /// The input that this letter is to the execution; `None` if it is addressed to another, or
+    /// is no input.
+    pub(super) fn input_for(&self, execution: u64) -> Option<Input> {
+        if self
+            .execution
+            .is_some_and(|addressed| addressed != execution)
+        {
+            return None;
+        }
+        let input = match self.body.clone() {
+            MessageBody::ActivityCompleted {
+                activity_id,
+                result,
+            } => Input::answering(activity_id, EventKind::ActivityCompleted { result }),
+            MessageBody::ActivityFailed {
+                activity_id,
+                details,
+            } => Input::answering(activity_id, EventKind::ActivityFailed { details }),
+            MessageBody::TimerFired {
+                timer_id,
+                fire_at_ms,
+            } => Input::answering(timer_id, EventKind::TimerFired { fire_at_ms }),
+            MessageBody::ChildCompleted { child_id, result } => {
+                Input::answering(child_id, EventKind::SubOrchestrationCompleted { result })
+            }
+            MessageBody::ChildFailed { child_id, details } => {
+                Input::answering(child_id, EventKind::SubOrchestrationFailed { details })
+            }
+            MessageBody::ExternalEvent { name, data } => {
+                Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
+            }
+            MessageBody::Start(_) | MessageBody::Cancel { .. } => return None,
+        };
+        Some(input)
+    }
+}
+
+/// The first input of an execution.
+pub(super) fn started(start: &Start, version: String) -> Input {
+    let parent = start.parent.as_ref();
+    Input::new(EventKind::OrchestrationStarted {
+        name: start.orchestration.clone(),
+        version,
+        input: start.input.clone(),
+        parent_instance: parent.map(|parent| parent.instance.as_str().to_owned()),
+        parent_id: parent.map(|parent| parent.event_id),
+    })
+}

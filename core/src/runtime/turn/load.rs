@@ -1,0 +1,98 @@
+//! Reading and replaying what is stored.
+
+use std::collections::BTreeSet;
+
+use super::code::Code;
+use super::draft::Scope;
+use crate::event::{DecodeError, Entry, EventKind, decode_entries};
+use crate::providers::{InstanceId, Provider, ProviderError, ReadHistory};
+use crate::replay::{Engine, Failure};
+
+/// How many bytes of history one read asks for.
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why a history could not be loaded.
+#[derive(Debug)]
+pub(super) enum LoadError {
+    Store(ProviderError),
+    Decode(DecodeError),
+}
+
+/// A history, and how many bytes it takes.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pub(super) entries: Vec<Entry>,
+    pub(super) bytes: usize,
+}
+
+/// Reads the whole history of one execution.
+pub(super) async fn read(
+    store: &dyn Provider,
+    instance: &InstanceId,
+    execution: u64,
+) -> Result<History, LoadError> {
+    let mut request = ReadHistory {
+        instance: instance.clone(),
+        execution,
+        from_event_id: 1,
+        bytes_max: PAGE_BYTES_MAX,
+    };
+    let mut history = History::default();
+    loop {
+        let page = store
+            .read_history(&request)
+            .await
+            .map_err(LoadError::Store)?;
+        for chunk in &page.chunks {
+            history
+                .entries
+                .extend(decode_entries(chunk).map_err(LoadError::Decode)?);
+            history.bytes += chunk.body.len();
+            request.from_event_id = chunk.next_event_id();
+        }
+        if !page.more || page.chunks.is_empty() {
+            return Ok(history);
+        }
+    }
+}
+
+/// Runs code through a history; the engine then stands where the history ends.
+pub(super) fn replayed(
+    code: &Code,
+    scope: &Scope,
+    events_max: u64,
+    entries: Vec<Entry>,
+) -> Result<Engine, Failure> {
+    let input = match entries.first().map(|entry| &entry.kind) {
+        Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
+        _ => String::new(),
+    };
+    let mut engine = code.engine(scope, input, events_max);
+    engine.replay(entries)?;
+    Ok(engine)
+}
+
+/// The children that a history scheduled and got no answer from: event and instance.
+pub(super) fn open_children(entries: &[Entry]) -> Vec<(u64, String)> {
+    let answered: BTreeSet<u64> = entries
+        .iter()
+        .filter(|entry| {
+            matches!(
+                entry.kind,
+                EventKind::SubOrchestrationCompleted { .. }
+                    | EventKind::SubOrchestrationFailed { .. }
+            )
+        })
+        .filter_map(|entry| entry.source_event_id)
+        .collect();
+    entries
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            EventKind::SubOrchestrationScheduled { instance, .. } => {
+                Some((entry.event_id, instance.clone()))
+            }
+            _ => None,
+        })
+        .filter(|(event_id, _)| !answered.contains(event_id))
+        .collect()
+}
