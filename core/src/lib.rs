@@ -22,7 +22,7 @@ pub mod runtime;
 use std::sync::Arc;
 
 pub use activity::ActivityContext;
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, StartOptions};
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
     BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput, JoinFuture, MappedFuture,

@@ -19,6 +19,10 @@ impl OrchestrationContext {
     /// A context that belongs to no run: it tells its names, and what it schedules never happens.
     /// The runtime makes the contexts that orchestrations get.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the signature programs are written against"
+    )]
     pub fn new(
         history: Vec<Event>,
         execution_id: u64,

@@ -67,10 +67,10 @@ impl DurableFuture {
     /// The event that answered the operation, if there is one; the outcome is left in place.
     pub(super) fn poll_resolved_at(&mut self, cx: &Context<'_>) -> Option<u64> {
         self.schedule();
-        match self.stage {
-            Stage::Scheduled(event_id) => self.journal.poll_resolved_at(event_id, cx),
-            _ => None,
-        }
+        let Stage::Scheduled(event_id) = self.stage else {
+            return None;
+        };
+        self.journal.poll_resolved_at(event_id, cx)
     }
 
     /// The outcome of an operation that was answered.
@@ -108,9 +108,10 @@ impl DurableFuture {
     /// # Panics
     /// The returned future panics if this is another operation.
     pub fn into_timer(self) -> MappedFuture<()> {
-        self.map(|output| match output {
-            DurableOutput::Timer => (),
-            other => wrong_kind("into_timer", &other),
+        self.map(|output| {
+            let DurableOutput::Timer = output else {
+                wrong_kind("into_timer", &output)
+            };
         })
     }
 
@@ -163,24 +164,24 @@ impl DurableFuture {
 }
 
 fn activity(output: DurableOutput) -> Result<String, String> {
-    match output {
-        DurableOutput::Activity(result) => result,
-        other => wrong_kind("into_activity", &other),
-    }
+    let DurableOutput::Activity(result) = output else {
+        wrong_kind("into_activity", &output)
+    };
+    result
 }
 
 fn child(output: DurableOutput) -> Result<String, String> {
-    match output {
-        DurableOutput::SubOrchestration(result) => result,
-        other => wrong_kind("into_sub_orchestration", &other),
-    }
+    let DurableOutput::SubOrchestration(result) = output else {
+        wrong_kind("into_sub_orchestration", &output)
+    };
+    result
 }
 
 fn event(output: DurableOutput) -> String {
-    match output {
-        DurableOutput::External(data) => data,
-        other => wrong_kind("into_event", &other),
-    }
+    let DurableOutput::External(data) = output else {
+        wrong_kind("into_event", &output)
+    };
+    data
 }
 
 fn wrong_kind(used: &str, output: &DurableOutput) -> ! {

@@ -1,6 +1,5 @@
 //! What an orchestration can schedule.
 
-use std::future::Future;
 use std::panic::Location;
 use std::time::{Duration, SystemTime};
 
@@ -270,7 +269,7 @@ impl OrchestrationContext {
 /// A future that an orchestration may hold across its own awaits.
 #[expect(dead_code, reason = "checked when it compiles")]
 fn durable_futures_are_send_and_unpin(ctx: &OrchestrationContext) {
-    fn check(_: impl Future + FusedFuture + Send + Unpin) {}
+    fn check(_: impl FusedFuture + Send + Unpin) {}
     check(ctx.schedule_wait("a"));
     check(ctx.schedule_wait("a").into_event());
     check(ctx.select(Vec::new()));

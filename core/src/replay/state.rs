@@ -214,8 +214,20 @@ impl State {
                 self.tokens.insert(event_id, token);
                 return;
             }
-            // A detached start is never answered, and the others are no decisions.
-            _ => return,
+            // A detached start is never answered.
+            EventKind::OrchestrationChained { .. } => return,
+            // The others are no decisions.
+            EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::ActivityCompleted { .. }
+            | EventKind::ActivityFailed { .. }
+            | EventKind::TimerFired { .. }
+            | EventKind::ExternalEvent { .. }
+            | EventKind::SubOrchestrationCompleted { .. }
+            | EventKind::SubOrchestrationFailed { .. } => return,
         };
         let mut token = Token::open(kind);
         if let TokenKind::Wait { name } = &token.kind
@@ -270,7 +282,18 @@ impl State {
                 self.receive(event_id, name, data, input.message_id);
                 return Accepted::Recorded;
             }
-            _ => return Accepted::Recorded,
+            EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
+            // The others are no inputs; nobody gives them to the engine.
+            EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationChained { .. }
+            | EventKind::ActivityScheduled { .. }
+            | EventKind::TimerCreated { .. }
+            | EventKind::ExternalSubscribed { .. }
+            | EventKind::SubOrchestrationScheduled { .. }
+            | EventKind::SystemCall { .. } => return Accepted::Ignored,
         };
         if self.answers_open_token(input) {
             if let Some(token) = input

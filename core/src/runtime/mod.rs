@@ -10,6 +10,7 @@ mod handler;
 mod lease_keeper;
 mod node;
 mod options;
+#[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
 mod turn;
 mod warm;

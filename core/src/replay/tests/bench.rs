@@ -110,7 +110,7 @@ impl Bench {
 
     /// A fresh engine that has replayed the history so far.
     pub(super) fn replayed(&self) -> Result<Engine, Failure> {
-        self.replayed_with(&self.code.clone(), self.history.clone())
+        self.replayed_with(&self.code, self.history.clone())
     }
 
     /// Goes on with an engine that was replayed, as a node does that has it cold.

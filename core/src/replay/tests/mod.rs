@@ -1,5 +1,11 @@
 //! The points of the engine, each as a small table of steps.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets an unexpected kind fails, which is what it is for"
+)]
+
 mod bench;
 mod cancellation;
 mod combinators;

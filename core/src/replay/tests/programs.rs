@@ -34,7 +34,7 @@ enum Statement {
     Detach(u8),
     Trace,
     /// Two branches side by side, by a combinator that knows nothing of durable futures.
-    Both(Vec<Statement>, Vec<Statement>),
+    Both(Vec<Self>, Vec<Self>),
     ContinueAsNew,
     Fail,
 }

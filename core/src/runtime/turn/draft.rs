@@ -101,7 +101,7 @@ impl Draft {
                 };
                 let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
                 let id = scope.origin(event_id).message_id(Cause::Timer);
-                self.to_self(scope, id, delay, &body);
+                self.post_to_self(scope, id, delay, &body);
             }
             EventKind::SubOrchestrationScheduled {
                 name,
@@ -121,7 +121,7 @@ impl Draft {
                         child_id: event_id,
                         details,
                     };
-                    self.to_self(scope, id, Duration::ZERO, &body);
+                    self.post_to_self(scope, id, Duration::ZERO, &body);
                 }
             }
             EventKind::OrchestrationChained {
@@ -140,7 +140,20 @@ impl Draft {
                     );
                 }
             }
-            _ => {}
+            // A wait and a system call send nothing, and inputs and ends are no decisions.
+            EventKind::ExternalSubscribed { .. }
+            | EventKind::SystemCall { .. }
+            | EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::ActivityCompleted { .. }
+            | EventKind::ActivityFailed { .. }
+            | EventKind::TimerFired { .. }
+            | EventKind::ExternalEvent { .. }
+            | EventKind::SubOrchestrationCompleted { .. }
+            | EventKind::SubOrchestrationFailed { .. } => {}
         }
     }
 
@@ -165,7 +178,7 @@ impl Draft {
                 activity_id,
                 details,
             };
-            return self.to_self(scope, id, Duration::ZERO, &body);
+            return self.post_to_self(scope, id, Duration::ZERO, &body);
         }
         self.bytes += body.len();
         self.activities.push(NewActivity {
@@ -250,10 +263,10 @@ impl Draft {
     /// Hands the rest of a long chain of executions to a next turn.
     pub(super) fn continue_later(&mut self, scope: &Scope, next: Start) {
         let id = scope.origin(0).message_id(Cause::NextExecution);
-        self.to_self(scope, id, Duration::ZERO, &MessageBody::Start(next));
+        self.post_to_self(scope, id, Duration::ZERO, &MessageBody::Start(next));
     }
 
-    fn to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: &MessageBody) {
+    fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: &MessageBody) {
         self.post(Envelope {
             recipient: Recipient::Instance {
                 instance: scope.instance.clone(),

@@ -34,9 +34,15 @@ pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
 /// The start that begins the current execution, if it is among the letters: the one that made the
 /// instance, or the one that the execution before sent.
 pub(super) fn own_start<'a>(turn: &Turn, letters: &'a [Letter]) -> Option<&'a Start> {
-    letters.iter().find_map(|letter| match &letter.body {
-        MessageBody::Start(start) if is_own_start(turn, letter) => Some(start),
-        _ => None,
+    starts(letters).find_map(|(letter, start)| is_own_start(turn, letter).then_some(start))
+}
+
+fn starts(letters: &[Letter]) -> impl Iterator<Item = (&Letter, &Start)> {
+    letters.iter().filter_map(|letter| {
+        let MessageBody::Start(start) = &letter.body else {
+            return None;
+        };
+        Some((letter, start))
     })
 }
 
@@ -50,19 +56,18 @@ pub(super) fn refused_parents<'a>(
     turn: &'a Turn,
     letters: &'a [Letter],
 ) -> impl Iterator<Item = (MessageId, &'a ParentLink)> {
-    letters.iter().filter_map(|letter| match &letter.body {
-        MessageBody::Start(start) if !is_own_start(turn, letter) => {
-            start.parent.as_ref().map(|parent| (letter.id, parent))
-        }
-        _ => None,
-    })
+    starts(letters)
+        .filter(|(letter, _)| !is_own_start(turn, letter))
+        .filter_map(|(letter, start)| Some((letter.id, start.parent.as_ref()?)))
 }
 
 /// Why somebody cancels the instance, if somebody does. It comes before all other messages.
 pub(super) fn cancel_reason(letters: &[Letter]) -> Option<&str> {
-    letters.iter().find_map(|letter| match &letter.body {
-        MessageBody::Cancel { reason } => Some(reason.as_str()),
-        _ => None,
+    letters.iter().find_map(|letter| {
+        let MessageBody::Cancel { reason } = &letter.body else {
+            return None;
+        };
+        Some(reason.as_str())
     })
 }
 

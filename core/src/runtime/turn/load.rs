@@ -87,11 +87,11 @@ pub(super) fn open_children(entries: &[Entry]) -> Vec<(u64, String)> {
         .collect();
     entries
         .iter()
-        .filter_map(|entry| match &entry.kind {
-            EventKind::SubOrchestrationScheduled { instance, .. } => {
-                Some((entry.event_id, instance.clone()))
-            }
-            _ => None,
+        .filter_map(|entry| {
+            let EventKind::SubOrchestrationScheduled { instance, .. } = &entry.kind else {
+                return None;
+            };
+            Some((entry.event_id, instance.clone()))
         })
         .filter(|(event_id, _)| !answered.contains(event_id))
         .collect()

@@ -27,7 +27,7 @@ pub(super) struct Work {
 
 /// What is to become of a turn.
 enum Plan {
-    Commit(Work),
+    Commit(Box<Work>),
     /// Give it back for a while.
     Release {
         delay: Duration,
@@ -35,12 +35,18 @@ enum Plan {
     },
 }
 
+impl From<Work> for Plan {
+    fn from(work: Work) -> Self {
+        Self::Commit(Box::new(work))
+    }
+}
+
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
 pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, slot: Slot) {
     let guard = node.leases.hold(Lease::Turn(turn.lease.clone()));
     match plan(&node, &turn).await {
         Plan::Commit(work) => {
-            if let Err(error) = publish(&node, &turn, work).await {
+            if let Err(error) = publish(&node, &turn, *work).await {
                 recover(&node, &turn, &error).await;
             }
         }
@@ -67,7 +73,13 @@ async fn recover(node: &Arc<Node>, turn: &Turn, error: &ProviderError) {
         | ErrorKind::CommitUnknown => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
         }
-        _ => {
+        ErrorKind::AlreadyExists
+        | ErrorKind::InvalidInput
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Corrupt
+        | ErrorKind::Unsupported
+        | ErrorKind::Config
+        | ErrorKind::Unexpected => {
             tracing::error!(target: "duroxide::runtime", %error, "a turn cannot be committed");
             let letters = inbox::decode(&turn.messages).unwrap_or_default();
             let work = end(node, turn, &letters, ending::damaged("commit", error));
@@ -85,15 +97,16 @@ async fn plan(node: &Arc<Node>, turn: &Turn) -> Plan {
     let letters: &[Letter] = decoded.as_deref().unwrap_or_default();
     if turn.head.status.is_terminal() {
         let draft = ending::drained(turn, letters);
-        return Plan::Commit(Work {
+        return Work {
             draft,
             scope: scope_of(turn),
             alive: None,
-        });
+        }
+        .into();
     }
     let max_attempts = node.options.max_attempts;
     if turn.attempt > max_attempts {
-        return Plan::Commit(end(node, turn, letters, ending::poison(turn, max_attempts)));
+        return end(node, turn, letters, ending::poison(turn, max_attempts)).into();
     }
     if let Err(error) = &decoded {
         return undecodable(node, turn, letters, "decode_message", error);
@@ -223,11 +236,12 @@ async fn finish(node: &Arc<Node>, turn: &Turn, letters: &[Letter], mut feeder: F
         ..
     } = feeder;
     let alive = engine.end().is_none().then_some((engine, history_bytes));
-    Plan::Commit(Work {
+    Work {
         draft,
         scope,
         alive,
-    })
+    }
+    .into()
 }
 
 /// Replays what is stored and what the turn adds, with fresh code: it must do the same.
@@ -275,11 +289,12 @@ async fn cancel(node: &Arc<Node>, turn: &Turn, letters: &[Letter], reason: &str)
     let request = (reason, history.as_slice());
     let now_ms = node.clock.now_ms();
     let draft = ending::on_request(turn, letters, &scope, &node.limits, now_ms, request);
-    Plan::Commit(Work {
+    Work {
         draft,
         scope,
         alive: None,
-    })
+    }
+    .into()
 }
 
 fn undecodable(
@@ -303,7 +318,7 @@ fn undecodable(
             count_attempt: true,
         };
     }
-    Plan::Commit(end(node, turn, letters, ending::damaged(what, error)))
+    end(node, turn, letters, ending::damaged(what, error)).into()
 }
 
 /// The deployed code does not fit the instance.
@@ -328,7 +343,9 @@ fn mismatch(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDet
             delay,
             count_attempt: false,
         },
-        _ => Plan::Commit(end(node, turn, letters, details)),
+        MismatchPolicy::RetryLater { .. } | MismatchPolicy::FailAtOnce => {
+            end(node, turn, letters, details).into()
+        }
     }
 }
 
