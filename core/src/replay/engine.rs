@@ -247,11 +247,12 @@ impl Engine {
         }
         let waker = Arc::clone(&self.journal.waker);
         waker.enter();
-        let accepted = {
+        let (accepted, woken) = {
             let mut state = self.journal.state();
             state.begin(moment, recorded);
-            state.accept(input)
+            (state.accept(input), std::mem::take(&mut state.woken))
         };
+        woken.into_iter().for_each(Waker::wake);
         if let EventKind::OrchestrationCancelRequested { reason } = &input.kind {
             self.finish(End::Failed {
                 details: cancelled(reason),

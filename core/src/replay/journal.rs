@@ -102,10 +102,13 @@ impl Journal {
         match &mut state.tokens.get_mut(&event_id)?.state {
             TokenState::Resolved { at, .. } => Some(*at),
             TokenState::Open(waker) => {
-                match waker {
-                    Some(known) => known.clone_from(cx.waker()),
-                    None => *waker = Some(Waker::clone(cx.waker())),
-                }
+                let before = match waker {
+                    Some(known) if known.will_wake(cx.waker()) => None,
+                    _ => waker.replace(Waker::clone(cx.waker())),
+                };
+                drop(state);
+                // Dropping a waker may drop what it belongs to, so not under the lock.
+                drop(before);
                 None
             }
         }
@@ -125,6 +128,9 @@ impl Journal {
             state.fail(Failure::OutsideStep);
         }
         state.abandon(event_id);
+        let woken = std::mem::take(&mut state.woken);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
     }
 
     /// The code hands over to a next execution.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
+use std::task::Waker;
 
 use uuid::Uuid;
 
@@ -44,6 +45,9 @@ pub(super) struct State {
     pub(super) withdrawn: BTreeMap<u64, TokenKind>,
     pub(super) traces: Vec<TraceLine>,
     pub(super) tokens: BTreeMap<u64, Token>,
+    /// Whom to wake once the lock on this is released: a waker may run or drop the code's futures,
+    /// which come back here.
+    pub(super) woken: Vec<Waker>,
     pub(super) external: ExternalEvents,
     pub(super) continuation: Option<Continuation>,
     pub(super) failure: Option<Failure>,
@@ -66,6 +70,7 @@ impl State {
             withdrawn: BTreeMap::new(),
             traces: Vec::new(),
             tokens: BTreeMap::new(),
+            woken: Vec::new(),
             external: ExternalEvents::default(),
             continuation: None,
             failure: None,
@@ -209,10 +214,9 @@ impl State {
                 instance: instance.clone(),
             },
             EventKind::SystemCall { value, .. } => {
-                let mut token = Token::open(TokenKind::System);
-                token.resolve(event_id, DurableOutput::Activity(Ok(value.clone())));
-                self.tokens.insert(event_id, token);
-                return;
+                let output = DurableOutput::Activity(Ok(value.clone()));
+                self.tokens.insert(event_id, Token::open(TokenKind::System));
+                return self.resolve(event_id, event_id, output);
             }
             // A detached start is never answered.
             EventKind::OrchestrationChained { .. } => return,
@@ -229,13 +233,25 @@ impl State {
             | EventKind::SubOrchestrationCompleted { .. }
             | EventKind::SubOrchestrationFailed { .. } => return,
         };
-        let mut token = Token::open(kind);
-        if let TokenKind::Wait { name } = &token.kind
-            && let Some(received) = self.external.subscribe(name, event_id)
+        let received = if let TokenKind::Wait { name } = &kind {
+            self.external.subscribe(name, event_id)
+        } else {
+            None
+        };
+        self.tokens.insert(event_id, Token::open(kind));
+        if let Some(Received {
+            event_id: at, data, ..
+        }) = received
         {
-            token.resolve(received.event_id, DurableOutput::External(received.data));
+            self.resolve(event_id, at, DurableOutput::External(data));
         }
-        self.tokens.insert(event_id, token);
+    }
+
+    /// Gives an operation its answer, which the event at this place in history is.
+    fn resolve(&mut self, event_id: u64, at: u64, output: DurableOutput) {
+        if let Some(token) = self.tokens.get_mut(&event_id) {
+            self.woken.extend(token.resolve(at, output));
+        }
     }
 
     /// Takes in an input: live, as a new event; in replay, as the event that history has.
@@ -296,11 +312,8 @@ impl State {
             | EventKind::SystemCall { .. } => return Accepted::Ignored,
         };
         if self.answers_open_token(input) {
-            if let Some(token) = input
-                .source_event_id
-                .and_then(|id| self.tokens.get_mut(&id))
-            {
-                token.resolve(event_id, output);
+            if let Some(source) = input.source_event_id {
+                self.resolve(source, event_id, output);
             }
             return Accepted::Recorded;
         }
@@ -351,10 +364,8 @@ impl State {
             data: data.to_owned(),
             message_id,
         };
-        if let Some(wait) = self.external.receive(name, received)
-            && let Some(token) = self.tokens.get_mut(&wait)
-        {
-            token.resolve(event_id, DurableOutput::External(data.to_owned()));
+        if let Some(wait) = self.external.receive(name, received) {
+            self.resolve(wait, event_id, DurableOutput::External(data.to_owned()));
         }
     }
 
@@ -379,10 +390,9 @@ impl State {
             return;
         };
         if let TokenKind::Wait { name } = &token.kind {
-            if let Some((next, received)) = self.external.abandon(name, event_id)
-                && let Some(token) = self.tokens.get_mut(&next)
-            {
-                token.resolve(received.event_id, DurableOutput::External(received.data));
+            if let Some((next, received)) = self.external.abandon(name, event_id) {
+                let output = DurableOutput::External(received.data);
+                self.resolve(next, received.event_id, output);
             }
         } else if token.is_open() && !self.is_replaying() {
             self.withdrawn.insert(event_id, token.kind);

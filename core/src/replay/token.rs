@@ -81,11 +81,12 @@ impl Token {
         matches!(self.state, TokenState::Open(_))
     }
 
-    /// Records the answer and wakes whoever polled last.
-    pub(super) fn resolve(&mut self, at: u64, output: DurableOutput) {
-        let before = std::mem::replace(&mut self.state, TokenState::Resolved { at, output });
-        if let TokenState::Open(Some(waker)) = before {
-            waker.wake();
+    /// Records the answer, and says whom to wake: whoever polled last.
+    #[must_use]
+    pub(super) fn resolve(&mut self, at: u64, output: DurableOutput) -> Option<Waker> {
+        match std::mem::replace(&mut self.state, TokenState::Resolved { at, output }) {
+            TokenState::Open(waker) => waker,
+            TokenState::Resolved { .. } => None,
         }
     }
 }

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity_worker;
-use super::node::Node;
+use super::node::{Node, Slot, Slots};
 use super::turn;
-use crate::providers::{
-    ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, ProviderError, Queues, TaskQueue, Turn,
-};
+use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
 /// How much one claim asks for.
 const CLAIM_ITEMS_MAX: usize = 64;
@@ -65,38 +63,27 @@ async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
     })
 }
 
-/// True if there was something, or is more.
+/// True if there was something.
 async fn claim_turns(node: &Arc<Node>) -> Result<bool, ProviderError> {
-    let turns_max = node.turn_slots.free().min(CLAIM_ITEMS_MAX);
-    if turns_max == 0 {
+    let slots = take_slots(&node.turn_slots);
+    if slots.is_empty() {
         return Ok(false);
     }
     let request = ClaimTurns {
-        turns_max,
+        turns_max: slots.len(),
         messages_max: TURN_MESSAGES_MAX,
         bytes_max: TURN_BYTES_MAX,
         lease: node.options.orchestrator_lock_timeout,
     };
-    let Claimed { items, .. }: Claimed<Turn> = node.store.claim_turns(&request).await?;
-    let found = !items.is_empty();
-    for item in items {
-        // Only this task takes turn slots, so what was free still is.
-        if let Some(slot) = node.turn_slots.try_take() {
-            node.spawn(turn::run(Arc::clone(node), item, slot));
-        }
-    }
-    Ok(found)
+    let claimed = node.store.claim_turns(&request).await;
+    hand_out(claimed, slots, |item, slot| {
+        node.spawn(turn::run(Arc::clone(node), item, slot))
+    })
 }
 
-/// True if there was something, or is more.
+/// True if there was something.
 async fn claim_activities(node: &Arc<Node>) -> Result<bool, ProviderError> {
-    // Turns reserve slots for their own activities meanwhile; so the slots are taken first.
-    let mut slots = Vec::new();
-    while slots.len() < CLAIM_ITEMS_MAX
-        && let Some(slot) = node.activity_slots.try_take()
-    {
-        slots.push(slot);
-    }
+    let slots = take_slots(&node.activity_slots);
     if slots.is_empty() {
         return Ok(false);
     }
@@ -105,19 +92,39 @@ async fn claim_activities(node: &Arc<Node>) -> Result<bool, ProviderError> {
         activities_max: slots.len(),
         lease: node.options.worker_lock_timeout,
     };
-    let claimed: Result<Claimed<ClaimedActivity>, ProviderError> =
-        node.store.claim_activities(&request).await;
-    let mut items = claimed
-        .as_ref()
-        .map_or_else(|_| Vec::new(), |claimed| claimed.items.clone());
+    let claimed = node.store.claim_activities(&request).await;
+    hand_out(claimed, slots, |item, slot| {
+        node.spawn(activity_worker::run(Arc::clone(node), item, slot));
+    })
+}
+
+/// The slots that a claim may fill. They are taken before it: what was free then may be taken by
+/// the time it answers, and a claimed item that nobody works on rests until its lease has passed.
+fn take_slots(slots: &Slots) -> Vec<Slot> {
+    std::iter::from_fn(|| slots.try_take())
+        .take(CLAIM_ITEMS_MAX)
+        .collect()
+}
+
+/// Starts each claimed item on a slot and gives the other slots back. True if there was an item.
+fn hand_out<T>(
+    claimed: Result<Claimed<T>, ProviderError>,
+    slots: Vec<Slot>,
+    start: impl Fn(T, Slot),
+) -> Result<bool, ProviderError> {
+    let (items, failed) = match claimed {
+        Ok(claimed) => (claimed.items, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let found = !items.is_empty();
+    let mut items = items.into_iter();
     for slot in slots {
-        match items.pop() {
-            Some(item) => node.spawn(activity_worker::run(Arc::clone(node), item, slot)),
+        match items.next() {
+            Some(item) => start(item, slot),
             None => slot.give_back(),
         }
     }
-    claimed.map(|_| found)
+    failed.map_or(Ok(found), Err)
 }
 
 /// Why nothing is claimed for now.
