@@ -279,7 +279,6 @@ macro_rules! __catalogue {
         dur {
             everything_survives_a_crash ["DUR-01" "ATT-04"],
             everything_survives_a_close ["DUR-01" "MNT-02"],
-            leases_survive_a_crash ["DUR-01" "LEA-01"],
             a_repeat_is_recognised_after_a_crash ["DUR-01" "IDM-01"],
             the_level_is_reported ["DUR-02" "CAP-01"],
         }
@@ -288,6 +287,7 @@ macro_rules! __catalogue {
         con {
             handles_share_one_store ["CON-01" "LEA-01" "HEA-01"],
             handles_take_leases_over ["CON-01" "FEN-01"],
+            leases_outlive_their_handle ["CON-01" "LEA-01"],
             claimers_on_two_handles_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
             a_handle_hears_of_the_others_work ["CON-01" "WAK-01" "WAK-02" "COM-07"],
         }

@@ -35,12 +35,16 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Runs one case on a fresh store.
+/// Runs one case on a fresh store, for so much real time at most.
 ///
 /// # Errors
 /// [`Failure`], also when the provider panics or hangs: the case has a thread of its own, which is
 /// left behind if it does not end in time.
-pub fn run_case(case: &'static Case, fixture: Arc<dyn Fixture>) -> Result<(), Failure> {
+pub fn run_case(
+    case: &'static Case,
+    fixture: Arc<dyn Fixture>,
+    time_limit: Duration,
+) -> Result<(), Failure> {
     let transcript = Transcript::default();
     let failure = |message: String| Failure {
         message,
@@ -65,11 +69,11 @@ pub fn run_case(case: &'static Case, fixture: Arc<dyn Fixture>) -> Result<(), Fa
             report.send(result).ok();
         })
         .map_err(|error| failure(format!("no thread for the case: {error}")))?;
-    match verdict.recv_timeout(CASE_TIME_LIMIT) {
+    match verdict.recv_timeout(time_limit) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(message)) => Err(failure(message)),
         Err(RecvTimeoutError::Timeout) => Err(failure(format!(
-            "the case did not end within {CASE_TIME_LIMIT:?}"
+            "the case did not end within {time_limit:?}"
         ))),
         Err(RecvTimeoutError::Disconnected) => {
             Err(failure("the thread of the case died".to_owned()))
@@ -85,7 +89,7 @@ pub fn run_named(id: &str, fixture: impl Fixture) {
     let Some(case) = CATALOGUE.iter().copied().flatten().find(|c| c.id == id) else {
         panic!("there is no case {id}");
     };
-    if let Err(failure) = run_case(case, Arc::new(fixture)) {
+    if let Err(failure) = run_case(case, Arc::new(fixture), CASE_TIME_LIMIT) {
         panic!(
             "{id} shows that {} is broken: {failure}",
             case.clauses.join(", ")

@@ -16,7 +16,7 @@ use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::warm::{Warm, WarmInstances};
 use crate::cancel_token::CancelToken;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::providers::{
     Commit, Committed, InstanceHead, Lease, Limits, Provider, ProviderError, Release,
@@ -25,6 +25,9 @@ use crate::providers::{
 /// The pauses between attempts to commit while the store cannot be reached.
 const COMMIT_BACKOFF_MIN: Duration = Duration::from_millis(20);
 const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// How long a shutdown waits for aborted tasks to yield.
+const ABORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// One runtime, as its tasks see it.
 #[derive(Debug)]
@@ -105,10 +108,20 @@ impl Node {
         tasks.spawn_on(tokio::task::unconstrained(task), &self.user);
     }
 
-    /// Ends all tasks where they stand, and waits until they have ended.
+    /// Ends all tasks where they stand, and waits until they have ended. A task that blocks its
+    /// thread cannot be ended; it is left to its executor after a while.
     pub(super) async fn abort_tasks(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
-        tasks.shutdown().await;
+        tokio::select! {
+            biased;
+            () = tasks.shutdown() => {}
+            () = SystemClock.sleep(ABORT_PATIENCE) => {
+                tracing::error!(
+                    target: "duroxide::runtime",
+                    "user code blocks its thread and cannot be ended; await instead of blocking"
+                );
+            }
+        }
     }
 
     /// The instance's engine, if it stands where the head does.

@@ -239,6 +239,22 @@ pub(crate) async fn handles_take_leases_over(cx: &Cx) {
     assert_eq!(cx.position("a").await.next_event_id, 3);
 }
 
+/// A handle that is dropped leaves its leases behind, and whoever knows their tokens may go on.
+pub(crate) async fn leases_outlive_their_handle(cx: &Cx) {
+    cx.running_with_activities("a", 1).await;
+    let other = cx.connect().await;
+    let turn = other.poke_and_claim("a").await;
+    let work = other.work_only().await;
+
+    let other = other.crash().await;
+
+    other.claim_nothing().await;
+    cx.work_nothing().await;
+    cx.apply(cx.turn(&turn).append(1)).await;
+    other.finish(&work.lease).await;
+    cx.claim_only("a").await;
+}
+
 /// Claimers on two handles share fifty instances.
 pub(crate) async fn claimers_on_two_handles_share_the_instances(cx: &Cx) {
     let other = cx.connect().await;

@@ -2,7 +2,7 @@
 
 use duroxide_core::providers::Durability;
 
-use crate::support::{Cx, LEASE, SECOND, later};
+use crate::support::{Cx, SECOND, later};
 
 /// Fills a store with something of everything.
 async fn fill(cx: &Cx) {
@@ -54,23 +54,6 @@ pub(crate) async fn everything_survives_a_close(cx: &Cx) {
 
     assert_eq!(after.view(&NAMES).await, before);
     assert_eq!(after.dump().await, untouched.dump().await);
-}
-
-/// A lease outlives the process that gave it, and so does its holder's right to commit.
-pub(crate) async fn leases_survive_a_crash(cx: &Cx) {
-    let process = cx.twin().await;
-    process.running_with_activities("a", 1).await;
-    let turn = process.poke_and_claim("a").await;
-    let work = process.work_only().await;
-
-    let process = process.crash().await;
-
-    process.claim_nothing().await;
-    process.work_nothing().await;
-    process.apply(process.turn(&turn).append(1)).await;
-    process.finish(&work.lease).await;
-    process.elapse(LEASE).await;
-    process.claim_only("a").await;
 }
 
 /// A commit whose reply died with the process is recognised by the next one.

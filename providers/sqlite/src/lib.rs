@@ -1,1 +1,48 @@
-//! x
+//! The SQLite provider of duroxide: one file, one writer, group commit.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), duroxide_core::providers::ProviderError> {
+//! use duroxide_sqlite::SqliteProvider;
+//!
+//! let provider = SqliteProvider::new("sqlite:./data.db", None).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One thread owns the only connection that writes. It takes what is queued, runs it in one
+//! transaction and answers everybody once that is durable. `docs.md` beside this crate says how
+//! and why.
+
+mod activity;
+mod admin;
+mod checkpoint;
+mod claim;
+mod clock;
+mod codes;
+mod commit;
+mod connection;
+mod error;
+mod head;
+mod history;
+mod hub;
+mod job;
+mod lease;
+mod limits;
+mod location;
+mod lock;
+mod message;
+mod options;
+mod provider;
+mod reader;
+mod schema;
+mod session;
+mod sql;
+mod stats;
+mod turn;
+mod wait;
+mod worker;
+mod writer;
+
+pub use options::{SqliteMode, SqliteOptions, Synchronous};
+pub use provider::SqliteProvider;
+pub use stats::SqliteStats;

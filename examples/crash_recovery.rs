@@ -1,0 +1,125 @@
+//! A process that is killed in the middle of an orchestration, and one that finishes its work.
+//!
+//! The parent starts itself as a child, kills it (SIGKILL) when it has done step 5 of ten, starts
+//! it again, and then reads in the store that each step is recorded once.
+#![allow(
+    clippy::print_stdout,
+    reason = "an example talks to the person who runs it"
+)]
+
+mod common;
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide::providers;
+use duroxide::runtime::Runtime;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{
+    ActivityContext, Client, EventKind, OrchestrationContext, OrchestrationRegistry,
+    OrchestrationStatus,
+};
+
+const INSTANCE: &str = "ten-steps-1";
+const STEPS: u32 = 10;
+/// In the child's environment: the URL of the store to work on.
+const CHILD_URL: &str = "DUROXIDE_CRASH_RECOVERY_URL";
+
+async fn ten_steps(ctx: OrchestrationContext, _input: String) -> Result<String, String> {
+    for step in 1..=STEPS {
+        ctx.schedule_activity("Step", step.to_string())
+            .into_activity()
+            .await?;
+        ctx.schedule_timer(Duration::from_millis(50))
+            .into_timer()
+            .await;
+    }
+    Ok(format!("{STEPS} steps done"))
+}
+
+async fn step(_ctx: ActivityContext, number: String) -> Result<String, String> {
+    println!("step {number}");
+    Ok(format!("result of step {number}"))
+}
+
+/// Works on the store until the orchestration has ended.
+async fn child(url: &str) -> Result<(), Box<dyn Error>> {
+    let store = providers::connect(url).await?;
+    let activities = ActivityRegistry::builder().register("Step", step).build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("TenSteps", ten_steps)
+        .build();
+    let runtime =
+        Runtime::start_with_store(Arc::clone(&store), Arc::new(activities), orchestrations).await;
+    let client = Client::new(store);
+    // The second process starts it too: a start of an id that exists does nothing.
+    client.start_orchestration(INSTANCE, "TenSteps", "").await?;
+    client
+        .wait_for_orchestration(INSTANCE, Duration::from_secs(60))
+        .await?;
+    runtime.shutdown(None).await;
+    Ok(())
+}
+
+fn start_child(url: &str) -> Result<Child, Box<dyn Error>> {
+    let program = std::env::current_exe()?;
+    Ok(Command::new(program)
+        .env(CHILD_URL, url)
+        .stdout(Stdio::piped())
+        .spawn()?)
+}
+
+/// Repeats what the child prints, until it has printed this line or has ended.
+fn follow(child: &mut Child, until: &str) -> Result<(), Box<dyn Error>> {
+    let stdout = child.stdout.take().ok_or("the child has no output")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        println!("  child {}: {line}", child.id());
+        if line == until {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    if let Ok(url) = std::env::var(CHILD_URL) {
+        return child(&url).await;
+    }
+    let backend = common::Backend::from_args()?;
+
+    let mut first = start_child(&backend.url)?;
+    follow(&mut first, "step 5")?;
+    first.kill()?;
+    println!("killed the first child: {}", first.wait()?);
+
+    let mut second = start_child(&backend.url)?;
+    follow(&mut second, "the end")?;
+    println!("the second child has ended: {}", second.wait()?);
+
+    let client = Client::new(backend.connect().await?);
+    let OrchestrationStatus::Completed { output } =
+        client.get_orchestration_status(INSTANCE).await?
+    else {
+        return Err("the orchestration has not completed".into());
+    };
+    let history = client.read_execution_history(INSTANCE, 1).await?;
+    for step in 1..=STEPS {
+        let expected = format!("result of step {step}");
+        let is_result = |kind: &EventKind| matches!(kind, EventKind::ActivityCompleted { result } if *result == expected);
+        let records = history
+            .iter()
+            .filter(|event| is_result(&event.kind))
+            .count();
+        println!("step {step} is recorded {records} time(s)");
+        if records != 1 {
+            return Err(format!("step {step} must be recorded once").into());
+        }
+    }
+    println!("{output}, each recorded exactly once");
+    Ok(())
+}

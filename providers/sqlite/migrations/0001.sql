@@ -1,0 +1,74 @@
+-- The numbers of instances are never used again, so that no row of a deleted life can pass for one
+-- of a later life. The columns that every claim and commit reads come before those that may be long.
+CREATE TABLE instance (
+    ino INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    claim_at INTEGER,
+    claim_order INTEGER NOT NULL,
+    hold_until INTEGER NOT NULL,
+    lease_token BLOB,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    incarnation BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    execution INTEGER NOT NULL,
+    next_event_id INTEGER NOT NULL,
+    commit_id BLOB,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    orchestration TEXT NOT NULL,
+    version TEXT,
+    core_state BLOB NOT NULL,
+    output BLOB
+) STRICT;
+CREATE UNIQUE INDEX instance_id ON instance (id);
+-- The ready set: an instance without messages is not in it, however many there are.
+CREATE INDEX instance_ready ON instance (claim_at, claim_order) WHERE claim_at IS NOT NULL;
+
+-- Written when an execution opens and when it closes. What the current one has in addition, its
+-- output and its number of events, is in the head.
+CREATE TABLE execution (
+    ino INTEGER NOT NULL,
+    execution INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    event_count INTEGER NOT NULL,
+    output BLOB,
+    PRIMARY KEY (ino, execution)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE history (
+    rid INTEGER PRIMARY KEY,
+    ino INTEGER NOT NULL,
+    execution INTEGER NOT NULL,
+    first_event_id INTEGER NOT NULL,
+    event_count INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX history_position ON history (ino, execution, first_event_id);
+
+-- A new row's seq is above that of every row there is, which is all that the order of arrival needs.
+CREATE TABLE inbox (
+    seq INTEGER PRIMARY KEY,
+    ino INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    execution INTEGER,
+    visible_at INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX inbox_message ON inbox (ino, message_id);
+CREATE INDEX inbox_visible ON inbox (ino, visible_at);
+
+CREATE TABLE activity (
+    id INTEGER PRIMARY KEY,
+    ino INTEGER NOT NULL,
+    execution INTEGER NOT NULL,
+    activity_id INTEGER NOT NULL,
+    queue TEXT NOT NULL,
+    claim_at INTEGER NOT NULL,
+    lease_token BLOB,
+    attempts INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX activity_key ON activity (ino, execution, activity_id);
+CREATE INDEX activity_ready ON activity (queue, claim_at);

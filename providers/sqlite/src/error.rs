@@ -1,0 +1,281 @@
+//! The errors, each made in one place, and what SQLite's errors mean.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use duroxide_core::providers::{ActivityKey, ErrorKind, InstanceId, ProviderError};
+use rusqlite::ErrorCode;
+
+/// Why an operation within a transaction ended.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// A guard refused it before it wrote anything.
+    Refused(ProviderError),
+    /// SQLite failed, and the transaction with it.
+    Store(rusqlite::Error),
+}
+
+/// What an operation within a transaction answers.
+pub(crate) type Applied<T> = Result<T, Fault>;
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ProviderError> for Fault {
+    fn from(error: ProviderError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// How far a transaction came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It did not begin.
+    Begin,
+    /// One of its statements failed.
+    Statement,
+    /// It was complete, and its commit failed.
+    Commit,
+}
+
+/// A transaction that failed, for each of those who had a part in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) stage: Stage,
+    cause: Arc<rusqlite::Error>,
+}
+
+impl Failure {
+    pub(crate) fn new(stage: Stage, cause: rusqlite::Error) -> Self {
+        Self {
+            stage,
+            cause: Arc::new(cause),
+        }
+    }
+
+    /// Whether the connection may have lost track of its files: after a failed synchronisation
+    /// the operating system may report success for data that it has dropped.
+    pub(crate) fn breaks_connection(&self) -> bool {
+        matches!(
+            self.cause.sqlite_error_code(),
+            Some(
+                ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+            )
+        )
+    }
+
+    /// The error for one part; `is_durable` says whether repeating that part tells what became of
+    /// it (ERR-02).
+    pub(crate) fn error(&self, operation: &'static str, is_durable: bool) -> ProviderError {
+        let is_io_error = self.cause.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        if self.stage == Stage::Commit && is_durable && is_io_error {
+            return ProviderError::new(
+                ErrorKind::CommitUnknown,
+                operation,
+                "the disk failed during the commit, which may or may not be stored; repeat it",
+            )
+            .with_source(Arc::clone(&self.cause));
+        }
+        let (kind, message) = meaning(&self.cause);
+        ProviderError::new(kind, operation, message).with_source(Arc::clone(&self.cause))
+    }
+}
+
+/// The error of an operation outside a transaction.
+pub(crate) fn of_store(operation: &'static str, cause: rusqlite::Error) -> ProviderError {
+    Failure::new(Stage::Statement, cause).error(operation, false)
+}
+
+/// What an error of SQLite means when nothing was committed, and what to do about it.
+fn meaning(cause: &rusqlite::Error) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Config, Corrupt, InvalidInput, LimitExceeded, Unavailable, Unexpected};
+    let Some(code) = cause.sqlite_error_code() else {
+        return if matches!(cause, rusqlite::Error::ToSqlConversionFailure(_)) {
+            (InvalidInput, "a number is beyond what SQLite can hold")
+        } else {
+            (
+                Corrupt,
+                "a row cannot be understood; restore the database from a backup",
+            )
+        };
+    };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every code that is not listed means a bug"
+    )]
+    match code {
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::FileLockingProtocolFailed => (
+            Unavailable,
+            "another process has the database locked; try again, or raise `busy_timeout`",
+        ),
+        ErrorCode::DiskFull => (
+            Unavailable,
+            "the disk is full; free some space and try again",
+        ),
+        ErrorCode::SystemIoFailure => (
+            Unavailable,
+            "the disk failed; look at the system's log, then try again",
+        ),
+        ErrorCode::OutOfMemory | ErrorCode::OperationInterrupted | ErrorCode::OperationAborted => {
+            (Unavailable, "SQLite gave up; try again")
+        }
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied => (
+            Config,
+            "the database cannot be opened; check the path and the rights to it",
+        ),
+        ErrorCode::ReadOnly => (
+            Config,
+            "the database cannot be written; check the rights to the file and its directory",
+        ),
+        ErrorCode::NotADatabase => (Config, "the file is no SQLite database; choose another one"),
+        ErrorCode::DatabaseCorrupt => (
+            Corrupt,
+            "the database is damaged; restore it from a backup, or run `.recover` of sqlite3",
+        ),
+        ErrorCode::ConstraintViolation => (
+            InvalidInput,
+            "a new activity has the id of another one; number them by their events",
+        ),
+        ErrorCode::TooBig => (
+            LimitExceeded,
+            "a value is larger than SQLite stores; commit less",
+        ),
+        _ => (Unexpected, "SQLite reported a misuse; report this as a bug"),
+    }
+}
+
+pub(crate) fn config(message: impl Into<String>) -> ProviderError {
+    ProviderError::new(ErrorKind::Config, "open", message.into())
+}
+
+pub(crate) fn closed(operation: &'static str) -> ProviderError {
+    ProviderError::retryable(
+        operation,
+        "the provider was closed; open another one to go on",
+    )
+}
+
+/// The thread that had the request ended without an answer, which it does only by a bug.
+pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderError {
+    let kind = if is_durable {
+        ErrorKind::CommitUnknown
+    } else {
+        ErrorKind::Unavailable
+    };
+    ProviderError::new(
+        kind,
+        operation,
+        "the database thread ended without an answer; open another provider, and report this as \
+         a bug",
+    )
+}
+
+pub(crate) fn turn_lease_lost(operation: &'static str, instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::LeaseLost,
+        operation,
+        "the lease of the instance is not held; drop what rests on it and claim again",
+    )
+    .with_context("instance", instance)
+}
+
+pub(crate) fn activity_lease_lost(operation: &'static str, key: &ActivityKey) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::LeaseLost,
+        operation,
+        "the lease of the activity is not held; its outcome is not wanted",
+    )
+    .with_context("instance", &key.instance)
+    .with_context("activity", key)
+}
+
+pub(crate) fn position_conflict(instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::PositionConflict,
+        "commit",
+        "the history does not end where the turn started; reload the instance",
+    )
+    .with_context("instance", instance)
+}
+
+pub(crate) fn already_exists(instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::AlreadyExists,
+        "commit",
+        "there is such an instance already; choose another id or delete that one",
+    )
+    .with_context("instance", instance)
+}
+
+pub(crate) fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::NotFound,
+        operation,
+        "there is no such instance; start it first",
+    )
+    .with_context("instance", instance)
+}
+
+pub(crate) fn invalid(
+    operation: &'static str,
+    instance: &InstanceId,
+    message: &'static str,
+) -> ProviderError {
+    ProviderError::new(ErrorKind::InvalidInput, operation, message)
+        .with_context("instance", instance)
+}
+
+pub(crate) fn limit_exceeded(
+    instance: &InstanceId,
+    limit: &'static str,
+    max: impl Display,
+) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::LimitExceeded,
+        "commit",
+        "a limit would be passed; commit less or raise the limit",
+    )
+    .with_context("instance", instance)
+    .with_context("limit", limit)
+    .with_context("max", max)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(stage: Stage, code: i32) -> Failure {
+        let cause = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        Failure::new(stage, cause)
+    }
+
+    #[test]
+    fn only_an_io_error_of_the_commit_leaves_a_doubt() {
+        let synchronise = ffi::SQLITE_IOERR_FSYNC;
+        for (stage, code, is_durable, expected) in [
+            (Stage::Commit, synchronise, true, ErrorKind::CommitUnknown),
+            (Stage::Commit, synchronise, false, ErrorKind::Unavailable),
+            (Stage::Statement, synchronise, true, ErrorKind::Unavailable),
+            (Stage::Commit, ffi::SQLITE_FULL, true, ErrorKind::Unavailable),
+            (Stage::Begin, ffi::SQLITE_BUSY, true, ErrorKind::Unavailable),
+            (Stage::Statement, ffi::SQLITE_CORRUPT, true, ErrorKind::Corrupt),
+            (Stage::Begin, ffi::SQLITE_READONLY, true, ErrorKind::Config),
+        ] {
+            let error = failure(stage, code).error("commit", is_durable);
+            assert_eq!(error.kind(), expected, "{stage:?} {code}");
+        }
+    }
+
+    #[test]
+    fn a_failed_synchronisation_breaks_the_connection_and_a_full_disk_does_not() {
+        assert!(failure(Stage::Commit, ffi::SQLITE_IOERR_FSYNC).breaks_connection());
+        assert!(!failure(Stage::Commit, ffi::SQLITE_FULL).breaks_connection());
+    }
+}

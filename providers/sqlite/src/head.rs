@@ -1,0 +1,66 @@
+//! The head of an instance, as a row.
+
+use bytes::Bytes;
+use duroxide_core::providers::{
+    CommitId, Incarnation, InstanceHead, InstanceId, Position,
+};
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+
+use crate::codes;
+use crate::sql::Sql;
+
+/// The columns that [`of_row`] reads, in its order.
+macro_rules! head_columns {
+    () => {
+        "id, incarnation, orchestration, version, status, output, execution, next_event_id, \
+         commit_id, core_state, created_at, updated_at"
+    };
+}
+pub(crate) use head_columns;
+
+/// How many columns that are.
+pub(crate) const HEAD_COLUMNS: usize = 12;
+
+/// Reads a head from the first columns of a row.
+pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
+    Ok(InstanceHead {
+        instance: instance_id(row, 0)?,
+        incarnation: Incarnation(row.get(1)?),
+        orchestration: row.get(2)?,
+        version: row.get(3)?,
+        status: codes::instance_status(row.get(4)?).map_err(|error| unreadable(4, error))?,
+        output: row.get::<_, Option<Vec<u8>>>(5)?.map(Bytes::from),
+        position: Position {
+            execution: row.get(6)?,
+            next_event_id: row.get(7)?,
+        },
+        commit_id: row.get::<_, Option<_>>(8)?.map(CommitId),
+        core_state: bytes(row, 9)?,
+        created_at_ms: row.get(10)?,
+        updated_at_ms: row.get(11)?,
+    })
+}
+
+pub(crate) fn read(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Option<InstanceHead>> {
+    sql.first(
+        concat!("SELECT ", head_columns!(), " FROM instance WHERE id = ?1"),
+        [instance.as_str()],
+        of_row,
+    )
+}
+
+pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
+    row.get::<_, Vec<u8>>(column).map(Bytes::from)
+}
+
+pub(crate) fn instance_id(row: &Row<'_>, column: usize) -> rusqlite::Result<InstanceId> {
+    let text = row.get_ref(column)?.as_str();
+    let text = text.map_err(|error| unreadable(column, error))?;
+    InstanceId::new(text).map_err(|error| unreadable(column, FromSqlError::Other(error.into())))
+}
+
+/// A value that this crate never writes.
+pub(crate) fn unreadable(column: usize, error: FromSqlError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Null, error.into())
+}

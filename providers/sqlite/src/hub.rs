@@ -1,0 +1,253 @@
+//! What waiters know without asking the database.
+//!
+//! The writer thread publishes what its transactions did, in their order and after each commit.
+//! From that the hub knows for each queue the earliest time at which a claim can return something;
+//! a waiter registers first and looks afterwards, so that nothing happens between the two unseen.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use duroxide_core::providers::{InstanceId, ProviderError, Queues};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::error;
+
+/// Stands for a time that has to be asked of the database.
+pub(crate) const UNKNOWN_MS: u64 = 0;
+/// A time that does not come.
+pub(crate) const NEVER_MS: u64 = u64::MAX;
+
+/// A queue that claims are made from.
+#[derive(Debug, Clone)]
+pub(crate) enum Queue {
+    Turns,
+    Activities(Arc<str>),
+}
+
+/// What a transaction did, as far as waiters are concerned.
+#[derive(Debug, Clone)]
+pub(crate) enum Effect {
+    /// Something of the queue becomes claimable at this time, others perhaps sooner.
+    DueBy(Queue, u64),
+    /// Nothing of the queue is claimable before this time.
+    NothingBefore(Queue, u64),
+    /// The head of the instance is another one now.
+    HeadChanged(InstanceId),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    closed: AtomicBool,
+    dues: Mutex<Dues>,
+    work: Notify,
+    watchers: Mutex<HashMap<InstanceId, Vec<Arc<Watcher>>>>,
+}
+
+/// When a claim can return something. What is not known counts as due, and the first waiter asks.
+#[derive(Debug, Default)]
+struct Dues {
+    turns_ms: u64,
+    activities_ms: HashMap<Arc<str>, u64>,
+}
+
+/// Somebody who waits for a change of some instances.
+#[derive(Debug, Default)]
+struct Watcher {
+    changed: Mutex<Vec<InstanceId>>,
+    wake: Notify,
+}
+
+impl Hub {
+    /// Makes known what a committed transaction did.
+    pub(crate) fn publish(&self, effects: &mut Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut is_sooner = false;
+        let mut changed = Vec::new();
+        {
+            let mut dues = self.dues.lock();
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::DueBy(queue, at_ms) => is_sooner |= dues.lower(queue, at_ms),
+                    Effect::NothingBefore(queue, at_ms) => is_sooner |= dues.set(queue, at_ms),
+                    Effect::HeadChanged(instance) => changed.push(instance),
+                }
+            }
+        }
+        if is_sooner {
+            self.work.notify_waiters();
+        }
+        if !changed.is_empty() {
+            self.wake_watchers(changed);
+        }
+    }
+
+    /// Forgets what is known: it is not certain what the last transaction did.
+    pub(crate) fn forget(&self) {
+        *self.dues.lock() = Dues::default();
+        self.work.notify_waiters();
+    }
+
+    /// Before when no claim of one of these queues returns anything; [`NEVER_MS`] if nothing is
+    /// known to come, [`UNKNOWN_MS`] if that has to be asked.
+    pub(crate) fn due_ms(&self, queues: &Queues) -> u64 {
+        let dues = self.dues.lock();
+        let turns_ms = queues.turns.then_some(dues.turns_ms);
+        let activities_ms = queues.activities.iter().map(|queue| {
+            let known = dues.activities_ms.get(&queue.0);
+            known.copied().unwrap_or(UNKNOWN_MS)
+        });
+        let earliest_ms = turns_ms.into_iter().chain(activities_ms).min();
+        earliest_ms.unwrap_or(NEVER_MS)
+    }
+
+    /// Is notified when something becomes claimable sooner than was known.
+    pub(crate) fn work(&self) -> &Notify {
+        &self.work
+    }
+
+    /// Registers a watcher of these instances, until it is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, instances: Vec<InstanceId>) -> Watching {
+        let watcher = Arc::new(Watcher::default());
+        let mut watchers = self.watchers.lock();
+        for instance in &instances {
+            let of_instance = watchers.entry(instance.clone()).or_default();
+            of_instance.push(Arc::clone(&watcher));
+        }
+        drop(watchers);
+        Watching {
+            hub: Arc::clone(self),
+            watcher,
+            instances,
+        }
+    }
+
+    fn wake_watchers(&self, changed: Vec<InstanceId>) {
+        let watchers = self.watchers.lock();
+        for instance in changed {
+            for watcher in watchers.get(&instance).into_iter().flatten() {
+                watcher.changed.lock().push(instance.clone());
+                watcher.wake.notify_one();
+            }
+        }
+    }
+
+    /// Ends all waiting.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.work.notify_waiters();
+        for watcher in self.watchers.lock().values().flatten() {
+            watcher.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn check_open(&self, operation: &'static str) -> Result<(), ProviderError> {
+        if self.closed.load(Ordering::SeqCst) {
+            Err(error::closed(operation))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Dues {
+    /// Answers whether the queue is due sooner than before.
+    fn lower(&mut self, queue: Queue, at_ms: u64) -> bool {
+        let known_ms = match queue {
+            Queue::Turns => &mut self.turns_ms,
+            Queue::Activities(name) => match self.activities_ms.get_mut(&name) {
+                Some(known_ms) => known_ms,
+                // Nothing is known of the queue, so it counts as due already.
+                None => return false,
+            },
+        };
+        let is_sooner = at_ms < *known_ms;
+        *known_ms = at_ms.min(*known_ms);
+        is_sooner
+    }
+
+    /// Answers whether the queue is due sooner than before.
+    fn set(&mut self, queue: Queue, at_ms: u64) -> bool {
+        let known_ms = match queue {
+            Queue::Turns => &mut self.turns_ms,
+            Queue::Activities(name) => self.activities_ms.entry(name).or_default(),
+        };
+        at_ms < mem::replace(known_ms, at_ms)
+    }
+}
+
+/// The registration of a watcher.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    hub: Arc<Hub>,
+    watcher: Arc<Watcher>,
+    instances: Vec<InstanceId>,
+}
+
+impl Watching {
+    /// Waits until one of the instances has changed, and answers which have since the last time.
+    pub(crate) async fn changed(&self) -> Vec<InstanceId> {
+        self.watcher.wake.notified().await;
+        mem::take(&mut self.watcher.changed.lock())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut watchers = self.hub.watchers.lock();
+        for instance in &self.instances {
+            if let Some(of_instance) = watchers.get_mut(instance) {
+                of_instance.retain(|watcher| !Arc::ptr_eq(watcher, &self.watcher));
+                if of_instance.is_empty() {
+                    watchers.remove(instance);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use duroxide_core::providers::TaskQueue;
+
+    use super::*;
+
+    fn publish(hub: &Hub, effect: Effect) {
+        hub.publish(&mut vec![effect]);
+    }
+
+    #[test]
+    fn a_queue_is_due_until_a_claim_has_found_nothing_and_again_when_something_comes() {
+        let hub = Hub::default();
+        let name: Arc<str> = Arc::from("gpu");
+        let queue = Queue::Activities(Arc::clone(&name));
+        let queues = Queues {
+            turns: false,
+            activities: vec![TaskQueue(name)],
+        };
+        publish(&hub, Effect::DueBy(queue.clone(), 7));
+        assert_eq!(hub.due_ms(&queues), 0);
+        publish(&hub, Effect::NothingBefore(queue.clone(), NEVER_MS));
+        assert_eq!(hub.due_ms(&queues), NEVER_MS);
+        publish(&hub, Effect::DueBy(Queue::Turns, 3));
+        assert_eq!(hub.due_ms(&queues), NEVER_MS);
+        publish(&hub, Effect::DueBy(queue.clone(), 7));
+        publish(&hub, Effect::DueBy(queue, 9));
+        assert_eq!(hub.due_ms(&queues), 7);
+        hub.forget();
+        assert_eq!(hub.due_ms(&queues), 0);
+    }
+
+    #[test]
+    fn a_dropped_watcher_leaves_nothing_behind() {
+        let hub = Arc::new(Hub::default());
+        let instance = InstanceId::new("a").unwrap();
+        let watching = hub.watch(vec![instance.clone(), instance]);
+        drop(watching);
+        assert!(hub.watchers.lock().is_empty());
+    }
+}

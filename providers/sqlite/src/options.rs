@@ -1,0 +1,97 @@
+//! The settings of a provider.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide_core::clock::{Clock, SystemClock};
+use duroxide_core::providers::Limits;
+
+/// The settings of a [`SqliteProvider`](crate::SqliteProvider).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    pub(crate) mode: SqliteMode,
+    pub(crate) synchronous: Synchronous,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+}
+
+/// Who may work on one database file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SqliteMode {
+    /// One provider of one process. Work is heard of at once, a waiting provider issues no
+    /// statement, and what a crashed predecessor had leased is claimable as soon as it is opened.
+    #[default]
+    SingleProcess,
+    /// Any number of providers, in any number of processes of one machine. Each looks for the
+    /// others' work every 10 to 100 ms, and a crashed one's leases have to run out.
+    MultiProcess,
+}
+
+/// When a commit counts as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Synchronous {
+    /// When the disk has it: a loss of power takes nothing that was acknowledged.
+    #[default]
+    Full,
+    /// When the operating system has it: a loss of power may take the latest commits, the end of
+    /// the process takes none.
+    Normal,
+}
+
+impl SqliteOptions {
+    /// Chooses who may work on the file.
+    #[must_use]
+    pub fn mode(mut self, mode: SqliteMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Chooses when a commit counts as stored.
+    #[must_use]
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// Waits this long for another process that has the file locked.
+    #[must_use]
+    pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
+        self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// Takes time from this clock instead of the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Refuses what passes these limits instead of the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets one of the limits: how many events an execution may have.
+    #[must_use]
+    pub fn history_events_max(mut self, history_events_max: u64) -> Self {
+        self.limits.history_events_max = history_events_max;
+        self
+    }
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            mode: SqliteMode::default(),
+            synchronous: Synchronous::default(),
+            busy_timeout: Duration::from_secs(5),
+            clock: SystemClock::shared(),
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What an operation works with inside the writer's transaction.
+
+use std::sync::Arc;
+
+use duroxide_core::providers::Limits;
+
+use crate::clock::StoreClock;
+use crate::hub::{Effect, Queue};
+use crate::sql::Sql;
+
+/// A connection, the time, and the effects to make known once the transaction is committed.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) sql: Sql,
+    pub(crate) limits: Limits,
+    /// The time of the current operation.
+    pub(crate) now_ms: u64,
+    clock: Arc<StoreClock>,
+    claim_order: i64,
+    effects: Vec<Effect>,
+}
+
+impl Session {
+    pub(crate) fn new(sql: Sql, limits: Limits, clock: Arc<StoreClock>) -> Self {
+        let now_ms = clock.now_ms();
+        Self {
+            sql,
+            limits,
+            now_ms,
+            clock,
+            claim_order: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Begins an operation: one after another, each at its time.
+    pub(crate) fn enter(&mut self) {
+        self.now_ms = self.clock.now_ms();
+    }
+
+    /// The next place among those who become claimable at the same time. It grows with the clock,
+    /// so that it goes on from where a former process stopped.
+    pub(crate) fn next_claim_order(&mut self) -> i64 {
+        const TIME_BITS: u32 = 42;
+        const COUNT_BITS: u32 = 20;
+        let latest_ms = (1_u64 << TIME_BITS) - 1;
+        let floor = i64::try_from(self.now_ms.min(latest_ms) << COUNT_BITS).unwrap_or(i64::MAX);
+        self.claim_order = self.claim_order.saturating_add(1).max(floor);
+        self.claim_order
+    }
+
+    pub(crate) fn note(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Notes that an instance may be claimed at this time.
+    pub(crate) fn note_turn_due(&mut self, at_ms: u64) {
+        self.note(Effect::DueBy(Queue::Turns, at_ms));
+    }
+
+    /// What is to be made known if the transaction is committed, and forgotten otherwise.
+    pub(crate) fn effects(&mut self) -> &mut Vec<Effect> {
+        &mut self.effects
+    }
+}

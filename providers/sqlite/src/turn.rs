@@ -1,0 +1,383 @@
+//! One turn: everything is checked first, so that a refusal leaves no trace.
+
+use duroxide_core::providers::{
+    CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, LeaseAfterCommit,
+    LeaseToken, Limits, Position, ProviderError, TurnCommit, TurnCommitted,
+};
+use rusqlite::params;
+
+use crate::activity::{self, Held, Owner};
+use crate::clock::after;
+use crate::codes::{self, bounded};
+use crate::error::{self, Applied};
+use crate::head;
+use crate::hub::Effect;
+use crate::limits;
+use crate::message::{self, Delivery};
+use crate::session::Session;
+
+/// What is stored of the instance before the turn.
+struct Stored {
+    ino: i64,
+    incarnation: Incarnation,
+    position: Position,
+    commit_id: Option<CommitId>,
+    lease: Option<LeaseToken>,
+    hold_until_ms: u64,
+    /// Its current execution has a row that says it is running.
+    has_running_row: bool,
+}
+
+impl Stored {
+    fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
+        session.sql.first(
+            "SELECT ino, incarnation, execution, next_event_id, commit_id, lease_token, hold_until,
+                 status
+             FROM instance WHERE id = ?1",
+            [instance.as_str()],
+            |row| {
+                let status = codes::instance_status(row.get(7)?);
+                let status = status.map_err(|error| head::unreadable(7, error))?;
+                Ok(Self {
+                    ino: row.get(0)?,
+                    incarnation: Incarnation(row.get(1)?),
+                    position: Position {
+                        execution: row.get(2)?,
+                        next_event_id: row.get(3)?,
+                    },
+                    commit_id: row.get::<_, Option<_>>(4)?.map(CommitId),
+                    lease: row.get::<_, Option<_>>(5)?.map(LeaseToken),
+                    hold_until_ms: row.get(6)?,
+                    has_running_row: status == ExecutionStatus::Running.of_instance(),
+                })
+            },
+        )
+    }
+}
+
+/// What a turn is applied to.
+struct Basis {
+    position: Position,
+    /// `None` for an instance that the turn creates.
+    stored: Option<Stored>,
+    completed: Vec<Held>,
+}
+
+/// Applies a turn whole or not at all (COM-01).
+pub(crate) fn commit(session: &mut Session, turn: &TurnCommit) -> Applied<TurnCommitted> {
+    let stored = Stored::find(session, &turn.instance)?;
+    if stored
+        .as_ref()
+        .is_some_and(|it| it.commit_id == Some(turn.commit_id))
+    {
+        return Ok(TurnCommitted {
+            repeated: true,
+            ..TurnCommitted::default()
+        });
+    }
+    let basis = check(session, turn, stored)?;
+    Ok(apply(session, turn, basis)?)
+}
+
+fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applied<Basis> {
+    let position = check_fence(session.now_ms, turn, stored.as_ref())?;
+    let completed = turn
+        .completed
+        .iter()
+        .map(|lease| Held::find(session, lease))
+        .collect::<Applied<_>>()?;
+    limits::check_turn(&session.limits, turn)?;
+    check_executions(&session.limits, turn, position)?;
+    Ok(Basis {
+        position,
+        stored,
+        completed,
+    })
+}
+
+fn check_fence(
+    now_ms: u64,
+    turn: &TurnCommit,
+    stored: Option<&Stored>,
+) -> Result<Position, ProviderError> {
+    let id = &turn.instance;
+    match turn.fence {
+        Fence::Absent { .. } if stored.is_none() => Ok(Position::START),
+        Fence::Absent { .. } => Err(error::already_exists(id)),
+        Fence::At { lease, position } => {
+            let held =
+                stored.filter(|it| it.lease == Some(lease) && now_ms < it.hold_until_ms);
+            match held {
+                None => Err(error::turn_lease_lost("commit", id)),
+                Some(held) if held.position != position => Err(error::position_conflict(id)),
+                Some(_) => Ok(position),
+            }
+        }
+    }
+}
+
+/// Checks that the executions follow one another and each chunk its history (EXE-01, EXE-03,
+/// HIS-05, HIS-06).
+fn check_executions(
+    limits: &Limits,
+    turn: &TurnCommit,
+    start: Position,
+) -> Result<(), ProviderError> {
+    let refuse = |message| Err(error::invalid("commit", &turn.instance, message));
+    let max = limits.history_events_max;
+    let mut expected = start;
+    for (index, update) in turn.executions.iter().enumerate() {
+        if update.execution != expected.execution {
+            return refuse("the executions do not follow one another; list them without a gap");
+        }
+        let is_last = index + 1 == turn.executions.len();
+        if !is_last && update.status != ExecutionStatus::ContinuedAsNew {
+            return refuse("an execution is followed by another one; close it as continued first");
+        }
+        if let Some(chunk) = &update.chunk {
+            if chunk.first_event_id != expected.next_event_id || chunk.event_count == 0 {
+                return refuse("a chunk is empty or begins elsewhere than at its history's end");
+            }
+            if chunk.event_count > max.saturating_sub(chunk.first_event_id - 1) {
+                return Err(error::limit_exceeded(
+                    &turn.instance,
+                    "history_events_max",
+                    max,
+                ));
+            }
+        }
+        expected = Position {
+            execution: update.execution.saturating_add(1),
+            ..Position::START
+        };
+    }
+    Ok(())
+}
+
+/// Applies a turn that passed its checks, in the order of COM-08.
+fn apply(
+    session: &mut Session,
+    turn: &TurnCommit,
+    basis: Basis,
+) -> rusqlite::Result<TurnCommitted> {
+    let owner = owner_of(session, turn, basis.stored.as_ref())?;
+    let has_running_row = basis.stored.as_ref().is_some_and(|it| it.has_running_row);
+    let end = write_executions(session, turn, owner.ino, basis.position, has_running_row)?;
+    remove_messages(session, turn, owner.ino)?;
+    for held in &basis.completed {
+        held.remove(session)?;
+    }
+    let mut committed = TurnCommitted::default();
+    for cancel in &turn.cancelled {
+        activity::cancel(session, owner, *cancel, &mut committed.cancelled)?;
+    }
+    for activity in &turn.activities {
+        activity::create(session, owner.ino, activity)?;
+    }
+    for envelope in &turn.messages {
+        if message::send_from_turn(session, envelope)? == Delivery::Absent {
+            committed.undelivered.push(envelope.message.id);
+        }
+    }
+    write_head(session, turn, owner.ino, end)?;
+    let lease = basis.stored.and_then(|it| it.lease);
+    committed.lease_kept = settle(session, turn.lease, owner.ino, lease)?;
+    session.note(Effect::HeadChanged(turn.instance.clone()));
+    Ok(committed)
+}
+
+/// The row that the turn belongs to, created if need be.
+fn owner_of<'a>(
+    session: &mut Session,
+    turn: &'a TurnCommit,
+    stored: Option<&Stored>,
+) -> rusqlite::Result<Owner<'a>> {
+    let instance = &turn.instance;
+    let (ino, incarnation) = match (turn.fence, stored) {
+        (_, Some(stored)) => (stored.ino, stored.incarnation),
+        (Fence::Absent { incarnation }, None) => {
+            let head = &turn.head;
+            let created = message::create(
+                session,
+                instance,
+                incarnation,
+                &head.orchestration,
+                &head.core_state,
+            )?;
+            (created.ino, incarnation)
+        }
+        // The fence was checked: there is a row.
+        (Fence::At { .. }, None) => return Err(rusqlite::Error::QueryReturnedNoRows),
+    };
+    Ok(Owner {
+        ino,
+        instance,
+        incarnation,
+    })
+}
+
+/// Appends the history and writes the rows of executions that open or close. Answers where the
+/// history ends.
+fn write_executions(
+    session: &Session,
+    turn: &TurnCommit,
+    ino: i64,
+    start: Position,
+    has_running_row: bool,
+) -> rusqlite::Result<Position> {
+    let mut end = start;
+    let mut is_known_running = has_running_row;
+    for update in &turn.executions {
+        if update.execution != end.execution {
+            end = Position {
+                execution: update.execution,
+                ..Position::START
+            };
+            is_known_running = false;
+        }
+        if let Some(chunk) = &update.chunk {
+            session.sql.execute(
+                "INSERT INTO history (ino, execution, first_event_id, event_count, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    ino,
+                    update.execution,
+                    chunk.first_event_id,
+                    chunk.event_count,
+                    &chunk.body[..]
+                ],
+            )?;
+            end.next_event_id = chunk.next_event_id();
+        }
+        if !(is_known_running && update.status == ExecutionStatus::Running) {
+            write_execution(session, ino, update, end)?;
+        }
+    }
+    Ok(end)
+}
+
+fn write_execution(
+    session: &Session,
+    ino: i64,
+    update: &ExecutionUpdate,
+    end: Position,
+) -> rusqlite::Result<()> {
+    let completed_at_ms = (update.status != ExecutionStatus::Running).then_some(session.now_ms);
+    // The output of one that ends the instance is in the head.
+    let output = match update.status {
+        ExecutionStatus::ContinuedAsNew => update.output.as_deref(),
+        ExecutionStatus::Running | ExecutionStatus::Completed | ExecutionStatus::Failed => None,
+    };
+    session.sql.execute(
+        "INSERT INTO execution (ino, execution, status, started_at, completed_at, event_count,
+             output)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (ino, execution) DO UPDATE SET status = excluded.status,
+             completed_at = excluded.completed_at, event_count = excluded.event_count,
+             output = excluded.output",
+        params![
+            ino,
+            update.execution,
+            codes::of_execution_status(update.status),
+            session.now_ms,
+            completed_at_ms,
+            end.next_event_id - 1,
+            output,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes what was consumed and what nobody wants any more (COM-02, COM-03).
+fn remove_messages(session: &Session, turn: &TurnCommit, ino: i64) -> rusqlite::Result<()> {
+    for message in &turn.consumed {
+        session.sql.execute(
+            "DELETE FROM inbox WHERE ino = ?1 AND message_id = ?2",
+            params![ino, message.0],
+        )?;
+    }
+    if let Some(execution) = turn.purge_through {
+        session.sql.execute(
+            "DELETE FROM inbox WHERE ino = ?1 AND execution <= ?2",
+            params![ino, bounded(execution)],
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes what the turn says of its head; without executions the rest stays (HEA-02).
+fn write_head(
+    session: &Session,
+    turn: &TurnCommit,
+    ino: i64,
+    end: Position,
+) -> rusqlite::Result<()> {
+    let head = &turn.head;
+    session.sql.execute(
+        "UPDATE instance SET orchestration = ?2, version = ?3, core_state = ?4, commit_id = ?5,
+             updated_at = ?6, attempts = 0
+         WHERE ino = ?1",
+        params![
+            ino,
+            head.orchestration,
+            head.version,
+            &head.core_state[..],
+            turn.commit_id.0,
+            session.now_ms,
+        ],
+    )?;
+    if let Some(last) = turn.executions.last() {
+        session.sql.execute(
+            "UPDATE instance SET status = ?2, output = ?3, execution = ?4, next_event_id = ?5
+             WHERE ino = ?1",
+            params![
+                ino,
+                codes::of_instance_status(last.status.of_instance()),
+                last.output.as_deref(),
+                end.execution,
+                end.next_event_id,
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// Ends the lease, or keeps it if that is asked for and no visible message is left, and works out
+/// from what is left when the instance may be claimed (COM-04, LEA-09). Answers whether the lease
+/// was kept.
+fn settle(
+    session: &mut Session,
+    wish: LeaseAfterCommit,
+    ino: i64,
+    lease: Option<LeaseToken>,
+) -> rusqlite::Result<bool> {
+    let now_ms = session.now_ms;
+    let earliest_ms: Option<u64> = session.sql.first(
+        "SELECT visible_at FROM inbox WHERE ino = ?1 ORDER BY visible_at LIMIT 1",
+        [ino],
+        |row| row.get(0),
+    )?;
+    let has_visible = earliest_ms.is_some_and(|ms| ms <= now_ms);
+    let (kept, hold_until_ms) = match wish {
+        LeaseAfterCommit::Keep(time) if !has_visible => (lease, after(now_ms, time)),
+        LeaseAfterCommit::Keep(_) | LeaseAfterCommit::Release => (None, now_ms),
+    };
+    let hold_until_ms = if kept.is_some() { hold_until_ms } else { now_ms };
+    let claim_at_ms = earliest_ms.map(|ms| ms.max(hold_until_ms));
+    let claim_order = session.next_claim_order();
+    session.sql.execute(
+        "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?4, claim_order = ?5
+         WHERE ino = ?1",
+        params![
+            ino,
+            kept.map(|token| token.0),
+            hold_until_ms,
+            claim_at_ms,
+            claim_order
+        ],
+    )?;
+    if let Some(claim_at_ms) = claim_at_ms {
+        session.note_turn_due(claim_at_ms);
+    }
+    Ok(kept.is_some())
+}

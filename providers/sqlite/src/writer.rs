@@ -1,0 +1,242 @@
+//! The thread that writes.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use duroxide_core::providers::{Durability, ProviderError};
+
+use crate::checkpoint::LogGauge;
+use crate::clock::StoreClock;
+use crate::connection;
+use crate::error::{Failure, Stage};
+use crate::hub::Hub;
+use crate::job::{Access, Job};
+use crate::lease;
+use crate::location::Location;
+use crate::lock::StoreLock;
+use crate::options::{SqliteMode, SqliteOptions, Synchronous};
+use crate::session::Session;
+use crate::sql::Sql;
+use crate::stats::Counters;
+
+const JOBS_MAX: usize = 512;
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What the writer is asked to do.
+pub(crate) enum Order {
+    /// Something for the next transaction.
+    Write(Box<dyn Job>),
+    /// Something to do before it.
+    Aside(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// What the parts of a provider share.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) location: Location,
+    pub(crate) options: SqliteOptions,
+    pub(crate) clock: Arc<StoreClock>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) hub: Arc<Hub>,
+}
+
+/// The owner of the only connection that writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) session: Session,
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) log: LogGauge,
+    /// What the connection waits for when it commits.
+    level: Synchronous,
+    /// The connection must be replaced before it is used again.
+    is_broken: bool,
+    /// Declared last, so that the connection is closed before somebody else may open the file.
+    _lock: Option<StoreLock>,
+}
+
+impl Writer {
+    /// Takes the lock, opens the database and frees what a crashed predecessor had leased.
+    pub(crate) fn open(setup: Arc<Setup>) -> Result<(Self, Durability), ProviderError> {
+        let Setup {
+            location, options, ..
+        } = &*setup;
+        let lock = location
+            .path()
+            .map(|path| StoreLock::acquire(path, options.mode, options.busy_timeout))
+            .transpose()?;
+        let connection = connection::open_writer(location, options)?;
+        let durability = connection::read_durability(&connection, location)?;
+        let sql = Sql::new(connection, Arc::clone(&setup.counters));
+        let session = Session::new(sql, options.limits, Arc::clone(&setup.clock));
+        let mut writer = Self {
+            session,
+            level: options.synchronous,
+            log: LogGauge::default(),
+            is_broken: false,
+            _lock: lock,
+            setup,
+        };
+        if writer.setup.options.mode == SqliteMode::SingleProcess {
+            writer
+                .transact(Access::Lease, lease::clear)
+                .map_err(|failure| failure.error("open", false))?;
+        }
+        Ok((writer, durability))
+    }
+
+    /// Serves orders until there is nobody left who could send one.
+    pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
+        let mut jobs = Vec::new();
+        while let Ok(first) = orders.recv() {
+            let mut bytes = 0_usize;
+            let mut next = Some(first);
+            while let Some(order) = next.take() {
+                match order {
+                    Order::Aside(task) => task(&mut self),
+                    Order::Write(job) => {
+                        bytes = bytes.saturating_add(job.bytes());
+                        jobs.push(job);
+                    }
+                }
+                if jobs.len() < JOBS_MAX && bytes < BYTES_MAX {
+                    next = orders.try_recv().ok();
+                }
+            }
+            self.serve_batch(mem::take(&mut jobs));
+            self.tend_log(bytes);
+        }
+        self.shut_down();
+    }
+
+    /// Answers a batch, without a transaction where nothing has to be written.
+    fn serve_batch(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        jobs.retain(|job| !job.is_moot());
+        let Some(access) = jobs.iter().map(|job| job.access()).max() else {
+            return;
+        };
+        let mut remaining = Vec::with_capacity(jobs.len());
+        // Where a transaction is needed anyway, it sees what the others in it have done.
+        if access == Access::Durable || self.is_broken {
+            remaining = jobs;
+        } else {
+            for mut job in jobs {
+                if job.peek(&mut self.session) {
+                    self.publish();
+                    job.answer();
+                } else {
+                    remaining.push(job);
+                }
+            }
+            self.session.effects().clear();
+        }
+        if !remaining.is_empty() {
+            self.write(&mut remaining, access);
+            remaining.into_iter().for_each(|job| job.answer());
+        }
+    }
+
+    /// Runs all jobs in one transaction. If a statement of one of them fails, each part runs in
+    /// one of its own, so that the culprit alone fails.
+    fn write(&mut self, jobs: &mut [Box<dyn Job>], access: Access) {
+        let outcome = self.transact(access, |session| run_all(jobs, session));
+        let Err(failure) = outcome else {
+            return;
+        };
+        for job in jobs {
+            for part in 0..job.part_count() {
+                let outcome = if failure.stage == Stage::Statement {
+                    self.transact(job.access(), |session| job.run(part, session))
+                } else {
+                    Err(failure.clone())
+                };
+                if let Err(failure) = outcome {
+                    job.fail(part, &failure);
+                }
+            }
+        }
+    }
+
+    /// Runs one transaction, and makes known what it did once it is committed.
+    fn transact(
+        &mut self,
+        access: Access,
+        run: impl FnOnce(&mut Session) -> rusqlite::Result<()>,
+    ) -> Result<(), Failure> {
+        self.session.effects().clear();
+        let begun = self.repair().and_then(|()| self.begin(access));
+        begun.map_err(|cause| self.abandon(Stage::Begin, cause))?;
+        let changes_before = self.session.sql.connection().total_changes();
+        run(&mut self.session).map_err(|cause| self.abandon(Stage::Statement, cause))?;
+        let committed = self.session.sql.execute("COMMIT", []);
+        committed.map_err(|cause| self.abandon(Stage::Commit, cause))?;
+        if self.session.sql.connection().total_changes() != changes_before {
+            let is_file = self.setup.location.path().is_some();
+            let is_durable = is_file && self.level == Synchronous::Full;
+            self.setup.counters.count_commit(is_durable);
+            self.log.has_grown();
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Begins a transaction that waits for the disk only if that is asked for.
+    fn begin(&mut self, access: Access) -> rusqlite::Result<()> {
+        let level = match access {
+            Access::Lease => Synchronous::Normal,
+            Access::Durable => self.setup.options.synchronous,
+        };
+        if level != self.level && self.setup.location.path().is_some() {
+            let set_level = connection::set_synchronous(level);
+            self.session.sql.execute_uncached(&set_level)?;
+            self.level = level;
+        }
+        self.session.sql.execute("BEGIN IMMEDIATE", [])?;
+        Ok(())
+    }
+
+    /// Ends a transaction that failed.
+    fn abandon(&mut self, stage: Stage, cause: rusqlite::Error) -> Failure {
+        let failure = Failure::new(stage, cause);
+        self.session.effects().clear();
+        // SQLite has rolled back by itself after some errors.
+        let is_open = !self.session.sql.connection().is_autocommit();
+        let is_stuck = is_open && self.session.sql.execute("ROLLBACK", []).is_err();
+        // What is in memory would be gone with its connection.
+        let is_file = self.setup.location.path().is_some();
+        self.is_broken |= is_file && (is_stuck || failure.breaks_connection());
+        if stage == Stage::Commit {
+            self.setup.hub.forget();
+        }
+        failure
+    }
+
+    /// Replaces a connection that has failed: one that missed a synchronisation is not to be
+    /// trusted with another.
+    fn repair(&mut self) -> rusqlite::Result<()> {
+        if self.is_broken {
+            let Setup {
+                location, options, ..
+            } = &*self.setup;
+            let connection = connection::reopen_writer(location, options)?;
+            self.level = options.synchronous;
+            self.session.sql.reconnect(connection);
+            self.is_broken = false;
+            tracing::warn!("reopened the database after a failure of the disk");
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.setup.hub.publish(self.session.effects());
+    }
+}
+
+fn run_all(jobs: &mut [Box<dyn Job>], session: &mut Session) -> rusqlite::Result<()> {
+    for job in jobs {
+        for part in 0..job.part_count() {
+            job.run(part, session)?;
+        }
+    }
+    Ok(())
+}

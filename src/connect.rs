@@ -1,0 +1,135 @@
+//! The choice of a backend by URL.
+
+use std::sync::Arc;
+
+use duroxide_core::providers::{ErrorKind, Provider, ProviderError};
+use duroxide_memory::MemoryProvider;
+
+/// Opens the store that a URL names.
+///
+/// | URL | store |
+/// |---|---|
+/// | `memory:` | a new and empty one in this process |
+/// | `sqlite:PATH` | a SQLite file, created if there is none; needs the feature `sqlite` |
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), duroxide::providers::ProviderError> {
+/// let store = duroxide::providers::connect("memory:").await?;
+/// assert_eq!(store.about().name, "memory");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Config`] if no compiled backend has that scheme, with what to do about it; other
+/// errors are those of opening the store. No error repeats the URL, which may hold a password.
+pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(unknown_scheme());
+    };
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(MemoryProvider::new())),
+        "memory" => Err(config(
+            "nothing can follow memory: in a URL, since each call opens a new and empty store; to \
+             share one, share the provider",
+        )),
+        "sqlite" => sqlite(url).await,
+        "postgres" | "postgresql" => Err(not_yet("Postgres")),
+        "redis" | "rediss" => Err(not_yet("Redis")),
+        "dynamodb" => Err(not_yet("DynamoDB")),
+        _ => Err(unknown_scheme()),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+    Ok(Arc::new(
+        duroxide_sqlite::SqliteProvider::new(url, None).await?,
+    ))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, ProviderError>> {
+    std::future::ready(Err(config(
+        "this program was built without the SQLite backend; add the feature \"sqlite\" to duroxide \
+         in Cargo.toml",
+    )))
+}
+
+fn not_yet(backend: &str) -> ProviderError {
+    config(format!(
+        "the {backend} backend is not in this version of duroxide; use sqlite: or memory:"
+    ))
+}
+
+fn unknown_scheme() -> ProviderError {
+    config(
+        "the URL does not begin with a scheme that duroxide knows: memory:, sqlite: (and, not in \
+         this version, postgres:, redis:, dynamodb:)",
+    )
+}
+
+fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError {
+    ProviderError::new(ErrorKind::Config, "connect", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_memory_url_is_a_store_of_its_own() {
+        let first = connect("memory:").await.unwrap();
+        let second = connect("memory:").await.unwrap();
+        assert_eq!(first.about().name, "memory");
+        assert!(!Arc::ptr_eq(&first, &second));
+        refused("memory:shared", "share the provider").await;
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_sqlite_url_creates_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let store = connect(&format!("sqlite:{}", path.display()))
+            .await
+            .unwrap();
+        assert_eq!(store.about().name, "sqlite");
+        assert!(path.exists());
+        store.close().await;
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    #[tokio::test]
+    async fn a_backend_that_is_not_built_in_names_its_feature() {
+        refused("sqlite:./data.db", "feature \"sqlite\"").await;
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_is_refused_without_repeating_the_url() {
+        for scheme in ["postgres", "postgresql", "redis", "rediss", "dynamodb"] {
+            let url = format!("{scheme}://user:hunter2@host/db");
+            refused(&url, "not in this version").await;
+        }
+        for url in [
+            "mysql://user:hunter2@host/db",
+            "hunter2",
+            "",
+            "://hunter2",
+            ":",
+        ] {
+            refused(url, "memory:, sqlite:").await;
+        }
+    }
+
+    async fn refused(url: &str, says: &str) {
+        let error = connect(url).await.expect_err(url);
+        assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+        assert!(error.message().contains(says), "{url}: {error}");
+        assert!(
+            !format!("{error:?}").contains("hunter2"),
+            "{url}: {error:?}"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! Orchestrations that wait on what is not durable, or use their context from elsewhere.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use duroxide::clock::{Clock, SystemClock};
+use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry};
+
+use crate::support::{Text, World, no_activities};
+
+/// Runs each of these wrong orchestrations beside a healthy one, and answers why it failed.
+async fn failure_of(
+    orchestrations: duroxide::OrchestrationRegistryBuilder,
+    wrong: &str,
+) -> ErrorDetails {
+    let orchestrations = orchestrations
+        .register(
+            "Healthy",
+            |ctx: OrchestrationContext, _: String| async move {
+                ctx.schedule_timer(Duration::from_millis(5))
+                    .into_timer()
+                    .await;
+                Ok("fine".to_owned())
+            },
+        )
+        .build();
+    let world = World::on_memory(no_activities(), orchestrations).await;
+    world.begin("healthy", "Healthy", "").await;
+    let details = world.run_failing("wrong", wrong, "").await;
+    assert_eq!(world.output("healthy").await, "fine");
+    assert!(world.history("wrong").await.last().unwrap().is_terminal());
+    world.shutdown().await;
+    details
+}
+
+fn says_what_to_do(details: &ErrorDetails) -> bool {
+    let message = details.display_message();
+    message.contains("durable") || message.contains("outside")
+}
+
+#[tokio::test]
+async fn a_sleep_of_the_async_runtime() {
+    async fn sleeping(_ctx: OrchestrationContext, _input: String) -> Text {
+        SystemClock.sleep(Duration::from_millis(1)).await;
+        Ok("never".to_owned())
+    }
+    let registry = OrchestrationRegistry::builder().register("Sleeping", sleeping);
+    let details = failure_of(registry, "Sleeping").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_sends_on() {
+    async fn listening(_ctx: OrchestrationContext, _input: String) -> Text {
+        let (_sender, receiver) = tokio::sync::oneshot::channel::<String>();
+        receiver.await.map_err(|error| error.to_string())
+    }
+    let registry = OrchestrationRegistry::builder().register("Listening", listening);
+    let details = failure_of(registry, "Listening").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_it_waits_for_and_that_uses_the_context() {
+    async fn spawning(ctx: OrchestrationContext, _input: String) -> Text {
+        let task = tokio::spawn(async move { ctx.schedule_wait("Go").into_event().await });
+        task.await.map_err(|error| error.to_string())
+    }
+    let registry = OrchestrationRegistry::builder().register("Spawning", spawning);
+    let details = failure_of(registry, "Spawning").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+#[tokio::test]
+async fn the_context_used_in_a_task_while_waiting_for_something_durable() {
+    async fn spawning(ctx: OrchestrationContext, _input: String) -> Text {
+        let theirs = ctx.clone();
+        tokio::spawn(async move { theirs.schedule_wait("Other").into_event().await });
+        Ok(ctx.schedule_wait("Never").into_event().await)
+    }
+    let registry = OrchestrationRegistry::builder().register("Spawning", spawning);
+    let details = failure_of(registry, "Spawning").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+#[tokio::test]
+async fn a_wake_from_outside_while_waiting_for_something_durable() {
+    async fn mixing(ctx: OrchestrationContext, _input: String) -> Text {
+        let sleep = SystemClock.sleep(Duration::from_millis(5));
+        let never = ctx.schedule_wait("Never").into_event();
+        futures_util::future::select(sleep, never).await;
+        Ok("the sleep won".to_owned())
+    }
+    let registry = OrchestrationRegistry::builder().register("Mixing", mixing);
+    let details = failure_of(registry, "Mixing").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+/// Such a wake is found out at the next event at the latest.
+#[tokio::test]
+async fn a_wake_from_outside_is_an_error_when_something_durable_comes() {
+    async fn mixing(ctx: OrchestrationContext, _input: String) -> Text {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || sender.send(()));
+        let go = ctx.schedule_wait("Go").into_event();
+        futures_util::future::join(receiver, go).await.1;
+        Ok("joined".to_owned())
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Mixing", mixing)
+        .build();
+    let world = World::on_memory(no_activities(), orchestrations).await;
+    world.begin("wrong", "Mixing", "").await;
+    world.client.raise_event("wrong", "Go", "").await.ok();
+    let details = world.failure("wrong").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn yielding_to_the_async_runtime() {
+    async fn yielding(_ctx: OrchestrationContext, _input: String) -> Text {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    }
+    let registry = OrchestrationRegistry::builder().register("Yielding", yielding);
+    let details = failure_of(registry, "Yielding").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}
+
+#[tokio::test]
+async fn waking_itself_for_ever() {
+    async fn spinning(_ctx: OrchestrationContext, _input: String) -> Text {
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
+    }
+    let registry = OrchestrationRegistry::builder().register("Spinning", spinning);
+    let details = failure_of(registry, "Spinning").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+}

@@ -1,0 +1,27 @@
+//! Restarts, crashes, shutdowns, several runtimes on one store, and code that changed in between.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::needless_pass_by_value,
+    reason = "tests: what cannot happen fails the test, and handlers own their inputs"
+)]
+
+mod support;
+
+#[path = "recovery/changed_code.rs"]
+mod changed_code;
+#[path = "recovery/counted.rs"]
+mod counted;
+#[path = "recovery/crashes.rs"]
+mod crashes;
+#[path = "recovery/idle.rs"]
+mod idle;
+#[path = "recovery/leases.rs"]
+mod leases;
+#[path = "recovery/shapes.rs"]
+mod shapes;
+#[path = "recovery/shutdown.rs"]
+mod shutdown;
+#[path = "recovery/warm_and_cold.rs"]
+mod warm_and_cold;

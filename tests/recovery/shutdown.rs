@@ -1,0 +1,144 @@
+//! Leaving in good order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry, ProviderRef};
+use tokio::sync::Notify;
+
+use crate::support::{Text, World, checked, no_activities, within};
+
+fn one_step() -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register("One", |ctx: OrchestrationContext, _: String| async move {
+            ctx.schedule_activity("Step", "").into_activity().await
+        })
+        .build()
+}
+
+/// An activity that tells when it has started, and then does this.
+fn step<F, Fut>(started: &Arc<Notify>, then: F) -> ActivityRegistry
+where
+    F: Fn(ActivityContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Text> + Send + 'static,
+{
+    let started = Arc::clone(started);
+    ActivityRegistry::builder()
+        .register("Step", move |ctx: ActivityContext, _: String| {
+            started.notify_one();
+            then(ctx)
+        })
+        .build()
+}
+
+#[tokio::test]
+async fn an_idle_runtime_leaves_at_once() {
+    let sqlite = SqliteProvider::new_in_memory().await.unwrap();
+    let stores: [ProviderRef; 2] = [Arc::new(MemoryProvider::new()), Arc::new(sqlite)];
+    for store in stores {
+        let world = World::start(store, no_activities(), one_step(), checked()).await;
+        let left = tokio::time::timeout(Duration::from_millis(500), world.runtime.shutdown(None));
+        assert!(left.await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn work_that_ends_in_time_is_waited_for() {
+    let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wait = Arc::clone(&go);
+    let activities = step(&started, move |_| {
+        let wait = Arc::clone(&wait);
+        async move {
+            wait.notified().await;
+            Ok("done".to_owned())
+        }
+    });
+    let store = Arc::new(MemoryProvider::new());
+    let provider = Arc::<MemoryProvider>::clone(&store);
+    let world = World::start(provider, activities, one_step(), checked()).await;
+    world.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    let leaving = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(5_000)));
+    tokio::task::yield_now().await;
+    go.notify_one();
+    within("shutdown", leaving).await.unwrap();
+
+    // Its outcome was kept: the next runtime does not run it again.
+    let never = step(&Arc::new(Notify::new()), |_| async {
+        Err("ran twice".to_owned())
+    });
+    let next = World::start(store, never, one_step(), checked()).await;
+    assert_eq!(next.output("i").await, "done");
+    next.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_busy_runtime_leaves_in_time_and_its_work_goes_on_elsewhere_at_once() {
+    let started = Arc::new(Notify::new());
+    let stubborn = step(&started, |_| std::future::pending());
+    let store = Arc::new(MemoryProvider::new());
+    let provider = || Arc::<MemoryProvider>::clone(&store);
+    let busy = World::start(provider(), stubborn, one_step(), checked()).await;
+    busy.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    let picked_up = Arc::new(Notify::new());
+    let quick = step(&picked_up, |_| async { Ok("elsewhere".to_owned()) });
+    let other = World::start(provider(), quick, one_step(), checked()).await;
+
+    let left = tokio::time::timeout(Duration::from_millis(1_500), busy.runtime.shutdown(None));
+    assert!(
+        left.await.is_ok(),
+        "a busy runtime takes at most a second to leave"
+    );
+    // Its lease would have lasted for another half minute.
+    let within_a_second = tokio::time::timeout(Duration::from_secs(1), picked_up.notified());
+    assert!(
+        within_a_second.await.is_ok(),
+        "the released activity is claimable at once"
+    );
+    assert_eq!(other.output("i").await, "elsewhere");
+    other.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_aborted_runtime_leaves_at_once_though_busy() {
+    let started = Arc::new(Notify::new());
+    let stubborn = step(&started, |_| std::future::pending());
+    let world = World::start(
+        Arc::new(MemoryProvider::new()),
+        stubborn,
+        one_step(),
+        checked(),
+    )
+    .await;
+    world.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    let left = tokio::time::timeout(Duration::from_millis(500), world.runtime.shutdown(Some(0)));
+    assert!(left.await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_runs_after_the_shutdown() {
+    let started = Arc::new(Notify::new());
+    let activities = step(&started, |_| async { Ok("done".to_owned()) });
+    let world = World::start(
+        Arc::new(MemoryProvider::new()),
+        activities,
+        one_step(),
+        checked(),
+    )
+    .await;
+    within("shutdown", Arc::clone(&world.runtime).shutdown(None)).await;
+    world.begin("i", "One", "").await;
+    let ran = tokio::time::timeout(Duration::from_millis(50), started.notified()).await;
+    assert!(ran.is_err());
+    assert_eq!(world.history("i").await.len(), 0);
+    assert_eq!(
+        Arc::strong_count(&world.runtime),
+        1,
+        "no task holds the runtime any more"
+    );
+}

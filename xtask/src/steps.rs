@@ -1,0 +1,63 @@
+//! Steps that are run one after another, and what became of them.
+
+use std::process::{Command, ExitCode};
+
+/// The steps that were run. A step that fails does not keep the others from running, so that one
+/// run tells everything.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Steps {
+    /// Runs cargo with these arguments and environment variables.
+    pub(crate) fn cargo(&mut self, name: &str, args: &[&str], env: &[(&str, &str)]) {
+        self.run(name, || {
+            println!("cargo {}", args.join(" "));
+            let status = cargo()
+                .args(args)
+                .envs(env.iter().copied())
+                .status()
+                .map_err(|error| format!("cargo cannot be run: {error}"))?;
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("cargo ended with {status}"))
+            }
+        });
+    }
+
+    /// Runs anything.
+    pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) {
+        println!("\n== {name}");
+        match step() {
+            Ok(()) => self.passed += 1,
+            Err(why) => {
+                println!("FAILED {name}: {why}");
+                self.failed.push(name.to_owned());
+            }
+        }
+    }
+
+    /// Says in one last line what became of everything.
+    pub(crate) fn summary(&self, command: &str) -> ExitCode {
+        let (passed, failed) = (self.passed, self.failed.len());
+        if self.failed.is_empty() {
+            println!("\nxtask {command}: PASSED, {passed} of {passed} steps");
+            ExitCode::SUCCESS
+        } else {
+            let names = self.failed.join(", ");
+            println!(
+                "\nxtask {command}: FAILED, {failed} of {} steps: {names}",
+                passed + failed
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
