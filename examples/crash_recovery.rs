@@ -11,7 +11,7 @@ mod common;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use duroxide::providers;
 use duroxide::runtime::Runtime;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, Client, EventKind, OrchestrationContext, OrchestrationRegistry,
+    ActivityContext, Client, Event, EventKind, OrchestrationContext, OrchestrationRegistry,
     OrchestrationStatus,
 };
 
@@ -33,7 +33,7 @@ async fn ten_steps(ctx: OrchestrationContext, _input: String) -> Result<String, 
         ctx.schedule_activity("Step", step.to_string())
             .into_activity()
             .await?;
-        ctx.schedule_timer(Duration::from_millis(50))
+        ctx.schedule_timer(Duration::from_millis(150))
             .into_timer()
             .await;
     }
@@ -64,25 +64,20 @@ async fn child(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start_child(url: &str) -> Result<Child, Box<dyn Error>> {
-    let program = std::env::current_exe()?;
-    Ok(Command::new(program)
-        .env(CHILD_URL, url)
-        .stdout(Stdio::piped())
-        .spawn()?)
-}
-
-/// Repeats what the child prints, until it has printed this line or has ended.
-fn follow(child: &mut Child, until: &str) -> Result<(), Box<dyn Error>> {
+/// Starts this program again as a child, repeats what it prints until it ends, and kills it when it
+/// has printed one line.
+fn run_child(url: &str, kill_after: Option<&str>) -> Result<ExitStatus, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let mut child = command.env(CHILD_URL, url).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().ok_or("the child has no output")?;
     for line in BufReader::new(stdout).lines() {
         let line = line?;
         println!("  child {}: {line}", child.id());
-        if line == until {
-            break;
+        if Some(line.as_str()) == kill_after {
+            child.kill()?;
         }
     }
-    Ok(())
+    Ok(child.wait()?)
 }
 
 #[tokio::main]
@@ -91,30 +86,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return child(&url).await;
     }
     let backend = common::Backend::from_args()?;
-
-    let mut first = start_child(&backend.url)?;
-    follow(&mut first, "step 5")?;
-    first.kill()?;
-    println!("killed the first child: {}", first.wait()?);
-
-    let mut second = start_child(&backend.url)?;
-    follow(&mut second, "the end")?;
-    println!("the second child has ended: {}", second.wait()?);
+    let status = run_child(&backend.url, Some("step 5"))?;
+    println!("the first child was killed: {status}");
+    let status = run_child(&backend.url, None)?;
+    println!("the second child has ended: {status}");
 
     let client = Client::new(backend.connect().await?);
-    let OrchestrationStatus::Completed { output } =
-        client.get_orchestration_status(INSTANCE).await?
-    else {
+    let status = client.get_orchestration_status(INSTANCE).await?;
+    let OrchestrationStatus::Completed { output } = status else {
         return Err("the orchestration has not completed".into());
     };
     let history = client.read_execution_history(INSTANCE, 1).await?;
     for step in 1..=STEPS {
         let expected = format!("result of step {step}");
-        let is_result = |kind: &EventKind| matches!(kind, EventKind::ActivityCompleted { result } if *result == expected);
-        let records = history
-            .iter()
-            .filter(|event| is_result(&event.kind))
-            .count();
+        let is_record = |event: &&Event| matches!(&event.kind, EventKind::ActivityCompleted { result } if *result == expected);
+        let records = history.iter().filter(is_record).count();
         println!("step {step} is recorded {records} time(s)");
         if records != 1 {
             return Err(format!("step {step} must be recorded once").into());

@@ -1,4 +1,4 @@
-//! A store that counts the calls it gets.
+//! A store that counts the calls it gets, and can be slow to answer a claim.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,23 +10,38 @@ use duroxide::providers::{
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// A store that counts the calls it gets.
+/// A store that counts the calls it gets, and can be slow to answer a claim.
 #[derive(Debug)]
 pub(crate) struct Counted<P> {
     inner: Arc<P>,
     calls: AtomicU64,
     renewals: AtomicU64,
+    /// Closed while the answers to claims are held back.
+    answers: Semaphore,
+    held_back: AtomicU64,
 }
 
 impl<P> Counted<P> {
     pub(crate) fn new(inner: P) -> Self {
-        let (calls, renewals) = (AtomicU64::new(0), AtomicU64::new(0));
         Self {
             inner: Arc::new(inner),
-            calls,
-            renewals,
+            calls: AtomicU64::new(0),
+            renewals: AtomicU64::new(0),
+            answers: Semaphore::new(1),
+            held_back: AtomicU64::new(0),
         }
+    }
+
+    /// Holds back the answers to claims that found something, until the permit is dropped.
+    pub(crate) async fn hold_back_claims(&self) -> SemaphorePermit<'_> {
+        self.answers.acquire().await.unwrap()
+    }
+
+    /// How many answers were held back so far.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.held_back.load(Ordering::SeqCst)
     }
 
     /// How many calls there were, waits apart.
@@ -56,7 +71,12 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        self.count().claim_turns(request).await
+        let claimed = self.count().claim_turns(request).await?;
+        if self.answers.available_permits() == 0 && !claimed.items.is_empty() {
+            self.held_back.fetch_add(1, Ordering::SeqCst);
+            drop(self.answers.acquire().await);
+        }
+        Ok(claimed)
     }
 
     async fn claim_activities(

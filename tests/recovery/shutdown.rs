@@ -9,7 +9,8 @@ use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry, ProviderRef};
 use tokio::sync::Notify;
 
-use crate::support::{Text, World, checked, no_activities, within};
+use crate::counted::Counted;
+use crate::support::{Text, World, checked, no_activities, pause, until, within};
 
 fn one_step() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
@@ -101,6 +102,38 @@ async fn a_busy_runtime_leaves_in_time_and_its_work_goes_on_elsewhere_at_once() 
     );
     assert_eq!(other.output("i").await, "elsewhere");
     other.shutdown().await;
+}
+
+/// A claim may be under way when the runtime is told to end. What it brings is given back.
+#[tokio::test]
+async fn what_is_claimed_during_the_shutdown_goes_on_elsewhere_at_once() {
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
+    let done = || {
+        step(&Arc::new(Notify::new()), |_| async {
+            Ok("done".to_owned())
+        })
+    };
+    let leaving = World::start(provider(), done(), one_step(), checked()).await;
+    let held = store.hold_back_claims().await;
+    leaving.begin("i", "One", "").await;
+    until("a claim under way", async || {
+        (store.held_back() > 0).then_some(())
+    })
+    .await;
+    let shutdown = tokio::spawn(Arc::clone(&leaving.runtime).shutdown(None));
+    pause(20).await;
+    drop(held);
+    within("shutdown", shutdown).await.unwrap();
+
+    let next = World::start(provider(), done(), one_step(), checked()).await;
+    let soon = tokio::time::timeout(Duration::from_secs(2), next.output("i")).await;
+    assert_eq!(
+        soon.as_deref(),
+        Ok("done"),
+        "its lease would have lasted for five seconds"
+    );
+    next.shutdown().await;
 }
 
 #[tokio::test]

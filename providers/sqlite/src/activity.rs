@@ -1,5 +1,6 @@
 //! Activities: their creation, their outcome and their cancellation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::providers::{
@@ -103,7 +104,7 @@ pub(crate) fn create(
             &activity.body[..],
         ],
     )?;
-    let queue = Queue::Activities(activity.queue.0.clone());
+    let queue = Queue::Activities(Arc::clone(&activity.queue.0));
     session.note(Effect::DueBy(queue, claim_at_ms));
     Ok(())
 }

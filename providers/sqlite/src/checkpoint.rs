@@ -5,7 +5,6 @@ use std::time::Duration;
 use duroxide_core::providers::ProviderError;
 
 use crate::connection::PAGE_BYTES;
-use crate::error;
 use crate::provider::SqliteProvider;
 use crate::writer::Writer;
 
@@ -47,7 +46,7 @@ impl Writer {
     /// Keeps the log short after a batch that carried so many bytes.
     pub(crate) fn tend_log(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        if !self.log.is_dirty {
+        if !self.log.is_dirty || self.is_broken {
             return;
         }
         self.log.unmeasured_bytes = self.log.unmeasured_bytes.saturating_add(bytes);
@@ -101,17 +100,23 @@ impl Writer {
     fn run_checkpoint(&self, pragma: &str) -> rusqlite::Result<Checkpoint> {
         self.session.sql.one(pragma, [], |row| {
             // Both are -1 where there is no log.
-            let pages = |column| Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
+            let bytes = |column| -> rusqlite::Result<u64> {
+                let pages: i64 = row.get(column)?;
+                Ok(u64::try_from(pages).unwrap_or(0) * PAGE_BYTES)
+            };
             Ok(Checkpoint {
                 is_blocked: row.get::<_, i64>(0)? != 0,
-                log_bytes: pages(1)? * PAGE_BYTES,
-                moved_bytes: pages(2)? * PAGE_BYTES,
+                log_bytes: bytes(1)?,
+                moved_bytes: bytes(2)?,
             })
         })
     }
 
     /// Leaves everything in the database file.
     pub(crate) fn shut_down(mut self) {
+        if self.is_broken {
+            return;
+        }
         if let Err(cause) = self.truncate_unless_blocked() {
             // Nothing is lost: the next opener finds it in the log.
             tracing::warn!(%cause, "the write-ahead log could not be moved when closing");
@@ -161,7 +166,9 @@ mod tests {
     async fn maintaining_an_idle_store_issues_no_statement_the_second_time() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("idle.db");
-        let provider = SqliteProvider::new(path.to_str().unwrap(), None).await.unwrap();
+        let provider = SqliteProvider::new(path.to_str().unwrap(), None)
+            .await
+            .unwrap();
         for _ in 0..2 {
             let again = provider.maintain(Duration::from_secs(1)).await.unwrap();
             assert_eq!(again, Some(MAINTAIN_EVERY));

@@ -61,9 +61,7 @@ impl Failure {
     pub(crate) fn breaks_connection(&self) -> bool {
         matches!(
             self.cause.sqlite_error_code(),
-            Some(
-                ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
-            )
+            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
         )
     }
 
@@ -263,9 +261,19 @@ mod tests {
             (Stage::Commit, synchronise, true, ErrorKind::CommitUnknown),
             (Stage::Commit, synchronise, false, ErrorKind::Unavailable),
             (Stage::Statement, synchronise, true, ErrorKind::Unavailable),
-            (Stage::Commit, ffi::SQLITE_FULL, true, ErrorKind::Unavailable),
+            (
+                Stage::Commit,
+                ffi::SQLITE_FULL,
+                true,
+                ErrorKind::Unavailable,
+            ),
             (Stage::Begin, ffi::SQLITE_BUSY, true, ErrorKind::Unavailable),
-            (Stage::Statement, ffi::SQLITE_CORRUPT, true, ErrorKind::Corrupt),
+            (
+                Stage::Statement,
+                ffi::SQLITE_CORRUPT,
+                true,
+                ErrorKind::Corrupt,
+            ),
             (Stage::Begin, ffi::SQLITE_READONLY, true, ErrorKind::Config),
         ] {
             let error = failure(stage, code).error("commit", is_durable);

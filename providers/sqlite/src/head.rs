@@ -1,9 +1,7 @@
 //! The head of an instance, as a row.
 
 use bytes::Bytes;
-use duroxide_core::providers::{
-    CommitId, Incarnation, InstanceHead, InstanceId, Position,
-};
+use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, Position};
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 

@@ -115,7 +115,9 @@ fn release_turn(
     )?;
     match claim_at_ms {
         Some(claim_at_ms) => {
-            claim_at_ms.into_iter().for_each(|ms| session.note_turn_due(ms));
+            claim_at_ms
+                .into_iter()
+                .for_each(|ms| session.note_turn_due(ms));
             Ok(())
         }
         None => Err(error::turn_lease_lost("release", &lease.instance).into()),

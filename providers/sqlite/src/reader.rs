@@ -26,7 +26,6 @@ pub(crate) enum Reach {
 
 /// Threads with a connection of their own each. A store in memory has none, since only its one
 /// connection sees it: the writer reads too.
-#[derive(Debug, Default)]
 pub(crate) struct Readers {
     narrow: Option<Worker<Read>>,
     wide: Option<Worker<Read>>,
@@ -96,7 +95,8 @@ impl SqliteProvider {
         let (reply, answer) = oneshot::channel();
         let order = Order::Aside(Box::new(move |writer: &mut Writer| {
             if !reply.is_closed() {
-                reply.send(task(writer)).ok();
+                let outcome = writer.repair().and_then(|()| task(writer));
+                reply.send(outcome).ok();
             }
         }));
         let sent = self.writer.send(order);

@@ -20,9 +20,15 @@ pub(crate) fn migrate(connection: &Connection) -> Result<(), ProviderError> {
         return Ok(());
     }
     let failed = |cause| of_store("open", cause);
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .map_err(failed)?;
     let outcome = migrate_locked(connection);
-    let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let end = if outcome.is_ok() {
+        "COMMIT"
+    } else {
+        "ROLLBACK"
+    };
     connection.execute_batch(end).map_err(failed)?;
     outcome
 }

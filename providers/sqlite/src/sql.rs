@@ -26,10 +26,6 @@ impl Sql {
         &self.connection
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
     /// Goes on with another connection, and closes the one before.
     pub(crate) fn reconnect(&mut self, connection: Connection) {
         connection.set_prepared_statement_cache_capacity(128);
@@ -70,9 +66,7 @@ impl Sql {
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         self.counters.count_statement();
-        self.connection
-            .prepare_cached(sql)?
-            .query_row(params, read)
+        self.connection.prepare_cached(sql)?.query_row(params, read)
     }
 
     /// All rows.

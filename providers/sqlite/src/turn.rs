@@ -105,8 +105,7 @@ fn check_fence(
         Fence::Absent { .. } if stored.is_none() => Ok(Position::START),
         Fence::Absent { .. } => Err(error::already_exists(id)),
         Fence::At { lease, position } => {
-            let held =
-                stored.filter(|it| it.lease == Some(lease) && now_ms < it.hold_until_ms);
+            let held = stored.filter(|it| it.lease == Some(lease) && now_ms < it.hold_until_ms);
             match held {
                 None => Err(error::turn_lease_lost("commit", id)),
                 Some(held) if held.position != position => Err(error::position_conflict(id)),
@@ -179,10 +178,10 @@ fn apply(
             committed.undelivered.push(envelope.message.id);
         }
     }
-    write_head(session, turn, owner.ino, end)?;
     let lease = basis.stored.and_then(|it| it.lease);
-    committed.lease_kept = settle(session, turn.lease, owner.ino, lease)?;
-    session.note(Effect::HeadChanged(turn.instance.clone()));
+    let settlement = settle(session, turn.lease, owner.ino, lease)?;
+    write_head(session, turn, owner.ino, end, &settlement)?;
+    committed.lease_kept = settlement.lease.is_some();
     Ok(committed)
 }
 
@@ -305,17 +304,59 @@ fn remove_messages(session: &Session, turn: &TurnCommit, ino: i64) -> rusqlite::
     Ok(())
 }
 
-/// Writes what the turn says of its head; without executions the rest stays (HEA-02).
-fn write_head(
+/// From when on an instance may be claimed, and who holds it meanwhile.
+struct Settlement {
+    lease: Option<LeaseToken>,
+    hold_until_ms: u64,
+    claim_at_ms: Option<u64>,
+}
+
+/// Ends the lease, or keeps it if that is asked for and no visible message is left, and works out
+/// from what is left when the instance may be claimed (COM-04, LEA-09).
+fn settle(
     session: &Session,
+    wish: LeaseAfterCommit,
+    ino: i64,
+    lease: Option<LeaseToken>,
+) -> rusqlite::Result<Settlement> {
+    let now_ms = session.now_ms;
+    let earliest_ms: Option<u64> = session.sql.first(
+        "SELECT visible_at FROM inbox WHERE ino = ?1 ORDER BY visible_at LIMIT 1",
+        [ino],
+        |row| row.get(0),
+    )?;
+    let has_visible = earliest_ms.is_some_and(|ms| ms <= now_ms);
+    let (lease, hold_until_ms) = match (wish, lease) {
+        (LeaseAfterCommit::Keep(time), Some(lease)) if !has_visible => {
+            (Some(lease), after(now_ms, time))
+        }
+        (LeaseAfterCommit::Keep(_) | LeaseAfterCommit::Release, _) => (None, now_ms),
+    };
+    Ok(Settlement {
+        lease,
+        hold_until_ms,
+        claim_at_ms: earliest_ms.map(|ms| ms.max(hold_until_ms)),
+    })
+}
+
+/// Writes what the turn says of its head; without executions status, output and position stay
+/// (HEA-02). One statement, since each would write the row again.
+fn write_head(
+    session: &mut Session,
     turn: &TurnCommit,
     ino: i64,
     end: Position,
+    settlement: &Settlement,
 ) -> rusqlite::Result<()> {
     let head = &turn.head;
+    let last = turn.executions.last();
+    let claim_order = session.next_claim_order();
     session.sql.execute(
         "UPDATE instance SET orchestration = ?2, version = ?3, core_state = ?4, commit_id = ?5,
-             updated_at = ?6, attempts = 0
+             updated_at = ?6, attempts = 0,
+             lease_token = ?7, hold_until = ?8, claim_at = ?9, claim_order = ?10,
+             output = CASE WHEN ?11 IS NULL THEN output ELSE ?12 END,
+             status = coalesce(?11, status), execution = ?13, next_event_id = ?14
          WHERE ino = ?1",
         params![
             ino,
@@ -324,60 +365,19 @@ fn write_head(
             &head.core_state[..],
             turn.commit_id.0,
             session.now_ms,
+            settlement.lease.map(|token| token.0),
+            settlement.hold_until_ms,
+            settlement.claim_at_ms,
+            claim_order,
+            last.map(|update| codes::of_instance_status(update.status.of_instance())),
+            last.and_then(|update| update.output.as_deref()),
+            end.execution,
+            end.next_event_id,
         ],
     )?;
-    if let Some(last) = turn.executions.last() {
-        session.sql.execute(
-            "UPDATE instance SET status = ?2, output = ?3, execution = ?4, next_event_id = ?5
-             WHERE ino = ?1",
-            params![
-                ino,
-                codes::of_instance_status(last.status.of_instance()),
-                last.output.as_deref(),
-                end.execution,
-                end.next_event_id,
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-/// Ends the lease, or keeps it if that is asked for and no visible message is left, and works out
-/// from what is left when the instance may be claimed (COM-04, LEA-09). Answers whether the lease
-/// was kept.
-fn settle(
-    session: &mut Session,
-    wish: LeaseAfterCommit,
-    ino: i64,
-    lease: Option<LeaseToken>,
-) -> rusqlite::Result<bool> {
-    let now_ms = session.now_ms;
-    let earliest_ms: Option<u64> = session.sql.first(
-        "SELECT visible_at FROM inbox WHERE ino = ?1 ORDER BY visible_at LIMIT 1",
-        [ino],
-        |row| row.get(0),
-    )?;
-    let has_visible = earliest_ms.is_some_and(|ms| ms <= now_ms);
-    let (kept, hold_until_ms) = match wish {
-        LeaseAfterCommit::Keep(time) if !has_visible => (lease, after(now_ms, time)),
-        LeaseAfterCommit::Keep(_) | LeaseAfterCommit::Release => (None, now_ms),
-    };
-    let hold_until_ms = if kept.is_some() { hold_until_ms } else { now_ms };
-    let claim_at_ms = earliest_ms.map(|ms| ms.max(hold_until_ms));
-    let claim_order = session.next_claim_order();
-    session.sql.execute(
-        "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?4, claim_order = ?5
-         WHERE ino = ?1",
-        params![
-            ino,
-            kept.map(|token| token.0),
-            hold_until_ms,
-            claim_at_ms,
-            claim_order
-        ],
-    )?;
-    if let Some(claim_at_ms) = claim_at_ms {
+    if let Some(claim_at_ms) = settlement.claim_at_ms {
         session.note_turn_due(claim_at_ms);
     }
-    Ok(kept.is_some())
+    session.note(Effect::HeadChanged(turn.instance.clone()));
+    Ok(())
 }

@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// The thread ends once the worker is closed or dropped and every order before that is served.
-#[derive(Debug)]
 pub(crate) struct Worker<O> {
     orders: Mutex<Option<Sender<O>>>,
     thread: Mutex<Option<JoinHandle<()>>>,

@@ -50,7 +50,7 @@ pub(crate) struct Writer {
     /// What the connection waits for when it commits.
     level: Synchronous,
     /// The connection must be replaced before it is used again.
-    is_broken: bool,
+    pub(crate) is_broken: bool,
     /// Declared last, so that the connection is closed before somebody else may open the file.
     _lock: Option<StoreLock>,
 }
@@ -213,7 +213,7 @@ impl Writer {
 
     /// Replaces a connection that has failed: one that missed a synchronisation is not to be
     /// trusted with another.
-    fn repair(&mut self) -> rusqlite::Result<()> {
+    pub(crate) fn repair(&mut self) -> rusqlite::Result<()> {
         if self.is_broken {
             let Setup {
                 location, options, ..
@@ -227,7 +227,7 @@ impl Writer {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         self.setup.hub.publish(self.session.effects());
     }
 }

@@ -39,14 +39,12 @@ impl Store for SqliteStore {
         let provider = match self.mode {
             Some(mode) => {
                 let file = self.directory.path().join("conformance.db");
-                SqliteProvider::new(
-                    &format!("sqlite:{}", file.display()),
-                    Some(options.mode(mode)),
-                )
+                let url = format!("sqlite:{}", file.display());
+                SqliteProvider::new(&url, Some(options.mode(mode))).await
             }
-            None => SqliteProvider::new("sqlite::memory:", Some(options)),
+            None => SqliteProvider::new("sqlite::memory:", Some(options)).await,
         };
-        Arc::new(provider.await.expect("the database can be opened"))
+        Arc::new(provider.expect("the database can be opened"))
     }
 
     fn clock(&self) -> &dyn TestClock {

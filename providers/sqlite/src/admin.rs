@@ -1,0 +1,258 @@
+//! Management.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use duroxide_core::providers::{
+    DeleteMode, ErrorKind, ExecutionRecord, InstanceFilter, InstanceId, InstancePage,
+    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics,
+};
+use rusqlite::params;
+
+use crate::codes::{self, bounded, row_limit};
+use crate::error::{self, Applied};
+use crate::head::{self, head_columns};
+use crate::hub::{Effect, Queue, UNKNOWN_MS};
+use crate::job::{Access, Member};
+use crate::provider::SqliteProvider;
+use crate::reader::Reach;
+use crate::session::Session;
+use crate::sql::Sql;
+
+#[async_trait]
+impl ProviderAdmin for SqliteProvider {
+    async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
+        let filter = filter.clone();
+        let list = move |sql: &Sql| list_instances(sql, &filter);
+        self.query("list_instances", Reach::Wide, list).await
+    }
+
+    async fn list_executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<ExecutionRecord>, ProviderError> {
+        let instance = instance.clone();
+        let list = move |sql: &Sql| list_executions(sql, &instance);
+        self.query("list_executions", Reach::Wide, list).await
+    }
+
+    async fn delete_instance(
+        &self,
+        instance: &InstanceId,
+        mode: DeleteMode,
+    ) -> Result<(), ProviderError> {
+        let instance = instance.clone();
+        self.submit_one(Delete { instance, mode }).await
+    }
+
+    async fn prune_executions(
+        &self,
+        instance: &InstanceId,
+        keep_last: u64,
+    ) -> Result<u64, ProviderError> {
+        let instance = instance.clone();
+        self.submit_one(Prune {
+            instance,
+            keep_last,
+        })
+        .await
+    }
+
+    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+        self.query("metrics", Reach::Wide, metrics).await
+    }
+
+    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
+        let now_ms = self.setup.clock.now_ms();
+        let count = move |sql: &Sql| queue_depths(sql, now_ms);
+        self.query("queue_depths", Reach::Wide, count).await
+    }
+}
+
+impl SqliteProvider {
+    /// The numbers of an instance's executions that were not pruned, for diagnostics; empty for an
+    /// absent instance.
+    ///
+    /// # Errors
+    /// Those of the store; `InvalidInput` for an id that is none.
+    pub async fn list_executions(&self, instance: &str) -> Result<Vec<u64>, ProviderError> {
+        let instance = InstanceId::new(instance).map_err(|error| {
+            let message = error.to_string();
+            ProviderError::new(ErrorKind::InvalidInput, "list_executions", message)
+                .with_source(error)
+        })?;
+        let records = ProviderAdmin::list_executions(self, &instance).await?;
+        Ok(records.into_iter().map(|record| record.execution).collect())
+    }
+}
+
+fn list_instances(sql: &Sql, filter: &InstanceFilter) -> rusqlite::Result<InstancePage> {
+    let mut instances = sql.all(
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            " FROM instance WHERE id > ?1 AND (?2 IS NULL OR status = ?2)
+                 AND (?3 IS NULL OR orchestration = ?3)
+             ORDER BY id LIMIT ?4"
+        ),
+        params![
+            // Every id comes after the empty one, which is none.
+            filter.after.as_deref().unwrap_or(""),
+            filter.status.map(codes::of_instance_status),
+            filter.orchestration,
+            row_limit(filter.instances_max.saturating_add(1)),
+        ],
+        head::of_row,
+    )?;
+    let more = instances.len() > filter.instances_max;
+    instances.truncate(filter.instances_max);
+    Ok(InstancePage { instances, more })
+}
+
+fn list_executions(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Vec<ExecutionRecord>> {
+    sql.all(
+        "SELECT e.execution, e.status,
+             CASE WHEN e.execution = i.execution THEN i.output ELSE e.output END,
+             e.started_at, e.completed_at,
+             CASE WHEN e.execution = i.execution THEN i.next_event_id - 1 ELSE e.event_count END
+         FROM instance AS i JOIN execution AS e ON e.ino = i.ino
+         WHERE i.id = ?1 ORDER BY e.execution",
+        [instance.as_str()],
+        |row| {
+            let status = codes::execution_status(row.get(1)?);
+            Ok(ExecutionRecord {
+                execution: row.get(0)?,
+                status: status.map_err(|error| head::unreadable(1, error))?,
+                output: row.get::<_, Option<Vec<u8>>>(2)?.map(Bytes::from),
+                started_at_ms: row.get(3)?,
+                completed_at_ms: row.get(4)?,
+                event_count: row.get(5)?,
+            })
+        },
+    )
+}
+
+fn metrics(sql: &Sql) -> rusqlite::Result<SystemMetrics> {
+    sql.one(
+        "SELECT count(*), count(*) FILTER (WHERE status < 2), count(*) FILTER (WHERE status = 2),
+             count(*) FILTER (WHERE status = 3),
+             (SELECT count(*) FROM execution),
+             (SELECT coalesce(sum(event_count), 0) FROM history)
+         FROM instance",
+        [],
+        |row| {
+            Ok(SystemMetrics {
+                total_instances: row.get(0)?,
+                running_instances: row.get(1)?,
+                completed_instances: row.get(2)?,
+                failed_instances: row.get(3)?,
+                total_executions: row.get(4)?,
+                total_events: row.get(5)?,
+            })
+        },
+    )
+}
+
+fn queue_depths(sql: &Sql, now_ms: u64) -> rusqlite::Result<QueueDepths> {
+    sql.one(
+        "SELECT count(*) FILTER (WHERE visible_at <= ?1), count(*) FILTER (WHERE visible_at > ?1),
+             (SELECT count(*) FROM activity)
+         FROM inbox",
+        [now_ms],
+        |row| {
+            Ok(QueueDepths {
+                orchestrator_queue: row.get(0)?,
+                timer_queue: row.get(1)?,
+                worker_queue: row.get(2)?,
+            })
+        },
+    )
+}
+
+#[derive(Debug)]
+struct Delete {
+    instance: InstanceId,
+    mode: DeleteMode,
+}
+
+impl Member for Delete {
+    type Answer = ();
+    const OPERATION: &'static str = "delete_instance";
+    const ACCESS: Access = Access::Durable;
+
+    fn apply(&self, session: &mut Session) -> Applied<()> {
+        let id = &self.instance;
+        let Some((ino, status, _)) = find(session, id)? else {
+            return Err(error::not_found(Self::OPERATION, id).into());
+        };
+        if self.mode == DeleteMode::TerminalOnly && !status.is_terminal() {
+            let message = "the instance has not ended; cancel it first, or force the deletion";
+            return Err(error::invalid(Self::OPERATION, id, message).into());
+        }
+        for table in [
+            "DELETE FROM history WHERE ino = ?1",
+            "DELETE FROM inbox WHERE ino = ?1",
+            "DELETE FROM execution WHERE ino = ?1",
+            "DELETE FROM instance WHERE ino = ?1",
+        ] {
+            session.sql.execute(table, [ino])?;
+        }
+        let queues: Vec<String> = session.sql.all(
+            "DELETE FROM activity WHERE ino = ?1 RETURNING queue",
+            [ino],
+            |row| row.get(0),
+        )?;
+        // What is gone may have been all there was to claim.
+        session.note(Effect::NothingBefore(Queue::Turns, UNKNOWN_MS));
+        for queue in queues {
+            let queue = Queue::Activities(queue.into());
+            session.note(Effect::NothingBefore(queue, UNKNOWN_MS));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Prune {
+    instance: InstanceId,
+    keep_last: u64,
+}
+
+impl Member for Prune {
+    type Answer = u64;
+    const OPERATION: &'static str = "prune_executions";
+    const ACCESS: Access = Access::Durable;
+
+    fn apply(&self, session: &mut Session) -> Applied<u64> {
+        let Some((ino, _, current)) = find(session, &self.instance)? else {
+            return Err(error::not_found(Self::OPERATION, &self.instance).into());
+        };
+        let others_kept = self.keep_last.max(1) - 1;
+        let first_kept = current.saturating_sub(others_kept);
+        let params = params![ino, bounded(first_kept)];
+        session.sql.execute(
+            "DELETE FROM history WHERE ino = ?1 AND execution < ?2",
+            params,
+        )?;
+        let pruned = session.sql.execute(
+            "DELETE FROM execution WHERE ino = ?1 AND execution < ?2",
+            params,
+        )?;
+        Ok(u64::try_from(pruned).unwrap_or(u64::MAX))
+    }
+}
+
+/// The row of an instance, its status and its current execution.
+fn find(
+    session: &Session,
+    instance: &InstanceId,
+) -> rusqlite::Result<Option<(i64, InstanceStatus, u64)>> {
+    session.sql.first(
+        "SELECT ino, status, execution FROM instance WHERE id = ?1",
+        [instance.as_str()],
+        |row| {
+            let status = codes::instance_status(row.get(1)?);
+            let status = status.map_err(|error| head::unreadable(1, error))?;
+            Ok((row.get(0)?, status, row.get(2)?))
+        },
+    )
+}

@@ -1,0 +1,264 @@
+//! Claims: the front of a ready index, and no look at anything else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::{
+    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
+    InstanceHead, Message, MessageId, Queues, TaskQueue, Turn, TurnLease,
+};
+use rusqlite::params;
+
+use crate::clock::{after, until};
+use crate::codes::row_limit;
+use crate::error::Applied;
+use crate::head::{self, HEAD_COLUMNS, head_columns};
+use crate::hub::{Effect, NEVER_MS, Queue};
+use crate::job::{Access, Member};
+use crate::session::Session;
+use crate::sql::Sql;
+
+impl Member for ClaimTurns {
+    type Answer = Claimed<Turn>;
+    const OPERATION: &'static str = "claim_turns";
+    const ACCESS: Access = Access::Lease;
+    const NEEDS_LISTENER: bool = true;
+
+    fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<Self::Answer>> {
+        let due_ms = first_turn_ms(&session.sql)?;
+        session.note(Effect::NothingBefore(Queue::Turns, due_ms));
+        Ok(nothing_before(session, due_ms))
+    }
+
+    fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
+        let candidates = session.sql.all(
+            concat!(
+                "SELECT ",
+                head_columns!(),
+                ", ino, attempts FROM instance WHERE claim_at <= ?1
+                 ORDER BY claim_at, claim_order LIMIT ?2"
+            ),
+            params![session.now_ms, row_limit(self.turns_max)],
+            |row| {
+                let attempts: u32 = row.get(HEAD_COLUMNS + 1)?;
+                Ok((head::of_row(row)?, row.get(HEAD_COLUMNS)?, attempts))
+            },
+        )?;
+        let mut items = Vec::with_capacity(candidates.len());
+        for (head, ino, attempts) in candidates {
+            items.push(claim_turn(session, self, head, ino, attempts)?);
+        }
+        let due_ms = first_turn_ms(&session.sql)?;
+        session.note(Effect::NothingBefore(Queue::Turns, due_ms));
+        Ok(claimed(session, items, due_ms))
+    }
+}
+
+fn claim_turn(
+    session: &mut Session,
+    request: &ClaimTurns,
+    head: InstanceHead,
+    ino: i64,
+    attempts: u32,
+) -> rusqlite::Result<Turn> {
+    let (messages, more_messages) = visible_messages(session, request, ino)?;
+    let token = Entropy.lease_token();
+    let claim_order = session.next_claim_order();
+    session.sql.execute(
+        "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?3, claim_order = ?4,
+             attempts = ?5
+         WHERE ino = ?1",
+        params![
+            ino,
+            token.0,
+            // A lease of no time at all would be claimed again by the same claim.
+            after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1)),
+            claim_order,
+            attempts.saturating_add(1)
+        ],
+    )?;
+    Ok(Turn {
+        lease: TurnLease {
+            instance: head.instance.clone(),
+            token,
+        },
+        head,
+        attempt: attempts.saturating_add(1),
+        messages,
+        more_messages,
+    })
+}
+
+/// The visible messages within the request's limits, at least one of them, and whether others were
+/// left behind (CLM-02, CLM-03).
+fn visible_messages(
+    session: &Session,
+    request: &ClaimTurns,
+    ino: i64,
+) -> rusqlite::Result<(Vec<Message>, bool)> {
+    let mut messages = Vec::new();
+    let mut bytes = 0_usize;
+    let more = session.sql.while_taken(
+        "SELECT message_id, execution, body FROM inbox WHERE ino = ?1 AND visible_at <= ?2
+         ORDER BY visible_at, seq",
+        params![ino, session.now_ms],
+        |row| {
+            bytes = bytes.saturating_add(row.get_ref(2)?.as_bytes().map_or(0, <[u8]>::len));
+            let is_full = messages.len() >= request.messages_max || bytes > request.bytes_max;
+            if is_full && !messages.is_empty() {
+                return Ok(false);
+            }
+            messages.push(Message {
+                id: MessageId(row.get(0)?),
+                execution: row.get(1)?,
+                body: head::bytes(row, 2)?,
+            });
+            Ok(true)
+        },
+    )?;
+    Ok((messages, more))
+}
+
+impl Member for ClaimActivities {
+    type Answer = Claimed<ClaimedActivity>;
+    const OPERATION: &'static str = "claim_activities";
+    const ACCESS: Access = Access::Lease;
+    const NEEDS_LISTENER: bool = true;
+
+    fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<Self::Answer>> {
+        let due_ms = note_first_of_each(session, &distinct(&self.queues))?;
+        Ok(nothing_before(session, due_ms))
+    }
+
+    fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
+        let queues = distinct(&self.queues);
+        let mut candidates = Vec::new();
+        for queue in &queues {
+            let of_queue = session.sql.all(
+                "SELECT claim_at, id FROM activity WHERE queue = ?1 AND claim_at <= ?2
+                 ORDER BY claim_at, id LIMIT ?3",
+                params![&**queue, session.now_ms, row_limit(self.activities_max)],
+                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?, queue)),
+            )?;
+            candidates.extend(of_queue);
+        }
+        if queues.len() > 1 {
+            candidates.sort_by_key(|(claim_at_ms, id, _)| (*claim_at_ms, *id));
+            candidates.truncate(self.activities_max);
+        }
+        let mut items = Vec::with_capacity(candidates.len());
+        for (_, id, queue) in candidates {
+            items.push(claim_activity(session, self, id, queue)?);
+        }
+        let due_ms = note_first_of_each(session, &queues)?;
+        Ok(claimed(session, items, due_ms))
+    }
+}
+
+fn claim_activity(
+    session: &Session,
+    request: &ClaimActivities,
+    id: i64,
+    queue: &Arc<str>,
+) -> rusqlite::Result<ClaimedActivity> {
+    let token = Entropy.lease_token();
+    session.sql.one(
+        "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = attempts + 1
+         WHERE id = ?1
+         RETURNING (SELECT id FROM instance WHERE ino = activity.ino),
+             (SELECT incarnation FROM instance WHERE ino = activity.ino),
+             execution, activity_id, attempts, body",
+        params![
+            id,
+            token.0,
+            after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1))
+        ],
+        |row| {
+            let key = ActivityKey {
+                instance: head::instance_id(row, 0)?,
+                incarnation: Incarnation(row.get(1)?),
+                execution: row.get(2)?,
+                activity_id: row.get(3)?,
+            };
+            Ok(ClaimedActivity {
+                lease: ActivityLease { key, token },
+                queue: TaskQueue(Arc::clone(queue)),
+                attempt: row.get(4)?,
+                body: head::bytes(row, 5)?,
+            })
+        },
+    )
+}
+
+/// When the first instance becomes claimable, or became.
+fn first_turn_ms(sql: &Sql) -> rusqlite::Result<u64> {
+    let first_ms = sql.first(
+        "SELECT claim_at FROM instance WHERE claim_at IS NOT NULL
+         ORDER BY claim_at, claim_order LIMIT 1",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(first_ms.unwrap_or(NEVER_MS))
+}
+
+/// When the first activity of a queue becomes claimable, or became.
+fn first_activity_ms(sql: &Sql, queue: &str) -> rusqlite::Result<u64> {
+    let first_ms = sql.first(
+        "SELECT claim_at FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1",
+        [queue],
+        |row| row.get(0),
+    )?;
+    Ok(first_ms.unwrap_or(NEVER_MS))
+}
+
+/// When the first item of these queues becomes claimable, or became.
+pub(crate) fn first_ms(sql: &Sql, queues: &Queues) -> rusqlite::Result<u64> {
+    let mut due_ms = NEVER_MS;
+    if queues.turns {
+        due_ms = first_turn_ms(sql)?;
+    }
+    for queue in distinct(&queues.activities) {
+        due_ms = due_ms.min(first_activity_ms(sql, &queue)?);
+    }
+    Ok(due_ms)
+}
+
+/// The same, asked by the writer, for waiters to know.
+pub(crate) fn note_first(session: &mut Session, queues: &Queues) -> rusqlite::Result<u64> {
+    let mut due_ms = note_first_of_each(session, &distinct(&queues.activities))?;
+    if queues.turns {
+        let turn_ms = first_turn_ms(&session.sql)?;
+        session.note(Effect::NothingBefore(Queue::Turns, turn_ms));
+        due_ms = due_ms.min(turn_ms);
+    }
+    Ok(due_ms)
+}
+
+fn note_first_of_each(session: &mut Session, queues: &BTreeSet<Arc<str>>) -> rusqlite::Result<u64> {
+    let mut due_ms = NEVER_MS;
+    for queue in queues {
+        let first_ms = first_activity_ms(&session.sql, queue)?;
+        let queue = Queue::Activities(Arc::clone(queue));
+        session.note(Effect::NothingBefore(queue, first_ms));
+        due_ms = due_ms.min(first_ms);
+    }
+    Ok(due_ms)
+}
+
+fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
+    queues.iter().map(|queue| Arc::clone(&queue.0)).collect()
+}
+
+/// The answer of a claim that finds nothing, if it would.
+fn nothing_before<T>(session: &Session, due_ms: u64) -> Option<Claimed<T>> {
+    (due_ms > session.now_ms).then(|| claimed(session, Vec::new(), due_ms))
+}
+
+fn claimed<T>(session: &Session, items: Vec<T>, due_ms: u64) -> Claimed<T> {
+    Claimed {
+        items,
+        more: due_ms <= session.now_ms,
+        next_due: (due_ms != NEVER_MS).then(|| until(session.now_ms, due_ms)),
+    }
+}

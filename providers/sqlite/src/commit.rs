@@ -1,0 +1,100 @@
+//! A batch of commits.
+
+use std::collections::HashMap;
+
+use duroxide_core::providers::{
+    Commit, Committed, Fence, InstanceId, LeaseAfterCommit, ProviderError,
+};
+
+use crate::error::{self, Applied};
+use crate::job::{Access, Member};
+use crate::provider::SqliteProvider;
+use crate::session::Session;
+use crate::{activity, limits, message, turn};
+
+type Answer = Result<Committed, ProviderError>;
+
+impl Member for Commit {
+    type Answer = Committed;
+    const OPERATION: &'static str = "commit";
+    const ACCESS: Access = Access::Durable;
+
+    fn bytes(&self) -> usize {
+        limits::commit_bytes(self)
+    }
+
+    fn apply(&self, session: &mut Session) -> Applied<Committed> {
+        match self {
+            Self::Turn(turn) => turn::commit(session, turn).map(Committed::Turn),
+            Self::Activity(outcome) => activity::finish(session, outcome)
+                .map(|undelivered| Committed::Activity { undelivered }),
+            Self::Send(envelope) => {
+                message::send_from_client(session, envelope).map(|()| Committed::Sent)
+            }
+        }
+    }
+}
+
+impl SqliteProvider {
+    pub(crate) async fn commit_batch(&self, operations: Vec<Commit>) -> Vec<Answer> {
+        let max = self.setup.options.limits.commit_operations_max;
+        if operations.len() > max {
+            let refuse = |operation: &Commit| {
+                let limit = "commit_operations_max";
+                Err(error::limit_exceeded(operation.instance(), limit, max))
+            };
+            return operations.iter().map(refuse).collect();
+        }
+        let turns = count_turns(&operations);
+        let mut refused = Vec::new();
+        let mut accepted = Vec::with_capacity(operations.len());
+        for (place, operation) in operations.into_iter().enumerate() {
+            if turns
+                .get(operation.instance())
+                .is_some_and(|count| *count > 1)
+                && matches!(operation, Commit::Turn(_))
+            {
+                refused.push((place, Err(two_turns(operation.instance()))));
+            } else {
+                accepted.push((place, operation));
+            }
+        }
+        // One that wants to keep its lease must see what else the batch sends (COM-06, LEA-09).
+        accepted.sort_by_key(|(_, operation)| keeps_lease(operation));
+        let (places, accepted): (Vec<_>, Vec<_>) = accepted.into_iter().unzip();
+        let answers = self.submit(accepted).await;
+        let mut placed: Vec<(usize, Answer)> = places.into_iter().zip(answers).collect();
+        placed.extend(refused);
+        placed.sort_by_key(|(place, _)| *place);
+        placed.into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+/// How many turns of each instance there are (FEN-06).
+fn count_turns(operations: &[Commit]) -> HashMap<InstanceId, usize> {
+    let mut turns = HashMap::new();
+    for operation in operations {
+        if let Commit::Turn(turn) = operation {
+            *turns.entry(turn.instance.clone()).or_insert(0) += 1;
+        }
+    }
+    turns
+}
+
+fn two_turns(instance: &InstanceId) -> ProviderError {
+    error::invalid(
+        "commit",
+        instance,
+        "two turns of one instance in one batch; commit one after the other",
+    )
+}
+
+fn keeps_lease(operation: &Commit) -> bool {
+    match operation {
+        Commit::Turn(turn) => {
+            matches!(turn.lease, LeaseAfterCommit::Keep(_))
+                && matches!(turn.fence, Fence::At { .. })
+        }
+        Commit::Activity(_) | Commit::Send(_) => false,
+    }
+}
