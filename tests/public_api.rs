@@ -1,10 +1,11 @@
 //! Every public item that programs written for duroxide 0.1.6 use is there, in that shape.
 #![allow(
+    unused_qualifications,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::wildcard_enum_match_arm,
     clippy::needless_pass_by_value,
-    reason = "tests: what cannot happen fails the test, and handlers own their inputs"
+    reason = "tests: paths are what is tested, and what cannot happen fails the test"
 )]
 
 mod support;

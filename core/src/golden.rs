@@ -212,6 +212,7 @@ fn message_bodies() {
         MessageBody::Cancel {
             reason: text("enough"),
         },
+        MessageBody::Nudge,
     ];
     for body in bodies {
         let name = match body {
@@ -223,6 +224,7 @@ fn message_bodies() {
             MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
             MessageBody::ChildFailed { .. } => "message_child_failed.bin",
             MessageBody::Cancel { .. } => "message_cancel.bin",
+            MessageBody::Nudge => "message_nudge.bin",
         };
         check(name, &body, MessageBody::encode, MessageBody::decode);
     }

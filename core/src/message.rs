@@ -37,6 +37,8 @@ pub(crate) enum MessageBody {
     },
     /// Somebody cancels the instance.
     Cancel { reason: String },
+    /// Look at the instance: something outside has interfered with its code. No event.
+    Nudge,
 }
 
 /// How an execution begins.

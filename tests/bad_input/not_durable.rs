@@ -1,13 +1,16 @@
 //! Orchestrations that wait on what is not durable, or use their context from elsewhere.
 
 use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use duroxide::clock::{Clock, SystemClock};
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::runtime::RuntimeOptions;
 use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry};
 
-use crate::support::{Text, World, no_activities};
+use crate::support::{Text, World, checked, no_activities};
 
 /// Runs each of these wrong orchestrations beside a healthy one, and answers why it failed.
 async fn failure_of(
@@ -29,7 +32,8 @@ async fn failure_of(
     world.begin("healthy", "Healthy", "").await;
     let details = world.run_failing("wrong", wrong, "").await;
     assert_eq!(world.output("healthy").await, "fine");
-    assert!(world.history("wrong").await.last().unwrap().is_terminal());
+    let last = world.history("wrong").await.pop().unwrap();
+    assert!(last.is_terminal(), "{last:?}");
     world.shutdown().await;
     details
 }
@@ -100,22 +104,33 @@ async fn a_wake_from_outside_while_waiting_for_something_durable() {
 /// Such a wake is found out at the next event at the latest.
 #[tokio::test]
 async fn a_wake_from_outside_is_an_error_when_something_durable_comes() {
-    async fn mixing(ctx: OrchestrationContext, _input: String) -> Text {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || sender.send(()));
-        let go = ctx.schedule_wait("Go").into_event();
-        futures_util::future::join(receiver, go).await.1;
-        Ok("joined".to_owned())
-    }
+    let senders = Arc::new(Mutex::new(Vec::new()));
+    let outside = Arc::clone(&senders);
+    let mixing = move |ctx: OrchestrationContext, _input: String| {
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+        outside.lock().unwrap().push(sender);
+        async move {
+            let go = ctx.schedule_wait("Go").into_event();
+            let (_, go) = futures_util::future::join(receiver, go).await;
+            Ok(go)
+        }
+    };
     let orchestrations = OrchestrationRegistry::builder()
         .register("Mixing", mixing)
         .build();
-    let world = World::on_memory(no_activities(), orchestrations).await;
-    world.begin("wrong", "Mixing", "").await;
-    world.client.raise_event("wrong", "Go", "").await.ok();
-    let details = world.failure("wrong").await;
-    assert!(says_what_to_do(&details), "{details:?}");
-    world.shutdown().await;
+    for options in [RuntimeOptions::default(), checked()] {
+        let store = Arc::new(MemoryProvider::new());
+        let world = World::start(store, no_activities(), orchestrations.clone(), options).await;
+        world.begin("wrong", "Mixing", "").await;
+        world.waits_for("wrong", "Go").await;
+        for sender in std::mem::take(&mut *senders.lock().unwrap()) {
+            sender.send(()).ok();
+        }
+        world.client.raise_event("wrong", "Go", "").await.ok();
+        let details = world.failure("wrong").await;
+        assert!(says_what_to_do(&details), "{details:?}");
+        world.shutdown().await;
+    }
 }
 
 #[tokio::test]

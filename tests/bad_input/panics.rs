@@ -20,8 +20,8 @@ async fn careless(ctx: OrchestrationContext, what: String) -> Text {
         "healthy" => ctx.schedule_activity("Echo", "fine").into_activity().await,
         _ => {
             ctx.schedule_activity("Echo", "").into_activity().await?;
-            let nothing: Option<String> = None;
-            Ok(nothing.unwrap())
+            let number: u32 = what.parse().expect("no number, so it panicked");
+            Ok(number.to_string())
         }
     }
 }

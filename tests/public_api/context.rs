@@ -212,7 +212,7 @@ async fn system_calls() {
 async fn continue_as_new_plain_typed_and_versioned() {
     async fn main(ctx: OrchestrationContext, input: String) -> Text {
         match &*input {
-            "" => return ctx.continue_as_new("plain").await,
+            "" => ctx.continue_as_new("plain").await,
             "plain" => ctx.continue_as_new_typed(&7).await,
             "7" => ctx.continue_as_new_versioned("1.0.0", "last").await,
             other => Ok(other.to_owned()),
@@ -230,7 +230,7 @@ async fn traces() {
         ctx.trace_info("c");
         ctx.trace_warn("d");
         ctx.trace_error("e");
-        ctx.trace_debug(format!("{}", "f"));
+        ctx.trace_debug(String::from("f"));
         Ok("traced".to_owned())
     })
     .await;

@@ -2,33 +2,74 @@
 
 use duroxide::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 
-fn all() -> Vec<(ErrorDetails, &'static str, bool, &'static str)> {
-    let application = |kind| ErrorDetails::Application {
-        kind,
-        message: "broke".to_owned(),
-        retryable: true,
-    };
-    let configuration = |kind, message: Option<&str>| ErrorDetails::Configuration {
-        kind,
-        resource: "Pay".to_owned(),
-        message: message.map(str::to_owned),
-    };
-    let poison = |message_type| ErrorDetails::Poison {
-        attempt_count: 11,
-        max_attempts: 10,
-        message_type,
-        message: "too often".to_owned(),
-    };
-    let infrastructure = ErrorDetails::Infrastructure {
-        operation: "commit".to_owned(),
-        message: "disk full".to_owned(),
-        retryable: true,
+/// Details with their category, whether they are retryable, and their message.
+type Case = (ErrorDetails, &'static str, bool, &'static str);
+
+fn configuration_cases() -> Vec<Case> {
+    let case = |kind, message: Option<&str>, display| {
+        let details = ErrorDetails::Configuration {
+            kind,
+            resource: "Pay".to_owned(),
+            message: message.map(str::to_owned),
+        };
+        (details, "configuration", false, display)
     };
     let missing = ConfigErrorKind::MissingVersion {
         requested_version: "9.0.0".to_owned(),
     };
+    vec![
+        case(
+            ConfigErrorKind::UnregisteredOrchestration,
+            None,
+            "unregistered:Pay",
+        ),
+        case(
+            ConfigErrorKind::UnregisteredActivity,
+            None,
+            "unregistered:Pay",
+        ),
+        case(missing, None, "canceled: missing version Pay@9.0.0"),
+        case(
+            ConfigErrorKind::Nondeterminism,
+            Some("a is not b"),
+            "nondeterministic: a is not b",
+        ),
+        case(
+            ConfigErrorKind::Nondeterminism,
+            None,
+            "nondeterministic in Pay",
+        ),
+    ]
+}
+
+fn application_cases() -> Vec<Case> {
+    let case = |kind, display| {
+        let details = ErrorDetails::Application {
+            kind,
+            message: "broke".to_owned(),
+            retryable: true,
+        };
+        (details, "application", true, display)
+    };
     let cancelled = AppErrorKind::Cancelled {
         reason: "enough".to_owned(),
+    };
+    vec![
+        case(AppErrorKind::ActivityFailed, "broke"),
+        case(AppErrorKind::OrchestrationFailed, "broke"),
+        case(cancelled, "canceled: enough"),
+    ]
+}
+
+fn poison_cases() -> Vec<Case> {
+    let case = |message_type, display| {
+        let details = ErrorDetails::Poison {
+            attempt_count: 11,
+            max_attempts: 10,
+            message_type,
+            message: "too often".to_owned(),
+        };
+        (details, "poison", false, display)
     };
     let turn = PoisonMessageType::Orchestration {
         instance: "i".to_owned(),
@@ -40,70 +81,30 @@ fn all() -> Vec<(ErrorDetails, &'static str, bool, &'static str)> {
         activity_name: "Work".to_owned(),
         activity_id: 4,
     };
-    let (config, app) = ("configuration", "application");
     vec![
-        (
-            infrastructure,
-            "infrastructure",
-            true,
-            "infrastructure:commit: disk full",
-        ),
-        (
-            configuration(ConfigErrorKind::UnregisteredOrchestration, None),
-            config,
-            false,
-            "unregistered:Pay",
-        ),
-        (
-            configuration(ConfigErrorKind::UnregisteredActivity, None),
-            config,
-            false,
-            "unregistered:Pay",
-        ),
-        (
-            configuration(missing, None),
-            config,
-            false,
-            "canceled: missing version Pay@9.0.0",
-        ),
-        (
-            configuration(ConfigErrorKind::Nondeterminism, Some("a is not b")),
-            config,
-            false,
-            "nondeterministic: a is not b",
-        ),
-        (
-            configuration(ConfigErrorKind::Nondeterminism, None),
-            config,
-            false,
-            "nondeterministic in Pay",
-        ),
-        (
-            application(AppErrorKind::ActivityFailed),
-            app,
-            true,
-            "broke",
-        ),
-        (
-            application(AppErrorKind::OrchestrationFailed),
-            app,
-            true,
-            "broke",
-        ),
-        (application(cancelled), app, true, "canceled: enough"),
-        (
-            poison(turn),
-            "poison",
-            false,
+        case(
+            turn,
             "poison: orchestration i exceeded 11 attempts (max 10)",
         ),
-        (
-            poison(activity),
-            "poison",
-            false,
+        case(
+            activity,
             "poison: activity Work#4 exceeded 11 attempts (max 10)",
         ),
     ]
+}
+
+fn all() -> Vec<Case> {
+    let infrastructure = ErrorDetails::Infrastructure {
+        operation: "commit".to_owned(),
+        message: "disk full".to_owned(),
+        retryable: true,
+    };
+    let display = "infrastructure:commit: disk full";
+    let mut cases = vec![(infrastructure, "infrastructure", true, display)];
+    cases.extend(configuration_cases());
+    cases.extend(application_cases());
+    cases.extend(poison_cases());
+    cases
 }
 
 #[test]

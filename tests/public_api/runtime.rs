@@ -13,7 +13,7 @@ use duroxide::{
     OrchestrationStatus, RuntimeOptions,
 };
 
-use crate::support::{PATIENCE, Text, World, no_activities, within};
+use crate::support::{PATIENCE, Text, World, no_activities, until, within};
 
 #[test]
 fn options_have_their_fields_and_defaults() {
@@ -143,7 +143,12 @@ async fn counts_what_it_does_if_asked_to() {
     world.run("good", "Hello", "Rust").await;
     world.run_failing("bad", "Hello", "").await;
     world.run_failing("absent", "Nobody", "").await;
-    let snapshot: Option<MetricsSnapshot> = world.runtime.metrics_snapshot();
+    // What is done is counted a moment after it can be seen.
+    let snapshot: MetricsSnapshot = until("three ends", async || {
+        let snapshot: Option<MetricsSnapshot> = world.runtime.metrics_snapshot();
+        snapshot.filter(|it| it.orch_completions + it.orch_failures == 3)
+    })
+    .await;
     let MetricsSnapshot {
         orch_completions,
         orch_failures,
@@ -157,7 +162,7 @@ async fn counts_what_it_does_if_asked_to() {
         activity_config_errors,
         activity_poison,
         ..
-    } = snapshot.unwrap();
+    } = snapshot;
     assert_eq!((orch_completions, orch_failures), (1, 2));
     assert_eq!((orch_application_errors, orch_configuration_errors), (1, 1));
     assert_eq!((orch_infrastructure_errors, orch_poison), (0, 0));

@@ -23,7 +23,7 @@ pub(crate) struct Counted<P> {
     held_back: AtomicU64,
 }
 
-impl<P> Counted<P> {
+impl<P: Provider> Counted<P> {
     pub(crate) fn new(inner: P) -> Self {
         Self {
             inner: Arc::new(inner),

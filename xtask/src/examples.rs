@@ -53,12 +53,12 @@ const EXPECTED: &[(&str, &[&str])] = &[
 
 /// Builds and runs every example.
 pub(crate) fn run(steps: &mut Steps) {
-    steps.cargo(
-        "build the examples",
-        &["build", "--all-features", "--examples"],
-        &[],
-    );
     steps.run("every example is checked", every_example_is_listed);
+    let build = ["build", "--all-features", "--examples"];
+    if !steps.cargo("build the examples", &build, &[]) {
+        // What an earlier build left behind would only mislead.
+        return;
+    }
     for (name, expected) in EXPECTED {
         steps.run(&format!("example {name}"), || check(name, expected));
     }

@@ -11,8 +11,8 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Runs cargo with these arguments and environment variables.
-    pub(crate) fn cargo(&mut self, name: &str, args: &[&str], env: &[(&str, &str)]) {
+    /// Runs cargo with these arguments and environment variables; answers whether it succeeded.
+    pub(crate) fn cargo(&mut self, name: &str, args: &[&str], env: &[(&str, &str)]) -> bool {
         self.run(name, || {
             println!("cargo {}", args.join(" "));
             let status = cargo()
@@ -25,19 +25,21 @@ impl Steps {
             } else {
                 Err(format!("cargo ended with {status}"))
             }
-        });
+        })
     }
 
-    /// Runs anything.
-    pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) {
+    /// Runs anything; answers whether it succeeded.
+    pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) -> bool {
         println!("\n== {name}");
-        match step() {
+        let result = step();
+        match &result {
             Ok(()) => self.passed += 1,
             Err(why) => {
                 println!("FAILED {name}: {why}");
                 self.failed.push(name.to_owned());
             }
         }
+        result.is_ok()
     }
 
     /// Says in one last line what became of everything.

@@ -99,10 +99,10 @@ impl Engine {
         self.failure.as_ref()
     }
 
-    /// Whether something outside of a step has woken the code; the next step will fail for it.
+    /// Sets whom to tell when something outside of a step interferes.
     #[cfg(test)]
-    pub(super) fn saw_foreign_wake(&self) -> bool {
-        self.journal.waker.saw_foreign_wake()
+    pub(super) fn set_alarm(&self, alarm: super::Alarm) {
+        self.journal.set_alarm(alarm);
     }
 
     /// The id that the next event will have.
@@ -131,7 +131,8 @@ impl Engine {
                 .take_while(|entry| entry.kind.is_decision())
                 .count();
             let recorded: VecDeque<Entry> = history.drain(..decisions).collect();
-            self.replay_step(entry, recorded)?;
+            let ends = history.front().is_some_and(|next| next.kind.is_terminal());
+            self.replay_step(entry, recorded, ends)?;
             if self.end.is_some() && history.front().is_none_or(|next| !next.kind.is_terminal()) {
                 return Err(self.ended_early(history.front()));
             }
@@ -140,7 +141,12 @@ impl Engine {
         Ok(())
     }
 
-    fn replay_step(&mut self, entry: Entry, recorded: VecDeque<Entry>) -> Result<(), Failure> {
+    fn replay_step(
+        &mut self,
+        entry: Entry,
+        recorded: VecDeque<Entry>,
+        ends: bool,
+    ) -> Result<(), Failure> {
         let Entry {
             event_id,
             source_event_id,
@@ -163,7 +169,10 @@ impl Engine {
         } else {
             StepResult::Ignored
         };
-        if let Some(failure) = &self.failure {
+        // Code that failed by itself fails so again; how it failed is compared at the end.
+        if let Some(failure) = &self.failure
+            && (failure.is_nondeterminism() || !ends)
+        {
             return Err(failure.clone());
         }
         let left = self
@@ -253,10 +262,10 @@ impl Engine {
             (state.accept(input), std::mem::take(&mut state.woken))
         };
         woken.into_iter().for_each(Waker::wake);
-        if let EventKind::OrchestrationCancelRequested { reason } = &input.kind {
-            self.finish(End::Failed {
-                details: cancelled(reason),
-            });
+        if let Some(details) = ends_the_run(&input.kind)
+            && accepted == Accepted::Recorded
+        {
+            self.finish(End::Failed { details });
         } else if accepted == Accepted::Recorded {
             self.poll_until_quiet();
         } else if let Some(failure) = self.pending_failure() {
@@ -267,6 +276,20 @@ impl Engine {
             Accepted::Recorded => StepResult::Recorded,
             Accepted::Ignored => StepResult::Ignored,
         }
+    }
+
+    /// Looks whether something outside of a step has interfered, and ends the run if so.
+    pub(crate) fn examine(&mut self, moment: Moment) {
+        if self.end.is_some() {
+            return;
+        }
+        let waker = Arc::clone(&self.journal.waker);
+        waker.enter();
+        self.journal.state().begin(moment, None);
+        if let Some(failure) = self.pending_failure() {
+            self.fail(failure);
+        }
+        waker.leave();
     }
 
     /// Polls until the code has nothing to do: always once, then as long as it wakes itself. One
@@ -395,6 +418,18 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.drop_root();
     }
+}
+
+/// Inputs that end the run without asking the code: a cancellation, and an activity that the
+/// deployment does not have, which no code can make good.
+fn ends_the_run(input: &EventKind) -> Option<ErrorDetails> {
+    if let EventKind::OrchestrationCancelRequested { reason } = input {
+        return Some(cancelled(reason));
+    }
+    let EventKind::ActivityFailed { details } = input else {
+        return None;
+    };
+    matches!(details, ErrorDetails::Configuration { .. }).then(|| details.clone())
 }
 
 /// The recorded error of a cancelled run.

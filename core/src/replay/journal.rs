@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::failure::Failure;
 use super::state::{Continuation, State};
-use super::step_waker::StepWaker;
+use super::step_waker::{Alarm, StepWaker};
 use super::token::{Decision, DurableOutput, TokenState};
 
 /// Which execution of which instance this is.
@@ -71,6 +71,11 @@ impl Journal {
         })
     }
 
+    /// Sets whom to tell when something outside of a step interferes with the run.
+    pub(crate) fn set_alarm(&self, alarm: Alarm) {
+        self.waker.set_alarm(alarm);
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -124,12 +129,16 @@ impl Journal {
         // Futures are also dropped where no step is: at the end of a run, and on eviction. The
         // state is closed then and nothing happens.
         let mut state = self.state();
-        if !state.closed && !self.waker.is_stepping_here() {
+        let outside = !state.closed && !self.waker.is_stepping_here();
+        if outside {
             state.fail(Failure::OutsideStep);
         }
         state.abandon(event_id);
         let woken = std::mem::take(&mut state.woken);
         drop(state);
+        if outside {
+            self.waker.sound_alarm();
+        }
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -162,6 +171,8 @@ impl Journal {
         }
         if !state.closed {
             state.fail(Failure::OutsideStep);
+            drop(state);
+            self.waker.sound_alarm();
         }
         None
     }

@@ -20,5 +20,6 @@ pub(crate) use engine::{End, Engine, Harvest, Root, cancelled};
 pub(crate) use failure::{Failure, panic_text};
 pub(crate) use input::{Input, Moment};
 pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};
+pub(crate) use step_waker::Alarm;
 pub use token::DurableOutput;
 pub(crate) use token::{Decision, TokenKind};

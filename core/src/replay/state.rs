@@ -147,6 +147,11 @@ impl State {
             return Ok(self.live(event_id, decision));
         };
         let entry = recorded.pop_front();
+        if entry.is_none() && event_id >= self.events_max {
+            return Err(Failure::HistoryFull {
+                events_max: self.events_max,
+            });
+        }
         let child_instance = self.identity.child_instance(event_id);
         match entry {
             Some(entry) if adopted(&entry.kind, decision, &child_instance) => Ok(entry.kind),

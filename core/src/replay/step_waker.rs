@@ -1,15 +1,28 @@
 //! The waker that an orchestration is polled with.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::thread::ThreadId;
 
 use parking_lot::Mutex;
 
+/// What to do when something outside of a step interferes.
+pub(crate) type Alarm = Box<dyn Fn() + Send + Sync>;
+
 /// Tells wakes that belong to the step, from the thread that takes it, from all others.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct StepWaker {
     state: Mutex<State>,
+    alarm: OnceLock<Alarm>,
+}
+
+impl fmt::Debug for StepWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepWaker")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +34,20 @@ struct State {
 }
 
 impl StepWaker {
+    /// Sets whom to tell when something outside of a step interferes. Without it that is found out
+    /// at the next step.
+    pub(super) fn set_alarm(&self, alarm: Alarm) {
+        // The first one stays; there is no second.
+        self.alarm.set(alarm).ok();
+    }
+
+    /// Something outside of a step has interfered.
+    pub(super) fn sound_alarm(&self) {
+        if let Some(alarm) = self.alarm.get() {
+            alarm();
+        }
+    }
+
     /// A step begins on this thread.
     pub(super) fn enter(&self) {
         self.state.lock().stepping = Some(std::thread::current().id());
@@ -61,8 +88,12 @@ impl Wake for StepWaker {
         let mut state = self.state.lock();
         if state.stepping == Some(std::thread::current().id()) {
             state.signalled = true;
-        } else if !state.closed {
-            state.foreign = true;
+            return;
+        }
+        let is_first = !state.closed && !std::mem::replace(&mut state.foreign, true);
+        drop(state);
+        if is_first {
+            self.sound_alarm();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::committer::Committer;
@@ -18,9 +18,12 @@ use super::warm::{Warm, WarmInstances};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
+use crate::message::MessageBody;
 use crate::providers::{
-    Commit, Committed, InstanceHead, Lease, Limits, Provider, ProviderError, Release,
+    Commit, Committed, Envelope, Incarnation, InstanceHead, InstanceId, Lease, Limits, Message,
+    Provider, ProviderError, Recipient, Release,
 };
+use crate::replay::Alarm;
 
 /// The pauses between attempts to commit while the store cannot be reached.
 const COMMIT_BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -51,7 +54,11 @@ pub(super) struct Node {
     /// Where the user's code runs.
     pub(super) user: Handle,
     tasks: Mutex<JoinSet<()>>,
+    alarms: mpsc::UnboundedSender<(InstanceId, Incarnation)>,
 }
+
+/// The instances that something has interfered with.
+pub(super) type Alarms = mpsc::UnboundedReceiver<(InstanceId, Incarnation)>;
 
 /// What a new node is made of.
 #[derive(Debug)]
@@ -65,7 +72,7 @@ pub(super) struct NodeParts {
 }
 
 impl Node {
-    pub(super) fn new(parts: NodeParts) -> Arc<Self> {
+    pub(super) fn new(parts: NodeParts) -> (Arc<Self>, Alarms) {
         let NodeParts {
             store,
             activities,
@@ -77,7 +84,8 @@ impl Node {
         let freed = Arc::new(Notify::new());
         let entropy = Entropy;
         let warm = WarmInstances::new(options.warm_instances_max, options.warm_bytes_max);
-        Arc::new(Self {
+        let (alarms, alarmed) = mpsc::unbounded_channel();
+        let node = Arc::new(Self {
             limits: store.capabilities().limits,
             store,
             activities,
@@ -94,8 +102,10 @@ impl Node {
             worker_id: format!("worker-{}", entropy.lease_token()),
             user,
             tasks: Mutex::new(JoinSet::new()),
+            alarms,
             options,
-        })
+        });
+        (node, alarmed)
     }
 
     /// Runs a task that calls the user's code, on the user's executor.
@@ -145,6 +155,38 @@ impl Node {
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
                 }
                 result => return result,
+            }
+        }
+    }
+
+    /// What to do when something outside interferes with an instance's code: have a turn look at
+    /// it, since nothing else may ever come that would.
+    pub(super) fn alarm(&self, instance: &InstanceId, incarnation: Incarnation) -> Alarm {
+        let alarms = self.alarms.clone();
+        let instance = instance.clone();
+        Box::new(move || {
+            // Without a runtime there is nobody to look; the next one replays.
+            alarms.send((instance.clone(), incarnation)).ok();
+        })
+    }
+
+    /// Sends the turns that alarms ask for, for ever.
+    pub(super) async fn answer_alarms(&self, mut alarms: Alarms) {
+        while let Some((instance, incarnation)) = alarms.recv().await {
+            let nudge = Envelope {
+                recipient: Recipient::Instance {
+                    instance,
+                    incarnation: Some(incarnation),
+                },
+                delay: Duration::ZERO,
+                message: Message {
+                    id: self.entropy.message_id(),
+                    execution: None,
+                    body: MessageBody::Nudge.encode(),
+                },
+            };
+            if let Err(error) = self.commit(Commit::Send(nudge)).await {
+                tracing::debug!(target: "duroxide::runtime", %error, "an alarm was not answered");
             }
         }
     }

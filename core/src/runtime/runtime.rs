@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::committer::{self, Requests};
 use super::dispatcher;
 use super::lease_keeper::LeaseTimes;
-use super::node::{Node, NodeParts};
+use super::node::{Alarms, Node, NodeParts};
 use super::observability::{MetricsSnapshot, init_logging};
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
@@ -96,7 +96,7 @@ impl Runtime {
         init_logging(&options.observability);
         let (committer, requests) = committer::channel();
         let client = Client::with_clock(Arc::clone(&history_store), Arc::clone(&options.clock));
-        let node = Node::new(NodeParts {
+        let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,
             orchestrations: orchestration_registry,
@@ -109,7 +109,7 @@ impl Runtime {
             .name("duroxide-runtime".to_owned())
             .spawn({
                 let node = Arc::clone(&node);
-                move || serve(&node, requests, stop)
+                move || serve(&node, requests, alarms, stop)
             })
             .expect("the system gives a thread");
         Arc::new(Self {
@@ -215,7 +215,7 @@ impl Drop for Runtime {
 }
 
 /// The runtime's own thread.
-fn serve(node: &Arc<Node>, requests: Requests, stop: oneshot::Receiver<()>) {
+fn serve(node: &Arc<Node>, requests: Requests, alarms: Alarms, stop: oneshot::Receiver<()>) {
     let executor = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -247,6 +247,7 @@ fn serve(node: &Arc<Node>, requests: Requests, stop: oneshot::Receiver<()>) {
             () = committer::run(Arc::clone(&node.store), requests) => {}
             () = leases.run(&*node.store, &*node.clock, times) => {}
             () = maintain(node) => {}
+            () = node.answer_alarms(alarms) => {}
             () = async {
                 dispatcher::run(Arc::clone(node)).await;
                 std::future::pending().await

@@ -19,6 +19,21 @@ use crate::job::{Access, Member};
 use crate::session::Session;
 use crate::sql::Sql;
 
+/// Each reads the front of an index and nothing else (CLM-05).
+const TURN_CANDIDATES: &str = concat!(
+    "SELECT ",
+    head_columns!(),
+    ", ino, attempts FROM instance WHERE claim_at <= ?1 ORDER BY claim_at, claim_order LIMIT ?2"
+);
+const VISIBLE_MESSAGES: &str = "SELECT message_id, execution, body FROM inbox
+     WHERE ino = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq";
+const ACTIVITY_CANDIDATES: &str = "SELECT claim_at, id FROM activity
+     WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
+const FIRST_TURN: &str = "SELECT claim_at FROM instance
+     WHERE claim_at IS NOT NULL ORDER BY claim_at, claim_order LIMIT 1";
+const FIRST_ACTIVITY: &str =
+    "SELECT claim_at FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1";
+
 impl Member for ClaimTurns {
     type Answer = Claimed<Turn>;
     const OPERATION: &'static str = "claim_turns";
@@ -33,12 +48,7 @@ impl Member for ClaimTurns {
 
     fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
         let candidates = session.sql.all(
-            concat!(
-                "SELECT ",
-                head_columns!(),
-                ", ino, attempts FROM instance WHERE claim_at <= ?1
-                 ORDER BY claim_at, claim_order LIMIT ?2"
-            ),
+            TURN_CANDIDATES,
             params![session.now_ms, row_limit(self.turns_max)],
             |row| {
                 let attempts: u32 = row.get(HEAD_COLUMNS + 1)?;
@@ -99,11 +109,9 @@ fn visible_messages(
 ) -> rusqlite::Result<(Vec<Message>, bool)> {
     let mut messages = Vec::new();
     let mut bytes = 0_usize;
-    let more = session.sql.while_taken(
-        "SELECT message_id, execution, body FROM inbox WHERE ino = ?1 AND visible_at <= ?2
-         ORDER BY visible_at, seq",
-        params![ino, session.now_ms],
-        |row| {
+    let more = session
+        .sql
+        .while_taken(VISIBLE_MESSAGES, params![ino, session.now_ms], |row| {
             bytes = bytes.saturating_add(row.get_ref(2)?.as_bytes().map_or(0, <[u8]>::len));
             let is_full = messages.len() >= request.messages_max || bytes > request.bytes_max;
             if is_full && !messages.is_empty() {
@@ -115,8 +123,7 @@ fn visible_messages(
                 body: head::bytes(row, 2)?,
             });
             Ok(true)
-        },
-    )?;
+        })?;
     Ok((messages, more))
 }
 
@@ -136,8 +143,7 @@ impl Member for ClaimActivities {
         let mut candidates = Vec::new();
         for queue in &queues {
             let of_queue = session.sql.all(
-                "SELECT claim_at, id FROM activity WHERE queue = ?1 AND claim_at <= ?2
-                 ORDER BY claim_at, id LIMIT ?3",
+                ACTIVITY_CANDIDATES,
                 params![&**queue, session.now_ms, row_limit(self.activities_max)],
                 |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?, queue)),
             )?;
@@ -193,22 +199,13 @@ fn claim_activity(
 
 /// When the first instance becomes claimable, or became.
 fn first_turn_ms(sql: &Sql) -> rusqlite::Result<u64> {
-    let first_ms = sql.first(
-        "SELECT claim_at FROM instance WHERE claim_at IS NOT NULL
-         ORDER BY claim_at, claim_order LIMIT 1",
-        [],
-        |row| row.get(0),
-    )?;
+    let first_ms = sql.first(FIRST_TURN, [], |row| row.get(0))?;
     Ok(first_ms.unwrap_or(NEVER_MS))
 }
 
 /// When the first activity of a queue becomes claimable, or became.
 fn first_activity_ms(sql: &Sql, queue: &str) -> rusqlite::Result<u64> {
-    let first_ms = sql.first(
-        "SELECT claim_at FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1",
-        [queue],
-        |row| row.get(0),
-    )?;
+    let first_ms = sql.first(FIRST_ACTIVITY, [queue], |row| row.get(0))?;
     Ok(first_ms.unwrap_or(NEVER_MS))
 }
 
@@ -260,5 +257,53 @@ fn claimed<T>(session: &Session, items: Vec<T>, due_ms: u64) -> Claimed<T> {
         items,
         more: due_ms <= session.now_ms,
         next_due: (due_ms != NEVER_MS).then(|| until(session.now_ms, due_ms)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::location::Location;
+    use crate::options::SqliteOptions;
+
+    #[test]
+    fn every_statement_of_a_claim_uses_its_index_and_sorts_nothing() {
+        let connection =
+            crate::connection::open_writer(&Location::Memory, &SqliteOptions::default()).unwrap();
+        for (sql, index) in [
+            (
+                TURN_CANDIDATES,
+                "SEARCH instance USING INDEX instance_ready",
+            ),
+            (VISIBLE_MESSAGES, "SEARCH inbox USING INDEX inbox_visible"),
+            (
+                ACTIVITY_CANDIDATES,
+                "SEARCH activity USING COVERING INDEX activity_ready",
+            ),
+            // The whole index, in order, up to its first entry.
+            (FIRST_TURN, "instance_ready"),
+            (
+                FIRST_ACTIVITY,
+                "SEARCH activity USING COVERING INDEX activity_ready",
+            ),
+        ] {
+            let mut statement = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap();
+            let steps: Vec<String> = statement
+                .query_map(
+                    rusqlite::params_from_iter(vec![1; parameters(sql)]),
+                    |row| row.get("detail"),
+                )
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert_eq!(steps.len(), 1, "{sql}: {steps:?}");
+            assert!(steps[0].contains(index), "{sql}: {steps:?}");
+        }
+    }
+
+    fn parameters(sql: &str) -> usize {
+        sql.matches('?').count()
     }
 }

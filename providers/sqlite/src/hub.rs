@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use duroxide_core::providers::{InstanceId, ProviderError, Queues};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::error;
 
@@ -40,7 +39,7 @@ pub(crate) enum Effect {
 
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    closed: AtomicBool,
+    closed: watch::Sender<bool>,
     dues: Mutex<Dues>,
     work: Notify,
     watchers: Mutex<HashMap<InstanceId, Vec<Arc<Watcher>>>>,
@@ -138,15 +137,21 @@ impl Hub {
 
     /// Ends all waiting.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        self.work.notify_waiters();
-        for watcher in self.watchers.lock().values().flatten() {
-            watcher.wake.notify_one();
-        }
+        self.closed.send_replace(true);
+    }
+
+    /// Waits until everything is closed.
+    pub(crate) async fn closed(&self) {
+        // It fails only once the hub is gone, which its borrower excludes.
+        self.closed
+            .subscribe()
+            .wait_for(|closed| *closed)
+            .await
+            .ok();
     }
 
     pub(crate) fn check_open(&self, operation: &'static str) -> Result<(), ProviderError> {
-        if self.closed.load(Ordering::SeqCst) {
+        if *self.closed.borrow() {
             Err(error::closed(operation))
         } else {
             Ok(())

@@ -6,6 +6,9 @@ use std::time::Duration;
 use duroxide_core::clock::{Clock, SystemClock};
 use duroxide_core::providers::Limits;
 
+/// SQLite counts milliseconds in 32 bits.
+const BUSY_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The settings of a [`SqliteProvider`](crate::SqliteProvider).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -55,10 +58,10 @@ impl SqliteOptions {
         self
     }
 
-    /// Waits this long for another process that has the file locked.
+    /// Waits this long, at most a day, for another process that has the file locked.
     #[must_use]
     pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
-        self.busy_timeout = busy_timeout;
+        self.busy_timeout = busy_timeout.min(BUSY_TIMEOUT_MAX);
         self
     }
 

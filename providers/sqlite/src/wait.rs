@@ -11,6 +11,7 @@ use duroxide_core::clock::Sleep;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 
 use crate::claim;
+use crate::error;
 use crate::head;
 use crate::hub::UNKNOWN_MS;
 use crate::options::SqliteMode;
@@ -29,6 +30,7 @@ impl SqliteProvider {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
+        const OPERATION: &str = "wait_for_work";
         let Self { setup, .. } = self;
         let mut deadline = setup.clock.sleep(max_wait);
         let mut poll = Poll::new(setup.options.mode);
@@ -36,13 +38,14 @@ impl SqliteProvider {
         loop {
             let mut woken = pin!(setup.hub.work().notified());
             woken.as_mut().enable();
-            setup.hub.check_open("wait_for_work")?;
+            setup.hub.check_open(OPERATION)?;
             let due_ms = self.due_ms(queues, is_due).await?;
             let Some(due) = setup.clock.sleep_until(due_ms) else {
                 return Ok(());
             };
             tokio::select! {
                 biased;
+                () = setup.hub.closed() => return Err(error::closed(OPERATION)),
                 () = woken => is_due = false,
                 () = &mut deadline => return Ok(()),
                 () = due => is_due = true,
@@ -95,6 +98,7 @@ impl SqliteProvider {
             }
             tokio::select! {
                 biased;
+                () = setup.hub.closed() => return Err(error::closed(OPERATION)),
                 instances = watching.changed() => {
                     let has_changed = |watch: &&Watch| instances.contains(&watch.instance);
                     in_question = watched.iter().filter(has_changed).cloned().collect();

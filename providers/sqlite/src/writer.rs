@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::sql::Sql;
 use crate::stats::Counters;
 
-const JOBS_MAX: usize = 512;
+const PARTS_MAX: usize = 512;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the writer is asked to do.
@@ -89,17 +89,19 @@ impl Writer {
     pub(crate) fn serve(mut self, orders: &Receiver<Order>) {
         let mut jobs = Vec::new();
         while let Ok(first) = orders.recv() {
+            let mut parts = 0;
             let mut bytes = 0_usize;
             let mut next = Some(first);
             while let Some(order) = next.take() {
                 match order {
                     Order::Aside(task) => task(&mut self),
                     Order::Write(job) => {
+                        parts += job.part_count();
                         bytes = bytes.saturating_add(job.bytes());
                         jobs.push(job);
                     }
                 }
-                if jobs.len() < JOBS_MAX && bytes < BYTES_MAX {
+                if parts < PARTS_MAX && bytes < BYTES_MAX {
                     next = orders.try_recv().ok();
                 }
             }
@@ -239,4 +241,134 @@ fn run_all(jobs: &mut [Box<dyn Job>], session: &mut Session) -> rusqlite::Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use duroxide_core::entropy::Entropy;
+    use duroxide_core::providers::{
+        Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
+    };
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::provider::SqliteProvider;
+
+    fn start(id: &str, body: Bytes) -> Commit {
+        Commit::Send(Envelope {
+            recipient: Recipient::NewInstance {
+                instance: InstanceId::new(id).unwrap(),
+                orchestration: "Orchestration".to_owned(),
+                core_state: Bytes::new(),
+            },
+            delay: Duration::ZERO,
+            message: Message {
+                id: Entropy.message_id(),
+                execution: None,
+                body,
+            },
+        })
+    }
+
+    async fn provider(directory: &tempfile::TempDir) -> Arc<SqliteProvider> {
+        let path = directory.path().join("writer.db");
+        Arc::new(
+            SqliteProvider::new(path.to_str().unwrap(), None)
+                .await
+                .unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_is_committed_together_and_answered_one_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = provider(&directory).await;
+        let before = provider.stats().durable_commits;
+        // The writer is held until everybody has queued.
+        let (go_on, wait) = mpsc::channel::<()>();
+        let mut callers = JoinSet::new();
+        let holder = Arc::clone(&provider);
+        callers.spawn(async move {
+            let hold = move |_: &mut Writer| {
+                wait.recv().ok();
+                Ok(())
+            };
+            holder.aside("hold", hold).await.unwrap();
+            true
+        });
+        for number in 0..50 {
+            let provider = Arc::clone(&provider);
+            callers.spawn(async move {
+                // Each second one is there already.
+                let id = format!("instance {}", number / 2);
+                let answers = provider.commit(vec![start(&id, Bytes::new())]).await;
+                answers[0].is_ok()
+            });
+        }
+        // On this one thread all of them run up to their wait before this goes on.
+        tokio::task::yield_now().await;
+        go_on.send(()).unwrap();
+        let outcomes = callers.join_all().await;
+        assert_eq!(outcomes.iter().filter(|is_ok| **is_ok).count(), 1 + 25);
+        assert_eq!(provider.stats().durable_commits - before, 1);
+        provider.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = provider(&directory).await;
+        let limit_pages = |writer: &mut Writer| {
+            let sql = "PRAGMA max_page_count = 64";
+            writer.session.sql.one(sql, [], |row| row.get::<_, i64>(0))
+        };
+        provider.aside("limit", limit_pages).await.unwrap();
+        let large = Bytes::from(vec![0; 1024 * 1024]);
+        let operations = vec![
+            start("before", Bytes::new()),
+            start("large", large.clone()),
+            start("after", Bytes::new()),
+        ];
+        let answers = provider.commit(operations).await;
+        assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
+        let error = answers[1].as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(error.message().contains("disk is full"), "{error}");
+
+        let lift_limit = |writer: &mut Writer| {
+            let sql = "PRAGMA max_page_count = 1000000";
+            writer.session.sql.one(sql, [], |row| row.get::<_, i64>(0))
+        };
+        provider.aside("limit", lift_limit).await.unwrap();
+        let answers = provider.commit(vec![start("large", large)]).await;
+        assert!(answers[0].is_ok(), "{answers:?}");
+        provider.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_is_replaced_before_it_is_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = provider(&directory).await;
+        let breaks = provider.aside("break", |writer| {
+            writer.is_broken = true;
+            // Something that a new connection does not have.
+            writer
+                .session
+                .sql
+                .execute_uncached("CREATE TEMP TABLE scar (x)")
+        });
+        breaks.await.unwrap();
+        let answers = provider.commit(vec![start("a", Bytes::new())]).await;
+        assert!(answers[0].is_ok(), "{answers:?}");
+        let scars = provider.aside("look", |writer| {
+            let sql = "SELECT count(*) FROM sqlite_temp_schema";
+            writer.session.sql.one(sql, [], |row| row.get::<_, i64>(0))
+        });
+        assert_eq!(scars.await.unwrap(), 0);
+        provider.close().await;
+    }
 }

@@ -1,5 +1,7 @@
 //! The SQLite provider keeps the contract, in each of its modes.
 
+#![expect(clippy::expect_used, reason = "a case fails by panicking")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -137,11 +137,6 @@ impl Bench {
         Ok(engine)
     }
 
-    /// Whether something outside of a step has woken the code.
-    pub(super) fn engine_was_woken(&self) -> bool {
-        self.engine.saw_foreign_wake()
-    }
-
     pub(super) fn kinds(&self) -> Vec<&EventKind> {
         self.history.iter().map(|entry| &entry.kind).collect()
     }

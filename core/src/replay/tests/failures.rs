@@ -19,33 +19,32 @@ fn waiting_on_what_is_not_durable_fails_at_once() {
 }
 
 #[test]
-fn a_wake_from_another_thread_fails_the_next_step() {
-    // Only the live run is woken; the bench's replays are not what this is about.
-    let is_first = Arc::new(std::sync::atomic::AtomicBool::new(true));
+fn a_wake_from_outside_sounds_the_alarm_and_fails_the_next_step() {
+    // The first sender belongs to the live run, later ones to the bench's replays.
+    let senders: Arc<Mutex<Vec<tokio::sync::oneshot::Sender<()>>>> = Arc::default();
+    let kept = Arc::clone(&senders);
     let mut bench = Bench::start(move |ctx| {
-        let is_first = is_first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+        kept.lock().unwrap().push(sender);
         async move {
-            let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-            let kept = if is_first {
-                std::thread::spawn(move || sender.send(()).ok());
-                None
-            } else {
-                Some(sender)
-            };
             let event = ctx.schedule_wait("E").into_event();
             futures_util::future::select(receiver, event).await;
             ctx.schedule_wait("F").into_event().await;
-            drop(kept);
             Ok(String::new())
         }
     });
-    // The other thread may be faster or slower than the step; either way it is found out.
-    while !bench.engine_was_woken() && bench.engine.end().is_none() {
-        std::thread::yield_now();
-    }
-    if bench.engine.end().is_none() {
-        bench.event("E", "");
-    }
+    let alarms = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = Arc::clone(&alarms);
+    bench.engine.set_alarm(Box::new(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }));
+    let live = senders.lock().unwrap().remove(0);
+    std::thread::spawn(move || live.send(()))
+        .join()
+        .unwrap()
+        .unwrap();
+    assert_eq!(alarms.load(std::sync::atomic::Ordering::SeqCst), 1);
+    bench.event("E", "");
     assert_eq!(bench.engine.failure(), Some(&Failure::ForeignWake));
 }
 

@@ -7,7 +7,7 @@ use semver::Version;
 use super::draft::Scope;
 use crate::event::{ConfigErrorKind, ErrorDetails};
 use crate::orchestration::OrchestrationContext;
-use crate::replay::{Engine, Identity, Journal, Root};
+use crate::replay::{Alarm, Engine, Identity, Journal, Root};
 use crate::runtime::handler::OrchestrationHandler;
 use crate::runtime::registry::OrchestrationRegistry;
 
@@ -59,8 +59,15 @@ impl Code {
         }
     }
 
-    /// A new engine for this code, which has had no input yet.
-    pub(super) fn engine(&self, scope: &Scope, input: String, events_max: u64) -> Engine {
+    /// A new engine for this code, which has had no input yet. The alarm is for the instance's own
+    /// run; one that is only looked at has none.
+    pub(super) fn engine(
+        &self,
+        scope: &Scope,
+        input: String,
+        events_max: u64,
+        alarm: Option<Alarm>,
+    ) -> Engine {
         let identity = Identity {
             instance: scope.instance.as_str().to_owned(),
             execution: scope.execution,
@@ -68,6 +75,9 @@ impl Code {
             version: scope.version.clone(),
         };
         let journal = Journal::new(identity, events_max);
+        if let Some(alarm) = alarm {
+            journal.set_alarm(alarm);
+        }
         let ctx = OrchestrationContext::on(&journal);
         let handler = Arc::clone(&self.handler);
         // The handler is called within the first poll, so that a panic in it is one in the code.

@@ -48,6 +48,9 @@ pub(super) struct Draft {
     pub(super) entries: Vec<Entry>,
     /// The bytes of all bodies so far.
     pub(super) bytes: usize,
+    /// Why the run cannot go on: it decided something that cannot be done, and that nobody else
+    /// could be told of.
+    pub(super) refused: Option<ErrorDetails>,
     /// How the instance ends, if it does.
     pub(super) ended: Option<Output>,
 }
@@ -131,13 +134,7 @@ impl Draft {
             } => {
                 let start = start(name, version, input, None);
                 if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
-                    tracing::error!(
-                        target: "duroxide::runtime",
-                        instance_id = %scope.instance,
-                        detached = instance,
-                        error = details.display_message(),
-                        "a detached orchestration was not started"
-                    );
+                    self.refused.get_or_insert(details);
                 }
             }
             // A wait and a system call send nothing, and inputs and ends are no decisions.

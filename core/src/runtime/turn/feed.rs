@@ -1,10 +1,10 @@
 //! Gives a turn's messages to the code, and collects what it decides.
 
 use super::code::Code;
-use super::draft::{Draft, Scope};
+use super::draft::{Draft, Scope, within};
 use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
-use crate::message::{Output, Start};
+use crate::message::{MessageBody, Output, Start};
 use crate::providers::Limits;
 use crate::replay::{End, Engine, Failure, Input, Moment};
 use crate::runtime::node::Node;
@@ -28,10 +28,7 @@ pub(super) struct Feeder<'a> {
 }
 
 /// Why a feeder's work cannot be committed.
-pub(super) enum Unfit {
-    /// The code does not fit; a deployment may mend it.
-    Mismatch(ErrorDetails),
-}
+pub(super) struct Unfit(pub(super) ErrorDetails);
 
 impl<'a> Feeder<'a> {
     pub(super) fn new(node: &'a Node, scope: Scope, engine: Engine, history_bytes: usize) -> Self {
@@ -70,10 +67,11 @@ impl<'a> Feeder<'a> {
         if self.is_full() {
             return Ok(false);
         }
-        if let Some(input) = letter.input_for(self.scope.execution) {
-            self.step(&input);
-            self.settle()?;
+        match letter.input_for(self.scope.execution) {
+            Some(input) => self.step(&input),
+            None => self.engine.examine(self.moment()),
         }
+        self.settle()?;
         self.draft.consumed.push(letter.id);
         Ok(true)
     }
@@ -83,11 +81,15 @@ impl<'a> Feeder<'a> {
             || self.draft.bytes >= self.limits.commit_bytes_max / 4
     }
 
-    fn step(&mut self, input: &Input) {
-        let moment = Moment {
+    fn moment(&self) -> Moment {
+        Moment {
             now_ms: self.node.clock.now_ms(),
             seed: self.node.entropy.seed(),
-        };
+        }
+    }
+
+    fn step(&mut self, input: &Input) {
+        let moment = self.moment();
         self.engine.step(input, moment);
         let harvest = self.engine.harvest();
         self.draft
@@ -110,10 +112,13 @@ impl<'a> Feeder<'a> {
                 carried,
             };
             if !self.open_next(&next)? {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        self.draft
+            .refused
+            .take()
+            .map_or(Ok(()), |details| Err(Unfit(details)))
     }
 
     /// Opens the next execution. False if it is left to the next turn.
@@ -121,6 +126,8 @@ impl<'a> Feeder<'a> {
         if self.executions > EXECUTIONS_PER_TURN_MAX {
             return Ok(false);
         }
+        let bytes = MessageBody::Start(next.clone()).encode().len();
+        within(&self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
         if self.executions == EXECUTIONS_PER_TURN_MAX {
@@ -130,14 +137,14 @@ impl<'a> Feeder<'a> {
         }
         self.executions += 1;
         let registry = &self.node.orchestrations;
-        let code = Code::find(registry, &next.orchestration, next.version.as_deref())
-            .map_err(Unfit::Mismatch)?;
+        let code =
+            Code::find(registry, &next.orchestration, next.version.as_deref()).map_err(Unfit)?;
         self.scope.version.clone_from(&code.version);
-        self.engine = code.engine(
-            &self.scope,
-            next.input.clone(),
-            self.limits.history_events_max,
-        );
+        let alarm = self
+            .node
+            .alarm(&self.scope.instance, self.scope.incarnation);
+        let events_max = self.limits.history_events_max;
+        self.engine = code.engine(&self.scope, next.input.clone(), events_max, Some(alarm));
         self.history_bytes = 0;
         self.open(next);
         Ok(true)

@@ -103,7 +103,7 @@ impl Letter {
             MessageBody::ExternalEvent { name, data } => {
                 Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
             }
-            MessageBody::Start(_) | MessageBody::Cancel { .. } => return None,
+            MessageBody::Start(_) | MessageBody::Cancel { .. } | MessageBody::Nudge => return None,
         };
         Some(input)
     }

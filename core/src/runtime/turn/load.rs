@@ -6,7 +6,7 @@ use super::code::Code;
 use super::draft::Scope;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries};
 use crate::providers::{InstanceId, Provider, ProviderError, ReadHistory};
-use crate::replay::{Engine, Failure};
+use crate::replay::{Alarm, Engine, Failure};
 
 /// How many bytes of history one read asks for.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -61,13 +61,14 @@ pub(super) fn replayed(
     code: &Code,
     scope: &Scope,
     events_max: u64,
+    alarm: Option<Alarm>,
     entries: Vec<Entry>,
 ) -> Result<Engine, Failure> {
     let input = match entries.first().map(|entry| &entry.kind) {
         Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
         _ => String::new(),
     };
-    let mut engine = code.engine(scope, input, events_max);
+    let mut engine = code.engine(scope, input, events_max, alarm);
     engine.replay(entries)?;
     Ok(engine)
 }

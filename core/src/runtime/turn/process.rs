@@ -123,7 +123,7 @@ async fn plan(node: &Arc<Node>, turn: &Turn) -> Plan {
     };
     match fed {
         Ok(feeder) => finish(node, turn, letters, feeder).await,
-        Err(Stopped::Unfit(Unfit::Mismatch(details))) => mismatch(node, turn, letters, details),
+        Err(Stopped::Unfit(Unfit(details))) => mismatch(node, turn, letters, details),
         Err(Stopped::Damaged(error)) => undecodable(node, turn, letters, "decode_history", &error),
         Err(Stopped::Store(error)) => {
             tracing::warn!(target: "duroxide::runtime", %error, "a history was not read");
@@ -157,7 +157,7 @@ async fn feeder<'a>(
     turn: &Turn,
     letters: &[Letter],
 ) -> Result<Feeder<'a>, Stopped> {
-    let unfit = |details| Stopped::Unfit(Unfit::Mismatch(details));
+    let unfit = |details| Stopped::Unfit(Unfit(details));
     let mut scope = scope_of(turn);
     let events_max = node.limits.history_events_max;
     if turn.head.position.next_event_id == 1 {
@@ -176,7 +176,12 @@ async fn feeder<'a>(
         .map_err(unfit)?;
         scope.version.clone_from(&code.version);
         scope.parent.clone_from(&start.parent);
-        let engine = code.engine(&scope, start.input.clone(), events_max);
+        let engine = code.engine(
+            &scope,
+            start.input.clone(),
+            events_max,
+            Some(node.alarm(&scope.instance, scope.incarnation)),
+        );
         let mut feeder = Feeder::new(node, scope, engine, 0);
         feeder.begin(start).map_err(Stopped::Unfit)?;
         return Ok(feeder);
@@ -192,7 +197,8 @@ async fn feeder<'a>(
     .map_err(unfit)?;
     let (instance, execution) = (&turn.head.instance, turn.head.position.execution);
     let history = load::read(&*node.store, instance, execution).await?;
-    let engine = load::replayed(&code, &scope, events_max, history.entries)
+    let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
+    let engine = load::replayed(&code, &scope, events_max, alarm, history.entries)
         .map_err(|failure| unfit(failure.into_details(&scope.orchestration)))?;
     Ok(Feeder::new(node, scope, engine, history.bytes))
 }
@@ -267,7 +273,7 @@ async fn shadow_replay(
         }
     }
     entries.extend(new_entries);
-    load::replayed(&code, &scope, node.limits.history_events_max, entries).map(drop)
+    load::replayed(&code, &scope, node.limits.history_events_max, None, entries).map(drop)
 }
 
 async fn cancel(node: &Arc<Node>, turn: &Turn, letters: &[Letter], reason: &str) -> Plan {
@@ -336,7 +342,7 @@ fn mismatch(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDet
         target: "duroxide::runtime",
         instance_id = %turn.head.instance,
         error = details.display_message(),
-        "the deployed code does not fit an instance"
+        "an instance cannot go on"
     );
     match node.options.mismatch_policy {
         MismatchPolicy::RetryLater { delay } if may_be_mended => Plan::Release {

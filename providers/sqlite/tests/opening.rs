@@ -1,0 +1,209 @@
+//! Opening, closing and opening again.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    Commit, Durability, ErrorKind, Provider, ProviderAdmin, ProviderError, QueueDepths,
+};
+use duroxide_sqlite::{SqliteMode, SqliteOptions, SqliteProvider, Synchronous};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use support::{activities, activity, apply, commit_of, open, open_with, start, turns};
+
+fn impatient(mode: SqliteMode) -> SqliteOptions {
+    SqliteOptions::default()
+        .mode(mode)
+        .busy_timeout(Duration::from_millis(50))
+}
+
+async fn refusal(url: &str, mode: SqliteMode) -> ProviderError {
+    let opened = SqliteProvider::new(url, Some(impatient(mode))).await;
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    error
+}
+
+#[tokio::test]
+async fn reopening_keeps_data_and_attempts_and_frees_what_was_leased() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    let provider = open(&path).await;
+    apply(&provider, start("a")).await;
+    let turn = provider
+        .claim_turns(&turns(1))
+        .await
+        .unwrap()
+        .items
+        .remove(0);
+    apply(&provider, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
+    apply(&provider, start("b")).await;
+    assert_eq!(
+        provider.claim_turns(&turns(9)).await.unwrap().items.len(),
+        1
+    );
+    let claimed = provider.claim_activities(&activities(9)).await.unwrap();
+    assert_eq!(claimed.items.len(), 1);
+    // Without `close`, as a process that ends.
+    drop(provider);
+
+    let provider = open(&path).await;
+    let head = provider
+        .read_head(&support::id("a"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(head.position.next_event_id, 2);
+    assert_eq!(provider.list_executions("a").await.unwrap(), [1]);
+    let again = provider.claim_turns(&turns(9)).await.unwrap();
+    assert_eq!(again.items.len(), 1);
+    assert_eq!(again.items[0].head.instance, support::id("b"));
+    assert_eq!(again.items[0].attempt, 2);
+    let again = provider.claim_activities(&activities(9)).await.unwrap();
+    assert_eq!(again.items[0].attempt, 2);
+    provider.close().await;
+}
+
+#[tokio::test]
+async fn closing_leaves_one_complete_file() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    let provider = open(&path).await;
+    apply(&provider, start("a")).await;
+    provider.checkpoint().await.unwrap();
+    let log = fs::metadata(directory.path().join("data.db-wal")).unwrap();
+    assert_eq!(log.len(), 0);
+    apply(&provider, start("b")).await;
+    provider.close().await;
+    let error = provider.checkpoint().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(!directory.path().join("data.db-wal").exists());
+    let connection = Connection::open(&path).unwrap();
+    let sql = "SELECT count(*) FROM instance";
+    let count: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn one_mode_excludes_the_other_until_the_file_is_closed() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    let url = path.to_str().unwrap();
+    let single = open(&path).await;
+    let error = refusal(url, SqliteMode::SingleProcess).await;
+    assert!(
+        error.message().contains("SqliteMode::MultiProcess"),
+        "{error}"
+    );
+    refusal(url, SqliteMode::MultiProcess).await;
+    // Others may read it all the while.
+    let reader = Connection::open(&path).unwrap();
+    reader
+        .query_row("SELECT count(*) FROM instance", [], |_| Ok(()))
+        .unwrap();
+    drop(reader);
+    single.close().await;
+
+    let first = open_with(&path, impatient(SqliteMode::MultiProcess)).await;
+    let second = open_with(&path, impatient(SqliteMode::MultiProcess)).await;
+    refusal(url, SqliteMode::SingleProcess).await;
+    first.close().await;
+    second.close().await;
+    open(&path).await.close().await;
+}
+
+#[tokio::test]
+async fn an_opener_waits_for_a_predecessor_that_is_closing() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    for _ in 0..5 {
+        drop(open(&path).await);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_another_programs_file_are_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let newer = directory.path().join("newer.db");
+    open(&newer).await.close().await;
+    let connection = Connection::open(&newer).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = refusal(newer.to_str().unwrap(), SqliteMode::SingleProcess).await;
+    assert!(error.message().contains("newer duroxide"), "{error}");
+
+    let foreign = directory.path().join("foreign.db");
+    let connection = Connection::open(&foreign).unwrap();
+    connection.execute_batch("CREATE TABLE mine (x)").unwrap();
+    drop(connection);
+    let before = fs::read(&foreign).unwrap();
+    let error = refusal(foreign.to_str().unwrap(), SqliteMode::SingleProcess).await;
+    assert!(error.message().contains("another program"), "{error}");
+    assert_eq!(fs::read(&foreign).unwrap(), before);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_new_database_and_a_text_is_none() {
+    let directory = TempDir::new().unwrap();
+    let empty = directory.path().join("empty.db");
+    fs::write(&empty, b"").unwrap();
+    let provider = open(&empty).await;
+    apply(&provider, start("a")).await;
+    provider.close().await;
+
+    let text = directory.path().join("text.db");
+    fs::write(&text, "certainly no database ".repeat(100)).unwrap();
+    let error = refusal(text.to_str().unwrap(), SqliteMode::SingleProcess).await;
+    assert!(error.message().contains("no SQLite database"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_created_only_where_that_is_wanted() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("missing.db");
+    let error = refusal(
+        &format!("sqlite:{}?mode=rw", path.display()),
+        SqliteMode::SingleProcess,
+    )
+    .await;
+    assert!(error.message().contains("mode=rwc"), "{error}");
+    assert!(!path.exists());
+    open(&path).await.close().await;
+    assert!(path.exists());
+
+    let nowhere = directory.path().join("nowhere").join("data.db");
+    let error = refusal(nowhere.to_str().unwrap(), SqliteMode::SingleProcess).await;
+    assert!(error.message().contains("directory"), "{error}");
+}
+
+#[tokio::test]
+async fn stores_in_memory_know_nothing_of_each_other() {
+    let one = SqliteProvider::new_in_memory().await.unwrap();
+    let other = SqliteProvider::new("sqlite::memory:", None).await.unwrap();
+    apply(&one, start("a")).await;
+    assert!(one.read_head(&support::id("a")).await.unwrap().is_some());
+    assert!(other.read_head(&support::id("a")).await.unwrap().is_none());
+    assert_eq!(other.queue_depths().await.unwrap(), QueueDepths::default());
+}
+
+#[tokio::test]
+async fn durability_is_what_the_connection_says() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    for (synchronous, expected) in [
+        (Synchronous::Full, Durability::PowerLoss),
+        (Synchronous::Normal, Durability::ProcessCrash),
+    ] {
+        let options = SqliteOptions::default().synchronous(synchronous);
+        let provider = open_with(&path, options).await;
+        assert_eq!(provider.capabilities().durability, expected);
+        provider.close().await;
+    }
+    let provider = SqliteProvider::new_in_memory().await.unwrap();
+    assert_eq!(provider.capabilities().durability, Durability::Volatile);
+}

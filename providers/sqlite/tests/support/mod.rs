@@ -1,0 +1,132 @@
+//! What the tests of this backend share.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::{
+    ClaimActivities, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
+    HeadUpdate, HistoryChunk, InstanceId, LeaseAfterCommit, Message, NewActivity, Provider,
+    Recipient, TaskQueue, Turn, TurnCommit,
+};
+use duroxide_sqlite::{SqliteOptions, SqliteProvider};
+
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+pub(crate) async fn open(path: &Path) -> SqliteProvider {
+    open_with(path, SqliteOptions::default()).await
+}
+
+pub(crate) async fn open_with(path: &Path, options: SqliteOptions) -> SqliteProvider {
+    let url = format!("sqlite:{}", path.display());
+    SqliteProvider::new(&url, Some(options)).await.unwrap()
+}
+
+pub(crate) fn id(instance: &str) -> InstanceId {
+    InstanceId::new(instance).unwrap()
+}
+
+fn message() -> Message {
+    Message {
+        id: Entropy.message_id(),
+        execution: None,
+        body: Bytes::from_static(b"message"),
+    }
+}
+
+/// A client's start of this instance.
+pub(crate) fn start(instance: &str) -> Commit {
+    Commit::Send(Envelope {
+        recipient: Recipient::NewInstance {
+            instance: id(instance),
+            orchestration: "Orchestration".to_owned(),
+            core_state: Bytes::new(),
+        },
+        delay: Duration::ZERO,
+        message: message(),
+    })
+}
+
+/// A client's message to this instance.
+pub(crate) fn send(instance: &str, delay: Duration) -> Commit {
+    Commit::Send(Envelope {
+        recipient: Recipient::Instance {
+            instance: id(instance),
+            incarnation: None,
+        },
+        delay,
+        message: message(),
+    })
+}
+
+pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
+    ClaimTurns {
+        turns_max,
+        messages_max: 100,
+        bytes_max: 1024 * 1024,
+        lease: LEASE,
+    }
+}
+
+pub(crate) fn activities(activities_max: usize) -> ClaimActivities {
+    ClaimActivities {
+        queues: vec![TaskQueue::default()],
+        activities_max,
+        lease: LEASE,
+    }
+}
+
+pub(crate) fn activity(activity_id: u64) -> NewActivity {
+    NewActivity {
+        execution: 1,
+        activity_id,
+        queue: TaskQueue::default(),
+        reservation: None,
+        body: Bytes::from_static(b"activity"),
+    }
+}
+
+/// A commit that consumes the turn's messages, appends an event and schedules activities.
+pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit {
+    let position = turn.head.position;
+    TurnCommit {
+        instance: turn.head.instance.clone(),
+        commit_id: Entropy.commit_id(),
+        fence: Fence::At {
+            lease: turn.lease.token,
+            position,
+        },
+        head: HeadUpdate {
+            orchestration: turn.head.orchestration.clone(),
+            version: None,
+            core_state: Bytes::new(),
+        },
+        executions: vec![ExecutionUpdate {
+            execution: position.execution,
+            chunk: Some(HistoryChunk {
+                first_event_id: position.next_event_id,
+                event_count: 1,
+                body: Bytes::from_static(b"chunk"),
+            }),
+            status: ExecutionStatus::Running,
+            output: None,
+        }],
+        consumed: turn.messages.iter().map(|message| message.id).collect(),
+        purge_through: None,
+        activities,
+        cancelled: Vec::new(),
+        completed: Vec::new(),
+        messages: Vec::new(),
+        lease: LeaseAfterCommit::Release,
+    }
+}
+
+/// Commits one operation that must succeed.
+pub(crate) async fn apply(provider: &SqliteProvider, operation: Commit) {
+    let answers = provider.commit(vec![operation]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
