@@ -43,6 +43,11 @@ impl Failure {
         matches!(self, Self::Nondeterminism(_))
     }
 
+    /// Whether something outside of the code brought it about, which no replay repeats.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        matches!(self, Self::ForeignWake | Self::OutsideStep)
+    }
+
     /// How it is recorded.
     pub(crate) fn into_details(self, orchestration: &str) -> ErrorDetails {
         let message = self.to_string();

@@ -69,7 +69,11 @@ impl<'a> Feeder<'a> {
         }
         match letter.input_for(self.scope.execution) {
             Some(input) => self.step(&input),
-            None => self.engine.examine(self.moment()),
+            None => {
+                let moment = self.moment();
+                self.engine.examine(moment);
+                self.collect(moment);
+            }
         }
         self.settle()?;
         self.draft.consumed.push(letter.id);
@@ -91,6 +95,10 @@ impl<'a> Feeder<'a> {
     fn step(&mut self, input: &Input) {
         let moment = self.moment();
         self.engine.step(input, moment);
+        self.collect(moment);
+    }
+
+    fn collect(&mut self, moment: Moment) {
         let harvest = self.engine.harvest();
         self.draft
             .absorb(&self.scope, &self.limits, moment.now_ms, harvest);

@@ -214,7 +214,11 @@ fn feed(feeder: &mut Feeder<'_>, turn: &Turn, letters: &[Letter]) -> Result<(), 
 }
 
 async fn finish(node: &Arc<Node>, turn: &Turn, letters: &[Letter], mut feeder: Feeder<'_>) -> Plan {
-    let shadowed = if node.options.shadow_replay {
+    let repeatable = !feeder
+        .engine
+        .failure()
+        .is_some_and(Failure::is_from_outside);
+    let shadowed = if node.options.shadow_replay && repeatable {
         shadow_replay(
             node,
             turn,
