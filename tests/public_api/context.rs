@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, BackoffStrategy, DurableFuture, DurableOutput, JoinFuture,
+    ActivityContext, BackoffStrategy, DurableFuture, DurableOutput, JoinFuture, LogLevel,
     OrchestrationContext, OrchestrationRegistry, RetryPolicy, SelectFuture,
 };
 
@@ -226,6 +226,9 @@ async fn traces() {
     let output = run(|ctx, _| async move {
         let _live: bool = ctx.is_logging_enabled();
         ctx.trace("INFO", "a");
+        for level in [LogLevel::Info, LogLevel::Warn, LogLevel::Error] {
+            ctx.trace(level, "by level");
+        }
         ctx.trace(String::from("warn"), String::from("b"));
         ctx.trace_info("c");
         ctx.trace_warn("d");

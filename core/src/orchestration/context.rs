@@ -5,6 +5,27 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::replay::{Identity, Journal, TraceLevel, TraceLine};
 
+/// How much a trace line matters; [`OrchestrationContext::trace`] takes it as its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl From<LogLevel> for String {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Info => "info".to_owned(),
+            LogLevel::Warn => "warn".to_owned(),
+            LogLevel::Error => "error".to_owned(),
+        }
+    }
+}
+
 /// What an orchestration schedules its work with.
 ///
 /// Use it only within the orchestration's own function: a use from a spawned task or another

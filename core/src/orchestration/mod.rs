@@ -9,6 +9,6 @@ mod schedule;
 
 pub use crate::replay::DurableOutput;
 pub use combinators::{JoinFuture, SelectFuture};
-pub use context::OrchestrationContext;
+pub use context::{LogLevel, OrchestrationContext};
 pub use durable_future::{ContinueAsNewFuture, DurableFuture, MappedFuture};
 pub use retry_policy::{BackoffStrategy, RetryPolicy};

@@ -3,7 +3,9 @@
 //! A backend implements [`Provider`]; the normative text is `docs/provider-contract.md`, whose
 //! clause ids the documentation here cites.
 
+pub mod check;
 pub mod error;
+pub mod refusal;
 
 mod activity;
 mod admin;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::options::MismatchPolicy;
 use super::turn::within;
@@ -28,15 +29,16 @@ enum Outcome {
 }
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
-pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, slot: Slot) {
-    let lease = Lease::Activity(claimed.lease.clone());
-    let guard = node.leases.hold(lease.clone());
-    match outcome(&node, &claimed, &guard.cancel).await {
+pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
+    match outcome(&node, &claimed, &held.cancel).await {
         Outcome::Report(result) => report(&node, &claimed, result).await,
-        Outcome::Release(delay) => node.release(lease, delay, false).await,
+        Outcome::Release(delay) => {
+            let lease = Lease::Activity(claimed.lease.clone());
+            node.release(lease, delay, false).await;
+        }
         Outcome::Abandon => {}
     }
-    drop(guard);
+    drop(held);
     drop(slot);
 }
 

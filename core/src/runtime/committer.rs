@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::providers::{Commit, Committed, ErrorKind, InstanceId, Limits, Provider, ProviderError};
+use crate::providers::{
+    Commit, Committed, ErrorKind, InstanceId, Limits, Provider, ProviderError, check,
+};
 
 type Answer = Result<Committed, ProviderError>;
 
@@ -103,14 +105,17 @@ impl Batch {
             if self.turns.contains(&turn.instance));
         !same_instance
             && self.operations.len() < limits.commit_operations_max
-            && self.bytes.saturating_add(bytes_of(&request.operation)) <= limits.commit_bytes_max
+            && self
+                .bytes
+                .saturating_add(check::commit_bytes(&request.operation))
+                <= limits.commit_bytes_max
     }
 
     fn push(&mut self, request: Request) {
         if let Commit::Turn(turn) = &request.operation {
             self.turns.insert(turn.instance.clone());
         }
-        self.bytes += bytes_of(&request.operation);
+        self.bytes += check::commit_bytes(&request.operation);
         self.operations.push(request.operation);
         self.answers.push(request.answer);
     }
@@ -121,32 +126,5 @@ impl Batch {
             // Whoever asked may have been aborted; the commit stands all the same.
             answer.send(result).ok();
         }
-    }
-}
-
-fn bytes_of(operation: &Commit) -> usize {
-    match operation {
-        Commit::Turn(turn) => {
-            let history = turn
-                .executions
-                .iter()
-                .filter_map(|update| update.chunk.as_ref());
-            history.map(|chunk| chunk.body.len()).sum::<usize>()
-                + turn
-                    .activities
-                    .iter()
-                    .map(|activity| activity.body.len())
-                    .sum::<usize>()
-                + turn
-                    .messages
-                    .iter()
-                    .map(|envelope| envelope.message.body.len())
-                    .sum::<usize>()
-        }
-        Commit::Activity(outcome) => outcome
-            .message
-            .as_ref()
-            .map_or(0, |message| message.body.len()),
-        Commit::Send(envelope) => envelope.message.body.len(),
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::activity_worker;
 use super::node::{Node, Slot, Slots};
 use super::turn;
-use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
+use crate::providers::{
+    ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue,
+};
 
 /// How much one claim asks for.
 const CLAIM_ITEMS_MAX: usize = 64;
@@ -77,7 +78,8 @@ async fn claim_turns(node: &Arc<Node>) -> Result<bool, ProviderError> {
     };
     let claimed = node.store.claim_turns(&request).await;
     hand_out(claimed, slots, |item, slot| {
-        node.spawn(turn::run(Arc::clone(node), item, slot))
+        let held = node.leases.hold(Lease::Turn(item.lease.clone()));
+        node.spawn(turn::run(Arc::clone(node), item, held, slot));
     })
 }
 
@@ -94,7 +96,7 @@ async fn claim_activities(node: &Arc<Node>) -> Result<bool, ProviderError> {
     };
     let claimed = node.store.claim_activities(&request).await;
     hand_out(claimed, slots, |item, slot| {
-        node.spawn(activity_worker::run(Arc::clone(node), item, slot));
+        node.start_activity(item, slot);
     })
 }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::activity_worker;
 use super::committer::Committer;
 use super::lease_keeper::LeaseKeeper;
 use super::observability::Metrics;
@@ -20,8 +21,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    Commit, Committed, Envelope, Incarnation, InstanceHead, InstanceId, Lease, Limits, Message,
-    Provider, ProviderError, Recipient, Release,
+    ClaimedActivity, Commit, Committed, Envelope, Incarnation, InstanceHead, InstanceId, Lease,
+    Limits, Message, Provider, ProviderError, Recipient, Release,
 };
 use crate::replay::Alarm;
 
@@ -116,6 +117,13 @@ impl Node {
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
         tasks.spawn_on(tokio::task::unconstrained(task), &self.user);
+    }
+
+    /// Runs a leased activity. The lease is held before the task exists, so that a task that is
+    /// aborted before its first poll gives it back all the same.
+    pub(super) fn start_activity(self: &Arc<Self>, claimed: ClaimedActivity, slot: Slot) {
+        let held = self.leases.hold(Lease::Activity(claimed.lease.clone()));
+        self.spawn(activity_worker::run(Arc::clone(self), claimed, held, slot));
     }
 
     /// Ends all tasks where they stand, and waits until they have ended. A task that blocks its

@@ -5,10 +5,9 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     DeleteMode, ExecutionRecord, InstanceFilter, InstanceId, InstancePage, InstanceStatus,
-    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics,
+    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
 };
 
-use crate::error;
 use crate::provider::MemoryProvider;
 use crate::state::{Execution, State};
 
@@ -94,10 +93,10 @@ impl State {
 
     fn delete_instance(&mut self, id: &InstanceId, mode: DeleteMode) -> Result<(), ProviderError> {
         let Some(instance) = self.instances.get(id) else {
-            return Err(error::not_found("delete_instance", id));
+            return Err(refusal::not_found("delete_instance", id));
         };
         if mode == DeleteMode::TerminalOnly && !instance.head.status.is_terminal() {
-            return Err(error::invalid(
+            return Err(refusal::invalid(
                 "delete_instance",
                 id,
                 "the instance has not ended; cancel it first, or force the deletion",
@@ -109,7 +108,7 @@ impl State {
 
     fn prune_executions(&mut self, id: &InstanceId, keep_last: u64) -> Result<u64, ProviderError> {
         let Some(instance) = self.instances.get_mut(id) else {
-            return Err(error::not_found("prune_executions", id));
+            return Err(refusal::not_found("prune_executions", id));
         };
         let current = instance.head.position.execution;
         let first_kept = current.saturating_sub(keep_last.max(1) - 1);

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityOutcome, Commit, Committed, Envelope, InstanceId, LeaseAfterCommit, Limits, MessageId,
-    ProviderError, Recipient, TurnCommit, TurnCommitted,
+    ProviderError, Recipient, TurnCommit, TurnCommitted, check, refusal,
 };
 
 use crate::check::Checked;
 use crate::lease::Hold;
 use crate::state::State;
-use crate::{error, limits};
 
 type Answer = Result<Committed, ProviderError>;
 
@@ -28,7 +27,7 @@ impl State {
         if operations.len() > max {
             return operations
                 .iter()
-                .map(|it| error::limit_exceeded(it.instance(), "commit_operations_max", max))
+                .map(|it| refusal::limit_exceeded(it.instance(), "commit_operations_max", max))
                 .map(Err)
                 .collect();
         }
@@ -38,11 +37,13 @@ impl State {
         for operation in operations {
             let member = answers.len();
             answers.push(match operation {
-                Commit::Turn(turn) if turns.get(&turn.instance) != Some(&1) => Err(error::invalid(
-                    "commit",
-                    &turn.instance,
-                    "two turns of one instance in one batch; commit one after the other",
-                )),
+                Commit::Turn(turn) if turns.get(&turn.instance) != Some(&1) => {
+                    Err(refusal::invalid(
+                        "commit",
+                        &turn.instance,
+                        "two turns of one instance in one batch; commit one after the other",
+                    ))
+                }
                 Commit::Turn(turn) => {
                     let settlement = Settlement {
                         member,
@@ -60,7 +61,7 @@ impl State {
                     .commit_outcome(limits, outcome)
                     .map(|undelivered| Committed::Activity { undelivered }),
                 Commit::Send(envelope) => {
-                    limits::check_envelope(limits, envelope.recipient.instance(), &envelope)
+                    check::envelope_limits(limits, envelope.recipient.instance(), &envelope)
                         .and_then(|()| self.send_from_client(envelope))
                         .map(|()| Committed::Sent)
                 }
@@ -97,10 +98,10 @@ impl State {
     ) -> Result<Option<MessageId>, ProviderError> {
         let key = outcome.lease.key.clone();
         if !self.activities.is_held(&outcome.lease, self.now_ms) {
-            return Err(error::activity_lease_lost("commit", &key));
+            return Err(refusal::activity_lease_lost("commit", &key));
         }
         if let Some(message) = &outcome.message {
-            limits::check_message(limits, &key.instance, message)?;
+            check::message_limits(limits, &key.instance, message)?;
         }
         self.activities.remove(&key);
         Ok(outcome.message.and_then(|message| {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, Lease, LeaseToken, ProviderError, Release, Renewal, TurnLease,
+    ActivityLease, Lease, LeaseToken, ProviderError, Release, Renewal, TurnLease, refusal,
 };
 
-use crate::error;
 use crate::state::State;
 
 /// Until when nobody may claim an item, and who holds it meanwhile, if anybody.
@@ -74,11 +73,11 @@ impl State {
             Lease::Turn(lease) => self
                 .change_turn_hold(lease, give_back)
                 .then_some(())
-                .ok_or_else(|| error::turn_lease_lost("release", &lease.instance)),
+                .ok_or_else(|| refusal::turn_lease_lost("release", &lease.instance)),
             Lease::Activity(lease) => self
                 .change_activity_hold(lease, give_back)
                 .then_some(())
-                .ok_or_else(|| error::activity_lease_lost("release", &lease.key)),
+                .ok_or_else(|| refusal::activity_lease_lost("release", &lease.key)),
         }
     }
 

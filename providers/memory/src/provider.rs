@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch, refusal,
 };
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::error;
 use crate::options::MemoryOptions;
 use crate::state::State;
 use crate::wait::Wakes;
@@ -62,7 +61,7 @@ impl MemoryProvider {
     ) -> Result<MutexGuard<'_, State>, ProviderError> {
         let mut state = self.state.lock();
         if state.closed {
-            return Err(error::closed(operation));
+            return Err(refusal::closed(operation));
         }
         state.now_ms = state.now_ms.max(self.options.clock.now_ms());
         Ok(state)
@@ -187,6 +186,6 @@ impl Provider for MemoryProvider {
 /// Answers each member of a batch that reached a closed provider.
 fn refuse_each<T>(operation: &'static str, members: usize) -> Vec<Result<T, ProviderError>> {
     (0..members)
-        .map(|_| Err(error::closed(operation)))
+        .map(|_| Err(refusal::closed(operation)))
         .collect()
 }

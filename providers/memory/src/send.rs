@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Envelope, Incarnation, InstanceId, Message, MessageId, ProviderError, Recipient,
+    Envelope, Incarnation, InstanceId, Message, MessageId, ProviderError, Recipient, refusal,
 };
 
-use crate::error;
 use crate::inbox::Slot;
 use crate::state::{Instance, State};
 
@@ -19,12 +18,12 @@ impl State {
             Recipient::NewInstance { .. } => {
                 let started_by_it = envelope.message.id.incarnation();
                 if self.instances.contains_key(id) && !self.lives(id, Some(started_by_it)) {
-                    return Err(error::already_exists(id));
+                    return Err(refusal::already_exists(id));
                 }
             }
             Recipient::Instance { incarnation, .. } => {
                 if !self.lives(id, *incarnation) {
-                    return Err(error::not_found("commit", id));
+                    return Err(refusal::not_found("commit", id));
                 }
             }
         }

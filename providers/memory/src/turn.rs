@@ -2,11 +2,11 @@
 
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceId, NewActivity, Position, TurnCommit, TurnCommitted,
+    InstanceId, NewActivity, Position, TurnCommit, TurnCommitted, check,
 };
 
 use crate::activities::Activity;
-use crate::check::{Basis, end_of};
+use crate::check::Basis;
 use crate::lease::Hold;
 use crate::state::{Execution, Instance, State};
 
@@ -32,7 +32,7 @@ impl State {
         instance.attempts = 0;
         let mut end = position;
         for update in turn.executions {
-            end = end_of(&update, end);
+            end = check::end_of(&update, end);
             instance.apply_execution(update, end, now_ms);
         }
         for message in turn.consumed {

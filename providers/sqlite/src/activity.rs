@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ActivityOutcome, Incarnation, InstanceId,
-    LeaseToken, MessageId, NewActivity,
+    LeaseToken, MessageId, NewActivity, check,
 };
 use rusqlite::params;
 
@@ -13,7 +13,6 @@ use crate::clock::after;
 use crate::codes::bounded;
 use crate::error::{self, Applied};
 use crate::hub::{Effect, Queue, UNKNOWN_MS};
-use crate::limits;
 use crate::message::{self, Target};
 use crate::session::Session;
 
@@ -69,7 +68,7 @@ pub(crate) fn finish(
     let held = Held::find(session, &outcome.lease)?;
     if let Some(message) = &outcome.message {
         let instance = &outcome.lease.key.instance;
-        limits::check_message(&session.limits, instance, message)?;
+        check::message_limits(&session.limits, instance, message)?;
     }
     held.remove(session)?;
     if let Some(message) = &outcome.message {

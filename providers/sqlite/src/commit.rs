@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use duroxide_core::providers::{
-    Commit, Committed, Fence, InstanceId, LeaseAfterCommit, ProviderError,
+    Commit, Committed, Fence, InstanceId, LeaseAfterCommit, ProviderError, check, refusal,
 };
 
 use crate::error::{self, Applied};
 use crate::job::{Access, Member};
 use crate::provider::SqliteProvider;
 use crate::session::Session;
-use crate::{activity, limits, message, turn};
+use crate::{activity, message, turn};
 
 type Answer = Result<Committed, ProviderError>;
 
@@ -20,7 +20,7 @@ impl Member for Commit {
     const ACCESS: Access = Access::Durable;
 
     fn bytes(&self) -> usize {
-        limits::commit_bytes(self)
+        check::commit_bytes(self)
     }
 
     fn apply(&self, session: &mut Session) -> Applied<Committed> {
@@ -41,7 +41,7 @@ impl SqliteProvider {
         if operations.len() > max {
             let refuse = |operation: &Commit| {
                 let limit = "commit_operations_max";
-                Err(error::limit_exceeded(operation.instance(), limit, max))
+                Err(refusal::limit_exceeded(operation.instance(), limit, max))
             };
             return operations.iter().map(refuse).collect();
         }

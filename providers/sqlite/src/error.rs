@@ -1,9 +1,8 @@
 //! The errors, each made in one place, and what SQLite's errors mean.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
-use duroxide_core::providers::{ActivityKey, ErrorKind, InstanceId, ProviderError};
+use duroxide_core::providers::{ErrorKind, ProviderError};
 use rusqlite::ErrorCode;
 
 /// Why an operation within a transaction ended.
@@ -147,15 +146,13 @@ fn meaning(cause: &rusqlite::Error) -> (ErrorKind, &'static str) {
     }
 }
 
+pub(crate) use duroxide_core::providers::refusal::{
+    activity_lease_lost, already_exists, closed, invalid, not_found, position_conflict,
+    turn_lease_lost,
+};
+
 pub(crate) fn config(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ErrorKind::Config, "open", message.into())
-}
-
-pub(crate) fn closed(operation: &'static str) -> ProviderError {
-    ProviderError::retryable(
-        operation,
-        "the provider was closed; open another one to go on",
-    )
 }
 
 /// The thread that had the request ended without an answer, which it does only by a bug.
@@ -171,76 +168,6 @@ pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderEr
         "the database thread ended without an answer; open another provider, and report this as \
          a bug",
     )
-}
-
-pub(crate) fn turn_lease_lost(operation: &'static str, instance: &InstanceId) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::LeaseLost,
-        operation,
-        "the lease of the instance is not held; drop what rests on it and claim again",
-    )
-    .with_context("instance", instance)
-}
-
-pub(crate) fn activity_lease_lost(operation: &'static str, key: &ActivityKey) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::LeaseLost,
-        operation,
-        "the lease of the activity is not held; its outcome is not wanted",
-    )
-    .with_context("instance", &key.instance)
-    .with_context("activity", key)
-}
-
-pub(crate) fn position_conflict(instance: &InstanceId) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::PositionConflict,
-        "commit",
-        "the history does not end where the turn started; reload the instance",
-    )
-    .with_context("instance", instance)
-}
-
-pub(crate) fn already_exists(instance: &InstanceId) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::AlreadyExists,
-        "commit",
-        "there is such an instance already; choose another id or delete that one",
-    )
-    .with_context("instance", instance)
-}
-
-pub(crate) fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::NotFound,
-        operation,
-        "there is no such instance; start it first",
-    )
-    .with_context("instance", instance)
-}
-
-pub(crate) fn invalid(
-    operation: &'static str,
-    instance: &InstanceId,
-    message: &'static str,
-) -> ProviderError {
-    ProviderError::new(ErrorKind::InvalidInput, operation, message)
-        .with_context("instance", instance)
-}
-
-pub(crate) fn limit_exceeded(
-    instance: &InstanceId,
-    limit: &'static str,
-    max: impl Display,
-) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::LimitExceeded,
-        "commit",
-        "a limit would be passed; commit less or raise the limit",
-    )
-    .with_context("instance", instance)
-    .with_context("limit", limit)
-    .with_context("max", max)
 }
 
 #[cfg(test)]

@@ -27,7 +27,6 @@ mod history;
 mod hub;
 mod job;
 mod lease;
-mod limits;
 mod location;
 mod lock;
 mod message;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Envelope, Incarnation, InstanceId, InstanceStatus, Message, Position, Recipient,
+    Envelope, Incarnation, InstanceId, InstanceStatus, Message, Position, Recipient, check,
 };
 use rusqlite::{Row, params};
 
@@ -11,7 +11,6 @@ use crate::clock::after;
 use crate::codes;
 use crate::error::{self, Applied};
 use crate::hub::Effect;
-use crate::limits;
 use crate::session::Session;
 
 /// What becomes of a message.
@@ -60,7 +59,7 @@ impl Target {
 /// STA-04, IDM-03).
 pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Applied<()> {
     let id = envelope.recipient.instance();
-    limits::check_envelope(&session.limits, id, envelope)?;
+    check::envelope_limits(&session.limits, id, envelope)?;
     match deliver(session, envelope)? {
         Delivery::Stored => Ok(()),
         Delivery::Exists => Err(error::already_exists(id).into()),

@@ -2,7 +2,7 @@
 
 use duroxide_core::providers::{
     CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, LeaseAfterCommit,
-    LeaseToken, Limits, Position, ProviderError, TurnCommit, TurnCommitted,
+    LeaseToken, Position, ProviderError, TurnCommit, TurnCommitted, check,
 };
 use rusqlite::params;
 
@@ -12,7 +12,6 @@ use crate::codes::{self, bounded};
 use crate::error::{self, Applied};
 use crate::head;
 use crate::hub::Effect;
-use crate::limits;
 use crate::message::{self, Delivery};
 use crate::session::Session;
 
@@ -86,8 +85,8 @@ fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applie
         .iter()
         .map(|lease| Held::find(session, lease))
         .collect::<Applied<_>>()?;
-    limits::check_turn(&session.limits, turn)?;
-    check_executions(&session.limits, turn, position)?;
+    check::turn_limits(&session.limits, turn)?;
+    check::executions(&session.limits, turn, position)?;
     Ok(Basis {
         position,
         stored,
@@ -113,44 +112,6 @@ fn check_fence(
             }
         }
     }
-}
-
-/// Checks that the executions follow one another and each chunk its history (EXE-01, EXE-03,
-/// HIS-05, HIS-06).
-fn check_executions(
-    limits: &Limits,
-    turn: &TurnCommit,
-    start: Position,
-) -> Result<(), ProviderError> {
-    let refuse = |message| Err(error::invalid("commit", &turn.instance, message));
-    let max = limits.history_events_max;
-    let mut expected = start;
-    for (index, update) in turn.executions.iter().enumerate() {
-        if update.execution != expected.execution {
-            return refuse("the executions do not follow one another; list them without a gap");
-        }
-        let is_last = index + 1 == turn.executions.len();
-        if !is_last && update.status != ExecutionStatus::ContinuedAsNew {
-            return refuse("an execution is followed by another one; close it as continued first");
-        }
-        if let Some(chunk) = &update.chunk {
-            if chunk.first_event_id != expected.next_event_id || chunk.event_count == 0 {
-                return refuse("a chunk is empty or begins elsewhere than at its history's end");
-            }
-            if chunk.event_count > max.saturating_sub(chunk.first_event_id - 1) {
-                return Err(error::limit_exceeded(
-                    &turn.instance,
-                    "history_events_max",
-                    max,
-                ));
-            }
-        }
-        expected = Position {
-            execution: update.execution.saturating_add(1),
-            ..Position::START
-        };
-    }
-    Ok(())
 }
 
 /// Applies a turn that passed its checks, in the order of COM-08.

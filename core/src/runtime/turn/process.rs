@@ -15,6 +15,7 @@ use crate::frame::DecodeError;
 use crate::message::CoreState;
 use crate::providers::{ErrorKind, Lease, ProviderError, Turn};
 use crate::replay::{Engine, Failure};
+use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::options::MismatchPolicy;
 
@@ -42,8 +43,7 @@ impl From<Work> for Plan {
 }
 
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
-pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, slot: Slot) {
-    let guard = node.leases.hold(Lease::Turn(turn.lease.clone()));
+pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuard, slot: Slot) {
     match plan(&node, &turn).await {
         Plan::Commit(work) => {
             if let Err(error) = publish(&node, &turn, *work).await {
@@ -58,7 +58,7 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, slot: Slot) {
                 .await;
         }
     }
-    drop(guard);
+    drop(held);
     drop(slot);
 }
 

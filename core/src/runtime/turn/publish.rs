@@ -10,7 +10,6 @@ use crate::providers::{
     LeaseAfterCommit, ProviderError, Reservation, Turn, TurnCommit, TurnCommitted,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
-use crate::runtime::activity_worker;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::warm::{Standing, Warm};
 
@@ -71,7 +70,7 @@ pub(super) async fn publish(
         );
     }
     for (activity, slot) in reserved {
-        node.spawn(activity_worker::run(Arc::clone(node), activity, slot));
+        node.start_activity(activity, slot);
     }
     if let Some((engine, bytes_before)) = alive {
         keep(node, turn, engine, standing, bytes_before + history_bytes);

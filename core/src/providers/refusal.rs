@@ -1,17 +1,23 @@
-//! The errors, each made in one place.
+//! The refusals that the contract names, worded once for every backend.
 
 use std::fmt::Display;
 
-use duroxide_core::providers::{ActivityKey, ErrorKind, InstanceId, ProviderError};
+use super::activity::ActivityKey;
+use super::error::{ErrorKind, ProviderError};
+use super::id::InstanceId;
 
-pub(crate) fn closed(operation: &'static str) -> ProviderError {
+/// After `close` (MNT-02).
+#[must_use]
+pub fn closed(operation: &'static str) -> ProviderError {
     ProviderError::retryable(
         operation,
         "the provider was closed; open another one to go on",
     )
 }
 
-pub(crate) fn turn_lease_lost(operation: &'static str, instance: &InstanceId) -> ProviderError {
+/// The lease of an instance is not held (FEN-01, LEA-07).
+#[must_use]
+pub fn turn_lease_lost(operation: &'static str, instance: &InstanceId) -> ProviderError {
     ProviderError::new(
         ErrorKind::LeaseLost,
         operation,
@@ -20,7 +26,9 @@ pub(crate) fn turn_lease_lost(operation: &'static str, instance: &InstanceId) ->
     .with_context("instance", instance)
 }
 
-pub(crate) fn activity_lease_lost(operation: &'static str, key: &ActivityKey) -> ProviderError {
+/// The lease of an activity is not held (ACT-04, FEN-04, LEA-07).
+#[must_use]
+pub fn activity_lease_lost(operation: &'static str, key: &ActivityKey) -> ProviderError {
     ProviderError::new(
         ErrorKind::LeaseLost,
         operation,
@@ -30,7 +38,9 @@ pub(crate) fn activity_lease_lost(operation: &'static str, key: &ActivityKey) ->
     .with_context("activity", key)
 }
 
-pub(crate) fn already_exists(instance: &InstanceId) -> ProviderError {
+/// There is such an instance already (STA-02, FEN-03).
+#[must_use]
+pub fn already_exists(instance: &InstanceId) -> ProviderError {
     ProviderError::new(
         ErrorKind::AlreadyExists,
         "commit",
@@ -39,7 +49,9 @@ pub(crate) fn already_exists(instance: &InstanceId) -> ProviderError {
     .with_context("instance", instance)
 }
 
-pub(crate) fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
+/// There is no such instance (STA-04, DEL-04).
+#[must_use]
+pub fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
     ProviderError::new(
         ErrorKind::NotFound,
         operation,
@@ -48,7 +60,9 @@ pub(crate) fn not_found(operation: &'static str, instance: &InstanceId) -> Provi
     .with_context("instance", instance)
 }
 
-pub(crate) fn invalid(
+/// The request contradicts the contract; the message says in what.
+#[must_use]
+pub fn invalid(
     operation: &'static str,
     instance: &InstanceId,
     message: &'static str,
@@ -57,7 +71,9 @@ pub(crate) fn invalid(
         .with_context("instance", instance)
 }
 
-pub(crate) fn limit_exceeded(
+/// A declared limit would be passed (LIM-01, HIS-06); `limit` is its field in [`Limits`](super::Limits).
+#[must_use]
+pub fn limit_exceeded(
     instance: &InstanceId,
     limit: &'static str,
     max: impl Display,
@@ -70,4 +86,15 @@ pub(crate) fn limit_exceeded(
     .with_context("instance", instance)
     .with_context("limit", limit)
     .with_context("max", max)
+}
+
+/// The history does not end where the turn started (FEN-02).
+#[must_use]
+pub fn position_conflict(instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::PositionConflict,
+        "commit",
+        "the history does not end where the turn started; reload the instance",
+    )
+    .with_context("instance", instance)
 }

@@ -1,0 +1,176 @@
+//! The checks of a commit that need no store, made once for every backend.
+//!
+//! A provider runs them after its fence and before it writes anything (FEN-05).
+
+use bytes::Bytes;
+
+use super::capabilities::Limits;
+use super::commit::Commit;
+use super::error::ProviderError;
+use super::head::{ExecutionStatus, Position};
+use super::id::InstanceId;
+use super::message::{Envelope, Message, Recipient};
+use super::refusal;
+use super::turn::{ExecutionUpdate, TurnCommit};
+
+/// Checks what a turn carries against the limits (LIM-01).
+///
+/// # Errors
+/// `LimitExceeded` names the first one passed.
+pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderError> {
+    let id = &turn.instance;
+    core_state_limit(limits, id, &turn.head.core_state)?;
+    let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
+    let activities = turn.activities.iter().map(|activity| &activity.body);
+    for body in outputs.chain(activities) {
+        body_limit(limits, id, body)?;
+    }
+    for envelope in &turn.messages {
+        envelope_limits(limits, id, envelope)?;
+    }
+    let max = limits.commit_bytes_max;
+    if turn_bytes(turn) > max {
+        return Err(refusal::limit_exceeded(id, "commit_bytes_max", max));
+    }
+    Ok(())
+}
+
+/// Checks a message to be sent on behalf of this instance (LIM-01).
+///
+/// # Errors
+/// `LimitExceeded` names the first one passed.
+pub fn envelope_limits(
+    limits: &Limits,
+    id: &InstanceId,
+    envelope: &Envelope,
+) -> Result<(), ProviderError> {
+    message_limits(limits, id, &envelope.message)?;
+    match &envelope.recipient {
+        Recipient::NewInstance { core_state, .. } => core_state_limit(limits, id, core_state),
+        Recipient::Instance { .. } => Ok(()),
+    }
+}
+
+/// Checks an outcome's message on behalf of this instance (LIM-01).
+///
+/// # Errors
+/// `LimitExceeded` names the first one passed.
+pub fn message_limits(
+    limits: &Limits,
+    id: &InstanceId,
+    message: &Message,
+) -> Result<(), ProviderError> {
+    body_limit(limits, id, &message.body)
+}
+
+fn body_limit(limits: &Limits, id: &InstanceId, body: &Bytes) -> Result<(), ProviderError> {
+    let max = limits.body_bytes_max;
+    if body.len() > max {
+        return Err(refusal::limit_exceeded(id, "body_bytes_max", max));
+    }
+    Ok(())
+}
+
+fn core_state_limit(limits: &Limits, id: &InstanceId, state: &Bytes) -> Result<(), ProviderError> {
+    let max = limits.core_state_bytes_max;
+    if state.len() > max {
+        return Err(refusal::limit_exceeded(id, "core_state_bytes_max", max));
+    }
+    Ok(())
+}
+
+/// How many bytes of bodies an operation carries.
+#[must_use]
+pub fn commit_bytes(commit: &Commit) -> usize {
+    match commit {
+        Commit::Turn(turn) => turn_bytes(turn),
+        Commit::Activity(outcome) => outcome.message.as_ref().map_or(0, |it| it.body.len()),
+        Commit::Send(envelope) => envelope_bytes(envelope),
+    }
+}
+
+fn turn_bytes(turn: &TurnCommit) -> usize {
+    let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
+    let chunks = turn.executions.iter().filter_map(|it| it.chunk.as_ref());
+    [&turn.head.core_state]
+        .into_iter()
+        .chain(outputs)
+        .chain(chunks.map(|chunk| &chunk.body))
+        .chain(turn.activities.iter().map(|activity| &activity.body))
+        .map(Bytes::len)
+        .chain(turn.messages.iter().map(envelope_bytes))
+        .fold(0, usize::saturating_add)
+}
+
+fn envelope_bytes(envelope: &Envelope) -> usize {
+    let core_state_bytes = match &envelope.recipient {
+        Recipient::NewInstance { core_state, .. } => core_state.len(),
+        Recipient::Instance { .. } => 0,
+    };
+    envelope.message.body.len().saturating_add(core_state_bytes)
+}
+
+/// Checks that the executions follow one another and each chunk its history (EXE-01, EXE-03,
+/// HIS-05, HIS-06).
+///
+/// # Errors
+/// `InvalidInput` or `LimitExceeded`.
+pub fn executions(
+    limits: &Limits,
+    turn: &TurnCommit,
+    start: Position,
+) -> Result<(), ProviderError> {
+    let refuse = |message| Err(refusal::invalid("commit", &turn.instance, message));
+    let mut end = start;
+    for (index, update) in turn.executions.iter().enumerate() {
+        let expected = if index == 0 {
+            start.execution
+        } else {
+            end.execution.saturating_add(1)
+        };
+        if update.execution != expected {
+            return refuse("the executions do not follow one another; list them without a gap");
+        }
+        let is_last = index + 1 == turn.executions.len();
+        if !is_last && update.status != ExecutionStatus::ContinuedAsNew {
+            return refuse("an execution is followed by another one; close it as continued first");
+        }
+        let first_event_id = start_of(update, end).next_event_id;
+        if let Some(chunk) = &update.chunk {
+            if chunk.first_event_id != first_event_id || chunk.event_count == 0 {
+                return refuse("a chunk is empty or begins elsewhere than at its history's end");
+            }
+            let max = limits.history_events_max;
+            if chunk.event_count > max.saturating_sub(first_event_id - 1) {
+                let limit = "history_events_max";
+                return Err(refusal::limit_exceeded(&turn.instance, limit, max));
+            }
+        }
+        end = end_of(update, end);
+    }
+    Ok(())
+}
+
+/// Where the history of the execution ends before the update, `before` being the end so far.
+fn start_of(update: &ExecutionUpdate, before: Position) -> Position {
+    if update.execution == before.execution {
+        return before;
+    }
+    Position {
+        execution: update.execution,
+        ..Position::START
+    }
+}
+
+/// Where the history ends after the update.
+#[must_use]
+pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
+    let start = start_of(update, before);
+    Position {
+        next_event_id: update
+            .chunk
+            .as_ref()
+            .map_or(start.next_event_id, |chunk| chunk.next_event_id()),
+        ..start
+    }
+}
