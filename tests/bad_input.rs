@@ -11,6 +11,8 @@ mod support;
 
 #[path = "bad_input/children.rs"]
 mod children;
+#[path = "bad_input/damage.rs"]
+mod damage;
 #[path = "bad_input/history_cap.rs"]
 mod history_cap;
 #[path = "bad_input/ids.rs"]

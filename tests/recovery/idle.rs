@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::{OrchestrationContext, OrchestrationRegistry};
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry};
 
 use crate::counted::Counted;
 use crate::support::{World, checked, no_activities, pause};
@@ -54,5 +55,37 @@ async fn an_idle_runtime_in_memory_calls_nothing() {
     settles(|| store.calls()).await;
     world.raise("i", "Go", "on").await;
     assert_eq!(world.output("i").await, "on");
+    world.shutdown().await;
+}
+
+/// The start, the first turn with its activity reserved, the outcome, the last turn. Claims are
+/// written without waiting for the disk.
+#[tokio::test]
+async fn one_hello_on_sqlite_takes_four_durable_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("hello.db").display());
+    let store = Arc::new(SqliteProvider::new(&url, None).await.unwrap());
+    let activities = ActivityRegistry::builder()
+        .register("Hello", |_: ActivityContext, name: String| async move {
+            Ok(name)
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register(
+            "Hello",
+            |ctx: OrchestrationContext, name: String| async move {
+                ctx.schedule_activity("Hello", name).into_activity().await
+            },
+        )
+        .build();
+    let provider = Arc::<SqliteProvider>::clone(&store);
+    let world = World::start(provider, activities, orchestrations, checked()).await;
+    assert_eq!(world.run("first", "Hello", "x").await, "x");
+    let before = store.stats();
+    for index in 0..10 {
+        assert_eq!(world.run(&format!("i{index}"), "Hello", "x").await, "x");
+    }
+    let after = store.stats();
+    assert_eq!(after.durable_commits - before.durable_commits, 40);
     world.shutdown().await;
 }

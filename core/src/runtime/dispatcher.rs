@@ -73,7 +73,7 @@ async fn claim_turns(node: &Arc<Node>) -> Result<bool, ProviderError> {
     let request = ClaimTurns {
         turns_max: slots.len(),
         messages_max: TURN_MESSAGES_MAX,
-        bytes_max: TURN_BYTES_MAX,
+        bytes_max: TURN_BYTES_MAX.min(node.limits.commit_bytes_max / 4),
         lease: node.options.orchestrator_lock_timeout,
     };
     let claimed = node.store.claim_turns(&request).await;

@@ -68,7 +68,10 @@ impl<'a> Feeder<'a> {
             return Ok(false);
         }
         match letter.input_for(self.scope.execution) {
-            Some(input) => self.step(&input),
+            Some(input) => {
+                self.draft.bytes += letter.bytes;
+                self.step(&input);
+            }
             None => {
                 let moment = self.moment();
                 self.engine.examine(moment);

@@ -11,6 +11,8 @@ pub(super) struct Letter {
     pub(super) id: MessageId,
     pub(super) execution: Option<u64>,
     pub(super) body: MessageBody,
+    /// How much it brings into the turn's commit.
+    pub(super) bytes: usize,
 }
 
 /// Decodes a turn's messages.
@@ -26,6 +28,7 @@ pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
                 id: message.id,
                 execution: message.execution,
                 body,
+                bytes: message.body.len(),
             })
         })
         .collect()

@@ -1,0 +1,188 @@
+//! Stored bytes that cannot be understood: the instance they belong to ends and says so; nothing
+//! else is disturbed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide::entropy::Entropy;
+use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
+use duroxide::providers::{
+    ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
+    HistoryChunk, InstanceId, LeaseAfterCommit, Limits, Message, Provider, Recipient, TurnCommit,
+};
+use duroxide::runtime::RuntimeOptions;
+use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry, ProviderRef};
+
+use crate::support::{World, checked, no_activities};
+
+fn waiting() -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register("Wait", |ctx: OrchestrationContext, _: String| async move {
+            Ok(ctx.schedule_wait("Go").into_event().await)
+        })
+        .build()
+}
+
+/// Puts these bytes into an instance's inbox, as another program could.
+async fn deliver(store: &dyn Provider, instance: &str, body: &'static [u8]) {
+    let envelope = Envelope {
+        recipient: Recipient::Instance {
+            instance: InstanceId::new(instance).unwrap(),
+            incarnation: None,
+        },
+        delay: Duration::ZERO,
+        message: Message {
+            id: Entropy.message_id(),
+            execution: None,
+            body: Bytes::from_static(body),
+        },
+    };
+    let answers = store.commit(vec![Commit::Send(envelope)]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+/// A healthy instance beside the damaged one goes on.
+async fn assert_others_are_well(world: &World) {
+    world.raise("healthy", "Go", "well").await;
+    assert_eq!(world.output("healthy").await, "well");
+}
+
+#[tokio::test]
+async fn a_message_that_is_none_ends_its_instance_only() {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), checked()).await;
+    for instance in ["damaged", "healthy"] {
+        world.begin(instance, "Wait", "").await;
+        world.waits_for(instance, "Go").await;
+    }
+    deliver(&*store, "damaged", b"no message of ours").await;
+    let details = world.failure("damaged").await;
+    assert!(
+        matches!(&details, ErrorDetails::Infrastructure { operation, retryable: false, .. }
+            if operation == "decode_message"),
+        "{details:?}"
+    );
+    assert_others_are_well(&world).await;
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_later_format_waits_for_a_later_node_and_then_ends_its_instance() {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let options = RuntimeOptions {
+        max_attempts: 2,
+        ..checked()
+    };
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), options).await;
+    for instance in ["damaged", "healthy"] {
+        world.begin(instance, "Wait", "").await;
+        world.waits_for(instance, "Go").await;
+    }
+    deliver(&*store, "damaged", b"D\xff0000{}").await;
+    assert_others_are_well(&world).await;
+    let details = world.failure("damaged").await;
+    assert!(
+        matches!(details, ErrorDetails::Poison { .. }),
+        "{details:?}"
+    );
+    world.shutdown().await;
+}
+
+/// Claims the instance's first turn as a broken node would, and commits a history of these bytes.
+async fn corrupt_history(store: &dyn Provider, body: &'static [u8]) {
+    let request = ClaimTurns {
+        turns_max: 1,
+        messages_max: 10,
+        bytes_max: 1_000_000,
+        lease: Duration::from_secs(5),
+    };
+    let turn = store.claim_turns(&request).await.unwrap().items.remove(0);
+    let commit = TurnCommit {
+        instance: turn.head.instance.clone(),
+        commit_id: Entropy.commit_id(),
+        fence: Fence::At {
+            lease: turn.lease.token,
+            position: turn.head.position,
+        },
+        head: HeadUpdate {
+            orchestration: turn.head.orchestration.clone(),
+            version: Some("1.0.0".to_owned()),
+            core_state: turn.head.core_state.clone(),
+        },
+        executions: vec![ExecutionUpdate {
+            execution: 1,
+            chunk: Some(HistoryChunk {
+                first_event_id: 1,
+                event_count: 2,
+                body: Bytes::from_static(body),
+            }),
+            status: ExecutionStatus::Running,
+            output: None,
+        }],
+        consumed: turn.messages.iter().map(|message| message.id).collect(),
+        purge_through: None,
+        activities: Vec::new(),
+        cancelled: Vec::new(),
+        completed: Vec::new(),
+        messages: Vec::new(),
+        lease: LeaseAfterCommit::Release,
+    };
+    let answers = store.commit(vec![Commit::Turn(commit)]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_history_that_is_none_ends_its_instance_only() {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let client = duroxide::Client::new(Arc::clone(&store));
+    client
+        .start_orchestration("damaged", "Wait", "")
+        .await
+        .unwrap();
+    corrupt_history(&*store, b"no history of ours").await;
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), checked()).await;
+    world.begin("healthy", "Wait", "").await;
+    world.raise("damaged", "Go", "").await;
+    let details = world.failure("damaged").await;
+    assert!(
+        matches!(&details, ErrorDetails::Infrastructure { operation, .. }
+            if operation == "decode_history"),
+        "{details:?}"
+    );
+    assert!(
+        store.read("damaged").await.is_err(),
+        "the damage is reported and not repaired"
+    );
+    assert_others_are_well(&world).await;
+    world.shutdown().await;
+}
+
+/// More has arrived than one commit may carry: the turn stops between two inputs, and the rest
+/// stays in the inbox for the next.
+#[tokio::test]
+async fn an_inbox_beyond_the_limit_of_a_commit_is_worked_off_in_several() {
+    let mut limits = Limits::default();
+    limits.commit_bytes_max = 64 * 1_024;
+    limits.body_bytes_max = 16 * 1_024;
+    let options = MemoryOptions::default().limits(limits);
+    let store: ProviderRef = Arc::new(MemoryProvider::with_options(options));
+    let client = duroxide::Client::new(Arc::clone(&store));
+    client.start_orchestration("i", "Count", "").await.unwrap();
+    for _ in 0..100 {
+        let data = "\"".repeat(4_000);
+        client.raise_event("i", "Go", data).await.unwrap();
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Count", |ctx: OrchestrationContext, _: String| async move {
+            let mut bytes = 0;
+            for _ in 0..100 {
+                bytes += ctx.schedule_wait("Go").into_event().await.len();
+            }
+            Ok(bytes.to_string())
+        })
+        .build();
+    let world = World::start(store, no_activities(), orchestrations, checked()).await;
+    assert_eq!(world.output("i").await, "400000");
+    world.shutdown().await;
+}
