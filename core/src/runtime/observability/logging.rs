@@ -22,6 +22,8 @@ pub(crate) fn init_logging(config: &ObservabilityConfig) {
 
 #[cfg(feature = "logging")]
 mod console {
+    use std::io::IsTerminal;
+
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::filter::ParseError;
 
@@ -30,10 +32,15 @@ mod console {
     pub(super) fn install(config: &ObservabilityConfig) {
         let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
         let (filter, mistake) = filter(from_environment.as_deref(), &config.log_level);
-        let builder = tracing_subscriber::fmt().with_env_filter(filter);
+        // What the program prints is its own; logs go beside it.
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal());
         let installed = match config.log_format {
             LogFormat::Json => builder.json().try_init(),
-            LogFormat::Pretty => builder.pretty().try_init(),
+            // The place in the source is that of the library and says nothing to its users.
+            LogFormat::Pretty => builder.pretty().with_source_location(false).try_init(),
             LogFormat::Compact => builder.compact().try_init(),
         };
         // A program that has a subscriber has decided for itself, filter and all.
