@@ -40,7 +40,11 @@ mod console {
         let installed = match config.log_format {
             LogFormat::Json => builder.json().try_init(),
             // The place in the source is that of the library and says nothing to its users.
-            LogFormat::Pretty => builder.pretty().with_source_location(false).try_init(),
+            LogFormat::Pretty => builder
+                .pretty()
+                .with_file(false)
+                .with_line_number(false)
+                .try_init(),
             LogFormat::Compact => builder.compact().try_init(),
         };
         // A program that has a subscriber has decided for itself, filter and all.
