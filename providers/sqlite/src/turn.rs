@@ -188,13 +188,8 @@ fn write_executions(
     let mut end = start;
     let mut is_known_running = has_running_row;
     for update in &turn.executions {
-        if update.execution != end.execution {
-            end = Position {
-                execution: update.execution,
-                ..Position::START
-            };
-            is_known_running = false;
-        }
+        is_known_running &= update.execution == end.execution;
+        end = check::end_of(update, end);
         if let Some(chunk) = &update.chunk {
             session.sql.execute(
                 "INSERT INTO history (ino, execution, first_event_id, event_count, body)
@@ -207,7 +202,6 @@ fn write_executions(
                     &chunk.body[..]
                 ],
             )?;
-            end.next_event_id = chunk.next_event_id();
         }
         if !(is_known_running && update.status == ExecutionStatus::Running) {
             write_execution(session, ino, update, end)?;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, encode_chunk};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
@@ -298,7 +300,7 @@ impl Draft {
 
     /// Ends the instance. The last entry is the terminal one; it and the parent are told the same.
     pub(super) fn end_instance(&mut self, scope: &Scope, limits: &Limits, ended: Output) {
-        let output = bounded(limits, ended);
+        let (output, encoded) = bounded(limits, ended);
         let event_id = self.entries.last().map_or(1, |entry| entry.event_id);
         if let Some(last) = self.entries.last_mut() {
             last.kind = match &output {
@@ -324,7 +326,7 @@ impl Draft {
             Output::Completed(_) => ExecutionStatus::Completed,
             Output::Failed(_) => ExecutionStatus::Failed,
         };
-        self.close(scope, status, Some(&output));
+        self.close(scope, status, Some(encoded));
         self.ended = Some(output);
     }
 
@@ -349,10 +351,9 @@ impl Draft {
         });
     }
 
-    fn close(&mut self, scope: &Scope, status: ExecutionStatus, output: Option<&Output>) {
+    fn close(&mut self, scope: &Scope, status: ExecutionStatus, output: Option<Bytes>) {
         let chunk = encode_chunk(&std::mem::take(&mut self.entries));
         self.bytes += chunk.as_ref().map_or(0, |chunk| chunk.body.len());
-        let output = output.map(Output::encode);
         self.executions.push(ExecutionUpdate {
             execution: scope.execution,
             chunk,
@@ -397,13 +398,19 @@ pub(in crate::runtime) fn within(
     )))
 }
 
-/// The outcome as it can be stored and sent: one over the limit becomes a failure that says so.
-fn bounded(limits: &Limits, output: Output) -> Output {
+/// The outcome as it can be stored and sent, and its encoding: one over the limit becomes a failure
+/// that says so.
+fn bounded(limits: &Limits, output: Output) -> (Output, Bytes) {
     // The message to a parent holds the same and a little more.
     const ENVELOPE_BYTES: usize = 128;
-    let bytes = output.encode().len() + ENVELOPE_BYTES;
+    let encoded = output.encode();
+    let bytes = encoded.len() + ENVELOPE_BYTES;
     match within(limits, bytes, "the orchestration's outcome") {
-        Ok(()) => output,
-        Err(details) => Output::Failed(details),
+        Ok(()) => (output, encoded),
+        Err(details) => {
+            let failed = Output::Failed(details);
+            let encoded = failed.encode();
+            (failed, encoded)
+        }
     }
 }

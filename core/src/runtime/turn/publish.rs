@@ -7,7 +7,7 @@ use super::process::Work;
 use crate::message::{CoreState, Output};
 use crate::providers::{
     ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, Fence, HeadUpdate,
-    LeaseAfterCommit, ProviderError, Reservation, Turn, TurnCommit, TurnCommitted,
+    LeaseAfterCommit, ProviderError, Reservation, Turn, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
@@ -140,13 +140,7 @@ fn standing_after(turn: &Turn, commit: &TurnCommit) -> Standing {
     let mut standing = Standing::of(&turn.head);
     standing.commit_id = Some(commit.commit_id);
     for update in &commit.executions {
-        if update.execution != standing.position.execution {
-            standing.position.execution = update.execution;
-            standing.position.next_event_id = 1;
-        }
-        if let Some(chunk) = &update.chunk {
-            standing.position.next_event_id = chunk.next_event_id();
-        }
+        standing.position = check::end_of(update, standing.position);
     }
     standing
 }
