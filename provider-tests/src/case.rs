@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::support::Cx;
 
@@ -39,9 +40,23 @@ pub enum Profile {
     Durable,
     /// Several handles work on one store.
     MultiHandle,
+    /// The real runtime and client work on the store.
+    EndToEnd,
+    /// What a seed draws is compared with the reference, or checked against the invariants.
+    Random,
 }
 
 impl Profile {
+    /// All of them, in the order of the catalogue.
+    pub const ALL: &'static [Self] = &[
+        Self::Required,
+        Self::Management,
+        Self::Durable,
+        Self::MultiHandle,
+        Self::EndToEnd,
+        Self::Random,
+    ];
+
     /// Its name in the macro and in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -50,6 +65,20 @@ impl Profile {
             Self::Management => "management",
             Self::Durable => "durable",
             Self::MultiHandle => "multi_handle",
+            Self::EndToEnd => "end_to_end",
+            Self::Random => "random",
+        }
+    }
+
+    /// The real time that one of its cases may take. None comes near it unless the provider hangs.
+    #[must_use]
+    pub fn time_limit(self) -> Duration {
+        match self {
+            Self::Required | Self::Management | Self::Durable | Self::MultiHandle => {
+                Duration::from_secs(10)
+            }
+            Self::EndToEnd => Duration::from_secs(30),
+            Self::Random => Duration::from_secs(120),
         }
     }
 }
@@ -60,4 +89,6 @@ pub static CATALOGUE: &[&[Case]] = &[
     __catalogue!(management, __registry, ()),
     __catalogue!(durable, __registry, ()),
     __catalogue!(multi_handle, __registry, ()),
+    __catalogue!(end_to_end, __registry, ()),
+    __catalogue!(random, __registry, ()),
 ];

@@ -291,5 +291,14 @@ macro_rules! __catalogue {
             claimers_on_two_handles_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
             a_handle_hears_of_the_others_work ["CON-01" "WAK-01" "WAK-02" "COM-07"],
         }
+    }};    (end_to_end, $emit:ident, $arg:tt) => { $crate::$emit! { $arg end_to_end
+        basics {
+            an_orchestration_completes ["CON-01" "WAK-02" "WAK-04"],
+        }
+    }};
+    (random, $emit:ident, $arg:tt) => { $crate::$emit! { $arg random
+        smoke {
+            the_reference_does_the_same ["CON-01"],
+        }
     }};
 }

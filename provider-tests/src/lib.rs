@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! duroxide_provider_tests::conformance_tests! {
-//!     fixture = MyFixture,
+//!     subject = Subject::new(MyFixture),
 //!     profiles = [required, management],
 //! }
 //! ```
@@ -25,18 +25,24 @@ mod case;
     reason = "a case fails by panicking"
 )]
 mod cases;
+mod decorators;
+#[expect(clippy::expect_used, reason = "a case fails by panicking")]
+mod end_to_end;
 mod fixture;
-mod harness;
-mod recorder;
+#[expect(clippy::expect_used, reason = "a case fails by panicking")]
+mod random;
+mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
 mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
-pub use fixture::{Fixture, Store, TestClock};
-pub use harness::{CASE_TIME_LIMIT, Failure, check_declaration, run_case, run_named};
-pub use recorder::Recorded;
+pub use decorators::Recorded;
+pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use suite::{
+    Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
+};
 pub use support::Cx;
 pub use transcript::Transcript;
 pub use untestable::UNTESTABLE;

@@ -2,43 +2,78 @@
 
 /// Makes each case of the declared profiles a `#[test]` of its own.
 ///
-/// `fixture` is an expression that makes a [`Fixture`](crate::Fixture); it is evaluated once for
+/// `subject` is an expression that makes a [`Subject`](crate::Subject); it is evaluated once for
 /// each test. A profile that is not declared generates no test, and a test checks the declaration
 /// against what the provider's capabilities say.
+///
+/// A store that needs a server adds `needs = "what to install or to set"`. Its tests are ignored
+/// by a plain `cargo test`, which shows this text, and run by `cargo test -- --include-ignored`.
 #[macro_export]
 macro_rules! conformance_tests {
-    (fixture = $fixture:expr, profiles = [$($profile:ident),+ $(,)?] $(,)?) => {
-        fn fixture() -> impl $crate::Fixture {
-            $fixture
+    (subject = $subject:expr, profiles = [$($profile:ident),+ $(,)?] $(,)?) => {
+        $crate::__conformance! { $subject, [$($profile),+], () }
+    };
+    (
+        subject = $subject:expr,
+        profiles = [$($profile:ident),+ $(,)?],
+        needs = $needs:literal $(,)?
+    ) => {
+        $crate::__conformance! { $subject, [$($profile),+], (#[ignore = $needs]) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance {
+    ($subject:expr, [$($profile:ident),+], $attributes:tt) => {
+        fn subject() -> $crate::Subject {
+            $subject
         }
 
-        $( $crate::__catalogue! { $profile, __tests, () } )+
+        $( $crate::__catalogue! { $profile, __tests, $attributes } )+
 
-        #[test]
-        fn declared_profiles_match_capabilities() {
-            $crate::check_declaration(&fixture(), &[$( $crate::__profile!($profile) ),+]);
+        $crate::__test! {
+            $attributes
+            fn declared_profiles_match_capabilities() {
+                $crate::check_declaration(&subject(), &[$( $crate::__profile!($profile) ),+]);
+            }
         }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
+macro_rules! __test {
+    (($(#[$attribute:meta])*) $test:item) => {
+        #[test]
+        $(#[$attribute])*
+        $test
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
 macro_rules! __tests {
-    (() $profile:ident $($area:ident { $($case:ident [$($clause:literal)+]),+ $(,)? })+) => {
+    (
+        $attributes:tt
+        $profile:ident $($area:ident { $($case:ident [$($clause:literal)+]),+ $(,)? })+
+    ) => {
         mod $profile {
             $(
                 mod $area {
                     $(
-                        #[test]
-                        fn $case() {
-                            $crate::run_named(
-                                concat!(
-                                    stringify!($profile), "::",
-                                    stringify!($area), "::",
-                                    stringify!($case),
-                                ),
-                                super::super::fixture(),
-                            );
+                        $crate::__test! {
+                            $attributes
+                            fn $case() {
+                                $crate::run_named(
+                                    concat!(
+                                        stringify!($profile), "::",
+                                        stringify!($area), "::",
+                                        stringify!($case),
+                                    ),
+                                    &super::super::subject(),
+                                );
+                            }
                         }
                     )+
                 }
@@ -80,5 +115,11 @@ macro_rules! __profile {
     };
     (multi_handle) => {
         $crate::Profile::MultiHandle
+    };
+    (end_to_end) => {
+        $crate::Profile::EndToEnd
+    };
+    (random) => {
+        $crate::Profile::Random
     };
 }

@@ -9,8 +9,8 @@ use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::Provider;
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{
-    CASE_TIME_LIMIT, CATALOGUE, Case, Fixture, Profile, Store, TestClock, check_declaration,
-    run_case, run_named,
+    CATALOGUE, Case, Failure, Fixture, Outcome, Profile, RunOptions, Store, Subject, TestClock,
+    Unavailable, check_declaration, run_case, run_named,
 };
 
 /// A store whose time does not pass for the provider, as if a fixture had mixed up its clocks.
@@ -23,18 +23,18 @@ struct StoppedStore {
 
 #[async_trait]
 impl Fixture for StoppedClock {
-    async fn create(&self) -> Box<dyn Store> {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
         let options = MemoryOptions::default().clock(Arc::new(ManualClock::at_ms(1)));
         let provider = Arc::new(MemoryProvider::with_options(options));
         let clock = ManualClock::at_ms(1);
-        Box::new(StoppedStore { clock, provider })
+        Ok(Box::new(StoppedStore { clock, provider }))
     }
 }
 
 #[async_trait]
 impl Store for StoppedStore {
-    async fn connect(&self) -> Arc<dyn Provider> {
-        Arc::clone(&self.provider) as Arc<dyn Provider>
+    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+        Ok(Arc::clone(&self.provider) as Arc<dyn Provider>)
     }
 
     fn clock(&self) -> &dyn TestClock {
@@ -50,11 +50,46 @@ fn case(id: &str) -> &'static Case {
     case
 }
 
+fn failure_of(case: &'static Case, options: &RunOptions) -> Failure {
+    match run_case(case, &Subject::new(StoppedClock), options) {
+        Outcome::Failed(failure) => failure,
+        other => panic!("{} {}", case.id, other.name()),
+    }
+}
+
+/// As a server that nobody started.
+struct NoServer;
+
+#[async_trait]
+impl Fixture for NoServer {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        Err(Unavailable::new("start the server, or set its URL"))
+    }
+}
+
+#[test]
+#[should_panic(expected = "no store to run on: start the server, or set its URL")]
+fn a_case_without_a_store_does_not_pass() {
+    run_named(
+        "required::lea::an_expired_turn_comes_back",
+        &Subject::new(NoServer),
+    );
+}
+
+#[test]
+#[should_panic(expected = "was not run: no reference was given")]
+fn a_case_without_a_reference_does_not_pass() {
+    run_named(
+        "random::smoke::the_reference_does_the_same",
+        &Subject::new(StoppedClock),
+    );
+}
+
 #[test]
 fn a_failing_case_shows_its_calls() {
     let case = case("required::lea::an_expired_turn_comes_back");
 
-    let failure = run_case(case, Arc::new(StoppedClock), CASE_TIME_LIMIT).unwrap_err();
+    let failure = failure_of(case, &RunOptions::default());
 
     assert!(
         failure.message.contains("exactly this instance"),
@@ -73,9 +108,10 @@ fn a_hanging_case_fails_in_time() {
         clauses: &[],
         run: |_| Box::pin(pending()),
     };
-    let limit = Duration::from_millis(100);
+    let mut options = RunOptions::default();
+    options.time_limit = Some(Duration::from_millis(100));
 
-    let failure = run_case(&HANGING, Arc::new(StoppedClock), limit).unwrap_err();
+    let failure = failure_of(&HANGING, &options);
 
     assert!(
         failure.message.contains("did not end within 100ms"),
@@ -86,12 +122,15 @@ fn a_hanging_case_fails_in_time() {
 #[test]
 #[should_panic(expected = "shows that LEA-03 is broken")]
 fn a_generated_test_names_the_clauses() {
-    run_named("required::lea::an_expired_turn_comes_back", StoppedClock);
+    run_named(
+        "required::lea::an_expired_turn_comes_back",
+        &Subject::new(StoppedClock),
+    );
 }
 
 #[test]
 #[should_panic(expected = "the profile `durable`")]
 fn a_false_declaration_fails() {
     let declared = [Profile::Required, Profile::Management, Profile::Durable];
-    check_declaration(&StoppedClock, &declared);
+    check_declaration(&Subject::new(StoppedClock), &declared);
 }

@@ -26,3 +26,6 @@ pub(crate) mod mnt;
 pub(crate) mod msg;
 pub(crate) mod sta;
 pub(crate) mod wak;
+
+pub(crate) use crate::end_to_end::basics;
+pub(crate) use crate::random::smoke;

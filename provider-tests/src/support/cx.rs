@@ -5,49 +5,73 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use duroxide_core::clock::Clock;
 use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, Store};
-use crate::recorder::Recorded;
+use crate::decorators::Recorded;
+use crate::fixture::{Store, Unavailable};
+use crate::suite::{RunOptions, Subject};
 use crate::transcript::Transcript;
+
+/// What is given to a case.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) subject: Subject,
+    pub(crate) options: RunOptions,
+    pub(crate) transcript: Transcript,
+}
 
 /// What a case works with: a store that is its own, and one handle on it.
 #[derive(Clone)]
 pub struct Cx {
-    fixture: Arc<dyn Fixture>,
+    setting: Setting,
     store: Arc<dyn Store>,
     provider: Arc<dyn Provider>,
-    transcript: Transcript,
     handles: Arc<AtomicUsize>,
     ids: Arc<AtomicU64>,
 }
 
 impl Cx {
-    pub(crate) async fn open(fixture: Arc<dyn Fixture>, transcript: Transcript) -> Self {
-        let store: Arc<dyn Store> = Arc::from(fixture.create().await);
+    pub(crate) async fn open(setting: Setting) -> Result<Self, Unavailable> {
+        let store: Arc<dyn Store> = Arc::from(setting.subject.fixture.create().await?);
         let handles = Arc::new(AtomicUsize::new(0));
-        let provider = connect(&*store, &handles, &transcript).await;
-        Self {
-            fixture,
+        let provider = connect(&*store, &handles, &setting.transcript).await?;
+        Ok(Self {
+            setting,
             store,
             provider,
-            transcript,
             handles,
             ids: Arc::new(AtomicU64::new(1)),
-        }
+        })
     }
 
     /// A store like this one was at first, whose ids repeat those of this one: doing the same there
     /// shows what should have happened here.
     pub(crate) async fn twin(&self) -> Self {
-        Self::open(Arc::clone(&self.fixture), self.transcript.clone()).await
+        let twin = Self::open(self.setting.clone()).await;
+        twin.expect("a further store can be had")
+    }
+
+    /// A store like this one was at first, but of the reference.
+    pub(crate) async fn reference(&self) -> Self {
+        let mut setting = self.setting.clone();
+        let reference = setting.subject.reference.take();
+        setting.subject.fixture = reference.expect("the harness skips the case without one");
+        let opened = Self::open(setting).await;
+        opened.expect("the reference needs no server")
+    }
+
+    /// How the case is run: its seed, and how much it draws.
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.setting.options
     }
 
     /// A further handle on the same data.
     pub(crate) async fn connect(&self) -> Self {
+        let provider = connect(&*self.store, &self.handles, &self.setting.transcript).await;
         Self {
-            provider: connect(&*self.store, &self.handles, &self.transcript).await,
+            provider: provider.expect("the store can be opened again"),
             ..self.clone()
         }
     }
@@ -55,23 +79,26 @@ impl Cx {
     /// Drops this handle without closing it, as the end of a process does, and opens another.
     pub(crate) async fn crash(self) -> Self {
         let Self {
-            fixture,
+            setting,
             store,
             provider,
-            transcript,
             handles,
             ids,
         } = self;
         drop(provider);
-        let provider = connect(&*store, &handles, &transcript).await;
+        let provider = connect(&*store, &handles, &setting.transcript).await;
         Self {
-            fixture,
+            provider: provider.expect("the store can be opened after a crash"),
+            setting,
             store,
-            provider,
-            transcript,
             handles,
             ids,
         }
+    }
+
+    /// The handle, to share with what outlives a borrow.
+    pub(crate) fn shared_provider(&self) -> Arc<dyn Provider> {
+        Arc::clone(&self.provider)
     }
 
     pub(crate) fn provider(&self) -> &dyn Provider {
@@ -90,6 +117,11 @@ impl Cx {
 
     pub(crate) async fn elapse(&self, by: Duration) {
         self.store.clock().elapse(by).await;
+    }
+
+    /// The clock that a runtime on the store goes by.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.store.clock().clock()
     }
 
     /// Lets what was committed become visible, where that takes time.
@@ -120,8 +152,12 @@ async fn connect(
     store: &dyn Store,
     handles: &AtomicUsize,
     transcript: &Transcript,
-) -> Arc<dyn Provider> {
+) -> Result<Arc<dyn Provider>, Unavailable> {
     let handle = handles.fetch_add(1, Ordering::Relaxed) + 1;
-    let provider = store.connect().await;
-    Arc::new(Recorded::new(provider, handle, transcript.clone()))
+    let provider = store.connect().await?;
+    Ok(Arc::new(Recorded::new(
+        provider,
+        handle,
+        transcript.clone(),
+    )))
 }

@@ -16,6 +16,7 @@ use duroxide_core::providers::{ErrorKind, InstanceId, ProviderError};
 
 pub(crate) use activities::random_token;
 pub use cx::Cx;
+pub(crate) use cx::Setting;
 pub(crate) use dump::Dump;
 pub(crate) use messages::{later, to};
 pub(crate) use turn_builder::TurnBuilder;

@@ -8,6 +8,8 @@ mod admin;
 mod check;
 mod claim;
 mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod history;
 mod inbox;
 mod lease;

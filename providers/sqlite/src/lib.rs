@@ -20,6 +20,8 @@ mod claim;
 mod clock;
 mod codes;
 mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod connection;
 mod error;
 mod head;

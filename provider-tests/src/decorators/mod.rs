@@ -1,0 +1,5 @@
+//! Providers around a provider.
+
+mod recorded;
+
+pub use recorded::Recorded;

@@ -1,0 +1,147 @@
+//! Runs a case: its own thread, its own runtime, a time limit, and a report when it fails.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::options::RunOptions;
+use super::outcome::{Failure, Outcome};
+use super::subject::{Subject, offers};
+use crate::case::{CATALOGUE, Case, Profile};
+use crate::fixture::Unavailable;
+use crate::support::{Cx, Setting};
+use crate::transcript::Transcript;
+
+/// Runs one case on a fresh store.
+///
+/// A provider that panics or hangs fails its case: the case has a thread of its own, which is left
+/// behind if it does not end in time.
+#[must_use]
+pub fn run_case(case: &'static Case, subject: &Subject, options: &RunOptions) -> Outcome {
+    let transcript = Transcript::default();
+    let failed = |message: String| {
+        Outcome::Failed(Failure {
+            message,
+            transcript: transcript.clone(),
+        })
+    };
+    let needs_reference = case.profile == Profile::Random;
+    if needs_reference && subject.reference.is_none() {
+        return Outcome::Skipped("no reference was given to compare the provider with".to_owned());
+    }
+    let time_limit = options
+        .time_limit
+        .unwrap_or_else(|| case.profile.time_limit());
+    let (report, verdict) = channel();
+    let setting = Setting {
+        subject: subject.clone(),
+        options: options.clone(),
+        transcript: transcript.clone(),
+    };
+    let spawned = std::thread::Builder::new()
+        .name(case.id.to_owned())
+        .spawn(move || {
+            // Nobody listens any more once the time limit has passed.
+            report.send(run_on_this_thread(case, setting)).ok();
+        });
+    if let Err(error) = spawned {
+        return failed(format!("no thread for the case: {error}"));
+    }
+    match verdict.recv_timeout(time_limit) {
+        Ok(Ok(())) => Outcome::Passed,
+        Ok(Err(Stop::Unavailable(unavailable))) => Outcome::Unavailable(unavailable.to_string()),
+        Ok(Err(Stop::Failed(message))) => failed(message),
+        Err(RecvTimeoutError::Timeout) => {
+            failed(format!("the case did not end within {time_limit:?}"))
+        }
+        Err(RecvTimeoutError::Disconnected) => failed("the thread of the case died".to_owned()),
+    }
+}
+
+/// Why a case did not pass.
+enum Stop {
+    Unavailable(Unavailable),
+    Failed(String),
+}
+
+fn run_on_this_thread(case: &'static Case, setting: Setting) -> Result<(), Stop> {
+    let runtime = runtime().map_err(Stop::Failed)?;
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let cx = Cx::open(setting).await?;
+            (case.run)(&cx).await;
+            Ok(())
+        })
+    }));
+    runtime.shutdown_background();
+    match run {
+        Ok(opened) => opened.map_err(Stop::Unavailable),
+        Err(panic) => Err(Stop::Failed(text_of(&*panic))),
+    }
+}
+
+/// Runs the case of this name and panics unless it passes: the body of a generated test.
+///
+/// # Panics
+/// When the case does not pass, with what failed and the calls that led there.
+pub fn run_named(id: &str, subject: &Subject) {
+    let Some(case) = CATALOGUE.iter().copied().flatten().find(|c| c.id == id) else {
+        panic!("there is no case {id}");
+    };
+    let options = RunOptions::from_env().unwrap_or_else(|message| panic!("{message}"));
+    match run_case(case, subject, &options) {
+        Outcome::Passed => {}
+        Outcome::Failed(failure) => panic!(
+            "{id} shows that {} is broken: {failure}",
+            case.clauses.join(", ")
+        ),
+        Outcome::Unavailable(remedy) => panic!("{id} had no store to run on: {remedy}"),
+        Outcome::Skipped(reason) => panic!("{id} was not run: {reason}"),
+        Outcome::NotSupported => panic!("{id} was declared, and is not supported"),
+    }
+}
+
+/// Checks that a provider's capabilities say what the test file declares.
+///
+/// # Panics
+/// When a profile is claimed falsely, or one that the provider must show is dropped quietly.
+pub fn check_declaration(subject: &Subject, declared: &[Profile]) {
+    let runtime = runtime().unwrap_or_else(|message| panic!("{message}"));
+    let provider = runtime.block_on(async {
+        let store = subject.fixture.create().await?;
+        store.connect().await
+    });
+    let provider = provider.unwrap_or_else(|remedy| panic!("there is no store: {remedy}"));
+    for profile in Profile::ALL {
+        let is_a_choice = matches!(profile, Profile::EndToEnd | Profile::Random);
+        let is_declared = declared.contains(profile);
+        assert!(
+            is_a_choice || is_declared == offers(&*provider, *profile),
+            "the profile `{}` is {}, and the provider's capabilities say the opposite",
+            profile.name(),
+            if is_declared {
+                "declared"
+            } else {
+                "not declared"
+            },
+        );
+    }
+}
+
+fn runtime() -> Result<Runtime, String> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime for the case: {error}"))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "panicked without a text".to_owned())
+}

@@ -1,0 +1,11 @@
+//! Running cases: what is tested, how one case is run, and what can come of it.
+
+mod harness;
+mod options;
+mod outcome;
+mod subject;
+
+pub use harness::{check_declaration, run_case, run_named};
+pub use options::{RunOptions, Seed};
+pub use outcome::{Failure, Outcome};
+pub use subject::Subject;
