@@ -31,6 +31,8 @@ mod end_to_end;
 mod fixture;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
+mod report;
+mod runner;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
@@ -40,6 +42,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::Recorded;
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use runner::{FLAGS, main};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };
