@@ -42,7 +42,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::Recorded;
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
-pub use runner::{FLAGS, main};
+pub use runner::{Console, FLAGS, main, main_on};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

@@ -1,7 +1,5 @@
 //! Colour, where it is wanted.
 
-use std::io::{IsTerminal, stdout};
-
 /// Whether a text may be coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -10,16 +8,6 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// Colour if standard output is a terminal and `NO_COLOR` is not set.
-    pub(crate) fn of_stdout() -> Self {
-        let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if stdout().is_terminal() && !is_unwanted {
-            Self::Coloured
-        } else {
-            Self::Plain
-        }
-    }
-
     pub(crate) fn red(self, text: &str) -> String {
         self.wrap("31", text)
     }

@@ -6,10 +6,10 @@ use super::case::{CaseReport, Trouble};
 use super::mark::Mark;
 use super::profile::{ProfileReport, ProfileResult};
 use super::style::Style;
-use super::{Report, Verdict};
+use super::{Report, Time, Verdict};
 
-/// A request or an answer on a terminal; the JSON form has more of it.
-const CHARS_MAX: usize = 240;
+/// Enough of a line to recognise it by; the JSON form has more of it.
+const CHARS_MAX: usize = 400;
 
 pub(super) fn render(report: &Report, style: Style) -> String {
     let mut text = String::new();
@@ -42,7 +42,7 @@ fn failure(out: &mut String, case: &CaseReport, style: Style) -> fmt::Result {
 fn why(out: &mut String, case: &CaseReport, trouble: &Trouble) -> fmt::Result {
     writeln!(out)?;
     for line in trouble.message.lines() {
-        writeln!(out, "    {line}")?;
+        writeln!(out, "    {}", clipped(line))?;
     }
     if let Some(place) = &trouble.at {
         writeln!(out, "    at {place}")?;
@@ -78,7 +78,7 @@ fn reasons(out: &mut String, report: &Report, mark: Mark, style: Style) -> fmt::
     }
     for (reason, count) in seen {
         let title = style.yellow(&format!("{}: {}", mark.label(), cases(count)));
-        writeln!(out, "{title}\n    {reason}\n")?;
+        writeln!(out, "{title}\n    {}\n", clipped(reason))?;
     }
     Ok(())
 }
@@ -92,7 +92,13 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         None => writeln!(out, "a provider that could not be asked who it is")?,
     }
     write!(out, "contract {}, suite {}", report.contract, report.suite)?;
-    writeln!(out, ", {}\n", seeds(report))
+    let time = match report.time {
+        Some(Time::Virtual) => ", virtual time".to_owned(),
+        Some(Time::Real { speedup: 1 }) => ", real time".to_owned(),
+        Some(Time::Real { speedup }) => format!(", real time, {speedup} times as fast"),
+        None => String::new(),
+    };
+    writeln!(out, ", {}{time}\n", seeds(report))
 }
 
 fn seeds(report: &Report) -> String {
@@ -195,9 +201,13 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10)
 }
 
-/// The beginning of a long line.
+/// The beginning of a long line, without what a terminal would obey.
 fn clipped(line: &str) -> String {
-    let mut chars = line.chars();
+    let harmless = |character: char| match character {
+        character if character.is_control() => '\u{fffd}',
+        character => character,
+    };
+    let mut chars = line.chars().map(harmless);
     let mut text: String = chars.by_ref().take(CHARS_MAX).collect();
     if chars.next().is_some() {
         text.push('…');

@@ -1,1 +1,149 @@
+//! The forms of one report that has everything in it.
 
+use super::implementation::CapabilitiesReport;
+use super::*;
+use crate::case::{CATALOGUE, Case};
+use crate::suite::{Failure, Outcome, Seed};
+use crate::transcript::Transcript;
+
+/// The form of schema 1. It is never edited: a reader of it reads it for ever.
+const GOLDEN: &str = include_str!("golden/report-1.json");
+
+fn case(id: &str) -> &'static Case {
+    let mut cases = CATALOGUE.iter().copied().flatten();
+    cases.find(|case| case.id == id).unwrap()
+}
+
+fn failed() -> Outcome {
+    let transcript = Transcript::default();
+    transcript.begin(1, "read_head", &"a").answered("<none>");
+    transcript.begin(2, "close", &"]]>");
+    Outcome::Failed(Failure {
+        message: "expected & \"wanted\"\nfound \u{1b}[0m".to_owned(),
+        transcript,
+    })
+}
+
+fn report() -> Report {
+    let outcomes = [
+        ("required::lea::one_holder_at_a_time", Outcome::Passed),
+        ("required::lea::an_expired_turn_comes_back", failed()),
+        (
+            "required::lea::an_expired_activity_comes_back",
+            Outcome::Skipped("no reference".to_owned()),
+        ),
+        (
+            "required::lea::a_renewal_extends",
+            Outcome::Unavailable("start the server".to_owned()),
+        ),
+        ("durable::dur::the_level_is_reported", Outcome::NotSupported),
+    ];
+    let effort = Effort {
+        runs: 2,
+        duration_ms: 1_234,
+    };
+    let cases = outcomes.into_iter().map(|(id, outcome)| {
+        CaseReport::new(case(id), outcome, Seed(9), effort).at(Some("lea.rs:7".to_owned()))
+    });
+    let implementation = Implementation {
+        name: "paper",
+        version: "1.2.3",
+        backend: "Paper 4".to_owned(),
+        mode: "default".to_owned(),
+        contract: 1,
+        durability: "power_loss",
+        capabilities: CapabilitiesReport {
+            management: true,
+            multi_process: false,
+            server_clock: true,
+            push_wakeups: false,
+            visibility_bound_ms: 5,
+            clock_skew_margin_ms: 6,
+            body_bytes_max: 7,
+            commit_bytes_max: 8,
+            core_state_bytes_max: 9,
+            commit_operations_max: 10,
+            history_events_max: 11,
+        },
+    };
+    let draws = Draws {
+        seed: 8,
+        repeat: 2,
+        rounds: Some(3),
+    };
+    let about = About {
+        date: utc(1_767_571_200_000),
+        provider: Some((implementation, Time::Real { speedup: 20 })),
+        draws,
+        duration_ms: 6_170,
+    };
+    Report::new(about, cases.collect())
+}
+
+/// The report in schema 1, but for what grows: the suite's version, and how many cases a profile
+/// has.
+#[test]
+fn the_json_form_of_a_schema_never_changes() {
+    let mut written: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
+    written["suite"] = "0.0.0".into();
+    for profile in written["profiles"].as_array_mut().unwrap() {
+        profile["cases"] = 0.into();
+        profile["not_selected"] = 0.into();
+    }
+
+    let golden: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
+
+    let pretty = serde_json::to_string_pretty(&written).unwrap();
+    assert_eq!(written, golden, "{pretty}");
+}
+
+#[test]
+fn the_xml_form_has_each_outcome_and_every_word() {
+    let xml = report().junit();
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let nodes = |tag| {
+        document
+            .descendants()
+            .filter(move |node| node.has_tag_name(tag))
+    };
+
+    assert_eq!(nodes("testcase").count(), 5);
+    assert_eq!(nodes("error").count(), 1);
+    assert_eq!(nodes("skipped").count(), 2);
+    let failure = nodes("failure").next().unwrap();
+    let message = failure.attribute("message");
+    assert_eq!(message, Some("expected & \"wanted\"\nfound \u{fffd}[0m"));
+    assert_eq!(
+        failure.text().unwrap(),
+        "1. handle 1: read_head \"a\" -> \"<none>\"\n2. handle 2: close \"]]>\" -> (no answer)\n"
+    );
+}
+
+#[test]
+fn the_page_and_the_terminal_keep_the_outcomes_apart() {
+    let report = report();
+    let page = report.markdown();
+    for says in [
+        "- Verdict: **failed**",
+        "- failed (1): LEA-03",
+        "- unavailable (1): LEA-04",
+        "- passed (1): LEA-01",
+        "### `required::lea::a_renewal_extends`: unavailable",
+        "    expected & \"wanted\"\n",
+    ] {
+        assert!(page.contains(says), "{says:?} is not in:\n{page}");
+    }
+    let text = report.terminal(Style::Plain);
+    for says in [
+        "unavailable: 1 case\n    start the server\n",
+        "skipped: 1 case\n    no reference\n",
+        ", seeds 8 to 9, 3 rounds, real time, 20 times as fast",
+        "    found \u{fffd}[0m\n    at lea.rs:7\n",
+        "durable       not supported",
+        "FAILED: 1 case, 1 passed, 1 case not supported, in 6.17 s",
+    ] {
+        assert!(text.contains(says), "{says:?} is not in:\n{text}");
+    }
+    assert!(!report.is_a_pass());
+    assert!(report.terminal(Style::Coloured).contains("\u{1b}[31m"));
+}

@@ -132,7 +132,7 @@ impl Command {
 impl Options {
     fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
         if !NAMES.contains(&name) {
-            let near = near_matches(name, NAMES.iter().copied());
+            let near = near_matches(name, NAMES.iter().copied()).replace("mean ", "mean --");
             return Err(format!("there is no flag --{name}{near}"));
         }
         let value = parser.value().and_then(ValueExt::string).map_err(text)?;

@@ -1,16 +1,18 @@
 //! The suite as a program: it runs a selection of the catalogue and reports.
 
 mod arguments;
-mod output;
+mod console;
 mod panics;
 mod probe;
 mod progress;
 mod run;
 mod selection;
 
+use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
 pub use arguments::FLAGS;
+pub use console::Console;
 
 use crate::suite::Subject;
 use arguments::Command;
@@ -35,13 +37,32 @@ const USAGE: u8 = 2;
 /// had no store, and 2 if the arguments are not understood.
 #[must_use]
 pub fn main(subject: Subject, arguments: impl IntoIterator<Item = String>) -> ExitCode {
-    let done = Command::parse(arguments).and_then(|command| match command {
-        Command::Help => output::print(&arguments::help()),
-        Command::List(filters) => output::print(&selection::list(&filters)?),
-        Command::Run(options) => run::run(subject, &options),
-    });
-    done.unwrap_or_else(|wrong| {
-        output::complain(&wrong);
+    let (mut out, mut err) = (stdout(), stderr());
+    main_on(Console::standard(&mut out, &mut err), subject, arguments)
+}
+
+/// As [`main`], with another place for the words.
+#[must_use]
+pub fn main_on(
+    mut console: Console<'_>,
+    subject: Subject,
+    arguments: impl IntoIterator<Item = String>,
+) -> ExitCode {
+    done(&mut console, subject, arguments).unwrap_or_else(|wrong| {
+        console.mention(&format!("{wrong}\n--help says what can be chosen\n"));
         ExitCode::from(USAGE)
     })
+}
+
+fn done(
+    console: &mut Console<'_>,
+    subject: Subject,
+    arguments: impl IntoIterator<Item = String>,
+) -> Result<ExitCode, String> {
+    match Command::parse(arguments)? {
+        Command::Help => console.print(&arguments::help()),
+        Command::List(filters) => console.print(&selection::list(&filters)?),
+        Command::Run(options) => return run::run(console, subject, &options),
+    }
+    Ok(ExitCode::SUCCESS)
 }

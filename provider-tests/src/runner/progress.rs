@@ -1,7 +1,6 @@
 //! What a run shows while it goes on, on standard error.
 
-use std::io::{IsTerminal, Write as _, stderr};
-
+use super::console::Console;
 use crate::report::{CaseReport, Mark};
 
 /// How often a run says how far it is where lines cannot be rewritten.
@@ -13,18 +12,18 @@ const REWIND: &str = "\r\u{1b}[2K";
 
 /// One line that is rewritten on a terminal, and a line now and then elsewhere.
 #[derive(Debug)]
-pub(super) struct Progress {
-    is_terminal: bool,
+pub(super) struct Progress<'a, 'b> {
+    console: &'a mut Console<'b>,
     cases: usize,
     done: usize,
     not_passed: usize,
     said_ms: u64,
 }
 
-impl Progress {
-    pub(super) fn new(cases: usize, now_ms: u64) -> Self {
+impl<'a, 'b> Progress<'a, 'b> {
+    pub(super) fn new(console: &'a mut Console<'b>, cases: usize, now_ms: u64) -> Self {
         Self {
-            is_terminal: stderr().is_terminal(),
+            console,
             cases,
             done: 0,
             not_passed: 0,
@@ -33,11 +32,11 @@ impl Progress {
     }
 
     /// A case has begun.
-    pub(super) fn began(&self, id: &str) {
-        if self.is_terminal {
+    pub(super) fn began(&mut self, id: &str) {
+        if self.console.rewrites_lines() {
             let line = format!("{}  {id}", self.count());
             let line: String = line.chars().take(COLUMNS).collect();
-            say(&format!("{REWIND}{line}"));
+            self.console.mention(&format!("{REWIND}{line}"));
         }
     }
 
@@ -54,16 +53,17 @@ impl Progress {
             // Their reasons are often the same for all of them; the report has each once.
             Mark::Skipped | Mark::Unavailable => self.not_passed += 1,
         }
-        if !self.is_terminal && now_ms.saturating_sub(self.said_ms) >= INTERVAL_MS {
+        if !self.console.rewrites_lines() && now_ms.saturating_sub(self.said_ms) >= INTERVAL_MS {
             self.said_ms = now_ms;
-            self.line(&self.count());
+            let count = self.count();
+            self.line(&count);
         }
     }
 
     /// Everything has ended: the line makes room for the report.
-    pub(super) fn finish(&self) {
-        if self.is_terminal {
-            say(REWIND);
+    pub(super) fn finish(&mut self) {
+        if self.console.rewrites_lines() {
+            self.console.mention(REWIND);
         }
     }
 
@@ -72,19 +72,15 @@ impl Progress {
             0 => String::new(),
             count => format!(", {count} not passed"),
         };
-        format!("{}/{}{not_passed}", self.done, self.cases)
+        format!("{} of {} cases{not_passed}", self.done, self.cases)
     }
 
-    fn line(&self, text: &str) {
-        let rewind = if self.is_terminal { REWIND } else { "" };
-        say(&format!("{rewind}{text}\n"));
+    fn line(&mut self, text: &str) {
+        let rewind = if self.console.rewrites_lines() {
+            REWIND
+        } else {
+            ""
+        };
+        self.console.mention(&format!("{rewind}{text}\n"));
     }
-}
-
-fn say(text: &str) {
-    let mut err = stderr().lock();
-    // A run goes on without anybody watching.
-    err.write_all(text.as_bytes())
-        .and_then(|()| err.flush())
-        .ok();
 }

@@ -9,7 +9,7 @@ use std::thread;
 use duroxide_core::clock::{Clock as _, SystemClock};
 
 use super::arguments::{Format, Options};
-use super::output;
+use super::console::Console;
 use super::panics::QuietPanics;
 use super::probe::{Silent, probe};
 use super::progress::Progress;
@@ -19,14 +19,23 @@ use crate::suite::{Failure, Outcome, RunOptions, Seed, Subject, run_case};
 use crate::transcript::Transcript;
 
 /// Runs what the options choose, reports, and answers the exit code.
-pub(super) fn run(subject: Subject, options: &Options) -> Result<ExitCode, String> {
+pub(super) fn run(
+    console: &mut Console<'_>,
+    subject: Subject,
+    options: &Options,
+) -> Result<ExitCode, String> {
     let cases = options.filters.select()?;
-    let report = report(subject, options, &cases);
-    publish(&report, options)?;
+    let report = report(console, subject, options, &cases);
+    publish(console, &report, options)?;
     Ok(ExitCode::from(u8::from(!report.is_a_pass())))
 }
 
-fn report(subject: Subject, options: &Options, cases: &[&'static Case]) -> Report {
+fn report(
+    console: &mut Console<'_>,
+    subject: Subject,
+    options: &Options,
+    cases: &[&'static Case],
+) -> Report {
     let quiet = QuietPanics::begin();
     let began_ms = SystemClock.now_ms();
     let (provider, known) = match probe(&subject, options.run.time_limit) {
@@ -42,7 +51,7 @@ fn report(subject: Subject, options: &Options, cases: &[&'static Case]) -> Repor
         known,
         quiet,
     };
-    let reports = runner.run_all(cases);
+    let reports = runner.run_all(console, cases);
     let about = About {
         date: utc(began_ms),
         provider,
@@ -56,10 +65,10 @@ fn report(subject: Subject, options: &Options, cases: &[&'static Case]) -> Repor
     Report::new(about, reports)
 }
 
-fn publish(report: &Report, options: &Options) -> Result<(), String> {
+fn publish(console: &mut Console<'_>, report: &Report, options: &Options) -> Result<(), String> {
     let style = match options.output {
         Some(_) => Style::Plain,
-        None => Style::of_stdout(),
+        None => console.style(),
     };
     let text = match options.format {
         Format::Terminal => report.terminal(style),
@@ -68,10 +77,10 @@ fn publish(report: &Report, options: &Options) -> Result<(), String> {
         Format::Junit => report.junit(),
     };
     let Some(file) = &options.output else {
-        output::print(&text)?;
+        console.print(&text);
         return Ok(());
     };
-    output::print(&report.terminal(Style::of_stdout()))?;
+    console.print(&report.terminal(console.style()));
     fs::write(file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()))
 }
 
@@ -97,10 +106,10 @@ enum Event {
 
 impl Runner<'_> {
     /// Runs the cases and returns their reports in the same order.
-    fn run_all(&self, cases: &[&'static Case]) -> Vec<CaseReport> {
+    fn run_all(&self, console: &mut Console<'_>, cases: &[&'static Case]) -> Vec<CaseReport> {
         let next = AtomicUsize::new(0);
         let (events, happened) = channel();
-        let mut progress = Progress::new(cases.len(), SystemClock.now_ms());
+        let mut progress = Progress::new(console, cases.len(), SystemClock.now_ms());
         let mut reports = Vec::with_capacity(cases.len());
         thread::scope(|scope| {
             for _ in 0..self.options.jobs.min(cases.len()) {
