@@ -35,6 +35,7 @@ pub(crate) enum Refused {
     /// The command line asks for something that does not exist.
     Usage(String),
     /// It asks for something that cannot be had here and now.
+    #[cfg(feature = "sqlite")]
     Unavailable(String),
 }
 

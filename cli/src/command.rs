@@ -82,6 +82,7 @@ fn conformance(mut arguments: Vec<String>) -> ExitCode {
     match Backend::open(&url, mode.as_deref()) {
         Ok(backend) => check(backend, arguments),
         Err(Refused::Usage(wrong)) => refuse(&wrong),
+        #[cfg(feature = "sqlite")]
         Err(Refused::Unavailable(remedy)) => {
             complain(&format!("{remedy}\n"));
             ExitCode::FAILURE

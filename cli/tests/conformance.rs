@@ -1,8 +1,6 @@
 //! The program as it is used: what it says, how it ends, and what it leaves behind.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 fn duroxide(arguments: &[&str]) -> Output {
@@ -80,6 +78,9 @@ fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -159,5 +160,36 @@ mod sqlite {
         let output = conformance(&["--backend", "sqlite:no/such/folder/x.db"]);
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains("no folder for databases"));
+    }
+
+    /// The commands of the pages, but for the package that cargo runs; each on a few cases.
+    #[test]
+    fn every_command_of_the_pages_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for (page, commands_min) in [("README.md", 2), ("docs/conformance/README.md", 4)] {
+            let page = fs::read_to_string(root.join(page)).unwrap();
+            let lines = page.lines().filter(|line| line.starts_with("cargo run "));
+            let commands: Vec<_> = lines.filter_map(|line| line.split_once(" -- ")).collect();
+            let of_ours: Vec<_> = commands
+                .iter()
+                .filter(|(cargo, _)| cargo.ends_with(" duroxide-cli"))
+                .collect();
+            assert!(of_ours.len() >= commands_min, "{commands:?}");
+            for (_, arguments) in of_ours {
+                let output = Command::new(env!("CARGO_BIN_EXE_duroxide"))
+                    .current_dir(folder.path())
+                    .args(arguments.split(' '))
+                    .args(["--clause", "LEA-03"])
+                    .output()
+                    .unwrap();
+                assert!(
+                    output.status.success(),
+                    "{arguments}: {}",
+                    text(&output.stdout)
+                );
+            }
+        }
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

@@ -10,6 +10,8 @@
 //! }
 //! ```
 //!
+//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it.
+//!
 //! The clauses are in `docs/provider-contract.md`, the cases in [`CATALOGUE`]. A case that fails
 //! prints the calls it made and what the provider answered. The suite grows with the contract: the
 //! names and the number of its cases are no stable interface.

@@ -19,11 +19,14 @@ pub(super) fn render(report: &Report, style: Style) -> String {
 }
 
 fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result {
-    for case in report.marked(Mark::Failed) {
+    let was_run = |case: &&CaseReport| case.runs > 0;
+    for case in report.marked(Mark::Failed).filter(was_run) {
         failure(out, case, style)?;
     }
-    for mark in [Mark::Unavailable, Mark::Skipped] {
-        reasons(out, report, mark, style)?;
+    for mark in [Mark::Failed, Mark::Unavailable, Mark::Skipped] {
+        let is_explained = |case: &&CaseReport| mark == Mark::Failed && was_run(case);
+        let cases = report.marked(mark).filter(|case| !is_explained(case));
+        reasons(out, mark, cases, style)?;
     }
     head(out, report)?;
     table(out, report, style)?;
@@ -64,10 +67,15 @@ fn why(out: &mut String, case: &CaseReport, trouble: &Trouble) -> fmt::Result {
     )
 }
 
-/// The cases that were not run, by their reason, since it is often the same for all of them.
-fn reasons(out: &mut String, report: &Report, mark: Mark, style: Style) -> fmt::Result {
+/// Cases that were not run, by their reason, since it is often the same for all of them.
+fn reasons<'a>(
+    out: &mut String,
+    mark: Mark,
+    cases_of_mark: impl Iterator<Item = &'a CaseReport>,
+    style: Style,
+) -> fmt::Result {
     let mut seen: Vec<(&str, usize)> = Vec::new();
-    for case in report.marked(mark) {
+    for case in cases_of_mark {
         match seen
             .iter_mut()
             .find(|(reason, _)| *reason == case.message())

@@ -45,13 +45,13 @@ impl<'a, 'b> Progress<'a, 'b> {
         self.done += 1;
         match case.outcome {
             Mark::Passed | Mark::NotSupported => {}
-            Mark::Failed => {
+            Mark::Failed if case.runs > 0 => {
                 self.not_passed += 1;
                 let reason = case.message().lines().next().unwrap_or_default();
                 self.line(&format!("FAILED {}: {reason}", case.id));
             }
-            // Their reasons are often the same for all of them; the report has each once.
-            Mark::Skipped | Mark::Unavailable => self.not_passed += 1,
+            // What was not run has often the same reason; the report has each reason once.
+            Mark::Failed | Mark::Skipped | Mark::Unavailable => self.not_passed += 1,
         }
         if !self.console.rewrites_lines() && now_ms.saturating_sub(self.said_ms) >= INTERVAL_MS {
             self.said_ms = now_ms;

@@ -181,7 +181,7 @@ impl Runner<'_> {
             }
             // Every case opens a store first, and would fail at the same place.
             Known::Silent(Silent::Broken(why)) => Some(Outcome::Failed(Failure {
-                message: format!("no store could be opened for the case: {why}"),
+                message: format!("no store could be opened: {why}"),
                 transcript: Transcript::default(),
             })),
         }
