@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use super::selection::{Filters, near_matches};
+use super::selection::{Filters, near_matches, suggest};
 use crate::suite::{RunOptions, Seed};
 
 /// More seeds than anybody waits for.
@@ -18,18 +18,18 @@ const JOBS_MAX: usize = 256;
 /// A day.
 const TIME_LIMIT_SECONDS_MAX: f64 = 86_400.0;
 /// Every flag, for near matches.
-const NAMES: &[&str] = &[
-    "profile",
-    "case",
-    "clause",
-    "seed",
-    "repeat",
-    "rounds",
-    "jobs",
-    "time-limit",
-    "format",
-    "output",
-    "help",
+const FLAG_NAMES: &[&str] = &[
+    "--profile",
+    "--case",
+    "--clause",
+    "--seed",
+    "--repeat",
+    "--rounds",
+    "--jobs",
+    "--time-limit",
+    "--format",
+    "--output",
+    "--help",
 ];
 
 /// What can be said to [`main`](crate::main), for the help of a program that adds flags of its own.
@@ -131,9 +131,16 @@ impl Command {
 
 impl Options {
     fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
-        if !NAMES.contains(&name) {
-            let near = near_matches(name, NAMES.iter().copied()).replace("mean ", "mean --");
-            return Err(format!("there is no flag --{name}{near}"));
+        let flag = format!("--{name}");
+        if !FLAG_NAMES.contains(&flag.as_str()) {
+            let alike = |known: &&'static str| {
+                (
+                    strsim::jaro_winkler(name, known.trim_start_matches('-')),
+                    *known,
+                )
+            };
+            let near = suggest(FLAG_NAMES.iter().map(alike));
+            return Err(format!("there is no flag {flag}{near}"));
         }
         let value = parser.value().and_then(ValueExt::string).map_err(text)?;
         match name {

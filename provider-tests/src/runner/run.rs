@@ -1,6 +1,7 @@
 //! Runs the chosen cases, several at a time, and reports.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -25,6 +26,10 @@ pub(super) fn run(
     options: &Options,
 ) -> Result<ExitCode, String> {
     let cases = options.filters.select()?;
+    if let Some(file) = &options.output {
+        // Now, and not after a long run.
+        write(file, "")?;
+    }
     let report = report(console, subject, options, &cases);
     publish(console, &report, options)?;
     Ok(ExitCode::from(u8::from(!report.is_a_pass())))
@@ -81,6 +86,10 @@ fn publish(console: &mut Console<'_>, report: &Report, options: &Options) -> Res
         return Ok(());
     };
     console.print(&report.terminal(console.style()));
+    write(file, &text)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()))
 }
 

@@ -97,7 +97,7 @@ fn all() -> impl Iterator<Item = &'static Case> {
     CATALOGUE.iter().copied().flatten()
 }
 
-/// `; did you mean …?` with the names that are most like this one, or nothing.
+/// The names that are most like this one, as [`suggest`] says them.
 pub(super) fn near_matches<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: BTreeSet<_> = names.into_iter().collect();
     suggest(
@@ -117,7 +117,8 @@ fn near_cases(wanted: &str) -> String {
     }))
 }
 
-fn suggest<'a>(rated: impl Iterator<Item = (f64, &'a str)>) -> String {
+/// `; did you mean …?` with the names that have the highest likeness, or nothing.
+pub(super) fn suggest<'a>(rated: impl Iterator<Item = (f64, &'a str)>) -> String {
     let mut rated: Vec<_> = rated
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .collect();

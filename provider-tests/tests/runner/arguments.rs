@@ -33,6 +33,7 @@ fn what_is_not_understood_is_a_usage_error() {
         &["run", "run"],
         &["-x"],
         &["list", "--clause", "LEA-99"],
+        &["--output", "no/such/folder/report"],
     ] {
         assert_eq!(
             say(subject(), arguments).code,
