@@ -10,6 +10,8 @@
 //! }
 //! ```
 //!
+//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it.
+//!
 //! The clauses are in `docs/provider-contract.md`, the cases in [`CATALOGUE`]. A case that fails
 //! prints the calls it made and what the provider answered. The suite grows with the contract: the
 //! names and the number of its cases are no stable interface.
@@ -31,6 +33,8 @@ mod end_to_end;
 mod fixture;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
+mod report;
+mod runner;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
@@ -40,6 +44,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::Recorded;
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use runner::{Console, FLAGS, main, main_on};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

@@ -30,6 +30,21 @@ pub(crate) struct Begun {
 }
 
 impl Transcript {
+    /// How many calls were begun.
+    pub(crate) fn len(&self) -> usize {
+        self.calls.lock().len()
+    }
+
+    /// The last calls: each one's number, what was asked, and what was answered.
+    pub(crate) fn last(&self, count: usize) -> Vec<(usize, String, Option<String>)> {
+        let calls = self.calls.lock();
+        let left_out = calls.len().saturating_sub(count);
+        let numbered = calls.iter().enumerate().skip(left_out);
+        numbered
+            .map(|(index, call)| (index + 1, call.text.clone(), call.answer.clone()))
+            .collect()
+    }
+
     pub(crate) fn begin(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
         let mut text = Clipped::default();
         // A clipped text ends its formatting with an error, which is the point of clipping.

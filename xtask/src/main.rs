@@ -1,10 +1,11 @@
-//! Chores of this repository: `cargo xtask test` and `cargo xtask ci`.
+//! Chores of this repository: `cargo xtask test`, `cargo xtask ci` and `cargo xtask certify`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command-line tool talks to the person who runs it"
 )]
 
+mod certify;
 mod examples;
 mod steps;
 
@@ -15,8 +16,11 @@ use steps::Steps;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test   unit and integration tests, documentation tests, examples
-  ci     format, clippy, documentation, then test
+  test      unit and integration tests, documentation tests, the conformance of the backends,
+            examples
+  ci        format, clippy, documentation, then test
+  certify   run the conformance suite on every backend, and write docs/conformance and the table
+            of backends in README.md
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +33,11 @@ fn main() -> ExitCode {
     {
         ["test"] => test(Steps::default()).summary("test"),
         ["ci"] => test(checks()).summary("ci"),
+        ["certify"] => {
+            let mut steps = Steps::default();
+            certify::run(&mut steps);
+            steps.summary("certify")
+        }
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)
@@ -98,6 +107,29 @@ fn test(mut steps: Steps) -> Steps {
         ],
         &[],
     );
+    conformance(&mut steps);
     examples::run(&mut steps);
     steps
+}
+
+/// The suite through the command line, as those who choose a backend run it.
+fn conformance(steps: &mut Steps) {
+    let file = std::env::temp_dir().join("duroxide.db");
+    let sqlite = format!("sqlite:{}", file.display());
+    for (name, url) in [("memory", "memory:"), ("SQLite", &sqlite)] {
+        steps.cargo(
+            &format!("conformance of {name}"),
+            &[
+                "run",
+                "--quiet",
+                "--package",
+                "duroxide-cli",
+                "--",
+                "conformance",
+                "--backend",
+                url,
+            ],
+            &[],
+        );
+    }
 }

@@ -130,15 +130,20 @@ pub fn check_declaration(subject: &Subject, declared: &[Profile]) {
     }
 }
 
-fn runtime() -> Result<Runtime, String> {
+/// The name of the threads that work for a case, besides the one that is named after it.
+pub(crate) const WORKER_THREADS: &str = "conformance worker";
+
+pub(crate) fn runtime() -> Result<Runtime, String> {
     Builder::new_multi_thread()
+        .thread_name(WORKER_THREADS)
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime for the case: {error}"))
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()

@@ -5,7 +5,9 @@ mod options;
 mod outcome;
 mod subject;
 
+pub(crate) use harness::{WORKER_THREADS, runtime, text_of};
 pub use harness::{check_declaration, run_case, run_named};
 pub use options::{RunOptions, Seed};
 pub use outcome::{Failure, Outcome};
 pub use subject::Subject;
+pub(crate) use subject::offers;

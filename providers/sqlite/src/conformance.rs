@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
-use duroxide_core::providers::Provider;
+use duroxide_core::providers::{Provider, ProviderError};
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
 use tempfile::TempDir;
 
+use crate::location::Location;
 use crate::{SqliteMode, SqliteOptions, SqliteProvider};
 
 /// A time like those of today: Monday 2026-01-05, 00:00 UTC.
@@ -47,6 +48,14 @@ impl SqliteFixture {
         self.directory = directory.to_owned();
         self
     }
+}
+
+/// The file that the URL of a database names, which is not looked at; none for one in memory.
+///
+/// # Errors
+/// `Config` when the URL is none of a SQLite database.
+pub fn path_of(url: &str) -> Result<Option<PathBuf>, ProviderError> {
+    Ok(Location::parse(url)?.path().map(Path::to_owned))
 }
 
 struct SqliteStore {

@@ -1,0 +1,10 @@
+//! The command line of duroxide.
+
+mod backend;
+mod command;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run(std::env::args().skip(1).collect())
+}

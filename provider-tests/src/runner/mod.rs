@@ -1,0 +1,68 @@
+//! The suite as a program: it runs a selection of the catalogue and reports.
+
+mod arguments;
+mod console;
+mod panics;
+mod probe;
+mod progress;
+mod run;
+mod selection;
+
+use std::io::{stderr, stdout};
+use std::process::ExitCode;
+
+pub use arguments::FLAGS;
+pub use console::Console;
+
+use crate::suite::Subject;
+use arguments::Command;
+
+/// The exit code of a command line that is not understood.
+const USAGE: u8 = 2;
+
+/// Runs the suite on a provider, as these arguments of a command line say (without the program's
+/// name), and reports on standard output; progress goes to standard error.
+///
+/// This makes the whole tool of one line in an example of a provider's crate; `--help` says what
+/// it can do:
+///
+/// ```text
+/// fn main() -> ExitCode {
+///     let subject = Subject::new(MyFixture).with_reference(MemoryFixture);
+///     duroxide_provider_tests::main(subject, std::env::args().skip(1))
+/// }
+/// ```
+///
+/// The exit code is 0 if everything that was chosen passed, 1 if something failed, was skipped or
+/// had no store, and 2 if the arguments are not understood.
+#[must_use]
+pub fn main(subject: Subject, arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    let (mut out, mut err) = (stdout(), stderr());
+    main_on(Console::standard(&mut out, &mut err), subject, arguments)
+}
+
+/// As [`main`], with another place for the words.
+#[must_use]
+pub fn main_on(
+    mut console: Console<'_>,
+    subject: Subject,
+    arguments: impl IntoIterator<Item = String>,
+) -> ExitCode {
+    done(&mut console, subject, arguments).unwrap_or_else(|wrong| {
+        console.mention(&format!("{wrong}\n--help says what can be chosen\n"));
+        ExitCode::from(USAGE)
+    })
+}
+
+fn done(
+    console: &mut Console<'_>,
+    subject: Subject,
+    arguments: impl IntoIterator<Item = String>,
+) -> Result<ExitCode, String> {
+    match Command::parse(arguments)? {
+        Command::Help => console.print(&arguments::help()),
+        Command::List(filters) => console.print(&selection::list(&filters)?),
+        Command::Run(options) => return run::run(console, subject, &options),
+    }
+    Ok(ExitCode::SUCCESS)
+}

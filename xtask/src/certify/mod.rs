@@ -1,0 +1,87 @@
+//! The certificates in `docs/conformance`, and the pages that are made from them.
+//!
+//! A certificate is what a run of the suite said, without anything that differs from run to run, so
+//! that a difference between two of them is one between two versions of something.
+
+mod backend;
+mod certificate;
+mod mutants;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::steps::{Steps, cargo};
+use backend::{BACKENDS, Backend};
+use certificate::Certificate;
+use mutants::Mutants;
+
+/// Runs the whole suite on every backend and writes the certificates, then the pages.
+pub(crate) fn run(steps: &mut Steps) {
+    let mut all_passed = true;
+    for backend in BACKENDS {
+        let name = format!("certify {}", backend.name);
+        all_passed &= steps.run(&name, || certify(backend));
+    }
+    // Pages made of old certificates would be fresh to look at and stale in truth.
+    if all_passed {
+        steps.run("pages", write_pages);
+    }
+}
+
+fn certify(backend: &Backend) -> Result<(), String> {
+    let arguments = backend.run_arguments();
+    println!("cargo {}", arguments.join(" "));
+    let output = cargo()
+        .args(arguments)
+        .args(["--format", "json"])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("the suite ended with {}", output.status));
+    }
+    let certificate = Certificate::of_report(&output.stdout, backend, Mutants::read()?)?;
+    println!("{}", certificate.summary());
+    write(&backend.file(), &certificate.json()?)
+}
+
+fn write_pages() -> Result<(), String> {
+    for (file, text) in pages()? {
+        write(&file, &text)?;
+    }
+    Ok(())
+}
+
+/// Every page that is made from the certificates, with its path from the root.
+fn pages() -> Result<Vec<(String, String)>, String> {
+    let certificates = BACKENDS
+        .iter()
+        .map(|backend| Ok((backend, Certificate::read(backend)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    let readme = read(README)?;
+    Ok(vec![
+        (OVERVIEW.to_owned(), pages::overview(&certificates)),
+        (MATRIX.to_owned(), pages::matrix(&certificates)),
+        (README.to_owned(), pages::readme(&readme, &certificates)?),
+    ])
+}
+
+const README: &str = "README.md";
+const OVERVIEW: &str = "docs/conformance/README.md";
+const MATRIX: &str = "docs/conformance/matrix.md";
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
+
+fn read(file: &str) -> Result<String, String> {
+    fs::read_to_string(path(file)).map_err(|error| format!("{file}: {error}"))
+}
+
+fn write(file: &str, text: &str) -> Result<(), String> {
+    fs::write(path(file), text).map_err(|error| format!("{file}: {error}"))
+}
