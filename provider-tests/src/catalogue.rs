@@ -294,6 +294,39 @@ macro_rules! __catalogue {
     }};    (end_to_end, $emit:ident, $arg:tt) => { $crate::$emit! { $arg end_to_end
         basics {
             an_orchestration_completes ["CON-01" "WAK-02" "WAK-04"],
+            a_chain_passes_results_on ["COM-01" "ACT-03" "ACT-05" "HIS-01"],
+            a_hundred_activities_side_by_side ["ACT-01" "ACT-02" "ACT-03" "MSG-03"],
+            a_thousand_activities_side_by_side ["ACT-01" "ACT-02" "CLM-02" "LIM-02"],
+            a_dropped_loser_is_cancelled ["CAN-01" "CAN-02" "ACT-04"],
+        }
+        events {
+            events_after_their_wait_come_in_order ["MSG-04" "WAK-01"],
+            events_before_their_wait_are_kept ["MSG-03" "MSG-04" "STA-01"],
+            an_event_outruns_a_timer ["DLY-02" "CLM-04"],
+            a_timer_outruns_an_event ["DLY-01" "WAK-02"],
+            senders_at_once_lose_nothing ["CON-01" "MSG-03" "MSG-04" "WAK-01"],
+        }
+        timers {
+            a_thousand_timers_fire ["DLY-01" "CLM-02" "CLM-04" "COM-04"],
+            a_hundred_instances_sleep ["DLY-01" "CLM-04" "COM-04" "WAK-02"],
+            a_timer_outlives_its_node ["DLY-01" "CLM-04" "LEA-06"],
+        }
+        errors {
+            a_saga_compensates ["COM-01" "ACT-03"],
+            a_retry_succeeds_after_pauses ["DLY-01" "ACT-03" "COM-04"],
+            a_slow_attempt_is_given_up ["DLY-01" "CAN-01" "CAN-02"],
+        }
+        children {
+            children_report_to_their_parent ["STA-03" "MSG-01" "COM-07"],
+            a_tree_of_children_adds_up ["STA-03" "COM-07" "CLM-10"],
+            a_detached_orchestration_lives_on ["STA-03" "STA-05"],
+            a_taken_id_is_told_to_the_parent ["STA-03" "MSG-03"],
+            a_child_ends_with_its_parent ["COM-01" "CAN-05" "MSG-05"],
+        }
+        executions {
+            a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
+            a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],
+            versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
         }
     }};
     (random, $emit:ident, $arg:tt) => { $crate::$emit! { $arg random

@@ -27,5 +27,5 @@ pub(crate) mod msg;
 pub(crate) mod sta;
 pub(crate) mod wak;
 
-pub(crate) use crate::end_to_end::basics;
+pub(crate) use crate::end_to_end::{basics, children, errors, events, executions, timers};
 pub(crate) use crate::random::smoke;
