@@ -268,6 +268,12 @@ macro_rules! __catalogue {
             pruning_leaves_the_lease ["DEL-03" "LEA-01"],
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
         }
+        operations {
+            instances_are_listed_where_they_stand ["ADM-01" "ADM-03"],
+            a_deleted_instance_begins_again ["DEL-01" "DEL-02" "STA-05"],
+            a_forced_deletion_ends_the_work ["DEL-01" "CAN-03" "LEA-05"],
+            a_pruned_loop_goes_on ["DEL-03" "ADM-02" "EXE-02"],
+        }
     }};
     (durable, $emit:ident, $arg:tt) => { $crate::$emit! { $arg durable
         att {
@@ -327,6 +333,41 @@ macro_rules! __catalogue {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
             a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],
             versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
+        }
+        payloads {
+            texts_reach_the_limit ["LIM-02" "MSG-01" "ACT-05" "HIS-01"],
+            texts_beyond_the_limit_are_refused ["LIM-01" "CAP-01"],
+            odd_texts_come_back ["MSG-01" "ACT-05" "HIS-01" "HEA-01"],
+            odd_ids_are_told_apart ["MSG-06" "STA-03" "HEA-01"],
+        }
+        waits {
+            every_waiter_hears_the_end ["WAK-04"],
+            a_wait_in_vain_ends ["WAK-04" "STA-04"],
+            a_status_follows_the_instance ["HEA-01" "STA-01"],
+            a_client_hears_what_was_refused ["STA-02" "STA-04"],
+        }
+        restarts {
+            a_shutdown_hands_the_work_over ["LEA-06" "ATT-03" "HIS-01"],
+            a_crash_at_every_step_loses_nothing ["DUR-01" "LEA-03" "ACT-03" "CXL-01"],
+            an_abandoned_activity_runs_again ["LEA-03" "ATT-01" "ATT-04"],
+            cold_instances_go_on ["HIS-01" "HIS-02" "IDM-02"],
+        }
+        nodes {
+            two_nodes_share_the_work ["CON-01" "LEA-01" "WAK-01"],
+            two_nodes_take_turns ["CON-01" "LEA-01" "FEN-01" "FEN-02" "IDM-02"],
+            the_other_node_finishes ["LEA-03" "FEN-04" "ACT-03" "CXL-02"],
+            a_node_that_comes_back_changes_nothing ["ACT-04" "LEA-05" "FEN-01" "IDM-04"],
+        }
+        poison {
+            a_deadly_activity_is_given_up ["ATT-01" "ATT-04" "CLM-10" "LEA-03"],
+            a_deadly_orchestration_is_given_up ["ATT-01" "ATT-02" "ATT-04" "CLM-10" "LEA-03"],
+            shutdowns_are_not_counted ["ATT-03" "LEA-06"],
+        }
+        cancellation {
+            a_waiting_instance_is_cancelled ["COM-01" "HEA-01" "COM-03"],
+            a_working_instance_is_cancelled ["CAN-01" "CAN-02" "ACT-04"],
+            a_cancellation_comes_too_early_or_too_late ["MSG-03" "HEA-01"],
+            an_activity_elsewhere_hears_of_its_cancellation ["CAN-03" "CAN-05" "LEA-05"],
         }
     }};
     (random, $emit:ident, $arg:tt) => { $crate::$emit! { $arg random

@@ -111,8 +111,7 @@ pub(crate) async fn a_child_ends_with_its_parent(cx: &Cx) {
     world.begin("parent", "Parent", "").await;
     gate.begun(1).await;
 
-    let cancelled = world.client.cancel_instance("parent", "enough").await;
-    cancelled.expect("the instance is there");
+    world.cancel("parent").await;
 
     for instance in ["parent", "parent::sub::2"] {
         let failure = world.failure(instance).await.display_message();

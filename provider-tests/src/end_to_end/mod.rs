@@ -5,9 +5,16 @@
 //! on most.
 
 pub(crate) mod basics;
+pub(crate) mod cancellation;
 pub(crate) mod children;
 pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod nodes;
+pub(crate) mod operations;
+pub(crate) mod payloads;
+pub(crate) mod poison;
+pub(crate) mod restarts;
 mod stage;
 pub(crate) mod timers;
+pub(crate) mod waits;

@@ -1,4 +1,4 @@
-//! A process that can be killed.
+//! A process that can be killed, or stopped for a while.
 
 use std::fmt::Debug;
 use std::future::{Future, pending};
@@ -13,6 +13,19 @@ use duroxide_core::providers::{
 };
 use tokio::sync::watch;
 
+/// How a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It works.
+    Alive,
+    /// It does what it has, and takes on no more turns.
+    WithoutTurns,
+    /// It stands still: its calls wait until it goes on.
+    Frozen,
+    /// Nothing it does reaches the store any more.
+    Dead,
+}
+
 /// The store as one process sees it. From its death on no call begins and none is answered: those
 /// under way are dropped, and whether they happened nobody knows.
 ///
@@ -21,25 +34,44 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) struct Process {
     store: Arc<dyn Provider>,
-    dead: watch::Sender<bool>,
+    state: watch::Sender<State>,
+    /// The instance whose turns the process does not survive.
+    deadly: Option<InstanceId>,
 }
 
 impl Process {
-    pub(super) fn new(store: Arc<dyn Provider>) -> Self {
+    pub(super) fn new(store: Arc<dyn Provider>, deadly: Option<InstanceId>) -> Self {
         Self {
             store,
-            dead: watch::Sender::new(false),
+            state: watch::Sender::new(State::Alive),
+            deadly,
         }
     }
 
     pub(super) fn die(&self) {
-        self.dead.send_replace(true);
+        self.state.send_replace(State::Dead);
     }
 
-    async fn death(&self) {
-        let mut dead = self.dead.subscribe();
+    pub(super) fn freeze(&self) {
+        self.state.send_replace(State::Frozen);
+    }
+
+    pub(super) fn thaw(&self) {
+        self.state.send_replace(State::Alive);
+    }
+
+    pub(super) fn refuse_turns(&self) {
+        self.state.send_replace(State::WithoutTurns);
+    }
+
+    pub(super) async fn death(&self) {
+        self.becomes(|state| state == State::Dead).await;
+    }
+
+    async fn becomes(&self, is_it: impl Fn(State) -> bool + Send) {
+        let mut state = self.state.subscribe();
         // The sender is this process's own, so that the wait cannot fail.
-        dead.wait_for(|dead| *dead).await.ok();
+        state.wait_for(|state| is_it(*state)).await.ok();
     }
 
     /// The answer to a call, if the process lives to hear it.
@@ -47,8 +79,24 @@ impl Process {
         tokio::select! {
             biased;
             () = self.death() => pending().await,
-            answer = call => answer,
+            answer = async {
+                self.becomes(|state| state != State::Frozen).await;
+                call.await
+            } => answer,
         }
+    }
+
+    /// The answer to a claim of turns, if the process still wants it.
+    async fn willing<T>(&self, claim: impl Future<Output = T> + Send) -> T {
+        tokio::select! {
+            biased;
+            () = self.becomes(|state| state == State::WithoutTurns) => pending().await,
+            answer = self.alive(claim) => answer,
+        }
+    }
+
+    fn is_deadly(&self, operation: &Commit) -> bool {
+        matches!(operation, Commit::Turn(turn) if Some(&turn.instance) == self.deadly.as_ref())
     }
 }
 
@@ -63,7 +111,7 @@ impl Provider for Process {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        self.alive(self.store.claim_turns(request)).await
+        self.willing(self.store.claim_turns(request)).await
     }
 
     async fn claim_activities(
@@ -78,6 +126,9 @@ impl Provider for Process {
     }
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
+        if operations.iter().any(|operation| self.is_deadly(operation)) {
+            self.die();
+        }
         self.alive(self.store.commit(operations)).await
     }
 

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use duroxide_core::providers::Durability;
-use duroxide_core::runtime::RuntimeOptions;
 use duroxide_core::{Client, ErrorDetails, Event, EventKind, OrchestrationStatus};
 
 use super::code::{Code, Registered};
 use super::flow::{self, Flow};
-use super::node::Node;
+use super::node::{Habits, Node};
 use super::{history, until, within};
 use crate::fixture::Pace;
 use crate::support::Cx;
@@ -68,23 +67,29 @@ impl World {
 
     /// Starts a node.
     pub(crate) async fn node(&self) -> Node {
-        Node::start(&self.cx, self.code.clone(), Node::options(&self.cx)).await
+        self.node_with(|_| {}).await
     }
 
-    /// Starts a node with other options.
-    pub(crate) async fn node_with(&self, set: impl FnOnce(&mut RuntimeOptions)) -> Node {
-        let mut options = Node::options(&self.cx);
-        set(&mut options);
-        Node::start(&self.cx, self.code.clone(), options).await
+    /// Starts a node with other habits.
+    pub(crate) async fn node_with(&self, change: impl FnOnce(&mut Habits)) -> Node {
+        let mut habits = Habits::of(&self.cx);
+        change(&mut habits);
+        Node::start(&self.cx, self.code.clone(), habits).await
     }
 
     /// Starts a node beside another.
-    pub(crate) async fn further_node(&self, handles: Handles) -> Node {
+    pub(crate) async fn further_node(
+        &self,
+        handles: Handles,
+        change: impl FnOnce(&mut Habits),
+    ) -> Node {
         let cx = match handles {
             Handles::One => self.cx.clone(),
             Handles::Two => self.cx.connect().await,
         };
-        Node::start(&cx, self.code.clone(), Node::options(&cx)).await
+        let mut habits = Habits::of(&cx);
+        change(&mut habits);
+        Node::start(&cx, self.code.clone(), habits).await
     }
 
     /// What is left after the end of the only process, whose nodes were killed: a durable store is
@@ -126,6 +131,12 @@ impl World {
     pub(crate) async fn raise(&self, instance: &str, name: &str, data: &str) {
         let raised = self.client.raise_event(instance, name, data).await;
         raised.expect("the instance is there");
+    }
+
+    /// Cancels an instance.
+    pub(crate) async fn cancel(&self, instance: &str) {
+        let cancelled = self.client.cancel_instance(instance, "enough").await;
+        cancelled.expect("the instance is there");
     }
 
     /// Starts an instance and answers what it returned.
