@@ -335,8 +335,8 @@ macro_rules! __catalogue {
             versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
         }
         payloads {
-            texts_reach_the_limit ["LIM-02" "MSG-01" "ACT-05" "HIS-01"],
-            texts_beyond_the_limit_are_refused ["LIM-01" "CAP-01"],
+            large_texts_go_round ["LIM-02" "MSG-01" "ACT-05" "HIS-01"],
+            a_result_beyond_the_limit_is_an_error ["LIM-01" "CAP-01"],
             odd_texts_come_back ["MSG-01" "ACT-05" "HIS-01" "HEA-01"],
             odd_ids_are_told_apart ["MSG-06" "STA-03" "HEA-01"],
         }

@@ -1,6 +1,6 @@
 //! Work that kills whoever does it.
 
-use duroxide_core::{ErrorDetails, OrchestrationContext};
+use duroxide_core::{ErrorDetails, EventKind, OrchestrationContext};
 
 use super::stage::{Code, Gate, LEASE, Text, World};
 use crate::support::{Cx, id};
@@ -50,7 +50,13 @@ pub(crate) async fn a_deadly_activity_is_given_up(cx: &Cx) {
         .node_with(|it| it.options.max_attempts = ATTEMPTS)
         .await;
 
-    check(&world.failure("deadly").await);
+    world.failure("deadly").await;
+    let history = world.history("deadly").await;
+    let reason = history.iter().find_map(|event| match &event.kind {
+        EventKind::ActivityFailed { details } => Some(details),
+        _ => None,
+    });
+    check(reason.expect("the activity has failed"));
     assert_eq!(gate.runs(), ATTEMPTS);
     for run in 1..=ATTEMPTS {
         let output = world.output(&format!("harmless {run}")).await;

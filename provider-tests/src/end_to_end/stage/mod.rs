@@ -17,7 +17,6 @@ use tokio::time::timeout;
 pub(crate) use code::{Code, activity_output};
 pub(crate) use gate::Gate;
 pub(crate) use history::{count, types};
-pub(crate) use node::Node;
 pub(crate) use world::{Handles, World};
 
 /// What an orchestration or an activity returns.
