@@ -52,9 +52,11 @@ pub(crate) async fn a_deadly_activity_is_given_up(cx: &Cx) {
 
     world.failure("deadly").await;
     let history = world.history("deadly").await;
-    let reason = history.iter().find_map(|event| match &event.kind {
-        EventKind::ActivityFailed { details } => Some(details),
-        _ => None,
+    let reason = history.iter().find_map(|event| {
+        let EventKind::ActivityFailed { details } = &event.kind else {
+            return None;
+        };
+        Some(details)
     });
     check(reason.expect("the activity has failed"));
     assert_eq!(gate.runs(), ATTEMPTS);

@@ -87,8 +87,8 @@ impl Code {
 
 /// What an activity returned, of one of the outputs that a selection or a join hands out.
 pub(crate) fn activity_output(output: DurableOutput) -> Text {
-    match output {
-        DurableOutput::Activity(result) => result,
-        other => Err(format!("{other:?} is not the output of an activity")),
+    if let DurableOutput::Activity(result) = output {
+        return result;
     }
+    Err(format!("{output:?} is not the output of an activity"))
 }

@@ -68,7 +68,7 @@ impl Process {
         self.becomes(|state| state == State::Dead).await;
     }
 
-    async fn becomes(&self, is_it: impl Fn(State) -> bool + Send) {
+    async fn becomes(&self, is_it: impl Fn(State) -> bool + Send + Sync) {
         let mut state = self.state.subscribe();
         // The sender is this process's own, so that the wait cannot fail.
         state.wait_for(|state| is_it(*state)).await.ok();

@@ -157,18 +157,20 @@ impl World {
 
     /// What an instance returned.
     pub(crate) async fn output(&self, instance: &str) -> String {
-        match self.end(instance).await {
-            OrchestrationStatus::Completed { output } => output,
-            other => panic!("{instance} did not complete: {other:?}"),
+        let ended = self.end(instance).await;
+        if let OrchestrationStatus::Completed { output } = ended {
+            return output;
         }
+        panic!("{instance} did not complete: {ended:?}")
     }
 
     /// Why an instance failed.
     pub(crate) async fn failure(&self, instance: &str) -> ErrorDetails {
-        match self.end(instance).await {
-            OrchestrationStatus::Failed { details } => details,
-            other => panic!("{instance} did not fail: {other:?}"),
+        let ended = self.end(instance).await;
+        if let OrchestrationStatus::Failed { details } = ended {
+            return details;
         }
+        panic!("{instance} did not fail: {ended:?}")
     }
 
     /// The history of an instance's current execution, checked.
@@ -191,7 +193,7 @@ impl World {
     }
 
     /// Waits until an instance has decided or learnt something.
-    pub(crate) async fn reaches(&self, instance: &str, is_it: impl Fn(&EventKind) -> bool) {
+    pub(crate) async fn reaches(&self, instance: &str, is_it: impl Fn(&EventKind) -> bool + Sync) {
         let look = async || {
             let history = self.history(instance).await;
             history.iter().any(|event| is_it(&event.kind)).then_some(())
