@@ -356,7 +356,8 @@ macro_rules! __catalogue {
             two_nodes_share_the_work ["CON-01" "LEA-01" "WAK-01"],
             two_nodes_take_turns ["CON-01" "LEA-01" "FEN-01" "FEN-02" "IDM-02"],
             the_other_node_finishes ["LEA-03" "FEN-04" "ACT-03" "CXL-02"],
-            a_node_that_comes_back_changes_nothing ["ACT-04" "LEA-05" "FEN-01" "IDM-04"],
+            a_late_outcome_does_not_count ["ACT-04" "LEA-03" "LEA-05"],
+            a_late_turn_does_not_count ["FEN-01" "FEN-02" "FEN-05" "LEA-03"],
         }
         poison {
             a_deadly_activity_is_given_up ["ATT-01" "ATT-04" "CLM-10" "LEA-03"],

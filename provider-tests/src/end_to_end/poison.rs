@@ -2,7 +2,7 @@
 
 use duroxide_core::{ErrorDetails, EventKind, OrchestrationContext};
 
-use super::stage::{Code, Gate, LEASE, Text, World};
+use super::stage::{Code, Fuse, Gate, LEASE, Text, World};
 use crate::support::{Cx, id};
 
 /// How often the cases let something be tried.
@@ -71,7 +71,9 @@ pub(crate) async fn a_deadly_orchestration_is_given_up(cx: &Cx) {
     let mut world = World::open(&cx.twin().await, Code::of("Work", work));
     world.begin("deadly", "Work", "Echo").await;
     for run in 1..=ATTEMPTS {
-        let node = world.node_with(|it| it.deadly = Some(id("deadly"))).await;
+        let node = world
+            .node_with(|it| it.fuse = Some(Fuse::Death(id("deadly"))))
+            .await;
         node.dies().await;
         world = world.after_a_crash().await;
         world.pass(LEASE).await;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use duroxide_core::providers::InstanceId;
 use duroxide_core::runtime::{Runtime, RuntimeOptions};
 
 use super::code::Registered;
-use super::process::Process;
+use super::process::{Fuse, Process};
 use super::{LEASE, within};
 use crate::support::Cx;
 
@@ -18,8 +17,8 @@ const SHUTDOWN_PATIENCE_MS: u64 = 50;
 pub(crate) struct Habits {
     /// The settings of its runtime.
     pub(crate) options: RuntimeOptions,
-    /// An instance whose turns kill its process, just before they are committed.
-    pub(crate) deadly: Option<InstanceId>,
+    /// What its process runs into, if anything.
+    pub(crate) fuse: Option<Fuse>,
 }
 
 impl Habits {
@@ -33,7 +32,7 @@ impl Habits {
                 worker_lock_timeout: LEASE,
                 ..RuntimeOptions::default()
             },
-            deadly: None,
+            fuse: None,
         }
     }
 }
@@ -47,8 +46,8 @@ pub(crate) struct Node {
 
 impl Node {
     pub(super) async fn start(cx: &Cx, code: Registered, habits: Habits) -> Self {
-        let Habits { options, deadly } = habits;
-        let process = Arc::new(Process::new(cx.shared_provider(), deadly));
+        let Habits { options, fuse } = habits;
+        let process = Arc::new(Process::new(cx.shared_provider(), fuse));
         let runtime = Runtime::start_with_options(
             Arc::clone(&process) as _,
             code.activities,
@@ -76,12 +75,18 @@ impl Node {
         self.process.freeze();
     }
 
-    /// Lets a frozen process go on as if no time had passed.
-    pub(crate) fn thaw(&self) {
-        self.process.thaw();
+    /// Waits until the process stands still because of its fuse.
+    pub(crate) async fn frozen(&self) {
+        within("a freeze", self.process.frozen()).await;
     }
 
-    /// Waits until the process has died of a deadly instance.
+    /// Lets a frozen process go on as if no time had passed, until the store has answered what it
+    /// had to commit.
+    pub(crate) async fn thaw(&self) {
+        within("the answer to a late commit", self.process.thaw()).await;
+    }
+
+    /// Waits until the process has died of its fuse.
     pub(crate) async fn dies(self) {
         within("the death of a process", self.process.death()).await;
         self.kill().await;

@@ -11,6 +11,7 @@ use duroxide_core::providers::{
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// How a process is.
@@ -26,6 +27,16 @@ enum State {
     Dead,
 }
 
+/// Something in one instance's turn that its process runs into, once, just before it commits the
+/// turn.
+#[derive(Debug, Clone)]
+pub(crate) enum Fuse {
+    /// The process dies.
+    Death(InstanceId),
+    /// The process stands still until it is told to go on.
+    Freeze(InstanceId),
+}
+
 /// The store as one process sees it. From its death on no call begins and none is answered: those
 /// under way are dropped, and whether they happened nobody knows.
 ///
@@ -35,16 +46,18 @@ enum State {
 pub(super) struct Process {
     store: Arc<dyn Provider>,
     state: watch::Sender<State>,
-    /// The instance whose turns the process does not survive.
-    deadly: Option<InstanceId>,
+    fuse: Mutex<Option<Fuse>>,
+    /// How many commits were answered.
+    commits: watch::Sender<u64>,
 }
 
 impl Process {
-    pub(super) fn new(store: Arc<dyn Provider>, deadly: Option<InstanceId>) -> Self {
+    pub(super) fn new(store: Arc<dyn Provider>, fuse: Option<Fuse>) -> Self {
         Self {
             store,
             state: watch::Sender::new(State::Alive),
-            deadly,
+            fuse: Mutex::new(fuse),
+            commits: watch::Sender::new(0),
         }
     }
 
@@ -56,8 +69,15 @@ impl Process {
         self.state.send_replace(State::Frozen);
     }
 
-    pub(super) fn thaw(&self) {
+    /// Goes on, and returns when one of the commits that had to wait has been answered.
+    pub(super) async fn thaw(&self) {
+        let mut commits = self.commits.subscribe();
         self.state.send_replace(State::Alive);
+        commits.changed().await.ok();
+    }
+
+    pub(super) async fn frozen(&self) {
+        self.becomes(|state| state == State::Frozen).await;
     }
 
     pub(super) fn refuse_turns(&self) {
@@ -95,8 +115,19 @@ impl Process {
         }
     }
 
-    fn is_deadly(&self, operation: &Commit) -> bool {
-        matches!(operation, Commit::Turn(turn) if Some(&turn.instance) == self.deadly.as_ref())
+    /// Lights the fuse if its instance's turn is to be committed.
+    fn light(&self, operations: &[Commit]) {
+        let has_turn = |fuse: &mut Fuse| {
+            let (Fuse::Death(instance) | Fuse::Freeze(instance)) = fuse;
+            operations
+                .iter()
+                .any(|it| matches!(it, Commit::Turn(turn) if turn.instance == *instance))
+        };
+        match self.fuse.lock().take_if(has_turn) {
+            Some(Fuse::Death(_)) => self.die(),
+            Some(Fuse::Freeze(_)) => self.freeze(),
+            None => {}
+        }
     }
 }
 
@@ -126,10 +157,10 @@ impl Provider for Process {
     }
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
-        if operations.iter().any(|operation| self.is_deadly(operation)) {
-            self.die();
-        }
-        self.alive(self.store.commit(operations)).await
+        self.light(&operations);
+        let answers = self.alive(self.store.commit(operations)).await;
+        self.commits.send_modify(|commits| *commits += 1);
+        answers
     }
 
     async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
