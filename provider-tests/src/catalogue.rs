@@ -268,6 +268,12 @@ macro_rules! __catalogue {
             pruning_leaves_the_lease ["DEL-03" "LEA-01"],
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
         }
+        operations {
+            instances_are_listed_where_they_stand ["ADM-01" "ADM-03"],
+            a_deleted_instance_begins_again ["DEL-01" "DEL-02" "STA-05"],
+            a_forced_deletion_ends_the_work ["DEL-01" "CAN-03" "LEA-05"],
+            a_pruned_loop_goes_on ["DEL-03" "ADM-02" "EXE-02"],
+        }
     }};
     (durable, $emit:ident, $arg:tt) => { $crate::$emit! { $arg durable
         att {
@@ -294,6 +300,75 @@ macro_rules! __catalogue {
     }};    (end_to_end, $emit:ident, $arg:tt) => { $crate::$emit! { $arg end_to_end
         basics {
             an_orchestration_completes ["CON-01" "WAK-02" "WAK-04"],
+            a_chain_passes_results_on ["COM-01" "ACT-03" "ACT-05" "HIS-01"],
+            a_hundred_activities_side_by_side ["ACT-01" "ACT-02" "ACT-03" "MSG-03"],
+            a_thousand_activities_side_by_side ["ACT-01" "ACT-02" "CLM-02" "LIM-02"],
+            a_dropped_loser_is_cancelled ["CAN-01" "CAN-02" "ACT-04"],
+        }
+        events {
+            events_after_their_wait_come_in_order ["MSG-04" "WAK-01"],
+            events_before_their_wait_are_kept ["MSG-03" "MSG-04" "STA-01"],
+            an_event_outruns_a_timer ["DLY-02" "CLM-04"],
+            a_timer_outruns_an_event ["DLY-01" "WAK-02"],
+            senders_at_once_lose_nothing ["CON-01" "MSG-03" "MSG-04" "WAK-01"],
+        }
+        timers {
+            a_thousand_timers_fire ["DLY-01" "CLM-02" "CLM-04" "COM-04"],
+            a_hundred_instances_sleep ["DLY-01" "CLM-04" "COM-04" "WAK-02"],
+            a_timer_outlives_its_node ["DLY-01" "CLM-04" "LEA-06"],
+        }
+        errors {
+            a_saga_compensates ["COM-01" "ACT-03"],
+            a_retry_succeeds_after_pauses ["DLY-01" "ACT-03" "COM-04"],
+            a_slow_attempt_is_given_up ["DLY-01" "CAN-01" "CAN-02"],
+        }
+        children {
+            children_report_to_their_parent ["STA-03" "MSG-01" "COM-07"],
+            a_tree_of_children_adds_up ["STA-03" "COM-07" "CLM-10"],
+            a_detached_orchestration_lives_on ["STA-03" "STA-05"],
+            a_taken_id_is_told_to_the_parent ["STA-03" "MSG-03"],
+            a_child_ends_with_its_parent ["COM-01" "CAN-05" "MSG-05"],
+        }
+        executions {
+            a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
+            a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],
+            versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
+        }
+        payloads {
+            large_texts_go_round ["LIM-02" "MSG-01" "ACT-05" "HIS-01"],
+            a_result_beyond_the_limit_is_an_error ["LIM-01" "CAP-01"],
+            odd_texts_come_back ["MSG-01" "ACT-05" "HIS-01" "HEA-01"],
+            odd_ids_are_told_apart ["MSG-06" "STA-03" "HEA-01"],
+        }
+        waits {
+            every_waiter_hears_the_end ["WAK-04"],
+            a_wait_in_vain_ends ["WAK-04" "STA-04"],
+            a_status_follows_the_instance ["HEA-01" "STA-01"],
+            a_client_hears_what_was_refused ["STA-02" "STA-04"],
+        }
+        restarts {
+            a_shutdown_hands_the_work_over ["LEA-06" "ATT-03" "HIS-01"],
+            a_crash_at_every_step_loses_nothing ["DUR-01" "LEA-03" "ACT-03" "CXL-01"],
+            an_abandoned_activity_runs_again ["LEA-03" "ATT-01" "ATT-04"],
+            cold_instances_go_on ["HIS-01" "HIS-02" "IDM-02"],
+        }
+        nodes {
+            two_nodes_share_the_work ["CON-01" "LEA-01" "WAK-01"],
+            two_nodes_take_turns ["CON-01" "LEA-01" "FEN-01" "FEN-02" "IDM-02"],
+            the_other_node_finishes ["LEA-03" "FEN-04" "ACT-03" "CXL-02"],
+            a_late_outcome_does_not_count ["ACT-04" "LEA-03" "LEA-05"],
+            a_late_turn_does_not_count ["FEN-01" "FEN-02" "FEN-05" "LEA-03"],
+        }
+        poison {
+            a_deadly_activity_is_given_up ["ATT-01" "ATT-04" "CLM-10" "LEA-03"],
+            a_deadly_orchestration_is_given_up ["ATT-01" "ATT-02" "ATT-04" "CLM-10" "LEA-03"],
+            shutdowns_are_not_counted ["ATT-03" "LEA-06"],
+        }
+        cancellation {
+            a_waiting_instance_is_cancelled ["COM-01" "HEA-01" "COM-03"],
+            a_working_instance_is_cancelled ["CAN-01" "CAN-02" "ACT-04"],
+            a_cancellation_comes_too_early_or_too_late ["MSG-03" "HEA-01"],
+            an_activity_elsewhere_hears_of_its_cancellation ["CAN-03" "CAN-05" "LEA-05"],
         }
     }};
     (random, $emit:ident, $arg:tt) => { $crate::$emit! { $arg random

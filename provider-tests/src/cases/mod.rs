@@ -27,5 +27,8 @@ pub(crate) mod msg;
 pub(crate) mod sta;
 pub(crate) mod wak;
 
-pub(crate) use crate::end_to_end::basics;
+pub(crate) use crate::end_to_end::{
+    basics, cancellation, children, errors, events, executions, nodes, operations, payloads,
+    poison, restarts, timers, waits,
+};
 pub(crate) use crate::random::smoke;

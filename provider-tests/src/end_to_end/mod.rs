@@ -1,3 +1,20 @@
 //! The profile `end_to_end`: the real runtime and client on the store under test.
+//!
+//! The other cases ask for one operation at a time; these ask for what programs are made of, and
+//! every turn of them is replayed and compared. A case's clauses are those that the scenario leans
+//! on most.
 
 pub(crate) mod basics;
+pub(crate) mod cancellation;
+pub(crate) mod children;
+pub(crate) mod errors;
+pub(crate) mod events;
+pub(crate) mod executions;
+pub(crate) mod nodes;
+pub(crate) mod operations;
+pub(crate) mod payloads;
+pub(crate) mod poison;
+pub(crate) mod restarts;
+mod stage;
+pub(crate) mod timers;
+pub(crate) mod waits;

@@ -10,7 +10,7 @@ use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
 use crate::decorators::Recorded;
-use crate::fixture::{Store, Unavailable};
+use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::Transcript;
 
@@ -122,6 +122,16 @@ impl Cx {
     /// The clock that a runtime on the store goes by.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         self.store.clock().clock()
+    }
+
+    /// How the store's time passes.
+    pub(crate) fn pace(&self) -> Pace {
+        self.store.clock().pace()
+    }
+
+    /// The store, for what goes on while its handles come and go.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 
     /// Lets what was committed become visible, where that takes time.

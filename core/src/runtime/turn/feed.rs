@@ -64,7 +64,9 @@ impl<'a> Feeder<'a> {
 
     /// Takes in a letter. False if the turn is full and the letter must stay in the inbox.
     pub(super) fn take_in(&mut self, letter: &Letter) -> Result<bool, Unfit> {
-        if self.is_full() {
+        // The execution's own start has been taken in already: it only leaves the inbox.
+        let is_start = matches!(letter.body, MessageBody::Start(_));
+        if !is_start && (self.is_full() || self.is_handed_on()) {
             return Ok(false);
         }
         match letter.input_for(self.scope.execution) {
@@ -86,6 +88,11 @@ impl<'a> Feeder<'a> {
     fn is_full(&self) -> bool {
         self.draft.parts() >= PARTS_PER_TURN_MAX
             || self.draft.bytes >= self.limits.commit_bytes_max / 4
+    }
+
+    /// Whether the current execution is left to the next turn, which its events have to wait for.
+    fn is_handed_on(&self) -> bool {
+        self.executions > EXECUTIONS_PER_TURN_MAX
     }
 
     fn moment(&self) -> Moment {
@@ -134,7 +141,7 @@ impl<'a> Feeder<'a> {
 
     /// Opens the next execution. False if it is left to the next turn.
     fn open_next(&mut self, next: &Start) -> Result<bool, Unfit> {
-        if self.executions > EXECUTIONS_PER_TURN_MAX {
+        if self.is_handed_on() {
             return Ok(false);
         }
         let bytes = MessageBody::Start(next.clone()).encode().len();

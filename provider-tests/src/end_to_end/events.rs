@@ -1,0 +1,112 @@
+//! People and other programs that raise events.
+
+use std::time::Duration;
+
+use duroxide_core::{DurableOutput, OrchestrationContext};
+
+use super::stage::{Code, Gate, Text, World};
+use crate::support::Cx;
+
+/// Takes two events and says in which order they came.
+async fn two_signatures(ctx: OrchestrationContext, _: String) -> Text {
+    let first = ctx.schedule_wait("Sign").into_event().await;
+    let second = ctx.schedule_wait("Sign").into_event().await;
+    Ok(format!("{first}, {second}"))
+}
+
+pub(crate) async fn events_after_their_wait_come_in_order(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Contract", two_signatures)).await;
+    world.begin("contract", "Contract", "").await;
+    world.waits_for("contract", "Sign").await;
+
+    world.raise("contract", "Sign", "Ada").await;
+    world.raise("contract", "Sign", "Grace").await;
+
+    assert_eq!(world.output("contract").await, "Ada, Grace");
+}
+
+/// What nobody waits for yet is kept, beside a node that works on something else and before there
+/// is a node at all.
+pub(crate) async fn events_before_their_wait_are_kept(cx: &Cx) {
+    async fn first_work(ctx: OrchestrationContext, input: String) -> Text {
+        ctx.schedule_activity("Work", "").into_activity().await?;
+        two_signatures(ctx, input).await
+    }
+    let gate = Gate::closed();
+    let code = Code::of("Contract", first_work).activity("Work", gate.activity());
+    let world = World::open(cx, code);
+    world.begin("contract", "Contract", "").await;
+    world.raise("contract", "Sign", "Ada").await;
+    let _node = world.node().await;
+    gate.begun(1).await;
+    world.raise("contract", "Sign", "Grace").await;
+
+    gate.open();
+
+    assert_eq!(world.output("contract").await, "Ada, Grace");
+}
+
+/// Waits for an answer as many seconds as the input says.
+async fn ask(ctx: OrchestrationContext, seconds: String) -> Text {
+    let seconds = seconds.parse().map_err(|_| "no number".to_owned())?;
+    let answer = ctx.schedule_wait("Answer");
+    let deadline = ctx.schedule_timer(Duration::from_secs(seconds));
+    match ctx.select2(answer, deadline).await {
+        (_, DurableOutput::External(answer)) => Ok(answer),
+        _ => Ok("no answer".to_owned()),
+    }
+}
+
+/// A timer that is not needed any more keeps nobody waiting.
+pub(crate) async fn an_event_outruns_a_timer(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
+    world.begin("ask", "Ask", "3600").await;
+    world.waits_for("ask", "Answer").await;
+
+    world.raise("ask", "Answer", "yes").await;
+
+    assert_eq!(world.output("ask").await, "yes");
+}
+
+pub(crate) async fn a_timer_outruns_an_event(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
+
+    assert_eq!(world.run("ask", "Ask", "1").await, "no answer");
+}
+
+/// Four senders at once: nothing is lost, and each sender's events keep their order.
+pub(crate) async fn senders_at_once_lose_nothing(cx: &Cx) {
+    const SENDERS: usize = 4;
+    const EVENTS: usize = 25;
+    async fn collect(ctx: OrchestrationContext, _: String) -> Text {
+        let mut taken = Vec::new();
+        for _ in 0..SENDERS * EVENTS {
+            taken.push(ctx.schedule_wait("Item").into_event().await);
+        }
+        Ok(taken.join(" "))
+    }
+    let (world, _node) = World::with_node(cx, Code::of("Collect", collect)).await;
+    world.begin("all", "Collect", "").await;
+
+    let sending = (0..SENDERS).map(|sender| {
+        let client = world.client.clone();
+        tokio::spawn(async move {
+            for number in 0..EVENTS {
+                let item = format!("{sender}.{number}");
+                let raised = client.raise_event("all", "Item", item).await;
+                raised.expect("the instance is there");
+            }
+        })
+    });
+    for sender in sending.collect::<Vec<_>>() {
+        sender.await.expect("no sender panics");
+    }
+
+    let output = world.output("all").await;
+    for sender in 0..SENDERS {
+        let prefix = format!("{sender}.");
+        let of_sender = output.split(' ').filter_map(|it| it.strip_prefix(&prefix));
+        let expected: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
+        assert_eq!(of_sender.collect::<Vec<_>>(), expected, "sender {sender}");
+    }
+}

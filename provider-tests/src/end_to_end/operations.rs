@@ -1,0 +1,124 @@
+//! What operators do, through the client. These belong to the profile `management`.
+
+use duroxide_core::OrchestrationContext;
+use duroxide_core::providers::{DeleteMode, ErrorKind};
+use duroxide_core::{ClientError, EventKind};
+
+use super::stage::{Code, Gate, LEASE, Text, World, count};
+use crate::support::Cx;
+
+async fn ask(ctx: OrchestrationContext, _: String) -> Text {
+    match &*ctx.schedule_wait("Answer").into_event().await {
+        "" => Err("no answer".to_owned()),
+        answer => Ok(answer.to_owned()),
+    }
+}
+
+/// A list shows each instance where it stands, and the counts are theirs.
+pub(crate) async fn instances_are_listed_where_they_stand(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
+    for instance in ["a", "b", "c"] {
+        world.begin(instance, "Ask", "").await;
+        world.waits_for(instance, "Answer").await;
+    }
+    world.raise("a", "Answer", "yes").await;
+    world.raise("b", "Answer", "").await;
+    world.output("a").await;
+    world.failure("b").await;
+
+    let all = world.client.list_all_instances().await;
+    assert_eq!(all.expect("a list"), ["a", "b", "c"]);
+    for (status, expected) in [("Completed", "a"), ("Failed", "b"), ("Running", "c")] {
+        let listed = world.client.list_instances_by_status(status).await;
+        assert_eq!(listed.expect("a list"), [expected], "{status}");
+    }
+    let metrics = world.client.get_system_metrics().await.expect("metrics");
+    let counts = (
+        metrics.total_instances,
+        metrics.completed_instances,
+        metrics.failed_instances,
+        metrics.running_instances,
+    );
+    assert_eq!(counts, (3, 1, 1, 1));
+    let depths = world.client.get_queue_depths().await.expect("depths");
+    assert_eq!((depths.worker_queue, depths.timer_queue), (0, 0));
+}
+
+/// The next life of an id has nothing of the one before, and living instances are not deleted.
+pub(crate) async fn a_deleted_instance_begins_again(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
+    world.begin("ask", "Ask", "").await;
+    let refused = world
+        .client
+        .delete_instance("ask", DeleteMode::TerminalOnly);
+    let refused = refused.await.expect_err("it is not terminal");
+    let is_expected =
+        matches!(&refused, ClientError::Provider(it) if it.kind() == ErrorKind::InvalidInput);
+    assert!(is_expected, "{refused:?}");
+    world.raise("ask", "Answer", "first").await;
+    world.raise("ask", "Answer", "left over").await;
+    assert_eq!(world.output("ask").await, "first");
+
+    let deleted = world
+        .client
+        .delete_instance("ask", DeleteMode::TerminalOnly);
+    deleted.await.expect("it is terminal");
+    world.begin("ask", "Ask", "").await;
+    world.raise("ask", "Answer", "second").await;
+
+    assert_eq!(world.output("ask").await, "second");
+}
+
+/// The activity of a deleted instance hears that nobody wants it; its outcome is not taken for that
+/// of the next life, which schedules the same.
+pub(crate) async fn a_forced_deletion_ends_the_work(cx: &Cx) {
+    async fn work(ctx: OrchestrationContext, life: String) -> Text {
+        ctx.schedule_activity("Work", life).into_activity().await
+    }
+    let gate = Gate::closed();
+    let code = Code::of("Work", work).activity("Work", gate.activity());
+    let (world, _node) = World::with_node(cx, code).await;
+    world.begin("works", "Work", "first").await;
+    gate.begun(1).await;
+
+    let deleted = world.client.delete_instance("works", DeleteMode::Force);
+    deleted.await.expect("any instance can be deleted by force");
+    world.begin("works", "Work", "second").await;
+    gate.begun(2).await;
+    world.pass(LEASE / 2).await;
+    gate.cancelled(1).await;
+
+    gate.open();
+    assert_eq!(world.output("works").await, "second");
+    let failed = |kind: &EventKind| matches!(kind, EventKind::ActivityFailed { .. });
+    assert_eq!(count(&world.history("works").await, failed), 0);
+}
+
+/// A loop whose past is pruned goes on.
+pub(crate) async fn a_pruned_loop_goes_on(cx: &Cx) {
+    async fn rounds(ctx: OrchestrationContext, round: String) -> Text {
+        let event = ctx.schedule_wait("Go").into_event().await;
+        if event == "again" {
+            return ctx.continue_as_new(format!("{round}+")).await;
+        }
+        Ok(round)
+    }
+    let (world, _node) = World::with_node(cx, Code::of("Rounds", rounds)).await;
+    world.begin("loop", "Rounds", "").await;
+    for _ in 0..4 {
+        world.raise("loop", "Go", "again").await;
+    }
+    super::stage::until("the fifth execution", async || {
+        let info = world.client.get_instance_info("loop").await;
+        (info.expect("it is there").current_execution_id == 5).then_some(())
+    })
+    .await;
+
+    let pruned = world.client.prune_executions("loop", 2).await;
+
+    assert_eq!(pruned.expect("it can be pruned"), 3);
+    let left = world.client.list_executions("loop").await;
+    assert_eq!(left.expect("a list"), [4, 5]);
+    world.raise("loop", "Go", "stop").await;
+    assert_eq!(world.output("loop").await, "++++");
+}

@@ -1,0 +1,101 @@
+//! A runtime at work on the store.
+
+use std::sync::Arc;
+
+use duroxide_core::runtime::{Runtime, RuntimeOptions};
+
+use super::code::Registered;
+use super::process::{Fuse, Process};
+use super::{LEASE, within};
+use crate::support::Cx;
+
+/// The real time that a node gets to finish what it has in hand. What the cases leave in its hands
+/// does not end by itself, so that more would be waste.
+const SHUTDOWN_PATIENCE_MS: u64 = 50;
+
+/// How a node works.
+pub(crate) struct Habits {
+    /// The settings of its runtime.
+    pub(crate) options: RuntimeOptions,
+    /// What its process runs into, if anything.
+    pub(crate) fuse: Option<Fuse>,
+}
+
+impl Habits {
+    /// What the nodes of the suite have in common: every turn is compared with a replay.
+    pub(super) fn of(cx: &Cx) -> Self {
+        Self {
+            options: RuntimeOptions {
+                shadow_replay: true,
+                clock: cx.clock(),
+                orchestrator_lock_timeout: LEASE,
+                worker_lock_timeout: LEASE,
+                ..RuntimeOptions::default()
+            },
+            fuse: None,
+        }
+    }
+}
+
+/// A runtime in a process of its own, as far as the store can tell. One that is dropped ends by
+/// itself.
+pub(crate) struct Node {
+    runtime: Arc<Runtime>,
+    process: Arc<Process>,
+}
+
+impl Node {
+    pub(super) async fn start(cx: &Cx, code: Registered, habits: Habits) -> Self {
+        let Habits { options, fuse } = habits;
+        let process = Arc::new(Process::new(cx.shared_provider(), fuse));
+        let runtime = Runtime::start_with_options(
+            Arc::clone(&process) as _,
+            code.activities,
+            code.orchestrations,
+            options,
+        )
+        .await;
+        Self { runtime, process }
+    }
+
+    /// Shuts the runtime down: it finishes what it can and gives the rest back.
+    pub(crate) async fn stop(self) {
+        let shutdown = self.runtime.shutdown(Some(SHUTDOWN_PATIENCE_MS));
+        within("a shutdown", shutdown).await;
+    }
+
+    /// Lets the node do what it has, and take on no further turns.
+    pub(crate) fn refuse_turns(&self) {
+        self.process.refuse_turns();
+    }
+
+    /// Stops the process where it stands: it has no share in what happens until it goes on, and
+    /// does not know that it has none.
+    pub(crate) fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// Waits until the process stands still because of its fuse.
+    pub(crate) async fn frozen(&self) {
+        within("a freeze", self.process.frozen()).await;
+    }
+
+    /// Lets a frozen process go on as if no time had passed, until the store has answered what it
+    /// had to commit.
+    pub(crate) async fn thaw(&self) {
+        within("the answer to a late commit", self.process.thaw()).await;
+    }
+
+    /// Waits until the process has died of its fuse.
+    pub(crate) async fn dies(self) {
+        within("the death of a process", self.process.death()).await;
+        self.kill().await;
+    }
+
+    /// Kills the process: from now on nothing it does reaches the store, its leases stay, and the
+    /// users' code ends where it stands.
+    pub(crate) async fn kill(self) {
+        self.process.die();
+        within("an abort", self.runtime.shutdown(Some(0))).await;
+    }
+}

@@ -1,0 +1,207 @@
+//! A process that can be killed, or stopped for a while.
+
+use std::fmt::Debug;
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide_core::providers::{
+    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
+    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// How a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It works.
+    Alive,
+    /// It does what it has, and takes on no more turns.
+    WithoutTurns,
+    /// It stands still: its calls wait until it goes on.
+    Frozen,
+    /// Nothing it does reaches the store any more.
+    Dead,
+}
+
+/// Something in one instance's turn that its process runs into, once, just before it commits the
+/// turn.
+#[derive(Debug, Clone)]
+pub(crate) enum Fuse {
+    /// The process dies.
+    Death(InstanceId),
+    /// The process stands still until it is told to go on.
+    Freeze(InstanceId),
+}
+
+/// The store as one process sees it. From its death on no call begins and none is answered: those
+/// under way are dropped, and whether they happened nobody knows.
+///
+/// Only a release is answered, with an error, so that the runtime of a dead process can be cleared
+/// away; it does not reach the store either.
+#[derive(Debug)]
+pub(super) struct Process {
+    store: Arc<dyn Provider>,
+    state: watch::Sender<State>,
+    fuse: Mutex<Option<Fuse>>,
+    /// How many commits were answered.
+    commits: watch::Sender<u64>,
+}
+
+impl Process {
+    pub(super) fn new(store: Arc<dyn Provider>, fuse: Option<Fuse>) -> Self {
+        Self {
+            store,
+            state: watch::Sender::new(State::Alive),
+            fuse: Mutex::new(fuse),
+            commits: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn die(&self) {
+        self.state.send_replace(State::Dead);
+    }
+
+    pub(super) fn freeze(&self) {
+        self.state.send_replace(State::Frozen);
+    }
+
+    /// Goes on, and returns when one of the commits that had to wait has been answered.
+    pub(super) async fn thaw(&self) {
+        let mut commits = self.commits.subscribe();
+        self.state.send_replace(State::Alive);
+        commits.changed().await.ok();
+    }
+
+    pub(super) async fn frozen(&self) {
+        self.becomes(|state| state == State::Frozen).await;
+    }
+
+    pub(super) fn refuse_turns(&self) {
+        self.state.send_replace(State::WithoutTurns);
+    }
+
+    pub(super) async fn death(&self) {
+        self.becomes(|state| state == State::Dead).await;
+    }
+
+    async fn becomes(&self, is_it: impl Fn(State) -> bool + Send + Sync) {
+        let mut state = self.state.subscribe();
+        // The sender is this process's own, so that the wait cannot fail.
+        state.wait_for(|state| is_it(*state)).await.ok();
+    }
+
+    /// The answer to a call, if the process lives to hear it.
+    async fn alive<T>(&self, call: impl Future<Output = T> + Send) -> T {
+        tokio::select! {
+            biased;
+            () = self.death() => pending().await,
+            answer = async {
+                self.becomes(|state| state != State::Frozen).await;
+                call.await
+            } => answer,
+        }
+    }
+
+    /// The answer to a claim of turns, if the process still wants it.
+    async fn willing<T>(&self, claim: impl Future<Output = T> + Send) -> T {
+        tokio::select! {
+            biased;
+            () = self.becomes(|state| state == State::WithoutTurns) => pending().await,
+            answer = self.alive(claim) => answer,
+        }
+    }
+
+    /// Lights the fuse if its instance's turn is to be committed.
+    fn light(&self, operations: &[Commit]) {
+        let has_turn = |fuse: &mut Fuse| {
+            let (Fuse::Death(instance) | Fuse::Freeze(instance)) = fuse;
+            operations
+                .iter()
+                .any(|it| matches!(it, Commit::Turn(turn) if turn.instance == *instance))
+        };
+        match self.fuse.lock().take_if(has_turn) {
+            Some(Fuse::Death(_)) => self.die(),
+            Some(Fuse::Freeze(_)) => self.freeze(),
+            None => {}
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Process {
+    fn about(&self) -> ProviderInfo {
+        self.store.about()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        self.willing(self.store.claim_turns(request)).await
+    }
+
+    async fn claim_activities(
+        &self,
+        request: &ClaimActivities,
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        self.alive(self.store.claim_activities(request)).await
+    }
+
+    async fn wait_for_work(&self, queues: &Queues, max: Duration) -> Result<(), ProviderError> {
+        self.alive(self.store.wait_for_work(queues, max)).await
+    }
+
+    async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
+        self.light(&operations);
+        let answers = self.alive(self.store.commit(operations)).await;
+        self.commits.send_modify(|commits| *commits += 1);
+        answers
+    }
+
+    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+        self.alive(self.store.renew(leases, by)).await
+    }
+
+    async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
+        let refused = || Err(ProviderError::retryable("release", "the process is dead"));
+        let refusals = releases.iter().map(|_| refused()).collect();
+        tokio::select! {
+            biased;
+            () = self.death() => refusals,
+            answers = self.store.release(releases) => answers,
+        }
+    }
+
+    async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        self.alive(self.store.read_history(request)).await
+    }
+
+    async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
+        self.alive(self.store.read_head(id)).await
+    }
+
+    async fn wait_for_change(
+        &self,
+        watched: &[Watch],
+        max: Duration,
+    ) -> Result<Vec<InstanceHead>, ProviderError> {
+        self.alive(self.store.wait_for_change(watched, max)).await
+    }
+
+    async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError> {
+        self.alive(self.store.maintain(budget)).await
+    }
+
+    async fn close(&self) {
+        self.alive(self.store.close()).await;
+    }
+
+    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+        self.store.admin()
+    }
+}
