@@ -38,7 +38,7 @@ mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
-pub use decorators::Recorded;
+pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, When};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
