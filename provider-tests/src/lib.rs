@@ -31,6 +31,7 @@ mod end_to_end;
 mod fixture;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
+mod real_time;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
@@ -40,6 +41,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, When};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use real_time::ScaledClock;
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

@@ -1,0 +1,5 @@
+//! Time that nobody can move.
+
+mod scaled_clock;
+
+pub use scaled_clock::ScaledClock;
