@@ -39,9 +39,9 @@ mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
-pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, When};
+pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
-pub use real_time::ScaledClock;
+pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

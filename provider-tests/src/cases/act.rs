@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityKey, ActivityLease, ErrorKind, Lease, Renewal, TaskQueue};
 
-use crate::support::{Cx, LEASE, SECOND, TICK, id, random_token, refused};
+use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
 /// An activity is claimable once its turn is committed, not when the turn is lost.
 pub(crate) async fn an_activity_appears_with_its_turn(cx: &Cx) {
@@ -68,9 +68,9 @@ pub(crate) async fn a_reserved_activity_is_born_leased(cx: &Cx) {
     )
     .await;
 
-    cx.elapse(SECOND * 5 - TICK).await;
+    let rest = cx.elapse_most_of(SECOND * 5).await;
     cx.work_nothing().await;
-    cx.elapse(TICK).await;
+    cx.elapse(rest).await;
 
     assert_eq!(cx.work_only().await.attempt, 2, "the first was counted");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{ClaimTurns, Lease, Message};
 
-use crate::support::{Cx, LEASE, SECOND, TICK, id, later, to};
+use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
 fn limited(messages_max: usize, bytes_max: usize) -> ClaimTurns {
     ClaimTurns {
@@ -126,11 +126,11 @@ pub(crate) async fn turns_come_in_the_order_in_which_they_became_claimable(cx: &
 pub(crate) async fn activities_come_in_the_order_in_which_they_became_claimable(cx: &Cx) {
     for instance in ["c", "a", "b"] {
         cx.running_with_activities(instance, 1).await;
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
     }
     let first = cx.work(1).await.remove(0);
     assert_eq!(first.lease.key.instance, id("c"));
-    cx.elapse(TICK).await;
+    cx.elapse(cx.tick()).await;
     cx.release(Lease::Activity(first.lease), Duration::ZERO)
         .await;
 
@@ -281,7 +281,7 @@ pub(crate) async fn an_undecodable_message_stops_nobody(cx: &Cx) {
         ..cx.message()
     };
     cx.send(to("bad", damaged.clone())).await;
-    cx.elapse(TICK).await;
+    cx.elapse(cx.tick()).await;
     cx.start("good").await;
 
     let turns = cx.claim(2).await;
@@ -318,7 +318,7 @@ pub(crate) async fn a_hot_instance_starves_nobody(cx: &Cx) {
     let mut cold = BTreeSet::new();
     for _ in 0..=COLD {
         let turn = cx.claim(1).await.remove(0);
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
         let commit = cx.turn(&turn).append(1);
         if turn.head.instance == id("hot") {
             cx.apply(commit.send(to("hot", cx.message()))).await;

@@ -135,9 +135,10 @@ impl<P: Provider + ?Sized> Faulty<P> {
 
 /// The answer to a call of which nobody knows whether it happened.
 fn lost<A: Answer>(operation: Operation, members: usize) -> A {
-    let kind = match operation {
-        Operation::Commit => ErrorKind::CommitUnknown,
-        _ => ErrorKind::Unavailable,
+    let kind = if operation == Operation::Commit {
+        ErrorKind::CommitUnknown
+    } else {
+        ErrorKind::Unavailable
     };
     A::failed(members, || injected(kind, operation))
 }
