@@ -307,9 +307,9 @@ pub(crate) async fn a_failing_activity_stops_nobody(cx: &Cx) {
     assert!(claimed.iter().any(|w| w.lease.key.instance == id("good")));
 }
 
-/// A busy instance that always has a new message does not starve forty others.
+/// A busy instance that always has a new message does not starve a hundred others.
 pub(crate) async fn a_hot_instance_starves_nobody(cx: &Cx) {
-    const COLD: usize = 40;
+    const COLD: usize = 100;
     cx.start("hot").await;
     for number in 0..COLD {
         cx.start(&format!("cold {number}")).await;
@@ -348,4 +348,43 @@ pub(crate) async fn only_due_timers_fire(cx: &Cx) {
 
     let turn = cx.claim_only("a").await;
     assert_eq!(turn.messages, [timers[1].clone(), timers[2].clone()]);
+}
+
+/// What others hold or wait for, however much there is of it, does not stop who came last.
+pub(crate) async fn leased_and_sleeping_items_stop_nobody(cx: &Cx) {
+    const EACH: usize = 150;
+    for number in 0..EACH {
+        cx.start(&format!("leased {number}")).await;
+        cx.poke(&format!("leased {number}")).await;
+    }
+    assert_eq!(cx.claim(EACH).await.len(), EACH);
+    cx.running_with_activities("busy", EACH as u64).await;
+    assert_eq!(cx.work(EACH).await.len(), EACH);
+    cx.running("sleeping").await;
+    for _ in 0..EACH {
+        cx.poke_later("sleeping", LEASE * 2).await;
+    }
+
+    cx.running_with_activities("last", 1).await;
+    cx.poke("last").await;
+
+    assert_eq!(cx.claim_first(false).await.head.instance, id("last"));
+    assert_eq!(cx.work_only().await.lease.key.instance, id("last"));
+}
+
+/// Messages to those who are not there, from a turn and an outcome, leave nothing in the way.
+pub(crate) async fn an_orphan_stops_nobody(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let mut commit = cx.turn(&turn).append(1);
+    for number in 0..150 {
+        commit = commit.send(to(&format!("nobody {number}"), cx.message()));
+    }
+    let committed = cx.apply(commit).await;
+    assert_eq!(committed.undelivered.len(), 150);
+
+    cx.start("good").await;
+
+    assert_eq!(cx.claim_first(false).await.head.instance, id("good"));
+    cx.claim_nothing().await;
 }

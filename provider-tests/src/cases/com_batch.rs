@@ -1,5 +1,6 @@
 //! Batches, and turns with many parts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide_core::providers::{ActivityCancel, ActivityOutcome, Commit, Committed, ErrorKind};
@@ -197,4 +198,29 @@ pub(crate) async fn a_batch_of_many_turns(cx: &Cx) {
 
     cx.elapse(LEASE + Duration::from_secs(1)).await;
     cx.claim_nothing().await;
+}
+
+/// One turn schedules ten thousand activities and sends as many messages.
+pub(crate) async fn a_turn_fans_out_to_ten_thousand(cx: &Cx) {
+    const COUNT: u64 = 10_000;
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let mut commit = cx.turn(&turn).append(1).activities(1..=COUNT);
+    for _ in 0..COUNT {
+        commit = commit.send(to("a", cx.message()));
+    }
+
+    cx.apply(commit).await;
+
+    let turn = cx.claim_only("a").await;
+    assert_eq!(turn.messages.len() as u64, COUNT);
+    let mut ids = BTreeSet::new();
+    loop {
+        let work = cx.work(1_000).await;
+        ids.extend(work.iter().map(|work| work.lease.key.activity_id));
+        if work.is_empty() {
+            break;
+        }
+    }
+    assert!(ids.into_iter().eq(1..=COUNT));
 }

@@ -228,3 +228,24 @@ pub(crate) async fn deletion_races_with_late_commits(cx: &Cx) {
         force(cx, "a").await;
     }
 }
+
+/// However deletion, rebirth and a late outcome race, the outcome's message does not reach the new
+/// life.
+pub(crate) async fn rebirth_races_with_late_outcomes(cx: &Cx) {
+    for round in 0..40 {
+        cx.running_with_activities("a", 1).await;
+        let work = cx.work_only().await;
+        let (late, message) = (cx.clone(), cx.message_to_execution(1));
+        let task = tokio::spawn(async move { late.try_finish(&work.lease, Some(message)).await });
+        force(cx, "a").await;
+        let start = cx.start("a").await;
+
+        if let Err(error) = promptly("the outcome", task).await.expect("no panic") {
+            assert_eq!(error.kind(), ErrorKind::LeaseLost, "round {round}");
+        }
+
+        cx.work_nothing().await;
+        assert_eq!(cx.claim_only("a").await.messages, [start], "round {round}");
+        force(cx, "a").await;
+    }
+}

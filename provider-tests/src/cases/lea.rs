@@ -343,3 +343,33 @@ pub(crate) async fn a_lease_is_not_kept_over_a_message(cx: &Cx) {
 
     cx.claim_only("a").await;
 }
+
+/// A lease whose process is gone is held still, or ended when the store was opened again; either
+/// way it is one of them, and never both.
+pub(crate) async fn a_lease_may_end_with_its_process(cx: &Cx) {
+    let process = cx.twin().await;
+    process.running_with_activities("a", 1).await;
+    let turn = process.poke_and_claim("a").await;
+    let work = process.work_only().await;
+
+    let process = process.crash().await;
+
+    let next = process.claim(1).await.pop();
+    let late = process.turn(&turn).append(1);
+    if let Some(next) = next {
+        process.refuse(late, ErrorKind::LeaseLost).await;
+        process.apply(process.turn(&next).append(1)).await;
+    } else {
+        process.apply(late).await;
+    }
+    let outcome = match process.work(1).await.pop() {
+        Some(next) => {
+            let late = process.try_finish(&work.lease, None).await;
+            refused(late, ErrorKind::LeaseLost);
+            process.finish(&next.lease).await
+        }
+        None => process.finish(&work.lease).await,
+    };
+    assert_eq!(process.claim_only("a").await.messages, [outcome]);
+    assert_eq!(process.position("a").await.next_event_id, 3);
+}

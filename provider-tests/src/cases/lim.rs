@@ -167,7 +167,8 @@ pub(crate) async fn a_batch_has_a_limit(cx: &Cx) {
 
     let over: Vec<Commit> = sends(limit + 1);
     for answer in cx.batch(over).await {
-        refused(answer, ErrorKind::LimitExceeded);
+        let error = refused(answer, ErrorKind::LimitExceeded);
+        names(&error, "commit_operations_max");
     }
     cx.claim_nothing().await;
 
