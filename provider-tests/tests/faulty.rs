@@ -1,4 +1,5 @@
 //! The faults of `Faulty`, one by one, on the in-memory provider.
+#![expect(clippy::expect_used, reason = "a failed test panics")]
 
 use std::sync::Arc;
 use std::time::Duration;

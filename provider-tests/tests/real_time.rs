@@ -1,4 +1,5 @@
 //! The cases on a store whose time nobody can move: the in-memory provider on the machine's clock.
+#![expect(clippy::expect_used, reason = "a failed test panics")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide_core::clock::SystemClock;
+use duroxide_core::clock::{Clock, ManualClock, SystemClock};
 use duroxide_core::providers::Provider;
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{
@@ -25,6 +26,7 @@ const STALLED_MAX: usize = 20;
 
 struct InRealTime {
     speedup: u32,
+    clock: fn() -> Arc<dyn Clock>,
 }
 
 struct RealStore {
@@ -35,7 +37,7 @@ struct RealStore {
 #[async_trait]
 impl Fixture for InRealTime {
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
-        let options = MemoryOptions::default().clock(SystemClock::shared());
+        let options = MemoryOptions::default().clock((self.clock)());
         Ok(Box::new(RealStore {
             clock: RealTime::new(self.speedup),
             provider: Arc::new(MemoryProvider::with_options(options)),
@@ -62,7 +64,10 @@ fn cases() -> Vec<&'static Case> {
 
 /// Runs these cases, so many at a time, each on a store of its own.
 fn run_all(cases: &[&'static Case], speedup: u32, at_once: usize) -> Vec<(&'static Case, Outcome)> {
-    let subject = Subject::new(InRealTime { speedup });
+    let subject = Subject::new(InRealTime {
+        speedup,
+        clock: SystemClock::shared,
+    });
     let mut options = RunOptions::default();
     options.time_limit = Some(Duration::from_secs(100));
     let next = AtomicUsize::new(0);
@@ -104,4 +109,19 @@ fn the_cases_pass_on_real_time() {
     }
     let listed = VIRTUAL_TIME_ONLY.iter().map(|(id, _)| *id).collect();
     assert_eq!(skipped, listed, "no other case is skipped");
+}
+
+/// Slower is no excuse: what never happens is found out on real time as well.
+#[test]
+fn a_store_whose_time_stands_still_fails_on_real_time() {
+    let subject = Subject::new(InRealTime {
+        speedup: SPEEDUP,
+        clock: || Arc::new(ManualClock::at_ms(1)),
+    });
+    let expires = "required::lea::an_expired_turn_comes_back";
+    let case = cases().into_iter().find(|case| case.id == expires);
+
+    let outcome = case.map(|case| run_case(case, &subject, &RunOptions::default()));
+
+    assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");
 }

@@ -6,7 +6,7 @@ use duroxide_core::providers::{
     Position, Reservation,
 };
 
-use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, random_token, to};
+use crate::support::{Cx, LEASE, TurnBuilder, later, random_token, to};
 
 /// The one thing that is wrong with a commit.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ async fn prepared(cx: &Cx) -> TurnBuilder {
     cx.running("b").await;
     let completed = cx.work(1).await.remove(0).lease;
     let cancelled = cx.work(1).await.remove(0).lease;
-    let timer = cx.poke_later("a", SECOND).await;
+    let timer = cx.poke_later("a", LEASE).await;
     cx.send(to("a", cx.message_to_execution(1))).await;
     let turn = cx.poke_and_claim("a").await;
     let consumed = [timer.id, turn.messages[1].id];
@@ -64,7 +64,7 @@ async fn prepared(cx: &Cx) -> TurnBuilder {
         .cancel_one(4)
         .complete_activity(completed)
         .send(to("b", cx.message()))
-        .send(later("a", cx.message(), SECOND))
+        .send(later("a", cx.message(), LEASE))
         .send(cx.start_of("child"))
         .append(2)
 }
