@@ -30,9 +30,9 @@ pub(crate) async fn a_delay_counts_from_the_commit(cx: &Cx) {
 pub(crate) async fn a_clients_delay_counts_from_the_send(cx: &Cx) {
     cx.running("a").await;
     cx.elapse(SECOND).await;
-    let message = cx.poke_later("a", SECOND).await;
+    let message = cx.poke_later("a", SECOND * 5).await;
 
-    let rest = cx.elapse_most_of(SECOND).await;
+    let rest = cx.elapse_most_of(SECOND * 5).await;
     cx.claim_nothing().await;
     cx.elapse(rest).await;
 
