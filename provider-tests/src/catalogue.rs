@@ -89,6 +89,7 @@ macro_rules! __catalogue {
         com_batch {
             a_batch_is_answered_in_order ["COM-05" "FEN-05"],
             an_oversized_member_costs_only_itself ["COM-05" "LIM-01"],
+            one_bad_member_costs_only_itself ["COM-05" "FEN-05"],
             a_release_sees_the_sends_of_its_batch ["COM-06" "COM-04"],
             a_lease_is_not_kept_over_the_batch ["COM-06" "LEA-09"],
             a_release_sees_the_outcomes_of_its_batch ["COM-06" "ACT-03"],
@@ -185,6 +186,7 @@ macro_rules! __catalogue {
         exe {
             a_turn_continues_as_new ["EXE-01" "HEA-01"],
             inputs_survive_continue_as_new ["EXE-01" "COM-03"],
+            no_input_is_lost_by_continuing_as_new ["EXE-01" "CON-01" "COM-03"],
             old_timers_do_not_survive_continue_as_new ["EXE-01" "COM-03"],
             earlier_histories_stay ["EXE-02" "HIS-01"],
             a_turn_may_run_through_executions ["EXE-01" "EXE-02"],
@@ -276,6 +278,7 @@ macro_rules! __catalogue {
             pruning_keeps_the_latest ["DEL-03" "EXE-02"],
             pruning_leaves_the_lease ["DEL-03" "LEA-01"],
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
+            a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
         }
     }};

@@ -25,7 +25,7 @@ pub(crate) async fn a_message_has_a_limit(cx: &Cx) {
         body: zeros(bytes),
         ..cx.message()
     };
-    for bytes in [0, 1, limit] {
+    for bytes in [0, 1, limit - 1, limit] {
         let sent = cx.send(to("a", with(bytes))).await;
         let turn = cx.claim_only("a").await;
         assert!(turn.messages == [sent], "{bytes} bytes arrive");
