@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ClaimTurns, Lease, Message};
+use duroxide_core::providers::{ClaimTurns, Commit, Lease, Message};
 
 use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
@@ -352,18 +352,15 @@ pub(crate) async fn only_due_timers_fire(cx: &Cx) {
 
 /// What others hold or wait for, however much there is of it, does not stop who came last.
 pub(crate) async fn leased_and_sleeping_items_stop_nobody(cx: &Cx) {
-    const EACH: usize = 150;
-    for number in 0..EACH {
-        cx.start(&format!("leased {number}")).await;
-        cx.poke(&format!("leased {number}")).await;
-    }
+    const EACH: usize = 100;
+    let start = |number| Commit::Send(cx.start_of(&format!("leased {number}")));
+    cx.batch((0..EACH).map(start).collect()).await;
     assert_eq!(cx.claim(EACH).await.len(), EACH);
     cx.running_with_activities("busy", EACH as u64).await;
     assert_eq!(cx.work(EACH).await.len(), EACH);
     cx.running("sleeping").await;
-    for _ in 0..EACH {
-        cx.poke_later("sleeping", LEASE * 2).await;
-    }
+    let timer = |_| Commit::Send(later("sleeping", cx.message(), LEASE * 2));
+    cx.batch((0..EACH).map(timer).collect()).await;
 
     cx.running_with_activities("last", 1).await;
     cx.poke("last").await;
