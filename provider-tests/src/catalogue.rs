@@ -24,6 +24,8 @@ macro_rules! __catalogue {
             a_poisoned_instance_stops_nobody ["CLM-10"],
             an_undecodable_message_stops_nobody ["CLM-10" "HIS-07"],
             a_failing_activity_stops_nobody ["CLM-10"],
+            leased_and_sleeping_items_stop_nobody ["CLM-10" "CLM-01"],
+            an_orphan_stops_nobody ["CLM-10" "MSG-05"],
             a_hot_instance_starves_nobody ["CLM-06" "CLM-10"],
             only_due_timers_fire ["CLM-04" "CLM-02"],
         }
@@ -65,7 +67,7 @@ macro_rules! __catalogue {
             two_turns_of_one_instance_are_refused ["FEN-06" "FEN-05" "COM-05"],
         }
         fen_atomic {
-            one_flaw_refuses_all_parts ["FEN-05" "COM-01" "FEN-01" "FEN-02" "FEN-04" "HIS-05" "HIS-06" "EXE-03" "LIM-01"],
+            one_flaw_refuses_all_parts ["FEN-05" "COM-01" "FEN-01" "FEN-02" "FEN-04" "ACT-01" "HIS-05" "HIS-06" "EXE-03" "LIM-01"],
             without_a_flaw_all_parts_are_applied ["COM-01" "IDM-01"],
             a_refused_turn_reserves_nothing ["FEN-05" "LEA-01" "ACT-02"],
         }
@@ -87,10 +89,12 @@ macro_rules! __catalogue {
         com_batch {
             a_batch_is_answered_in_order ["COM-05" "FEN-05"],
             an_oversized_member_costs_only_itself ["COM-05" "LIM-01"],
+            one_bad_member_costs_only_itself ["COM-05" "FEN-05"],
             a_release_sees_the_sends_of_its_batch ["COM-06" "COM-04"],
             a_lease_is_not_kept_over_the_batch ["COM-06" "LEA-09"],
             a_release_sees_the_outcomes_of_its_batch ["COM-06" "ACT-03"],
             a_turn_fans_out ["LIM-02" "COM-01" "ACT-01"],
+            a_turn_fans_out_to_ten_thousand ["LIM-02" "COM-01" "ACT-01"],
             a_turn_fans_out_to_many_instances ["LIM-02" "STA-03"],
             a_batch_of_many_turns ["COM-05" "LIM-02"],
         }
@@ -137,6 +141,7 @@ macro_rules! __catalogue {
             a_turn_starts_an_instance ["STA-03" "STA-05"],
             a_turn_starts_and_sends ["STA-03" "MSG-04"],
             a_message_to_nobody_is_refused ["STA-04" "FEN-05"],
+            a_message_to_another_life_is_refused ["STA-04" "FEN-05"],
         }
         act {
             an_activity_appears_with_its_turn ["ACT-01"],
@@ -149,11 +154,14 @@ macro_rules! __catalogue {
             an_outcome_reaches_a_leased_instance ["ACT-03" "COM-02"],
             an_oversized_outcome_leaves_the_activity ["ACT-04" "ACT-03"],
             an_outcome_is_of_one_activity ["ACT-04" "ACT-05"],
+            a_key_is_not_used_twice ["ACT-01" "FEN-05"],
+            ids_beyond_two_to_the_53_are_exact ["ACT-05" "CAN-05" "FEN-02"],
         }
         can {
             cancelled_activities_are_removed ["CAN-01" "CAN-02"],
             all_activities_of_an_execution_are_cancelled ["CAN-02" "CAN-05"],
             a_cancelled_activity_is_not_renewed ["CAN-03" "ACT-04"],
+            only_held_leases_are_named ["CAN-02" "CAN-01"],
             absent_activities_can_be_cancelled ["CAN-04"],
             other_executions_keep_their_activities ["CAN-05" "CAN-01"],
             the_same_number_elsewhere_is_not_cancelled ["CAN-05" "MSG-06"],
@@ -171,12 +179,14 @@ macro_rules! __catalogue {
             a_read_behind_the_end_is_empty ["HIS-03" "HIS-02"],
             what_does_not_exist_reads_as_empty ["HIS-04"],
             a_chunk_begins_at_the_end ["HIS-05" "FEN-05"],
+            a_chunk_is_not_empty ["HIS-05" "FEN-05"],
             a_history_has_a_cap ["HIS-06" "FEN-05"],
             damaged_bytes_are_handed_out ["HIS-07"],
         }
         exe {
             a_turn_continues_as_new ["EXE-01" "HEA-01"],
             inputs_survive_continue_as_new ["EXE-01" "COM-03"],
+            no_input_is_lost_by_continuing_as_new ["EXE-01" "CON-01" "COM-03"],
             old_timers_do_not_survive_continue_as_new ["EXE-01" "COM-03"],
             earlier_histories_stay ["EXE-02" "HIS-01"],
             a_turn_may_run_through_executions ["EXE-01" "EXE-02"],
@@ -236,6 +246,7 @@ macro_rules! __catalogue {
         }
         cap {
             a_provider_says_what_it_is ["CAP-01"],
+            what_is_declared_is_supported ["CAP-01"],
         }
         mnt {
             maintenance_changes_nothing ["MNT-01"],
@@ -267,6 +278,8 @@ macro_rules! __catalogue {
             pruning_keeps_the_latest ["DEL-03" "EXE-02"],
             pruning_leaves_the_lease ["DEL-03" "LEA-01"],
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
+            a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
+            rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
         }
         operations {
             instances_are_listed_where_they_stand ["ADM-01" "ADM-03"],
@@ -276,6 +289,9 @@ macro_rules! __catalogue {
         }
     }};
     (durable, $emit:ident, $arg:tt) => { $crate::$emit! { $arg durable
+        lea {
+            a_lease_may_end_with_its_process ["LEA-10" "LEA-01" "DUR-01"],
+        }
         att {
             attempts_survive_the_process ["ATT-04"],
         }

@@ -59,7 +59,8 @@ pub trait TestClock: Send + Sync {
 pub enum Pace {
     /// When a case says so and not otherwise, to the millisecond.
     Virtual,
-    /// As everybody's does; a second of a case takes this part of a real one.
+    /// As everybody's does; a second of a case takes this part of a real one. The harness makes the
+    /// provider's times as short, see [`RealTime`](crate::RealTime).
     Real {
         /// By how much every time of a case is divided.
         speedup: u32,

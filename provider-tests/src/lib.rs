@@ -33,6 +33,7 @@ mod end_to_end;
 mod fixture;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
+mod real_time;
 mod report;
 mod runner;
 mod suite;
@@ -42,8 +43,9 @@ mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
-pub use decorators::Recorded;
+pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
 pub use runner::{Console, FLAGS, main, main_on};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,

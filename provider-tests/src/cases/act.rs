@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityKey, ActivityLease, ErrorKind, Lease, Renewal, TaskQueue};
 
-use crate::support::{Cx, LEASE, SECOND, TICK, id, random_token, refused};
+use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
 /// An activity is claimable once its turn is committed, not when the turn is lost.
 pub(crate) async fn an_activity_appears_with_its_turn(cx: &Cx) {
@@ -68,9 +68,9 @@ pub(crate) async fn a_reserved_activity_is_born_leased(cx: &Cx) {
     )
     .await;
 
-    cx.elapse(SECOND * 5 - TICK).await;
+    let rest = cx.elapse_most_of(SECOND * 5).await;
     cx.work_nothing().await;
-    cx.elapse(TICK).await;
+    cx.elapse(rest).await;
 
     assert_eq!(cx.work_only().await.attempt, 2, "the first was counted");
 }
@@ -196,4 +196,47 @@ pub(crate) async fn an_outcome_is_of_one_activity(cx: &Cx) {
     for work in work {
         cx.finish(&work.lease).await;
     }
+}
+
+/// A key is used once: not twice in one turn, and not again while its activity is there.
+pub(crate) async fn a_key_is_not_used_twice(cx: &Cx) {
+    cx.running_with_activities("a", 1).await;
+    let turn = cx.poke_and_claim("a").await;
+    let before = cx.view(&["a"]).await;
+
+    let twice = cx.turn(&turn).append(1).activity(2).activity_in("gpu", 2);
+    cx.refuse(twice, ErrorKind::InvalidInput).await;
+    let again = cx.turn(&turn).append(1).activity(2).activity(1);
+    cx.refuse(again, ErrorKind::InvalidInput).await;
+
+    assert_eq!(cx.view(&["a"]).await, before);
+    cx.apply(cx.turn(&turn).append(1).activity(2)).await;
+    assert_eq!(cx.work(9).await.len(), 2);
+}
+
+/// Ids that a floating-point number would take for one another are told apart.
+pub(crate) async fn ids_beyond_two_to_the_53_are_exact(cx: &Cx) {
+    const ODD: u64 = (1 << 53) + 1;
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let commit = cx.turn(&turn).append(1);
+    cx.apply(commit.activities(ODD - 1..=ODD + 1)).await;
+    let mut work = cx.work(9).await;
+    work.sort_by_key(|work| work.lease.key.activity_id);
+    let ids: Vec<_> = work.iter().map(|w| w.lease.key.activity_id).collect();
+    assert_eq!(ids, [ODD - 1, ODD, ODD + 1]);
+
+    let turn = cx.poke_and_claim("a").await;
+    let commit = cx.turn(&turn).append(1).cancel_one(ODD);
+    let committed = cx.apply(commit).await;
+
+    assert_eq!(committed.cancelled, [work.remove(1).lease]);
+    for work in work {
+        cx.finish(&work.lease).await;
+    }
+    let mut far = cx.position("a").await;
+    far.next_event_id = ODD;
+    let turn = cx.claim_only("a").await;
+    let commit = cx.turn(&turn).at(turn.lease.token, far);
+    cx.refuse(commit, ErrorKind::PositionConflict).await;
 }

@@ -1,10 +1,11 @@
 //! Cancellation of activities.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use duroxide_core::providers::{ActivityCancel, ErrorKind, Lease, Renewal};
 
-use crate::support::{Cx, LEASE, id, refused};
+use crate::support::{Cx, LEASE, TurnBuilder, id, refused};
 
 /// Cancelled activities are gone, leased or not, and the leased ones are named with their tokens.
 pub(crate) async fn cancelled_activities_are_removed(cx: &Cx) {
@@ -130,4 +131,36 @@ pub(crate) async fn the_same_number_elsewhere_is_not_cancelled(cx: &Cx) {
         .map(|key| (&*key.instance, key.execution))
         .collect();
     assert_eq!(left, [("a", 1), ("b", 1)]);
+}
+
+/// An activity whose lease has expired or was given back is removed like any other, and is not
+/// named: nobody holds it.
+pub(crate) async fn only_held_leases_are_named(cx: &Cx) {
+    for all in [true, false] {
+        let cx = cx.twin().await;
+        cx.running_with_activities("a", 3).await;
+        cx.work(1).await;
+        cx.elapse(LEASE).await;
+        let mut work = cx.work(3).await;
+        let held = work.pop().expect("three are claimable").lease;
+        let released = work.pop().expect("three are claimable").lease;
+        cx.elapse(LEASE / 2).await;
+        let renewed = cx.renew(Lease::Activity(held.clone()), LEASE).await;
+        assert_eq!(renewed, Renewal::Renewed);
+        cx.release(Lease::Activity(released), Duration::ZERO).await;
+        cx.elapse(LEASE / 2).await;
+        let turn = cx.poke_and_claim("a").await;
+
+        let commit = cx.turn(&turn).append(1);
+        let commit = if all {
+            commit.cancel(ActivityCancel::AllOfExecution(1))
+        } else {
+            (1..=3).fold(commit, TurnBuilder::cancel_one)
+        };
+        let committed = cx.apply(commit).await;
+
+        assert_eq!(committed.cancelled, [held], "all: {all}");
+        cx.elapse(LEASE).await;
+        cx.work_nothing().await;
+    }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ClaimTurns, Lease, Message};
+use duroxide_core::providers::{ClaimTurns, Commit, Lease, Message};
 
-use crate::support::{Cx, LEASE, SECOND, TICK, id, later, to};
+use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
 fn limited(messages_max: usize, bytes_max: usize) -> ClaimTurns {
     ClaimTurns {
@@ -126,11 +126,11 @@ pub(crate) async fn turns_come_in_the_order_in_which_they_became_claimable(cx: &
 pub(crate) async fn activities_come_in_the_order_in_which_they_became_claimable(cx: &Cx) {
     for instance in ["c", "a", "b"] {
         cx.running_with_activities(instance, 1).await;
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
     }
     let first = cx.work(1).await.remove(0);
     assert_eq!(first.lease.key.instance, id("c"));
-    cx.elapse(TICK).await;
+    cx.elapse(cx.tick()).await;
     cx.release(Lease::Activity(first.lease), Duration::ZERO)
         .await;
 
@@ -281,7 +281,7 @@ pub(crate) async fn an_undecodable_message_stops_nobody(cx: &Cx) {
         ..cx.message()
     };
     cx.send(to("bad", damaged.clone())).await;
-    cx.elapse(TICK).await;
+    cx.elapse(cx.tick()).await;
     cx.start("good").await;
 
     let turns = cx.claim(2).await;
@@ -307,9 +307,9 @@ pub(crate) async fn a_failing_activity_stops_nobody(cx: &Cx) {
     assert!(claimed.iter().any(|w| w.lease.key.instance == id("good")));
 }
 
-/// A busy instance that always has a new message does not starve forty others.
+/// A busy instance that always has a new message does not starve a hundred others.
 pub(crate) async fn a_hot_instance_starves_nobody(cx: &Cx) {
-    const COLD: usize = 40;
+    const COLD: usize = 100;
     cx.start("hot").await;
     for number in 0..COLD {
         cx.start(&format!("cold {number}")).await;
@@ -318,7 +318,7 @@ pub(crate) async fn a_hot_instance_starves_nobody(cx: &Cx) {
     let mut cold = BTreeSet::new();
     for _ in 0..=COLD {
         let turn = cx.claim(1).await.remove(0);
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
         let commit = cx.turn(&turn).append(1);
         if turn.head.instance == id("hot") {
             cx.apply(commit.send(to("hot", cx.message()))).await;
@@ -348,4 +348,40 @@ pub(crate) async fn only_due_timers_fire(cx: &Cx) {
 
     let turn = cx.claim_only("a").await;
     assert_eq!(turn.messages, [timers[1].clone(), timers[2].clone()]);
+}
+
+/// What others hold or wait for, however much there is of it, does not stop who came last.
+pub(crate) async fn leased_and_sleeping_items_stop_nobody(cx: &Cx) {
+    const EACH: usize = 100;
+    let start = |number| Commit::Send(cx.start_of(&format!("leased {number}")));
+    cx.batch((0..EACH).map(start).collect()).await;
+    assert_eq!(cx.claim(EACH).await.len(), EACH);
+    cx.running_with_activities("busy", EACH as u64).await;
+    assert_eq!(cx.work(EACH).await.len(), EACH);
+    cx.running("sleeping").await;
+    let timer = |_| Commit::Send(later("sleeping", cx.message(), LEASE * 2));
+    cx.batch((0..EACH).map(timer).collect()).await;
+
+    cx.running_with_activities("last", 1).await;
+    cx.poke("last").await;
+
+    assert_eq!(cx.claim_first(false).await.head.instance, id("last"));
+    assert_eq!(cx.work_only().await.lease.key.instance, id("last"));
+}
+
+/// Messages to those who are not there, from a turn and an outcome, leave nothing in the way.
+pub(crate) async fn an_orphan_stops_nobody(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let mut commit = cx.turn(&turn).append(1);
+    for number in 0..150 {
+        commit = commit.send(to(&format!("nobody {number}"), cx.message()));
+    }
+    let committed = cx.apply(commit).await;
+    assert_eq!(committed.undelivered.len(), 150);
+
+    cx.start("good").await;
+
+    assert_eq!(cx.claim_first(false).await.head.instance, id("good"));
+    cx.claim_nothing().await;
 }

@@ -1,8 +1,11 @@
 //! Batches, and turns with many parts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use duroxide_core::providers::{ActivityCancel, ActivityOutcome, Commit, Committed, ErrorKind};
+use duroxide_core::providers::{
+    ActivityCancel, ActivityOutcome, Commit, Committed, ErrorKind, Turn,
+};
 
 use crate::support::{Cx, LEASE, random_token, refused, to, turn_answer};
 
@@ -197,4 +200,102 @@ pub(crate) async fn a_batch_of_many_turns(cx: &Cx) {
 
     cx.elapse(LEASE + Duration::from_secs(1)).await;
     cx.claim_nothing().await;
+}
+
+/// One turn schedules ten thousand activities and sends as many messages.
+pub(crate) async fn a_turn_fans_out_to_ten_thousand(cx: &Cx) {
+    const COUNT: u64 = 10_000;
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let mut commit = cx.turn(&turn).append(1).activities(1..=COUNT);
+    for _ in 0..COUNT {
+        commit = commit.send(to("a", cx.message()));
+    }
+
+    cx.apply(commit).await;
+
+    let turn = cx.claim_only("a").await;
+    assert_eq!(turn.messages.len() as u64, COUNT);
+    let mut ids = BTreeSet::new();
+    loop {
+        let work = cx.work(1_000).await;
+        ids.extend(work.iter().map(|work| work.lease.key.activity_id));
+        if work.is_empty() {
+            break;
+        }
+    }
+    assert!(ids.into_iter().eq(1..=COUNT));
+}
+
+/// Whatever is wrong with one member, and wherever it stands, the others are applied.
+pub(crate) async fn one_bad_member_costs_only_itself(cx: &Cx) {
+    const MEMBERS: usize = 4;
+    for (bad, kind) in [
+        (Bad::Orphan, ErrorKind::NotFound),
+        (Bad::LostTurn, ErrorKind::LeaseLost),
+        (Bad::LostOutcome, ErrorKind::LeaseLost),
+        (Bad::Oversized, ErrorKind::LimitExceeded),
+    ] {
+        for place in 0..MEMBERS {
+            let cx = cx.twin().await;
+            cx.running_with_activities("a", 2).await;
+            cx.running("b").await;
+            let work = cx.work(1).await.remove(0).lease;
+            let (turn, lost) = (cx.poke_and_claim("a").await, cx.poke_and_claim("b").await);
+            let (outcome, sent) = (cx.message(), cx.message());
+            let mut operations = vec![
+                Commit::Turn(cx.turn(&turn).append(1).build()),
+                Commit::Activity(ActivityOutcome {
+                    lease: work,
+                    message: Some(outcome.clone()),
+                }),
+                Commit::Send(to("a", sent.clone())),
+            ];
+            operations.insert(place, bad.member(&cx, &lost).await);
+
+            let mut answers = cx.batch(operations).await;
+
+            refused(answers.remove(place), kind);
+            assert!(
+                answers.iter().all(Result::is_ok),
+                "{bad:?} at {place}: {answers:?}"
+            );
+            assert_eq!(cx.head("b").await, lost.head, "{bad:?} at {place}");
+            assert_eq!(cx.claim_only("a").await.messages, [outcome, sent]);
+            assert_eq!(cx.work(9).await.len(), usize::from(bad != Bad::LostOutcome));
+            cx.apply(cx.turn(&lost).append(1)).await;
+        }
+    }
+}
+
+/// What is wrong with a member of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    Orphan,
+    LostTurn,
+    LostOutcome,
+    Oversized,
+}
+
+impl Bad {
+    async fn member(self, cx: &Cx, turn: &Turn) -> Commit {
+        match self {
+            Self::Orphan => Commit::Send(to("nobody", cx.message())),
+            Self::LostTurn => {
+                let lost = cx.turn(turn).at(random_token(), turn.head.position);
+                Commit::Turn(lost.append(1).build())
+            }
+            Self::LostOutcome => {
+                let mut lease = cx.work_only().await.lease;
+                lease.token = random_token();
+                let message = Some(cx.message());
+                Commit::Activity(ActivityOutcome { lease, message })
+            }
+            Self::Oversized => {
+                let mut message = cx.message();
+                message.body = vec![0; cx.limits().body_bytes_max + 1].into();
+                Commit::Send(to("a", message))
+            }
+        }
+    }
 }

@@ -6,12 +6,13 @@ use duroxide_core::providers::{ActivityOutcome, Commit, Lease, ReadHistory, Rele
 
 use crate::support::{Cx, LEASE, drop_after_polls, id, later, to};
 
-/// After so many polls an operation has usually ended; each number below is tried.
-const POLLS: usize = 6;
+/// After how many polls an operation is dropped: at each of its first awaits, and at or after its
+/// end, however long it takes.
+const POLLS: [usize; 8] = [0, 1, 2, 3, 4, 5, 20, 400];
 
 /// A turn commit that was dropped is repeated, and then everything is there once.
 pub(crate) async fn a_dropped_turn_happened_or_did_not(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         cx.running("a").await;
         let turn = cx.poke_and_claim("a").await;
@@ -37,7 +38,7 @@ pub(crate) async fn a_dropped_turn_happened_or_did_not(cx: &Cx) {
 
 /// A dropped start and a dropped send are repeated, and then arrive once.
 pub(crate) async fn a_dropped_send_happened_or_did_not(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         let start = cx.start_of("a");
         drop_after_polls(cx.try_send(start.clone()), polls).await;
@@ -54,7 +55,7 @@ pub(crate) async fn a_dropped_send_happened_or_did_not(cx: &Cx) {
 
 /// A dropped outcome removed the activity and sent its message, or did neither.
 pub(crate) async fn a_dropped_outcome_happened_or_did_not(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         cx.running_with_activities("a", 1).await;
         let work = cx.work_only().await;
@@ -72,7 +73,7 @@ pub(crate) async fn a_dropped_outcome_happened_or_did_not(cx: &Cx) {
 
 /// What a dropped claim took comes back when its lease expires, with everything.
 pub(crate) async fn a_dropped_claim_comes_back(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         cx.running_with_activities("a", 2).await;
         let message = cx.poke("a").await;
@@ -93,7 +94,7 @@ pub(crate) async fn a_dropped_claim_comes_back(cx: &Cx) {
 
 /// A dropped renewal or release leaves the lease held or released, and nothing else.
 pub(crate) async fn a_dropped_release_happened_or_did_not(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         cx.running_with_activities("a", 1).await;
         let turn = cx.poke_and_claim("a").await;
@@ -125,7 +126,7 @@ pub(crate) async fn dropped_reads_and_waits_disturb_nobody(cx: &Cx) {
         bytes_max: 1_000,
     };
     for _ in 0..20 {
-        for polls in 0..POLLS {
+        for polls in POLLS {
             let p = cx.provider();
             drop_after_polls(p.wait_for_work(&Cx::turns(), LEASE), polls).await;
             drop_after_polls(p.wait_for_change(&[], LEASE), polls).await;
@@ -142,7 +143,7 @@ pub(crate) async fn dropped_reads_and_waits_disturb_nobody(cx: &Cx) {
 
 /// A dropped batch is repeated, and each member is there once.
 pub(crate) async fn a_dropped_batch_happened_or_did_not(cx: &Cx) {
-    for polls in 0..POLLS {
+    for polls in POLLS {
         let cx = cx.twin().await;
         cx.running_with_activities("a", 1).await;
         cx.running("b").await;

@@ -6,7 +6,7 @@ use duroxide_core::providers::{
     DeleteMode, ErrorKind, Lease, ProviderError, QueueDepths, Release, Renewal, SystemMetrics,
 };
 
-use crate::support::{Cx, Dump, LEASE, SECOND, id, promptly, refused, to};
+use crate::support::{Cx, Dump, LEASE, SECOND, drop_after_polls, id, promptly, refused, to};
 
 async fn delete(cx: &Cx, instance: &str, mode: DeleteMode) -> Result<(), ProviderError> {
     cx.admin().delete_instance(&id(instance), mode).await
@@ -226,5 +226,47 @@ pub(crate) async fn deletion_races_with_late_commits(cx: &Cx) {
         let turn = cx.claim_only("a").await;
         assert_eq!(turn.messages, [start], "round {round}");
         force(cx, "a").await;
+    }
+}
+
+/// However deletion, rebirth and a late outcome race, the outcome's message does not reach the new
+/// life.
+pub(crate) async fn rebirth_races_with_late_outcomes(cx: &Cx) {
+    for round in 0..40 {
+        cx.running_with_activities("a", 1).await;
+        let work = cx.work_only().await;
+        let (late, message) = (cx.clone(), cx.message_to_execution(1));
+        let task = tokio::spawn(async move { late.try_finish(&work.lease, Some(message)).await });
+        force(cx, "a").await;
+        let start = cx.start("a").await;
+
+        if let Err(error) = promptly("the outcome", task).await.expect("no panic") {
+            assert_eq!(error.kind(), ErrorKind::LeaseLost, "round {round}");
+        }
+
+        cx.work_nothing().await;
+        assert_eq!(cx.claim_only("a").await.messages, [start], "round {round}");
+        force(cx, "a").await;
+    }
+}
+
+/// A deletion that was dropped has removed everything or nothing, and can be repeated.
+pub(crate) async fn a_dropped_deletion_happened_or_did_not(cx: &Cx) {
+    for polls in [0, 1, 2, 3, 20, 400] {
+        let cx = cx.twin().await;
+        cx.running_with_activities("a", 2).await;
+        cx.poke("a").await;
+        let before = cx.view(&["a"]).await;
+
+        drop_after_polls(delete(&cx, "a", DeleteMode::Force), polls).await;
+
+        if polls == 0 {
+            assert_eq!(cx.view(&["a"]).await, before, "it was never begun");
+        }
+        if let Err(error) = delete(&cx, "a", DeleteMode::Force).await {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{polls} polls");
+        }
+        assert_eq!(cx.history("a", 1).await, []);
+        assert_eq!(cx.dump().await, Dump::default(), "{polls} polls");
     }
 }

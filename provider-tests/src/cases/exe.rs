@@ -5,7 +5,7 @@ use duroxide_core::providers::{
     Commit, ErrorKind, ExecutionStatus, ExecutionUpdate, HistoryChunk, InstanceStatus, Position,
 };
 
-use crate::support::{Cx, SECOND, TurnBuilder, later, to};
+use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, promptly, to};
 
 fn update(execution: u64, status: ExecutionStatus) -> ExecutionUpdate {
     ExecutionUpdate {
@@ -154,4 +154,35 @@ pub(crate) async fn executions_follow_one_another(cx: &Cx) {
     cx.refuse(gap_at_birth, ErrorKind::InvalidInput).await;
     assert_eq!(cx.head_if_any("b").await, None);
     cx.apply(cx.turn(&turn).append(1)).await;
+}
+
+/// However inputs race with turns that continue as new, each of them is claimed until a turn has
+/// consumed it, and in order.
+pub(crate) async fn no_input_is_lost_by_continuing_as_new(cx: &Cx) {
+    const INPUTS: usize = 100;
+    cx.running("a").await;
+    let sender = cx.clone();
+    let send = tokio::spawn(async move {
+        let mut sent = Vec::new();
+        for _ in 0..INPUTS {
+            sent.push(sender.poke("a").await);
+        }
+        sent
+    });
+
+    let mut consumed = Vec::new();
+    while consumed.len() < INPUTS {
+        promptly("the next input", cx.wait(Cx::turns(), LEASE).ends())
+            .await
+            .expect("a wait succeeds");
+        let turn = cx.claim_only("a").await;
+        let execution = turn.head.position.execution;
+        let commit = cx.turn(&turn).continue_as_new();
+        cx.apply(commit.purge_through(execution)).await;
+        consumed.extend(turn.messages);
+    }
+
+    let sent = promptly("the sends", send).await.expect("they succeed");
+    assert_eq!(consumed, sent);
+    cx.claim_nothing().await;
 }

@@ -6,7 +6,7 @@ use duroxide_core::providers::{
     Position, Reservation,
 };
 
-use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, random_token, to};
+use crate::support::{Cx, LEASE, TurnBuilder, later, random_token, to};
 
 /// The one thing that is wrong with a commit.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +23,11 @@ enum Flaw {
     Output,
     CoreState,
     CommitBytes,
+    EmptyChunk,
+    ActivityTwice,
 }
 
-const FLAWS: [(Flaw, ErrorKind); 12] = [
+const FLAWS: [(Flaw, ErrorKind); 14] = [
     (Flaw::Token, ErrorKind::LeaseLost),
     (Flaw::Position, ErrorKind::PositionConflict),
     (Flaw::CompletedActivity, ErrorKind::LeaseLost),
@@ -38,6 +40,8 @@ const FLAWS: [(Flaw, ErrorKind); 12] = [
     (Flaw::Output, ErrorKind::LimitExceeded),
     (Flaw::CoreState, ErrorKind::LimitExceeded),
     (Flaw::CommitBytes, ErrorKind::LimitExceeded),
+    (Flaw::EmptyChunk, ErrorKind::InvalidInput),
+    (Flaw::ActivityTwice, ErrorKind::InvalidInput),
 ];
 
 /// Brings a store into a state in which every part of a turn has something to do, and returns a
@@ -47,7 +51,7 @@ async fn prepared(cx: &Cx) -> TurnBuilder {
     cx.running("b").await;
     let completed = cx.work(1).await.remove(0).lease;
     let cancelled = cx.work(1).await.remove(0).lease;
-    let timer = cx.poke_later("a", SECOND).await;
+    let timer = cx.poke_later("a", LEASE).await;
     cx.send(to("a", cx.message_to_execution(1))).await;
     let turn = cx.poke_and_claim("a").await;
     let consumed = [timer.id, turn.messages[1].id];
@@ -60,7 +64,7 @@ async fn prepared(cx: &Cx) -> TurnBuilder {
         .cancel_one(4)
         .complete_activity(completed)
         .send(to("b", cx.message()))
-        .send(later("a", cx.message(), SECOND))
+        .send(later("a", cx.message(), LEASE))
         .send(cx.start_of("child"))
         .append(2)
 }
@@ -114,6 +118,8 @@ fn flawed(cx: &Cx, flaw: Flaw, commit: TurnBuilder) -> TurnBuilder {
             ExecutionStatus::Completed,
             Some(oversized(limits.body_bytes_max)),
         ),
+        Flaw::EmptyChunk => commit.next(0),
+        Flaw::ActivityTwice => commit.activity(11),
         Flaw::CoreState => commit.core_state(oversized(limits.core_state_bytes_max)),
         Flaw::CommitBytes => {
             let body = Bytes::from(vec![1; limits.body_bytes_max]);
@@ -130,6 +136,7 @@ fn flawed(cx: &Cx, flaw: Flaw, commit: TurnBuilder) -> TurnBuilder {
 /// Commits of which exactly one part is wrong: the store then equals one in which nobody tried.
 pub(crate) async fn one_flaw_refuses_all_parts(cx: &Cx) {
     const NAMES: [&str; 3] = ["a", "b", "child"];
+    let mut dumps = Vec::new();
     for (flaw, kind) in FLAWS {
         let (tried, untouched) = (cx.twin().await, cx.twin().await);
         let commit = prepared(&tried).await;
@@ -141,7 +148,12 @@ pub(crate) async fn one_flaw_refuses_all_parts(cx: &Cx) {
 
         assert_eq!(error.kind(), kind, "{flaw:?}: {error:?}");
         assert_eq!(tried.view(&NAMES).await, before, "{flaw:?}");
-        assert_eq!(tried.dump().await, untouched.dump().await, "{flaw:?}");
+        let dump = async move { (flaw, tried.dump().await, untouched.dump().await) };
+        dumps.push(tokio::spawn(dump));
+    }
+    for dump in dumps {
+        let (flaw, tried, untouched) = dump.await.expect("the stores can be emptied");
+        assert_eq!(tried, untouched, "{flaw:?}");
     }
 }
 

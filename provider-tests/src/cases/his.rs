@@ -191,3 +191,22 @@ pub(crate) async fn damaged_bytes_are_handed_out(cx: &Cx) {
     let error = cx.provider().read("a").await.expect_err("it is no history");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
+
+/// A chunk without an event is refused, alone, in the next execution, and at birth.
+pub(crate) async fn a_chunk_is_not_empty(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let before = cx.view(&["a"]).await;
+
+    cx.refuse(cx.turn(&turn).append(0), ErrorKind::InvalidInput)
+        .await;
+    let ended = cx.turn(&turn).append(1);
+    let ended = ended.end(ExecutionStatus::ContinuedAsNew, None);
+    cx.refuse(ended.next(0), ErrorKind::InvalidInput).await;
+    cx.refuse(cx.creation("b").append(0), ErrorKind::InvalidInput)
+        .await;
+
+    assert_eq!(cx.view(&["a"]).await, before);
+    assert_eq!(cx.head_if_any("b").await, None);
+    cx.apply(cx.turn(&turn).append(1)).await;
+}

@@ -2,7 +2,7 @@
 
 use duroxide_core::providers::{Commit, ErrorKind};
 
-use crate::support::{Cx, LEASE, SECOND, later, refused, to, turn_answer};
+use crate::support::{Cx, LEASE, later, refused, to, turn_answer};
 
 /// After a lost reply the same commit succeeds again and nothing happens twice, though its lease
 /// and its position are gone.
@@ -20,7 +20,7 @@ pub(crate) async fn a_repeated_turn_changes_nothing(cx: &Cx) {
             .cancel_one(1)
             .send(to("a", cx.message()))
             .send(to("b", cx.message()))
-            .send(later("b", cx.message(), SECOND))
+            .send(later("b", cx.message(), LEASE))
             .send(cx.start_of("child"))
             .build();
         cx.apply(commit.clone()).await;

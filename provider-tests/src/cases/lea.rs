@@ -7,7 +7,7 @@ use duroxide_core::providers::{
     ActivityLease, ErrorKind, Lease, Release, Renewal, Turn, TurnLease,
 };
 
-use crate::support::{Cx, LEASE, SECOND, TICK, id, random_token, refused, to};
+use crate::support::{Cx, LEASE, SECOND, id, random_token, refused, to};
 
 fn lease_of(turn: &Turn) -> Lease {
     Lease::Turn(turn.lease.clone())
@@ -20,7 +20,7 @@ pub(crate) async fn one_holder_at_a_time(cx: &Cx) {
     cx.work_only().await;
 
     cx.poke("a").await;
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
 
     cx.claim_nothing().await;
     cx.work_nothing().await;
@@ -48,9 +48,9 @@ pub(crate) async fn an_expired_turn_comes_back(cx: &Cx) {
     let first = cx.poke_and_claim("a").await;
     let late = cx.poke("a").await;
 
-    cx.elapse(LEASE - TICK).await;
+    let rest = cx.elapse_most_of(LEASE).await;
     cx.claim_nothing().await;
-    cx.elapse(TICK).await;
+    cx.elapse(rest).await;
 
     let second = cx.claim_only("a").await;
     assert_eq!(second.messages, [first.messages[0].clone(), late]);
@@ -62,9 +62,9 @@ pub(crate) async fn an_expired_activity_comes_back(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
     let first = cx.work_only().await;
 
-    cx.elapse(LEASE - TICK).await;
+    let rest = cx.elapse_most_of(LEASE).await;
     cx.work_nothing().await;
-    cx.elapse(TICK).await;
+    cx.elapse(rest).await;
 
     let second = cx.work_only().await;
     assert_eq!(second.lease.key, first.lease.key);
@@ -77,11 +77,11 @@ pub(crate) async fn a_renewal_extends(cx: &Cx) {
     let turn = cx.poke_and_claim("a").await;
     let work = cx.work_only().await;
 
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
     assert_eq!(cx.renew(lease_of(&turn), LEASE).await, Renewal::Renewed);
     let renewed = cx.renew(Lease::Activity(work.lease.clone()), LEASE).await;
     assert_eq!(renewed, Renewal::Renewed);
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
 
     cx.claim_nothing().await;
     cx.work_nothing().await;
@@ -98,7 +98,7 @@ pub(crate) async fn a_renewal_does_not_shorten(cx: &Cx) {
     assert_eq!(cx.renew(lease_of(&turn), SECOND).await, Renewal::Renewed);
     let renewed = cx.renew(Lease::Activity(work.lease), SECOND).await;
     assert_eq!(renewed, Renewal::Renewed);
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
 
     cx.claim_nothing().await;
     cx.work_nothing().await;
@@ -171,10 +171,10 @@ pub(crate) async fn a_release_with_a_delay_backs_off(cx: &Cx) {
     cx.release(Lease::Activity(work.lease), SECOND * 5).await;
 
     cx.poke("a").await;
-    cx.elapse(SECOND * 5 - TICK).await;
+    let rest = cx.elapse_most_of(SECOND * 5).await;
     cx.claim_nothing().await;
     cx.work_nothing().await;
-    cx.elapse(TICK).await;
+    cx.elapse(rest).await;
 
     assert_eq!(cx.claim_only("a").await.messages.len(), 2);
     cx.work_only().await;
@@ -247,7 +247,7 @@ pub(crate) async fn renewals_in_a_batch_are_independent(cx: &Cx) {
     let answers: Vec<_> = answers.into_iter().map(|a| a.expect("answered")).collect();
     use Renewal::{Lost, Renewed};
     assert_eq!(answers, [Lost, Renewed, Lost, Renewed, Renewed]);
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
     cx.claim_nothing().await;
     cx.work_nothing().await;
 }
@@ -305,7 +305,7 @@ pub(crate) async fn a_kept_lease_is_held(cx: &Cx) {
     assert!(committed.lease_kept, "no message is left");
 
     let late = cx.poke("a").await;
-    cx.elapse(LEASE - TICK).await;
+    cx.elapse_most_of(LEASE).await;
     cx.claim_nothing().await;
 
     let position = cx.position("a").await;
@@ -342,4 +342,34 @@ pub(crate) async fn a_lease_is_not_kept_over_a_message(cx: &Cx) {
     assert!(!committed.lease_kept, "it sent a message to itself");
 
     cx.claim_only("a").await;
+}
+
+/// A lease whose process is gone is held still, or ended when the store was opened again; either
+/// way it is one of them, and never both.
+pub(crate) async fn a_lease_may_end_with_its_process(cx: &Cx) {
+    let process = cx.twin().await;
+    process.running_with_activities("a", 1).await;
+    let turn = process.poke_and_claim("a").await;
+    let work = process.work_only().await;
+
+    let process = process.crash().await;
+
+    let next = process.claim(1).await.pop();
+    let late = process.turn(&turn).append(1);
+    if let Some(next) = next {
+        process.refuse(late, ErrorKind::LeaseLost).await;
+        process.apply(process.turn(&next).append(1)).await;
+    } else {
+        process.apply(late).await;
+    }
+    let outcome = match process.work(1).await.pop() {
+        Some(next) => {
+            let late = process.try_finish(&work.lease, None).await;
+            refused(late, ErrorKind::LeaseLost);
+            process.finish(&next.lease).await
+        }
+        None => process.finish(&work.lease).await,
+    };
+    assert_eq!(process.claim_only("a").await.messages, [outcome]);
+    assert_eq!(process.position("a").await.next_event_id, 3);
 }

@@ -25,7 +25,7 @@ pub(crate) async fn a_message_has_a_limit(cx: &Cx) {
         body: zeros(bytes),
         ..cx.message()
     };
-    for bytes in [0, 1, limit] {
+    for bytes in [0, 1, limit - 1, limit] {
         let sent = cx.send(to("a", with(bytes))).await;
         let turn = cx.claim_only("a").await;
         assert!(turn.messages == [sent], "{bytes} bytes arrive");
@@ -167,7 +167,8 @@ pub(crate) async fn a_batch_has_a_limit(cx: &Cx) {
 
     let over: Vec<Commit> = sends(limit + 1);
     for answer in cx.batch(over).await {
-        refused(answer, ErrorKind::LimitExceeded);
+        let error = refused(answer, ErrorKind::LimitExceeded);
+        names(&error, "commit_operations_max");
     }
     cx.claim_nothing().await;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimActivities, ClaimTurns, Commit, DeleteMode, ErrorKind, Fence, InstanceFilter, Lease,
-    Queues, ReadHistory, Release, TaskQueue,
+    Queues, ReadHistory, Release, TaskQueue, Until, Watch,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, promptly, refused, to};
@@ -130,8 +130,13 @@ pub(crate) async fn nothing_is_managed_after_close(cx: &Cx) {
 pub(crate) async fn close_ends_the_waits(cx: &Cx) {
     cx.running("a").await;
     let mut work = cx.wait(Cx::turns(), LEASE * 100);
-    let watch = cx.watch(Vec::new(), LEASE * 100);
+    let ended = Watch {
+        instance: id("a"),
+        until: Until::Terminal,
+    };
+    let mut watch = cx.watch(vec![ended], LEASE * 100);
     work.goes_on().await;
+    watch.goes_on().await;
 
     cx.provider().close().await;
 

@@ -1,6 +1,6 @@
 //! Start and existence.
 
-use duroxide_core::providers::{ErrorKind, InstanceHead, InstanceStatus, Position};
+use duroxide_core::providers::{ErrorKind, Incarnation, InstanceHead, InstanceStatus, Position};
 
 use crate::support::{Cx, SECOND, id, refused, to};
 
@@ -127,4 +127,20 @@ pub(crate) async fn a_message_to_nobody_is_refused(cx: &Cx) {
     let start = cx.start("nobody").await;
     cx.elapse(SECOND).await;
     assert_eq!(cx.claim_only("nobody").await.messages, [start]);
+}
+
+/// A client's message to a life that has ended, or never was, is refused and leaves no trace.
+pub(crate) async fn a_message_to_another_life_is_refused(cx: &Cx) {
+    cx.running("a").await;
+    let before = cx.view(&["a"]).await;
+    let stranger = cx.to_life("a", Incarnation(cx.unique()));
+    let mut delayed = stranger.clone();
+    delayed.delay = SECOND;
+
+    refused(cx.try_send(stranger).await, ErrorKind::NotFound);
+    refused(cx.try_send(delayed).await, ErrorKind::NotFound);
+
+    assert_eq!(cx.view(&["a"]).await, before);
+    cx.elapse(SECOND).await;
+    cx.claim_nothing().await;
 }

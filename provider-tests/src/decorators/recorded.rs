@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, ErrorKind, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
+    DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
     InstancePage, Lease, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
     ReadHistory, Release, Renewal, SystemMetrics, Turn, Watch,
 };
 
+use super::admin_of;
 use crate::transcript::{Begun, Transcript};
 
 /// A provider whose calls are written into a [`Transcript`].
@@ -36,16 +37,6 @@ impl<P: Provider + ?Sized> Recorded<P> {
 
     fn begin(&self, operation: &str, request: &dyn Debug) -> Begun {
         self.transcript.begin(self.handle, operation, request)
-    }
-
-    fn inner_admin(&self) -> Result<&dyn ProviderAdmin, ProviderError> {
-        self.inner.admin().ok_or_else(|| {
-            ProviderError::new(
-                ErrorKind::Unsupported,
-                "admin",
-                "this provider has no management operations",
-            )
-        })
     }
 }
 
@@ -161,7 +152,7 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
 impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         let call = self.begin("list_instances", filter);
-        call.answered(self.inner_admin()?.list_instances(filter).await)
+        call.answered(admin_of(&*self.inner)?.list_instances(filter).await)
     }
 
     async fn list_executions(
@@ -169,7 +160,7 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
         let call = self.begin("list_executions", instance);
-        call.answered(self.inner_admin()?.list_executions(instance).await)
+        call.answered(admin_of(&*self.inner)?.list_executions(instance).await)
     }
 
     async fn delete_instance(
@@ -178,7 +169,11 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
         mode: DeleteMode,
     ) -> Result<(), ProviderError> {
         let call = self.begin("delete_instance", &(instance, mode));
-        call.answered(self.inner_admin()?.delete_instance(instance, mode).await)
+        call.answered(
+            admin_of(&*self.inner)?
+                .delete_instance(instance, mode)
+                .await,
+        )
     }
 
     async fn prune_executions(
@@ -188,7 +183,7 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
     ) -> Result<u64, ProviderError> {
         let call = self.begin("prune_executions", &(instance, keep_last));
         call.answered(
-            self.inner_admin()?
+            admin_of(&*self.inner)?
                 .prune_executions(instance, keep_last)
                 .await,
         )
@@ -196,11 +191,11 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
 
     async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
         let call = self.begin("metrics", &());
-        call.answered(self.inner_admin()?.metrics().await)
+        call.answered(admin_of(&*self.inner)?.metrics().await)
     }
 
     async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
         let call = self.begin("queue_depths", &());
-        call.answered(self.inner_admin()?.queue_depths().await)
+        call.answered(admin_of(&*self.inner)?.queue_depths().await)
     }
 }

@@ -10,7 +10,8 @@ use super::options::RunOptions;
 use super::outcome::{Failure, Outcome};
 use super::subject::{Subject, offers};
 use crate::case::{CATALOGUE, Case, Profile};
-use crate::fixture::Unavailable;
+use crate::fixture::{Pace, Unavailable};
+use crate::real_time::needs_virtual_time;
 use crate::support::{Cx, Setting};
 use crate::transcript::Transcript;
 
@@ -52,6 +53,7 @@ pub fn run_case(case: &'static Case, subject: &Subject, options: &RunOptions) ->
     match verdict.recv_timeout(time_limit) {
         Ok(Ok(())) => Outcome::Passed,
         Ok(Err(Stop::Unavailable(unavailable))) => Outcome::Unavailable(unavailable.to_string()),
+        Ok(Err(Stop::Skipped(reason))) => Outcome::Skipped(reason.to_owned()),
         Ok(Err(Stop::Failed(message))) => failed(message),
         Err(RecvTimeoutError::Timeout) => {
             failed(format!("the case did not end within {time_limit:?}"))
@@ -63,6 +65,7 @@ pub fn run_case(case: &'static Case, subject: &Subject, options: &RunOptions) ->
 /// Why a case did not pass.
 enum Stop {
     Unavailable(Unavailable),
+    Skipped(&'static str),
     Failed(String),
 }
 
@@ -70,14 +73,17 @@ fn run_on_this_thread(case: &'static Case, setting: Setting) -> Result<(), Stop>
     let runtime = runtime().map_err(Stop::Failed)?;
     let run = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let cx = Cx::open(setting).await?;
+            let cx = Cx::open(setting).await.map_err(Stop::Unavailable)?;
+            if let (Pace::Real { .. }, Some(reason)) = (cx.pace(), needs_virtual_time(case.id)) {
+                return Err(Stop::Skipped(reason));
+            }
             (case.run)(&cx).await;
             Ok(())
         })
     }));
     runtime.shutdown_background();
     match run {
-        Ok(opened) => opened.map_err(Stop::Unavailable),
+        Ok(ended) => ended,
         Err(panic) => Err(Stop::Failed(text_of(&*panic))),
     }
 }

@@ -9,7 +9,7 @@ use duroxide_core::clock::Clock;
 use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
-use crate::decorators::Recorded;
+use crate::decorators::{Recorded, Scaled};
 use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::Transcript;
@@ -119,14 +119,34 @@ impl Cx {
         self.store.clock().elapse(by).await;
     }
 
-    /// The clock that a runtime on the store goes by.
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.store.clock().clock()
-    }
-
     /// How the store's time passes.
     pub(crate) fn pace(&self) -> Pace {
         self.store.clock().pace()
+    }
+
+    /// A time that is short and can be told from none.
+    pub(crate) fn tick(&self) -> Duration {
+        const REAL_TICK: Duration = Duration::from_millis(3);
+        match self.pace() {
+            Pace::Virtual => Duration::from_millis(1),
+            Pace::Real { speedup } => REAL_TICK * speedup,
+        }
+    }
+
+    /// Lets most of a time pass: all but a millisecond, or two thirds of it on real time, where
+    /// nobody knows how late the machine looks again. Returns the rest.
+    pub(crate) async fn elapse_most_of(&self, time: Duration) -> Duration {
+        let most = match self.pace() {
+            Pace::Virtual => time - Duration::from_millis(1),
+            Pace::Real { .. } => time * 2 / 3,
+        };
+        self.elapse(most).await;
+        time - most
+    }
+
+    /// The clock that a runtime on the store goes by.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.store.clock().clock()
     }
 
     /// The store, for what goes on while its handles come and go.
@@ -164,7 +184,10 @@ async fn connect(
     transcript: &Transcript,
 ) -> Result<Arc<dyn Provider>, Unavailable> {
     let handle = handles.fetch_add(1, Ordering::Relaxed) + 1;
-    let provider = store.connect().await?;
+    let mut provider = store.connect().await?;
+    if let Pace::Real { speedup } = store.clock().pace() {
+        provider = Arc::new(Scaled::new(provider, speedup));
+    }
     Ok(Arc::new(Recorded::new(
         provider,
         handle,

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityKey, InstanceId, Message, TaskQueue};
 
-use super::Cx;
+use super::{Cx, LEASE, SECOND};
 
 /// Longer than the leases and delays of the cases that make a dump.
-const EVERYTHING_IS_DUE: Duration = Duration::from_hours(2);
+const EVERYTHING_IS_DUE: Duration = LEASE.saturating_add(SECOND.saturating_mul(5));
 
 /// Everything that was queued, without what is random or a time.
 #[derive(Debug, PartialEq, Eq, Default)]

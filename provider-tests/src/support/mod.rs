@@ -25,8 +25,6 @@ pub(crate) use waiting::{drop_after_polls, promptly};
 
 /// For how long the helpers lease.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
-/// The smallest step of a clock.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// A time that is short beside a lease.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,0 +1,96 @@
+//! The operations of a provider, to count them and to name them in scripts.
+
+/// An operation of [`Provider`](duroxide_core::providers::Provider) or of
+/// [`ProviderAdmin`](duroxide_core::providers::ProviderAdmin).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `claim_turns`
+    ClaimTurns,
+    /// `claim_activities`
+    ClaimActivities,
+    /// `wait_for_work`
+    WaitForWork,
+    /// `commit`
+    Commit,
+    /// `renew`
+    Renew,
+    /// `release`
+    Release,
+    /// `read_history`
+    ReadHistory,
+    /// `read_head`
+    ReadHead,
+    /// `wait_for_change`
+    WaitForChange,
+    /// `maintain`
+    Maintain,
+    /// `close`
+    Close,
+    /// `read`
+    Read,
+    /// `read_with_execution`
+    ReadWithExecution,
+    /// `list_instances`
+    ListInstances,
+    /// `list_executions`
+    ListExecutions,
+    /// `delete_instance`
+    DeleteInstance,
+    /// `prune_executions`
+    PruneExecutions,
+    /// `metrics`
+    Metrics,
+    /// `queue_depths`
+    QueueDepths,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::ClaimTurns,
+        Self::ClaimActivities,
+        Self::WaitForWork,
+        Self::Commit,
+        Self::Renew,
+        Self::Release,
+        Self::ReadHistory,
+        Self::ReadHead,
+        Self::WaitForChange,
+        Self::Maintain,
+        Self::Close,
+        Self::Read,
+        Self::ReadWithExecution,
+        Self::ListInstances,
+        Self::ListExecutions,
+        Self::DeleteInstance,
+        Self::PruneExecutions,
+        Self::Metrics,
+        Self::QueueDepths,
+    ];
+
+    /// The name of the method.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClaimTurns => "claim_turns",
+            Self::ClaimActivities => "claim_activities",
+            Self::WaitForWork => "wait_for_work",
+            Self::Commit => "commit",
+            Self::Renew => "renew",
+            Self::Release => "release",
+            Self::ReadHistory => "read_history",
+            Self::ReadHead => "read_head",
+            Self::WaitForChange => "wait_for_change",
+            Self::Maintain => "maintain",
+            Self::Close => "close",
+            Self::Read => "read",
+            Self::ReadWithExecution => "read_with_execution",
+            Self::ListInstances => "list_instances",
+            Self::ListExecutions => "list_executions",
+            Self::DeleteInstance => "delete_instance",
+            Self::PruneExecutions => "prune_executions",
+            Self::Metrics => "metrics",
+            Self::QueueDepths => "queue_depths",
+        }
+    }
+}
