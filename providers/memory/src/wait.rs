@@ -7,6 +7,7 @@ use std::time::Duration;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 use tokio::sync::watch;
 
+use crate::defect::Defect;
 use crate::provider::MemoryProvider;
 
 /// Tells waiters to look again.
@@ -47,6 +48,8 @@ impl MemoryProvider {
                 }
                 next_due_ms
             };
+            let is_blind = self.options.defects.has(Defect::WaitIgnoresTheClock);
+            let next_due_ms = next_due_ms.filter(|_| !is_blind);
             let pause = next_due_ms.map_or(max_wait, |due_ms| {
                 Duration::from_millis(due_ms.saturating_sub(clock_ms)).min(max_wait)
             });
