@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
-    Queues, Turn, TurnLease,
+    Queues, TaskQueue, Turn, TurnLease,
 };
 
 use crate::defect::Defect;
@@ -119,6 +119,9 @@ impl State {
                 token,
             },
         };
+        if self.has(Defect::ClaimedActivityChangesQueue) {
+            activity.queue = TaskQueue::default();
+        }
         self.activities.put(key, arrival, activity);
         Some(claimed)
     }

@@ -95,8 +95,8 @@ impl State {
         limits: &Limits,
         turn: TurnCommit,
     ) -> Result<TurnCommitted, ProviderError> {
-        if self.has(Defect::HeadIsWrittenFirst) {
-            self.write_head(&turn);
+        if self.is_defective() {
+            self.write_early(&turn);
         }
         Ok(match self.check_turn(limits, &turn)? {
             Checked::Repeated => {

@@ -18,7 +18,10 @@ use crate::state::{Instance, State};
 #[non_exhaustive]
 #[cfg_attr(
     not(feature = "mutants"),
-    expect(unreachable_pub, reason = "there is no way to set one without the feature")
+    expect(
+        unreachable_pub,
+        reason = "there is no way to set one without the feature"
+    )
 )]
 pub enum Defect {
     /// A turn's start of an id that exists starts nothing and tells nobody (STA-03).
@@ -43,6 +46,8 @@ pub enum Defect {
     ClaimTakesInvisible,
     /// A claim looks first and leases later, without looking again (CON-01).
     ClaimsFromASnapshot,
+    /// An activity that was claimed once belongs to the default queue (CLM-09).
+    ClaimedActivityChangesQueue,
     /// Closing leaves those who wait to their clocks (MNT-02).
     CloseLeavesWaiters,
     /// A turn is applied after its lease has expired (FEN-01).
@@ -57,6 +62,8 @@ pub enum Defect {
     CompletedIsUnchecked,
     /// A turn empties the inbox instead of removing what it consumed (COM-02).
     ConsumesEverything,
+    /// What a turn consumed is removed before the turn is checked (FEN-05).
+    ConsumesFirst,
     /// What a turn consumed is removed in a second step, which may never come (COM-01).
     ConsumesLater,
     /// A turn removes what is visible instead of what it consumed (COM-02).
@@ -73,6 +80,8 @@ pub enum Defect {
     ContinueForgetsInputs,
     /// The head is written before the fence is looked at (FEN-05).
     HeadIsWrittenFirst,
+    /// A claim returns the messages that it saw before it took the lease (CON-01).
+    InboxFromASnapshot,
     /// A lease is kept though messages are visible (LEA-09).
     KeepsOverMessages,
     /// A commit to a deleted instance creates it anew (DEL-01).

@@ -115,7 +115,7 @@ impl Provider for MemoryProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        if self.options.defects.has(Defect::ClaimsFromASnapshot) {
+        if self.tears_claims() {
             return self.claim_turns_torn(request).await;
         }
         Ok(self.enter("claim_turns")?.claim_turns(request))

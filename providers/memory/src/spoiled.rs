@@ -53,9 +53,17 @@ impl State {
         committed
     }
 
-    /// Writes what a turn says about the head, whatever becomes of the turn.
-    pub(crate) fn write_head(&mut self, turn: &TurnCommit) {
-        if let Some(instance) = self.instances.get_mut(&turn.instance) {
+    /// Writes a part of a turn, whatever becomes of the turn.
+    pub(crate) fn write_early(&mut self, turn: &TurnCommit) {
+        let Some(instance) = self.instances.get_mut(&turn.instance) else {
+            return;
+        };
+        if self.defects.has(Defect::ConsumesFirst) {
+            for message in &turn.consumed {
+                instance.inbox.remove(*message);
+            }
+        }
+        if self.defects.has(Defect::HeadIsWrittenFirst) {
             instance.head.core_state = turn.head.core_state.clone();
             instance.head.version.clone_from(&turn.head.version);
             instance.head.updated_at_ms = self.now_ms;

@@ -1,13 +1,18 @@
 //! Operations that a defect takes apart, so that others come in between or the second half never
 //! happens.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use duroxide_core::providers::{
-    ClaimTurns, Claimed, Commit, Committed, Envelope, InstanceId, MessageId, ProviderError, Turn,
+    ClaimTurns, Claimed, Commit, Committed, Envelope, InstanceId, Message, MessageId,
+    ProviderError, Recipient, Turn,
 };
 use tokio::task::yield_now;
 
 use crate::defect::Defect;
 use crate::provider::MemoryProvider;
+use crate::state::State;
 
 type Answers = Vec<Result<Committed, ProviderError>>;
 
@@ -66,14 +71,14 @@ impl MemoryProvider {
     fn take_rest(&self, operations: &mut [Commit]) -> Rest {
         let mut rest = Rest::default();
         for (member, operation) in operations.iter_mut().enumerate() {
-            let Commit::Turn(turn) = operation else {
-                continue;
-            };
             if self.has(Defect::SendsLater) {
-                let envelopes = std::mem::take(&mut turn.messages).into_iter();
+                let envelopes = take_envelopes(operation).into_iter();
                 rest.envelopes
                     .extend(envelopes.map(|envelope| (member, envelope)));
             }
+            let Commit::Turn(turn) = operation else {
+                continue;
+            };
             if self.has(Defect::ConsumesLater) {
                 let consumed = std::mem::take(&mut turn.consumed);
                 rest.consumed
@@ -81,26 +86,6 @@ impl MemoryProvider {
             }
             if self.has(Defect::ReleaseRacesWithSends) {
                 rest.released.push(turn.instance.clone());
-            }
-        }
-        for (member, operation) in operations.iter_mut().enumerate() {
-            if let (true, Commit::Activity(outcome)) = (self.has(Defect::SendsLater), operation) {
-                let key = outcome.lease.key.clone();
-                rest.envelopes.extend(outcome.message.take().map(|message| {
-                    let recipient = duroxide_core::providers::Recipient::Instance {
-                        instance: key.instance,
-                        incarnation: Some(key.incarnation),
-                    };
-                    let delay = std::time::Duration::ZERO;
-                    (
-                        member,
-                        Envelope {
-                            recipient,
-                            delay,
-                            message,
-                        },
-                    )
-                }));
             }
         }
         rest
@@ -155,14 +140,69 @@ impl MemoryProvider {
         }
     }
 
-    /// Looks, lets others run, and leases what it saw.
+    /// Whether claims come in two halves.
+    pub(crate) fn tears_claims(&self) -> bool {
+        self.has(Defect::ClaimsFromASnapshot) || self.has(Defect::InboxFromASnapshot)
+    }
+
+    /// Looks, lets others run, and leases or returns what it saw.
     pub(crate) async fn claim_turns_torn(
         &self,
         request: &ClaimTurns,
     ) -> Result<Claimed<Turn>, ProviderError> {
-        let seen = self.enter("claim_turns")?.due_turns(request.turns_max);
+        let (seen, mut inboxes) = {
+            let state = self.enter("claim_turns")?;
+            (
+                state.due_turns(request.turns_max),
+                state.visible_messages(request),
+            )
+        };
         let_others_run().await;
-        Ok(self.enter("claim_turns")?.lease_turns(seen, request))
+        let mut state = self.enter("claim_turns")?;
+        if self.has(Defect::ClaimsFromASnapshot) {
+            return Ok(state.lease_turns(seen, request));
+        }
+        let mut claimed = state.claim_turns(request);
+        for turn in &mut claimed.items {
+            if let Some(messages) = inboxes.remove(&turn.lease.instance) {
+                turn.messages = messages;
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// Takes the messages out of an operation that does something else as well.
+fn take_envelopes(operation: &mut Commit) -> Vec<Envelope> {
+    match operation {
+        Commit::Turn(turn) => std::mem::take(&mut turn.messages),
+        Commit::Activity(outcome) => {
+            let key = &outcome.lease.key;
+            let to_scheduler = outcome.message.take().map(|message| Envelope {
+                recipient: Recipient::Instance {
+                    instance: key.instance.clone(),
+                    incarnation: Some(key.incarnation),
+                },
+                delay: Duration::ZERO,
+                message,
+            });
+            to_scheduler.into_iter().collect()
+        }
+        Commit::Send(_) => Vec::new(),
+    }
+}
+
+impl State {
+    /// What a claim would return of each instance that has a visible message.
+    fn visible_messages(&self, request: &ClaimTurns) -> BTreeMap<InstanceId, Vec<Message>> {
+        let visible = self.instances.iter().map(|(id, instance)| {
+            let inbox = &instance.inbox;
+            let (messages, _) = inbox.visible(self.now_ms, request.messages_max, request.bytes_max);
+            (id.clone(), messages)
+        });
+        visible
+            .filter(|(_, messages)| !messages.is_empty())
+            .collect()
     }
 }
 
