@@ -22,6 +22,23 @@ pub(crate) async fn an_activity_appears_with_its_turn(cx: &Cx) {
     cx.work_only().await;
 }
 
+/// The key of an activity that is there cannot be given to another, by the same turn or a later one.
+pub(crate) async fn a_key_is_not_used_twice(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let twice = cx.turn(&turn).append(1).activity(2).activity_in("gpu", 2);
+    cx.refuse(twice, ErrorKind::InvalidInput).await;
+    cx.work_nothing().await;
+    cx.apply(cx.turn(&turn).append(1).activity(2)).await;
+    let turn = cx.poke_and_claim("a").await;
+
+    let again = cx.turn(&turn).append(1).activity_in("gpu", 2);
+    cx.refuse(again, ErrorKind::InvalidInput).await;
+
+    assert_eq!(cx.work_in(&["gpu"], 1).await.items, []);
+    assert_eq!(cx.work_only().await.attempt, 1);
+}
+
 /// Key, queue and bytes are those of the turn, whatever they are.
 pub(crate) async fn an_activity_is_claimed_as_it_was_scheduled(cx: &Cx) {
     let head = cx.running("a").await;

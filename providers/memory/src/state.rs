@@ -112,8 +112,12 @@ impl State {
         };
         let due_ms = instance.inbox.earliest_ms().map(|ms| ms.max(free_from_ms));
         // Where the time stays, the place stays: a busy sender must not send its receiver back.
-        let is_busy = self.defects.has(Defect::SenderMovesItsReceiverBack);
-        if !is_busy && instance.slot.map(|slot| slot.at_ms) == due_ms {
+        let due_ms = if self.defects.has(Defect::SenderMovesItsReceiverBack) {
+            due_ms.map(|ms| ms.max(self.now_ms))
+        } else {
+            due_ms
+        };
+        if instance.slot.map(|slot| slot.at_ms) == due_ms {
             return;
         }
         let slot = due_ms.map(|at_ms| Slot { at_ms, arrival });

@@ -17,7 +17,7 @@ use crate::state::State;
 type Answers = Vec<Result<Committed, ProviderError>>;
 
 /// How often a half-done operation lets others run.
-const YIELDS: usize = 4;
+const YIELDS: usize = 64;
 
 /// What is left for the second half of a commit, by its member of the batch.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl MemoryProvider {
     }
 
     pub(crate) async fn commit_torn(&self, mut operations: Vec<Commit>) -> Answers {
-        if self.has(Defect::TransactionStaysOpen) {
+        if self.has(Defect::TransactionStaysOpen) && self.enter("commit").is_ok() {
             self.set_closed(true);
             let_others_run().await;
             self.set_closed(false);
@@ -96,9 +96,11 @@ impl MemoryProvider {
             return;
         };
         for (member, id, consumed) in rest.consumed {
-            if let (Some(Ok(_)), Some(instance)) =
-                (answers.get(member), state.instances.get_mut(&id))
-            {
+            let is_applied = matches!(
+                answers.get(member),
+                Some(Ok(Committed::Turn(turn))) if !turn.repeated
+            );
+            if let (true, Some(instance)) = (is_applied, state.instances.get_mut(&id)) {
                 for message in consumed {
                     instance.inbox.remove(message);
                 }
