@@ -18,6 +18,8 @@ type Answers = Vec<Result<Committed, ProviderError>>;
 
 /// How often a half-done operation lets others run.
 const YIELDS: usize = 64;
+/// How often a release that looked lets others run, until somebody sends.
+const PATIENCE_YIELDS: usize = 4_000;
 
 /// What is left for the second half of a commit, by its member of the batch.
 #[derive(Default)]
@@ -61,6 +63,7 @@ impl MemoryProvider {
         let idle = self.without_work(&rest.released);
         self.wakes.wake_all();
         let_others_run().await;
+        self.let_somebody_send(&idle).await;
         self.commit_rest(rest, &mut answers);
         self.forget_arrivals(&idle);
         self.wakes.wake_all();
@@ -131,6 +134,16 @@ impl MemoryProvider {
             instance.is_some_and(|it| it.inbox.earliest_ms().is_none())
         };
         instances.iter().filter(is_idle).cloned().collect()
+    }
+
+    /// Waits a while for one of these instances to get a message.
+    async fn let_somebody_send(&self, idle: &[InstanceId]) {
+        for _ in 0..PATIENCE_YIELDS {
+            if self.without_work(idle).len() < idle.len() || idle.is_empty() {
+                return;
+            }
+            yield_now().await;
+        }
     }
 
     fn forget_arrivals(&self, instances: &[InstanceId]) {
