@@ -2,6 +2,7 @@
 //! happens.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::Duration;
 
 use duroxide_core::providers::{
@@ -9,6 +10,7 @@ use duroxide_core::providers::{
     ProviderError, Recipient, Turn,
 };
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::defect::Defect;
 use crate::provider::MemoryProvider;
@@ -16,10 +18,12 @@ use crate::state::State;
 
 type Answers = Vec<Result<Committed, ProviderError>>;
 
-/// How often a half-done operation lets others run.
+/// For how long a half-done commit lets others run, in real time.
+const PAUSE: Duration = Duration::from_millis(5);
+/// For how long one that looked waits for somebody to change what it saw, in real time.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often a claim that looked lets others run.
 const YIELDS: usize = 64;
-/// How often a release that looked lets others run, until somebody sends.
-const PATIENCE_YIELDS: usize = 4_000;
 
 /// What is left for the second half of a commit, by its member of the batch.
 #[derive(Default)]
@@ -60,10 +64,14 @@ impl MemoryProvider {
         }
         let rest = self.take_rest(&mut operations);
         let mut answers = self.commit_at_once(operations);
-        let idle = self.without_work(&rest.released);
         self.wakes.wake_all();
-        let_others_run().await;
-        self.let_somebody_send(&idle).await;
+        let mut change = self.wakes.subscribe();
+        let idle = self.without_work(&rest.released);
+        if idle.is_empty() {
+            let_others_run().await;
+        } else {
+            timeout(PATIENCE, change.changed()).await.ok();
+        }
         self.commit_rest(rest, &mut answers);
         self.forget_arrivals(&idle);
         self.wakes.wake_all();
@@ -136,16 +144,6 @@ impl MemoryProvider {
         instances.iter().filter(is_idle).cloned().collect()
     }
 
-    /// Waits a while for one of these instances to get a message.
-    async fn let_somebody_send(&self, idle: &[InstanceId]) {
-        for _ in 0..PATIENCE_YIELDS {
-            if self.without_work(idle).len() < idle.len() || idle.is_empty() {
-                return;
-            }
-            yield_now().await;
-        }
-    }
-
     fn forget_arrivals(&self, instances: &[InstanceId]) {
         let Ok(mut state) = self.enter("commit") else {
             return;
@@ -165,6 +163,7 @@ impl MemoryProvider {
         &self,
         request: &ClaimTurns,
     ) -> Result<Claimed<Turn>, ProviderError> {
+        let mut change = self.wakes.subscribe();
         let (seen, mut inboxes) = {
             let state = self.enter("claim_turns")?;
             (
@@ -172,11 +171,14 @@ impl MemoryProvider {
                 state.visible_messages(request),
             )
         };
-        let_others_run().await;
-        let mut state = self.enter("claim_turns")?;
         if self.has(Defect::ClaimsFromASnapshot) {
-            return Ok(state.lease_turns(seen, request));
+            for _ in 0..YIELDS {
+                yield_now().await;
+            }
+            return Ok(self.enter("claim_turns")?.lease_turns(seen, request));
         }
+        timeout(PATIENCE, change.changed()).await.ok();
+        let mut state = self.enter("claim_turns")?;
         let mut claimed = state.claim_turns(request);
         for turn in &mut claimed.items {
             if let Some(messages) = inboxes.remove(&turn.lease.instance) {
@@ -222,7 +224,5 @@ impl State {
 }
 
 async fn let_others_run() {
-    for _ in 0..YIELDS {
-        yield_now().await;
-    }
+    timeout(PAUSE, pending::<()>()).await.ok();
 }

@@ -20,6 +20,11 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
+    /// Hears of what wakes workers from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.work.subscribe()
+    }
+
     pub(crate) fn wake_workers(&self) {
         self.work.send_replace(());
     }
@@ -36,7 +41,7 @@ impl MemoryProvider {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
-        let mut woken = self.wakes.work.subscribe();
+        let mut woken = self.wakes.subscribe();
         let mut deadline = self.options.clock.sleep(max_wait);
         loop {
             let clock_ms = self.options.clock.now_ms();
