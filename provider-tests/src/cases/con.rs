@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use duroxide_core::providers::{ClaimTurns, ErrorKind, Renewal};
 use parking_lot::Mutex;
@@ -26,17 +27,19 @@ where
     outputs
 }
 
-/// Claims one by one until nothing is left, for so long that nothing comes back meanwhile.
+/// One turn with one message, leased for so long that it does not come back meanwhile.
+const ONE_TURN: ClaimTurns = ClaimTurns {
+    turns_max: 1,
+    messages_max: 1,
+    bytes_max: 1_000,
+    lease: Duration::from_hours(10),
+};
+
+/// Claims one by one until nothing is left.
 async fn claim_all(cx: Cx) -> Vec<String> {
-    let request = ClaimTurns {
-        turns_max: 1,
-        messages_max: 1,
-        bytes_max: 1,
-        lease: LEASE * 1_000,
-    };
     let mut claimed = Vec::new();
     loop {
-        let turns = cx.claim_with(&request).await.items;
+        let turns = cx.claim_with(&ONE_TURN).await.items;
         if turns.is_empty() {
             return claimed;
         }
@@ -61,7 +64,7 @@ pub(crate) async fn claimers_share_the_instances(cx: &Cx) {
 
 /// While messages go on arriving, each one is in one committed turn.
 pub(crate) async fn every_message_is_processed_once(cx: &Cx) {
-    const MESSAGES: usize = 50;
+    const MESSAGES: usize = 100;
     cx.running("a").await;
     let processed = Arc::new(Mutex::new(Vec::new()));
     let sender = cx.clone();
@@ -76,7 +79,7 @@ pub(crate) async fn every_message_is_processed_once(cx: &Cx) {
         let (cx, processed) = (cx.clone(), Arc::clone(&processed));
         async move {
             while processed.lock().len() < MESSAGES {
-                for turn in cx.claim(1).await {
+                for turn in cx.claim_with(&ONE_TURN).await.items {
                     cx.apply(cx.turn(&turn)).await;
                     let ids = turn.messages.into_iter().map(|message| message.id);
                     processed.lock().extend(ids);

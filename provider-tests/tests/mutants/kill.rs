@@ -14,6 +14,8 @@ use super::table::mutants;
 /// The real time after which a case is taken to hang on a mutant. A sound provider in memory takes
 /// a small part of it.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How often a case is run on a fault that shows in a race: once is nearly always enough.
+const TRIES_OF_A_RACE: usize = 6;
 /// How many mutants are tried at the same time.
 const THREADS: usize = 2;
 
@@ -65,12 +67,21 @@ pub(super) fn kill_all() -> Vec<Verdict> {
 fn kill(mutant: &'static Mutant) -> Verdict {
     let mut options = RunOptions::default();
     options.time_limit = Some(TIME_LIMIT);
+    let tries = if mutant.case.is_some() {
+        TRIES_OF_A_RACE
+    } else {
+        1
+    };
     let notices = |case: &&'static Case| {
-        let outcome = run_case(case, &subject_for(case, mutant.how), &options);
-        matches!(outcome, Outcome::Failed(_))
+        (0..tries).any(|_| {
+            let outcome = run_case(case, &subject_for(case, mutant.how), &options);
+            matches!(outcome, Outcome::Failed(_))
+        })
     };
     let killer = |clause: &&'static str| {
-        let mut of_clause = cases().filter(|case| case.clauses.contains(clause));
+        let mut of_clause = cases()
+            .filter(|case| case.clauses.contains(clause))
+            .filter(|case| mutant.case.is_none_or(|id| case.id == id));
         of_clause.find(notices).map(|case| case.id)
     };
     Verdict {

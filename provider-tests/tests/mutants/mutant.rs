@@ -22,6 +22,8 @@ pub(super) struct Mutant {
     pub(super) fault: Option<u8>,
     /// The clauses that it breaks; a case of each of them must notice.
     pub(super) clauses: &'static [&'static str],
+    /// The only case that is run, for a fault that shows in a race: others may notice or not.
+    pub(super) case: Option<&'static str>,
     /// What it does.
     pub(super) what: &'static str,
     /// How it does it.
@@ -36,6 +38,7 @@ impl Mutant {
             name,
             fault: None,
             clauses,
+            case: None,
             what,
             how,
         }
@@ -74,6 +77,12 @@ impl Mutant {
     /// The same one, known under this number.
     pub(super) const fn fault(mut self, fault: u8) -> Self {
         self.fault = Some(fault);
+        self
+    }
+
+    /// The same one, shown by the case that makes it race.
+    pub(super) const fn in_case(mut self, case: &'static str) -> Self {
+        self.case = Some(case);
         self
     }
 

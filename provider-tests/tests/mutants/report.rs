@@ -1,6 +1,5 @@
 //! The table of kills, as it is committed.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::faults::{FAULTS, NOT_APPLICABLE};
@@ -76,7 +75,7 @@ fn markdown(verdicts: &[Verdict], killed: usize) -> String {
 
 fn row(text: &mut String, cells: &[&str]) {
     for cell in cells {
-        write!(text, "| {cell} ").expect("a string can be written to");
+        text.extend(["| ", cell, " "]);
     }
     text.push_str("|\n");
 }

@@ -67,6 +67,7 @@ impl Rewritten {
         Self { inner, rewrite }
     }
 
+    #[expect(clippy::expect_used, reason = "a mutant is of the in-memory provider")]
     fn inner_admin(&self) -> &dyn ProviderAdmin {
         let admin = self.inner.admin();
         admin.expect("the in-memory provider has management operations")

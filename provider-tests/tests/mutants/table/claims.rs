@@ -277,6 +277,7 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         "A claim looks, and leases later without looking again.",
         &[Defect::ClaimsFromASnapshot],
     )
+    .in_case("required::con::claimers_share_the_instances")
     .fault(48),
     Mutant::inside(
         "claim_returns_an_old_inbox",
@@ -284,6 +285,7 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         "A claim returns the messages that it read before it had the lease.",
         &[Defect::InboxFromASnapshot],
     )
+    .in_case("required::con::every_message_is_processed_once")
     .fault(10),
     Mutant::outside(
         "claims_are_not_counted",

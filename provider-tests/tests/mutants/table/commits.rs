@@ -147,6 +147,7 @@ pub(crate) const COMMITS: &[Mutant] = &[
         "A release acts on what it saw in the inbox a moment before.",
         &[Defect::ReleaseRacesWithSends],
     )
+    .in_case("required::wak::no_message_is_left_behind_by_a_release")
     .fault(9),
     Mutant::outside(
         "one_refusal_refuses_all",

@@ -204,6 +204,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "Whoever waits looks before the commit can be seen, and not again.",
         &[Defect::WakesTooEarly],
     )
+    .in_case("required::wak::whatever_makes_work_ends_the_wait")
     .fault(56),
     Mutant::inside(
         "wait_ignores_the_clock",
