@@ -267,12 +267,10 @@ pub(crate) const COMMITS: &[Mutant] = &[
         }),
     ),
     Mutant::outside(
-        "lease_is_never_kept",
+        "lease_always_seems_kept",
         &["LEA-09"],
-        "A lease that was to be kept is released, and is said to be kept.",
-        Rewrite::AskCommit(|commit| {
-            each_turn(commit, |turn| turn.lease = LeaseAfterCommit::Release);
-        }),
+        "A commit says that its lease was kept, whether it was or not.",
+        Rewrite::Committed(|answers| each_turn_answer(answers, |turn| turn.lease_kept = true)),
     ),
     Mutant::outside(
         "kept_lease_does_not_expire",
@@ -360,9 +358,9 @@ pub(crate) const COMMITS: &[Mutant] = &[
         Rewrite::Capabilities(|capabilities| capabilities.limits.history_events_max /= 2),
     ),
     Mutant::outside(
-        "turns_are_refused_for_another_reason",
+        "refusals_have_another_kind",
         &["ERR-01"],
-        "A lost lease is reported as a bug.",
+        "Whatever is refused is reported as a bug.",
         Rewrite::Committed(|answers| {
             for answer in answers {
                 if let Err(error) = answer {
