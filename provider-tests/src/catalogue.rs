@@ -14,12 +14,14 @@ macro_rules! __catalogue {
             the_limit_of_bytes_leaves_the_rest_but_one ["CLM-02" "CLM-03"],
             a_delayed_message_is_not_left_behind ["CLM-02" "CLM-03" "CLM-04"],
             turns_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
+            a_sender_moves_nobody_back ["CLM-06"],
             activities_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
             an_empty_answer_says_when_the_next_item_is_due ["CLM-07"],
             an_empty_answer_does_not_oversleep_a_lease ["CLM-07"],
             turns_are_as_many_as_asked_for ["CLM-08"],
             activities_are_as_many_as_asked_for ["CLM-08"],
             activities_come_from_the_named_queues ["CLM-09"],
+            an_activity_comes_back_to_its_queue ["CLM-09" "ACT-05" "LEA-03"],
             several_queues_are_served_together ["CLM-09" "CLM-08"],
             a_poisoned_instance_stops_nobody ["CLM-10"],
             an_undecodable_message_stops_nobody ["CLM-10" "HIS-07"],
@@ -228,6 +230,7 @@ macro_rules! __catalogue {
         }
         con {
             claimers_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
+            every_message_is_processed_once ["CON-01" "COM-02" "MSG-03"],
             workers_share_the_activities ["CON-01" "LEA-01"],
             senders_do_not_disturb_one_another ["CON-01" "MSG-03" "MSG-04"],
             one_start_wins ["CON-01" "STA-02" "STA-05"],
@@ -263,7 +266,7 @@ macro_rules! __catalogue {
             instances_are_listed_page_by_page ["ADM-01"],
             instances_are_filtered ["ADM-01"],
             listed_heads_are_the_heads ["ADM-01" "HEA-01"],
-            executions_are_listed ["ADM-02"],
+            executions_are_listed ["ADM-02" "EXE-01"],
             metrics_count_what_is_stored ["ADM-03"],
             depths_count_what_is_queued ["ADM-03"],
         }

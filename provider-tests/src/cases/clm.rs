@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ClaimTurns, Commit, Lease, Message};
+use duroxide_core::providers::{ClaimTurns, Commit, HeadUpdate, Lease, Message};
 
 use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
@@ -32,7 +32,16 @@ pub(crate) async fn only_visible_and_unleased_are_claimed(cx: &Cx) {
 
 /// A turn shows the head as it can be read, and the messages as they were sent.
 pub(crate) async fn a_turn_carries_the_head_and_the_messages(cx: &Cx) {
-    let head = cx.running("a").await;
+    cx.start("a").await;
+    let turn = cx.claim_only("a").await;
+    let described = HeadUpdate {
+        orchestration: "Orchestration".to_owned(),
+        version: Some("1.2.3".to_owned()),
+        core_state: Bytes::from_static(b"state"),
+    };
+    cx.apply(cx.turn(&turn).append(1).describe(described.clone()))
+        .await;
+    let head = cx.head("a").await;
     let sent = [
         cx.poke("a").await,
         cx.send(to("a", cx.message_to_execution(1))).await,
@@ -42,6 +51,8 @@ pub(crate) async fn a_turn_carries_the_head_and_the_messages(cx: &Cx) {
     let turn = cx.claim_only("a").await;
 
     assert_eq!(turn.head, head);
+    assert_eq!(turn.head.core_state, described.core_state);
+    assert_eq!(turn.head.version, described.version);
     assert_eq!(turn.lease.instance, id("a"));
     assert_eq!(turn.messages, sent);
     assert!(!turn.more_messages);
@@ -120,6 +131,23 @@ pub(crate) async fn turns_come_in_the_order_in_which_they_became_claimable(cx: &
         .collect();
 
     assert_eq!(order, [id("expired"), id("timer"), id("message")]);
+}
+
+/// An instance that waits for its turn keeps its place, however many messages it still gets.
+pub(crate) async fn a_sender_moves_nobody_back(cx: &Cx) {
+    for instance in ["first", "second"] {
+        cx.start(instance).await;
+        cx.elapse(TICK).await;
+    }
+    for _ in 0..3 {
+        cx.poke("first").await;
+        cx.elapse(TICK).await;
+    }
+
+    let turn = cx.claim_first(true).await;
+
+    assert_eq!(turn.head.instance, id("first"));
+    assert_eq!(turn.messages.len(), 4);
 }
 
 /// Activities are claimed in the order in which they became claimable.
@@ -224,6 +252,27 @@ pub(crate) async fn activities_come_from_the_named_queues(cx: &Cx) {
         assert_eq!(ids, [activity_id], "queue {queue:?}");
         assert_eq!(&*items[0].queue.0, queue);
     }
+}
+
+/// An activity that comes back, by expiry or by release, comes back to its queue.
+pub(crate) async fn an_activity_comes_back_to_its_queue(cx: &Cx) {
+    cx.start("a").await;
+    let turn = cx.claim_only("a").await;
+    cx.apply(cx.turn(&turn).append(1).activity_in("gpu", 2))
+        .await;
+    cx.work_in(&["gpu"], 1).await;
+    cx.elapse(LEASE).await;
+
+    cx.work_nothing().await;
+    let expired = cx.work_in(&["gpu"], 1).await.items.remove(0);
+    assert_eq!(&*expired.queue.0, "gpu");
+    cx.release(Lease::Activity(expired.lease), Duration::ZERO)
+        .await;
+
+    cx.work_nothing().await;
+    let released = cx.work_in(&["gpu"], 1).await.items.remove(0);
+    assert_eq!(&*released.queue.0, "gpu");
+    assert_eq!(released.attempt, 3);
 }
 
 /// A worker of several queues is served from all of them.

@@ -1,9 +1,13 @@
 //! Concurrency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, Renewal};
+use duroxide_core::providers::{ClaimTurns, ErrorKind, Renewal};
+use parking_lot::Mutex;
+use tokio::task::yield_now;
 
 use crate::support::{Cx, LEASE, SECOND, promptly, to};
 
@@ -23,11 +27,19 @@ where
     outputs
 }
 
+/// One turn with one message, leased for so long that it does not come back meanwhile.
+const ONE_TURN: ClaimTurns = ClaimTurns {
+    turns_max: 1,
+    messages_max: 1,
+    bytes_max: 1_000,
+    lease: Duration::from_hours(10),
+};
+
 /// Claims one by one until nothing is left.
 async fn claim_all(cx: Cx) -> Vec<String> {
     let mut claimed = Vec::new();
     loop {
-        let turns = cx.claim(1).await;
+        let turns = cx.claim_with(&ONE_TURN).await.items;
         if turns.is_empty() {
             return claimed;
         }
@@ -43,10 +55,45 @@ pub(crate) async fn claimers_share_the_instances(cx: &Cx) {
 
     let mut claimed = at_once(8, |_| claim_all(cx.clone())).await.concat();
 
+    assert_eq!(claimed.len(), 50, "each of them once");
     claimed.sort_unstable();
     claimed.dedup();
     assert_eq!(claimed.len(), 50, "each of them");
     cx.claim_nothing().await;
+}
+
+/// While messages go on arriving, each one is in one committed turn.
+pub(crate) async fn every_message_is_processed_once(cx: &Cx) {
+    const MESSAGES: usize = 100;
+    cx.running("a").await;
+    let processed = Arc::new(Mutex::new(Vec::new()));
+    let sender = cx.clone();
+    let send = tokio::spawn(async move {
+        for _ in 0..MESSAGES {
+            sender.poke("a").await;
+            yield_now().await;
+        }
+    });
+
+    at_once(4, |_| {
+        let (cx, processed) = (cx.clone(), Arc::clone(&processed));
+        async move {
+            while processed.lock().len() < MESSAGES {
+                for turn in cx.claim_with(&ONE_TURN).await.items {
+                    cx.apply(cx.turn(&turn)).await;
+                    let ids = turn.messages.into_iter().map(|message| message.id);
+                    processed.lock().extend(ids);
+                }
+                yield_now().await;
+            }
+        }
+    })
+    .await;
+
+    promptly("the sender", send).await.expect("no task panics");
+    let processed = processed.lock();
+    let distinct: BTreeSet<_> = processed.iter().collect();
+    assert_eq!((processed.len(), distinct.len()), (MESSAGES, MESSAGES));
 }
 
 /// Eight claimers share a hundred activities, and each outcome is recorded once.
@@ -267,6 +314,7 @@ pub(crate) async fn claimers_on_two_handles_share_the_instances(cx: &Cx) {
         .await
         .concat();
 
+    assert_eq!(claimed.len(), 50, "each of them once");
     claimed.sort_unstable();
     claimed.dedup();
     assert_eq!(claimed.len(), 50, "each of them");

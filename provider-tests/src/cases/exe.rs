@@ -102,7 +102,9 @@ pub(crate) async fn earlier_histories_stay(cx: &Cx) {
     }
 
     for (execution, history) in (1..).zip(histories) {
-        assert_eq!(history.len(), 2);
+        let bodies: Vec<_> = history.iter().map(|chunk| chunk.body.clone()).collect();
+        let written = [1, 2].map(|event| format!("chunk {execution}/{event}"));
+        assert_eq!(bodies, written);
         assert_eq!(cx.history("a", execution).await, history);
     }
     assert_eq!(cx.position("a").await.execution, 12);

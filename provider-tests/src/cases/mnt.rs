@@ -15,7 +15,8 @@ pub(crate) async fn maintenance_changes_nothing(cx: &Cx) {
     let work = cx.work(1).await.remove(0);
     let turn = cx.poke_and_claim("a").await;
     cx.poke_later("a", SECOND).await;
-    let before = cx.view(&["a"]).await;
+    cx.start("b").await;
+    let before = cx.view(&["a", "b"]).await;
 
     for budget in [Duration::ZERO, SECOND] {
         let tasks: Vec<_> = (0..4)
@@ -30,8 +31,8 @@ pub(crate) async fn maintenance_changes_nothing(cx: &Cx) {
         }
     }
 
-    assert_eq!(cx.view(&["a"]).await, before);
-    cx.claim_nothing().await;
+    assert_eq!(cx.view(&["a", "b"]).await, before);
+    assert_eq!(cx.claim_only("b").await.attempt, 1);
     cx.apply(cx.turn(&turn).append(1)).await;
     cx.finish(&work.lease).await;
     cx.elapse(SECOND).await;

@@ -3,17 +3,25 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{Incarnation, InstanceId, Lease, Message};
+use duroxide_core::providers::{ErrorKind, Incarnation, InstanceId, Lease, Message};
 
-use crate::support::{Cx, LEASE, SECOND, id, later, to};
+use crate::support::{Cx, LEASE, SECOND, id, later, refused, to};
 
-/// Every byte, none, and a number of an execution that no small integer holds.
+/// Every byte, none, more than a store writes in one piece, and a number of an execution that no
+/// small integer holds.
 pub(crate) async fn a_message_arrives_as_it_was_sent(cx: &Cx) {
+    const LONG_BYTES: usize = 1_000_003;
     cx.running("a").await;
+    // Every piece of it looks different, so that none can be left out or change its place.
+    let long = (0..cx.limits().body_bytes_max.min(LONG_BYTES)).flat_map(usize::to_le_bytes);
+    let long: Bytes = long
+        .take(cx.limits().body_bytes_max.min(LONG_BYTES))
+        .collect();
     let mut sent = Vec::new();
     for (execution, body) in [
         (None, Bytes::new()),
         (Some(1), (0..=255).collect()),
+        (Some(2), long),
         (Some(1 << 53), Bytes::from_static(b"'; DROP TABLE x; --\0")),
     ] {
         let message = Message {
@@ -24,7 +32,7 @@ pub(crate) async fn a_message_arrives_as_it_was_sent(cx: &Cx) {
         sent.push(cx.send(to("a", message)).await);
     }
 
-    assert_eq!(cx.claim_only("a").await.messages, sent);
+    assert!(cx.claim_only("a").await.messages == sent, "each byte of it");
 }
 
 /// While a message waits, visible or not, another with its id is accepted and ignored.
@@ -250,9 +258,13 @@ pub(crate) async fn the_longest_ids_are_told_apart(cx: &Cx) {
     assert_eq!(cx.work(3).await.len(), 2);
 }
 
-/// A client's message to the life that lives arrives.
+/// A client's message to the life that lives arrives, one to another life is refused.
 pub(crate) async fn a_client_can_name_the_life(cx: &Cx) {
     let head = cx.running("a").await;
+    let another = Incarnation(cx.unique());
+    let sent = cx.try_send(cx.to_life("a", another)).await;
+    refused(sent, ErrorKind::NotFound);
+    cx.claim_nothing().await;
 
     let message = cx.send(cx.to_life("a", head.incarnation)).await;
 

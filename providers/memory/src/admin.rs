@@ -8,6 +8,7 @@ use duroxide_core::providers::{
     ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
 };
 
+use crate::defect::Defect;
 use crate::provider::MemoryProvider;
 use crate::state::{Execution, State};
 
@@ -111,7 +112,8 @@ impl State {
             return Err(refusal::not_found("prune_executions", id));
         };
         let current = instance.head.position.execution;
-        let first_kept = current.saturating_sub(keep_last.max(1) - 1);
+        let kept_min = u64::from(!self.defects.has(Defect::PruneTakesCurrent));
+        let first_kept = (current + 1).saturating_sub(keep_last.max(kept_min));
         let kept = instance.executions.split_off(&first_kept);
         let pruned = std::mem::replace(&mut instance.executions, kept);
         Ok(pruned.len() as u64)

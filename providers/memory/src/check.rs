@@ -6,6 +6,7 @@ use duroxide_core::providers::{
     Fence, Incarnation, Limits, Position, ProviderError, TurnCommit, check, refusal,
 };
 
+use crate::defect::Defect;
 use crate::state::{Instance, State};
 use crate::turn::key_of;
 
@@ -30,18 +31,23 @@ impl State {
         turn: &TurnCommit,
     ) -> Result<Checked, ProviderError> {
         let instance = self.instances.get(&turn.instance);
-        if instance.is_some_and(|it| it.head.commit_id == Some(turn.commit_id)) {
+        let is_repeated = instance.is_some_and(|it| it.head.commit_id == Some(turn.commit_id));
+        if is_repeated && !self.has(Defect::RepeatIsUnknown) {
             return Ok(Checked::Repeated);
         }
         let basis = self.check_fence(turn, instance)?;
         for lease in &turn.completed {
-            if !self.activities.is_held(lease, self.now_ms) {
+            let is_held = self.activities.is_held(lease, self.now_ms);
+            if !is_held && !self.has(Defect::CompletedIsUnchecked) {
                 return Err(refusal::activity_lease_lost("commit", &lease.key));
             }
         }
         check::turn_limits(limits, turn)?;
-        check::executions(limits, turn, basis.position)?;
+        if !self.has(Defect::ExecutionsAreUnchecked) {
+            check::executions(limits, turn, basis.position)?;
+        }
         self.check_activities(turn, basis.incarnation)?;
+        self.check_cancelled(turn, basis.incarnation)?;
         Ok(Checked::Applicable(basis))
     }
 
@@ -53,19 +59,26 @@ impl State {
         let id = &turn.instance;
         match turn.fence {
             Fence::Absent { incarnation } => match instance {
-                None => Ok(Basis {
+                Some(_) if !self.has(Defect::AbsentFenceIsIgnored) => {
+                    Err(refusal::already_exists(id))
+                }
+                Some(_) | None => Ok(Basis {
                     incarnation,
                     position: Position::START,
                 }),
-                Some(_) => Err(refusal::already_exists(id)),
             },
             Fence::At { lease, position } => {
-                let held = instance.filter(|it| it.hold.is_held_by(lease, self.now_ms));
+                let held = instance.filter(|it| {
+                    it.hold.is_held_by(lease, self.now_ms) || self.trusts(it, lease, position)
+                });
                 let head = match held {
                     Some(instance) => &instance.head,
+                    None if instance.is_none() && self.has(Defect::LateCommitRevives) => {
+                        return Ok(Basis::of_another_life(position));
+                    }
                     None => return Err(refusal::turn_lease_lost("commit", id)),
                 };
-                if head.position != position {
+                if head.position != position && !self.has(Defect::CommitIgnoresPosition) {
                     return Err(refusal::position_conflict(id));
                 }
                 Ok(Basis {
@@ -85,7 +98,8 @@ impl State {
         let mut seen = BTreeSet::new();
         for activity in &turn.activities {
             let key = key_of(&turn.instance, incarnation, activity);
-            if self.activities.get(&key).is_some() || !seen.insert(key) {
+            let is_used = self.activities.get(&key).is_some() || !seen.insert(key);
+            if is_used && !self.has(Defect::KeysComeTwice) {
                 return Err(refusal::invalid(
                     "commit",
                     &turn.instance,

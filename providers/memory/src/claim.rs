@@ -2,24 +2,41 @@
 
 use std::time::Duration;
 
-use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
-    Queues, Turn, TurnLease,
+    Queues, TaskQueue, Turn, TurnLease,
 };
 
+use crate::defect::Defect;
 use crate::lease::Hold;
 use crate::state::State;
 
 impl State {
     pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
-        let mut due: Vec<InstanceId> = self
+        let due = self.due_turns(request.turns_max);
+        self.lease_turns(due, request)
+    }
+
+    /// The claimable instances in their order, up to one more than are wanted.
+    pub(crate) fn due_turns(&self, turns_max: usize) -> Vec<InstanceId> {
+        let mut due = self
             .ready
             .iter()
             .take_while(|(slot, _)| slot.at_ms <= self.now_ms)
-            .take(request.turns_max.saturating_add(1))
+            .take(turns_max.saturating_add(1))
             .map(|(_, id)| id.clone())
             .collect();
+        if self.has(Defect::PoisonStopsOthers) {
+            self.stop_behind_poison(&mut due);
+        }
+        due
+    }
+
+    pub(crate) fn lease_turns(
+        &mut self,
+        mut due: Vec<InstanceId>,
+        request: &ClaimTurns,
+    ) -> Claimed<Turn> {
         let more = due.len() > request.turns_max;
         due.truncate(request.turns_max);
         Claimed {
@@ -34,14 +51,24 @@ impl State {
 
     fn claim_turn(&mut self, id: &InstanceId, request: &ClaimTurns) -> Option<Turn> {
         let lease_until_ms = self.after(request.lease);
+        let token = self.new_token();
+        let visible_at_ms = if self.has(Defect::ClaimTakesInvisible) {
+            u64::MAX
+        } else {
+            self.now_ms
+        };
         let instance = self.instances.get_mut(id)?;
-        let token = Entropy.lease_token();
         instance.hold = Hold::leased(token, lease_until_ms);
         instance.attempts = instance.attempts.saturating_add(1);
         let (messages, more_messages) =
             instance
                 .inbox
-                .visible(self.now_ms, request.messages_max, request.bytes_max);
+                .visible(visible_at_ms, request.messages_max, request.bytes_max);
+        if self.defects.has(Defect::ClaimConsumes) {
+            for message in &messages {
+                instance.inbox.remove(message.id);
+            }
+        }
         let turn = Turn {
             lease: TurnLease {
                 instance: id.clone(),
@@ -79,7 +106,7 @@ impl State {
 
     fn claim_activity(&mut self, key: ActivityKey, lease: Duration) -> Option<ClaimedActivity> {
         let arrival = self.next_arrival();
-        let token = Entropy.lease_token();
+        let token = self.new_token();
         let mut activity = self.activities.remove(&key)?;
         activity.hold = Hold::leased(token, self.after(lease));
         activity.attempts = activity.attempts.saturating_add(1);
@@ -92,6 +119,9 @@ impl State {
                 token,
             },
         };
+        if self.has(Defect::ClaimedActivityChangesQueue) {
+            activity.queue = TaskQueue::default();
+        }
         self.activities.put(key, arrival, activity);
         Some(claimed)
     }

@@ -9,6 +9,7 @@ use duroxide_core::providers::{
 };
 
 use crate::check::Checked;
+use crate::defect::Defect;
 use crate::lease::Hold;
 use crate::state::State;
 
@@ -37,7 +38,9 @@ impl State {
         for operation in operations {
             let member = answers.len();
             answers.push(match operation {
-                Commit::Turn(turn) if turns.get(&turn.instance) != Some(&1) => {
+                Commit::Turn(turn)
+                    if turns.get(&turn.instance) != Some(&1) && !self.has(Defect::TwoTurnsPass) =>
+                {
                     Err(refusal::invalid(
                         "commit",
                         &turn.instance,
@@ -66,14 +69,25 @@ impl State {
                         .map(|()| Committed::Sent)
                 }
             });
+            if self.has(Defect::SettlesAtOnce) {
+                self.settle_each(settlements.drain(..), &mut answers);
+            }
         }
+        self.settle_each(settlements, &mut answers);
+        answers
+    }
+
+    fn settle_each(
+        &mut self,
+        settlements: impl IntoIterator<Item = Settlement>,
+        answers: &mut [Answer],
+    ) {
         for settlement in settlements {
             let lease_kept = self.settle(&settlement);
             if let Some(Ok(Committed::Turn(turn))) = answers.get_mut(settlement.member) {
                 turn.lease_kept = lease_kept;
             }
         }
-        answers
     }
 
     fn commit_turn(
@@ -81,11 +95,20 @@ impl State {
         limits: &Limits,
         turn: TurnCommit,
     ) -> Result<TurnCommitted, ProviderError> {
+        if self.is_defective() {
+            self.write_early(&turn);
+        }
         Ok(match self.check_turn(limits, &turn)? {
-            Checked::Repeated => TurnCommitted {
-                repeated: true,
-                ..TurnCommitted::default()
-            },
+            Checked::Repeated => {
+                if self.has(Defect::RepeatSendsAgain) {
+                    self.send_each(turn.messages);
+                }
+                TurnCommitted {
+                    repeated: true,
+                    ..TurnCommitted::default()
+                }
+            }
+            Checked::Applicable(basis) if self.is_defective() => self.apply_spoiled(turn, basis),
             Checked::Applicable(basis) => self.apply_turn(turn, basis),
         })
     }
@@ -97,7 +120,8 @@ impl State {
         outcome: ActivityOutcome,
     ) -> Result<Option<MessageId>, ProviderError> {
         let key = outcome.lease.key.clone();
-        if !self.activities.is_held(&outcome.lease, self.now_ms) {
+        let is_held = self.activities.is_held(&outcome.lease, self.now_ms);
+        if !is_held && !self.trusts_outcome(&outcome.lease) {
             return Err(refusal::activity_lease_lost("commit", &key));
         }
         if let Some(message) = &outcome.message {
@@ -124,15 +148,19 @@ impl State {
             LeaseAfterCommit::Keep(lease) => Some(self.after(lease)),
         };
         let now_ms = self.now_ms;
+        let is_careless = self.has(Defect::KeepsOverMessages);
         let Some(instance) = self.instances.get_mut(&settlement.instance) else {
             return false;
         };
         let kept = kept_until_ms
-            .filter(|_| !instance.inbox.has_visible(now_ms))
+            .filter(|_| is_careless || !instance.inbox.has_visible(now_ms))
             .zip(instance.hold.holder(now_ms))
             .map(|(until_ms, token)| Hold::leased(token, until_ms));
         instance.hold = kept.unwrap_or(Hold::free_from(now_ms));
         self.refresh(&settlement.instance);
+        if self.has(Defect::ReleaseForgetsArrivals) {
+            self.forget_arrivals(&settlement.instance);
+        }
         kept.is_some()
     }
 }

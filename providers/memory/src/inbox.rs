@@ -16,8 +16,8 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inbox {
     /// By the time they become visible (MSG-04).
-    messages: BTreeMap<Slot, Message>,
-    slots: HashMap<MessageId, Slot>,
+    pub(crate) messages: BTreeMap<Slot, Message>,
+    pub(crate) slots: HashMap<MessageId, Slot>,
 }
 
 impl Inbox {

@@ -6,6 +6,7 @@ use duroxide_core::providers::{
     ActivityLease, Lease, LeaseToken, ProviderError, Release, Renewal, TurnLease, refusal,
 };
 
+use crate::defect::Defect;
 use crate::state::State;
 
 /// Until when nobody may claim an item, and who holds it meanwhile, if anybody.
@@ -35,6 +36,11 @@ impl Hold {
         self.token.filter(|_| now_ms < self.until_ms)
     }
 
+    /// Whether it was given out with this proof, however long ago.
+    pub(crate) fn is_of(self, token: LeaseToken) -> bool {
+        self.token == Some(token)
+    }
+
     pub(crate) fn is_held_by(self, token: LeaseToken, now_ms: u64) -> bool {
         self.holder(now_ms) == Some(token)
     }
@@ -43,8 +49,13 @@ impl Hold {
 impl State {
     pub(crate) fn renew(&mut self, lease: &Lease, extend_by: Duration) -> Renewal {
         let renewed_until_ms = self.after(extend_by);
+        let is_shortened = self.has(Defect::RenewShortens);
         let extend = |hold: Hold| Hold {
-            until_ms: hold.until_ms.max(renewed_until_ms),
+            until_ms: if is_shortened {
+                renewed_until_ms
+            } else {
+                hold.until_ms.max(renewed_until_ms)
+            },
             ..hold
         };
         let is_held = match lease {
@@ -90,7 +101,10 @@ impl State {
         let Some(instance) = self.instances.get_mut(&lease.instance) else {
             return false;
         };
-        if !instance.hold.is_held_by(lease.token, self.now_ms) {
+        let is_held = instance.hold.is_held_by(lease.token, self.now_ms)
+            || self.defects.has(Defect::ReleaseIgnoresToken)
+            || self.defects.has(Defect::RenewRevives) && instance.hold.is_of(lease.token);
+        if !is_held {
             return false;
         }
         change(&mut instance.hold, &mut instance.attempts);

@@ -10,18 +10,23 @@ mod claim;
 mod commit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod defect;
 mod history;
 mod inbox;
 mod lease;
 mod options;
 mod provider;
 mod send;
+mod spoiled;
 mod state;
+mod torn;
 mod turn;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "mutants")]
+pub use defect::Defect;
 pub use options::MemoryOptions;
 pub use provider::MemoryProvider;

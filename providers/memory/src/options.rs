@@ -5,12 +5,15 @@ use std::sync::Arc;
 use duroxide_core::clock::{Clock, SystemClock};
 use duroxide_core::providers::Limits;
 
+use crate::defect::Defects;
+
 /// The settings of a [`MemoryProvider`](crate::MemoryProvider).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MemoryOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) defects: Defects,
 }
 
 impl MemoryOptions {
@@ -34,6 +37,14 @@ impl MemoryOptions {
         self.limits.history_events_max = history_events_max;
         self
     }
+
+    /// Breaks the contract in these ways, to see whether it is noticed.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub fn defects(mut self, defects: &[crate::Defect]) -> Self {
+        self.defects = Defects(defects.to_vec());
+        self
+    }
 }
 
 impl Default for MemoryOptions {
@@ -41,6 +52,7 @@ impl Default for MemoryOptions {
         Self {
             clock: SystemClock::shared(),
             limits: Limits::default(),
+            defects: Defects::default(),
         }
     }
 }

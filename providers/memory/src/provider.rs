@@ -11,6 +11,7 @@ use duroxide_core::providers::{
 };
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::defect::Defect;
 use crate::options::MemoryOptions;
 use crate::state::State;
 use crate::wait::Wakes;
@@ -33,9 +34,12 @@ impl MemoryProvider {
     /// An empty provider with these settings.
     #[must_use]
     pub fn with_options(options: MemoryOptions) -> Self {
+        let mut state = State::default();
+        state.defects.clone_from(&options.defects);
         Self {
+            state: Mutex::new(state),
+            wakes: Wakes::default(),
             options,
-            ..Self::default()
         }
     }
 
@@ -47,11 +51,27 @@ impl MemoryProvider {
     pub fn fork(&self) -> Self {
         let mut state = self.state.lock().clone();
         state.closed = false;
+        state.reopen();
         Self {
             state: Mutex::new(state),
             wakes: Wakes::default(),
             options: self.options.clone(),
         }
+    }
+
+    /// Applies a batch under one lock.
+    pub(crate) fn commit_at_once(
+        &self,
+        operations: Vec<Commit>,
+    ) -> Vec<Result<Committed, ProviderError>> {
+        match self.enter("commit") {
+            Ok(mut state) => state.commit(&self.options.limits, operations),
+            Err(_) => refuse_each("commit", operations.len()),
+        }
+    }
+
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.state.lock().closed = closed;
     }
 
     /// Begins an operation: one after another, each at its time (CON-01).
@@ -95,6 +115,9 @@ impl Provider for MemoryProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        if self.tears_claims() {
+            return self.claim_turns_torn(request).await;
+        }
         Ok(self.enter("claim_turns")?.claim_turns(request))
     }
 
@@ -114,11 +137,13 @@ impl Provider for MemoryProvider {
     }
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
-        let answers = match self.enter("commit") {
-            Ok(mut state) => state.commit(&self.options.limits, operations),
-            Err(_) => return refuse_each("commit", operations.len()),
-        };
-        self.wakes.wake_all();
+        if self.tears_commits() {
+            return self.commit_torn(operations).await;
+        }
+        let answers = self.commit_at_once(operations);
+        if !self.options.defects.has(Defect::CommitWakesNobody) {
+            self.wakes.wake_all();
+        }
         answers
     }
 
@@ -174,8 +199,10 @@ impl Provider for MemoryProvider {
     }
 
     async fn close(&self) {
-        self.state.lock().closed = true;
-        self.wakes.wake_all();
+        self.set_closed(true);
+        if !self.options.defects.has(Defect::CloseLeavesWaiters) {
+            self.wakes.wake_all();
+        }
     }
 
     fn admin(&self) -> Option<&dyn ProviderAdmin> {

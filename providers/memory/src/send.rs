@@ -6,6 +6,7 @@ use duroxide_core::providers::{
     Envelope, Incarnation, InstanceId, Message, MessageId, ProviderError, Recipient, refusal,
 };
 
+use crate::defect::Defect;
 use crate::inbox::Slot;
 use crate::state::{Instance, State};
 
@@ -17,6 +18,9 @@ impl State {
         match &envelope.recipient {
             Recipient::NewInstance { .. } => {
                 let started_by_it = envelope.message.id.incarnation();
+                if self.has(Defect::StartOverwrites) {
+                    self.remove(id);
+                }
                 if self.instances.contains_key(id) && !self.lives(id, Some(started_by_it)) {
                     return Err(refusal::already_exists(id));
                 }
@@ -46,7 +50,11 @@ impl State {
             } => {
                 let incarnation = message.id.incarnation();
                 // The start that created it has done its work, however often it comes (STA-03).
-                if !self.lives(&id, Some(incarnation)) {
+                let is_new = !self.lives(&id, Some(incarnation));
+                if is_new || self.has(Defect::RepeatedStartIsNews) {
+                    if self.drops_start(&id) {
+                        return None;
+                    }
                     let now_ms = self.now_ms;
                     self.instances.entry(id.clone()).or_insert_with(|| {
                         Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
@@ -70,16 +78,20 @@ impl State {
 
     /// Whether there is such an instance, in this life of it if one is named.
     fn lives(&self, id: &InstanceId, incarnation: Option<Incarnation>) -> bool {
+        let incarnation = incarnation.filter(|_| !self.has(Defect::LivesAreConfused));
         self.instances
             .get(id)
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
     }
 
     fn store_message(&mut self, id: &InstanceId, delay: Duration, message: Message) {
-        let slot = Slot {
+        let mut slot = Slot {
             at_ms: self.after(delay),
             arrival: self.next_arrival(),
         };
+        if self.is_defective() {
+            self.spoil_arrival(id, &mut slot, message.id);
+        }
         if let Some(instance) = self.instances.get_mut(id) {
             instance.inbox.store(slot, message);
             self.refresh(id);

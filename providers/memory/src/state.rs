@@ -10,11 +10,13 @@ use duroxide_core::providers::{
 };
 
 use crate::activities::Activities;
+use crate::defect::{Defect, Defects};
 use crate::inbox::{Inbox, Slot};
 use crate::lease::Hold;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
+    pub(crate) defects: Defects,
     pub(crate) closed: bool,
     /// The time of the current operation. It stands still while the clock is behind it: a message
     /// that was visible must not become invisible.
@@ -35,7 +37,7 @@ pub(crate) struct Instance {
     /// Those that were opened and not pruned, the current one last.
     pub(crate) executions: BTreeMap<u64, Execution>,
     /// Its entry among the ready ones.
-    slot: Option<Slot>,
+    pub(crate) slot: Option<Slot>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,9 +105,18 @@ impl State {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
-        let free_from_ms = instance.hold.until_ms;
+        let free_from_ms = if self.defects.has(Defect::ClaimIgnoresLeases) {
+            0
+        } else {
+            instance.hold.until_ms
+        };
         let due_ms = instance.inbox.earliest_ms().map(|ms| ms.max(free_from_ms));
         // Where the time stays, the place stays: a busy sender must not send its receiver back.
+        let due_ms = if self.defects.has(Defect::SenderMovesItsReceiverBack) {
+            due_ms.map(|ms| ms.max(self.now_ms))
+        } else {
+            due_ms
+        };
         if instance.slot.map(|slot| slot.at_ms) == due_ms {
             return;
         }
@@ -126,6 +137,9 @@ impl State {
         };
         if let Some(slot) = instance.slot {
             self.ready.remove(&slot);
+        }
+        if self.has(Defect::DeleteLeavesActivities) {
+            return;
         }
         let incarnation = instance.head.incarnation;
         for key in self.activities.keys_of(id, incarnation, (0, u64::MAX)) {

@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Removes activities and names those that were leased (CAN-01, CAN-02).
-    fn cancel(
+    pub(crate) fn cancel(
         &mut self,
         id: &InstanceId,
         incarnation: Incarnation,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 use tokio::sync::watch;
 
+use crate::defect::Defect;
 use crate::provider::MemoryProvider;
 
 /// Tells waiters to look again.
@@ -19,6 +20,11 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
+    /// Hears of what wakes workers from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.work.subscribe()
+    }
+
     pub(crate) fn wake_workers(&self) {
         self.work.send_replace(());
     }
@@ -35,7 +41,7 @@ impl MemoryProvider {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
-        let mut woken = self.wakes.work.subscribe();
+        let mut woken = self.wakes.subscribe();
         let mut deadline = self.options.clock.sleep(max_wait);
         loop {
             let clock_ms = self.options.clock.now_ms();
@@ -47,6 +53,8 @@ impl MemoryProvider {
                 }
                 next_due_ms
             };
+            let is_blind = self.options.defects.has(Defect::WaitIgnoresTheClock);
+            let next_due_ms = next_due_ms.filter(|_| !is_blind);
             let pause = next_due_ms.map_or(max_wait, |due_ms| {
                 Duration::from_millis(due_ms.saturating_sub(clock_ms)).min(max_wait)
             });

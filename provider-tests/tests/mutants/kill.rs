@@ -1,0 +1,107 @@
+//! Running the cases that are to notice a mutant.
+
+use std::panic::{set_hook, take_hook};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use duroxide_provider_tests::{CATALOGUE, Case, Outcome, RunOptions, run_case};
+
+use super::mutant::{Mutant, subject_for};
+use super::table::mutants;
+
+/// The real time after which a case is taken to hang on a mutant. A sound provider in memory takes
+/// a small part of it.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How often a case is run on a fault that shows in a race: once is nearly always enough.
+const TRIES_OF_A_RACE: usize = 6;
+/// How many mutants are tried at the same time.
+const THREADS: usize = 2;
+
+/// A mutant, and for each of its clauses the first case that noticed it.
+pub(super) struct Verdict {
+    pub(super) mutant: &'static Mutant,
+    /// In the order of [`Mutant::clauses`].
+    pub(super) killers: Vec<Option<&'static str>>,
+}
+
+impl Verdict {
+    pub(super) fn is_killed(&self) -> bool {
+        self.killers.iter().all(Option::is_some)
+    }
+}
+
+pub(super) fn cases() -> impl Iterator<Item = &'static Case> {
+    CATALOGUE.iter().copied().flatten()
+}
+
+/// The verdicts on all mutants, in their order.
+pub(super) fn kill_all() -> Vec<Verdict> {
+    hush();
+    let mutants: Vec<_> = mutants().collect();
+    let next = AtomicUsize::new(0);
+    let verdicts = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = kill(mutant);
+                    let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+                    verdicts.push(verdict);
+                }
+            });
+        }
+    });
+    let mut verdicts = verdicts
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let place = |verdict: &Verdict| {
+        let name = verdict.mutant.name;
+        mutants.iter().position(|mutant| mutant.name == name)
+    };
+    verdicts.sort_by_key(place);
+    verdicts
+}
+
+fn kill(mutant: &'static Mutant) -> Verdict {
+    let mut options = RunOptions::default();
+    options.time_limit = Some(TIME_LIMIT);
+    let tries = if mutant.case.is_some() {
+        TRIES_OF_A_RACE
+    } else {
+        1
+    };
+    let notices = |case: &&'static Case| {
+        (0..tries).any(|_| {
+            let outcome = run_case(case, &subject_for(case, mutant.how), &options);
+            matches!(outcome, Outcome::Failed(_))
+        })
+    };
+    let killer = |clause: &&'static str| {
+        let mut of_clause = cases()
+            .filter(|case| case.clauses.contains(clause))
+            .filter(|case| mutant.case.is_none_or(|id| case.id == id));
+        of_clause.find(notices).map(|case| case.id)
+    };
+    Verdict {
+        mutant,
+        killers: mutant.clauses.iter().map(killer).collect(),
+    }
+}
+
+/// Keeps the panics of cases off the terminal: they are what is wanted.
+fn hush() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            let thread = thread::current();
+            let name = thread.name().unwrap_or_default();
+            let is_of_a_case = name.starts_with("tokio") || cases().any(|case| case.id == name);
+            if !is_of_a_case {
+                usual(panic);
+            }
+        }));
+    });
+}

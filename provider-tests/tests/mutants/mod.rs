@@ -1,0 +1,10 @@
+//! Mutants of the in-memory provider, and who kills them.
+
+mod checks;
+mod faults;
+mod kill;
+mod mutant;
+mod report;
+mod rewrite;
+mod shared;
+mod table;

@@ -1,0 +1,324 @@
+//! Faults of claims, leases and attempts.
+
+use std::time::Duration;
+
+use duroxide_core::providers::{ErrorKind, ProviderError, Renewal, TaskQueue};
+use duroxide_memory::Defect;
+
+use super::super::mutant::Mutant;
+use super::super::rewrite::Rewrite;
+use super::{YEAR, forgive};
+
+pub(crate) const CLAIMS: &[Mutant] = &[
+    Mutant::inside(
+        "claim_ignores_leases",
+        &["CLM-01", "LEA-01"],
+        "An instance is claimed though somebody holds it.",
+        &[Defect::ClaimIgnoresLeases],
+    )
+    .fault(11),
+    Mutant::outside(
+        "lease_is_born_expired",
+        &["CLM-01", "LEA-01", "FEN-01"],
+        "A lease of a turn has no time.",
+        Rewrite::AskTurns(|request| request.lease = Duration::ZERO),
+    )
+    .fault(14),
+    Mutant::outside(
+        "turn_without_core_state",
+        &["CLM-02"],
+        "The head of a claimed turn lacks what core wrote into it.",
+        Rewrite::Turns(|claimed| {
+            for turn in &mut claimed.items {
+                turn.head.core_state.clear();
+                turn.head.version = None;
+            }
+        }),
+    ),
+    Mutant::outside(
+        "limit_of_messages_is_ignored",
+        &["CLM-02", "CLM-03"],
+        "A turn carries all of its messages, however many were asked for.",
+        Rewrite::AskTurns(|request| request.messages_max = usize::MAX),
+    ),
+    Mutant::outside(
+        "limit_of_bytes_is_ignored",
+        &["CLM-02", "CLM-03"],
+        "A turn carries all of its messages, however long they are.",
+        Rewrite::AskTurns(|request| request.bytes_max = usize::MAX),
+    ),
+    Mutant::outside(
+        "left_messages_are_not_announced",
+        &["CLM-03"],
+        "A turn never says that messages were left behind.",
+        Rewrite::Turns(|claimed| {
+            for turn in &mut claimed.items {
+                turn.more_messages = false;
+            }
+        }),
+    ),
+    Mutant::outside(
+        "left_messages_are_always_announced",
+        &["CLM-03"],
+        "A turn always says that messages were left behind.",
+        Rewrite::Turns(|claimed| {
+            for turn in &mut claimed.items {
+                turn.more_messages = true;
+            }
+        }),
+    ),
+    Mutant::inside(
+        "claim_takes_what_is_not_due",
+        &["CLM-04"],
+        "A claim returns messages whose delay has not passed.",
+        &[Defect::ClaimTakesInvisible],
+    )
+    .fault(12),
+    Mutant::outside(
+        "claim_turns_the_order_round",
+        &["CLM-06"],
+        "Whoever became claimable last is claimed first.",
+        Rewrite::Turns(|claimed| claimed.items.reverse()),
+    ),
+    Mutant::outside(
+        "claim_turns_the_order_of_activities_round",
+        &["CLM-06"],
+        "The activity that became claimable last is claimed first.",
+        Rewrite::Activities(|claimed| claimed.items.reverse()),
+    ),
+    Mutant::inside(
+        "sender_moves_its_receiver_back",
+        &["CLM-06"],
+        "A message to an instance that waits for its turn sends it to the end of the queue.",
+        &[Defect::SenderMovesItsReceiverBack],
+    ),
+    Mutant::outside(
+        "claim_waits_for_work",
+        &["CLM-07"],
+        "A claim that finds nothing waits for an hour.",
+        Rewrite::BeforeAnEmptyClaim(|provider| {
+            Box::pin(async move {
+                let queues = duroxide_core::providers::Queues {
+                    turns: true,
+                    activities: Vec::new(),
+                };
+                let waited = provider.wait_for_work(&queues, Duration::from_hours(1));
+                waited.await.ok();
+            })
+        }),
+    ),
+    Mutant::outside(
+        "claim_does_not_know_what_is_due",
+        &["CLM-07"],
+        "An empty answer names no next item.",
+        Rewrite::Turns(|claimed| claimed.next_due = None),
+    ),
+    Mutant::outside(
+        "claim_oversleeps",
+        &["CLM-07"],
+        "An empty answer names a time after that of the next item.",
+        Rewrite::Turns(|claimed| {
+            claimed.next_due = claimed.next_due.map(|due| due + Duration::from_secs(1));
+        }),
+    ),
+    Mutant::outside(
+        "claim_returns_one_too_many",
+        &["CLM-08"],
+        "A claim returns one turn more than was asked for.",
+        Rewrite::AskTurns(|request| request.turns_max += 1),
+    ),
+    Mutant::outside(
+        "claim_does_not_say_more",
+        &["CLM-08"],
+        "A claim never says that others were claimable.",
+        Rewrite::Turns(|claimed| claimed.more = false),
+    ),
+    Mutant::outside(
+        "claim_of_activities_always_says_more",
+        &["CLM-08"],
+        "A claim of activities always says that others were claimable.",
+        Rewrite::Activities(|claimed| claimed.more = true),
+    ),
+    Mutant::outside(
+        "claim_takes_other_queues",
+        &["CLM-09"],
+        "Every worker is given the activities of the default queue.",
+        Rewrite::AskActivities(|request| request.queues.push(TaskQueue::default())),
+    ),
+    Mutant::inside(
+        "claimed_activity_changes_its_queue",
+        &["CLM-09", "ACT-05"],
+        "An activity that comes back is everybody's.",
+        &[Defect::ClaimedActivityChangesQueue],
+    )
+    .fault(59),
+    Mutant::inside(
+        "poison_stops_others",
+        &["CLM-10"],
+        "An instance that was claimed three times in vain stops those behind it.",
+        &[Defect::PoisonStopsOthers],
+    )
+    .fault(33),
+    Mutant::outside(
+        "undecodable_message_vanishes",
+        &["CLM-10", "HIS-07"],
+        "A message that is no text is left out.",
+        Rewrite::Turns(|claimed| {
+            for turn in &mut claimed.items {
+                turn.messages
+                    .retain(|message| std::str::from_utf8(&message.body).is_ok());
+            }
+        }),
+    )
+    .fault(32),
+    Mutant::inside(
+        "tokens_come_again",
+        &["LEA-02"],
+        "Every lease has the same token.",
+        &[Defect::TokensComeAgain],
+    ),
+    Mutant::outside(
+        "turn_leases_do_not_expire",
+        &["LEA-03", "CXL-02"],
+        "A lease of a turn is held for a year.",
+        Rewrite::AskTurns(|request| request.lease = YEAR),
+    )
+    .fault(13),
+    Mutant::outside(
+        "activity_leases_do_not_expire",
+        &["LEA-03", "CXL-02"],
+        "A lease of an activity is held for a year.",
+        Rewrite::AskActivities(|request| request.lease = YEAR),
+    ),
+    Mutant::outside(
+        "renewal_does_nothing",
+        &["LEA-04"],
+        "A renewal extends by nothing.",
+        Rewrite::AskRenew(|extend_by| *extend_by = Duration::ZERO),
+    ),
+    Mutant::inside(
+        "renewal_shortens",
+        &["LEA-04"],
+        "A renewal sets the time, even to an earlier one.",
+        &[Defect::RenewShortens],
+    )
+    .fault(17),
+    Mutant::inside(
+        "expired_lease_is_renewed",
+        &["LEA-05"],
+        "A lease that expired is held again.",
+        &[Defect::RenewRevives],
+    )
+    .fault(16),
+    Mutant::outside(
+        "lost_lease_seems_renewed",
+        &["LEA-05"],
+        "A renewal of a lost lease is answered as if it were held.",
+        Rewrite::Renewed(|answers| answers.fill_with(|| Ok(Renewal::Renewed))),
+    ),
+    Mutant::outside(
+        "release_forgets_its_delay",
+        &["LEA-06"],
+        "A released item is claimable at once, whatever delay was asked for.",
+        Rewrite::AskRelease(|release| release.delay = Duration::ZERO),
+    )
+    .fault(21),
+    Mutant::outside(
+        "release_backs_off_unasked",
+        &["LEA-06"],
+        "A released item is claimable a second later than was asked for.",
+        Rewrite::AskRelease(|release| release.delay += Duration::from_secs(1)),
+    ),
+    Mutant::inside(
+        "release_ignores_the_token",
+        &["LEA-07"],
+        "Whoever asks can release a lease.",
+        &[Defect::ReleaseIgnoresToken],
+    ),
+    Mutant::outside(
+        "release_of_a_lost_lease_succeeds",
+        &["LEA-07"],
+        "A release of a lease that is not held is answered with success.",
+        Rewrite::Released(|answers| forgive(answers, ErrorKind::LeaseLost, ())),
+    ),
+    Mutant::outside(
+        "renewals_are_answered_backwards",
+        &["LEA-08"],
+        "The answers to a batch of renewals come in the opposite order.",
+        Rewrite::Renewed(|answers| answers.reverse()),
+    ),
+    Mutant::outside(
+        "one_release_fails_all",
+        &["LEA-08"],
+        "One release that fails makes all of its batch fail.",
+        Rewrite::Released(|answers| {
+            if answers.iter().any(Result::is_err) {
+                answers.fill_with(|| {
+                    let kind = ErrorKind::LeaseLost;
+                    Err(ProviderError::new(
+                        kind,
+                        "release",
+                        "one of the leases was lost",
+                    ))
+                });
+            }
+        }),
+    ),
+    Mutant::inside(
+        "lease_is_kept_over_messages",
+        &["LEA-09", "COM-06"],
+        "A kept lease hides visible messages from everybody else.",
+        &[Defect::KeepsOverMessages],
+    )
+    .fault(54),
+    Mutant::inside(
+        "claim_acts_on_what_it_saw",
+        &["CON-01", "LEA-01"],
+        "A claim looks, and leases later without looking again.",
+        &[Defect::ClaimsFromASnapshot],
+    )
+    .in_case("required::con::claimers_share_the_instances")
+    .fault(48),
+    Mutant::inside(
+        "claim_returns_an_old_inbox",
+        &["CON-01"],
+        "A claim returns the messages that it read before it had the lease.",
+        &[Defect::InboxFromASnapshot],
+    )
+    .in_case("required::con::every_message_is_processed_once")
+    .fault(10),
+    Mutant::outside(
+        "claims_are_not_counted",
+        &["ATT-01"],
+        "Every attempt is the first one.",
+        Rewrite::Turns(|claimed| {
+            for turn in &mut claimed.items {
+                turn.attempt = 1;
+            }
+        }),
+    )
+    .fault(23),
+    Mutant::outside(
+        "attempts_of_activities_are_not_counted",
+        &["ATT-01"],
+        "Every attempt of an activity is the first one.",
+        Rewrite::Activities(|claimed| {
+            for activity in &mut claimed.items {
+                activity.attempt = 1;
+            }
+        }),
+    ),
+    Mutant::inside(
+        "attempts_stay",
+        &["ATT-02"],
+        "A commit does not begin the count of attempts anew.",
+        &[Defect::AttemptsStay],
+    ),
+    Mutant::outside(
+        "release_keeps_its_attempt",
+        &["ATT-03"],
+        "A release never takes its attempt back.",
+        Rewrite::AskRelease(|release| release.count_attempt = true),
+    )
+    .fault(22),
+];

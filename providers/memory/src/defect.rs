@@ -1,0 +1,298 @@
+//! Deliberate faults, by which the conformance suite shows that it finds them.
+//!
+//! Each one is asked for at the spot where it does its harm. Without the feature `mutants` there is
+//! no way to set one, and the question is a constant `false`.
+
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::{
+    ActivityCancel, ActivityKey, ActivityLease, Incarnation, InstanceId, LeaseToken, MessageId,
+    Position, ProviderError, TurnCommit, refusal,
+};
+
+use crate::check::Basis;
+use crate::inbox::Inbox;
+use crate::state::{Instance, State};
+
+/// One way in which the provider breaks its contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(
+    not(feature = "mutants"),
+    expect(
+        unreachable_pub,
+        reason = "there is no way to set one without the feature"
+    )
+)]
+pub enum Defect {
+    /// A turn's start of an id that exists starts nothing and tells nobody (STA-03).
+    ATurnsStartOfAnExistingIsDropped,
+    /// A turn that creates an instance is applied to the one that exists (FEN-03).
+    AbsentFenceIsIgnored,
+    /// A turn commit does not begin the count of attempts anew (ATT-02).
+    AttemptsStay,
+    /// Cancelling looks at the instance and not at the execution (CAN-05).
+    CancelCrossesExecutions,
+    /// Cancelling leaves a leased activity to its worker (CAN-01).
+    CancelSparesLeased,
+    /// Cancelling an activity that is not there is refused (CAN-04).
+    CancelWantsAnActivity,
+    /// Activities are cancelled after new ones were made (COM-08).
+    CancelsLast,
+    /// A claim deletes the messages that it returns (MSG-03).
+    ClaimConsumes,
+    /// A claim takes instances that somebody holds (CLM-01).
+    ClaimIgnoresLeases,
+    /// A claim returns messages whose delay has not passed (CLM-04).
+    ClaimTakesInvisible,
+    /// A claim looks first and leases later, without looking again (CON-01).
+    ClaimsFromASnapshot,
+    /// An activity that was claimed once belongs to the default queue (CLM-09).
+    ClaimedActivityChangesQueue,
+    /// Closing leaves those who wait to their clocks (MNT-02).
+    CloseLeavesWaiters,
+    /// A turn is applied after its lease has expired (FEN-01).
+    CommitIgnoresExpiry,
+    /// A turn is applied wherever the history ends (FEN-02).
+    CommitIgnoresPosition,
+    /// A turn is applied whoever commits it (FEN-01).
+    CommitIgnoresToken,
+    /// A commit wakes nobody (WAK-02).
+    CommitWakesNobody,
+    /// A turn ends activities whose leases are not held (FEN-04).
+    CompletedIsUnchecked,
+    /// A turn empties the inbox instead of removing what it consumed (COM-02).
+    ConsumesEverything,
+    /// What a turn consumed is removed before the turn is checked (FEN-05).
+    ConsumesFirst,
+    /// What a turn consumed is removed in a second step, which may never come (COM-01).
+    ConsumesLater,
+    /// A turn removes what is visible instead of what it consumed (COM-02).
+    ConsumesWhatIsVisible,
+    /// A message with a delay holds back those that come after it (DLY-02).
+    DelayHoldsBack,
+    /// Deleting leaves the activities (DEL-01).
+    DeleteLeavesActivities,
+    /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
+    ExecutionsAreUnchecked,
+    /// The histories of earlier executions go when the next one begins (EXE-02).
+    ContinueForgetsHistory,
+    /// Inputs go when the next execution begins (EXE-01).
+    ContinueForgetsInputs,
+    /// The head is written before the fence is looked at (FEN-05).
+    HeadIsWrittenFirst,
+    /// A claim returns the messages that it saw before it took the lease (CON-01).
+    InboxFromASnapshot,
+    /// A lease is kept though messages are visible (LEA-09).
+    KeepsOverMessages,
+    /// A commit to a deleted instance creates it anew (DEL-01).
+    LateCommitRevives,
+    /// A message to an earlier life is delivered to this one (MSG-05).
+    LivesAreConfused,
+    /// An activity's key may be used twice (ACT-01).
+    KeysComeTwice,
+    /// A new activity is not claimable at first (ACT-01).
+    NewActivitiesWait,
+    /// An outcome is taken after its lease has expired (ACT-04).
+    OutcomeIgnoresExpiry,
+    /// An outcome sends its message though there is no activity to remove (ACT-04, IDM-04).
+    OutcomeSendsAnyway,
+    /// An instance that was claimed three times in vain stops those behind it (CLM-10).
+    PoisonStopsOthers,
+    /// The position is looked at before the lease (FEN-02).
+    PositionBeforeLease,
+    /// Pruning everything takes the current execution as well (DEL-03).
+    PruneTakesCurrent,
+    /// The purge comes after the messages were sent (COM-08).
+    PurgesLast,
+    /// The purge takes messages to nobody in particular as well (COM-03).
+    PurgesUnaddressed,
+    /// A release does not look at what is in the inbox (COM-04).
+    ReleaseForgetsArrivals,
+    /// A release looks at the inbox, and acts on what it saw later (WAK-01).
+    ReleaseRacesWithSends,
+    /// A lease is released whoever asks (LEA-07).
+    ReleaseIgnoresToken,
+    /// An expired lease that nobody took over is renewed (LEA-05).
+    RenewRevives,
+    /// A renewal sets the time and may shorten it (LEA-04).
+    RenewShortens,
+    /// What was written last is gone when the store is opened again: here the messages (DUR-01).
+    ReopenForgetsMessages,
+    /// The counts of attempts are kept in the process (ATT-04).
+    ReopenForgetsAttempts,
+    /// The ids of commits are kept in the process (DUR-01).
+    ReopenForgetsCommits,
+    /// A repeated turn is taken for another one (IDM-01).
+    RepeatIsUnknown,
+    /// A repeated turn sends its messages again (IDM-01).
+    RepeatSendsAgain,
+    /// The start that created an instance is a message when it comes again (IDM-03).
+    RepeatedStartIsNews,
+    /// The claim that a reservation saves is not counted (ACT-02).
+    ReservationIsUncounted,
+    /// A sender moves the instance back in the queue (CLM-06).
+    SenderMovesItsReceiverBack,
+    /// Messages are sent in a second step, which may never come (ACT-03, COM-01).
+    SendsLater,
+    /// A turn's lease is settled before the rest of the batch (COM-06).
+    SettlesAtOnce,
+    /// A client's start of an id that exists begins it anew (STA-02).
+    StartOverwrites,
+    /// A message that is in the inbox is stored again (MSG-02).
+    StoresRepeats,
+    /// Messages of the same time come in the opposite order (MSG-04).
+    TiesComeBackwards,
+    /// Every lease has the same proof (LEA-02).
+    TokensComeAgain,
+    /// A dropped commit leaves its transaction open (CXL-01).
+    TransactionStaysOpen,
+    /// A turn without executions sets the status (HEA-02).
+    TurnMeansRunning,
+    /// Two turns of one instance share a batch (FEN-06).
+    TwoTurnsPass,
+    /// A wait does not know of timers and of leases that expire (WAK-02).
+    WaitIgnoresTheClock,
+    /// Waiters are woken before there is something to see (WAK-01).
+    WakesTooEarly,
+}
+
+/// The faults that a provider was given: none, unless it is a mutant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defects(pub(crate) Vec<Defect>);
+
+impl Defects {
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        cfg!(feature = "mutants") && self.0.contains(&defect)
+    }
+}
+
+impl State {
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        self.defects.has(defect)
+    }
+
+    /// Whether it has any defect at all.
+    pub(crate) fn is_defective(&self) -> bool {
+        cfg!(feature = "mutants") && !self.defects.0.is_empty()
+    }
+
+    /// The proof of a new lease (LEA-02).
+    pub(crate) fn new_token(&self) -> LeaseToken {
+        if self.has(Defect::TokensComeAgain) {
+            return LeaseToken(Default::default());
+        }
+        Entropy.lease_token()
+    }
+
+    /// Whether a turn is believed though its lease is not held (FEN-01, FEN-02).
+    pub(crate) fn trusts(
+        &self,
+        instance: &Instance,
+        lease: LeaseToken,
+        position: Position,
+    ) -> bool {
+        let Instance { hold, head, .. } = instance;
+        self.has(Defect::CommitIgnoresToken)
+            || self.has(Defect::CommitIgnoresExpiry) && hold.is_of(lease)
+            || self.has(Defect::PositionBeforeLease) && head.position != position
+    }
+
+    /// Whether an outcome is believed though its lease is not held (ACT-04).
+    pub(crate) fn trusts_outcome(&self, lease: &ActivityLease) -> bool {
+        let activity = self.activities.get(&lease.key);
+        self.has(Defect::OutcomeSendsAnyway)
+            || self.has(Defect::OutcomeIgnoresExpiry)
+                && activity.is_some_and(|it| it.hold.is_of(lease.token))
+    }
+
+    /// Refuses what [`Defect::CancelWantsAnActivity`] does (CAN-04).
+    pub(crate) fn check_cancelled(
+        &self,
+        turn: &TurnCommit,
+        incarnation: Incarnation,
+    ) -> Result<(), ProviderError> {
+        if !self.has(Defect::CancelWantsAnActivity) {
+            return Ok(());
+        }
+        for cancel in &turn.cancelled {
+            let ActivityCancel::One {
+                execution,
+                activity_id,
+            } = *cancel
+            else {
+                continue;
+            };
+            let key = ActivityKey {
+                instance: turn.instance.clone(),
+                incarnation,
+                execution,
+                activity_id,
+            };
+            if self.activities.get(&key).is_none() {
+                let message = "there is no such activity";
+                return Err(refusal::invalid("commit", &turn.instance, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What [`Defect::PoisonStopsOthers`] leaves of a claim.
+    pub(crate) fn stop_behind_poison(&self, due: &mut Vec<InstanceId>) {
+        const ATTEMPTS_MAX: u32 = 3;
+        let is_poison = |id| self.instances[id].attempts >= ATTEMPTS_MAX;
+        if let Some(place) = due.iter().position(is_poison) {
+            due.truncate(place + 1);
+        }
+    }
+
+    /// Takes the instance from among the ready ones, whatever is in its inbox.
+    pub(crate) fn forget_arrivals(&mut self, id: &InstanceId) {
+        let slot = self.instances.get_mut(id).and_then(|it| it.slot.take());
+        if let Some(slot) = slot {
+            self.ready.remove(&slot);
+        }
+    }
+
+    /// What a store forgot that kept a part of it in its process.
+    pub(crate) fn reopen(&mut self) {
+        let mut forgetful = Vec::new();
+        for instance in self.instances.values_mut() {
+            if self.defects.has(Defect::ReopenForgetsAttempts) {
+                instance.attempts = 0;
+            }
+            if self.defects.has(Defect::ReopenForgetsCommits) {
+                instance.head.commit_id = None;
+            }
+            if self.defects.has(Defect::ReopenForgetsMessages) {
+                instance.inbox = Inbox::default();
+                forgetful.push(instance.head.instance.clone());
+            }
+        }
+        for id in forgetful {
+            self.refresh(&id);
+        }
+    }
+}
+
+impl Basis {
+    /// What [`Defect::LateCommitRevives`] takes a deleted instance for.
+    pub(crate) fn of_another_life(position: Position) -> Self {
+        let incarnation = Incarnation(Default::default());
+        Self {
+            incarnation,
+            position,
+        }
+    }
+}
+
+impl Inbox {
+    /// Forgets that the message is there, so that it can be stored again.
+    pub(crate) fn forget(&mut self, id: MessageId) {
+        self.slots.remove(&id);
+    }
+
+    /// When the last of the messages becomes visible.
+    pub(crate) fn latest_ms(&self) -> Option<u64> {
+        self.messages.last_key_value().map(|(slot, _)| slot.at_ms)
+    }
+}

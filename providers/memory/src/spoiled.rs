@@ -1,0 +1,188 @@
+//! Turns that a defect spoils: something else is applied than was committed.
+
+use duroxide_core::providers::{
+    ActivityCancel, ActivityKey, Envelope, InstanceId, InstanceStatus, MessageId, NewActivity,
+    Position, TurnCommit, TurnCommitted,
+};
+
+use crate::check::Basis;
+use crate::defect::Defect;
+use crate::inbox::Slot;
+use crate::lease::Hold;
+use crate::state::State;
+use crate::turn::key_of;
+
+/// How long [`Defect::NewActivitiesWait`] makes them wait.
+const WAIT_MS: u64 = 1_000;
+
+impl State {
+    /// Applies a turn as a provider with defects does.
+    pub(crate) fn apply_spoiled(&mut self, mut turn: TurnCommit, basis: Basis) -> TurnCommitted {
+        let id = turn.instance.clone();
+        let attempts = self.instances.get(&id).map_or(0, |it| it.attempts);
+        let (purge, cancelled) = (turn.purge_through, turn.cancelled.clone());
+        let created = turn.activities.clone();
+        let names_executions = !turn.executions.is_empty();
+        self.spoil_consumption(&mut turn, basis.position);
+        self.spoil_cancellation(&mut turn, basis);
+        self.forget_history(&turn);
+
+        let mut committed = self.apply_turn(turn, basis);
+
+        if self.has(Defect::CancelsLast) {
+            for cancel in cancelled {
+                self.cancel(&id, basis.incarnation, cancel, &mut committed.cancelled);
+            }
+        }
+        for activity in created {
+            self.spoil_activity(key_of(&id, basis.incarnation, &activity), &activity);
+        }
+        let Some(instance) = self.instances.get_mut(&id) else {
+            return committed;
+        };
+        if self.defects.has(Defect::AttemptsStay) {
+            instance.attempts = attempts;
+        }
+        if self.defects.has(Defect::TurnMeansRunning) && !names_executions {
+            instance.head.status = InstanceStatus::Running;
+        }
+        if let (true, Some(execution)) = (self.defects.has(Defect::PurgesLast), purge) {
+            instance.inbox.purge_through(execution);
+        }
+        self.refresh(&id);
+        committed
+    }
+
+    /// Writes a part of a turn, whatever becomes of the turn.
+    pub(crate) fn write_early(&mut self, turn: &TurnCommit) {
+        let Some(instance) = self.instances.get_mut(&turn.instance) else {
+            return;
+        };
+        if self.defects.has(Defect::ConsumesFirst) {
+            for message in &turn.consumed {
+                instance.inbox.remove(*message);
+            }
+        }
+        if self.defects.has(Defect::HeadIsWrittenFirst) {
+            instance.head.core_state = turn.head.core_state.clone();
+            instance.head.version.clone_from(&turn.head.version);
+            instance.head.updated_at_ms = self.now_ms;
+        }
+    }
+
+    /// Whether a start reaches nobody, since there is such an instance.
+    pub(crate) fn drops_start(&self, id: &InstanceId) -> bool {
+        self.has(Defect::ATurnsStartOfAnExistingIsDropped) && self.instances.contains_key(id)
+    }
+
+    /// Puts a message elsewhere into its inbox than it belongs.
+    pub(crate) fn spoil_arrival(&mut self, id: &InstanceId, slot: &mut Slot, message: MessageId) {
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        if self.defects.has(Defect::DelayHoldsBack) {
+            slot.at_ms = slot.at_ms.max(instance.inbox.latest_ms().unwrap_or(0));
+        }
+        if self.defects.has(Defect::TiesComeBackwards) {
+            slot.arrival = u64::MAX - slot.arrival;
+        }
+        if self.defects.has(Defect::StoresRepeats) {
+            instance.inbox.forget(message);
+        }
+    }
+
+    pub(crate) fn send_each(&mut self, envelopes: Vec<Envelope>) {
+        for envelope in envelopes {
+            self.send(envelope);
+        }
+    }
+
+    fn spoil_consumption(&self, turn: &mut TurnCommit, before: Position) {
+        let Some(instance) = self.instances.get(&turn.instance) else {
+            return;
+        };
+        let continues = turn
+            .executions
+            .iter()
+            .any(|it| it.execution > before.execution);
+        let takes_inputs = self.has(Defect::PurgesUnaddressed) && turn.purge_through.is_some()
+            || self.has(Defect::ContinueForgetsInputs) && continues;
+        let takes_all = self.has(Defect::ConsumesEverything) && !turn.consumed.is_empty();
+        let takes_visible = self.has(Defect::ConsumesWhatIsVisible) && !turn.consumed.is_empty();
+        if takes_visible {
+            turn.consumed.clear();
+        }
+        let taken = instance.inbox.messages.iter().filter(|(slot, message)| {
+            takes_all
+                || takes_visible && slot.at_ms <= self.now_ms
+                || takes_inputs && message.execution.is_none()
+        });
+        let taken: Vec<MessageId> = taken.map(|(_, message)| message.id).collect();
+        turn.consumed.extend(taken);
+    }
+
+    fn spoil_cancellation(&self, turn: &mut TurnCommit, basis: Basis) {
+        let crosses = self.has(Defect::CancelCrossesExecutions);
+        if !crosses && !self.has(Defect::CancelSparesLeased) {
+            return;
+        }
+        let keys = |executions| {
+            let activities = &self.activities;
+            activities.keys_of(&turn.instance, basis.incarnation, executions)
+        };
+        let mut cancelled = Vec::new();
+        for cancel in &turn.cancelled {
+            cancelled.extend(match *cancel {
+                _ if crosses => keys((0, u64::MAX)),
+                ActivityCancel::AllOfExecution(execution) => keys((execution, execution)),
+                ActivityCancel::One {
+                    execution,
+                    activity_id,
+                } => vec![ActivityKey {
+                    instance: turn.instance.clone(),
+                    incarnation: basis.incarnation,
+                    execution,
+                    activity_id,
+                }],
+            });
+        }
+        if !crosses {
+            cancelled.retain(|key| {
+                let activity = self.activities.get(key);
+                activity.is_some_and(|it| it.hold.holder(self.now_ms).is_none())
+            });
+        }
+        turn.cancelled = cancelled
+            .into_iter()
+            .map(|key| ActivityCancel::One {
+                execution: key.execution,
+                activity_id: key.activity_id,
+            })
+            .collect();
+    }
+
+    fn forget_history(&mut self, turn: &TurnCommit) {
+        let latest = turn.executions.last().map(|update| update.execution);
+        if let (true, Some(latest), Some(instance)) = (
+            self.has(Defect::ContinueForgetsHistory),
+            latest,
+            self.instances.get_mut(&turn.instance),
+        ) {
+            instance.executions.retain(|number, _| *number >= latest);
+        }
+    }
+
+    fn spoil_activity(&mut self, key: ActivityKey, new: &NewActivity) {
+        let arrival = self.next_arrival();
+        let Some(mut activity) = self.activities.remove(&key) else {
+            return;
+        };
+        if self.has(Defect::ReservationIsUncounted) {
+            activity.attempts = 0;
+        }
+        if self.has(Defect::NewActivitiesWait) && new.reservation.is_none() {
+            activity.hold = Hold::free_from(self.now_ms + WAIT_MS);
+        }
+        self.activities.put(key, arrival, activity);
+    }
+}

@@ -1,0 +1,228 @@
+//! Operations that a defect takes apart, so that others come in between or the second half never
+//! happens.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    ClaimTurns, Claimed, Commit, Committed, Envelope, InstanceId, Message, MessageId,
+    ProviderError, Recipient, Turn,
+};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use crate::defect::Defect;
+use crate::provider::MemoryProvider;
+use crate::state::State;
+
+type Answers = Vec<Result<Committed, ProviderError>>;
+
+/// For how long a half-done commit lets others run, in real time.
+const PAUSE: Duration = Duration::from_millis(5);
+/// For how long one that looked waits for somebody to change what it saw, in real time.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often a claim that looked lets others run.
+const YIELDS: usize = 64;
+
+/// What is left for the second half of a commit, by its member of the batch.
+#[derive(Default)]
+struct Rest {
+    envelopes: Vec<(usize, Envelope)>,
+    consumed: Vec<(usize, InstanceId, Vec<MessageId>)>,
+    released: Vec<InstanceId>,
+}
+
+impl MemoryProvider {
+    fn has(&self, defect: Defect) -> bool {
+        self.options.defects.has(defect)
+    }
+
+    /// Whether commits come in two halves.
+    pub(crate) fn tears_commits(&self) -> bool {
+        [
+            Defect::ConsumesLater,
+            Defect::ReleaseRacesWithSends,
+            Defect::SendsLater,
+            Defect::TransactionStaysOpen,
+            Defect::WakesTooEarly,
+        ]
+        .into_iter()
+        .any(|defect| self.has(defect))
+    }
+
+    pub(crate) async fn commit_torn(&self, mut operations: Vec<Commit>) -> Answers {
+        if self.has(Defect::TransactionStaysOpen) && self.enter("commit").is_ok() {
+            self.set_closed(true);
+            let_others_run().await;
+            self.set_closed(false);
+        }
+        if self.has(Defect::WakesTooEarly) {
+            self.wakes.wake_all();
+            let_others_run().await;
+            return self.commit_at_once(operations);
+        }
+        let rest = self.take_rest(&mut operations);
+        let mut answers = self.commit_at_once(operations);
+        self.wakes.wake_all();
+        let mut change = self.wakes.subscribe();
+        let idle = self.without_work(&rest.released);
+        if idle.is_empty() {
+            let_others_run().await;
+        } else {
+            timeout(PATIENCE, change.changed()).await.ok();
+        }
+        self.commit_rest(rest, &mut answers);
+        self.forget_arrivals(&idle);
+        self.wakes.wake_all();
+        answers
+    }
+
+    /// Takes from a batch what its second half does.
+    fn take_rest(&self, operations: &mut [Commit]) -> Rest {
+        let mut rest = Rest::default();
+        for (member, operation) in operations.iter_mut().enumerate() {
+            if self.has(Defect::SendsLater) {
+                let envelopes = take_envelopes(operation).into_iter();
+                rest.envelopes
+                    .extend(envelopes.map(|envelope| (member, envelope)));
+            }
+            let Commit::Turn(turn) = operation else {
+                continue;
+            };
+            if self.has(Defect::ConsumesLater) {
+                let consumed = std::mem::take(&mut turn.consumed);
+                rest.consumed
+                    .push((member, turn.instance.clone(), consumed));
+            }
+            if self.has(Defect::ReleaseRacesWithSends) {
+                rest.released.push(turn.instance.clone());
+            }
+        }
+        rest
+    }
+
+    fn commit_rest(&self, rest: Rest, answers: &mut Answers) {
+        let Ok(mut state) = self.enter("commit") else {
+            return;
+        };
+        for (member, id, consumed) in rest.consumed {
+            let is_applied = matches!(
+                answers.get(member),
+                Some(Ok(Committed::Turn(turn))) if !turn.repeated
+            );
+            if let (true, Some(instance)) = (is_applied, state.instances.get_mut(&id)) {
+                for message in consumed {
+                    instance.inbox.remove(message);
+                }
+                state.refresh(&id);
+            }
+        }
+        for (member, envelope) in rest.envelopes {
+            let undelivered = match answers.get_mut(member) {
+                Some(Ok(Committed::Turn(turn))) if !turn.repeated => {
+                    let dropped = state.send(envelope);
+                    turn.undelivered.extend(dropped);
+                    continue;
+                }
+                Some(Ok(Committed::Activity { undelivered })) => undelivered,
+                _ => continue,
+            };
+            *undelivered = state.send(envelope);
+        }
+    }
+
+    /// Those of these instances that have nothing in their inbox now.
+    fn without_work(&self, instances: &[InstanceId]) -> Vec<InstanceId> {
+        let Ok(state) = self.enter("commit") else {
+            return Vec::new();
+        };
+        let is_idle = |id: &&InstanceId| {
+            let instance = state.instances.get(*id);
+            instance.is_some_and(|it| it.inbox.earliest_ms().is_none())
+        };
+        instances.iter().filter(is_idle).cloned().collect()
+    }
+
+    fn forget_arrivals(&self, instances: &[InstanceId]) {
+        let Ok(mut state) = self.enter("commit") else {
+            return;
+        };
+        for id in instances {
+            state.forget_arrivals(id);
+        }
+    }
+
+    /// Whether claims come in two halves.
+    pub(crate) fn tears_claims(&self) -> bool {
+        self.has(Defect::ClaimsFromASnapshot) || self.has(Defect::InboxFromASnapshot)
+    }
+
+    /// Looks, lets others run, and leases or returns what it saw.
+    pub(crate) async fn claim_turns_torn(
+        &self,
+        request: &ClaimTurns,
+    ) -> Result<Claimed<Turn>, ProviderError> {
+        let mut change = self.wakes.subscribe();
+        let (seen, mut inboxes) = {
+            let state = self.enter("claim_turns")?;
+            (
+                state.due_turns(request.turns_max),
+                state.visible_messages(request),
+            )
+        };
+        if self.has(Defect::ClaimsFromASnapshot) {
+            for _ in 0..YIELDS {
+                yield_now().await;
+            }
+            return Ok(self.enter("claim_turns")?.lease_turns(seen, request));
+        }
+        timeout(PATIENCE, change.changed()).await.ok();
+        let mut state = self.enter("claim_turns")?;
+        let mut claimed = state.claim_turns(request);
+        for turn in &mut claimed.items {
+            if let Some(messages) = inboxes.remove(&turn.lease.instance) {
+                turn.messages = messages;
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// Takes the messages out of an operation that does something else as well.
+fn take_envelopes(operation: &mut Commit) -> Vec<Envelope> {
+    match operation {
+        Commit::Turn(turn) => std::mem::take(&mut turn.messages),
+        Commit::Activity(outcome) => {
+            let key = &outcome.lease.key;
+            let to_scheduler = outcome.message.take().map(|message| Envelope {
+                recipient: Recipient::Instance {
+                    instance: key.instance.clone(),
+                    incarnation: Some(key.incarnation),
+                },
+                delay: Duration::ZERO,
+                message,
+            });
+            to_scheduler.into_iter().collect()
+        }
+        Commit::Send(_) => Vec::new(),
+    }
+}
+
+impl State {
+    /// What a claim would return of each instance that has a visible message.
+    fn visible_messages(&self, request: &ClaimTurns) -> BTreeMap<InstanceId, Vec<Message>> {
+        let visible = self.instances.iter().map(|(id, instance)| {
+            let inbox = &instance.inbox;
+            let (messages, _) = inbox.visible(self.now_ms, request.messages_max, request.bytes_max);
+            (id.clone(), messages)
+        });
+        visible
+            .filter(|(_, messages)| !messages.is_empty())
+            .collect()
+    }
+}
+
+async fn let_others_run() {
+    timeout(PAUSE, pending::<()>()).await.ok();
+}
