@@ -26,6 +26,8 @@ mod options;
 mod provider;
 mod state;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod wait;
 

@@ -12,8 +12,7 @@ use duroxide::providers::{
     Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
     ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch, refusal,
 };
-use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::log::Log;
 use crate::options::FileOptions;
@@ -25,17 +24,11 @@ use crate::state::State;
 /// disk, one after another. That is what the simplicity costs.
 #[derive(Debug)]
 pub(crate) struct FileProvider {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) options: FileOptions,
-}
-
-#[derive(Debug)]
-pub(crate) struct Shared {
     /// None once it is closed, or cannot be trusted any more.
-    store: Mutex<Option<Store>>,
+    store: Arc<Mutex<Option<Store>>>,
     /// Tells waiters to look again, after every change.
     pub(crate) wakes: watch::Sender<()>,
-    clock: Arc<dyn Clock>,
+    pub(crate) options: FileOptions,
 }
 
 #[derive(Debug)]
@@ -100,31 +93,6 @@ impl Stop {
     }
 }
 
-impl Shared {
-    /// Does a job alone (CON-01). The store is taken out meanwhile: a job that fails or panics half
-    /// way leaves a closed provider behind, and never a state that differs from the file.
-    fn alone<T>(&self, job: impl FnOnce(&mut Store) -> io::Result<T>) -> Result<T, Stop> {
-        let mut place = self.store.lock();
-        let mut store = place.take().ok_or(Stop::Closed)?;
-        let done = job(&mut store).map_err(|error| Stop::Unknown(Arc::new(error)))?;
-        *place = Some(store);
-        Ok(done)
-    }
-
-    /// Does one operation, at its time, and answers when what it changed is on the disk.
-    fn run<T>(&self, operation: impl FnOnce(&mut State) -> T) -> Result<T, Stop> {
-        let (answer, has_changed) = self.alone(|store| {
-            store.state.now_ms = store.state.now_ms.max(self.clock.now_ms());
-            let answer = operation(&mut store.state);
-            Ok((answer, store.save()?))
-        })?;
-        if has_changed {
-            self.wakes.send_replace(());
-        }
-        Ok(answer)
-    }
-}
-
 impl FileProvider {
     /// Opens the file, or makes it. One provider at a time can have it open.
     ///
@@ -134,27 +102,48 @@ impl FileProvider {
         let (path, clock) = (path.to_owned(), Arc::clone(&options.clock));
         let opened = tokio::task::spawn_blocking(move || Store::open(&path, &*clock)).await;
         let store = opened.map_err(|error| Stop::Unknown(Arc::new(error)).error("open"))??;
-        let shared = Shared {
-            store: Mutex::new(Some(store)),
-            wakes: watch::Sender::default(),
-            clock: Arc::clone(&options.clock),
-        };
         Ok(Self {
-            shared: Arc::new(shared),
+            store: Arc::new(Mutex::new(Some(store))),
+            wakes: watch::Sender::default(),
             options,
         })
     }
 
-    /// Does one operation on a thread that may wait for the disk. It is done to its end even if
-    /// nobody waits for its answer any more (CXL-01).
+    /// Does a job alone and in its turn (CON-01), on a thread that may wait for the disk. Once
+    /// begun it is done to its end, even if nobody waits for the answer any more (CXL-01).
+    ///
+    /// The store is taken out meanwhile: a job that fails or panics half-way leaves a closed
+    /// provider behind, and never a state that differs from the file.
+    async fn alone<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Store) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let mut place = Arc::clone(&self.store).lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let mut store = place.take().ok_or(Stop::Closed)?;
+            let done = job(&mut store).map_err(|error| Stop::Unknown(Arc::new(error)))?;
+            *place = Some(store);
+            Ok(done)
+        });
+        done.await
+            .unwrap_or_else(|error| Err(Stop::Unknown(Arc::new(error))))
+    }
+
+    /// Does one operation, at its time, and answers when what it changed is on the disk.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Result<T, Stop> {
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || shared.run(operation))
-            .await
-            .unwrap_or_else(|error| Err(Stop::Unknown(Arc::new(error))))
+        let (clock, wakes) = (Arc::clone(&self.options.clock), self.wakes.clone());
+        let job = move |store: &mut Store| {
+            store.state.now_ms = store.state.now_ms.max(clock.now_ms());
+            let answer = operation(&mut store.state);
+            if store.save()? {
+                wakes.send_replace(());
+            }
+            Ok(answer)
+        };
+        self.alone(job).await
     }
 
     /// [`run`](Self::run) for an operation with one answer.
@@ -263,26 +252,20 @@ impl Provider for FileProvider {
     /// Makes the file shorter when most of it is of the past. It takes as long as writing the
     /// whole state does, whatever the budget.
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        let shared = Arc::clone(&self.shared);
-        let compact = move || {
-            shared.alone(|store| {
-                if store.log.is_worth_compacting() {
-                    store.log.compact(&store.state.snapshot())?;
-                }
-                Ok(None)
-            })
+        let compact = |store: &mut Store| {
+            if store.log.is_worth_compacting() {
+                store.log.compact(&store.state.snapshot())?;
+            }
+            Ok(None)
         };
-        let compacted = tokio::task::spawn_blocking(compact).await;
-        let compacted = compacted.unwrap_or_else(|error| Err(Stop::Unknown(Arc::new(error))));
+        let compacted = self.alone(compact).await;
         compacted.map_err(|stop| stop.error("maintain"))
     }
 
     async fn close(&self) {
-        let shared = Arc::clone(&self.shared);
         // The operations that came before are done by the time the lock is free.
-        let close = move || drop(shared.store.lock().take());
-        tokio::task::spawn_blocking(close).await.ok();
-        self.shared.wakes.send_replace(());
+        drop(self.store.lock().await.take());
+        self.wakes.send_replace(());
     }
 
     fn admin(&self) -> Option<&dyn ProviderAdmin> {

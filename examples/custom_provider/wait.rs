@@ -17,7 +17,7 @@ impl FileProvider {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
-        let mut woken = self.shared.wakes.subscribe();
+        let mut woken = self.wakes.subscribe();
         let clock = &*self.options.clock;
         let mut time_is_up = clock.sleep(max_wait);
         loop {
@@ -43,7 +43,7 @@ impl FileProvider {
         watched: &[Watch],
         max_wait: Duration,
     ) -> Result<Vec<InstanceHead>, ProviderError> {
-        let mut woken = self.shared.wakes.subscribe();
+        let mut woken = self.wakes.subscribe();
         let mut time_is_up = self.options.clock.sleep(max_wait);
         loop {
             let watched = watched.to_vec();
