@@ -121,13 +121,9 @@ impl State {
 /// The instances that have more than one turn in the batch (FEN-06).
 fn instances_with_two_turns(operations: &[Commit]) -> BTreeSet<InstanceId> {
     let mut seen = BTreeSet::new();
-    let mut twice = BTreeSet::new();
-    for operation in operations {
-        if let Commit::Turn(turn) = operation {
-            if !seen.insert(&turn.instance) {
-                twice.insert(turn.instance.clone());
-            }
-        }
-    }
-    twice
+    let turns = operations.iter().filter_map(|operation| match operation {
+        Commit::Turn(turn) => Some(&turn.instance),
+        Commit::Activity(_) | Commit::Send(_) => None,
+    });
+    turns.filter(|id| !seen.insert(*id)).cloned().collect()
 }

@@ -38,16 +38,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide::providers::Provider;
-use duroxide::runtime::Runtime;
+use duroxide::runtime;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
     ActivityContext, Client, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus,
 };
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
 
+const USAGE: &str = "No argument is needed; the conformance suite is run by \
+                     `cargo test --example custom_provider`.";
 const INSTANCE: &str = "order-1";
 /// Longer than the first steps take, and too short for somebody to pay.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -67,14 +70,14 @@ async fn reserve(_ctx: ActivityContext, goods: String) -> Result<String, String>
     Ok(format!("{goods} reserved"))
 }
 
-async fn start(store: Arc<FileProvider>) -> Arc<Runtime> {
+async fn start(store: Arc<FileProvider>) -> Arc<runtime::Runtime> {
     let activities = ActivityRegistry::builder()
         .register("Reserve", reserve)
         .build();
     let orchestrations = OrchestrationRegistry::builder()
         .register("Order", order)
         .build();
-    Runtime::start_with_store(store, Arc::new(activities), orchestrations).await
+    runtime::Runtime::start_with_store(store, Arc::new(activities), orchestrations).await
 }
 
 /// Starts the order, and goes away while it waits for the payment.
@@ -123,11 +126,18 @@ fn show(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn two_runs() -> Result<(), Box<dyn Error>> {
     let folder = TempDir::new()?;
     let path = folder.path().join("orders");
     first_run(&path).await?;
     show(&path)?;
     second_run(&path).await
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next() {
+        None => Runtime::new()?.block_on(two_runs()),
+        Some(other) => Err(format!("what is `{other}`? {USAGE}").into()),
+    }
 }
