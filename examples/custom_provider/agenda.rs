@@ -27,8 +27,8 @@ impl<K> Default for Agenda<K> {
 }
 
 impl<K: Ord + Clone> Agenda<K> {
-    /// Puts a thing at its time, behind those of the same time. Where the time stays, the place
-    /// stays: a busy sender must not send its receiver back (CLM-06).
+    /// Puts a thing at its time, behind those of the same time. One that is there at that time
+    /// keeps its place (CLM-06).
     pub(crate) fn put(&mut self, key: K, slot: Slot) {
         if self.slots.get(&key).map(|old| old.at_ms) == Some(slot.at_ms) {
             return;
