@@ -3,7 +3,7 @@
 use super::tree::{assert_none, files};
 
 /// What a fence says of its block, for example `rust,no_run`; empty for closing fences too.
-fn fence(line: &str) -> Option<&str> {
+pub(crate) fn fence(line: &str) -> Option<&str> {
     let text = line.trim_start();
     let text = text
         .strip_prefix("//!")

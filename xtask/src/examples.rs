@@ -41,6 +41,14 @@ const EXPECTED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "custom_provider",
+        &[
+            "first run: has the order ended? false",
+            "  duroxide-file 1",
+            "second run: a lamp reserved, paid with a card, shipped",
+        ],
+    ),
+    (
         "crash_recovery",
         &[
             "the first child was killed: signal: 9 (SIGKILL)",
@@ -74,7 +82,8 @@ fn every_example_is_listed() -> Result<(), String> {
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_example = path.extension().is_some_and(|extension| extension == "rs");
+        let is_file = path.extension().is_some_and(|extension| extension == "rs");
+        let is_example = is_file || path.join("main.rs").exists();
         let is_measurement = name.starts_with("measure_");
         let is_listed = EXPECTED.iter().any(|(listed, _)| *listed == name);
         if is_example && !is_measurement && !is_listed {

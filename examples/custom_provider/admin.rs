@@ -1,0 +1,160 @@
+//! Management.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use duroxide::providers::{
+    DeleteMode, ExecutionRecord, InstanceFilter, InstanceId, InstancePage, InstanceStatus,
+    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
+};
+
+use crate::change::Change;
+use crate::provider::FileProvider;
+use crate::state::State;
+
+#[async_trait]
+impl ProviderAdmin for FileProvider {
+    async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
+        let filter = filter.clone();
+        let list = move |state: &mut State| state.list_instances(&filter);
+        self.call("list_instances", list).await
+    }
+
+    async fn list_executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<ExecutionRecord>, ProviderError> {
+        let id = instance.clone();
+        let list = move |state: &mut State| state.list_executions(&id);
+        self.call("list_executions", list).await
+    }
+
+    async fn delete_instance(
+        &self,
+        instance: &InstanceId,
+        mode: DeleteMode,
+    ) -> Result<(), ProviderError> {
+        let id = instance.clone();
+        let delete = move |state: &mut State| state.delete_instance(&id, mode);
+        self.call("delete_instance", delete).await?
+    }
+
+    async fn prune_executions(
+        &self,
+        instance: &InstanceId,
+        keep_last: u64,
+    ) -> Result<u64, ProviderError> {
+        let id = instance.clone();
+        let prune = move |state: &mut State| state.prune_executions(&id, keep_last);
+        self.call("prune_executions", prune).await?
+    }
+
+    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+        self.call("metrics", |state| state.metrics()).await
+    }
+
+    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
+        self.call("queue_depths", |state| state.queue_depths())
+            .await
+    }
+}
+
+impl State {
+    fn list_instances(&self, filter: &InstanceFilter) -> InstancePage {
+        let after = filter.after.as_ref();
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (status, name) = (filter.status, filter.orchestration.as_ref());
+        let heads = self
+            .instances
+            .range::<InstanceId, _>((after, Bound::Unbounded))
+            .map(|(_, instance)| &instance.head);
+        let mut matching = heads
+            .filter(|head| status.is_none_or(|status| head.status == status))
+            .filter(|head| name.is_none_or(|name| head.orchestration == *name));
+        let page = matching.by_ref().take(filter.instances_max);
+        InstancePage {
+            instances: page.cloned().collect(),
+            more: matching.next().is_some(),
+        }
+    }
+
+    fn list_executions(&self, id: &InstanceId) -> Vec<ExecutionRecord> {
+        let Some(instance) = self.instances.get(id) else {
+            return Vec::new();
+        };
+        let records = instance.executions.values().map(|it| ExecutionRecord {
+            execution: it.execution,
+            status: it.status,
+            output: it.output.clone(),
+            started_at_ms: it.started_at_ms,
+            completed_at_ms: it.completed_at_ms,
+            event_count: instance.event_count(it.execution),
+        });
+        records.collect()
+    }
+
+    /// Nothing may come back afterwards: leases go with what they were of (DEL-01).
+    fn delete_instance(&mut self, id: &InstanceId, mode: DeleteMode) -> Result<(), ProviderError> {
+        let Some(instance) = self.instances.get(id) else {
+            return Err(refusal::not_found("delete_instance", id));
+        };
+        if mode == DeleteMode::TerminalOnly && !instance.head.status.is_terminal() {
+            let message = "the instance has not ended; cancel it first, or force the deletion";
+            return Err(refusal::invalid("delete_instance", id, message));
+        }
+        let life = instance.head.incarnation;
+        for key in self.activities_of(id, life, (0, u64::MAX)) {
+            self.change(Change::ActivityRemoved(key));
+        }
+        self.change(Change::InstanceRemoved(id.clone()));
+        Ok(())
+    }
+
+    fn prune_executions(&mut self, id: &InstanceId, keep_last: u64) -> Result<u64, ProviderError> {
+        let Some(instance) = self.instances.get(id) else {
+            return Err(refusal::not_found("prune_executions", id));
+        };
+        let current = instance.head.position.execution;
+        let before = current.saturating_sub(keep_last.max(1) - 1);
+        let pruned = instance.executions.range(..before).count();
+        if pruned > 0 {
+            self.change(Change::ExecutionsPruned {
+                instance: id.clone(),
+                before,
+            });
+        }
+        Ok(pruned as u64)
+    }
+
+    fn metrics(&self) -> SystemMetrics {
+        let mut metrics = SystemMetrics::default();
+        for instance in self.instances.values() {
+            let events = instance
+                .histories
+                .keys()
+                .map(|it| instance.event_count(*it));
+            metrics.total_events += events.sum::<u64>();
+            metrics.total_executions += instance.executions.len() as u64;
+            metrics.total_instances += 1;
+            *match instance.head.status {
+                InstanceStatus::Pending | InstanceStatus::Running => &mut metrics.running_instances,
+                InstanceStatus::Completed => &mut metrics.completed_instances,
+                InstanceStatus::Failed => &mut metrics.failed_instances,
+            } += 1;
+        }
+        metrics
+    }
+
+    fn queue_depths(&self) -> QueueDepths {
+        let mut depths = QueueDepths {
+            worker_queue: self.activities.len(),
+            ..QueueDepths::default()
+        };
+        for instance in self.instances.values() {
+            let visible = instance.inbox.due(self.now_ms).count();
+            depths.orchestrator_queue += visible;
+            depths.timer_queue += instance.messages.len() - visible;
+        }
+        depths
+    }
+}

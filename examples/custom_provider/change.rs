@@ -1,0 +1,278 @@
+//! The changes that the state goes through. The file is a list of them.
+
+use bytes::Bytes;
+use duroxide::providers::{
+    ActivityKey, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Message, MessageId,
+    TaskQueue,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::agenda::Slot;
+use crate::lease::Hold;
+use crate::state::{Activity, Instance, State};
+use crate::stored;
+
+/// One change of the state. It says what is so afterwards, never how to work it out, so that
+/// reading the file needs no clock, no random number and no rule of the contract.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Change {
+    /// The head of an instance, which comes into being with it.
+    Head(#[serde(with = "stored::Head")] InstanceHead),
+    /// An instance is removed, with its history and its inbox.
+    InstanceRemoved(InstanceId),
+    /// The state of one execution.
+    Execution(Execution),
+    /// The next chunk of an execution's history.
+    Chunk {
+        instance: InstanceId,
+        execution: u64,
+        #[serde(with = "stored::Chunk")]
+        chunk: HistoryChunk,
+    },
+    /// The executions before this one are removed.
+    ExecutionsPruned { instance: InstanceId, before: u64 },
+    /// A message arrives in an inbox.
+    Message {
+        instance: InstanceId,
+        visible_at_ms: u64,
+        #[serde(with = "stored::StoredMessage")]
+        message: Message,
+    },
+    /// A message leaves its inbox.
+    MessageRemoved {
+        instance: InstanceId,
+        message: MessageId,
+    },
+    /// An activity comes into being.
+    Activity {
+        #[serde(with = "stored::Key")]
+        key: ActivityKey,
+        #[serde(with = "stored::queue")]
+        queue: TaskQueue,
+        #[serde(with = "stored::body")]
+        body: Bytes,
+        hold: Hold,
+    },
+    /// An activity is removed.
+    ActivityRemoved(#[serde(with = "stored::Key")] ActivityKey),
+    /// Who holds an item, until when, and how often it was claimed.
+    Hold { item: Item, hold: Hold },
+}
+
+/// What can be leased.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Item {
+    Turn(InstanceId),
+    Activity(#[serde(with = "stored::Key")] ActivityKey),
+}
+
+/// An execution without its history.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Execution {
+    pub(crate) instance: InstanceId,
+    pub(crate) execution: u64,
+    #[serde(with = "stored::StatusOfExecution")]
+    pub(crate) status: ExecutionStatus,
+    #[serde(with = "stored::optional_body")]
+    pub(crate) output: Option<Bytes>,
+    pub(crate) started_at_ms: u64,
+    pub(crate) completed_at_ms: Option<u64>,
+}
+
+impl State {
+    /// The one door through which the state changes: what is applied is also written.
+    pub(crate) fn change(&mut self, change: Change) {
+        self.unsaved.push(change.clone());
+        self.apply(change);
+    }
+
+    /// Applies a change, now or when the file is read again. It must do the same both times.
+    pub(crate) fn apply(&mut self, change: Change) {
+        match change {
+            Change::Head(head) => {
+                let id = head.instance.clone();
+                if let Some(instance) = self.instances.get_mut(&id) {
+                    instance.head = head;
+                } else {
+                    self.instances.insert(id, Instance::new(head));
+                }
+            }
+            Change::InstanceRemoved(id) => {
+                self.instances.remove(&id);
+                self.ready.remove(&id);
+            }
+            Change::Execution(execution) => {
+                if let Some(instance) = self.instances.get_mut(&execution.instance) {
+                    let number = execution.execution;
+                    instance.executions.insert(number, execution);
+                    instance.histories.entry(number).or_default();
+                }
+            }
+            Change::Chunk {
+                instance,
+                execution,
+                chunk,
+            } => {
+                if let Some(instance) = self.instances.get_mut(&instance) {
+                    let history = instance.histories.entry(execution).or_default();
+                    history.push(chunk);
+                }
+            }
+            Change::ExecutionsPruned { instance, before } => {
+                if let Some(instance) = self.instances.get_mut(&instance) {
+                    instance.executions = instance.executions.split_off(&before);
+                    instance.histories = instance.histories.split_off(&before);
+                }
+            }
+            Change::Message {
+                instance,
+                visible_at_ms,
+                message,
+            } => {
+                let slot = self.next_slot(visible_at_ms);
+                if let Some(receiver) = self.instances.get_mut(&instance) {
+                    receiver.inbox.put(message.id, slot);
+                    receiver.messages.insert(message.id, message);
+                }
+                self.schedule(&instance);
+            }
+            Change::MessageRemoved { instance, message } => {
+                if let Some(receiver) = self.instances.get_mut(&instance) {
+                    receiver.inbox.remove(&message);
+                    receiver.messages.remove(&message);
+                }
+                self.schedule(&instance);
+            }
+            Change::Activity {
+                key,
+                queue,
+                body,
+                hold,
+            } => {
+                let activity = Activity { queue, body, hold };
+                self.activities.insert(key.clone(), activity);
+                self.queue(&key);
+            }
+            Change::ActivityRemoved(key) => self.remove_activity(&key),
+            Change::Hold { item, hold } => self.set_hold(&item, hold),
+        }
+    }
+
+    fn set_hold(&mut self, item: &Item, hold: Hold) {
+        match item {
+            Item::Turn(id) => {
+                if let Some(instance) = self.instances.get_mut(id) {
+                    instance.hold = hold;
+                }
+                self.schedule(id);
+            }
+            Item::Activity(key) => {
+                if let Some(activity) = self.activities.get_mut(key) {
+                    activity.hold = hold;
+                }
+                self.queue(key);
+            }
+        }
+    }
+
+    /// Moves an instance to where it belongs among the ready ones. Called after every change of
+    /// its inbox or its hold, so that no wake-up is lost (WAK-01).
+    fn schedule(&mut self, id: &InstanceId) {
+        let claimable_at_ms = self.instances.get(id).and_then(|instance| {
+            let visible_at_ms = instance.inbox.next_ms()?;
+            Some(visible_at_ms.max(instance.hold.until_ms))
+        });
+        match claimable_at_ms {
+            Some(at_ms) => {
+                let slot = self.next_slot(at_ms);
+                self.ready.put(id.clone(), slot);
+            }
+            None => self.ready.remove(id),
+        }
+    }
+
+    /// Moves an activity to where it belongs in its queue.
+    fn queue(&mut self, key: &ActivityKey) {
+        let Some(activity) = self.activities.get(key) else {
+            return;
+        };
+        let (queue, at_ms) = (activity.queue.clone(), activity.hold.until_ms);
+        let slot = self.next_slot(at_ms);
+        let agenda = self.queues.entry(queue).or_default();
+        agenda.put(key.clone(), slot);
+    }
+
+    fn remove_activity(&mut self, key: &ActivityKey) {
+        let Some(activity) = self.activities.remove(key) else {
+            return;
+        };
+        if let Some(agenda) = self.queues.get_mut(&activity.queue) {
+            agenda.remove(key);
+            if agenda.next_ms().is_none() {
+                self.queues.remove(&activity.queue);
+            }
+        }
+    }
+
+    /// The order of the changes is the order of arrival, so that it need not be written.
+    fn next_slot(&mut self, at_ms: u64) -> Slot {
+        self.arrivals += 1;
+        Slot {
+            at_ms,
+            arrival: self.arrivals,
+        }
+    }
+
+    /// Changes that lead from an empty state to this one, and keep every order.
+    pub(crate) fn snapshot(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let ready = self.ready.iter().map(|(_, id)| id);
+        let idle = self.instances.keys().filter(|id| !self.ready.contains(id));
+        for instance in ready.chain(idle).filter_map(|id| self.instances.get(id)) {
+            instance.snapshot(&mut changes);
+        }
+        let mut queued: Vec<_> = self
+            .queues
+            .values()
+            .flat_map(|agenda| agenda.iter())
+            .collect();
+        queued.sort();
+        for (_, key) in queued {
+            if let Some(activity) = self.activities.get(key) {
+                changes.push(Change::Activity {
+                    key: key.clone(),
+                    queue: activity.queue.clone(),
+                    body: activity.body.clone(),
+                    hold: activity.hold,
+                });
+            }
+        }
+        changes
+    }
+}
+
+impl Instance {
+    fn snapshot(&self, changes: &mut Vec<Change>) {
+        let id = &self.head.instance;
+        changes.push(Change::Head(self.head.clone()));
+        changes.push(Change::Hold {
+            item: Item::Turn(id.clone()),
+            hold: self.hold,
+        });
+        changes.extend(self.executions.values().cloned().map(Change::Execution));
+        for (execution, history) in &self.histories {
+            changes.extend(history.iter().map(|chunk| Change::Chunk {
+                instance: id.clone(),
+                execution: *execution,
+                chunk: chunk.clone(),
+            }));
+        }
+        for (slot, message) in self.inbox.iter() {
+            changes.extend(self.messages.get(message).map(|message| Change::Message {
+                instance: id.clone(),
+                visible_at_ms: slot.at_ms,
+                message: message.clone(),
+            }));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The settings of a provider.
+
+use std::sync::Arc;
+
+use duroxide::clock::{Clock, SystemClock};
+use duroxide::providers::Limits;
+
+/// The settings of a [`FileProvider`](crate::provider::FileProvider).
+#[derive(Debug, Clone)]
+pub(crate) struct FileOptions {
+    /// Where time comes from. Tests move it by hand.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// What is refused when it is larger.
+    pub(crate) limits: Limits,
+}
+
+/// Bodies are written as JSON, which may take six characters for a byte: the default limits of core
+/// would let one commit write hundreds of megabytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+const COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        let mut limits = Limits::default();
+        limits.body_bytes_max = BODY_BYTES_MAX;
+        limits.commit_bytes_max = COMMIT_BYTES_MAX;
+        Self {
+            clock: SystemClock::shared(),
+            limits,
+        }
+    }
+}

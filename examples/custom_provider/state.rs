@@ -1,0 +1,130 @@
+//! What is stored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide::clock::millis_ceil;
+use duroxide::providers::{
+    ActivityKey, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Message,
+    MessageId, Position, TaskQueue,
+};
+
+use crate::agenda::Agenda;
+use crate::change::{Change, Execution};
+use crate::lease::Hold;
+
+/// Everything, with the indexes. It changes by [`State::change`] alone.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The time of the current operation. It stands still while the clock is behind it: a message
+    /// that was visible must not become invisible.
+    pub(crate) now_ms: u64,
+    pub(crate) arrivals: u64,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    /// The instances with messages, by the time from which they may be claimed.
+    pub(crate) ready: Agenda<InstanceId>,
+    pub(crate) activities: BTreeMap<ActivityKey, Activity>,
+    /// The activities of each queue, by the time from which they may be claimed.
+    pub(crate) queues: BTreeMap<TaskQueue, Agenda<ActivityKey>>,
+    /// What was changed and is not in the file yet.
+    pub(crate) unsaved: Vec<Change>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) head: InstanceHead,
+    pub(crate) hold: Hold,
+    pub(crate) messages: BTreeMap<MessageId, Message>,
+    /// The messages, by the time they become visible (MSG-04).
+    pub(crate) inbox: Agenda<MessageId>,
+    /// Those that were not pruned, the current one last.
+    pub(crate) executions: BTreeMap<u64, Execution>,
+    pub(crate) histories: BTreeMap<u64, Vec<HistoryChunk>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Activity {
+    pub(crate) queue: TaskQueue,
+    pub(crate) body: Bytes,
+    pub(crate) hold: Hold,
+}
+
+impl Instance {
+    pub(crate) fn new(head: InstanceHead) -> Self {
+        Self {
+            hold: Hold::free_from(head.created_at_ms, 0),
+            head,
+            messages: BTreeMap::new(),
+            inbox: Agenda::default(),
+            executions: BTreeMap::new(),
+            histories: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn event_count(&self, execution: u64) -> u64 {
+        let history = self.histories.get(&execution).into_iter().flatten();
+        history.map(|chunk| chunk.event_count).sum()
+    }
+}
+
+impl State {
+    /// The time that is this far away.
+    pub(crate) fn after(&self, delay: Duration) -> u64 {
+        self.now_ms.saturating_add(millis_ceil(delay))
+    }
+
+    /// How far away this time is.
+    pub(crate) fn until(&self, at_ms: u64) -> Duration {
+        Duration::from_millis(at_ms.saturating_sub(self.now_ms))
+    }
+
+    /// Whether there is such an instance, in this life of it if one is named.
+    pub(crate) fn lives(&self, id: &InstanceId, incarnation: Option<Incarnation>) -> bool {
+        self.instances
+            .get(id)
+            .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
+    }
+
+    /// The head of an instance that has not run a turn (STA-01).
+    pub(crate) fn new_head(
+        &self,
+        instance: InstanceId,
+        incarnation: Incarnation,
+        orchestration: String,
+        core_state: Bytes,
+    ) -> InstanceHead {
+        InstanceHead {
+            instance,
+            incarnation,
+            orchestration,
+            version: None,
+            status: InstanceStatus::Pending,
+            output: None,
+            position: Position::START,
+            commit_id: None,
+            core_state,
+            created_at_ms: self.now_ms,
+            updated_at_ms: self.now_ms,
+        }
+    }
+
+    /// The activities of one life of an instance, of these executions.
+    pub(crate) fn activities_of(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        executions: (u64, u64),
+    ) -> Vec<ActivityKey> {
+        let bound = |execution, activity_id| ActivityKey {
+            instance: instance.clone(),
+            incarnation,
+            execution,
+            activity_id,
+        };
+        self.activities
+            .range(bound(executions.0, 0)..=bound(executions.1, u64::MAX))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+}
