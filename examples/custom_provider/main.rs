@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run  --example custom_provider    an orchestration that outlives its process
 //! cargo test --example custom_provider    every case of the suite as a test
+//! cargo run  --example custom_provider -- conformance    the suite with a report
 //! ```
 //!
 //! The provider is the one that `docs/provider-implementation-guide.md` builds step by step.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "an example talks to the person who runs it"
 )]
 
@@ -16,7 +18,6 @@ mod agenda;
 mod change;
 mod claim;
 mod commit;
-#[cfg(test)]
 mod conformance;
 mod history;
 mod lease;
@@ -34,6 +35,7 @@ mod wait;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +51,8 @@ use tokio::runtime::Runtime;
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
 
-const USAGE: &str = "No argument is needed; the conformance suite is run by \
-                     `cargo test --example custom_provider`.";
+const USAGE: &str = "No argument is needed; `conformance` runs the suite, and `conformance --help` \
+                     says how.";
 const INSTANCE: &str = "order-1";
 /// Longer than the first steps take, and too short for somebody to pay.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -134,10 +136,22 @@ async fn two_runs() -> Result<(), Box<dyn Error>> {
     second_run(&path).await
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    match arguments.next() {
-        None => Runtime::new()?.block_on(two_runs()),
+    let done = match arguments.next().as_deref() {
+        None => Runtime::new()
+            .map_err(Into::into)
+            .and_then(|runtime| runtime.block_on(two_runs())),
+        Some("conformance") => {
+            return duroxide_provider_tests::main(conformance::subject(), arguments);
+        }
         Some(other) => Err(format!("what is `{other}`? {USAGE}").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
