@@ -29,6 +29,8 @@ mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
 mod fixture;
+#[cfg(feature = "network")]
+pub mod network;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
 mod suite;
