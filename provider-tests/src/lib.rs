@@ -33,6 +33,8 @@ mod fixture;
 pub mod network;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
+#[cfg(feature = "servers")]
+pub mod servers;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;

@@ -3,13 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use duroxide_provider_tests::network::Upstream;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// What the client sends for one count, a Redis command.
 const COMMAND: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nx\r\n";
+/// Nothing here takes long; this only keeps a mistake from hanging.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// How often it does so in one operation.
 pub(crate) const COMMANDS: u64 = 3;
 
@@ -59,6 +63,11 @@ pub(crate) async fn count<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, seen
 /// Sends the commands one after another; answers how many whole replies came before the connection
 /// ended, and how many bytes of a torn one.
 pub(crate) async fn operation(address: SocketAddr) -> (u64, usize) {
+    let conversation = timeout(LIMIT, converse(address));
+    conversation.await.expect("the connection hangs")
+}
+
+async fn converse(address: SocketAddr) -> (u64, usize) {
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
     let mut replies = 0;
     let mut reply = String::new();

@@ -1,16 +1,11 @@
 //! A connection is cut at every boundary, and both sides see just what they should.
 
-use std::time::Duration;
-
 use duroxide_provider_tests::network::{
     Boundary, Counts, Direction, Fault, Place, Proxy, Resp, Upstream,
 };
 use tokio::time::timeout;
 
-use super::conversation::{COMMANDS, Counter, operation};
-
-/// Nothing here takes long; this only keeps a mistake from hanging.
-const LIMIT: Duration = Duration::from_secs(20);
+use super::conversation::{COMMANDS, Counter, LIMIT, operation};
 
 #[tokio::test]
 async fn a_dry_run_counts_the_messages_of_both_directions() {

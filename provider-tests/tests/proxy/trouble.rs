@@ -12,9 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::conversation::{COMMANDS, Counter, operation};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use super::conversation::{COMMANDS, Counter, LIMIT, operation};
 
 fn second(direction: Direction, place: Place) -> Boundary {
     Boundary {

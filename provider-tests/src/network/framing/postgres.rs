@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use super::{Framing, FramingError};
 use crate::network::Direction;
 
@@ -5,6 +7,10 @@ const CANCEL_REQUEST: u32 = 80_877_102;
 const TLS_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const VERSION_MAJOR: u32 = 3;
+/// What the server itself takes at most, so that another protocol is noticed by its first bytes.
+const STARTUP_BYTES_MAX: u32 = 10_000;
+/// What the server itself takes at most.
+const MESSAGE_BYTES_MAX: u32 = 0x3fff_ffff;
 
 /// The messages of PostgreSQL, protocol version 3, not encrypted: the client must connect with
 /// `sslmode=disable`, or with `prefer` to a server without TLS.
@@ -58,7 +64,7 @@ impl Postgres {
         let (Some(length), Some(code)) = (number(bytes, 0), number(bytes, 4)) else {
             return Ok(None);
         };
-        let length = complete(bytes, length, 8)?;
+        let length = complete(bytes, length, 8..=STARTUP_BYTES_MAX)?;
         if length.is_none() {
             return Ok(None);
         }
@@ -89,12 +95,21 @@ fn typed(bytes: &[u8]) -> Result<Option<usize>, FramingError> {
     let Some(length) = number(bytes, 1) else {
         return Ok(None);
     };
-    Ok(complete(bytes.get(1..).unwrap_or_default(), length, 4)?.map(|length| 1 + length))
+    Ok(complete(
+        bytes.get(1..).unwrap_or_default(),
+        length,
+        4..=MESSAGE_BYTES_MAX,
+    )?
+    .map(|length| 1 + length))
 }
 
 /// This length, if so many bytes are there.
-fn complete(bytes: &[u8], length: u32, least: u32) -> Result<Option<usize>, FramingError> {
-    if length < least || i32::try_from(length).is_err() {
+fn complete(
+    bytes: &[u8],
+    length: u32,
+    possible: RangeInclusive<u32>,
+) -> Result<Option<usize>, FramingError> {
+    if !possible.contains(&length) {
         return Err(FramingError::new(format!(
             "a PostgreSQL message says that it has {length} bytes"
         )));
