@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use duroxide_provider_tests::servers::{Origin, Server, ServerKind, server};
+use duroxide_provider_tests::servers::{ServerKind, server};
 
 /// The address in a URL of the form that this crate makes.
 fn address(url: &str) -> String {
@@ -30,16 +30,18 @@ fn answers_and_is_gone_afterwards(kind: ServerKind, words: &[u8], answer: u8) {
     assert_eq!(greet(shared.url(), words), answer, "{shared}");
     assert!(std::ptr::eq(shared, server(kind).unwrap()), "one a process");
 
-    let another = Server::find(kind).unwrap();
-    let url = another.url().to_owned();
-    let is_ours = another.origin() != Origin::Environment;
-    assert_eq!(greet(&url, words), answer, "{another}");
-    drop(another);
-    assert_eq!(TcpStream::connect(address(&url)).is_err(), is_ours);
+    // One of its own, which comes to an orderly end.
+    let ended = ends_with(kind, |keeper| drop(keeper.stdin.take()));
+    assert!(TcpStream::connect(ended).is_err(), "it is still there");
 }
 
-/// A server that this process does not drop ends with the process, even when that is killed.
+/// A server that a process has no time to drop ends all the same.
 fn ends_with_the_process(kind: ServerKind) {
+    ends_with(kind, |keeper| keeper.kill().unwrap());
+}
+
+/// Starts a server, ends its keeper so, and sees the server end. Returns where it was.
+fn ends_with(kind: ServerKind, end: impl FnOnce(&mut Child)) -> String {
     let mut keeper = Command::new(env!("CARGO_BIN_EXE_test-server"))
         .arg(kind.id())
         .env_remove(kind.url_variable())
@@ -53,7 +55,7 @@ fn ends_with_the_process(kind: ServerKind) {
     let (variable, url) = line.trim().split_once('=').unwrap();
     assert_eq!(variable, kind.url_variable());
     let mut stream = TcpStream::connect(address(url)).unwrap();
-    keeper.kill().unwrap();
+    end(&mut keeper);
     keeper.wait().unwrap();
     // The server's end closes the connection: no need to ask again and again.
     let limit = Some(Duration::from_secs(60));
@@ -66,6 +68,7 @@ fn ends_with_the_process(kind: ServerKind) {
         },
         "{end:?}"
     );
+    address(url)
 }
 
 const POSTGRES_STARTUP: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0";
