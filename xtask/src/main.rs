@@ -19,6 +19,7 @@ usage: cargo xtask COMMAND [--no-install]
   test         unit and integration tests, documentation tests, examples, and the tests that
                need servers, as far as these can be had
   test --all   the same, and fails if a server cannot be had
+  test servers only the tests that need servers; fails if a server cannot be had
   ci           format, clippy, documentation, then test --all
 
 Missing servers are installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
@@ -32,6 +33,12 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test"] => test(Steps::default(), no_install).summary("test"),
         ["test", "--all"] => test_all(Steps::default(), no_install).summary("test --all"),
+        ["test", "servers"] => {
+            let mut steps = Steps::default();
+            servers::run(&mut steps, no_install);
+            steps.insist();
+            steps.summary("test servers")
+        }
         ["ci"] => test_all(checks(), no_install).summary("ci"),
         _ => {
             eprint!("{USAGE}");

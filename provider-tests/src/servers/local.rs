@@ -47,7 +47,7 @@ impl LocalServer {
             let guard = guard(&program, &folder)
                 .map_err(|error| format!("{:?} cannot be run: {error}", program.words))?;
             // From here on the script removes it.
-            let _: std::path::PathBuf = folder.keep();
+            drop(folder.keep());
             let mut server = Self { address, guard };
             match greeting::wait(kind, address, || server.check()) {
                 Ok(()) => return Ok(server),
