@@ -1,4 +1,9 @@
 //! The proxy breaks connections exactly where it is told to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "proxy/conversation.rs"]
 mod conversation;

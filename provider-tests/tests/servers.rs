@@ -1,4 +1,5 @@
 //! Servers are found or started, answer, and are gone afterwards.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -3,6 +3,8 @@
 use super::tree::{File, assert_none, files};
 
 const LINES_MAX: usize = 800;
+/// How a conformance test is ignored. Put together here, so that this file does not find itself.
+const NEEDS: &str = concat!("ne", "eds = \"");
 
 #[test]
 fn no_source_file_is_longer_than_anybody_reads() {
@@ -38,7 +40,12 @@ fn only_a_test_that_needs_a_server_is_ignored() {
     let allowed = format!("{ignored} = \"needs a");
     let mut hits = Vec::new();
     for file in files(&[".rs"]) {
-        let is_wrong = |line: &str| line.contains(ignored) && !line.contains(&allowed);
+        // A conformance test gives its reason to the macro, which passes it on.
+        let is_wrong = |line: &str| {
+            let is_passed_on = line.contains("= $needs]");
+            let is_bare = line.contains(ignored) && !line.contains(&allowed) && !is_passed_on;
+            is_bare || (line.contains(NEEDS) && !line.contains(concat!("ne", "eds = \"needs a")))
+        };
         let wrong = file
             .text
             .lines()
@@ -61,7 +68,8 @@ fn a_package_with_ignored_tests_says_which_servers_they_need() {
     let manifests = files(&["Cargo.toml"]);
     let mut hits = Vec::new();
     for file in files(&[".rs"]) {
-        if !file.text.contains(ignored) || file.path.starts_with("tests/tidy/") {
+        let is_ignored = file.text.contains(ignored) || file.text.contains(NEEDS);
+        if !is_ignored || file.path.starts_with("tests/tidy/") {
             continue;
         }
         let above = |manifest: &&File| {

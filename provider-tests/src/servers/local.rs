@@ -18,6 +18,8 @@ shift 2
 exec 3<&0
 "$@" </dev/null >"$folder/log" 2>&1 3<&- &
 server=$!
+# Nobody may be left to read what is said below.
+trap '' PIPE
 (read -r _ <&3; kill -s "$signal" "$server") 2>/dev/null &
 guard=$!
 exec 3<&-
