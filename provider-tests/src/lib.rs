@@ -31,11 +31,15 @@ mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
 mod fixture;
+#[cfg(feature = "network")]
+pub mod network;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod random;
 mod real_time;
 mod report;
 mod runner;
+#[cfg(feature = "servers")]
+pub mod servers;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;

@@ -6,7 +6,7 @@
 /// each test. A profile that is not declared generates no test, and a test checks the declaration
 /// against what the provider's capabilities say.
 ///
-/// A store that needs a server adds `needs = "what to install or to set"`. Its tests are ignored
+/// A store that needs a server adds `needs = "needs a … server: what to install or to set"`. Its tests are ignored
 /// by a plain `cargo test`, which shows this text, and run by `cargo test -- --include-ignored`.
 #[macro_export]
 macro_rules! conformance_tests {

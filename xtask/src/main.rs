@@ -7,6 +7,7 @@
 
 mod certify;
 mod examples;
+mod servers;
 mod steps;
 
 use std::process::ExitCode;
@@ -14,25 +15,34 @@ use std::process::ExitCode;
 use steps::Steps;
 
 const USAGE: &str = "\
-usage: cargo xtask COMMAND
+usage: cargo xtask COMMAND [--no-install]
 
-  test      unit and integration tests, documentation tests, the conformance of the backends,
-            examples
-  ci        format, clippy, documentation, then test
-  certify   run the conformance suite on every backend, and write docs/conformance and the table
-            of backends in README.md
+  test           unit and integration tests, documentation tests, the conformance of the backends,
+                 examples, and the tests that need servers, as far as these can be had
+  test --all     the same, and fails if a server cannot be had
+  test servers   only the tests that need servers; fails if a server cannot be had
+  ci             format, clippy, documentation, then test --all
+  certify        run the conformance suite on every backend, and write docs/conformance and the
+                 table of backends in README.md
+
+Missing servers are installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
 ";
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["test"] => test(Steps::default()).summary("test"),
-        ["ci"] => test(checks()).summary("ci"),
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let no_install = args.iter().any(|argument| argument == "--no-install");
+    args.retain(|argument| argument != "--no-install");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["test"] => test(Steps::default(), no_install).summary("test"),
+        ["test", "--all"] => test_all(Steps::default(), no_install).summary("test --all"),
+        ["test", "servers"] => {
+            let mut steps = Steps::default();
+            servers::run(&mut steps, no_install);
+            steps.insist();
+            steps.summary("test servers")
+        }
+        ["ci"] => test_all(checks(), no_install).summary("ci"),
         ["certify"] => {
             let mut steps = Steps::default();
             certify::run(&mut steps);
@@ -84,7 +94,14 @@ fn checks() -> Steps {
     steps
 }
 
-fn test(mut steps: Steps) -> Steps {
+/// The tests, where one that was not run is a failure.
+fn test_all(steps: Steps, no_install: bool) -> Steps {
+    let mut steps = test(steps, no_install);
+    steps.insist();
+    steps
+}
+
+fn test(mut steps: Steps, no_install: bool) -> Steps {
     steps.cargo(
         "unit and integration tests",
         &[
@@ -108,6 +125,7 @@ fn test(mut steps: Steps) -> Steps {
         &[],
     );
     conformance(&mut steps);
+    servers::run(&mut steps, no_install);
     examples::run(&mut steps);
     steps
 }

@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 pub(crate) struct Steps {
     passed: usize,
     failed: Vec<String>,
+    not_run: Vec<String>,
 }
 
 impl Steps {
@@ -42,11 +43,28 @@ impl Steps {
         result.is_ok()
     }
 
+    /// Says loudly that something was not run, which is not the same as passed.
+    pub(crate) fn not_run(&mut self, name: &str, why: &str) {
+        println!("\nNOT RUN {name}: {why}");
+        self.not_run.push(name.to_owned());
+    }
+
+    /// Counts what was not run as failed.
+    pub(crate) fn insist(&mut self) {
+        self.failed.append(&mut self.not_run);
+    }
+
     /// Says in one last line what became of everything.
     pub(crate) fn summary(&self, command: &str) -> ExitCode {
         let (passed, failed) = (self.passed, self.failed.len());
         if self.failed.is_empty() {
-            println!("\nxtask {command}: PASSED, {passed} of {passed} steps");
+            let steps = passed + self.not_run.len();
+            print!("\nxtask {command}: PASSED, {passed} of {steps} steps");
+            if self.not_run.is_empty() {
+                println!();
+            } else {
+                println!(", NOT RUN: {}", self.not_run.join(", "));
+            }
             ExitCode::SUCCESS
         } else {
             let names = self.failed.join(", ");

@@ -137,11 +137,11 @@ pub(crate) async fn turns_come_in_the_order_in_which_they_became_claimable(cx: &
 pub(crate) async fn a_sender_moves_nobody_back(cx: &Cx) {
     for instance in ["first", "second"] {
         cx.start(instance).await;
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
     }
     for _ in 0..3 {
         cx.poke("first").await;
-        cx.elapse(TICK).await;
+        cx.elapse(cx.tick()).await;
     }
 
     let turn = cx.claim_first(true).await;

@@ -1,0 +1,136 @@
+//! The kinds of servers, and what is different about each.
+
+use std::fmt;
+
+/// A kind of server that a backend stores in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerKind {
+    /// PostgreSQL.
+    Postgres,
+    /// Redis.
+    Redis,
+    /// DynamoDB Local, the emulator.
+    DynamoDb,
+}
+
+/// What is different about each kind.
+#[derive(Debug)]
+pub(super) struct Description {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) url_variable: &'static str,
+    pub(super) url_example: &'static str,
+    pub(super) url_before_address: &'static str,
+    pub(super) url_after_address: &'static str,
+    #[cfg(feature = "containers")]
+    pub(super) container: Container,
+    /// How to get the programs.
+    pub(super) remedy: &'static str,
+}
+
+/// How it runs in a container.
+#[cfg(feature = "containers")]
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) image_variable: &'static str,
+    pub(super) image: &'static str,
+    pub(super) port: u16,
+    pub(super) environment: &'static [(&'static str, &'static str)],
+}
+
+const POSTGRES: Description = Description {
+    id: "postgres",
+    name: "PostgreSQL",
+    url_variable: "DUROXIDE_TEST_POSTGRES_URL",
+    url_example: "postgres://user@host:5432/database",
+    url_before_address: "postgres://postgres@",
+    url_after_address: "/postgres",
+    #[cfg(feature = "containers")]
+    container: Container {
+        image_variable: "DUROXIDE_TEST_POSTGRES_IMAGE",
+        image: "postgres:17",
+        port: 5432,
+        environment: &[("POSTGRES_HOST_AUTH_METHOD", "trust")],
+    },
+    remedy: "install it (on Debian and Ubuntu: apt-get install postgresql)",
+};
+
+const REDIS: Description = Description {
+    id: "redis",
+    name: "Redis",
+    url_variable: "DUROXIDE_TEST_REDIS_URL",
+    url_example: "redis://host:6379",
+    url_before_address: "redis://",
+    url_after_address: "",
+    #[cfg(feature = "containers")]
+    container: Container {
+        image_variable: "DUROXIDE_TEST_REDIS_IMAGE",
+        image: "redis:7",
+        port: 6379,
+        environment: &[],
+    },
+    remedy: "install it (on Debian and Ubuntu: apt-get install redis-server)",
+};
+
+const DYNAMODB: Description = Description {
+    id: "dynamodb",
+    name: "DynamoDB Local",
+    url_variable: "DUROXIDE_TEST_DYNAMODB_URL",
+    url_example: "http://host:8000",
+    url_before_address: "http://",
+    url_after_address: "",
+    #[cfg(feature = "containers")]
+    container: Container {
+        image_variable: "DUROXIDE_TEST_DYNAMODB_IMAGE",
+        image: "amazon/dynamodb-local:latest",
+        port: 8000,
+        environment: &[],
+    },
+    remedy: "install Java and set DUROXIDE_TEST_DYNAMODB_JAR to the path of DynamoDBLocal.jar",
+};
+
+impl ServerKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Postgres, Self::Redis, Self::DynamoDb];
+
+    pub(super) const fn description(self) -> &'static Description {
+        match self {
+            Self::Postgres => &POSTGRES,
+            Self::Redis => &REDIS,
+            Self::DynamoDb => &DYNAMODB,
+        }
+    }
+
+    /// Its name in lower case, without spaces.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        self.description().id
+    }
+
+    /// The environment variable that holds the URL of such a server.
+    #[must_use]
+    pub const fn url_variable(self) -> &'static str {
+        self.description().url_variable
+    }
+
+    /// The kind with this [`id`](Self::id).
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.id() == id)
+    }
+
+    pub(super) fn url(self, address: impl fmt::Display) -> String {
+        let Description {
+            url_before_address,
+            url_after_address,
+            ..
+        } = self.description();
+        format!("{url_before_address}{address}{url_after_address}")
+    }
+}
+
+impl fmt::Display for ServerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.description().name)
+    }
+}

@@ -1,0 +1,147 @@
+//! The programs of a server that are installed, and how they are started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::ServerKind;
+
+/// Where Debian puts PostgreSQL: a folder for each version.
+const POSTGRES_FOLDER: &str = "/usr/lib/postgresql";
+const JAR_VARIABLE: &str = "DUROXIDE_TEST_DYNAMODB_JAR";
+
+/// A program with its arguments, and the signal that ends it at once.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) words: Vec<OsString>,
+    pub(super) signal: &'static str,
+}
+
+/// Prepares a server in this folder that will listen on this port of the loopback interface.
+pub(super) fn prepare(kind: ServerKind, folder: &Path, port: u16) -> Result<Program, String> {
+    match kind {
+        ServerKind::Postgres => postgres(folder, port),
+        ServerKind::Redis => redis(folder, port),
+        ServerKind::DynamoDb => dynamodb(port),
+    }
+}
+
+fn postgres(folder: &Path, port: u16) -> Result<Program, String> {
+    let programs = postgres_folder().ok_or("initdb and postgres are not installed")?;
+    let mut as_user: Vec<OsString> = Vec::new();
+    if is_root() {
+        // The server refuses to run as root.
+        run(Command::new("chown").arg("postgres").arg(folder))?;
+        let words = [
+            "setpriv",
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--init-groups",
+            "--",
+        ];
+        as_user.extend(words.map(OsString::from));
+    }
+    let data = folder.join("data");
+    let mut words = as_user.clone();
+    words.push(programs.join("initdb").into());
+    words.extend(["--username=postgres", "--auth=trust", "--encoding=UTF8"].map(Into::into));
+    words.extend(["--locale=C", "--no-sync", "--pgdata"].map(Into::into));
+    words.push(data.clone().into());
+    run(command(&words)?.current_dir(folder))?;
+    let mut words = as_user;
+    words.extend([programs.join("postgres").into(), "-D".into(), data.into()]);
+    words.extend(["-h", "127.0.0.1", "-k", "", "-c", "fsync=off", "-p"].map(OsString::from));
+    words.push(port.to_string().into());
+    Ok(Program {
+        words,
+        signal: "QUIT",
+    })
+}
+
+/// The folder with the programs of the newest version.
+fn postgres_folder() -> Option<PathBuf> {
+    let versions = Path::new(POSTGRES_FOLDER).read_dir();
+    let mut versions: Vec<(u32, PathBuf)> = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .collect();
+    versions.sort();
+    let newest_first = versions.into_iter().rev().map(|(_, folder)| folder);
+    path_folders()
+        .chain(newest_first)
+        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+fn redis(folder: &Path, port: u16) -> Result<Program, String> {
+    let program = find("redis-server").ok_or("redis-server is not installed")?;
+    let mut words = vec![program.into(), "--port".into(), port.to_string().into()];
+    words.extend(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"].map(OsString::from));
+    words.extend(["--dir".into(), folder.into()]);
+    Ok(Program {
+        words,
+        signal: "KILL",
+    })
+}
+
+fn dynamodb(port: u16) -> Result<Program, String> {
+    let jar = std::env::var_os(JAR_VARIABLE).ok_or_else(|| format!("{JAR_VARIABLE} is not set"))?;
+    let jar = PathBuf::from(jar);
+    if !jar.is_file() {
+        return Err(format!("{JAR_VARIABLE} names no file: {}", jar.display()));
+    }
+    let java = find("java").ok_or("java is not installed")?;
+    let mut libraries = OsString::from("-Djava.library.path=");
+    libraries.push(jar.with_file_name("DynamoDBLocal_lib"));
+    let mut words = vec![java.into(), libraries, "-jar".into(), jar.into()];
+    let options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port"];
+    words.extend(options.map(OsString::from));
+    words.push(port.to_string().into());
+    Ok(Program {
+        words,
+        signal: "KILL",
+    })
+}
+
+fn path_folders() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).collect::<Vec<_>>().into_iter()
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let candidates = path_folders().map(|folder| folder.join(program));
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+fn is_root() -> bool {
+    let answer = Command::new("id").arg("-u").output();
+    answer.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0")
+}
+
+fn command(words: &[OsString]) -> Result<Command, String> {
+    let (program, arguments) = words.split_first().ok_or("there is no program")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{program} cannot be run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "{program} ended with {}: {}",
+        output.status,
+        said.trim()
+    ))
+}
