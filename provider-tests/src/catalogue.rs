@@ -300,5 +300,9 @@ macro_rules! __catalogue {
         smoke {
             the_reference_does_the_same ["CON-01"],
         }
+        workers {
+            invariants_hold ["CON-01" "COM-01" "LEA-01" "MSG-03" "WAK-01"],
+            invariants_hold_with_crashes ["CON-01" "CXL-01" "CXL-02" "LEA-03" "ATT-04"],
+        }
     }};
 }

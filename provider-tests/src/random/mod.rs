@@ -1,3 +1,4 @@
 //! The profile `random`: what a seed draws, compared with the reference or checked by invariants.
 
 pub(crate) mod smoke;
+pub(crate) mod workers;

@@ -10,7 +10,7 @@ use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
 use crate::decorators::Recorded;
-use crate::fixture::{Store, Unavailable};
+use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::Transcript;
 
@@ -117,6 +117,11 @@ impl Cx {
 
     pub(crate) async fn elapse(&self, by: Duration) {
         self.store.clock().elapse(by).await;
+    }
+
+    /// How the store's time passes.
+    pub(crate) fn pace(&self) -> Pace {
+        self.store.clock().pace()
     }
 
     /// The clock that a runtime on the store goes by.
