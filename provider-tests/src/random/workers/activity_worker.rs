@@ -64,7 +64,8 @@ async fn finish(hand: &mut Hand, activity: &ClaimedActivity) {
     let patience = hand.any_patience();
     let answer = hand.store.finish(patience, &activity.lease, &message).await;
     if answer.is_none() && hand.chance(70) {
-        hand.store.finish(Patience::Endless, &activity.lease, &message)
+        hand.store
+            .finish(Patience::Endless, &activity.lease, &message)
             .await;
     }
 }

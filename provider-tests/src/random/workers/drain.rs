@@ -82,7 +82,8 @@ async fn process_all(store: &Caller) -> bool {
         }
         for activity in &activities {
             let result = store.result_of(&activity.lease);
-            store.finish(Patience::Endless, &activity.lease, &result)
+            store
+                .finish(Patience::Endless, &activity.lease, &result)
                 .await;
         }
     }

@@ -44,7 +44,6 @@ pub(super) struct TurnCall<'a> {
     pub(super) entry: &'a Entry,
     pub(super) commit: &'a TurnCommit,
     pub(super) answer: &'a Answer<TurnCommitted>,
-    pub(super) token: LeaseToken,
     /// Which life of the instance the turn was claimed from.
     pub(super) life: Incarnation,
     /// What became of the commit, by this call or another one that repeats it.
@@ -134,7 +133,6 @@ impl<'a> Facts<'a> {
                     entry,
                     commit,
                     answer,
-                    token,
                     life: *life,
                     fate: Fate::Unknown,
                 });
@@ -163,9 +161,7 @@ impl<'a> Facts<'a> {
             return Fate::Applied;
         }
         let writes = call.commit.executions.iter().any(|it| it.chunk.is_some());
-        let is_last_life = self
-            .last_life(&call.commit.instance, call.life)
-            .is_some();
+        let is_last_life = self.last_life(&call.commit.instance, call.life).is_some();
         if writes && is_last_life {
             Fate::Refused
         } else {
@@ -185,7 +181,9 @@ impl<'a> Facts<'a> {
     /// Whether a chunk of this commit is there in the end.
     pub(super) fn is_written(&self, commit: &TurnCommit) -> bool {
         let chunks = commit.executions.iter().filter_map(|it| it.chunk.as_ref());
-        chunks.map(|it| &it.body).any(|it| self.written.contains(it))
+        chunks
+            .map(|it| &it.body)
+            .any(|it| self.written.contains(it))
     }
 
     /// What is there of this life of the instance in the end, if it was the last one.
@@ -204,7 +202,10 @@ impl<'a> Facts<'a> {
 
     /// Every head that somebody saw, and the call that showed it.
     pub(super) fn heads(&self) -> impl Iterator<Item = (&'a Entry, &'a InstanceHead)> + Clone {
-        let claimed = self.claimed.iter().map(|(entry, turn)| (*entry, &turn.head));
+        let claimed = self
+            .claimed
+            .iter()
+            .map(|(entry, turn)| (*entry, &turn.head));
         let read = self.entries.iter().filter_map(|entry| match &entry.call {
             Call::ReadHead {
                 answer: Some(Ok(Some(head))),
@@ -332,9 +333,10 @@ pub(super) fn cancels(commit: &TurnCommit, key: &ActivityKey) -> bool {
                 activity_id,
             } => *execution == key.execution && *activity_id == key.activity_id,
             ActivityCancel::AllOfExecution(execution) => {
-                let schedules = commit.activities.iter().any(|it| {
-                    it.execution == key.execution && it.activity_id == key.activity_id
-                });
+                let schedules = commit
+                    .activities
+                    .iter()
+                    .any(|it| it.execution == key.execution && it.activity_id == key.activity_id);
                 *execution == key.execution && !schedules
             }
         })

@@ -1,6 +1,5 @@
 //! What the workers asked and what they heard, in the order in which it happened.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +97,25 @@ impl Entry {
     pub(super) fn may_follow_sequence(&self, sequence: u64) -> bool {
         self.returned
             .is_none_or(|returned| returned.sequence > sequence)
+    }
+
+    /// The call and its answer in one line, with times since the run began.
+    pub(super) fn describe(&self, begun_ms: u64) -> String {
+        let Moment { sequence, at_ms } = self.invoked;
+        let after_ms = at_ms - begun_ms;
+        let ended = match self.returned {
+            Some(returned) if returned.at_ms == at_ms => format!("(#{})", returned.sequence),
+            Some(returned) => {
+                let after_ms = returned.at_ms - begun_ms;
+                format!("(#{} at {after_ms} ms)", returned.sequence)
+            }
+            None => "(no answer)".to_owned(),
+        };
+        let worker = &self.worker;
+        format!(
+            "#{sequence} at {after_ms} ms, {worker}: {} {ended}",
+            self.call
+        )
     }
 
     /// Whether the call has anything to do with this instance.
@@ -200,17 +218,5 @@ impl Log {
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.inner.lock().entries.clone()
-    }
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Moment { sequence, at_ms } = self.invoked;
-        write!(f, "#{sequence} at {at_ms} ms, {}: {}", self.worker, self.call)?;
-        match self.returned {
-            Some(returned) if returned.at_ms == at_ms => write!(f, " (#{})", returned.sequence),
-            Some(returned) => write!(f, " (#{} at {} ms)", returned.sequence, returned.at_ms),
-            None => f.write_str(" (no answer)"),
-        }
     }
 }

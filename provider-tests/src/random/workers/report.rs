@@ -64,11 +64,16 @@ impl Run {
                 instances.all(|instance| entry.concerns(instance))
             })
             .collect();
+        let begun_ms = entries.first().map_or(0, |entry| entry.invoked.at_ms);
         let left_out = concerned.len().saturating_sub(CALLS_SHOWN);
         let of = finding.instance.as_ref().map_or("the store", |id| id);
-        writeln!(text, "the calls on {of} ({left_out} earlier ones left out):").ok();
+        writeln!(
+            text,
+            "the calls on {of} ({left_out} earlier ones left out):"
+        )
+        .ok();
         for entry in concerned.iter().skip(left_out) {
-            writeln!(text, "  {entry}").ok();
+            writeln!(text, "  {}", entry.describe(begun_ms)).ok();
         }
         text
     }
@@ -104,7 +109,9 @@ impl Display for Call {
                 if let Some(message) = &outcome.message {
                     write!(f, " sends {}", short(message.id))?;
                 }
-                said(f, answer, |undelivered| format!("undelivered {undelivered:?}"))
+                said(f, answer, |undelivered| {
+                    format!("undelivered {undelivered:?}")
+                })
             }
             Self::Send { envelope, answer } => {
                 let message = message_text(&envelope.message);
@@ -183,14 +190,23 @@ fn commit_text(commit: &TurnCommit) -> String {
         commit.instance,
         ids(commit.consumed.iter().copied()),
         list(sent.map(|it| format!("{} to {}", short(it.message.id), it.recipient.instance()))),
-        list(commit.activities.iter().map(|it| it.activity_id.to_string())),
+        list(
+            commit
+                .activities
+                .iter()
+                .map(|it| it.activity_id.to_string())
+        ),
         list(commit.cancelled.iter().map(|it| format!("{it:?}"))),
     )
 }
 
 fn message_text(message: &Message) -> String {
     let body = String::from_utf8_lossy(&message.body);
-    format!("{} ({body})", short(message.id))
+    if body.starts_with("message ") {
+        short(message.id)
+    } else {
+        format!("{} ({body})", short(message.id))
+    }
 }
 
 fn lease_text(lease: &Lease) -> String {

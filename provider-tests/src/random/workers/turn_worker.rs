@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{
-    ActivityCancel, ExecutionStatus, Lease, Release, Turn, TurnCommit,
-};
+use duroxide_core::providers::{ActivityCancel, ExecutionStatus, Lease, Release, Turn, TurnCommit};
 
 use super::caller::Patience;
 use super::hand::Hand;
@@ -17,7 +15,10 @@ pub(super) async fn turn_worker(mut hand: Hand) {
     for _ in 0..ACTIONS {
         let patience = hand.any_patience();
         let (turns_max, messages_max) = (hand.rng.usize(1..=2), hand.rng.usize(1..=6));
-        let turns = hand.store.claim_turns(patience, turns_max, messages_max).await;
+        let turns = hand
+            .store
+            .claim_turns(patience, turns_max, messages_max)
+            .await;
         for turn in &turns {
             // Others may act between the claim and what follows it.
             if hand.rng.bool() {
@@ -103,7 +104,10 @@ fn draw_commit(hand: &mut Hand, turn: &Turn) -> TurnBuilder {
         return commit;
     }
     let marker = marker_of(&commit);
-    let (execution, first) = (turn.head.position.execution, turn.head.position.next_event_id);
+    let (execution, first) = (
+        turn.head.position.execution,
+        turn.head.position.next_event_id,
+    );
     let activities = hand.rng.u64(..=2);
     let mut commit = commit
         .core_state(marker.clone())

@@ -19,7 +19,10 @@ pub(super) fn histories_are_sound(facts: &Facts<'_>) -> Result<(), Finding> {
     for (instance, life) in &facts.contents.lives {
         is_contiguous(life).map_err(|text| Finding::of(instance, text))?;
         for (execution, chunk) in chunks(life) {
-            let mut writers = facts.turns.iter().filter(|call| writes(call, execution, chunk));
+            let mut writers = facts
+                .turns
+                .iter()
+                .filter(|call| writes(call, execution, chunk));
             if !writers.any(|call| call.life == life.head.incarnation) {
                 let text = format!("nobody wrote {chunk:?} into execution {execution}");
                 return Err(Finding::of(instance, text));
@@ -51,7 +54,9 @@ fn is_contiguous(life: &Life) -> Result<(), String> {
         let mut next_event_id = 1;
         for chunk in history {
             if chunk.first_event_id != next_event_id {
-                return Err(format!("execution {execution} has a gap at {next_event_id}"));
+                return Err(format!(
+                    "execution {execution} has a gap at {next_event_id}"
+                ));
             }
             next_event_id = chunk.next_event_id();
         }
@@ -63,12 +68,15 @@ fn is_contiguous(life: &Life) -> Result<(), String> {
     if end == life.head.position {
         Ok(())
     } else {
-        Err(format!("the history ends at {end:?}, the head says otherwise"))
+        Err(format!(
+            "the history ends at {end:?}, the head says otherwise"
+        ))
     }
 }
 
 fn writes(call: &TurnCall<'_>, execution: u64, chunk: &HistoryChunk) -> bool {
-    let is_it = |it: &ExecutionUpdate| it.execution == execution && it.chunk.as_ref() == Some(chunk);
+    let is_it =
+        |it: &ExecutionUpdate| it.execution == execution && it.chunk.as_ref() == Some(chunk);
     call.commit.executions.iter().any(is_it)
 }
 
@@ -136,9 +144,7 @@ pub(super) fn commits_are_whole(facts: &Facts<'_>) -> Result<(), Finding> {
 fn consumed_and_delivered(facts: &Facts<'_>, call: &TurnCall<'_>) -> Option<String> {
     let is_answered = matches!(call.answer, Some(Ok(_)));
     let mut later = facts.claimed.iter().filter(|(claim, turn)| {
-        is_answered
-            && turn.head.instance == call.commit.instance
-            && call.entry.ended_before(claim)
+        is_answered && turn.head.instance == call.commit.instance && call.entry.ended_before(claim)
     });
     later.find_map(|(claim, turn)| {
         let again = turn.messages.iter().find(|message| {
@@ -146,7 +152,9 @@ fn consumed_and_delivered(facts: &Facts<'_>, call: &TurnCall<'_>) -> Option<Stri
             is_sent_once && call.commit.consumed.contains(&message.id)
         })?;
         let (id, sequence) = (short(again.id), claim.invoked.sequence);
-        Some(format!("#{sequence} delivers {id} again, which was consumed"))
+        Some(format!(
+            "#{sequence} delivers {id} again, which was consumed"
+        ))
     })
 }
 
@@ -155,10 +163,14 @@ fn consumed_and_delivered(facts: &Facts<'_>, call: &TurnCall<'_>) -> Option<Stri
 pub(super) fn ends_are_final(facts: &Facts<'_>) -> Result<(), Finding> {
     for end in facts.turns.iter().filter(|call| is_end(call)) {
         let instance: &InstanceId = &end.commit.instance;
-        let output: Option<&Bytes> = end.commit.executions.last().and_then(|it| it.output.as_ref());
-        let looks = facts.heads().filter(|(look, head)| {
-            head.incarnation == end.life && end.entry.ended_before(look)
-        });
+        let output: Option<&Bytes> = end
+            .commit
+            .executions
+            .last()
+            .and_then(|it| it.output.as_ref());
+        let looks = facts
+            .heads()
+            .filter(|(look, head)| head.incarnation == end.life && end.entry.ended_before(look));
         for (look, head) in looks {
             if !head.status.is_terminal() || head.output.as_ref() != output {
                 let text = format!(

@@ -77,7 +77,10 @@ fn may_end(entry: &Entry, grant: &Grant) -> bool {
 pub(super) fn refusals_change_nothing(facts: &Facts<'_>) -> Result<(), Finding> {
     for call in &facts.turns {
         if call.fate == Fate::Refused && facts.is_written(call.commit) {
-            let text = format!("{} was refused and is in the history", call.commit.commit_id);
+            let text = format!(
+                "{} was refused and is in the history",
+                call.commit.commit_id
+            );
             return Err(Finding::of(&call.commit.instance, text));
         }
     }
@@ -102,9 +105,7 @@ fn accepted_from(entry: &Entry) -> Option<(Item, LeaseToken)> {
             commit,
             answer: Some(Ok(committed)),
         } if !committed.repeated => match commit.fence {
-            Fence::At { lease, .. } => {
-                Some((Item::Instance(commit.instance.clone()), lease))
-            }
+            Fence::At { lease, .. } => Some((Item::Instance(commit.instance.clone()), lease)),
             Fence::Absent { .. } => None,
         },
         Call::Outcome {
@@ -186,9 +187,9 @@ fn attempts_possible(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> (u64, u64
     let commits = facts.turns.iter().filter(|call| call.life == life);
     let is_before = |entry: &Entry| !claim.ended_before(entry);
     // The last moment at which the count may have been reset, and the last at which it was.
-    let may_reset = commits.clone().filter(|call| {
-        call.fate != Fate::Refused && is_before(call.entry)
-    });
+    let may_reset = commits
+        .clone()
+        .filter(|call| call.fate != Fate::Refused && is_before(call.entry));
     let may_reset = may_reset.map(|call| call.entry.returned.map_or(u64::MAX, |it| it.sequence));
     let may_reset = may_reset.max().unwrap_or(0);
     let was_reset = commits.filter(|call| {
@@ -197,12 +198,13 @@ fn attempts_possible(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> (u64, u64
     let was_reset = was_reset.map(|call| call.entry.invoked.sequence).max();
     let was_reset = was_reset.unwrap_or(0);
 
-    let others = facts.claimed.iter().filter(|(entry, other)| {
-        other.head.incarnation == life && entry.invoked != claim.invoked
-    });
-    let certain = others.clone().filter(|(entry, _)| {
-        entry.invoked.sequence > may_reset && entry.ended_before(claim)
-    });
+    let others = facts
+        .claimed
+        .iter()
+        .filter(|(entry, other)| other.head.incarnation == life && entry.invoked != claim.invoked);
+    let certain = others
+        .clone()
+        .filter(|(entry, _)| entry.invoked.sequence > may_reset && entry.ended_before(claim));
     let possible = others.filter(|(entry, _)| {
         is_before(entry) && entry.returned.is_some_and(|it| it.sequence > was_reset)
     });

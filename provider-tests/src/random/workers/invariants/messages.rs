@@ -24,7 +24,11 @@ pub(super) fn no_ghosts(facts: &Facts<'_>) -> Result<(), Finding> {
             });
             let is_again = turn.messages[..index].iter().any(|it| it.id == message.id);
             if !was_sent || is_again {
-                let what = if is_again { "twice" } else { "and nobody sent it" };
+                let what = if is_again {
+                    "twice"
+                } else {
+                    "and nobody sent it"
+                };
                 let text = format!(
                     "#{} delivers {} {what}",
                     claim.invoked.sequence,
@@ -73,7 +77,10 @@ pub(super) fn exactly_once(facts: &Facts<'_>) -> Result<(), Finding> {
         let may_have_sent = calls.iter().filter(|it| it.fate != Fate::Refused).count();
         let to = calls[0].to;
         if of(Fate::Applied) > may_have_sent {
-            return Err(Finding::of(to, format!("{} was consumed twice", short(*id))));
+            return Err(Finding::of(
+                to,
+                format!("{} was consumed twice", short(*id)),
+            ));
         }
         let acknowledged = calls.iter().find(|it| it.fate == Fate::Applied);
         if let Some(sent) = acknowledged
@@ -125,7 +132,10 @@ pub(super) fn senders_stay_in_order(facts: &Facts<'_>) -> Result<(), Finding> {
     let events: Vec<_> = facts.entries.iter().filter_map(event_of).collect();
     for (claim, turn) in &facts.claimed {
         let delivered: Vec<_> = turn.messages.iter().map(|message| message.id).collect();
-        for later in events.iter().filter(|it| delivered.contains(&it.message.id)) {
+        for later in events
+            .iter()
+            .filter(|it| delivered.contains(&it.message.id))
+        {
             let is_overtaken = |earlier: &&Event<'_>| {
                 earlier.to == later.to
                     && earlier.entry.worker == later.entry.worker
@@ -176,7 +186,10 @@ fn place(delivered: &[MessageId], message: &Message) -> usize {
 /// Whether the event was in the inbox for as long as this claim took: sent once, and not consumed
 /// or deleted by then.
 fn is_waiting(facts: &Facts<'_>, event: &Event<'_>, claim: &Entry) -> bool {
-    let is_sent_once = facts.sent.get(&event.message.id).is_some_and(|it| it.len() == 1);
+    let is_sent_once = facts
+        .sent
+        .get(&event.message.id)
+        .is_some_and(|it| it.len() == 1);
     let is_consumed = facts.turns.iter().any(|call| {
         call.fate != Fate::Refused
             && call.commit.consumed.contains(&event.message.id)

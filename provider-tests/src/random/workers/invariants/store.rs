@@ -1,10 +1,8 @@
 //! Deletion, activities, and what is left in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use duroxide_core::providers::{
-    ActivityKey, InstanceId, MessageId, QueueDepths, SystemMetrics,
-};
+use duroxide_core::providers::{ActivityKey, InstanceId, MessageId, QueueDepths, SystemMetrics};
 
 use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels};
 use crate::random::workers::log::{Call, Entry, items};
@@ -47,9 +45,10 @@ fn old_message<'a>(
     deletion: &Entry,
     instance: &InstanceId,
 ) -> Option<(&'a Entry, MessageId)> {
-    let mut later = facts.claimed.iter().filter(|(claim, turn)| {
-        turn.head.instance == *instance && deletion.ended_before(claim)
-    });
+    let mut later = facts
+        .claimed
+        .iter()
+        .filter(|(claim, turn)| turn.head.instance == *instance && deletion.ended_before(claim));
     later.find_map(|(claim, turn)| {
         let mut ids = turn.messages.iter().map(|message| message.id);
         let old = ids.find(|id| {
@@ -65,12 +64,16 @@ fn old_message<'a>(
 pub(super) fn one_result(facts: &Facts<'_>) -> Result<(), Finding> {
     let outcomes = outcomes(facts);
     for (key, outcomes) in &outcomes {
-        let accepted: Vec<_> = outcomes.iter().filter(|it| it.fate == Fate::Applied).collect();
+        let accepted: Vec<_> = outcomes
+            .iter()
+            .filter(|it| it.fate == Fate::Applied)
+            .collect();
         if accepted.len() > 1 {
             let text = format!("activity {key} has {} outcomes", accepted.len());
             return Err(Finding::of(&key.instance, text));
         }
-        let delivered = outcomes.iter().filter(|it| is_delivered(facts, it.message));
+        let messages: BTreeSet<_> = outcomes.iter().map(|it| it.message).collect();
+        let delivered = messages.into_iter().filter(|it| is_delivered(facts, *it));
         if delivered.count() > 1 {
             let text = format!("two results of activity {key} were delivered");
             return Err(Finding::of(&key.instance, text));
@@ -123,10 +126,7 @@ fn is_delivered(facts: &Facts<'_>, message: MessageId) -> bool {
 }
 
 /// The commits that cancel an activity that an earlier one scheduled, unless they were refused.
-fn cancellations<'a>(
-    facts: &Facts<'a>,
-    key: &ActivityKey,
-) -> impl Iterator<Item = TurnCall<'a>> {
+fn cancellations<'a>(facts: &Facts<'a>, key: &ActivityKey) -> impl Iterator<Item = TurnCall<'a>> {
     let cancelling = facts.turns.iter().filter(|call| {
         call.life == key.incarnation && call.fate != Fate::Refused && cancels(call.commit, key)
     });
@@ -180,7 +180,10 @@ pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
     if !facts.contents.is_drained {
         return Err(everything());
     }
-    let quiet = facts.entries.iter().find(|it| matches!(it.call, Call::Quiet));
+    let quiet = facts
+        .entries
+        .iter()
+        .find(|it| matches!(it.call, Call::Quiet));
     let quiet = quiet.ok_or_else(everything)?;
     let mut claims = facts.entries.iter().filter_map(|entry| match &entry.call {
         Call::ClaimTurns { answer, .. } if quiet.ended_before(entry) => Some(items(answer)),
@@ -188,7 +191,9 @@ pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
     });
     let first = claims.next().unwrap_or_default();
     for turn in claims.flatten() {
-        let was_claimed = first.iter().any(|it| it.head.instance == turn.head.instance);
+        let was_claimed = first
+            .iter()
+            .any(|it| it.head.instance == turn.head.instance);
         let waited = turn.messages.iter().find(|message| {
             let calls = facts.sent.get(&message.id).into_iter().flatten();
             calls.into_iter().any(|sent| sent.entry.ended_before(quiet))
