@@ -9,13 +9,16 @@ use duroxide_core::providers::{
 
 use super::caller::{Caller, Patience};
 use super::log::{Call, Log};
-use super::{DELAY_MS_MAX, INSTANCES, LEASE};
+use super::{DELAY_MS_MAX, INSTANCES};
 use crate::support::{Cx, id};
 
 /// More claims than a run can leave work for; a store that always has more is broken.
 const CLAIMS_MAX: usize = 200;
 /// More items than one claim of a drain finds.
 const ITEMS_MAX: usize = 1_000;
+
+/// Longer than every lease and delay of a run.
+const EVERYTHING_IS_DUE: Duration = Duration::from_millis(2_000 + DELAY_MS_MAX);
 
 /// What there was after all work was done.
 #[derive(Debug, Default)]
@@ -40,8 +43,7 @@ pub(super) struct Life {
 /// Processes whatever is left, and returns what there is then.
 pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
     let cx = &store.cx;
-    cx.elapse(LEASE * 2 + Duration::from_millis(DELAY_MS_MAX))
-        .await;
+    cx.elapse(EVERYTHING_IS_DUE).await;
     log.mark(cx.clock().now_ms(), Call::Quiet);
     let mut contents = Contents {
         is_drained: process_all(store).await,
@@ -66,15 +68,22 @@ pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
     contents
 }
 
-/// Claims, commits and finishes until nothing is claimable; whether that happened.
+/// Claims, commits and finishes until nothing is claimable, now or later; whether that happened.
 async fn process_all(store: &Caller) -> bool {
+    let mut has_waited = false;
     for _ in 0..CLAIMS_MAX {
         let turns = store
             .claim_turns(Patience::Endless, ITEMS_MAX, ITEMS_MAX)
             .await;
         let activities = store.claim_activities(Patience::Endless, ITEMS_MAX).await;
-        if turns.is_empty() && activities.is_empty() {
+        let is_empty = turns.is_empty() && activities.is_empty();
+        if is_empty && has_waited {
             return true;
+        }
+        has_waited = is_empty;
+        if is_empty {
+            // A send whose future was dropped may have come after all, with its delay (CXL-01).
+            store.cx.elapse(EVERYTHING_IS_DUE).await;
         }
         for turn in &turns {
             let commit = store.cx.turn(turn).build();

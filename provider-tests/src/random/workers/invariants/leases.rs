@@ -148,7 +148,9 @@ fn lost_before(
         return Some("had expired");
     }
     let was_ended = facts.entries.iter().any(|entry| {
-        let is_granted = entry.invoked > first.invoked;
+        let is_granted = first
+            .returned
+            .is_some_and(|granted| granted < entry.invoked);
         let is_answered = entry.ended_before(call);
         is_granted && is_answered && ends(entry, item, token, first)
     });

@@ -80,7 +80,7 @@ pub(super) fn one_result(facts: &Facts<'_>) -> Result<(), Finding> {
         }
         let is_cancelled = |outcome: &Entry| {
             let mut cancellations = cancellations(facts, key);
-            cancellations.any(|it| it.answer.is_some() && it.entry.ended_before(outcome))
+            cancellations.any(|it| it.fate == Fate::Applied && it.entry.ended_before(outcome))
         };
         if accepted.iter().any(|it| is_cancelled(it.entry)) {
             let text = format!("the cancelled activity {key} has an outcome");
