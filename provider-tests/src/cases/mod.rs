@@ -28,5 +28,6 @@ pub(crate) mod sta;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::basics;
+pub(crate) use crate::random::pairs;
 pub(crate) use crate::random::smoke;
 pub(crate) use crate::random::workers;

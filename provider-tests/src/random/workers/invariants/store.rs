@@ -140,7 +140,7 @@ fn cancellations<'a>(facts: &Facts<'a>, key: &ActivityKey) -> impl Iterator<Item
 fn schedules(call: &TurnCall<'_>, key: &ActivityKey) -> bool {
     let mut activities = call.commit.activities.iter();
     call.life == key.incarnation
-        && call.fate == Fate::Applied
+        && call.fate != Fate::Refused
         && activities.any(|it| it.execution == key.execution && it.activity_id == key.activity_id)
 }
 
