@@ -1,6 +1,6 @@
 //! Leases, fences and attempts.
 
-use duroxide_core::providers::{Fence, Incarnation, LeaseToken, Renewal, Turn};
+use duroxide_core::providers::{Fence, Incarnation, LeaseToken, Renewal, Turn, TurnCommit};
 
 use crate::random::workers::facts::{Facts, Fate, Grant, Item, cancels};
 use crate::random::workers::log::{Call, Entry, is_refused};
@@ -23,10 +23,7 @@ pub(super) fn one_holder(facts: &Facts<'_>) -> Result<(), Finding> {
                 moment.at_ms < expires_ms && moment.sequence < may_end_at(facts, grant)
             });
             if both_hold {
-                let text = format!(
-                    "{:?} was leased to {} and to {} at the same time, #{}",
-                    a.item, a.token, b.token, moment.sequence
-                );
+                let text = format!("{:?} had two holders at #{}", a.item, moment.sequence);
                 return Err(Finding::of(a.item.instance(), text));
             }
         }
@@ -48,13 +45,7 @@ fn may_end(entry: &Entry, grant: &Grant) -> bool {
         Call::Turn { commit, answer } if !is_refused(answer) => {
             let is_kept = matches!(answer, Some(Ok(committed)) if committed.lease_kept);
             match &grant.item {
-                Item::Instance(_) => {
-                    let is_its_own = match commit.fence {
-                        Fence::At { lease, .. } => lease == grant.token,
-                        Fence::Absent { .. } => false,
-                    };
-                    is_its_own && !is_kept
-                }
+                Item::Instance(_) => holder_of(commit) == Some(grant.token) && !is_kept,
                 Item::Activity(key) => cancels(commit, key),
             }
         }
@@ -89,7 +80,7 @@ pub(super) fn refusals_change_nothing(facts: &Facts<'_>) -> Result<(), Finding> 
             && let Some(reason) = lost_before(facts, entry, &item, token)
         {
             let text = format!(
-                "#{} was accepted from {token}, which {reason}",
+                "#{} was accepted, and its lease {reason}",
                 entry.invoked.sequence
             );
             return Err(Finding::of(item.instance(), text));
@@ -104,10 +95,10 @@ fn accepted_from(entry: &Entry) -> Option<(Item, LeaseToken)> {
         Call::Turn {
             commit,
             answer: Some(Ok(committed)),
-        } if !committed.repeated => match commit.fence {
-            Fence::At { lease, .. } => Some((Item::Instance(commit.instance.clone()), lease)),
-            Fence::Absent { .. } => None,
-        },
+        } if !committed.repeated => {
+            let item = Item::Instance(commit.instance.clone());
+            holder_of(commit).map(|token| (item, token))
+        }
         Call::Outcome {
             outcome,
             answer: Some(Ok(_)),
@@ -152,20 +143,41 @@ fn lost_before(
             .returned
             .is_some_and(|granted| granted < entry.invoked);
         let is_answered = entry.ended_before(call);
-        is_granted && is_answered && ends(entry, item, token, first)
+        is_granted && is_answered && ends(entry, item, token)
     });
     was_ended.then_some("had ended")
 }
 
-/// Whether this answered call certainly ended the lease.
-fn ends(entry: &Entry, item: &Item, token: LeaseToken, grant: &Grant) -> bool {
-    let of_token = Grant {
-        token,
-        item: item.clone(),
-        ..grant.clone()
-    };
-    // Another handle of an opened store may go on with the leases that were there (LEA-10).
-    !matches!(entry.call, Call::Reopened) && may_end(entry, &of_token)
+/// Whether this answered call of the holder ended the lease. What deletions end is I12's, and what
+/// cancellations end is I9's.
+fn ends(entry: &Entry, item: &Item, token: LeaseToken) -> bool {
+    match &entry.call {
+        Call::Turn {
+            commit,
+            answer: Some(Ok(committed)),
+        } => {
+            let is_its_own = holder_of(commit) == Some(token);
+            // A repeat does not say what became of the lease (IDM-01).
+            is_its_own && !committed.lease_kept && !committed.repeated
+        }
+        Call::Outcome {
+            outcome,
+            answer: Some(Ok(_)),
+        } => outcome.lease.token == token,
+        Call::Release {
+            release,
+            answer: Some(Ok(())),
+        } => release.lease.token() == token && Item::of(&release.lease) == *item,
+        _ => false,
+    }
+}
+
+/// The token that a commit rests on.
+fn holder_of(commit: &TurnCommit) -> Option<LeaseToken> {
+    match commit.fence {
+        Fence::At { lease, .. } => Some(lease),
+        Fence::Absent { .. } => None,
+    }
 }
 
 /// The attempt of a claimed turn is one more than the claims since the last commit, as far as

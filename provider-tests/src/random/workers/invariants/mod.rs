@@ -16,13 +16,13 @@ type Check = fn(&Facts<'_>) -> Result<(), Finding>;
 /// checked: what explains other findings comes first.
 const INVARIANTS: &[(&str, Check)] = &[
     (
-        "I4: at most one valid lease of an instance or an activity (LEA-01, CLM-01)",
-        leases::one_holder,
-    ),
-    (
         "I5: what rests on a lost lease or a stale position changes nothing (FEN-01, FEN-02, \
          FEN-05, ACT-04, LEA-05, LEA-07)",
         leases::refusals_change_nothing,
+    ),
+    (
+        "I4: at most one valid lease of an instance or an activity (LEA-01, CLM-01)",
+        leases::one_holder,
     ),
     (
         "I3: a history is contiguous, each part written once and never changed (HIS-01, HIS-05)",
@@ -41,12 +41,16 @@ const INVARIANTS: &[(&str, Check)] = &[
         store::no_resurrection,
     ),
     (
-        "I1: every acknowledged message is consumed exactly once or still there (MSG-03, COM-02)",
-        messages::exactly_once,
-    ),
-    (
         "I6: a commit is applied with all of its parts or with none (COM-01)",
         history::commits_are_whole,
+    ),
+    (
+        "I7: nothing is stuck (WAK-01, COM-04, LEA-03)",
+        store::nothing_is_stuck,
+    ),
+    (
+        "I1: every acknowledged message is consumed exactly once or still there (MSG-03, COM-02)",
+        messages::exactly_once,
     ),
     (
         "I9: an activity is executed, and its result recorded once, not after it was cancelled \
@@ -64,10 +68,6 @@ const INVARIANTS: &[(&str, Check)] = &[
     (
         "I13: attempts are counted from the last commit on (ATT-01, ATT-02, ATT-03)",
         leases::attempts_are_counted,
-    ),
-    (
-        "I7: nothing is stuck (WAK-01, COM-04, LEA-03)",
-        store::nothing_is_stuck,
     ),
     (
         "I14: nothing is left when all is done and deleted (DEL-01, ADM-03)",
