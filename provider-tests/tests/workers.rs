@@ -28,7 +28,9 @@ fn failure_of(id: &str, defect: Defect, seed: u64, rounds: u32) -> Option<String
     match run_case(case(id), &subject(defect), &options) {
         Outcome::Passed => None,
         Outcome::Failed(failure) => Some(failure.message),
-        other => panic!("{id} {}", other.name()),
+        other @ (Outcome::Skipped(_) | Outcome::Unavailable(_) | Outcome::NotSupported) => {
+            panic!("{id}: {}", other.name())
+        }
     }
 }
 

@@ -19,6 +19,8 @@ const BLOCKED: Duration = Duration::from_secs(3);
 pub(super) struct Held<'a, T> {
     future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
     output: Option<T>,
+    is_begun: bool,
+    woken: Arc<Woken>,
 }
 
 struct Woken(Notify);
@@ -34,24 +36,9 @@ impl<'a, T: Send> Held<'a, T> {
         Self {
             future: Box::pin(future),
             output: None,
+            is_begun: false,
+            woken: Arc::new(Woken(Notify::new())),
         }
-    }
-
-    /// Polls the operation so many times, each time once it was woken; whether it is still pending.
-    pub(super) async fn poll_times(&mut self, polls: usize, point: &str) -> bool {
-        let woken = Arc::new(Woken(Notify::new()));
-        let waker = Waker::from(Arc::clone(&woken));
-        for poll in 1..=polls {
-            if poll > 1 {
-                let what = format!("the wake-up on the way to {point}");
-                promptly(&what, woken.0.notified()).await;
-            }
-            self.poll(&waker);
-            if self.output.is_some() {
-                return false;
-            }
-        }
-        true
     }
 
     fn poll(&mut self, waker: &Waker) {
@@ -59,6 +46,21 @@ impl<'a, T: Send> Held<'a, T> {
         if let Poll::Ready(output) = self.future.as_mut().poll(&mut context) {
             self.output = Some(output);
         }
+    }
+
+    /// Polls the operation once, after it was woken; whether it is still pending.
+    pub(super) async fn poll_once(&mut self, point: &str) -> bool {
+        if self.output.is_some() {
+            return false;
+        }
+        if self.is_begun {
+            let what = format!("the wake-up on the way to {point}");
+            promptly(&what, self.woken.0.notified()).await;
+        }
+        self.is_begun = true;
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.poll(&waker);
+        self.output.is_none()
     }
 
     /// Lets the operation go on to its end.

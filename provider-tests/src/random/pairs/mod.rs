@@ -4,7 +4,8 @@
 //! polled twice and is not polled again until the other operation has ended. Whatever the point,
 //! both answers and all that is stored must be as if one had run after the other (CON-01), as the
 //! reference shows it. Providers whose operations do not wait have no point to be held at; the pair
-//! is then one after the other, as it should be.
+//! is then one after the other, as it should be. On a store with several handles the second operation
+//! goes through another one at every second point; a second round changes these over.
 
 mod held;
 mod operation;
@@ -65,20 +66,34 @@ pub(crate) async fn waits_and_deletions_are_atomic(cx: &Cx) {
 }
 
 /// Holds each of these operations at each of its points, beside each operation that there is.
-///
-/// On a store with several handles the second operation goes through another one at every second
-/// point; a second round changes these over.
 async fn check(cx: &Cx, held: &[Operation]) {
     let has_admin = cx.provider().admin().is_some();
     let offered = |operation: &Operation| has_admin || !operation.is_management();
     for first in held.iter().copied().filter(offered) {
+        let points = points_of(cx, first).await;
         for second in Operation::ALL.iter().copied().filter(offered) {
             let serial = Serial::of(cx, first, second).await;
             for round in 0..cx.options().rounds.unwrap_or(1) {
-                check_pair(cx, &serial, round).await;
+                for polls in 1..=points.max(1) {
+                    let is_elsewhere = (polls + round as usize).is_multiple_of(2);
+                    check_pair(cx, &serial, polls, is_elsewhere).await;
+                }
             }
         }
     }
+}
+
+/// At how many points an operation can be held.
+async fn points_of(cx: &Cx, operation: Operation) -> usize {
+    let stage = Stage::prepare(cx.twin().await).await;
+    let mut held = Held::new(operation.run(&stage, &stage.cx));
+    for points in 0..POINTS_MAX {
+        let point = format!("{}@{}", operation.name(), points + 1);
+        if !held.poll_once(&point).await {
+            return points;
+        }
+    }
+    panic!("{} does not end after {POINTS_MAX} polls", operation.name());
 }
 
 /// The two orders of a pair, as the reference runs them.
@@ -109,34 +124,31 @@ async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, Stri
     (a, b, stage.contents().await)
 }
 
-async fn check_pair(cx: &Cx, serial: &Serial, round: u32) {
+/// Holds the first operation after so many polls, and runs the second one beside it: on a store with
+/// several handles through another one, if it is to be elsewhere.
+async fn check_pair(cx: &Cx, serial: &Serial, polls: usize, is_elsewhere: bool) {
     let Serial { first, second, .. } = *serial;
-    for polls in 1..=POINTS_MAX {
-        let stage = Stage::prepare(cx.twin().await).await;
-        let is_elsewhere = (polls + round as usize).is_multiple_of(2);
-        let other = if stage.cx.provider().capabilities().multi_process && is_elsewhere {
-            stage.cx.connect().await
-        } else {
-            stage.cx.clone()
-        };
-        let point = format!("{}@{polls}", first.name());
-        let mut held = Held::new(first.run(&stage, &stage.cx));
-        let is_pending = held.poll_times(polls, &point).await;
-        let b = run_beside(second.run(&stage, &other), second.name(), &point).await;
-        let a = promptly(&format!("the end of {point}"), held.finish()).await;
-        let found = (a, b, stage.contents().await);
-        assert!(
-            serial.allowed.contains(&found),
-            "{point}, then {} to its end, then the rest of the first: this is neither of the two \
-             orders (CON-01)\nfound: {found:#?}\nfirst before second: {:#?}\n\
-             second before first: {:#?}",
-            second.name(),
-            serial.allowed[0],
-            serial.allowed[1],
-        );
-        if !is_pending {
-            return;
-        }
+    let stage = Stage::prepare(cx.twin().await).await;
+    let other = if stage.cx.provider().capabilities().multi_process && is_elsewhere {
+        stage.cx.connect().await
+    } else {
+        stage.cx.clone()
+    };
+    let point = format!("{}@{polls}", first.name());
+    let mut held = Held::new(first.run(&stage, &stage.cx));
+    for _ in 0..polls {
+        held.poll_once(&point).await;
     }
-    panic!("{} does not end after {POINTS_MAX} polls", first.name());
+    let b = run_beside(second.run(&stage, &other), second.name(), &point).await;
+    let a = promptly(&format!("the end of {point}"), held.finish()).await;
+    let found = (a, b, stage.contents().await);
+    assert!(
+        serial.allowed.contains(&found),
+        "{point}, then {} to its end, then the rest of the first: this is neither of the two \
+         orders (CON-01)\nfound: {found:#?}\nfirst before second: {:#?}\n\
+         second before first: {:#?}",
+        second.name(),
+        serial.allowed[0],
+        serial.allowed[1],
+    );
 }

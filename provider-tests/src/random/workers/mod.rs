@@ -8,8 +8,16 @@ mod activity_worker;
 mod caller;
 mod client;
 mod drain;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an invariant names the calls that it is about"
+)]
 mod facts;
 mod hand;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an invariant names the calls that it is about"
+)]
 mod invariants;
 mod log;
 mod report;

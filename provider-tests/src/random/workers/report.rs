@@ -31,6 +31,8 @@ pub(super) struct Violation {
 pub(super) struct Finding {
     /// On which instance, if it is of one.
     pub(super) instance: Option<InstanceId>,
+    /// By which call it is seen, if it is by one; what came later explains nothing.
+    pub(super) seen_at: Option<u64>,
     pub(super) text: String,
 }
 
@@ -38,8 +40,24 @@ impl Finding {
     pub(super) fn of(instance: &InstanceId, text: impl Into<String>) -> Self {
         Self {
             instance: Some(instance.clone()),
+            seen_at: None,
             text: text.into(),
         }
+    }
+
+    /// One that concerns the whole store.
+    pub(super) fn of_store(text: impl Into<String>) -> Self {
+        Self {
+            instance: None,
+            seen_at: None,
+            text: text.into(),
+        }
+    }
+
+    /// Says by which call it is seen.
+    pub(super) fn seen_by(mut self, entry: &Entry) -> Self {
+        self.seen_at = Some(entry.invoked.sequence);
+        self
     }
 }
 
@@ -60,8 +78,9 @@ impl Run {
         let concerned: Vec<&Entry> = entries
             .iter()
             .filter(|entry| {
-                let mut instances = finding.instance.iter();
-                instances.all(|instance| entry.concerns(instance))
+                let (instance, seen_at) = (finding.instance.as_ref(), finding.seen_at);
+                instance.is_none_or(|instance| entry.concerns(instance))
+                    && seen_at.is_none_or(|seen_at| entry.invoked.sequence <= seen_at)
             })
             .collect();
         let begun_ms = entries.first().map_or(0, |entry| entry.invoked.at_ms);

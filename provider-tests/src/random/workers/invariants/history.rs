@@ -177,7 +177,7 @@ pub(super) fn ends_are_final(facts: &Facts<'_>) -> Result<(), Finding> {
                     "it ended with {output:?}, and #{} shows {:?} with {:?}",
                     look.invoked.sequence, head.status, head.output
                 );
-                return Err(Finding::of(instance, text));
+                return Err(Finding::of(instance, text).seen_by(look));
             }
         }
     }

@@ -24,7 +24,11 @@ pub(super) fn one_holder(facts: &Facts<'_>) -> Result<(), Finding> {
             });
             if both_hold {
                 let text = format!("{:?} had two holders at #{}", a.item, moment.sequence);
-                return Err(Finding::of(a.item.instance(), text));
+                let finding = Finding::of(a.item.instance(), text);
+                return Err(Finding {
+                    seen_at: Some(moment.sequence),
+                    ..finding
+                });
             }
         }
     }
@@ -83,7 +87,7 @@ pub(super) fn refusals_change_nothing(facts: &Facts<'_>) -> Result<(), Finding> 
                 "#{} was accepted, and its lease {reason}",
                 entry.invoked.sequence
             );
-            return Err(Finding::of(item.instance(), text));
+            return Err(Finding::of(item.instance(), text).seen_by(entry));
         }
     }
     Ok(())
@@ -190,7 +194,7 @@ pub(super) fn attempts_are_counted(facts: &Facts<'_>) -> Result<(), Finding> {
                 "#{} says attempt {}, and {least} to {most} are possible",
                 claim.invoked.sequence, turn.attempt
             );
-            return Err(Finding::of(&turn.head.instance, text));
+            return Err(Finding::of(&turn.head.instance, text).seen_by(claim));
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ pub(super) fn no_ghosts(facts: &Facts<'_>) -> Result<(), Finding> {
                     claim.invoked.sequence,
                     short(message.id)
                 );
-                return Err(Finding::of(&turn.head.instance, text));
+                return Err(Finding::of(&turn.head.instance, text).seen_by(claim));
             }
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn not_before_its_time(facts: &Facts<'_>) -> Result<(), Finding> {
                     short(message.id),
                     due_ms.unwrap_or_default()
                 );
-                return Err(Finding::of(&turn.head.instance, text));
+                return Err(Finding::of(&turn.head.instance, text).seen_by(claim));
             }
         }
     }
@@ -150,7 +150,7 @@ pub(super) fn senders_stay_in_order(facts: &Facts<'_>) -> Result<(), Finding> {
                     short(later.message.id),
                     short(earlier.message.id)
                 );
-                return Err(Finding::of(&turn.head.instance, text));
+                return Err(Finding::of(&turn.head.instance, text).seen_by(claim));
             }
         }
     }

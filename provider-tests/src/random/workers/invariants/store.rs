@@ -28,13 +28,13 @@ pub(super) fn no_resurrection(facts: &Facts<'_>) -> Result<(), Finding> {
         for (look, head) in looks.filter(|(look, _)| deletion.ended_before(look)) {
             if old.contains(&head.incarnation) {
                 let text = format!("#{} shows a deleted life", look.invoked.sequence);
-                return Err(Finding::of(instance, text));
+                return Err(Finding::of(instance, text).seen_by(look));
             }
         }
         if let Some((claim, message)) = old_message(facts, deletion, instance) {
             let (id, sequence) = (short(message), claim.invoked.sequence);
             let text = format!("#{sequence} delivers {id}, which was deleted");
-            return Err(Finding::of(instance, text));
+            return Err(Finding::of(instance, text).seen_by(claim));
         }
     }
     Ok(())
@@ -173,10 +173,7 @@ fn all_are_executed(
 /// When nobody holds a lease and every delay has passed, the first claim returns every instance
 /// that has a message, and the work comes to an end (WAK-01, COM-04, LEA-03).
 pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
-    let everything = || Finding {
-        instance: None,
-        text: "the work did not come to an end".to_owned(),
-    };
+    let everything = || Finding::of_store("the work did not come to an end".to_owned());
     if !facts.contents.is_drained {
         return Err(everything());
     }
@@ -207,10 +204,9 @@ pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
     if depths == QueueDepths::default() {
         Ok(())
     } else {
-        Err(Finding {
-            instance: None,
-            text: format!("nothing is claimable, and this is queued: {depths:?}"),
-        })
+        Err(Finding::of_store(format!(
+            "nothing is claimable, and this is queued: {depths:?}"
+        )))
     }
 }
 
@@ -219,10 +215,9 @@ pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
 pub(super) fn nothing_is_left(facts: &Facts<'_>) -> Result<(), Finding> {
     let nothing = (SystemMetrics::default(), QueueDepths::default());
     match facts.contents.leftovers {
-        Some(left) if left != nothing => Err(Finding {
-            instance: None,
-            text: format!("all instances were deleted, and this is left: {left:?}"),
-        }),
+        Some(left) if left != nothing => Err(Finding::of_store(format!(
+            "all instances were deleted, and this is left: {left:?}"
+        ))),
         Some(_) | None => Ok(()),
     }
 }
