@@ -15,9 +15,10 @@ const ROUNDS: u32 = 30;
 
 fn case(id: &str) -> &'static Case {
     let mut cases = CATALOGUE.iter().copied().flatten();
-    cases
-        .find(|case| case.id == id)
-        .expect("it is in the table")
+    let Some(case) = cases.find(|case| case.id == id) else {
+        panic!("{id} is not in the table");
+    };
+    case
 }
 
 /// The text of the failure, if the case fails.

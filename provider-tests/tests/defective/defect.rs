@@ -113,14 +113,12 @@ impl Memory {
             && let (Some(holder), Some(at)) = (self.holders.get(&turn.instance), at)
         {
             (*lease, *position) = (*holder, at);
-            let mut execution = at.execution;
-            for update in &mut turn.executions {
+            for (execution, update) in (at.execution..).zip(&mut turn.executions) {
                 update.execution = execution;
                 if let Some(chunk) = &mut update.chunk {
                     let is_first = execution == at.execution;
                     chunk.first_event_id = if is_first { at.next_event_id } else { 1 };
                 }
-                execution += 1;
             }
         }
     }

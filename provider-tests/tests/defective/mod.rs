@@ -69,8 +69,11 @@ struct Defective {
 }
 
 impl Defective {
-    fn admin(&self) -> &dyn ProviderAdmin {
-        self.inner.admin().expect("the inner one has it")
+    fn inner_admin(&self) -> &dyn ProviderAdmin {
+        match self.inner.admin() {
+            Some(admin) => admin,
+            None => panic!("the in-memory provider has management operations"),
+        }
     }
 
     /// An outcome in two steps, with a pause in between.
@@ -208,14 +211,14 @@ impl Provider for Defective {
 #[async_trait]
 impl ProviderAdmin for Defective {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
-        self.admin().list_instances(filter).await
+        self.inner_admin().list_instances(filter).await
     }
 
     async fn list_executions(
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
-        self.admin().list_executions(instance).await
+        self.inner_admin().list_executions(instance).await
     }
 
     async fn delete_instance(
@@ -226,7 +229,7 @@ impl ProviderAdmin for Defective {
         if self.defect == Defect::DeletesNothing {
             return Ok(());
         }
-        self.admin().delete_instance(instance, mode).await
+        self.inner_admin().delete_instance(instance, mode).await
     }
 
     async fn prune_executions(
@@ -234,11 +237,13 @@ impl ProviderAdmin for Defective {
         instance: &InstanceId,
         keep_last: u64,
     ) -> Result<u64, ProviderError> {
-        self.admin().prune_executions(instance, keep_last).await
+        self.inner_admin()
+            .prune_executions(instance, keep_last)
+            .await
     }
 
     async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
-        let mut metrics = self.admin().metrics().await?;
+        let mut metrics = self.inner_admin().metrics().await?;
         if self.defect == Defect::LeavesEventsBehind {
             metrics.total_events += 1;
         }
@@ -246,6 +251,6 @@ impl ProviderAdmin for Defective {
     }
 
     async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        self.admin().queue_depths().await
+        self.inner_admin().queue_depths().await
     }
 }

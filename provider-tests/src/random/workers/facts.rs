@@ -8,7 +8,8 @@ use bytes::Bytes;
 use duroxide_core::clock::millis_ceil;
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, CommitId, Fence, Incarnation, InstanceHead, InstanceId, Lease,
-    LeaseAfterCommit, LeaseToken, Message, MessageId, Renewal, Turn, TurnCommit, TurnCommitted,
+    LeaseAfterCommit, LeaseToken, Message, MessageId, NewActivity, Renewal, Turn, TurnCommit,
+    TurnCommitted,
 };
 
 use super::drain::{Contents, Life};
@@ -114,6 +115,8 @@ impl<'a> Facts<'a> {
         };
         facts.turns = facts.turns_of_log();
         facts.sent = facts.sent_in_log();
+        let reserved = facts.turns.iter().flat_map(reserved_by);
+        facts.grants.extend(reserved.collect::<Vec<_>>());
         facts
     }
 
@@ -312,6 +315,45 @@ fn grants_of(entry: &Entry) -> Vec<Grant> {
             _ => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+/// The leases that a turn's activities are born with (ACT-02).
+fn reserved_by<'a>(call: &TurnCall<'a>) -> impl Iterator<Item = Grant> + use<'a> {
+    let call = *call;
+    // A repeat grants nothing, and its first call has a grant of its own.
+    let may_grant = match call.answer {
+        Some(Ok(committed)) => !committed.repeated,
+        Some(Err(_)) => false,
+        None => true,
+    };
+    let activities = call.commit.activities.iter();
+    activities
+        .filter(move |_| may_grant)
+        .filter_map(move |activity| {
+            let reservation = activity.reservation?;
+            let key = key_of(&call.commit.instance, call.life, activity);
+            Some(Grant {
+                item: Item::Activity(key),
+                token: reservation.token,
+                invoked: call.entry.invoked,
+                returned: call.entry.returned,
+                lease_ms: millis_ceil(reservation.lease),
+            })
+        })
+}
+
+/// The key of an activity that a turn of this life schedules.
+pub(super) fn key_of(
+    instance: &InstanceId,
+    incarnation: Incarnation,
+    activity: &NewActivity,
+) -> ActivityKey {
+    ActivityKey {
+        instance: instance.clone(),
+        incarnation,
+        execution: activity.execution,
+        activity_id: activity.activity_id,
     }
 }
 

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ActivityCancel, ExecutionStatus, Lease, Release, Turn, TurnCommit};
+use duroxide_core::providers::{
+    ActivityCancel, ActivityLease, ExecutionStatus, Incarnation, Lease, LeaseToken, Release, Turn,
+    TurnCommit,
+};
 
 use super::caller::Patience;
+use super::facts::key_of;
 use super::hand::Hand;
-use super::{ACTIONS, DELAY_MS_MAX, NAP_MS_MAX};
+use super::{ACTIONS, DELAY_MS_MAX, LEASE, NAP_MS_MAX};
 use crate::support::{TurnBuilder, later, to};
 
 /// Lives a turn worker's life of so many claims.
@@ -60,6 +64,28 @@ async fn commit(hand: &mut Hand, turn: &Turn) {
         hand.nap(NAP_MS_MAX).await;
         hand.store.commit_turn(Patience::Endless, &commit).await;
     }
+    if matches!(answer, Some(Ok(_))) {
+        finish_reserved(hand, turn.head.incarnation, &commit).await;
+    }
+}
+
+/// Runs the activities that were born leased to this worker, some of them for too long.
+async fn finish_reserved(hand: &mut Hand, incarnation: Incarnation, commit: &TurnCommit) {
+    for activity in &commit.activities {
+        if let Some(reservation) = activity.reservation {
+            if hand.chance(20) {
+                hand.oversleep().await;
+            } else {
+                hand.nap(NAP_MS_MAX).await;
+            }
+            let lease = ActivityLease {
+                key: key_of(&commit.instance, incarnation, activity),
+                token: reservation.token,
+            };
+            let result = hand.store.result_of(&lease);
+            hand.store.finish(Patience::Endless, &lease, &result).await;
+        }
+    }
 }
 
 async fn release(hand: &mut Hand, turn: &Turn) {
@@ -80,7 +106,7 @@ async fn commit_twice(hand: &mut Hand, turn: &Turn) {
 
 /// Keeps the lease, and commits a further turn without a claim if that worked.
 async fn commit_and_go_on(hand: &mut Hand, turn: &Turn) {
-    let first = draw_commit(hand, turn).keep(super::LEASE).build();
+    let first = draw_commit(hand, turn).keep(LEASE).build();
     let answer = hand.store.commit_turn(Patience::Endless, &first).await;
     let is_kept = matches!(answer, Some(Ok(committed)) if committed.lease_kept);
     if is_kept {
@@ -113,7 +139,12 @@ fn draw_commit(hand: &mut Hand, turn: &Turn) -> TurnBuilder {
         .core_state(marker.clone())
         .append_bytes(1 + activities, marker.clone());
     for activity_id in first + 1..=first + activities {
-        commit = commit.activity(activity_id);
+        commit = if hand.chance(20) {
+            let token = LeaseToken(hand.store.cx.unique());
+            commit.reserved(activity_id, token, LEASE)
+        } else {
+            commit.activity(activity_id)
+        };
     }
     if hand.chance(30) {
         let instance = hand.any_instance();
