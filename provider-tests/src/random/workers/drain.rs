@@ -77,7 +77,7 @@ async fn process_all(store: &Caller) -> bool {
             .await;
         let activities = store.claim_activities(Patience::Endless, ITEMS_MAX).await;
         let is_empty = turns.is_empty() && activities.is_empty();
-        if is_empty && has_waited {
+        if is_empty && has_waited && !is_queued(&store.cx).await {
             return true;
         }
         has_waited = is_empty;
@@ -97,6 +97,12 @@ async fn process_all(store: &Caller) -> bool {
         }
     }
     false
+}
+
+/// Whether the store counts something in its queues. It may have come after the claim, from a send
+/// whose future was dropped with its handle, and is then found by the next one.
+async fn is_queued(cx: &Cx) -> bool {
+    cx.provider().admin().is_some() && counts(cx).await.1 != QueueDepths::default()
 }
 
 async fn counts(cx: &Cx) -> (SystemMetrics, QueueDepths) {
