@@ -394,5 +394,16 @@ macro_rules! __catalogue {
         smoke {
             the_reference_does_the_same ["CON-01"],
         }
+        pairs {
+            claims_are_atomic ["CON-01" "CLM-01" "LEA-01"],
+            commits_are_atomic ["CON-01" "COM-01" "FEN-01" "IDM-01"],
+            sends_are_atomic ["CON-01" "STA-01" "ACT-03"],
+            renewals_and_releases_are_atomic ["CON-01" "LEA-04" "LEA-06"],
+            waits_and_deletions_are_atomic ["CON-01" "WAK-02" "DEL-01" "DEL-03"],
+        }
+        workers {
+            invariants_hold ["CON-01" "COM-01" "LEA-01" "MSG-03" "WAK-01"],
+            invariants_hold_with_crashes ["CON-01" "CXL-01" "CXL-02" "LEA-03" "ATT-04"],
+        }
     }};
 }

@@ -31,4 +31,6 @@ pub(crate) use crate::end_to_end::{
     basics, cancellation, children, errors, events, executions, nodes, operations, payloads,
     poison, restarts, timers, waits,
 };
+pub(crate) use crate::random::pairs;
 pub(crate) use crate::random::smoke;
+pub(crate) use crate::random::workers;

@@ -144,12 +144,21 @@ impl TurnBuilder {
     }
 
     /// Opens the next execution with so many events, whatever became of this one.
-    pub(crate) fn next(mut self, event_count: u64) -> Self {
+    pub(crate) fn next(self, event_count: u64) -> Self {
+        self.open_next().append(event_count)
+    }
+
+    /// Opens the next execution with so many events of these bytes.
+    pub(crate) fn next_bytes(self, event_count: u64, body: Bytes) -> Self {
+        self.open_next().append_bytes(event_count, body)
+    }
+
+    fn open_next(mut self) -> Self {
         self.position = Position {
             execution: self.position.execution + 1,
             next_event_id: 1,
         };
-        self.append(event_count)
+        self
     }
 
     pub(crate) fn execution(mut self, update: ExecutionUpdate) -> Self {

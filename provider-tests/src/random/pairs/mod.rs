@@ -1,0 +1,154 @@
+//! Any two operations, with one held at any of its awaits while the other one runs.
+//!
+//! Every await of an operation is a schedule point: `claim_turns@2` is a claim of turns that was
+//! polled twice and is not polled again until the other operation has ended. Whatever the point,
+//! both answers and all that is stored must be as if one had run after the other (CON-01), as the
+//! reference shows it. Providers whose operations do not wait have no point to be held at; the pair
+//! is then one after the other, as it should be. On a store with several handles the second operation
+//! goes through another one at every second point; a second round changes these over.
+
+mod held;
+mod operation;
+mod shape;
+mod stage;
+
+use self::held::{Held, run_beside};
+use self::operation::Operation;
+use self::stage::Stage;
+use crate::support::{Cx, promptly};
+
+/// An operation with more awaits than this waits for something that does not come.
+const POINTS_MAX: usize = 64;
+
+/// Claims, held anywhere.
+pub(crate) async fn claims_are_atomic(cx: &Cx) {
+    check(cx, &[Operation::ClaimTurns, Operation::ClaimActivities]).await;
+}
+
+/// Commits of turns, held anywhere.
+pub(crate) async fn commits_are_atomic(cx: &Cx) {
+    let commits = [
+        Operation::CommitTurn,
+        Operation::CommitStaleTurn,
+        Operation::CancelByTurn,
+    ];
+    check(cx, &commits).await;
+}
+
+/// Sends and outcomes, held anywhere.
+pub(crate) async fn sends_are_atomic(cx: &Cx) {
+    let sends = [
+        Operation::SendEvent,
+        Operation::Start,
+        Operation::FinishActivity,
+    ];
+    check(cx, &sends).await;
+}
+
+/// Renewals and releases, held anywhere.
+pub(crate) async fn renewals_and_releases_are_atomic(cx: &Cx) {
+    let leases = [
+        Operation::RenewTurn,
+        Operation::ReleaseTurn,
+        Operation::ReleaseActivity,
+    ];
+    check(cx, &leases).await;
+}
+
+/// Waits and deletions, held anywhere.
+pub(crate) async fn waits_and_deletions_are_atomic(cx: &Cx) {
+    let others = [
+        Operation::WaitForWork,
+        Operation::DeleteInstance,
+        Operation::PruneExecutions,
+    ];
+    check(cx, &others).await;
+}
+
+/// Holds each of these operations at each of its points, beside each operation that there is.
+async fn check(cx: &Cx, held: &[Operation]) {
+    let has_admin = cx.provider().admin().is_some();
+    let offered = |operation: &Operation| has_admin || !operation.is_management();
+    for first in held.iter().copied().filter(offered) {
+        let points = points_of(cx, first).await;
+        for second in Operation::ALL.iter().copied().filter(offered) {
+            let serial = Serial::of(cx, first, second).await;
+            for round in 0..cx.options().rounds.unwrap_or(1) {
+                for polls in 1..=points.max(1) {
+                    let is_elsewhere = (polls + round as usize).is_multiple_of(2);
+                    check_pair(cx, &serial, polls, is_elsewhere).await;
+                }
+            }
+        }
+    }
+}
+
+/// At how many points an operation can be held.
+async fn points_of(cx: &Cx, operation: Operation) -> usize {
+    let stage = Stage::prepare(cx.twin().await).await;
+    let mut held = Held::new(operation.run(&stage, &stage.cx));
+    for points in 0..POINTS_MAX {
+        let point = format!("{}@{}", operation.name(), points + 1);
+        if !held.poll_once(&point).await {
+            return points;
+        }
+    }
+    panic!("{} does not end after {POINTS_MAX} polls", operation.name());
+}
+
+/// The two orders of a pair, as the reference runs them.
+struct Serial {
+    first: Operation,
+    second: Operation,
+    /// What the first and the second operation answered, and what is stored then.
+    allowed: [(String, String, String); 2],
+}
+
+impl Serial {
+    async fn of(cx: &Cx, first: Operation, second: Operation) -> Self {
+        let (a, b, store) = in_turn(cx, first, second).await;
+        let first_before = (a, b, store);
+        let (b, a, store) = in_turn(cx, second, first).await;
+        Self {
+            first,
+            second,
+            allowed: [first_before, (a, b, store)],
+        }
+    }
+}
+
+async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, String, String) {
+    let stage = Stage::prepare(cx.reference().await).await;
+    let a = earlier.run(&stage, &stage.cx).await;
+    let b = later.run(&stage, &stage.cx).await;
+    (a, b, stage.contents().await)
+}
+
+/// Holds the first operation after so many polls, and runs the second one beside it: on a store with
+/// several handles through another one, if it is to be elsewhere.
+async fn check_pair(cx: &Cx, serial: &Serial, polls: usize, is_elsewhere: bool) {
+    let Serial { first, second, .. } = *serial;
+    let stage = Stage::prepare(cx.twin().await).await;
+    let other = if stage.cx.provider().capabilities().multi_process && is_elsewhere {
+        stage.cx.connect().await
+    } else {
+        stage.cx.clone()
+    };
+    let point = format!("{}@{polls}", first.name());
+    let mut held = Held::new(first.run(&stage, &stage.cx));
+    for _ in 0..polls {
+        held.poll_once(&point).await;
+    }
+    let b = run_beside(second.run(&stage, &other), second.name(), &point).await;
+    let a = promptly(&format!("the end of {point}"), held.finish()).await;
+    let found = (a, b, stage.contents().await);
+    assert!(
+        serial.allowed.contains(&found),
+        "{point}, then {} to its end, then the rest of the first: this is neither of the two \
+         orders (CON-01)\nfound: {found:#?}\nfirst before second: {:#?}\n\
+         second before first: {:#?}",
+        second.name(),
+        serial.allowed[0],
+        serial.allowed[1],
+    );
+}

@@ -1,0 +1,149 @@
+//! The operations of the pairs.
+
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Queues, Release, TaskQueue,
+};
+
+use super::shape::{activities_text, committed_text, refusal_or, renewal_text, turns_text};
+use super::stage::{HELD, Stage};
+use crate::support::{Cx, LEASE, id};
+
+/// One of the operations that are paired, each on what the stage has prepared for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    ClaimTurns,
+    ClaimActivities,
+    CommitTurn,
+    CommitStaleTurn,
+    CancelByTurn,
+    SendEvent,
+    Start,
+    FinishActivity,
+    RenewTurn,
+    ReleaseTurn,
+    ReleaseActivity,
+    WaitForWork,
+    DeleteInstance,
+    PruneExecutions,
+}
+
+impl Operation {
+    pub(super) const ALL: &'static [Self] = &[
+        Self::ClaimTurns,
+        Self::ClaimActivities,
+        Self::CommitTurn,
+        Self::CommitStaleTurn,
+        Self::CancelByTurn,
+        Self::SendEvent,
+        Self::Start,
+        Self::FinishActivity,
+        Self::RenewTurn,
+        Self::ReleaseTurn,
+        Self::ReleaseActivity,
+        Self::WaitForWork,
+        Self::DeleteInstance,
+        Self::PruneExecutions,
+    ];
+
+    /// Its name in the names of schedule points.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ClaimTurns => "claim_turns",
+            Self::ClaimActivities => "claim_activities",
+            Self::CommitTurn => "commit_turn",
+            Self::CommitStaleTurn => "commit_stale_turn",
+            Self::CancelByTurn => "cancel_by_turn",
+            Self::SendEvent => "send_event",
+            Self::Start => "start",
+            Self::FinishActivity => "finish_activity",
+            Self::RenewTurn => "renew_turn",
+            Self::ReleaseTurn => "release_turn",
+            Self::ReleaseActivity => "release_activity",
+            Self::WaitForWork => "wait_for_work",
+            Self::DeleteInstance => "delete_instance",
+            Self::PruneExecutions => "prune_executions",
+        }
+    }
+
+    pub(super) fn is_management(self) -> bool {
+        matches!(self, Self::DeleteInstance | Self::PruneExecutions)
+    }
+
+    /// Runs it through this handle, and returns its answer without what is random or a time.
+    pub(super) async fn run(self, stage: &Stage, cx: &Cx) -> String {
+        match self {
+            Self::ClaimTurns => claim_turns(cx).await,
+            Self::ClaimActivities => claim_activities(cx).await,
+            Self::CommitTurn => commit(cx, Commit::Turn(stage.turn.clone())).await,
+            Self::CommitStaleTurn => commit(cx, Commit::Turn(stage.stale_turn.clone())).await,
+            Self::CancelByTurn => commit(cx, Commit::Turn(stage.cancelling_turn.clone())).await,
+            Self::SendEvent => commit(cx, Commit::Send(stage.event.clone())).await,
+            Self::Start => commit(cx, Commit::Send(stage.start.clone())).await,
+            Self::FinishActivity => commit(cx, Commit::Activity(stage.outcome.clone())).await,
+            Self::RenewTurn => renew(cx, &stage.turn_lease).await,
+            Self::ReleaseTurn => release(cx, &stage.turn_lease).await,
+            Self::ReleaseActivity => release(cx, &stage.activity_lease).await,
+            Self::WaitForWork => wait_for_work(cx).await,
+            Self::DeleteInstance => {
+                let admin = cx.admin();
+                let deleted = admin.delete_instance(&id(HELD), DeleteMode::Force).await;
+                refusal_or(deleted, |()| "deleted".to_owned())
+            }
+            Self::PruneExecutions => {
+                let pruned = cx.admin().prune_executions(&id(HELD), 1).await;
+                refusal_or(pruned, |count| format!("pruned {count}"))
+            }
+        }
+    }
+}
+
+async fn claim_turns(cx: &Cx) -> String {
+    let request = ClaimTurns {
+        turns_max: 1,
+        messages_max: 10,
+        bytes_max: 1 << 20,
+        lease: LEASE,
+    };
+    let claimed = cx.provider().claim_turns(&request).await;
+    refusal_or(claimed, |claimed| turns_text(&claimed))
+}
+
+async fn claim_activities(cx: &Cx) -> String {
+    let request = ClaimActivities {
+        queues: vec![TaskQueue::default()],
+        activities_max: 2,
+        lease: LEASE,
+    };
+    let claimed = cx.provider().claim_activities(&request).await;
+    refusal_or(claimed, |claimed| activities_text(&claimed))
+}
+
+async fn commit(cx: &Cx, operation: Commit) -> String {
+    refusal_or(cx.commit(operation).await, |answer| committed_text(&answer))
+}
+
+async fn renew(cx: &Cx, lease: &Lease) -> String {
+    let leases = [lease.clone()];
+    let mut answers = cx.provider().renew(&leases, LEASE * 2).await;
+    refusal_or(answers.remove(0), renewal_text)
+}
+
+async fn release(cx: &Cx, lease: &Lease) -> String {
+    let release = Release {
+        lease: lease.clone(),
+        delay: Duration::ZERO,
+        count_attempt: true,
+    };
+    refusal_or(cx.try_release(release).await, |()| "released".to_owned())
+}
+
+async fn wait_for_work(cx: &Cx) -> String {
+    let queues = Queues {
+        turns: true,
+        activities: vec![TaskQueue::default()],
+    };
+    let waited = cx.provider().wait_for_work(&queues, LEASE).await;
+    refusal_or(waited, |()| "there is work".to_owned())
+}

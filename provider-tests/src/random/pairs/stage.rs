@@ -1,0 +1,78 @@
+//! A store in which each of the paired operations has something to do, mostly on one instance.
+
+use duroxide_core::providers::{ActivityOutcome, Envelope, Lease, TurnCommit};
+
+use super::shape::head_text;
+use crate::support::{Cx, LEASE, SECOND, later, to};
+
+/// The instance whose turn is claimed: it has an earlier execution, a message, two leased
+/// activities and one that is not.
+pub(super) const HELD: &str = "held";
+/// Two instances that wait to be claimed, so that a claim leaves one for a wait.
+const WAITING: [&str; 2] = ["waiting", "waiting too"];
+/// An instance that is not there until the start.
+const ABSENT: &str = "absent";
+
+/// A prepared store, and what the operations ask of it. In a twin all ids are the same.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) cx: Cx,
+    pub(super) turn: TurnCommit,
+    /// Of the holder before, whose lease has expired.
+    pub(super) stale_turn: TurnCommit,
+    pub(super) cancelling_turn: TurnCommit,
+    pub(super) event: Envelope,
+    pub(super) start: Envelope,
+    pub(super) outcome: ActivityOutcome,
+    pub(super) turn_lease: Lease,
+    pub(super) activity_lease: Lease,
+}
+
+impl Stage {
+    pub(super) async fn prepare(cx: Cx) -> Self {
+        cx.start(HELD).await;
+        let turn = cx.claim_only(HELD).await;
+        cx.apply(cx.turn(&turn).continue_as_new()).await;
+        let turn = cx.poke_and_claim(HELD).await;
+        cx.apply(cx.turn(&turn).append(3).activities(1..=3)).await;
+        let stale = cx.poke_and_claim(HELD).await;
+        cx.elapse(LEASE).await;
+        let turn = cx.claim_only(HELD).await;
+        let activities = cx.work(2).await;
+        for instance in WAITING {
+            cx.start(instance).await;
+        }
+        cx.settle().await;
+
+        let timer = later(HELD, cx.message_to_execution(2), SECOND);
+        let commit = cx.turn(&turn).append(2).activity(5).send(timer);
+        let sent = to(WAITING[1], cx.message());
+        let lease = activities[0].lease.clone();
+        let message = Some(cx.message_to_execution(2));
+        Self {
+            turn: commit.send(sent).build(),
+            stale_turn: cx.turn(&stale).append(1).build(),
+            cancelling_turn: cx.turn(&turn).append(1).cancel_one(1).build(),
+            event: to(HELD, cx.message()),
+            start: cx.start_of(ABSENT),
+            outcome: ActivityOutcome { lease, message },
+            turn_lease: Lease::Turn(turn.lease),
+            activity_lease: Lease::Activity(activities[1].lease.clone()),
+            cx,
+        }
+    }
+
+    /// All that is stored, without what is random or a time. The store is of little use afterwards.
+    pub(super) async fn contents(&self) -> String {
+        let mut text = String::new();
+        for instance in [HELD, WAITING[0], WAITING[1], ABSENT] {
+            let head = self.cx.head_if_any(instance).await;
+            text += &head.as_ref().map_or("absent".to_owned(), head_text);
+            for execution in 1..=2 {
+                let history = self.cx.history(instance, execution).await;
+                text += &format!("\n  execution {execution}: {history:?}\n");
+            }
+        }
+        format!("{text}{:#?}", self.cx.dump().await)
+    }
+}

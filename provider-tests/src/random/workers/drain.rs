@@ -1,0 +1,126 @@
+//! The end of a run: what is left is processed, and then looked at.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    DeleteMode, HistoryChunk, InstanceHead, InstanceId, QueueDepths, SystemMetrics,
+};
+
+use super::caller::{Caller, Patience};
+use super::log::{Call, Log};
+use super::{DELAY_MS_MAX, INSTANCES};
+use crate::support::{Cx, id};
+
+/// More claims than a run can leave work for; a store that always has more is broken.
+const CLAIMS_MAX: usize = 200;
+/// More items than one claim of a drain finds.
+const ITEMS_MAX: usize = 1_000;
+
+/// Longer than every lease and delay of a run.
+const EVERYTHING_IS_DUE: Duration = Duration::from_millis(2_000 + DELAY_MS_MAX);
+
+/// What there was after all work was done.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) lives: BTreeMap<InstanceId, Life>,
+    /// What was still queued, if the store counts it.
+    pub(super) depths: Option<QueueDepths>,
+    /// What was still there after all instances were deleted, if they can be.
+    pub(super) leftovers: Option<(SystemMetrics, QueueDepths)>,
+    /// Whether the work came to an end.
+    pub(super) is_drained: bool,
+}
+
+/// The last life of an instance.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) head: InstanceHead,
+    /// The histories of its executions, from the first one on.
+    pub(super) histories: Vec<Vec<HistoryChunk>>,
+}
+
+/// Processes whatever is left, and returns what there is then.
+pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
+    let cx = &store.cx;
+    cx.elapse(EVERYTHING_IS_DUE).await;
+    log.mark(cx.clock().now_ms(), Call::Quiet);
+    let mut contents = Contents {
+        is_drained: process_all(store).await,
+        ..Contents::default()
+    };
+    for instance in INSTANCES {
+        if let Some(head) = store.read_head(instance).await {
+            let mut histories = Vec::new();
+            for execution in 1..=head.position.execution {
+                histories.push(cx.history(instance, execution).await);
+            }
+            let life = Life { head, histories };
+            contents.lives.insert(id(instance), life);
+        }
+    }
+    if cx.provider().admin().is_some() {
+        let (_, depths) = counts(cx).await;
+        contents.depths = Some(depths);
+        delete_all(cx, contents.lives.keys()).await;
+        contents.leftovers = Some(counts(cx).await);
+    }
+    contents
+}
+
+/// Claims, commits and finishes until nothing is claimable, now or later; whether that happened.
+async fn process_all(store: &Caller) -> bool {
+    let mut has_waited = false;
+    for _ in 0..CLAIMS_MAX {
+        let turns = store
+            .claim_turns(Patience::Endless, ITEMS_MAX, ITEMS_MAX)
+            .await;
+        let activities = store.claim_activities(Patience::Endless, ITEMS_MAX).await;
+        let is_empty = turns.is_empty() && activities.is_empty();
+        if is_empty && has_waited && !is_queued(&store.cx).await {
+            return true;
+        }
+        has_waited = is_empty;
+        if is_empty {
+            // A send whose future was dropped may have come after all, with its delay (CXL-01).
+            store.cx.elapse(EVERYTHING_IS_DUE).await;
+        }
+        for turn in &turns {
+            let commit = store.cx.turn(turn).build();
+            store.commit_turn(Patience::Endless, &commit).await;
+        }
+        for activity in &activities {
+            let result = store.result_of(&activity.lease);
+            store
+                .finish(Patience::Endless, &activity.lease, &result)
+                .await;
+        }
+    }
+    false
+}
+
+/// Whether the store counts something in its queues. It may have come after the claim, from a send
+/// whose future was dropped with its handle, and is then found by the next one.
+async fn is_queued(cx: &Cx) -> bool {
+    cx.provider().admin().is_some() && counts(cx).await.1 != QueueDepths::default()
+}
+
+async fn counts(cx: &Cx) -> (SystemMetrics, QueueDepths) {
+    let admin = cx.admin();
+    let metrics = admin.metrics().await;
+    let depths = admin.queue_depths().await;
+    (
+        metrics.expect("metrics can be read"),
+        depths.expect("depths can be read"),
+    )
+}
+
+async fn delete_all(cx: &Cx, instances: impl Iterator<Item = &InstanceId>) {
+    for instance in instances {
+        let deleted = cx
+            .admin()
+            .delete_instance(instance, DeleteMode::Force)
+            .await;
+        deleted.expect("an instance that is there can be deleted");
+    }
+}

@@ -1,0 +1,218 @@
+//! Deletion, activities, and what is left in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use duroxide_core::providers::{ActivityKey, InstanceId, MessageId, QueueDepths, SystemMetrics};
+
+use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels, key_of};
+use crate::random::workers::log::{Call, Entry, items};
+use crate::random::workers::report::{Finding, short};
+
+/// After a deletion was answered nothing shows the life that it ended, nor delivers a message that
+/// was acknowledged before (DEL-01, MSG-05).
+pub(super) fn no_resurrection(facts: &Facts<'_>) -> Result<(), Finding> {
+    for deletion in facts.entries {
+        let Call::Delete {
+            instance,
+            answer: Some(Ok(())),
+        } = &deletion.call
+        else {
+            continue;
+        };
+        let looks = facts.heads().filter(|(_, head)| head.instance == *instance);
+        let old: Vec<_> = looks
+            .clone()
+            .filter(|(look, _)| look.ended_before(deletion))
+            .map(|(_, head)| head.incarnation)
+            .collect();
+        for (look, head) in looks.filter(|(look, _)| deletion.ended_before(look)) {
+            if old.contains(&head.incarnation) {
+                let text = format!("#{} shows a deleted life", look.invoked.sequence);
+                return Err(Finding::of(instance, text).seen_by(look));
+            }
+        }
+        if let Some((claim, message)) = old_message(facts, deletion, instance) {
+            let (id, sequence) = (short(message), claim.invoked.sequence);
+            let text = format!("#{sequence} delivers {id}, which was deleted");
+            return Err(Finding::of(instance, text).seen_by(claim));
+        }
+    }
+    Ok(())
+}
+
+fn old_message<'a>(
+    facts: &Facts<'a>,
+    deletion: &Entry,
+    instance: &InstanceId,
+) -> Option<(&'a Entry, MessageId)> {
+    let mut later = facts
+        .claimed
+        .iter()
+        .filter(|(claim, turn)| turn.head.instance == *instance && deletion.ended_before(claim));
+    later.find_map(|(claim, turn)| {
+        let mut ids = turn.messages.iter().map(|message| message.id);
+        let old = ids.find(|id| {
+            let calls = facts.sent.get(id).map_or(&[][..], Vec::as_slice);
+            !calls.is_empty() && calls.iter().all(|it| it.entry.ended_before(deletion))
+        });
+        old.map(|id| (*claim, id))
+    })
+}
+
+/// An activity has one accepted outcome at most, none after it was cancelled, and one if it was
+/// scheduled and not cancelled; no other result of it is delivered (ACT-01, ACT-03, IDM-04, CAN-01).
+pub(super) fn one_result(facts: &Facts<'_>) -> Result<(), Finding> {
+    let outcomes = outcomes(facts);
+    for (key, outcomes) in &outcomes {
+        let accepted: Vec<_> = outcomes
+            .iter()
+            .filter(|it| it.fate == Fate::Applied)
+            .collect();
+        if accepted.len() > 1 {
+            let text = format!("activity {key} has {} outcomes", accepted.len());
+            return Err(Finding::of(&key.instance, text));
+        }
+        let messages: BTreeSet<_> = outcomes.iter().map(|it| it.message).collect();
+        let delivered = messages.into_iter().filter(|it| is_delivered(facts, *it));
+        if delivered.count() > 1 {
+            let text = format!("two results of activity {key} were delivered");
+            return Err(Finding::of(&key.instance, text));
+        }
+        let is_cancelled = |outcome: &Entry| {
+            let mut cancellations = cancellations(facts, key);
+            cancellations.any(|it| it.fate == Fate::Applied && it.entry.ended_before(outcome))
+        };
+        if accepted.iter().any(|it| is_cancelled(it.entry)) {
+            let text = format!("the cancelled activity {key} has an outcome");
+            return Err(Finding::of(&key.instance, text));
+        }
+    }
+    all_are_executed(facts, &outcomes)
+}
+
+/// One report of an activity's end.
+struct Report<'a> {
+    entry: &'a Entry,
+    message: MessageId,
+    fate: Fate,
+}
+
+fn outcomes<'a>(facts: &Facts<'a>) -> BTreeMap<&'a ActivityKey, Vec<Report<'a>>> {
+    let mut outcomes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in facts.entries {
+        if let Call::Outcome { outcome, answer } = &entry.call
+            && let Some(message) = &outcome.message
+        {
+            let fate = match answer {
+                Some(Ok(_)) => Fate::Applied,
+                Some(Err(_)) => Fate::Refused,
+                None => Fate::Unknown,
+            };
+            let reports = outcomes.entry(&outcome.lease.key).or_default();
+            let message = message.id;
+            reports.push(Report {
+                entry,
+                message,
+                fate,
+            });
+        }
+    }
+    outcomes
+}
+
+fn is_delivered(facts: &Facts<'_>, message: MessageId) -> bool {
+    let mut delivered = facts.claimed.iter().flat_map(|(_, turn)| &turn.messages);
+    delivered.any(|it| it.id == message)
+}
+
+/// The commits that cancel an activity that an earlier one scheduled, unless they were refused.
+fn cancellations<'a>(facts: &Facts<'a>, key: &ActivityKey) -> impl Iterator<Item = TurnCall<'a>> {
+    let cancelling = facts.turns.iter().filter(|call| {
+        call.life == key.incarnation && call.fate != Fate::Refused && cancels(call.commit, key)
+    });
+    let scheduled = facts.turns.iter().find(|call| schedules(call, key));
+    let scheduled = scheduled.map(|call| call.entry.invoked);
+    cancelling
+        .filter(move |call| Some(call.entry.invoked) > scheduled)
+        .copied()
+}
+
+fn schedules(call: &TurnCall<'_>, key: &ActivityKey) -> bool {
+    let mut activities = call.commit.activities.iter();
+    call.life == key.incarnation
+        && call.fate != Fate::Refused
+        && activities.any(|it| it.execution == key.execution && it.activity_id == key.activity_id)
+}
+
+fn all_are_executed(
+    facts: &Facts<'_>,
+    outcomes: &BTreeMap<&ActivityKey, Vec<Report<'_>>>,
+) -> Result<(), Finding> {
+    for call in facts.turns.iter().filter(|call| call.fate == Fate::Applied) {
+        let instance = &call.commit.instance;
+        if facts.last_life(instance, call.life).is_none() {
+            continue;
+        }
+        for activity in &call.commit.activities {
+            let key = key_of(instance, call.life, activity);
+            let reports = outcomes.get(&key).into_iter().flatten();
+            let has_ended = reports.into_iter().any(|it| it.fate != Fate::Refused);
+            if !has_ended && cancellations(facts, &key).next().is_none() {
+                return Err(Finding::of(instance, format!("activity {key} never ran")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// When nobody holds a lease and every delay has passed, the first claim returns every instance
+/// that has a message, and the work comes to an end (WAK-01, COM-04, LEA-03).
+pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
+    let everything = || Finding::of_store("the work did not come to an end".to_owned());
+    if !facts.contents.is_drained {
+        return Err(everything());
+    }
+    let quiet = facts
+        .entries
+        .iter()
+        .find(|it| matches!(it.call, Call::Quiet));
+    let quiet = quiet.ok_or_else(everything)?;
+    let mut claims = facts.entries.iter().filter_map(|entry| match &entry.call {
+        Call::ClaimTurns { answer, .. } if quiet.ended_before(entry) => Some(items(answer)),
+        _ => None,
+    });
+    let first = claims.next().unwrap_or_default();
+    for turn in claims.flatten() {
+        let was_claimed = first
+            .iter()
+            .any(|it| it.head.instance == turn.head.instance);
+        let waited = turn.messages.iter().find(|message| {
+            let calls = facts.sent.get(&message.id).into_iter().flatten();
+            calls.into_iter().any(|sent| sent.entry.ended_before(quiet))
+        });
+        if let (Some(message), false) = (waited, was_claimed) {
+            let text = format!("{} was there and not claimable", short(message.id));
+            return Err(Finding::of(&turn.head.instance, text));
+        }
+    }
+    let depths = facts.contents.depths.unwrap_or_default();
+    if depths == QueueDepths::default() {
+        Ok(())
+    } else {
+        Err(Finding::of_store(format!(
+            "nothing is claimable, and this is queued: {depths:?}"
+        )))
+    }
+}
+
+/// When everything is processed and every instance deleted, nothing is counted any more (DEL-01,
+/// ADM-03).
+pub(super) fn nothing_is_left(facts: &Facts<'_>) -> Result<(), Finding> {
+    let nothing = (SystemMetrics::default(), QueueDepths::default());
+    match facts.contents.leftovers {
+        Some(left) if left != nothing => Err(Finding::of_store(format!(
+            "all instances were deleted, and this is left: {left:?}"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
