@@ -40,6 +40,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::Recorded;
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use random::model;
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

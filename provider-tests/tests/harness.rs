@@ -80,7 +80,7 @@ fn a_case_without_a_store_does_not_pass() {
 #[should_panic(expected = "was not run: no reference was given")]
 fn a_case_without_a_reference_does_not_pass() {
     run_named(
-        "random::smoke::the_reference_does_the_same",
+        "random::model::the_reference_does_the_same",
         &Subject::new(StoppedClock),
     );
 }

@@ -28,4 +28,4 @@ pub(crate) mod sta;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::basics;
-pub(crate) use crate::random::smoke;
+pub(crate) use crate::random::model;

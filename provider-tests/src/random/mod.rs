@@ -1,3 +1,3 @@
 //! The profile `random`: what a seed draws, compared with the reference or checked by invariants.
 
-pub(crate) mod smoke;
+pub mod model;

@@ -130,7 +130,7 @@ pub fn check_declaration(subject: &Subject, declared: &[Profile]) {
     }
 }
 
-fn runtime() -> Result<Runtime, String> {
+pub(crate) fn runtime() -> Result<Runtime, String> {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

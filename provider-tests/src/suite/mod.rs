@@ -5,7 +5,9 @@ mod options;
 mod outcome;
 mod subject;
 
+pub(crate) use harness::runtime;
 pub use harness::{check_declaration, run_case, run_named};
+pub(crate) use options::SEED_VARIABLE;
 pub use options::{RunOptions, Seed};
 pub use outcome::{Failure, Outcome};
 pub use subject::Subject;

@@ -10,7 +10,7 @@ use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
 use crate::decorators::Recorded;
-use crate::fixture::{Store, Unavailable};
+use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::Transcript;
 
@@ -65,6 +65,16 @@ impl Cx {
     /// How the case is run: its seed, and how much it draws.
     pub(crate) fn options(&self) -> &RunOptions {
         &self.setting.options
+    }
+
+    /// Leaves the calls made so far out of the report of a failure.
+    pub(crate) fn forget_calls(&self) {
+        self.setting.transcript.clear();
+    }
+
+    /// How the store's time passes.
+    pub(crate) fn pace(&self) -> Pace {
+        self.store.clock().pace()
     }
 
     /// A further handle on the same data.
