@@ -2,7 +2,7 @@
 
 use duroxide_core::providers::{
     ActivityOutcome, Commit, Committed, DeleteMode, InstanceFilter, InstanceHead, Lease,
-    ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
+    LeaseAfterCommit, ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
 };
 
 use super::answer::{Answer, Effect, Refused, kind};
@@ -42,10 +42,21 @@ impl World {
         planned: Option<(TurnCommit, usize)>,
         Members(after): &Members,
     ) -> Answer {
-        let mut operations: Vec<_> = before.iter().filter_map(|it| self.member(it)).collect();
+        let before: Vec<_> = before.iter().filter_map(|it| self.member(it)).collect();
+        let after: Vec<_> = after.iter().filter_map(|it| self.member(it)).collect();
         let flaws = planned.as_ref().map_or(0, |(_, flaws)| *flaws);
-        operations.extend(planned.map(|(turn, _)| Commit::Turn(turn)));
-        operations.extend(after.iter().filter_map(|it| self.member(it)));
+        let turn = planned.map(|(turn, _)| turn);
+        // A store may look at a turn that wants to keep its lease when it has seen the others
+        // (LEA-09), and no clause orders the members: here they come in that order at once.
+        let is_last = turn
+            .as_ref()
+            .is_some_and(|it| it.lease != LeaseAfterCommit::Release);
+        let turn = turn.map(Commit::Turn);
+        let operations = if is_last {
+            before.into_iter().chain(after).chain(turn).collect()
+        } else {
+            before.into_iter().chain(turn).chain(after).collect()
+        };
         let answers = self.cx.batch(operations).await;
         Answer::Committed(self.effects(answers, flaws))
     }

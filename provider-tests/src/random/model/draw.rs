@@ -13,8 +13,10 @@ use super::words::{Queue, Span, Who};
 
 /// Long enough for an instance to live, end and live again.
 const OPERATIONS_MAX: usize = 60;
+/// A few more operations than that, since most episodes have several.
+const EPISODES_MAX: usize = 40;
 /// More parts than most turns have.
-const PARTS_MAX: usize = 4;
+const PARTS_MAX: usize = 5;
 /// More members than it takes for one to disturb another.
 const MEMBERS_MAX: usize = 2;
 /// So few that repeats are frequent.
@@ -22,9 +24,124 @@ const MESSAGES: u8 = 6;
 /// How far back an operation reaches for what was seen.
 const AGO_MAX: usize = 4;
 
-/// A sequence of operations.
+/// A sequence of operations. It begins with two instances: most operations need one.
 pub(super) fn sequence() -> impl Strategy<Value = Vec<Op>> {
-    vec(op(), 1..=OPERATIONS_MAX)
+    let first =
+        [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start { instance, message });
+    vec(episode(), 1..=EPISODES_MAX).prop_map(move |episodes| {
+        let ops = first.iter().cloned().chain(episodes.into_iter().flatten());
+        ops.take(OPERATIONS_MAX).collect()
+    })
+}
+
+/// Operations that come to more if one follows the other.
+fn episode() -> BoxedStrategy<Vec<Op>> {
+    one_of(vec![
+        (5, op().prop_map(|op| vec![op]).boxed()),
+        (4, one_turn().boxed()),
+        (1, kept_turn().boxed()),
+        (2, Just(vec![Op::Advance { by: Span::Lease }]).boxed()),
+        (1, held_turn().boxed()),
+        (2, held_activity().boxed()),
+        (2, one_activity().boxed()),
+        (1, finished_activity().boxed()),
+        (1, end_of_life().boxed()),
+    ])
+}
+
+/// Something happens to the lease of a claimed turn.
+fn held_turn() -> impl Strategy<Value = Vec<Op>> {
+    (arrival(), claim_turns(), one_of(leases_of_turns()))
+        .prop_map(|(arrival, claim, lease)| vec![arrival, claim, lease])
+}
+
+/// Something happens to a claimed activity, if one is left.
+fn held_activity() -> impl Strategy<Value = Vec<Op>> {
+    let mut all = ends_of_activities();
+    all.extend(leases_of_activities());
+    (claim_activities(), one_of(all)).prop_map(|(claim, next)| vec![claim, next])
+}
+
+/// Something happens to an instance, and a turn decides what to do.
+fn one_turn() -> impl Strategy<Value = Vec<Op>> {
+    (arrival(), claim_turns(), commit(parts()))
+        .prop_map(|(arrival, claim, commit)| vec![arrival, claim, commit])
+}
+
+/// A turn that goes on without a claim, and what it recorded.
+fn kept_turn() -> impl Strategy<Value = Vec<Op>> {
+    let recording = || Part::Record { events: 1 };
+    let first = (part(), lease())
+        .prop_map(move |(part, lease)| Parts(vec![recording(), part, Part::Keep { lease }]));
+    let second = part().prop_map(move |part| Parts(vec![recording(), part]));
+    let turns = (arrival(), claim_turns(), commit(first), commit(second));
+    (turns, read_history()).prop_map(|((arrival, claim, first, second), read)| {
+        vec![arrival, claim, first, second, read]
+    })
+}
+
+/// A turn schedules an activity, which is claimed.
+fn scheduled_activity() -> impl Strategy<Value = Vec<Op>> {
+    let parts = (queue(), part()).prop_map(|(queue, part)| vec![Part::Schedule { queue }, part]);
+    let all = Op::ClaimActivities {
+        queues: Queue::Both,
+        activities_max: 10,
+        lease: Span::Lease,
+    };
+    (arrival(), claim_turns(), commit(parts.prop_map(Parts)))
+        .prop_map(move |(arrival, claim, commit)| vec![arrival, claim, commit, all.clone()])
+}
+
+/// An activity that ends.
+fn finished_activity() -> impl Strategy<Value = Vec<Op>> {
+    (scheduled_activity(), one_of(ends_of_activities())).prop_map(|(mut ops, end)| {
+        ops.push(end);
+        ops
+    })
+}
+
+/// An activity that is ended or cancelled by the next turn.
+fn one_activity() -> impl Strategy<Value = Vec<Op>> {
+    let fused = ago().prop_map(|activity| Part::FinishFused { activity });
+    let cancelled = back().prop_map(|executions_ago| Part::CancelAll { executions_ago });
+    let ending = one_of(vec![
+        (2, fused.boxed()),
+        (2, cancelled.boxed()),
+        (1, part()),
+    ]);
+    let ending = commit(ending.prop_map(|part| Parts(vec![part])));
+    (scheduled_activity(), arrival(), claim_turns(), ending).prop_map(
+        |(mut ops, arrival, claim, commit)| {
+            ops.extend([arrival, claim, commit]);
+            ops
+        },
+    )
+}
+
+/// An instance ends, is looked at and deleted.
+fn end_of_life() -> impl Strategy<Value = Vec<Op>> {
+    let last = vec(part(), 0..2).prop_map(|mut parts| {
+        parts.push(Part::Complete);
+        Parts(parts)
+    });
+    let looked_at = who().prop_map(|instance| Op::WaitForEnd { instance });
+    let deleted = who().prop_map(|instance| Op::Delete { instance });
+    (arrival(), claim_turns(), commit(last), looked_at, deleted).prop_map(
+        |(arrival, claim, commit, looked_at, deleted)| {
+            vec![arrival, claim, commit, looked_at, deleted]
+        },
+    )
+}
+
+/// A message that makes an instance claimable.
+fn arrival() -> impl Strategy<Value = Op> {
+    let start = (who(), message()).prop_map(|(instance, message)| Op::Start { instance, message });
+    let event = (who(), message()).prop_map(|(to, message)| Op::Send { to, message });
+    one_of(vec![(1, start.boxed()), (4, event.boxed())])
+}
+
+fn commit(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
+    (ago(), at(), parts).prop_map(|(turn, at, parts)| Op::Commit { turn, at, parts })
 }
 
 /// One of these, as often as its weight says; a failing one shrinks towards the first.
@@ -37,8 +154,10 @@ fn one_of<T: std::fmt::Debug + 'static>(
 fn op() -> BoxedStrategy<Op> {
     let mut all = messages();
     all.extend(turns());
-    all.extend(outcomes());
-    all.extend(leases());
+    all.push((8, claim_activities().boxed()));
+    all.extend(ends_of_activities());
+    all.extend(leases_of_activities());
+    all.extend(leases_of_turns());
     all.extend(looks());
     one_of(all)
 }
@@ -88,12 +207,7 @@ fn messages() -> Vec<(u32, BoxedStrategy<Op>)> {
 fn turns() -> Vec<(u32, BoxedStrategy<Op>)> {
     vec![
         (16, claim_turns().boxed()),
-        (
-            22,
-            (ago(), at(), parts())
-                .prop_map(|(turn, at, parts)| Op::Commit { turn, at, parts })
-                .boxed(),
-        ),
+        (16, commit(parts()).boxed()),
         (
             2,
             (who(), parts())
@@ -133,7 +247,11 @@ fn turns() -> Vec<(u32, BoxedStrategy<Op>)> {
 }
 
 fn claim_turns() -> impl Strategy<Value = Op> {
-    let turns_max = one_of(vec![(3, Just(10).boxed()), (2, (1..=2_usize).boxed())]);
+    let turns_max = one_of(vec![
+        (3, Just(1).boxed()),
+        (2, Just(10).boxed()),
+        (1, Just(2).boxed()),
+    ]);
     let messages_max = one_of(vec![(3, Just(100).boxed()), (1, (1..=2_usize).boxed())]);
     let bytes_max = one_of(vec![(4, Just(10_000).boxed()), (1, (1..=60_usize).boxed())]);
     (turns_max, messages_max, bytes_max, lease()).prop_map(
@@ -146,25 +264,22 @@ fn claim_turns() -> impl Strategy<Value = Op> {
     )
 }
 
-fn outcomes() -> Vec<(u32, BoxedStrategy<Op>)> {
+fn claim_activities() -> impl Strategy<Value = Op> {
     let activities_max = one_of(vec![(2, Just(10).boxed()), (1, (1..=2_usize).boxed())]);
+    (queue(), activities_max, lease()).prop_map(|(queues, activities_max, lease)| {
+        Op::ClaimActivities {
+            queues,
+            activities_max,
+            lease,
+        }
+    })
+}
+
+fn ends_of_activities() -> Vec<(u32, BoxedStrategy<Op>)> {
+    let finish =
+        (ago(), message()).prop_map(|(activity, message)| Op::Finish { activity, message });
     vec![
-        (
-            8,
-            (queue(), activities_max, lease())
-                .prop_map(|(queues, activities_max, lease)| Op::ClaimActivities {
-                    queues,
-                    activities_max,
-                    lease,
-                })
-                .boxed(),
-        ),
-        (
-            5,
-            (ago(), message())
-                .prop_map(|(activity, message)| Op::Finish { activity, message })
-                .boxed(),
-        ),
+        (4, finish.boxed()),
         (
             2,
             ago()
@@ -180,46 +295,34 @@ fn outcomes() -> Vec<(u32, BoxedStrategy<Op>)> {
     ]
 }
 
-fn leases() -> Vec<(u32, BoxedStrategy<Op>)> {
-    let release = || (ago(), span(), any::<bool>());
+fn leases_of_activities() -> Vec<(u32, BoxedStrategy<Op>)> {
+    let renewal = (ago(), span()).prop_map(|(activity, by)| Op::RenewActivity { activity, by });
+    let release = (ago(), span(), any::<bool>()).prop_map(|(activity, delay, count_attempt)| {
+        Op::ReleaseActivity {
+            activity,
+            delay,
+            count_attempt,
+        }
+    });
+    vec![(2, renewal.boxed()), (2, release.boxed())]
+}
+
+fn leases_of_turns() -> Vec<(u32, BoxedStrategy<Op>)> {
+    let renewal = (ago(), span()).prop_map(|(turn, by)| Op::RenewTurn { turn, by });
+    let release =
+        (ago(), span(), any::<bool>()).prop_map(|(turn, delay, count_attempt)| Op::ReleaseTurn {
+            turn,
+            delay,
+            count_attempt,
+        });
     vec![
-        (
-            2,
-            (ago(), span())
-                .prop_map(|(turn, by)| Op::RenewTurn { turn, by })
-                .boxed(),
-        ),
-        (
-            2,
-            (ago(), span())
-                .prop_map(|(activity, by)| Op::RenewActivity { activity, by })
-                .boxed(),
-        ),
+        (2, renewal.boxed()),
+        (3, release.boxed()),
         (1, span().prop_map(|by| Op::RenewAll { by }).boxed()),
         (
             1,
             who()
                 .prop_map(|instance| Op::RenewUnknown { instance })
-                .boxed(),
-        ),
-        (
-            3,
-            release()
-                .prop_map(|(turn, delay, count_attempt)| Op::ReleaseTurn {
-                    turn,
-                    delay,
-                    count_attempt,
-                })
-                .boxed(),
-        ),
-        (
-            2,
-            release()
-                .prop_map(|(activity, delay, count_attempt)| Op::ReleaseActivity {
-                    activity,
-                    delay,
-                    count_attempt,
-                })
                 .boxed(),
         ),
         (
@@ -238,19 +341,7 @@ fn looks() -> Vec<(u32, BoxedStrategy<Op>)> {
     ]);
     vec![
         (6, span().prop_map(|by| Op::Advance { by }).boxed()),
-        (
-            2,
-            (who(), 1..4_u64, 1..8_u64, 1..40_usize)
-                .prop_map(
-                    |(instance, execution, from_event_id, bytes_max)| Op::ReadHistory {
-                        instance,
-                        execution,
-                        from_event_id,
-                        bytes_max,
-                    },
-                )
-                .boxed(),
-        ),
+        (2, read_history().boxed()),
         (1, Just(Op::Reopen).boxed()),
         (
             1,
@@ -297,24 +388,37 @@ fn looks() -> Vec<(u32, BoxedStrategy<Op>)> {
     ]
 }
 
+fn read_history() -> impl Strategy<Value = Op> {
+    (who(), 1..3_u64, 1..3_u64, 1..30_usize).prop_map(
+        |(instance, execution, from_event_id, bytes_max)| Op::ReadHistory {
+            instance,
+            execution,
+            from_event_id,
+            bytes_max,
+        },
+    )
+}
+
 fn parts() -> impl Strategy<Value = Parts> {
     vec(part(), 0..=PARTS_MAX).prop_map(Parts)
 }
 
 fn part() -> BoxedStrategy<Part> {
-    let back = || 0..2_u64;
     one_of(vec![
         (
-            6,
+            24,
             (1..4_u64)
                 .prop_map(|events| Part::Record { events })
                 .boxed(),
         ),
         (
-            5,
+            20,
             queue().prop_map(|queue| Part::Schedule { queue }).boxed(),
         ),
-        (3, lease().prop_map(|lease| Part::Reserve { lease }).boxed()),
+        (
+            12,
+            lease().prop_map(|lease| Part::Reserve { lease }).boxed(),
+        ),
         (
             1,
             ago()
@@ -322,37 +426,37 @@ fn part() -> BoxedStrategy<Part> {
                 .boxed(),
         ),
         (
-            2,
+            8,
             ago()
                 .prop_map(|activity| Part::CancelOne { activity })
                 .boxed(),
         ),
         (
-            1,
+            4,
             back()
                 .prop_map(|executions_ago| Part::CancelAll { executions_ago })
                 .boxed(),
         ),
         (
-            2,
+            8,
             (0..2_usize)
                 .prop_map(|messages| Part::ConsumeOnly { messages })
                 .boxed(),
         ),
         (
-            1,
+            4,
             message()
                 .prop_map(|message| Part::Withdraw { message })
                 .boxed(),
         ),
         (
-            4,
+            16,
             (who(), message(), span())
                 .prop_map(|(to, message, delay)| Part::Tell { to, message, delay })
                 .boxed(),
         ),
         (
-            2,
+            8,
             (message(), 1..4_u64, span())
                 .prop_map(|(message, execution, delay)| Part::TellExecution {
                     message,
@@ -362,21 +466,21 @@ fn part() -> BoxedStrategy<Part> {
                 .boxed(),
         ),
         (
-            2,
+            8,
             (who(), message())
                 .prop_map(|(instance, message)| Part::StartChild { instance, message })
                 .boxed(),
         ),
         (
-            1,
+            4,
             back()
                 .prop_map(|executions_ago| Part::Purge { executions_ago })
                 .boxed(),
         ),
-        (3, Just(Part::ContinueAsNew).boxed()),
-        (1, Just(Part::Complete).boxed()),
-        (1, Just(Part::Fail).boxed()),
-        (2, lease().prop_map(|lease| Part::Keep { lease }).boxed()),
+        (12, Just(Part::ContinueAsNew).boxed()),
+        (4, Just(Part::Complete).boxed()),
+        (4, Just(Part::Fail).boxed()),
+        (8, lease().prop_map(|lease| Part::Keep { lease }).boxed()),
         (
             2,
             ago()
@@ -384,7 +488,7 @@ fn part() -> BoxedStrategy<Part> {
                 .boxed(),
         ),
         (
-            1,
+            4,
             (0..40_usize)
                 .prop_map(|core_state_bytes| Part::Describe { core_state_bytes })
                 .boxed(),
@@ -458,11 +562,15 @@ fn span() -> BoxedStrategy<Span> {
 /// How long something is leased: most of the time long enough to be committed.
 fn lease() -> BoxedStrategy<Span> {
     one_of(vec![
-        (6, Just(Span::Lease).boxed()),
+        (14, Just(Span::Lease).boxed()),
         (1, Just(Span::Second).boxed()),
         (1, Just(Span::Tick).boxed()),
         (1, Just(Span::Hour).boxed()),
     ])
+}
+
+fn back() -> impl Strategy<Value = u64> {
+    0..2_u64
 }
 
 fn message() -> impl Strategy<Value = u8> {
@@ -471,5 +579,5 @@ fn message() -> impl Strategy<Value = u8> {
 
 /// How long ago something was seen: most of the time it is the latest.
 fn ago() -> BoxedStrategy<usize> {
-    one_of(vec![(3, Just(0).boxed()), (1, (0..AGO_MAX).boxed())])
+    one_of(vec![(6, Just(0).boxed()), (1, (0..AGO_MAX).boxed())])
 }

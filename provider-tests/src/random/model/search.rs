@@ -40,6 +40,7 @@ pub(super) fn search(cx: &Cx, seed: u64) -> Option<Found> {
         Err(TestError::Fail(reason, ops)) => (reason.to_string(), ops),
         Err(TestError::Abort(reason)) => panic!("nothing was drawn: {reason}"),
     };
+    let ops = without_idle(ops, |ops| play(ops).is_err());
     // Once more, so that the calls of the report are those of this sequence.
     let difference = play(&ops).err().map_or_else(
         || format!("not always, but once: {reason}"),
@@ -50,6 +51,24 @@ pub(super) fn search(cx: &Cx, seed: u64) -> Option<Found> {
         ops,
         difference,
     })
+}
+
+/// Leaves out each operation without which the sequence fails as well, until none is left: operations
+/// are drawn in episodes, which shrink as a whole.
+fn without_idle(mut ops: Vec<Op>, fails: impl Fn(&[Op]) -> bool) -> Vec<Op> {
+    loop {
+        let before = ops.len();
+        for index in (0..before).rev() {
+            let mut fewer = ops.clone();
+            fewer.remove(index);
+            if fails(&fewer) {
+                ops = fewer;
+            }
+        }
+        if ops.len() == before {
+            return ops;
+        }
+    }
 }
 
 fn rng(seed: u64) -> TestRng {
