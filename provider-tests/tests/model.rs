@@ -18,9 +18,9 @@ fn with(defect: Defect) -> Subject {
 fn run(subject: &Subject, seed: u64, rounds: u32) -> Outcome {
     let id = "random::model::the_reference_does_the_same";
     let mut cases = CATALOGUE.iter().copied().flatten();
-    let case = cases
-        .find(|case| case.id == id)
-        .expect("it is in the table");
+    let Some(case) = cases.find(|case| case.id == id) else {
+        panic!("{id} is not in the table");
+    };
     let mut options = RunOptions::default();
     options.seed = Seed(seed);
     options.rounds = Some(rounds);
@@ -29,10 +29,11 @@ fn run(subject: &Subject, seed: u64, rounds: u32) -> Outcome {
 
 /// What the model test says of a defect.
 fn report_of(defect: Defect, seed: u64) -> String {
-    match run(&with(defect), seed, 200) {
-        Outcome::Failed(failure) => failure.message,
-        other => panic!("{defect:?}: {}", other.name()),
-    }
+    let outcome = run(&with(defect), seed, 200);
+    let Outcome::Failed(failure) = outcome else {
+        panic!("{defect:?}: {}", outcome.name());
+    };
+    failure.message
 }
 
 /// The operations that the report prints, one for each line.
@@ -47,12 +48,10 @@ fn printed_ops(report: &str) -> Vec<&str> {
 /// What a replay says, if it finds a difference.
 fn replayed(subject: &Subject, ops: &[Op]) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| replay(subject, ops))).err()?;
-    Some(
-        panic
-            .downcast_ref::<String>()
-            .expect("it has a text")
-            .clone(),
-    )
+    let Ok(text) = panic.downcast::<String>() else {
+        panic!("a replay says what differs");
+    };
+    Some(*text)
 }
 
 #[test]

@@ -48,39 +48,38 @@ impl Duel {
     /// Does one operation on both, and compares what it came to and what can be seen afterwards.
     pub(super) async fn step(mut self, op: &Op) -> Result<Self, Difference> {
         self.elapse(self.step).await;
-        match op {
-            &Op::ClaimTurns {
+        if let Op::ClaimTurns {
+            turns_max,
+            messages_max,
+            bytes_max,
+            lease,
+        } = *op
+        {
+            let request = ClaimTurns {
                 turns_max,
                 messages_max,
                 bytes_max,
-                lease,
-            } => {
-                let request = ClaimTurns {
-                    turns_max,
-                    messages_max,
-                    bytes_max,
-                    lease: lease.duration(),
-                };
-                self.claim::<Turn>(&request).await?;
-            }
-            &Op::ClaimActivities {
-                queues,
+                lease: lease.duration(),
+            };
+            self.claim::<Turn>(&request).await?;
+        } else if let Op::ClaimActivities {
+            queues,
+            activities_max,
+            lease,
+        } = *op
+        {
+            let request = ClaimActivities {
+                queues: queues.all(),
                 activities_max,
-                lease,
-            } => {
-                let request = ClaimActivities {
-                    queues: queues.all(),
-                    activities_max,
-                    lease: lease.duration(),
-                };
-                self.claim::<ClaimedActivity>(&request).await?;
-            }
-            Op::Reopen => self = self.reopen().await,
-            op => {
-                let actual = self.subject.apply(op).await;
-                let expected = self.reference.apply(op).await;
-                compare_answers(&actual, &expected)?;
-            }
+                lease: lease.duration(),
+            };
+            self.claim::<ClaimedActivity>(&request).await?;
+        } else if *op == Op::Reopen {
+            self = self.reopen().await;
+        } else {
+            let actual = self.subject.apply(op).await;
+            let expected = self.reference.apply(op).await;
+            compare_answers(&actual, &expected)?;
         }
         self.compare_views().await?;
         Ok(self)
