@@ -168,7 +168,7 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
     vec![
         weighted(6, span().prop_map(|by| Op::Advance { by })),
         weighted(2, read_history()),
-        weighted(1, Just(Op::Reopen)),
+        weighted(4, Just(Op::Reopen)),
         weighted(1, who().prop_map(|instance| Op::Delete { instance })),
         weighted(1, who().prop_map(|instance| Op::ForceDelete { instance })),
         weighted(
