@@ -49,6 +49,7 @@ mod untestable;
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
 pub use runner::{Console, FLAGS, main, main_on};
 pub use suite::{

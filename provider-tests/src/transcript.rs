@@ -45,6 +45,11 @@ impl Transcript {
             .collect()
     }
 
+    /// Forgets the calls made so far, before others that are not their consequence.
+    pub(crate) fn clear(&self) {
+        self.calls.lock().clear();
+    }
+
     pub(crate) fn begin(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
         let mut text = Clipped::default();
         // A clipped text ends its formatting with an error, which is the point of clipping.

@@ -51,10 +51,12 @@ fn case(id: &str) -> &'static Case {
 }
 
 fn failure_of(case: &'static Case, options: &RunOptions) -> Failure {
-    match run_case(case, &Subject::new(StoppedClock), options) {
-        Outcome::Failed(failure) => failure,
-        other => panic!("{} {}", case.id, other.name()),
+    let outcome = run_case(case, &Subject::new(StoppedClock), options);
+    let name = outcome.name();
+    if let Outcome::Failed(failure) = outcome {
+        return failure;
     }
+    panic!("{} {name}", case.id)
 }
 
 /// As a server that nobody started.
@@ -80,7 +82,7 @@ fn a_case_without_a_store_does_not_pass() {
 #[should_panic(expected = "was not run: no reference was given")]
 fn a_case_without_a_reference_does_not_pass() {
     run_named(
-        "random::smoke::the_reference_does_the_same",
+        "random::model::the_reference_does_the_same",
         &Subject::new(StoppedClock),
     );
 }

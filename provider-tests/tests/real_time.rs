@@ -107,7 +107,8 @@ fn the_cases_pass_on_real_time() {
     for (case, outcome) in run_all(&stalled, SLOWER, STALLED_MAX) {
         assert!(matches!(outcome, Outcome::Passed), "{case:?}: {outcome:?}");
     }
-    let listed = VIRTUAL_TIME_ONLY.iter().map(|(id, _)| *id).collect();
+    let mut listed: BTreeSet<_> = VIRTUAL_TIME_ONLY.iter().map(|(id, _)| *id).collect();
+    listed.retain(|id| cases().iter().any(|case| case.id == *id));
     assert_eq!(skipped, listed, "no other case is skipped");
 }
 

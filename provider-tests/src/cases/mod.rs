@@ -31,6 +31,4 @@ pub(crate) use crate::end_to_end::{
     basics, cancellation, children, errors, events, executions, nodes, operations, payloads,
     poison, restarts, timers, waits,
 };
-pub(crate) use crate::random::pairs;
-pub(crate) use crate::random::smoke;
-pub(crate) use crate::random::workers;
+pub(crate) use crate::random::{model, pairs, workers};

@@ -1,10 +1,30 @@
 //! The cases that only a clock that is moved by hand can run.
 
 /// The ids of the cases that the harness skips on real time, with the reason.
-pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[(
-    "required::dly::many_timers_fire_in_order",
-    "a thousand timers that fire by the hundred take a thousand seconds, to the second",
-)];
+pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[
+    (
+        "required::dly::many_timers_fire_in_order",
+        "a thousand timers that fire by the hundred take a thousand seconds, to the second",
+    ),
+    (
+        "random::model::the_reference_does_the_same",
+        "two stores do the same at the same moments only if both clocks stand still meanwhile",
+    ),
+    ("random::pairs::claims_are_atomic", LEASES_OF_MANY_STORES),
+    ("random::pairs::commits_are_atomic", LEASES_OF_MANY_STORES),
+    ("random::pairs::sends_are_atomic", LEASES_OF_MANY_STORES),
+    (
+        "random::pairs::renewals_and_releases_are_atomic",
+        LEASES_OF_MANY_STORES,
+    ),
+    (
+        "random::pairs::waits_and_deletions_are_atomic",
+        LEASES_OF_MANY_STORES,
+    ),
+];
+
+const LEASES_OF_MANY_STORES: &str =
+    "it lets the leases of several hundred stores pass, one after the other";
 
 /// Why this case cannot run on real time, if it cannot.
 pub(crate) fn needs_virtual_time(id: &str) -> Option<&'static str> {

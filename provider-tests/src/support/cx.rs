@@ -67,6 +67,11 @@ impl Cx {
         &self.setting.options
     }
 
+    /// Leaves the calls made so far out of the report of a failure.
+    pub(crate) fn forget_calls(&self) {
+        self.setting.transcript.clear();
+    }
+
     /// A further handle on the same data.
     pub(crate) async fn connect(&self) -> Self {
         let provider = connect(&*self.store, &self.handles, &self.setting.transcript).await;

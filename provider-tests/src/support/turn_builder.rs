@@ -73,6 +73,22 @@ impl TurnBuilder {
         self
     }
 
+    /// The instance whose turn this is.
+    pub(crate) fn instance(&self) -> &InstanceId {
+        &self.commit.instance
+    }
+
+    /// Where the next event goes.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Changes the commit in a way that has no phase of its own here.
+    pub(crate) fn change(mut self, change: impl FnOnce(&mut TurnCommit)) -> Self {
+        change(&mut self.commit);
+        self
+    }
+
     /// Removes these messages instead of the claimed ones.
     pub(crate) fn consume(mut self, messages: impl IntoIterator<Item = MessageId>) -> Self {
         self.commit.consumed = messages.into_iter().collect();

@@ -21,6 +21,17 @@ struct InstanceView {
     executions: Option<Vec<ExecutionRecord>>,
 }
 
+impl View {
+    /// Without what only the management operations show.
+    pub(crate) fn without_management(mut self) -> Self {
+        self.counts = None;
+        for instance in &mut self.instances {
+            instance.executions = None;
+        }
+        self
+    }
+}
+
 impl Cx {
     /// Looks at these instances, and at the counts of the whole store.
     pub(crate) async fn view(&self, instances: &[&str]) -> View {

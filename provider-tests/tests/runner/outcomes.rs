@@ -62,7 +62,9 @@ fn nothing_but_what_is_not_offered_is_no_pass() {
 
 #[test]
 fn a_profile_of_which_a_part_was_chosen_is_partial_and_the_choice_passes() {
-    let run = run(Subject::new(MemoryFixture), &["--clause", "LEA-03"]);
+    let arguments = ["--profile", "required", "--clause", "LEA-03"];
+
+    let run = run(Subject::new(MemoryFixture), &arguments);
 
     assert_eq!(run.profile("required")["result"], "partial");
     assert_eq!(run.report["verdict"], "partial");
@@ -110,7 +112,13 @@ fn every_format_is_written() {
     ] {
         let file = folder.path().join(format);
         let output = format!("--output={}", file.display());
-        let arguments = ["--clause=LEA-03", "--format", format, &output];
+        let arguments = [
+            "--profile=required",
+            "--clause=LEA-03",
+            "--format",
+            format,
+            &output,
+        ];
         assert_eq!(
             say(Subject::new(MemoryFixture), &arguments).code,
             ExitCode::SUCCESS

@@ -1,0 +1,189 @@
+//! Doing an operation on one store.
+
+use duroxide_core::providers::{
+    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, Until, Watch,
+};
+
+use super::answer::{Answer, kind};
+use super::op::Op;
+use super::part::At;
+use super::words::{Span, Who};
+use super::world::{World, message_id, nth_latest};
+use crate::support::SECOND;
+
+impl World {
+    /// Does an operation that one store can do without looking at the other.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
+    pub(super) async fn apply(&mut self, op: &Op) -> Answer {
+        match *op {
+            Op::Start { instance, message } => {
+                let start = self.start(instance, message);
+                self.commit(vec![Commit::Send(start)]).await
+            }
+            Op::Send { to, message } => {
+                let event = self.event(to.name(), message, Span::Zero);
+                self.commit(vec![Commit::Send(event)]).await
+            }
+            Op::SendLater { to, message, delay } => {
+                let event = self.event(to.name(), message, delay);
+                self.commit(vec![Commit::Send(event)]).await
+            }
+            Op::SendToLife { to, message } => {
+                let life = self.head(to).await.map(|head| head.incarnation);
+                let event = self.event_to_life(to, life, message);
+                self.commit(vec![Commit::Send(event)]).await
+            }
+            Op::SendToLifeOf { to, start, message } => {
+                let event = self.event_to_life(to, Some(message_id(start).incarnation()), message);
+                self.commit(vec![Commit::Send(event)]).await
+            }
+            Op::SendTwice { to, message } => {
+                let event = Commit::Send(self.event(to.name(), message, Span::Zero));
+                self.commit(vec![event.clone(), event]).await
+            }
+            Op::Commit {
+                turn,
+                ref at,
+                ref parts,
+            } => {
+                let planned = self.turn_commit(turn, at, parts).await;
+                self.commit_turn(planned).await
+            }
+            Op::Create {
+                instance,
+                ref parts,
+            } => {
+                let planned = self.creation(instance, parts);
+                self.commit_turn(Some(planned)).await
+            }
+            Op::RepeatCommit { commit } => {
+                let earlier = nth_latest(&self.commits, commit).cloned();
+                self.commit_turn(earlier).await
+            }
+            Op::CommitTwoTurns { turn } => self.commit_two_turns(turn).await,
+            Op::Batch {
+                ref before,
+                turn,
+                ref parts,
+                ref after,
+            } => {
+                let planned = self.turn_commit(turn, &At::Head, parts).await;
+                self.commit_batch(before, planned, after).await
+            }
+            Op::CommitDroppedAndRepeated {
+                turn,
+                polls,
+                ref parts,
+            } => {
+                let planned = self.turn_commit(turn, &At::Head, parts).await;
+                self.commit_dropped_and_repeated(planned, polls).await
+            }
+            Op::Finish { activity, message } => {
+                let outcome = self.outcome(activity, Some(message));
+                self.finish(outcome).await
+            }
+            Op::FinishSilently { activity } => {
+                let outcome = self.outcome(activity, None);
+                self.finish(outcome).await
+            }
+            Op::RepeatOutcome { outcome } => {
+                let earlier = nth_latest(&self.outcomes, outcome).cloned();
+                self.finish(earlier).await
+            }
+            Op::RenewTurn { turn, by } => self.renew(self.turn_lease(turn).as_slice(), by).await,
+            Op::RenewActivity { activity, by } => {
+                let lease = self.activity_lease(activity);
+                self.renew(lease.as_slice(), by).await
+            }
+            Op::RenewAll { by } => self.renew(&self.all_leases(), by).await,
+            Op::RenewUnknown { instance } => {
+                self.renew(&self.unknown_leases(instance), Span::Lease)
+                    .await
+            }
+            Op::ReleaseTurn {
+                turn,
+                delay,
+                count_attempt,
+            } => {
+                let lease = self.turn_lease(turn);
+                self.release(lease.as_slice(), delay, count_attempt).await
+            }
+            Op::ReleaseActivity {
+                activity,
+                delay,
+                count_attempt,
+            } => {
+                let lease = self.activity_lease(activity);
+                self.release(lease.as_slice(), delay, count_attempt).await
+            }
+            Op::ReleaseUnknown { instance } => {
+                let leases = self.unknown_leases(instance);
+                self.release(&leases, Span::Zero, true).await
+            }
+            Op::ReadHistory {
+                instance,
+                execution,
+                from_event_id,
+                bytes_max,
+            } => {
+                let request = ReadHistory {
+                    instance: instance.id(),
+                    execution,
+                    from_event_id,
+                    bytes_max,
+                };
+                Answer::Page(kind(self.provider().read_history(&request).await))
+            }
+            Op::Advance { by } => {
+                self.cx.elapse(by.duration()).await;
+                Answer::Nothing
+            }
+            Op::Maintain => {
+                // When the store wants to be called again is its own affair.
+                let maintained = self.provider().maintain(SECOND).await;
+                Answer::Done(kind(maintained.map(|_| ())))
+            }
+            Op::WaitForWork { queues } => {
+                let queues = Queues {
+                    turns: true,
+                    activities: queues.all(),
+                };
+                let waited = self
+                    .provider()
+                    .wait_for_work(&queues, Span::Zero.duration());
+                Answer::Done(kind(waited.await))
+            }
+            Op::WaitForEnd { instance } => {
+                let watched = [Watch {
+                    instance: instance.id(),
+                    until: Until::Terminal,
+                }];
+                let waited = self
+                    .provider()
+                    .wait_for_change(&watched, Span::Zero.duration());
+                Answer::Heads(kind(waited.await))
+            }
+            Op::Delete { instance } => self.delete(instance, DeleteMode::TerminalOnly).await,
+            Op::ForceDelete { instance } => self.delete(instance, DeleteMode::Force).await,
+            Op::Prune {
+                instance,
+                keep_last,
+            } => self.prune(instance, keep_last).await,
+            Op::ListInstances {
+                after,
+                running_only,
+                instances_max,
+            } => {
+                let filter = InstanceFilter {
+                    status: running_only.then_some(InstanceStatus::Running),
+                    after: after.map(Who::id),
+                    instances_max,
+                    ..InstanceFilter::default()
+                };
+                self.list(&filter).await
+            }
+            // These are done by the duel, which knows both stores.
+            Op::ClaimTurns { .. } | Op::ClaimActivities { .. } | Op::Reopen => Answer::Nothing,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The calls that operations make, and what is made of the answers.
+
+use duroxide_core::providers::{
+    ActivityOutcome, Commit, Committed, DeleteMode, InstanceFilter, InstanceHead, Lease,
+    LeaseAfterCommit, ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
+};
+
+use super::answer::{Answer, Effect, Refused, kind};
+use super::part::{At, Members, Parts};
+use super::words::{Span, Who};
+use super::world::World;
+use crate::support::drop_after_polls;
+
+impl World {
+    /// Makes one call of operations whose contents are right.
+    pub(super) async fn commit(&mut self, operations: Vec<Commit>) -> Answer {
+        let answers = self.cx.batch(operations).await;
+        Answer::Committed(self.effects(answers, 0))
+    }
+
+    pub(super) async fn commit_turn(&mut self, planned: Option<(TurnCommit, usize)>) -> Answer {
+        let Some((turn, flaws)) = planned else {
+            return Answer::Nothing;
+        };
+        let answers = self.cx.batch(vec![Commit::Turn(turn)]).await;
+        Answer::Committed(self.effects(answers, flaws))
+    }
+
+    pub(super) async fn commit_two_turns(&mut self, ago: usize) -> Answer {
+        let parts = Parts(Vec::new());
+        let mut turns = Vec::new();
+        for _ in 0..2 {
+            let planned = self.turn_commit(ago, &At::Head, &parts).await;
+            turns.extend(planned.map(|(turn, _)| Commit::Turn(turn)));
+        }
+        self.commit(turns).await
+    }
+
+    pub(super) async fn commit_batch(
+        &mut self,
+        Members(before): &Members,
+        planned: Option<(TurnCommit, usize)>,
+        Members(after): &Members,
+    ) -> Answer {
+        let before: Vec<_> = before.iter().filter_map(|it| self.member(it)).collect();
+        let after: Vec<_> = after.iter().filter_map(|it| self.member(it)).collect();
+        let flaws = planned.as_ref().map_or(0, |(_, flaws)| *flaws);
+        let turn = planned.map(|(turn, _)| turn);
+        // A store may look at a turn that wants to keep its lease when it has seen the others
+        // (LEA-09), and no clause orders the members: here they come in that order at once.
+        let is_last = turn
+            .as_ref()
+            .is_some_and(|it| it.lease != LeaseAfterCommit::Release);
+        let turn = turn.map(Commit::Turn);
+        let operations = if is_last {
+            before.into_iter().chain(after).chain(turn).collect()
+        } else {
+            before.into_iter().chain(turn).chain(after).collect()
+        };
+        let answers = self.cx.batch(operations).await;
+        Answer::Committed(self.effects(answers, flaws))
+    }
+
+    /// Begins a commit, drops it, and makes it again: it must have happened once (CXL-01, IDM-01).
+    pub(super) async fn commit_dropped_and_repeated(
+        &mut self,
+        planned: Option<(TurnCommit, usize)>,
+        polls: usize,
+    ) -> Answer {
+        let Some((turn, flaws)) = planned else {
+            return Answer::Nothing;
+        };
+        let operations = vec![Commit::Turn(turn)];
+        let first = self.provider().commit(operations.clone());
+        drop(drop_after_polls(first, polls).await);
+        let answers = self.cx.batch(operations).await;
+        let mut effects = self.effects(answers, flaws);
+        for effect in effects.iter_mut().flatten() {
+            *effect = Effect::TurnOnceOrTwice;
+        }
+        Answer::Committed(effects)
+    }
+
+    pub(super) async fn finish(&mut self, outcome: Option<ActivityOutcome>) -> Answer {
+        match outcome {
+            Some(outcome) => self.commit(vec![Commit::Activity(outcome)]).await,
+            None => Answer::Nothing,
+        }
+    }
+
+    fn effects(
+        &self,
+        answers: Vec<Result<Committed, ProviderError>>,
+        flaws: usize,
+    ) -> Vec<Result<Effect, Refused>> {
+        answers
+            .into_iter()
+            .map(|answer| match answer {
+                Ok(committed) => Ok(self.effect(committed)),
+                Err(error) => Err(Refused {
+                    kind: error.kind(),
+                    flaws,
+                }),
+            })
+            .collect()
+    }
+
+    fn effect(&self, committed: Committed) -> Effect {
+        match committed {
+            Committed::Turn(TurnCommitted { repeated: true, .. }) => Effect::RepeatedTurn,
+            Committed::Turn(TurnCommitted {
+                repeated: false,
+                lease_kept,
+                cancelled,
+                mut undelivered,
+            }) => {
+                let mut cancelled: Vec<_> = cancelled
+                    .into_iter()
+                    .map(|lease| (lease.key, self.ordinal(lease.token)))
+                    .collect();
+                // No order is promised for either.
+                cancelled.sort();
+                undelivered.sort();
+                Effect::Turn {
+                    lease_kept,
+                    cancelled,
+                    undelivered,
+                }
+            }
+            Committed::Activity { undelivered } => Effect::Activity { undelivered },
+            Committed::Sent => Effect::Sent,
+        }
+    }
+
+    pub(super) async fn renew(&self, leases: &[Lease], by: Span) -> Answer {
+        let answers = self.provider().renew(leases, by.duration()).await;
+        let is_held = |renewal| renewal == Renewal::Renewed;
+        Answer::Renewed(
+            answers
+                .into_iter()
+                .map(|it| kind(it).map(is_held))
+                .collect(),
+        )
+    }
+
+    pub(super) async fn release(
+        &self,
+        leases: &[Lease],
+        delay: Span,
+        count_attempt: bool,
+    ) -> Answer {
+        let releases = leases.iter().map(|lease| Release {
+            lease: lease.clone(),
+            delay: delay.duration(),
+            count_attempt,
+        });
+        let answers = self.provider().release(releases.collect()).await;
+        Answer::Released(answers.into_iter().map(kind).collect())
+    }
+
+    pub(super) async fn delete(&self, instance: Who, mode: DeleteMode) -> Answer {
+        match self.admin() {
+            Some(admin) => Answer::Done(kind(admin.delete_instance(&instance.id(), mode).await)),
+            None => Answer::Nothing,
+        }
+    }
+
+    pub(super) async fn prune(&self, instance: Who, keep_last: u64) -> Answer {
+        match self.admin() {
+            Some(admin) => Answer::Pruned(kind(
+                admin.prune_executions(&instance.id(), keep_last).await,
+            )),
+            None => Answer::Nothing,
+        }
+    }
+
+    pub(super) async fn list(&self, filter: &InstanceFilter) -> Answer {
+        match self.admin() {
+            Some(admin) => Answer::Instances(kind(admin.list_instances(filter).await)),
+            None => Answer::Nothing,
+        }
+    }
+
+    pub(super) async fn head(&self, instance: Who) -> Option<InstanceHead> {
+        self.cx.head_if_any(instance.name()).await
+    }
+}

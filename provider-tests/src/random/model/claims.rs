@@ -1,0 +1,181 @@
+//! Claims, and the order that the contract leaves open.
+//!
+//! Items that became claimable in the same millisecond may come in any order, so that two stores may
+//! rightly answer a claim with a limit by different items. Then both claim the rest as well, and all
+//! of it is compared, in the order of names. A store that hands out the latest first is therefore
+//! not found here but by the cases of CLM-06.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use duroxide_core::providers::{
+    ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Lease, LeaseToken, Provider,
+    ProviderError, Turn,
+};
+use uuid::Uuid;
+
+use super::difference::Difference;
+use super::duel::{Duel, compare};
+use super::world::World;
+
+/// More items than any sequence makes.
+const EVERYTHING: usize = 1_000;
+
+/// Something that can be claimed.
+pub(super) trait Item: Debug + Clone + PartialEq {
+    /// How it is claimed.
+    type Request: Sync;
+
+    fn claim(
+        provider: &dyn Provider,
+        request: &Self::Request,
+    ) -> impl Future<Output = Result<Claimed<Self>, ProviderError>> + Send;
+
+    /// The request without its limit of items.
+    fn without_limit(request: &Self::Request) -> Self::Request;
+
+    fn lease(&self) -> Lease;
+
+    /// Replaces the token, which is random.
+    fn with_token(self, token: LeaseToken) -> Self;
+
+    /// Remembers it as the latest one.
+    fn remember(self, world: &mut World);
+}
+
+impl Item for Turn {
+    type Request = ClaimTurns;
+
+    async fn claim(
+        provider: &dyn Provider,
+        request: &ClaimTurns,
+    ) -> Result<Claimed<Self>, ProviderError> {
+        provider.claim_turns(request).await
+    }
+
+    fn without_limit(request: &ClaimTurns) -> ClaimTurns {
+        ClaimTurns {
+            turns_max: EVERYTHING,
+            ..request.clone()
+        }
+    }
+
+    fn lease(&self) -> Lease {
+        Lease::Turn(self.lease.clone())
+    }
+
+    fn with_token(mut self, token: LeaseToken) -> Self {
+        self.lease.token = token;
+        self
+    }
+
+    fn remember(self, world: &mut World) {
+        world.turns.push(self);
+    }
+}
+
+impl Item for ClaimedActivity {
+    type Request = ClaimActivities;
+
+    async fn claim(
+        provider: &dyn Provider,
+        request: &ClaimActivities,
+    ) -> Result<Claimed<Self>, ProviderError> {
+        provider.claim_activities(request).await
+    }
+
+    fn without_limit(request: &ClaimActivities) -> ClaimActivities {
+        ClaimActivities {
+            activities_max: EVERYTHING,
+            ..request.clone()
+        }
+    }
+
+    fn lease(&self) -> Lease {
+        Lease::Activity(self.lease.clone())
+    }
+
+    fn with_token(mut self, token: LeaseToken) -> Self {
+        self.lease.token = token;
+        self
+    }
+
+    fn remember(self, world: &mut World) {
+        world.activities.push(self.lease);
+    }
+}
+
+impl Duel {
+    /// Claims in both stores, and compares the items.
+    pub(super) async fn claim<I: Item>(&mut self, request: &I::Request) -> Result<(), Difference> {
+        let mut actual = claim::<I>(&self.subject, request).await?;
+        let mut expected = claim::<I>(&self.reference, request).await?;
+        if actual.items.len() == expected.items.len() && names(&actual) != names(&expected) {
+            let rest = I::without_limit(request);
+            for (world, claimed) in [
+                (&self.subject, &mut actual),
+                (&self.reference, &mut expected),
+            ] {
+                let more = claim::<I>(world, &rest).await?;
+                claimed.items.extend(more.items);
+                claimed.items.sort_by_key(name);
+            }
+        }
+        compare(
+            "what was claimed",
+            &comparable(&actual),
+            &comparable(&expected),
+        )?;
+        compare_next_due(&actual, &expected)?;
+        self.subject.remember_all(actual.items)?;
+        self.reference.remember_all(expected.items)
+    }
+}
+
+impl World {
+    fn remember_all<I: Item>(&mut self, items: Vec<I>) -> Result<(), Difference> {
+        for item in items {
+            if !self.remember(item.lease().token()) {
+                return Err(Difference::new("a claim gave a token that was seen before"));
+            }
+            item.remember(self);
+        }
+        Ok(())
+    }
+}
+
+/// Claims, and brings the items into an order by which two stores can be compared.
+async fn claim<I: Item>(world: &World, request: &I::Request) -> Result<Claimed<I>, Difference> {
+    let claimed = I::claim(world.provider(), request).await;
+    let mut claimed =
+        claimed.map_err(|error| Difference::new(format!("a claim failed: {error:?}")))?;
+    claimed.items.sort_by_key(name);
+    Ok(claimed)
+}
+
+fn name<I: Item>(item: &I) -> Lease {
+    item.clone().with_token(LeaseToken(Uuid::nil())).lease()
+}
+
+fn names<I: Item>(claimed: &Claimed<I>) -> Vec<Lease> {
+    claimed.items.iter().map(name).collect()
+}
+
+/// The items without their tokens, and whether there were more.
+fn comparable<I: Item>(claimed: &Claimed<I>) -> (Vec<I>, bool) {
+    let unnamed = |item: &I| item.clone().with_token(LeaseToken(Uuid::nil()));
+    (claimed.items.iter().map(unnamed).collect(), claimed.more)
+}
+
+/// An empty answer says how long it is until the next item, where the store knows (CLM-07). Nothing
+/// is said of others.
+fn compare_next_due<I: Item>(actual: &Claimed<I>, expected: &Claimed<I>) -> Result<(), Difference> {
+    if !actual.items.is_empty() || actual.next_due.is_none() {
+        return Ok(());
+    }
+    compare(
+        "the time until the next item",
+        &actual.next_due,
+        &expected.next_due,
+    )
+}

@@ -1,0 +1,135 @@
+//! What sequences are drawn from.
+//!
+//! The weights follow what must come together for a store to be put to the test: instances, claims of
+//! them, and commits that schedule something. Everything else comes now and then.
+
+mod ops;
+mod parts;
+mod words;
+
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy};
+
+use self::ops::{
+    arrival, claim_activities, claim_turns, commit, ends_of_activities, leases_of_activities,
+    leases_of_turns, op, read_history,
+};
+use self::parts::{part, parts};
+use self::words::{ago, back, lease, one_of, queue, weighted, who};
+use super::op::Op;
+use super::part::{Part, Parts};
+use super::words::{Queue, Span, Who};
+
+/// Long enough for an instance to live, end and live again.
+const OPERATIONS_MAX: usize = 60;
+/// A few more operations than that, since most episodes have several.
+const EPISODES_MAX: usize = 40;
+
+/// A sequence of operations. It begins with two instances: most operations need one.
+pub(super) fn sequence() -> impl Strategy<Value = Vec<Op>> {
+    let first =
+        [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start { instance, message });
+    vec(episode(), 1..=EPISODES_MAX).prop_map(move |episodes| {
+        let ops = first.iter().cloned().chain(episodes.into_iter().flatten());
+        ops.take(OPERATIONS_MAX).collect()
+    })
+}
+
+/// Operations that come to more if one follows the other.
+fn episode() -> BoxedStrategy<Vec<Op>> {
+    one_of(vec![
+        weighted(5, op().prop_map(|op| vec![op])),
+        weighted(4, one_turn()),
+        weighted(1, kept_turn()),
+        weighted(2, Just(vec![Op::Advance { by: Span::Lease }])),
+        weighted(1, held_turn()),
+        weighted(2, held_activity()),
+        weighted(2, one_activity()),
+        weighted(1, finished_activity()),
+        weighted(1, end_of_life()),
+    ])
+}
+
+/// Something happens to the lease of a claimed turn.
+fn held_turn() -> impl Strategy<Value = Vec<Op>> {
+    (arrival(), claim_turns(), one_of(leases_of_turns()))
+        .prop_map(|(arrival, claim, lease)| vec![arrival, claim, lease])
+}
+
+/// Something happens to a claimed activity, if one is left.
+fn held_activity() -> impl Strategy<Value = Vec<Op>> {
+    let mut all = ends_of_activities();
+    all.extend(leases_of_activities());
+    (claim_activities(), one_of(all)).prop_map(|(claim, next)| vec![claim, next])
+}
+
+/// Something happens to an instance, and a turn decides what to do.
+fn one_turn() -> impl Strategy<Value = Vec<Op>> {
+    (arrival(), claim_turns(), commit(parts()))
+        .prop_map(|(arrival, claim, commit)| vec![arrival, claim, commit])
+}
+
+/// A turn that goes on without a claim, and what it recorded.
+fn kept_turn() -> impl Strategy<Value = Vec<Op>> {
+    let recording = || Part::Record { events: 1 };
+    let first = (part(), lease())
+        .prop_map(move |(part, lease)| Parts(vec![recording(), part, Part::Keep { lease }]));
+    let second = part().prop_map(move |part| Parts(vec![recording(), part]));
+    let turns = (arrival(), claim_turns(), commit(first), commit(second));
+    (turns, read_history()).prop_map(|((arrival, claim, first, second), read)| {
+        vec![arrival, claim, first, second, read]
+    })
+}
+
+/// A turn schedules an activity, which is claimed.
+fn scheduled_activity() -> impl Strategy<Value = Vec<Op>> {
+    let parts = (queue(), part()).prop_map(|(queue, part)| vec![Part::Schedule { queue }, part]);
+    let all = Op::ClaimActivities {
+        queues: Queue::Both,
+        activities_max: 10,
+        lease: Span::Lease,
+    };
+    (arrival(), claim_turns(), commit(parts.prop_map(Parts)))
+        .prop_map(move |(arrival, claim, commit)| vec![arrival, claim, commit, all.clone()])
+}
+
+/// An activity that ends.
+fn finished_activity() -> impl Strategy<Value = Vec<Op>> {
+    (scheduled_activity(), one_of(ends_of_activities())).prop_map(|(mut ops, end)| {
+        ops.push(end);
+        ops
+    })
+}
+
+/// An activity that is ended or cancelled by the next turn.
+fn one_activity() -> impl Strategy<Value = Vec<Op>> {
+    let fused = ago().prop_map(|activity| Part::FinishFused { activity });
+    let cancelled = back().prop_map(|executions_ago| Part::CancelAll { executions_ago });
+    let ending = one_of(vec![
+        weighted(2, fused),
+        weighted(2, cancelled),
+        (1, part()),
+    ]);
+    let ending = commit(ending.prop_map(|part| Parts(vec![part])));
+    (scheduled_activity(), arrival(), claim_turns(), ending).prop_map(
+        |(mut ops, arrival, claim, commit)| {
+            ops.extend([arrival, claim, commit]);
+            ops
+        },
+    )
+}
+
+/// An instance ends, is looked at and deleted.
+fn end_of_life() -> impl Strategy<Value = Vec<Op>> {
+    let last = vec(part(), 0..2).prop_map(|mut parts| {
+        parts.push(Part::Complete);
+        Parts(parts)
+    });
+    let looked_at = who().prop_map(|instance| Op::WaitForEnd { instance });
+    let deleted = who().prop_map(|instance| Op::Delete { instance });
+    (arrival(), claim_turns(), commit(last), looked_at, deleted).prop_map(
+        |(arrival, claim, commit, looked_at, deleted)| {
+            vec![arrival, claim, commit, looked_at, deleted]
+        },
+    )
+}

@@ -1,0 +1,217 @@
+//! Drawing single operations.
+
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
+
+use super::parts::{at, members, parts};
+use super::words::{Weighted, ago, lease, message, one_of, queue, span, weighted, who};
+use crate::random::model::op::Op;
+use crate::random::model::part::Parts;
+
+pub(super) fn op() -> BoxedStrategy<Op> {
+    let mut all = messages();
+    all.extend(turns());
+    all.push(weighted(8, claim_activities()));
+    all.extend(ends_of_activities());
+    all.extend(leases_of_activities());
+    all.extend(leases_of_turns());
+    all.extend(looks());
+    one_of(all)
+}
+
+pub(super) fn messages() -> Vec<Weighted<Op>> {
+    let addressed = || (who(), message());
+    vec![
+        weighted(
+            8,
+            addressed().prop_map(|(instance, message)| Op::Start { instance, message }),
+        ),
+        weighted(
+            6,
+            addressed().prop_map(|(to, message)| Op::Send { to, message }),
+        ),
+        weighted(
+            3,
+            (who(), message(), span()).prop_map(|(to, message, delay)| Op::SendLater {
+                to,
+                message,
+                delay,
+            }),
+        ),
+        weighted(
+            2,
+            addressed().prop_map(|(to, message)| Op::SendToLife { to, message }),
+        ),
+        weighted(
+            1,
+            (who(), message(), message()).prop_map(|(to, start, message)| Op::SendToLifeOf {
+                to,
+                start,
+                message,
+            }),
+        ),
+        weighted(
+            1,
+            addressed().prop_map(|(to, message)| Op::SendTwice { to, message }),
+        ),
+    ]
+}
+
+pub(super) fn turns() -> Vec<Weighted<Op>> {
+    vec![
+        weighted(16, claim_turns()),
+        weighted(16, commit(parts())),
+        weighted(
+            2,
+            (who(), parts()).prop_map(|(instance, parts)| Op::Create { instance, parts }),
+        ),
+        weighted(2, ago().prop_map(|commit| Op::RepeatCommit { commit })),
+        weighted(1, ago().prop_map(|turn| Op::CommitTwoTurns { turn })),
+        weighted(
+            3,
+            (members(), ago(), parts(), members()).prop_map(|(before, turn, parts, after)| {
+                Op::Batch {
+                    before,
+                    turn,
+                    parts,
+                    after,
+                }
+            }),
+        ),
+        weighted(
+            2,
+            (ago(), 0..4_usize, parts()).prop_map(|(turn, polls, parts)| {
+                Op::CommitDroppedAndRepeated { turn, polls, parts }
+            }),
+        ),
+    ]
+}
+
+pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
+    let turns_max = one_of(vec![
+        weighted(3, Just(1)),
+        weighted(2, Just(10)),
+        weighted(1, Just(2)),
+    ]);
+    let messages_max = one_of(vec![weighted(3, Just(100)), weighted(1, 1..=2_usize)]);
+    let bytes_max = one_of(vec![weighted(4, Just(10_000)), weighted(1, 1..=60_usize)]);
+    (turns_max, messages_max, bytes_max, lease()).prop_map(
+        |(turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
+            turns_max,
+            messages_max,
+            bytes_max,
+            lease,
+        },
+    )
+}
+
+pub(super) fn claim_activities() -> impl Strategy<Value = Op> {
+    let activities_max = one_of(vec![weighted(2, Just(10)), weighted(1, 1..=2_usize)]);
+    (queue(), activities_max, lease()).prop_map(|(queues, activities_max, lease)| {
+        Op::ClaimActivities {
+            queues,
+            activities_max,
+            lease,
+        }
+    })
+}
+
+pub(super) fn ends_of_activities() -> Vec<Weighted<Op>> {
+    let finish =
+        (ago(), message()).prop_map(|(activity, message)| Op::Finish { activity, message });
+    vec![
+        weighted(4, finish),
+        weighted(
+            2,
+            ago().prop_map(|activity| Op::FinishSilently { activity }),
+        ),
+        weighted(1, ago().prop_map(|outcome| Op::RepeatOutcome { outcome })),
+    ]
+}
+
+pub(super) fn leases_of_activities() -> Vec<Weighted<Op>> {
+    let renewal = (ago(), span()).prop_map(|(activity, by)| Op::RenewActivity { activity, by });
+    let release = (ago(), span(), any::<bool>()).prop_map(|(activity, delay, count_attempt)| {
+        Op::ReleaseActivity {
+            activity,
+            delay,
+            count_attempt,
+        }
+    });
+    vec![weighted(2, renewal), weighted(2, release)]
+}
+
+pub(super) fn leases_of_turns() -> Vec<Weighted<Op>> {
+    let renewal = (ago(), span()).prop_map(|(turn, by)| Op::RenewTurn { turn, by });
+    let release =
+        (ago(), span(), any::<bool>()).prop_map(|(turn, delay, count_attempt)| Op::ReleaseTurn {
+            turn,
+            delay,
+            count_attempt,
+        });
+    vec![
+        weighted(2, renewal),
+        weighted(3, release),
+        weighted(1, span().prop_map(|by| Op::RenewAll { by })),
+        weighted(1, who().prop_map(|instance| Op::RenewUnknown { instance })),
+        weighted(
+            1,
+            who().prop_map(|instance| Op::ReleaseUnknown { instance }),
+        ),
+    ]
+}
+
+pub(super) fn looks() -> Vec<Weighted<Op>> {
+    let after = one_of(vec![
+        weighted(1, Just(None)),
+        weighted(1, who().prop_map(Some)),
+    ]);
+    vec![
+        weighted(6, span().prop_map(|by| Op::Advance { by })),
+        weighted(2, read_history()),
+        weighted(4, Just(Op::Reopen)),
+        weighted(1, who().prop_map(|instance| Op::Delete { instance })),
+        weighted(1, who().prop_map(|instance| Op::ForceDelete { instance })),
+        weighted(
+            1,
+            (who(), 0..4_u64).prop_map(|(instance, keep_last)| Op::Prune {
+                instance,
+                keep_last,
+            }),
+        ),
+        weighted(
+            1,
+            (after, any::<bool>(), 1..4_usize).prop_map(|(after, running_only, instances_max)| {
+                Op::ListInstances {
+                    after,
+                    running_only,
+                    instances_max,
+                }
+            }),
+        ),
+        weighted(1, Just(Op::Maintain)),
+        weighted(1, queue().prop_map(|queues| Op::WaitForWork { queues })),
+        weighted(1, who().prop_map(|instance| Op::WaitForEnd { instance })),
+    ]
+}
+
+pub(super) fn read_history() -> impl Strategy<Value = Op> {
+    (who(), 1..3_u64, 1..3_u64, 1..30_usize).prop_map(
+        |(instance, execution, from_event_id, bytes_max)| Op::ReadHistory {
+            instance,
+            execution,
+            from_event_id,
+            bytes_max,
+        },
+    )
+}
+
+pub(super) fn commit(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
+    (ago(), at(), parts).prop_map(|(turn, at, parts)| Op::Commit { turn, at, parts })
+}
+
+/// A message that makes an instance claimable.
+pub(super) fn arrival() -> impl Strategy<Value = Op> {
+    let start = (who(), message()).prop_map(|(instance, message)| Op::Start { instance, message });
+    let event = (who(), message()).prop_map(|(to, message)| Op::Send { to, message });
+    one_of(vec![weighted(1, start), weighted(4, event)])
+}

@@ -1,0 +1,108 @@
+//! Drawing what commits are put together from.
+
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy};
+
+use super::words::{ago, back, lease, message, one_of, queue, span, weighted, who};
+use crate::random::model::part::{At, Member, Members, Part, Parts};
+
+/// More parts than most turns have.
+const PARTS_MAX: usize = 5;
+/// More members than it takes for one to disturb another.
+const MEMBERS_MAX: usize = 2;
+
+pub(super) fn parts() -> impl Strategy<Value = Parts> {
+    vec(part(), 0..=PARTS_MAX).prop_map(Parts)
+}
+
+pub(super) fn part() -> BoxedStrategy<Part> {
+    one_of(vec![
+        weighted(24, (1..4_u64).prop_map(|events| Part::Record { events })),
+        weighted(20, queue().prop_map(|queue| Part::Schedule { queue })),
+        weighted(12, lease().prop_map(|lease| Part::Reserve { lease })),
+        weighted(
+            1,
+            ago().prop_map(|activity| Part::ScheduleAgain { activity }),
+        ),
+        weighted(8, ago().prop_map(|activity| Part::CancelOne { activity })),
+        weighted(
+            4,
+            back().prop_map(|executions_ago| Part::CancelAll { executions_ago }),
+        ),
+        weighted(
+            8,
+            (0..2_usize).prop_map(|messages| Part::ConsumeOnly { messages }),
+        ),
+        weighted(4, message().prop_map(|message| Part::Withdraw { message })),
+        weighted(
+            16,
+            (who(), message(), span()).prop_map(|(to, message, delay)| Part::Tell {
+                to,
+                message,
+                delay,
+            }),
+        ),
+        weighted(
+            8,
+            (message(), 1..4_u64, span()).prop_map(|(message, execution, delay)| {
+                Part::TellExecution {
+                    message,
+                    execution,
+                    delay,
+                }
+            }),
+        ),
+        weighted(
+            8,
+            (who(), message())
+                .prop_map(|(instance, message)| Part::StartChild { instance, message }),
+        ),
+        weighted(
+            4,
+            back().prop_map(|executions_ago| Part::Purge { executions_ago }),
+        ),
+        weighted(12, Just(Part::ContinueAsNew)),
+        weighted(4, Just(Part::Complete)),
+        weighted(4, Just(Part::Fail)),
+        weighted(8, lease().prop_map(|lease| Part::Keep { lease })),
+        weighted(2, ago().prop_map(|activity| Part::FinishFused { activity })),
+        weighted(
+            4,
+            (0..40_usize).prop_map(|core_state_bytes| Part::Describe { core_state_bytes }),
+        ),
+        weighted(1, Just(Part::DescribeTooMuch)),
+        weighted(1, Just(Part::RecordTooMuch)),
+        weighted(1, Just(Part::RecordElsewhere)),
+    ])
+}
+
+pub(super) fn members() -> impl Strategy<Value = Members> {
+    let member = one_of(vec![
+        weighted(
+            3,
+            (who(), message(), span()).prop_map(|(to, message, delay)| Member::Send {
+                to,
+                message,
+                delay,
+            }),
+        ),
+        weighted(
+            1,
+            (who(), message()).prop_map(|(instance, message)| Member::Start { instance, message }),
+        ),
+        weighted(
+            2,
+            (ago(), message()).prop_map(|(activity, message)| Member::Finish { activity, message }),
+        ),
+    ]);
+    vec(member, 0..=MEMBERS_MAX).prop_map(Members)
+}
+
+pub(super) fn at() -> BoxedStrategy<At> {
+    one_of(vec![
+        weighted(14, Just(At::Head)),
+        weighted(2, Just(At::ClaimedPosition)),
+        weighted(1, Just(At::WrongPosition)),
+        weighted(1, Just(At::UnknownLease)),
+    ])
+}

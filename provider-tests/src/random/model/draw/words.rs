@@ -1,0 +1,79 @@
+//! Drawing the few things that sequences speak of.
+
+use proptest::prelude::{BoxedStrategy, Just, Strategy};
+use proptest::strategy::Union;
+use std::fmt::Debug;
+
+use crate::random::model::words::{Queue, Span, Who};
+
+/// So few that repeats are frequent.
+const MESSAGES: u8 = 6;
+/// How far back an operation reaches for what was seen.
+const AGO_MAX: usize = 4;
+
+/// Something that is drawn so many times as often as what has the weight 1.
+pub(super) type Weighted<T> = (u32, BoxedStrategy<T>);
+
+pub(super) fn weighted<T: Debug>(
+    weight: u32,
+    strategy: impl Strategy<Value = T> + 'static,
+) -> Weighted<T> {
+    (weight, strategy.boxed())
+}
+
+/// One of these, as often as its weight says; a failing one shrinks towards the first.
+pub(super) fn one_of<T: Debug + 'static>(
+    weighted: Vec<(u32, BoxedStrategy<T>)>,
+) -> BoxedStrategy<T> {
+    Union::new_weighted(weighted).boxed()
+}
+
+pub(super) fn who() -> BoxedStrategy<Who> {
+    one_of(vec![
+        weighted(3, Just(Who::A)),
+        weighted(1, Just(Who::B)),
+        weighted(1, Just(Who::Odd)),
+    ])
+}
+
+pub(super) fn queue() -> BoxedStrategy<Queue> {
+    one_of(vec![
+        weighted(3, Just(Queue::Default)),
+        weighted(1, Just(Queue::Gpu)),
+        weighted(2, Just(Queue::Both)),
+    ])
+}
+
+/// A delay, or the time by which something is moved.
+pub(super) fn span() -> BoxedStrategy<Span> {
+    one_of(vec![
+        weighted(3, Just(Span::Zero)),
+        weighted(2, Just(Span::Tick)),
+        weighted(2, Just(Span::Second)),
+        weighted(2, Just(Span::Lease)),
+        weighted(1, Just(Span::Hour)),
+    ])
+}
+
+/// How long something is leased: most of the time long enough to be committed.
+pub(super) fn lease() -> BoxedStrategy<Span> {
+    one_of(vec![
+        weighted(14, Just(Span::Lease)),
+        weighted(1, Just(Span::Second)),
+        weighted(1, Just(Span::Tick)),
+        weighted(1, Just(Span::Hour)),
+    ])
+}
+
+pub(super) fn back() -> impl Strategy<Value = u64> {
+    0..2_u64
+}
+
+pub(super) fn message() -> impl Strategy<Value = u8> {
+    0..MESSAGES
+}
+
+/// How long ago something was seen: most of the time it is the latest.
+pub(super) fn ago() -> BoxedStrategy<usize> {
+    one_of(vec![weighted(6, Just(0)), weighted(1, 0..AGO_MAX)])
+}

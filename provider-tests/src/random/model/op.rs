@@ -1,0 +1,247 @@
+//! The vocabulary of sequences.
+//!
+//! An operation names what it acts on by how long ago the run saw it: `turn: 0` is the turn claimed
+//! last, `turn: 1` the one before, and so on around. Where nothing was seen yet the operation does
+//! nothing. So every sequence has a meaning, whatever was cut out of it.
+
+use super::part::{At, Members, Parts};
+use super::words::{Queue, Span, Who};
+
+spoken! {
+    /// One operation on a store.
+    pub enum Op {
+        /// A client starts an instance; this message is the start.
+        Start {
+            /// Which instance.
+            instance: Who,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// A client sends an event.
+        Send {
+            /// To which instance, there or not.
+            to: Who,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// A client sends an event with a delay.
+        SendLater {
+            /// To which instance, there or not.
+            to: Who,
+            /// Which of the few messages.
+            message: u8,
+            /// How long it stays invisible.
+            delay: Span,
+        },
+        /// A client sends to the life that the instance has now.
+        SendToLife {
+            /// To which instance, there or not.
+            to: Who,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// A client sends to a life that a start with this message would have begun.
+        SendToLifeOf {
+            /// To which instance, there or not.
+            to: Who,
+            /// Which of the few messages began that life.
+            start: u8,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// One call sends the same message twice.
+        SendTwice {
+            /// To which instance, there or not.
+            to: Who,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// Claims turns.
+        ClaimTurns {
+            /// How many at most.
+            turns_max: usize,
+            /// How many messages of each at most.
+            messages_max: usize,
+            /// How many bytes of messages of each.
+            bytes_max: usize,
+            /// For how long.
+            lease: Span,
+        },
+        /// Claims activities.
+        ClaimActivities {
+            /// From which queues.
+            queues: Queue,
+            /// How many at most.
+            activities_max: usize,
+            /// For how long.
+            lease: Span,
+        },
+        /// Commits a turn.
+        Commit {
+            /// Which of the claimed turns.
+            turn: usize,
+            /// Behind which fence.
+            at: At,
+            /// What it does; without any part, it consumes what was claimed.
+            parts: Parts,
+        },
+        /// Creates an instance by a turn, behind the fence `Absent`.
+        Create {
+            /// Which instance, there or not.
+            instance: Who,
+            /// What the turn does.
+            parts: Parts,
+        },
+        /// Repeats a commit of a turn as it was.
+        RepeatCommit {
+            /// Which of the commits.
+            commit: usize,
+        },
+        /// One call commits two turns of one instance.
+        CommitTwoTurns {
+            /// Which of the claimed turns.
+            turn: usize,
+        },
+        /// One call commits a turn after the first and before the second group of others.
+        Batch {
+            /// What comes before the turn.
+            before: Members,
+            /// Which of the claimed turns.
+            turn: usize,
+            /// What the turn does.
+            parts: Parts,
+            /// What comes after the turn.
+            after: Members,
+        },
+        /// Commits a turn, drops the call after some polls, and repeats it.
+        CommitDroppedAndRepeated {
+            /// Which of the claimed turns.
+            turn: usize,
+            /// After how many polls.
+            polls: usize,
+            /// What the turn does.
+            parts: Parts,
+        },
+        /// Reports the outcome of an activity.
+        Finish {
+            /// Which of the leased activities.
+            activity: usize,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// Reports an outcome that nobody wants to hear of.
+        FinishSilently {
+            /// Which of the leased activities.
+            activity: usize,
+        },
+        /// Repeats an outcome as it was.
+        RepeatOutcome {
+            /// Which of the outcomes.
+            outcome: usize,
+        },
+        /// Renews the lease of a turn.
+        RenewTurn {
+            /// Which of the claimed turns.
+            turn: usize,
+            /// For how long from now.
+            by: Span,
+        },
+        /// Renews the lease of an activity.
+        RenewActivity {
+            /// Which of the leased activities.
+            activity: usize,
+            /// For how long from now.
+            by: Span,
+        },
+        /// One call renews every lease that was ever seen.
+        RenewAll {
+            /// For how long from now.
+            by: Span,
+        },
+        /// Renews a lease of this instance that nobody was given.
+        RenewUnknown {
+            /// Which instance, there or not.
+            instance: Who,
+        },
+        /// Releases the lease of a turn.
+        ReleaseTurn {
+            /// Which of the claimed turns.
+            turn: usize,
+            /// How long nobody shall claim it.
+            delay: Span,
+            /// Whether the attempt counts.
+            count_attempt: bool,
+        },
+        /// Releases the lease of an activity.
+        ReleaseActivity {
+            /// Which of the leased activities.
+            activity: usize,
+            /// How long nobody shall claim it.
+            delay: Span,
+            /// Whether the attempt counts.
+            count_attempt: bool,
+        },
+        /// Releases a lease of this instance that nobody was given.
+        ReleaseUnknown {
+            /// Which instance, there or not.
+            instance: Who,
+        },
+        /// Reads a page of a history.
+        ReadHistory {
+            /// Which instance, there or not.
+            instance: Who,
+            /// Which execution.
+            execution: u64,
+            /// From which event on.
+            from_event_id: u64,
+            /// How many bytes at most.
+            bytes_max: usize,
+        },
+        /// Lets time pass.
+        Advance {
+            /// How much.
+            by: Span,
+        },
+        /// Drops the handle and opens another, as after a crash; then everything becomes due. Only
+        /// where something is left after a crash.
+        Reopen,
+        /// Deletes an ended instance.
+        Delete {
+            /// Which instance, there or not.
+            instance: Who,
+        },
+        /// Deletes an instance, ended or not.
+        ForceDelete {
+            /// Which instance, there or not.
+            instance: Who,
+        },
+        /// Prunes the executions of an instance.
+        Prune {
+            /// Which instance, there or not.
+            instance: Who,
+            /// How many are kept.
+            keep_last: u64,
+        },
+        /// Lists instances.
+        ListInstances {
+            /// Those after this one.
+            after: Option<Who>,
+            /// Only those that run.
+            running_only: bool,
+            /// How many at most.
+            instances_max: usize,
+        },
+        /// Does what the store needs from time to time.
+        Maintain,
+        /// Looks for work without waiting.
+        WaitForWork {
+            /// In which queues of activities, and among the turns.
+            queues: Queue,
+        },
+        /// Looks for an instance that ended, without waiting.
+        WaitForEnd {
+            /// Which instance, there or not.
+            instance: Who,
+        },
+    }
+}

@@ -1,0 +1,120 @@
+//! What each part adds to the commit of a turn.
+
+use bytes::Bytes;
+use duroxide_core::providers::{ActivityCancel, ExecutionStatus, ExecutionUpdate, HistoryChunk};
+
+use super::part::Part;
+use super::world::{World, message_id, nth_latest};
+use crate::support::TurnBuilder;
+
+impl Part {
+    /// Whether it may be refused for what it says.
+    pub(super) fn is_flaw(&self) -> bool {
+        matches!(
+            self,
+            Self::ScheduleAgain { .. }
+                | Self::FinishFused { .. }
+                | Self::DescribeTooMuch
+                | Self::RecordTooMuch
+                | Self::RecordElsewhere
+        )
+    }
+}
+
+impl World {
+    /// Adds a part to the commit of a turn.
+    pub(super) fn with_part(&mut self, builder: TurnBuilder, part: &Part) -> TurnBuilder {
+        let current = builder.position().execution;
+        let limits = self.cx.limits();
+        match *part {
+            Part::Record { events } => builder.append(events),
+            Part::RecordTooMuch => builder.append(limits.history_events_max.saturating_add(1)),
+            Part::RecordElsewhere => elsewhere(builder),
+            Part::ContinueAsNew => builder.continue_as_new(),
+            Part::Complete => builder.complete(),
+            Part::Fail => builder
+                .append(1)
+                .end(ExecutionStatus::Failed, Some(Bytes::from_static(b"error"))),
+            Part::Schedule { queue } => {
+                let activity_id = self.next_activity(&builder);
+                builder.activity_in(queue.name(), activity_id)
+            }
+            Part::Reserve { lease } => {
+                let activity_id = self.next_activity(&builder);
+                builder.reserved(activity_id, self.unknown_token(), lease.duration())
+            }
+            Part::ScheduleAgain { activity } => match nth_latest(&self.scheduled, activity) {
+                Some((_, activity_id)) => builder.activity(*activity_id),
+                None => builder,
+            },
+            Part::CancelOne { activity } => match nth_latest(&self.scheduled, activity) {
+                Some(&(execution, activity_id)) => builder.cancel(ActivityCancel::One {
+                    execution,
+                    activity_id,
+                }),
+                None => builder,
+            },
+            Part::CancelAll { executions_ago } => builder.cancel(ActivityCancel::AllOfExecution(
+                current.saturating_sub(executions_ago),
+            )),
+            Part::FinishFused { activity } => match self.activity(activity) {
+                Some(lease) => builder.complete_activity(lease),
+                None => builder,
+            },
+            Part::ConsumeOnly { messages } => {
+                builder.change(|commit| commit.consumed.truncate(messages))
+            }
+            Part::Withdraw { message } => {
+                builder.change(|commit| commit.consumed.push(message_id(message)))
+            }
+            Part::Tell { to, message, delay } => {
+                builder.send(self.event(to.name(), message, delay))
+            }
+            Part::TellExecution {
+                message,
+                execution,
+                delay,
+            } => {
+                let mut envelope = self.event(builder.instance(), message, delay);
+                envelope.message.execution = Some(execution);
+                builder.send(envelope)
+            }
+            Part::StartChild { instance, message } => builder.send(self.start(instance, message)),
+            Part::Purge { executions_ago } => {
+                builder.purge_through(current.saturating_sub(executions_ago))
+            }
+            Part::Keep { lease } => builder.keep(lease.duration()),
+            Part::Describe { core_state_bytes } => builder.core_state(state(core_state_bytes)),
+            Part::DescribeTooMuch => {
+                builder.core_state(state(limits.core_state_bytes_max.saturating_add(1)))
+            }
+        }
+    }
+
+    /// The id of an activity that was not there before.
+    fn next_activity(&mut self, builder: &TurnBuilder) -> u64 {
+        let activity_id = self.next_serial();
+        let execution = builder.position().execution;
+        self.scheduled.push((execution, activity_id));
+        activity_id
+    }
+}
+
+fn state(bytes: usize) -> Bytes {
+    Bytes::from(vec![b's'; bytes])
+}
+
+/// Adds a chunk that leaves a gap in the history.
+fn elsewhere(builder: TurnBuilder) -> TurnBuilder {
+    let position = builder.position();
+    builder.execution(ExecutionUpdate {
+        execution: position.execution,
+        chunk: Some(HistoryChunk {
+            first_event_id: position.next_event_id.saturating_add(1),
+            event_count: 1,
+            body: Bytes::from_static(b"elsewhere"),
+        }),
+        status: ExecutionStatus::Running,
+        output: None,
+    })
+}

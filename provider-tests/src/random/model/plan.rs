@@ -1,0 +1,125 @@
+//! The commits that operations stand for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::providers::{
+    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, Recipient, TurnCommit,
+};
+
+use super::part::{At, Member, Parts};
+use super::words::{Span, Who};
+use super::world::World;
+use crate::support::{TurnBuilder, later};
+
+impl World {
+    pub(super) fn start(&mut self, instance: Who, message: u8) -> Envelope {
+        Envelope {
+            recipient: Recipient::NewInstance {
+                instance: instance.id(),
+                orchestration: "Orchestration".to_owned(),
+                core_state: Bytes::from_static(b"parent"),
+            },
+            delay: Duration::ZERO,
+            message: self.message(message, None),
+        }
+    }
+
+    pub(super) fn event(&mut self, to: &str, message: u8, delay: Span) -> Envelope {
+        later(to, self.message(message, None), delay.duration())
+    }
+
+    pub(super) fn event_to_life(
+        &mut self,
+        to: Who,
+        incarnation: Option<Incarnation>,
+        message: u8,
+    ) -> Envelope {
+        Envelope {
+            recipient: Recipient::Instance {
+                instance: to.id(),
+                incarnation,
+            },
+            delay: Duration::ZERO,
+            message: self.message(message, None),
+        }
+    }
+
+    /// The operation that a member of a batch stands for, if there is something to act on.
+    pub(super) fn member(&mut self, member: &Member) -> Option<Commit> {
+        match *member {
+            Member::Start { instance, message } => {
+                Some(Commit::Send(self.start(instance, message)))
+            }
+            Member::Send { to, message, delay } => {
+                Some(Commit::Send(self.event(to.name(), message, delay)))
+            }
+            Member::Finish { activity, message } => {
+                self.outcome(activity, Some(message)).map(Commit::Activity)
+            }
+        }
+    }
+
+    /// The commit of a claimed turn, and the number of its flaws; `None` before the first claim.
+    pub(super) async fn turn_commit(
+        &mut self,
+        ago: usize,
+        at: &At,
+        parts: &Parts,
+    ) -> Option<(TurnCommit, usize)> {
+        let mut turn = self.turn(ago)?;
+        if *at != At::ClaimedPosition {
+            // A kept lease goes on at the new position.
+            let head = self.provider().read_head(&turn.head.instance).await;
+            if let Some(head) = head.expect("a head can be read") {
+                turn.head = head;
+            }
+        }
+        match at {
+            At::Head | At::ClaimedPosition => {}
+            At::WrongPosition => turn.head.position.next_event_id += 1,
+            At::UnknownLease => turn.lease.token = self.unknown_token(),
+        }
+        let builder = self.cx.turn(&turn);
+        Some(self.planned(builder, turn.head.incarnation, parts))
+    }
+
+    /// The commit that creates an instance, and the number of its flaws.
+    pub(super) fn creation(&mut self, instance: Who, parts: &Parts) -> (TurnCommit, usize) {
+        let incarnation = Incarnation(self.cx.unique());
+        let builder = TurnBuilder::creating(instance.id(), incarnation, self.cx.commit_id());
+        self.planned(builder, incarnation, parts)
+    }
+
+    /// Puts the parts together, and remembers the commit to be repeated and the leases that its
+    /// activities are born with, whether it will be applied or not.
+    fn planned(
+        &mut self,
+        builder: TurnBuilder,
+        incarnation: Incarnation,
+        Parts(parts): &Parts,
+    ) -> (TurnCommit, usize) {
+        let builder = parts
+            .iter()
+            .fold(builder, |builder, part| self.with_part(builder, part));
+        let commit = builder.build();
+        for activity in &commit.activities {
+            let Some(reservation) = activity.reservation else {
+                continue;
+            };
+            self.remember(reservation.token);
+            self.activities.push(ActivityLease {
+                key: ActivityKey {
+                    instance: commit.instance.clone(),
+                    incarnation,
+                    execution: activity.execution,
+                    activity_id: activity.activity_id,
+                },
+                token: reservation.token,
+            });
+        }
+        let flaws = parts.iter().filter(|part| part.is_flaw()).count();
+        self.commits.push((commit.clone(), flaws));
+        (commit, flaws)
+    }
+}

@@ -1,0 +1,102 @@
+//! The few things that sequences speak of.
+
+use std::time::Duration;
+
+use duroxide_core::providers::{InstanceId, TaskQueue};
+
+use crate::support::{LEASE, SECOND, id};
+
+/// The smallest step of a virtual clock.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
+spoken! {
+    /// An instance.
+    #[derive(Copy)]
+    pub enum Who {
+        /// One with a plain name.
+        A,
+        /// Another one with a plain name.
+        B,
+        /// One whose name begins with that of the first and holds what might be mistaken for syntax.
+        Odd,
+    }
+
+    /// Queues of activities.
+    #[derive(Copy)]
+    pub enum Queue {
+        /// The default one.
+        Default,
+        /// Another one.
+        Gpu,
+        /// A claim serves both; what is scheduled goes to the default one.
+        Both,
+    }
+
+    /// A time.
+    #[derive(Copy)]
+    pub enum Span {
+        /// None.
+        Zero,
+        /// A millisecond.
+        Tick,
+        /// A second.
+        Second,
+        /// A lease of half a minute.
+        Lease,
+        /// An hour.
+        Hour,
+    }
+}
+
+impl Who {
+    /// All of them.
+    pub(super) const ALL: [&'static str; 3] = ["a", "b", "a/1:{\"é\"}'%_"];
+
+    /// Its id.
+    pub(super) fn name(self) -> &'static str {
+        let [a, b, odd] = Self::ALL;
+        match self {
+            Self::A => a,
+            Self::B => b,
+            Self::Odd => odd,
+        }
+    }
+
+    /// Its id.
+    pub(super) fn id(self) -> InstanceId {
+        id(self.name())
+    }
+}
+
+impl Queue {
+    /// The name of the queue that something new goes to.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Default | Self::Both => "",
+            Self::Gpu => "gpu",
+        }
+    }
+
+    /// The queues that a claim serves.
+    pub(super) fn all(self) -> Vec<TaskQueue> {
+        let names: &[&str] = match self {
+            Self::Default => &[""],
+            Self::Gpu => &["gpu"],
+            Self::Both => &["", "gpu"],
+        };
+        names.iter().map(|name| TaskQueue((*name).into())).collect()
+    }
+}
+
+impl Span {
+    /// How long it is.
+    pub(super) fn duration(self) -> Duration {
+        match self {
+            Self::Zero => Duration::ZERO,
+            Self::Tick => TICK,
+            Self::Second => SECOND,
+            Self::Lease => LEASE,
+            Self::Hour => Duration::from_hours(1),
+        }
+    }
+}
