@@ -1,0 +1,127 @@
+//! What a workload used: commits, statements, bytes, processor time, memory.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use duroxide::providers::sqlite::SqliteStats;
+
+use super::Failure;
+use super::stage::Stage;
+
+/// The unit of `utime` and `stime` in `/proc/self/stat` on Linux (proc(5)).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A look at the counters.
+struct Reading {
+    at: Instant,
+    stats: Option<SqliteStats>,
+    /// Everything that was given to a write call (proc(5), `wchar`).
+    written_bytes: u64,
+    cpu_seconds: f64,
+}
+
+/// Measures from one moment to another.
+pub(crate) struct Meter {
+    from: Reading,
+}
+
+/// What so many pieces of work cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Cost {
+    pub(crate) pieces: usize,
+    pub(crate) took: Duration,
+    /// How long each piece took, in order of length; empty where they are not told apart.
+    pub(crate) times: Vec<Duration>,
+    pub(crate) stats: Option<SqliteStats>,
+    pub(crate) written_bytes: u64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) peak_memory_mib: u64,
+}
+
+impl Meter {
+    pub(crate) fn start(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self {
+            from: Reading::take(stage)?,
+        })
+    }
+
+    pub(crate) fn stop(
+        self,
+        stage: &Stage,
+        pieces: usize,
+        mut times: Vec<Duration>,
+    ) -> Result<Cost, Failure> {
+        let to = Reading::take(stage)?;
+        times.sort_unstable();
+        Ok(Cost {
+            pieces,
+            took: to.at - self.from.at,
+            times,
+            stats: to.stats.zip(self.from.stats).map(difference),
+            written_bytes: to.written_bytes - self.from.written_bytes,
+            cpu_seconds: to.cpu_seconds - self.from.cpu_seconds,
+            peak_memory_mib: field("/proc/self/status", "VmHWM:")? / 1024,
+        })
+    }
+}
+
+impl Reading {
+    fn take(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self {
+            at: Instant::now(),
+            stats: stage.stats(),
+            written_bytes: field("/proc/self/io", "wchar:")?,
+            cpu_seconds: cpu_seconds()?,
+        })
+    }
+}
+
+impl Cost {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.pieces as f64 / self.took.as_secs_f64()
+    }
+
+    /// The time that this part of the pieces kept within.
+    pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
+        let last = self.times.len().checked_sub(1)?;
+        self.times.get(last * percent / 100).copied()
+    }
+}
+
+fn difference((to, from): (SqliteStats, SqliteStats)) -> SqliteStats {
+    let mut stats = to;
+    stats.statements -= from.statements;
+    stats.durable_commits -= from.durable_commits;
+    stats.unsynced_commits -= from.unsynced_commits;
+    stats
+}
+
+/// The resident memory of this process, in MiB.
+pub(crate) fn resident_mib() -> Result<u64, Failure> {
+    Ok(field("/proc/self/status", "VmRSS:")? / 1024)
+}
+
+/// The number behind a name in one of Linux's process files.
+fn field(path: &str, name: &str) -> Result<u64, Failure> {
+    let text = fs::read_to_string(path)?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.split_whitespace().next())
+        .ok_or_else(|| format!("{path} has no {name}"))?;
+    Ok(value.parse()?)
+}
+
+/// The processor time of all threads, in user and in system mode.
+fn cpu_seconds() -> Result<f64, Failure> {
+    const USER_TIME: usize = 11;
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second field is the program's name in parentheses, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
+    let ticks = fields.split_whitespace().skip(USER_TIME).take(2);
+    let mut sum = 0_u64;
+    for tick in ticks {
+        sum += tick.parse::<u64>()?;
+    }
+    Ok(sum as f64 / TICKS_PER_SECOND)
+}

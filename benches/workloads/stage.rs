@@ -1,0 +1,152 @@
+//! A store, a runtime and a client to measure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use duroxide::providers::Provider;
+use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
+use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider, SqliteStats};
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::runtime::{Runtime, RuntimeOptions};
+use duroxide::{Client, OrchestrationRegistry, OrchestrationStatus};
+use tempfile::TempDir;
+
+use super::Failure;
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// Above what the longest workload records in one execution.
+const HISTORY_EVENTS_MAX: u64 = 50_000;
+
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Memory,
+    /// A file, with an fsync for each commit.
+    Sqlite,
+}
+
+impl Backend {
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "memory" => Ok(Self::Memory),
+            "sqlite" => Ok(Self::Sqlite),
+            _ => Err(format!(
+                "there is no backend {name:?}; memory and sqlite are"
+            )),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// A store, a runtime and a client to measure.
+pub(crate) struct Stage {
+    pub(crate) store: Arc<dyn Provider>,
+    sqlite: Option<Arc<SqliteProvider>>,
+    runtime: Option<Arc<Runtime>>,
+    pub(crate) client: Client,
+    _directory: TempDir,
+}
+
+impl Stage {
+    /// A store with a runtime on it.
+    pub(crate) async fn open(
+        backend: Backend,
+        activities: ActivityRegistry,
+        orchestrations: OrchestrationRegistry,
+    ) -> Result<Self, Failure> {
+        let mut stage = Self::without_runtime(backend).await?;
+        stage.start_runtime(activities, orchestrations).await;
+        Ok(stage)
+    }
+
+    /// A store on which nothing runs.
+    pub(crate) async fn without_runtime(backend: Backend) -> Result<Self, Failure> {
+        // Beside what cargo builds: the system's folder for temporary files may be no disk at all.
+        let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let mut sqlite = None;
+        let store: Arc<dyn Provider> = match backend {
+            Backend::Memory => {
+                let options = MemoryOptions::default().history_events_max(HISTORY_EVENTS_MAX);
+                Arc::new(MemoryProvider::with_options(options))
+            }
+            Backend::Sqlite => {
+                let url = format!("sqlite:{}", directory.path().join("bench.db").display());
+                let options = SqliteOptions::default().history_events_max(HISTORY_EVENTS_MAX);
+                let provider = Arc::new(SqliteProvider::new(&url, Some(options)).await?);
+                sqlite = Some(Arc::clone(&provider));
+                provider
+            }
+        };
+        Ok(Self {
+            client: Client::new(Arc::clone(&store)),
+            store,
+            sqlite,
+            runtime: None,
+            _directory: directory,
+        })
+    }
+
+    pub(crate) async fn start_runtime(
+        &mut self,
+        activities: ActivityRegistry,
+        orchestrations: OrchestrationRegistry,
+    ) {
+        let runtime = Runtime::start_with_options(
+            Arc::clone(&self.store),
+            Arc::new(activities),
+            orchestrations,
+            RuntimeOptions::default(),
+        );
+        self.runtime = Some(runtime.await);
+    }
+
+    pub(crate) async fn stop_runtime(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown(None).await;
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Option<SqliteStats> {
+        self.sqlite.as_ref().map(|provider| provider.stats())
+    }
+
+    /// Starts an instance and waits for its end; answers how long that took.
+    pub(crate) async fn run_one(
+        &self,
+        instance: &str,
+        orchestration: &str,
+        input: &str,
+    ) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        self.client
+            .start_orchestration(instance, orchestration, input)
+            .await?;
+        self.completed(instance).await?;
+        Ok(began.elapsed())
+    }
+
+    /// Waits for the end of an instance, which must be a good one; answers its output.
+    pub(crate) async fn completed(&self, instance: &str) -> Result<String, Failure> {
+        let status = self
+            .client
+            .wait_for_orchestration(instance, PATIENCE)
+            .await?;
+        if let OrchestrationStatus::Completed { output } = status {
+            Ok(output)
+        } else {
+            Err(format!("{instance} ended otherwise: {status:?}").into())
+        }
+    }
+
+    pub(crate) async fn close(mut self) {
+        self.stop_runtime().await;
+        self.store.close().await;
+    }
+}

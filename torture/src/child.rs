@@ -1,0 +1,105 @@
+//! The parent's side of a worker.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::{Failure, worker};
+
+/// How long a worker may take to be ready, and to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A worker process, which is killed when this is dropped.
+pub(crate) struct Worker {
+    child: Child,
+    orders: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it is ready.
+    pub(crate) fn start(url: &str, mode: &str) -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args([worker::COMMAND, url, mode])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (sender, lines) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            forward(stdout, "", sender.clone());
+        }
+        if let Some(stderr) = child.stderr.take() {
+            forward(stderr, "error on stderr: ", sender);
+        }
+        let orders = child.stdin.take();
+        let worker = Self {
+            child,
+            orders,
+            lines,
+        };
+        match worker.lines.recv_timeout(PATIENCE) {
+            Ok(line) if line == "ready" => Ok(worker),
+            Ok(line) => Err(format!("the worker began with {line:?}").into()),
+            Err(error) => Err(format!("the worker is not ready: {error}").into()),
+        }
+    }
+
+    /// Gives an order. A worker that is gone does not take it, and is seen to be gone elsewhere.
+    pub(crate) fn order(&mut self, order: &str) {
+        if let Some(orders) = &mut self.orders {
+            writeln!(orders, "{order}").ok();
+        }
+    }
+
+    /// The next line it has said, if there is one within this time.
+    pub(crate) fn line(&self, within: Duration) -> Result<Option<String>, Failure> {
+        match self.lines.recv_timeout(within) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err("a worker ended by itself".into()),
+        }
+    }
+
+    /// Kills it (SIGKILL); answers what it had said until then.
+    pub(crate) fn kill(mut self) -> Result<Vec<String>, Failure> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.lines.iter().collect())
+    }
+
+    /// Lets it end by itself.
+    pub(crate) fn end(mut self) -> Result<(Vec<String>, ExitStatus), Failure> {
+        self.orders = None;
+        let mut said = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            said.push(line);
+        }
+        if self.child.try_wait()?.is_none() {
+            // Its output has ended, so that the process ends as well, or hangs.
+            thread::yield_now();
+        }
+        let status = self.child.wait()?;
+        Ok((said, status))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Both fail if it has ended, which is what is wanted.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn forward(from: impl Read + Send + 'static, prefix: &'static str, to: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if to.send(format!("{prefix}{line}")).is_err() {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,59 @@
+//! How much torture.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// How much torture, and of which kind.
+pub(crate) struct Plan {
+    pub(crate) name: &'static str,
+    pub(crate) processes: usize,
+    /// The mode in which the workers open the file; see `worker::open`.
+    pub(crate) mode: &'static str,
+    pub(crate) in_flight: usize,
+    /// New orchestrations are started until there were so many and all kills are done.
+    pub(crate) instances_min: usize,
+    pub(crate) kills: usize,
+    /// How long after the last kill the next one comes.
+    pub(crate) kill_after: Range<Duration>,
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+        let (command, rest) = arguments.split_first()?;
+        let mut is_short = false;
+        let mut seed = fastrand::u64(..);
+        let mut rest = rest.iter();
+        while let Some(flag) = rest.next() {
+            match flag.as_str() {
+                "--short" => is_short = true,
+                "--seed" => seed = rest.next()?.parse().ok()?,
+                _ => return None,
+            }
+        }
+        let choose = |short, full| if is_short { short } else { full };
+        match command.as_str() {
+            "kill" => Some(Self {
+                name: "kill",
+                processes: 1,
+                mode: "single_process",
+                in_flight: 50,
+                instances_min: 50,
+                kills: choose(5, 25),
+                kill_after: Duration::from_millis(20)..Duration::from_millis(300),
+                seed,
+            }),
+            "processes" => Some(Self {
+                name: "processes",
+                processes: 3,
+                mode: "multi_process",
+                in_flight: 50,
+                instances_min: choose(200, 1_000),
+                kills: choose(3, 15),
+                kill_after: Duration::from_millis(900)..Duration::from_millis(1_100),
+                seed,
+            }),
+            _ => None,
+        }
+    }
+}
