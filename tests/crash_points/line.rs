@@ -38,11 +38,10 @@ pub(crate) struct Line {
     fork: OnceLock<Arc<MemoryProvider>>,
     point: Option<Point>,
     state: watch::Sender<State>,
-    /// How many calls that write there were.
-    writes: AtomicU64,
+    /// How many calls there were of the point's method.
+    calls: AtomicU64,
     /// How many times a call began or was answered.
     traffic: AtomicU64,
-    crashed_at: OnceLock<Method>,
 }
 
 impl Line {
@@ -52,9 +51,8 @@ impl Line {
             fork: OnceLock::new(),
             point,
             state: watch::Sender::new(State::First),
-            writes: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
             traffic: AtomicU64::new(0),
-            crashed_at: OnceLock::new(),
         }
     }
 
@@ -68,9 +66,9 @@ impl Line {
         self.becomes(|state| state == State::Dead).await;
     }
 
-    /// The method at whose call the crash came, if it came.
-    pub(crate) fn crashed_at(&self) -> Option<Method> {
-        self.crashed_at.get().copied()
+    /// Whether the crash has come.
+    pub(crate) fn has_crashed(&self) -> bool {
+        self.fork.get().is_some()
     }
 
     /// A number that stands still as long as the process is idle.
@@ -105,20 +103,25 @@ impl Line {
         end: &End,
         call: impl Future<Output = T> + Send,
     ) -> Result<T, ProviderError> {
-        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        let crash = self.point.filter(|point| point.call == number);
-        match crash.map(|point| point.crash) {
+        match self.crash_now(method) {
             None => self.read(end, call).await,
-            Some(Crash::Before) => self.cut(method, State::Dead).await,
+            Some(Crash::Before) => self.cut(State::Dead).await,
             Some(Crash::After) => {
                 drop(call.await);
-                self.cut(method, State::Dead).await
+                self.cut(State::Dead).await
             }
             Some(Crash::ReplyLost) => {
                 drop(call.await);
-                self.cut(method, State::Second).await
+                self.cut(State::Second).await
             }
         }
+    }
+
+    /// Counts a call; answers the crash that comes with it.
+    fn crash_now(&self, method: Method) -> Option<Crash> {
+        let point = self.point.filter(|point| point.method == method)?;
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        (number == point.call).then_some(point.crash)
     }
 
     /// A call's answer, if the line still leads where it led when the call began.
@@ -141,9 +144,8 @@ impl Line {
     }
 
     /// Takes the fork.
-    async fn cut<T>(&self, method: Method, then: State) -> Result<T, ProviderError> {
+    async fn cut<T>(&self, then: State) -> Result<T, ProviderError> {
         self.state.send_replace(State::Cut);
-        self.crashed_at.set(method).unwrap();
         self.fork.set(Arc::new(self.first.fork())).unwrap();
         self.state.send_replace(then);
         self.unanswered().await

@@ -41,13 +41,15 @@ impl Method {
 /// A crash at one of the calls that write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Point {
-    /// The how-manieth such call of the run, from 1.
+    pub(crate) method: Method,
+    /// The how-manieth call of that method it is, from 1. Counted by method, because the rare calls
+    /// come after a number of the frequent ones that differs from run to run.
     pub(crate) call: u64,
     pub(crate) crash: Crash,
 }
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at call {}", self.crash, self.call)
+        write!(f, "{:?} {:?} {}", self.crash, self.method, self.call)
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::ledger::Ledger;
 use crate::line::Line;
-use crate::point::{Method, Point};
+use crate::point::Point;
 use crate::record::Record;
 use crate::script;
 use crate::stage::Stage;
@@ -23,8 +23,8 @@ const DOWNTIME: Duration = Duration::from_secs(60);
 /// What came of a trial.
 pub(crate) struct Trial {
     pub(crate) record: Record,
-    /// Where the crash came; `None` if the run ended before it.
-    pub(crate) crashed_at: Option<Method>,
+    /// Whether the crash came, or the run ended before it.
+    pub(crate) has_crashed: bool,
 }
 
 /// Runs the script once, on an executor of its own: what the dead process left there ends with it.
@@ -54,7 +54,7 @@ async fn trial(point: Option<Point>) -> Trial {
         () = stage.line.death() => true,
         () = to_the_end(&stage, &mut ledger) => false,
     };
-    let (crashed_at, store) = (stage.line.crashed_at(), stage.line.store());
+    let (has_crashed, store) = (stage.line.has_crashed(), stage.line.store());
     if has_died {
         ledger.check(Arc::clone(&store)).await;
         stage.clock.advance(DOWNTIME);
@@ -64,7 +64,7 @@ async fn trial(point: Option<Point>) -> Trial {
     ledger.check(Arc::clone(&store)).await;
     Trial {
         record: Record::take(&store, &ledger).await,
-        crashed_at,
+        has_crashed,
     }
 }
 
