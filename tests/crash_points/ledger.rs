@@ -1,11 +1,11 @@
 //! What clients did, and what was acknowledged to them: it outlives every process.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::{Client, ErrorDetails, OrchestrationStatus};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How long a client waits for an end, by the virtual clock.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -61,11 +61,13 @@ impl Ledger {
     pub(crate) async fn end(&mut self, client: &Client, instance: &'static str) {
         let end = client.wait_for_orchestration(instance, PATIENCE).await;
         let end = end.unwrap_or_else(|error| panic!("{instance}: {error}"));
-        self.note_end(instance, outcome(&end));
+        let end = outcome(&end);
+        let seen = self.ends.entry(instance).or_insert_with(|| end.clone());
+        assert_eq!(*seen, end, "{instance} ended twice");
     }
 
     /// Whatever was acknowledged is there.
-    pub(crate) async fn check(&mut self, store: Arc<MemoryProvider>) {
+    pub(crate) async fn check(&self, store: Arc<MemoryProvider>) {
         let client = Client::new(store);
         for instance in &self.started {
             let status = client.get_orchestration_status(instance).await.unwrap();
@@ -83,11 +85,6 @@ impl Ledger {
                 "the end of {instance} that a client saw is another one now"
             );
         }
-    }
-
-    fn note_end(&mut self, instance: &'static str, end: String) {
-        let seen = self.ends.entry(instance).or_insert_with(|| end.clone());
-        assert_eq!(*seen, end, "{instance} ended twice");
     }
 }
 

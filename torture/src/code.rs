@@ -70,7 +70,7 @@ async fn children(ctx: OrchestrationContext, _: String) -> Text {
 async fn again(ctx: OrchestrationContext, _: String) -> Text {
     let execution = ctx.execution_id();
     let done = step(&ctx, &format!("execution {execution}")).await?;
-    if execution < EXECUTIONS {
+    if execution < u64::from(EXECUTIONS) {
         return ctx.continue_as_new("").await;
     }
     Ok(done)

@@ -2,7 +2,7 @@
 
 pub(crate) const CHAIN_STEPS: usize = 5;
 pub(crate) const WIDTH: usize = 8;
-pub(crate) const EXECUTIONS: u64 = 3;
+pub(crate) const EXECUTIONS: u8 = 3;
 pub(crate) const RETRIES: u32 = 2;
 /// Why an instance is cancelled.
 pub(crate) const REASON: &str = "enough";
@@ -71,7 +71,11 @@ impl Shape {
     }
 
     pub(crate) fn executions(self) -> u64 {
-        if self == Self::Again { EXECUTIONS } else { 1 }
+        if self == Self::Again {
+            u64::from(EXECUTIONS)
+        } else {
+            1
+        }
     }
 
     /// How many activities it schedules, in all its executions and without its children's.
@@ -82,7 +86,7 @@ impl Shape {
             Self::Timer => 2,
             Self::Events => 1,
             Self::Children | Self::Cancel => 0,
-            Self::Again => EXECUTIONS as usize,
+            Self::Again => usize::from(EXECUTIONS),
             Self::Saga => 3,
             Self::Retry => RETRIES as usize,
         }
