@@ -5,9 +5,15 @@
 
 use crate::steps::Steps;
 
-/// Draws of each random case on each backend: a few minutes in full.
-const ROUNDS_FULL: u32 = 2_000;
-const ROUNDS_SHORT: u32 = 20;
+/// A backend for the random profile, and the draws of each case, in full and in short. Together the
+/// full ones take a few minutes.
+struct Drawn {
+    name: &'static str,
+    url: String,
+    rounds_full: u32,
+    rounds_short: u32,
+}
+
 /// What one random case may take, in seconds.
 const CASE_SECONDS_MAX: u32 = 600;
 
@@ -68,21 +74,36 @@ impl Torture {
 
     /// The conformance suite's random profile, which compares a backend with the reference.
     fn draw_histories(self, steps: &mut Steps) {
-        let rounds = if self.is_short {
-            ROUNDS_SHORT
-        } else {
-            ROUNDS_FULL
-        };
         let file = std::env::temp_dir().join("duroxide.db");
-        let sqlite = format!("sqlite:{}", file.display());
-        for (name, url) in [("memory", "memory:"), ("SQLite", &sqlite)] {
+        let memory = Drawn {
+            name: "memory",
+            url: "memory:".to_owned(),
+            rounds_full: 2_000,
+            rounds_short: 20,
+        };
+        let sqlite = Drawn {
+            name: "SQLite",
+            url: format!("sqlite:{}", file.display()),
+            // Each commit waits for the disk.
+            rounds_full: 300,
+            rounds_short: 5,
+        };
+        for drawn in [memory, sqlite] {
+            let rounds = if self.is_short {
+                drawn.rounds_short
+            } else {
+                drawn.rounds_full
+            };
             let mut arguments = self.program("duroxide-cli");
-            arguments.extend(["conformance", "--backend", url].map(str::to_owned));
-            arguments.extend(["--profile", "random", "--rounds"].map(str::to_owned));
-            arguments.push(rounds.to_string());
-            arguments.push("--time-limit".to_owned());
-            arguments.push(CASE_SECONDS_MAX.to_string());
-            self.step(steps, &format!("histories drawn on {name}"), arguments);
+            arguments.extend(["conformance", "--profile", "random"].map(str::to_owned));
+            arguments.extend(["--backend".to_owned(), drawn.url]);
+            arguments.extend(["--rounds".to_owned(), rounds.to_string()]);
+            arguments.extend(["--time-limit".to_owned(), CASE_SECONDS_MAX.to_string()]);
+            self.step(
+                steps,
+                &format!("histories drawn on {}", drawn.name),
+                arguments,
+            );
         }
     }
 
