@@ -81,14 +81,20 @@ impl Torture {
             rounds_full: 2_000,
             rounds_short: 20,
         };
+        let sqlite_in_memory = Drawn {
+            name: "SQLite in memory",
+            url: "sqlite::memory:".to_owned(),
+            rounds_full: 500,
+            rounds_short: 5,
+        };
         let sqlite = Drawn {
             name: "SQLite",
             url: format!("sqlite:{}", file.display()),
             // Each commit waits for the disk.
-            rounds_full: 300,
-            rounds_short: 5,
+            rounds_full: 40,
+            rounds_short: 1,
         };
-        for drawn in [memory, sqlite] {
+        for drawn in [memory, sqlite_in_memory, sqlite] {
             let rounds = if self.is_short {
                 drawn.rounds_short
             } else {
