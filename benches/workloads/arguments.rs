@@ -12,40 +12,45 @@ Without a workload all of them are run, on each backend that they are meant for.
 
 /// What to measure.
 pub(crate) struct Arguments {
-    names: Vec<&'static str>,
+    names: Vec<String>,
     backend: Option<Backend>,
     pub(crate) size: Size,
+    pub(crate) is_list: bool,
     /// One workload on one backend, in this process.
     pub(crate) one: Option<(&'static Workload, Backend)>,
 }
 
 impl Arguments {
-    /// Reads the arguments. Without cargo's `--bench` this is a test run, which is short.
-    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// Reads the arguments. Without cargo's `--bench` this is a test run, which is short, and
+    /// whose arguments are mostly meant for tests.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut parsed = Self {
             names: Vec::new(),
             backend: None,
             size: Size::Short,
+            is_list: false,
             one: None,
         };
+        let is_bench = arguments.iter().any(|it| it == "--bench");
         let mut is_short = false;
-        let mut arguments = arguments.peekable();
+        let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
-                arguments
-                    .next()
-                    .ok_or(format!("{argument} lacks its value"))
+                let missing = || format!("{argument} lacks its value");
+                arguments.next().ok_or_else(missing)
             };
             match argument.as_str() {
                 "--bench" | "--full" => parsed.size = Size::Full,
                 "--short" => is_short = true,
-                "--list" => return Err(workload::list()),
-                "--backend" => parsed.backend = Some(Backend::parse(&value()?)?),
+                "--list" => parsed.is_list = true,
+                "--backend" => parsed.backend = Some(Backend::parse(value()?)?),
                 "--one" => {
-                    let workload = workload::find(&value()?)?;
-                    parsed.one = Some((workload, Backend::parse(&value()?)?));
+                    let workload = workload::find(value()?)?;
+                    parsed.one = Some((workload, Backend::parse(value()?)?));
                 }
-                name => parsed.names.push(workload::find(name)?.name),
+                flag if flag.starts_with("--") && !is_bench => {}
+                name if is_bench => parsed.names.push(workload::find(name)?.name.to_owned()),
+                filter => parsed.names.push(filter.to_owned()),
             }
         }
         if is_short {
@@ -55,7 +60,7 @@ impl Arguments {
     }
 
     pub(crate) fn chooses(&self, workload: &Workload) -> bool {
-        self.names.is_empty() || self.names.contains(&workload.name)
+        self.names.is_empty() || self.names.iter().any(|it| it == workload.name)
     }
 
     pub(crate) fn is_on(&self, backend: Backend) -> bool {

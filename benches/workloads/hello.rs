@@ -48,18 +48,18 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
 }
 
 async fn one_at_a_time(stage: &Stage, prefix: &str, count: usize) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage)?;
+    let meter = Meter::start(stage);
     let mut times = Vec::new();
     for index in 0..count {
         let instance = format!("{prefix}-{index}");
         times.push(stage.run_one(&instance, "HelloWorld", "Rust").await?);
     }
-    meter.stop(stage, count, times)
+    Ok(meter.stop(stage, count, times))
 }
 
 /// A closed loop: each of 200 clients starts its next one when its last one is done.
 async fn in_flight(stage: &Arc<Stage>, each: usize) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage)?;
+    let meter = Meter::start(stage);
     let mut clients: JoinSet<Result<Vec<Duration>, Failure>> = JoinSet::new();
     for client in 0..IN_FLIGHT {
         let stage = Arc::clone(stage);
@@ -76,5 +76,5 @@ async fn in_flight(stage: &Arc<Stage>, each: usize) -> Result<Cost, Failure> {
     while let Some(client) = clients.join_next().await {
         times.extend(client??);
     }
-    meter.stop(stage, times.len(), times)
+    Ok(meter.stop(stage, times.len(), times))
 }

@@ -45,13 +45,18 @@ use workload::{Size, WORKLOADS, Workload};
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = match Arguments::parse(&arguments) {
         Ok(arguments) => arguments,
         Err(message) => {
             eprintln!("{message}\n\n{USAGE}");
             return ExitCode::from(2);
         }
     };
+    if arguments.is_list {
+        print!("{}", workload::list());
+        return ExitCode::SUCCESS;
+    }
     let result = match arguments.one {
         Some((workload, backend)) => run_here(workload, backend, arguments.size),
         None => run_children(&arguments),

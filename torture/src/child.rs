@@ -1,11 +1,12 @@
 //! The parent's side of a worker.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::scene::Scene;
 use crate::{Failure, worker};
 
 /// How long a worker may take to be ready, and to end when it is asked to.
@@ -20,9 +21,10 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker and waits until it is ready.
-    pub(crate) fn start(url: &str, mode: &str) -> Result<Self, Failure> {
+    pub(crate) fn start(scene: &Scene) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args([worker::COMMAND, url, mode])
+            .arg(worker::COMMAND)
+            .args(scene.arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -65,24 +67,32 @@ impl Worker {
 
     /// Kills it (SIGKILL); answers what it had said until then.
     pub(crate) fn kill(mut self) -> Result<Vec<String>, Failure> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(format!("a worker ended by itself with {status}").into());
+        }
         self.child.kill()?;
         self.child.wait()?;
         Ok(self.lines.iter().collect())
     }
 
-    /// Lets it end by itself.
-    pub(crate) fn end(mut self) -> Result<(Vec<String>, ExitStatus), Failure> {
+    /// Lets it end by itself; answers what it had said until then.
+    pub(crate) fn end(mut self) -> Result<Vec<String>, Failure> {
         self.orders = None;
         let mut said = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            said.push(line);
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err("a worker does not end".into()),
+            }
         }
-        if self.child.try_wait()?.is_none() {
-            // Its output has ended, so that the process ends as well, or hangs.
-            thread::yield_now();
-        }
+        // Its output has been closed, which a process does when it ends.
         let status = self.child.wait()?;
-        Ok((said, status))
+        if !status.success() {
+            let said = said.join("\n");
+            return Err(format!("a worker ended with {status}\n{said}").into());
+        }
+        Ok(said)
     }
 }
 

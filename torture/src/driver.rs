@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::child::Worker;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
+use crate::scene::Scene;
 use crate::shape::Shape;
 use crate::{Failure, verify};
 
@@ -19,7 +20,7 @@ const LISTEN: Duration = Duration::from_millis(1);
 
 struct Driver<'a> {
     plan: &'a Plan,
-    url: String,
+    scene: Scene,
     rng: Rng,
     workers: Vec<Worker>,
     ledger: Ledger,
@@ -27,53 +28,57 @@ struct Driver<'a> {
 }
 
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
-    let directory = TempDir::new()?;
-    let url = format!("sqlite:{}", directory.path().join("torture.db").display());
     println!("{}: seed {}", plan.name, plan.seed);
+    let directory = TempDir::new()?;
+    let result = torture(plan, Scene::new(directory.path(), plan.mode));
+    if result.is_ok() && !plan.keep {
+        return Ok(());
+    }
+    let kept = directory.keep();
+    println!(
+        "{}: the store and the ledger are kept; to check them again: duroxide-torture check {} {}",
+        plan.name,
+        plan.mode.name(),
+        kept.display()
+    );
+    result.map_err(|error| {
+        let (name, seed) = (plan.name, plan.seed);
+        let short = if plan.is_short { " --short" } else { "" };
+        format!(
+            "{error}\nthe same again, as far as processes allow: duroxide-torture {name}{short} \
+             --seed {seed}"
+        )
+        .into()
+    })
+}
+
+fn torture(plan: &Plan, scene: Scene) -> Result<(), Failure> {
     let began = Instant::now();
+    let ledger = Ledger::create(&scene.ledger())?;
     let mut driver = Driver {
         plan,
-        url,
+        scene,
         rng: Rng::with_seed(plan.seed),
         workers: Vec::new(),
-        ledger: Ledger::default(),
+        ledger,
         kills: 0,
     };
-    let checked = driver
-        .torture()
-        .and_then(|()| verify::check(&driver.url, plan.mode, &driver.ledger));
-    match checked {
-        Ok(summary) => {
-            let took = began.elapsed();
-            println!(
-                "{}: PASSED, {} kills, {summary}, {took:.1?}",
-                plan.name, driver.kills
-            );
-            Ok(())
-        }
-        Err(error) => {
-            let kept = directory.keep();
-            Err(format!(
-                "{error}\nthe store is kept in {}; the same again, as far as processes allow: \
-                 duroxide-torture {} --seed {}",
-                kept.display(),
-                plan.name,
-                plan.seed
-            )
-            .into())
-        }
-    }
+    driver.torture()?;
+    let summary = verify::check(&driver.scene, &driver.ledger)?;
+    let (name, kills, took) = (plan.name, driver.kills, began.elapsed());
+    println!("{name}: PASSED, {kills} kills, {summary}, {took:.1?}");
+    Ok(())
 }
 
 impl Driver<'_> {
     fn torture(&mut self) -> Result<(), Failure> {
         for _ in 0..self.plan.processes {
-            self.workers.push(Worker::start(&self.url, self.plan.mode)?);
+            self.workers.push(Worker::start(&self.scene)?);
         }
         while self.kills < self.plan.kills || self.ledger.records.len() < self.plan.instances_min {
             let until = Instant::now() + self.draw_moment();
             while Instant::now() < until {
-                self.top_up();
+                self.top_up()?;
                 self.listen()?;
             }
             self.kill_one()?;
@@ -88,34 +93,43 @@ impl Driver<'_> {
     }
 
     /// Starts new orchestrations in the place of those that have ended.
-    fn top_up(&mut self) {
+    fn top_up(&mut self) -> Result<(), Failure> {
         for _ in self.ledger.open().len()..self.plan.in_flight {
-            let index = self.rng.usize(0..Shape::ALL.len());
-            let shape = Shape::ALL[index];
-            let instance = self.ledger.add(shape);
-            self.entrust(&instance);
+            let shape = Shape::ALL[self.rng.usize(0..Shape::ALL.len())];
+            let instance = self.ledger.add(shape)?;
+            self.entrust(&instance)?;
         }
+        Ok(())
     }
 
-    /// Has a worker start an instance, or wait for it if it was started before, and raises its
-    /// events.
-    fn entrust(&mut self, instance: &str) {
+    /// Has some worker do something.
+    fn order(&mut self, order: &str) {
         let worker = self.rng.usize(0..self.workers.len());
+        self.workers[worker].order(order);
+    }
+
+    /// Has an instance started, and what it needs raised. One whose start was acknowledged is not
+    /// started again: that would hide that it was lost.
+    fn entrust(&mut self, instance: &str) -> Result<(), Failure> {
         let Some(record) = self.ledger.records.get(instance) else {
-            return;
+            return Ok(());
         };
-        let (is_started, shape) = (record.is_started, record.shape.name());
-        self.workers[worker].order(&format!("start {instance} {shape}"));
-        if is_started {
-            self.raise(instance);
+        if record.is_started {
+            self.order(&format!("wait {instance}"));
+            self.supply(instance)
+        } else {
+            let shape = record.shape.name();
+            self.order(&format!("start {instance} {shape}"));
+            Ok(())
         }
     }
 
-    fn raise(&mut self, instance: &str) {
-        for event in self.ledger.missing_raises(instance) {
-            let worker = self.rng.usize(0..self.workers.len());
-            self.workers[worker].order(&format!("raise {instance} {event}"));
+    /// Has what an instance still needs from outside sent to it.
+    fn supply(&mut self, instance: &str) -> Result<(), Failure> {
+        for order in self.ledger.missing(instance)? {
+            self.order(&order);
         }
+        Ok(())
     }
 
     /// Takes in what the workers say.
@@ -131,22 +145,23 @@ impl Driver<'_> {
     fn note(&mut self, line: &str) -> Result<(), Failure> {
         self.ledger.note(line)?;
         if let Some(instance) = line.strip_prefix("started ") {
-            self.raise(instance);
+            self.supply(instance)?;
         }
         Ok(())
     }
 
     /// Kills a worker, and gives a new one and the others what it had in hand.
     fn kill_one(&mut self) -> Result<(), Failure> {
+        self.top_up()?;
         let victim = self.rng.usize(0..self.workers.len());
         let said = self.workers.swap_remove(victim).kill()?;
         self.kills += 1;
-        self.workers.push(Worker::start(&self.url, self.plan.mode)?);
+        self.workers.push(Worker::start(&self.scene)?);
         for line in said {
             self.note(&line)?;
         }
         for instance in self.ledger.open() {
-            self.entrust(&instance);
+            self.entrust(&instance)?;
         }
         Ok(())
     }
@@ -162,11 +177,7 @@ impl Driver<'_> {
             }
         }
         for worker in self.workers.drain(..) {
-            let (said, status) = worker.end()?;
-            if !status.success() {
-                return Err(format!("a worker ended with {status}").into());
-            }
-            for line in said {
+            for line in worker.end()? {
                 self.ledger.note(&line)?;
             }
         }

@@ -1,6 +1,11 @@
-//! What was asked for and what was acknowledged.
+//! What was asked for and what was acknowledged, as a journal of one line each.
+//!
+//! The journal is also a file beside the store, so that both can be checked again and looked at.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
 
 use crate::Failure;
 use crate::shape::Shape;
@@ -10,13 +15,14 @@ pub(crate) struct Record {
     pub(crate) shape: Shape,
     pub(crate) is_started: bool,
     /// By event: how often it was raised, and how often that was acknowledged.
-    pub(crate) raises: BTreeMap<&'static str, Raises>,
-    /// The output that a client saw.
-    pub(crate) output: Option<String>,
+    pub(crate) raises: BTreeMap<&'static str, Asked>,
+    pub(crate) cancels: Asked,
+    /// The end that a client saw.
+    pub(crate) end: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Raises {
+pub(crate) struct Asked {
     pub(crate) tried: usize,
     pub(crate) acknowledged: usize,
 }
@@ -24,67 +30,115 @@ pub(crate) struct Raises {
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) records: BTreeMap<String, Record>,
+    journal: Option<File>,
 }
 
 impl Ledger {
-    /// Adds an instance that is to be started; answers its id.
-    pub(crate) fn add(&mut self, shape: Shape) -> String {
+    /// An empty ledger that is written to this file.
+    pub(crate) fn create(file: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            records: BTreeMap::new(),
+            journal: Some(File::create_new(file)?),
+        })
+    }
+
+    /// The ledger that was written to this file.
+    pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
+        let mut ledger = Self::default();
+        for line in fs::read_to_string(file)?.lines() {
+            ledger.note(line)?;
+        }
+        Ok(ledger)
+    }
+
+    /// Asks for a new instance; answers its id.
+    pub(crate) fn add(&mut self, shape: Shape) -> Result<String, Failure> {
         let instance = format!("{}-{}", shape.name(), self.records.len());
-        let record = Record {
-            shape,
-            is_started: false,
-            raises: BTreeMap::new(),
-            output: None,
-        };
-        self.records.insert(instance.clone(), record);
-        instance
+        self.note(&format!("ask-start {instance} {}", shape.name()))?;
+        Ok(instance)
     }
 
     /// The instances that no client has seen the end of.
     pub(crate) fn open(&self) -> Vec<String> {
-        let open = self.records.iter().filter(|(_, it)| it.output.is_none());
+        let open = self.records.iter().filter(|(_, it)| it.end.is_none());
         open.map(|(instance, _)| instance.clone()).collect()
     }
 
-    /// Writes down what a worker said.
-    pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let (instance, said) = rest.split_once(' ').unwrap_or((rest, ""));
-        let Some(record) = self.records.get_mut(instance) else {
-            return Err(format!("a worker said: {line}").into());
+    /// What an instance was not yet promised to get, in words for a worker; each is noted as asked
+    /// for once more.
+    pub(crate) fn missing(&mut self, instance: &str) -> Result<Vec<String>, Failure> {
+        let Some(record) = self.records.get(instance) else {
+            return Ok(Vec::new());
         };
-        match word {
-            "started" => record.is_started = true,
-            "raised" => {
-                let events = record.shape.events().iter();
-                for event in events.filter(|event| **event == said) {
-                    record.raises.entry(event).or_default().acknowledged += 1;
-                }
+        let is_promised = |asked: Option<&Asked>| asked.is_some_and(|it| it.acknowledged > 0);
+        let mut missing = Vec::new();
+        for event in record.shape.events() {
+            if !is_promised(record.raises.get(event)) {
+                missing.push(format!("raise {instance} {event}"));
             }
-            "ended" => match &record.output {
-                Some(seen) if seen != said => {
-                    return Err(format!("{instance} ended with {seen:?} and with {said:?}").into());
-                }
-                _ => record.output = Some(said.to_owned()),
-            },
-            _ => return Err(format!("a worker said: {line}").into()),
         }
+        if record.shape == Shape::Cancel && !is_promised(Some(&record.cancels)) {
+            missing.push(format!("cancel {instance}"));
+        }
+        for order in &missing {
+            self.note(&format!("ask-{order}"))?;
+        }
+        Ok(missing)
+    }
+
+    /// Takes in a line: something that is asked for, or what a worker said.
+    pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
+        if let Some(journal) = &mut self.journal {
+            writeln!(journal, "{line}")?;
+        }
+        self.apply(line)
+            .ok_or_else(|| format!("a worker said: {line}"))??;
         Ok(())
     }
 
-    /// The events that nobody has acknowledged yet, counted as raised once more.
-    pub(crate) fn missing_raises(&mut self, instance: &str) -> Vec<&'static str> {
-        let Some(record) = self.records.get_mut(instance) else {
-            return Vec::new();
-        };
-        let mut missing = Vec::new();
-        for event in record.shape.events() {
-            let raises = record.raises.entry(event).or_default();
-            if raises.acknowledged == 0 {
-                raises.tried += 1;
-                missing.push(*event);
-            }
+    /// `None` if the line means nothing.
+    fn apply(&mut self, line: &str) -> Option<Result<(), Failure>> {
+        let (word, rest) = line.split_once(' ')?;
+        let (instance, said) = rest.split_once(' ').unwrap_or((rest, ""));
+        if word == "ask-start" {
+            let record = Record::new(Shape::parse(said)?);
+            self.records.insert(instance.to_owned(), record);
+            return Some(Ok(()));
         }
-        missing
+        let record = self.records.get_mut(instance)?;
+        match word {
+            "started" => record.is_started = true,
+            "ask-raise" => record.raise(said)?.tried += 1,
+            "raised" => record.raise(said)?.acknowledged += 1,
+            "ask-cancel" => record.cancels.tried += 1,
+            "cancelled" => record.cancels.acknowledged += 1,
+            "ended" => match &record.end {
+                Some(seen) if seen != said => {
+                    let both = format!("{instance} ended as {seen:?} and as {said:?}");
+                    return Some(Err(both.into()));
+                }
+                _ => record.end = Some(said.to_owned()),
+            },
+            _ => return None,
+        }
+        Some(Ok(()))
+    }
+}
+
+impl Record {
+    fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            is_started: false,
+            raises: BTreeMap::new(),
+            cancels: Asked::default(),
+            end: None,
+        }
+    }
+
+    fn raise(&mut self, event: &str) -> Option<&mut Asked> {
+        let mut events = self.shape.events().iter();
+        let event = events.find(|it| **it == event)?;
+        Some(self.raises.entry(event).or_default())
     }
 }

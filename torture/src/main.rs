@@ -15,34 +15,49 @@
 )]
 
 mod child;
+mod code;
 mod driver;
+mod history;
 mod ledger;
 mod plan;
+mod scene;
 mod shape;
 mod verify;
 mod worker;
 
 use std::process::ExitCode;
 
+use ledger::Ledger;
 use plan::Plan;
+use scene::Scene;
+
+/// The command that checks what a run left.
+const CHECK: &str = "check";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "\
-usage: duroxide-torture kill|processes [--short] [--seed N]
+usage: duroxide-torture kill|processes [--short] [--seed N] [--keep]
+       duroxide-torture check MODE FOLDER
 
   kill        one process, killed at 25 random moments with 50 orchestrations in flight
   processes   three processes on one file, one of them killed every second, 1,000 orchestrations
+  check       what a run left in a folder, once more
 
   --short     fewer kills, for every day
-  --seed N    the moments and the mixture, drawn anew for each run otherwise";
+  --seed N    the moments and the mixture, drawn anew for each run otherwise
+  --keep      keeps the store and the ledger, as a failure does";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, url, mode] = arguments.as_slice()
-        && command == worker::COMMAND
+    if let [command, mode, directory] = arguments.as_slice()
+        && let Some(scene) = Scene::parse(mode, directory)
     {
-        return end(worker::run(url, mode));
+        match command.as_str() {
+            worker::COMMAND => return end(worker::run(&scene)),
+            CHECK => return end(check(&scene)),
+            _ => {}
+        }
     }
     match Plan::parse(&arguments) {
         Some(plan) => end(driver::run(&plan)),
@@ -51,6 +66,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn check(scene: &Scene) -> Result<(), Failure> {
+    let summary = verify::check(scene, &Ledger::read(&scene.ledger())?)?;
+    println!("check: PASSED, {summary}");
+    Ok(())
 }
 
 fn end(result: Result<(), Failure>) -> ExitCode {

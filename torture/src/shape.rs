@@ -1,17 +1,11 @@
-//! The orchestrations: small ones of every kind, whose outputs are known beforehand.
+//! The kinds of orchestrations, and what is known of each beforehand.
 
-use std::time::Duration;
-
-use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::{ActivityContext, DurableOutput, OrchestrationContext, OrchestrationRegistry};
-
-/// How long the timer of [`Shape::Timer`] is.
-const NAP: Duration = Duration::from_millis(50);
-const CHAIN_STEPS: usize = 5;
-const WIDTH: usize = 8;
-const EXECUTIONS: u64 = 3;
-
-type Text = Result<String, String>;
+pub(crate) const CHAIN_STEPS: usize = 5;
+pub(crate) const WIDTH: usize = 8;
+pub(crate) const EXECUTIONS: u8 = 3;
+pub(crate) const RETRIES: u32 = 2;
+/// Why an instance is cancelled.
+pub(crate) const REASON: &str = "enough";
 
 /// A kind of orchestration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +24,14 @@ pub(crate) enum Shape {
     Again,
     /// A step that fails, and one that makes up for it.
     Saga,
+    /// A step that is tried again after a pause, and fails again.
+    Retry,
+    /// A child that waits, and a client that cancels both.
+    Cancel,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Chain,
         Self::FanOut,
         Self::Timer,
@@ -41,6 +39,8 @@ impl Shape {
         Self::Children,
         Self::Again,
         Self::Saga,
+        Self::Retry,
+        Self::Cancel,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -52,30 +52,65 @@ impl Shape {
             Self::Children => "Children",
             Self::Again => "Again",
             Self::Saga => "Saga",
+            Self::Retry => "Retry",
+            Self::Cancel => "Cancel",
         }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|shape| shape.name() == name)
     }
 
     /// The events it waits for, in order.
     pub(crate) fn events(self) -> &'static [&'static str] {
-        match self {
-            Self::Events => &["first", "second"],
-            Self::Chain
-            | Self::FanOut
-            | Self::Timer
-            | Self::Children
-            | Self::Again
-            | Self::Saga => &[],
+        if self == Self::Events {
+            &["first", "second"]
+        } else {
+            &[]
         }
     }
 
     pub(crate) fn executions(self) -> u64 {
-        if self == Self::Again { EXECUTIONS } else { 1 }
+        if self == Self::Again {
+            u64::from(EXECUTIONS)
+        } else {
+            1
+        }
     }
 
-    /// What it returns.
-    pub(crate) fn output(self, instance: &str) -> String {
-        let chain = steps(CHAIN_STEPS).join(" ");
+    /// How many activities it schedules, in all its executions and without its children's.
+    pub(crate) fn activities(self) -> usize {
         match self {
+            Self::Chain => CHAIN_STEPS,
+            Self::FanOut => WIDTH,
+            Self::Timer => 2,
+            Self::Events => 1,
+            Self::Children | Self::Cancel => 0,
+            Self::Again => usize::from(EXECUTIONS),
+            Self::Saga => 3,
+            Self::Retry => RETRIES as usize,
+        }
+    }
+
+    /// How many children it has. One that is cancelled may not have come to its own.
+    pub(crate) fn children(self) -> std::ops::RangeInclusive<usize> {
+        match self {
+            Self::Children => 2..=2,
+            Self::Cancel => 0..=1,
+            Self::Chain
+            | Self::FanOut
+            | Self::Timer
+            | Self::Events
+            | Self::Again
+            | Self::Saga
+            | Self::Retry => 0..=0,
+        }
+    }
+
+    /// How it ends, in the words of [`end`](crate::worker::end).
+    pub(crate) fn end(self, instance: &str) -> String {
+        let chain = steps(CHAIN_STEPS).join(" ");
+        let output = match self {
             Self::Chain => chain,
             Self::FanOut => steps(WIDTH).join(" "),
             Self::Timer => "before after".to_owned(),
@@ -87,7 +122,10 @@ impl Shape {
             Self::Children => format!("{chain} | {chain}"),
             Self::Again => format!("execution {EXECUTIONS}"),
             Self::Saga => "undone".to_owned(),
-        }
+            Self::Retry => "given up".to_owned(),
+            Self::Cancel => return format!("failed: canceled: {REASON}"),
+        };
+        format!("completed: {output}")
     }
 }
 
@@ -96,96 +134,6 @@ pub(crate) fn datum(instance: &str, event: &str) -> String {
     format!("{event}-of-{instance}")
 }
 
-fn steps(count: usize) -> Vec<String> {
+pub(crate) fn steps(count: usize) -> Vec<String> {
     (0..count).map(|step| format!("step-{step}")).collect()
-}
-
-async fn step(ctx: &OrchestrationContext, input: &str) -> Text {
-    ctx.schedule_activity("Step", input).into_activity().await
-}
-
-async fn chain(ctx: OrchestrationContext, _: String) -> Text {
-    let mut done = Vec::new();
-    for input in steps(CHAIN_STEPS) {
-        done.push(step(&ctx, &input).await?);
-    }
-    Ok(done.join(" "))
-}
-
-async fn fan_out(ctx: OrchestrationContext, _: String) -> Text {
-    let activities = steps(WIDTH)
-        .iter()
-        .map(|input| ctx.schedule_activity("Step", input.as_str()))
-        .collect();
-    let mut done = Vec::new();
-    for output in ctx.join(activities).await {
-        let DurableOutput::Activity(output) = output else {
-            return Err("an activity ended as something else".to_owned());
-        };
-        done.push(output?);
-    }
-    // They come in the order in which they ended.
-    done.sort();
-    Ok(done.join(" "))
-}
-
-async fn timer(ctx: OrchestrationContext, _: String) -> Text {
-    let before = step(&ctx, "before").await?;
-    ctx.schedule_timer(NAP).into_timer().await;
-    Ok(format!("{before} {}", step(&ctx, "after").await?))
-}
-
-async fn events(ctx: OrchestrationContext, _: String) -> Text {
-    let first = ctx.schedule_wait("first").into_event().await;
-    let between = step(&ctx, "between").await?;
-    let second = ctx.schedule_wait("second").into_event().await;
-    Ok(format!("{first} {between} {second}"))
-}
-
-async fn children(ctx: OrchestrationContext, _: String) -> Text {
-    let one = ctx.schedule_sub_orchestration("Chain", "");
-    let other = ctx.schedule_sub_orchestration("Chain", "");
-    let one = one.into_sub_orchestration().await?;
-    let other = other.into_sub_orchestration().await?;
-    Ok(format!("{one} | {other}"))
-}
-
-async fn again(ctx: OrchestrationContext, _: String) -> Text {
-    let execution = ctx.execution_id();
-    let done = step(&ctx, &format!("execution {execution}")).await?;
-    if execution < EXECUTIONS {
-        return ctx.continue_as_new("").await;
-    }
-    Ok(done)
-}
-
-async fn saga(ctx: OrchestrationContext, _: String) -> Text {
-    step(&ctx, "done").await?;
-    match ctx.schedule_activity("Fail", "").into_activity().await {
-        Ok(_) => Err("the failing step has not failed".to_owned()),
-        Err(_) => step(&ctx, "undone").await,
-    }
-}
-
-pub(crate) fn activities() -> ActivityRegistry {
-    ActivityRegistry::builder()
-        .register("Step", |_: ActivityContext, input: String| async move {
-            Ok(input)
-        })
-        .register("Fail", |_: ActivityContext, _: String| async move {
-            Err::<String, _>("as planned".to_owned())
-        })
-        .build()
-}
-
-pub(crate) fn orchestrations() -> OrchestrationRegistry {
-    OrchestrationRegistry::builder()
-        .register(Shape::Chain.name(), chain)
-        .register(Shape::FanOut.name(), fan_out)
-        .register(Shape::Timer.name(), timer)
-        .register(Shape::Events.name(), events)
-        .register(Shape::Children.name(), children)
-        .register(Shape::Again.name(), again)
-        .register(Shape::Saga.name(), saga)
-        .build()
 }

@@ -1,111 +1,223 @@
 //! The store is compared with what was acknowledged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use duroxide::providers::{InstanceId, InstanceStatus, Provider};
-use duroxide::{Event, EventKind};
+use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::providers::{InstanceFilter, InstanceHead, Provider as _, QueueDepths};
+use duroxide::{Client, Event};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::ledger::{Ledger, Record};
-use crate::{Failure, shape, worker};
+use crate::scene::Scene;
+use crate::shape::{self, Shape};
+use crate::{Failure, history, worker};
 
-/// Checks every instance; answers what was checked.
-pub(crate) fn check(url: &str, mode: &str, ledger: &Ledger) -> Result<String, Failure> {
+/// How many findings are told.
+const FINDINGS_MAX: usize = 10;
+
+/// Checks everything; answers what was checked.
+pub(crate) fn check(scene: &Scene, ledger: &Ledger) -> Result<String, Failure> {
+    check_file(scene)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = worker::open(url, mode).await?;
-        let mut events = 0;
-        for (instance, record) in &ledger.records {
-            let checked = check_instance(&store, instance, record).await;
-            events += checked.map_err(|error| format!("{instance}: {error}"))?;
-        }
-        check_queues(&store).await?;
+        let store = Arc::new(scene.open().await?);
+        let mut check = Check {
+            client: Client::new(Arc::<SqliteProvider>::clone(&store)),
+            store: Arc::clone(&store),
+            children: BTreeMap::new(),
+            instances: 0,
+            events: 0,
+            findings: Vec::new(),
+        };
+        let checked = check.everything(ledger).await;
         store.close().await;
-        let instances = ledger.records.len();
-        Ok(format!(
-            "{instances} orchestrations with {events} events, each once"
-        ))
+        checked?;
+        check.verdict()
     })
 }
 
-/// An instance has ended as its code says and as its client saw, and each step is recorded once.
-async fn check_instance(
-    store: &dyn Provider,
-    instance: &str,
-    record: &Record,
-) -> Result<usize, Failure> {
-    let head = store.read_head(&InstanceId::new(instance)?).await?;
-    let head = head.ok_or("it was acknowledged and is not there")?;
-    if head.status != InstanceStatus::Completed {
-        return Err(format!("its status is {:?}", head.status).into());
+/// The database itself is sound.
+fn check_file(scene: &Scene) -> Result<(), Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let database = Connection::open_with_flags(scene.database(), flags)?;
+    let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(format!("the database is damaged: {verdict}").into())
     }
-    let expected = record.shape.output(instance);
-    if record.output.as_ref() != Some(&expected) {
-        return Err(format!("its client saw {:?} and not {expected:?}", record.output).into());
-    }
-    let mut events = 0;
-    for execution in 1..=record.shape.executions() {
-        let history = store.read_with_execution(instance, execution).await?;
-        check_history(&history)?;
-        check_raises(&history, instance, record)?;
-        events += history.len();
-    }
-    Ok(events)
 }
 
-/// Numbers without a gap, one start, one end, and one outcome for each decision.
-fn check_history(history: &[Event]) -> Result<(), Failure> {
-    for (index, event) in history.iter().enumerate() {
-        if event.event_id != index as u64 + 1 {
-            return Err(format!("event {} has the number {}", index + 1, event.event_id).into());
+struct Check {
+    store: Arc<SqliteProvider>,
+    client: Client,
+    /// By parent: how many children are there.
+    children: BTreeMap<String, usize>,
+    instances: usize,
+    events: usize,
+    findings: Vec<String>,
+}
+
+/// An instance, and what it must be.
+struct Subject<'a> {
+    id: &'a str,
+    head: &'a InstanceHead,
+    shape: Shape,
+    /// As a client is told its end; `None` for a child, whose end its parent hears.
+    record: Option<&'a Record>,
+    is_cancelled: bool,
+}
+
+impl Check {
+    async fn everything(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        self.check_stored(ledger).await?;
+        self.check_acknowledged(ledger).await?;
+        let depths = self.client.get_queue_depths().await?;
+        if depths != QueueDepths::default() {
+            self.findings
+                .push(format!("something is left over: {depths:?}"));
+        }
+        Ok(())
+    }
+
+    /// Every instance in the store is sound, and one that was asked for or the child of one.
+    async fn check_stored(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        let store = Arc::clone(&self.store);
+        let admin = store.admin().ok_or("the store has no management")?;
+        let mut filter = InstanceFilter::default();
+        loop {
+            let page = admin.list_instances(&filter).await?;
+            for head in &page.instances {
+                self.check_instance(head, ledger).await?;
+            }
+            filter.after = page.instances.last().map(|head| head.instance.clone());
+            if !page.more {
+                return Ok(());
+            }
         }
     }
-    let ends = history.iter().filter(|event| event.kind.is_terminal());
-    if ends.count() != 1 || !history.last().is_some_and(|event| event.kind.is_terminal()) {
-        return Err("its history does not end once".into());
+
+    async fn check_instance(
+        &mut self,
+        head: &InstanceHead,
+        ledger: &Ledger,
+    ) -> Result<(), Failure> {
+        let id = head.instance.as_str();
+        let root = id.split("::").next().unwrap_or(id);
+        let subject = ledger.records.get(root).and_then(|record| {
+            let is_root = id == root;
+            Some(Subject {
+                id,
+                head,
+                shape: Shape::parse(&head.orchestration)?,
+                record: is_root.then_some(record),
+                is_cancelled: record.shape == Shape::Cancel,
+            })
+        });
+        let Some(subject) = subject else {
+            self.findings.push(format!("{id}: nobody asked for it"));
+            return Ok(());
+        };
+        if subject.record.is_none() {
+            *self.children.entry(root.to_owned()).or_default() += 1;
+        }
+        let histories = self.histories(&subject).await?;
+        self.instances += 1;
+        self.events += histories.iter().map(Vec::len).sum::<usize>();
+        if let Err(what) = check_histories(&subject, &histories) {
+            let text: String = histories.iter().map(|it| history::describe(it)).collect();
+            self.findings.push(format!("{id}: {what}\n{text}"));
+        }
+        Ok(())
     }
-    let mut outcomes: BTreeMap<u64, usize> = BTreeMap::new();
-    for event in history.iter().filter(|event| event.kind.is_input()) {
-        if let Some(source) = event.source_event_id {
-            *outcomes.entry(source).or_default() += 1;
+
+    async fn histories(&self, subject: &Subject<'_>) -> Result<Vec<Vec<Event>>, Failure> {
+        let mut histories = Vec::new();
+        for execution in 1..=subject.head.position.execution {
+            let history = self.store.read_with_execution(subject.id, execution).await;
+            histories.push(history?);
+        }
+        Ok(histories)
+    }
+
+    /// What clients heard is as it should be and still so, and each instance has its children.
+    async fn check_acknowledged(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        for (id, record) in &ledger.records {
+            let expected = record.shape.end(id);
+            let stored = self.client.get_orchestration_status(id).await?;
+            let stored = worker::end(&stored);
+            if stored != expected {
+                self.findings
+                    .push(format!("{id}: it is {stored:?} and not {expected:?}"));
+            }
+            if record.end.as_ref() != Some(&stored) {
+                let seen = &record.end;
+                self.findings.push(format!(
+                    "{id}: it is {stored:?}, and its client saw {seen:?}"
+                ));
+            }
+            let children = self.children.get(id).copied().unwrap_or(0);
+            if !record.shape.children().contains(&children) {
+                self.findings
+                    .push(format!("{id}: it has {children} children"));
+            }
+        }
+        Ok(())
+    }
+
+    fn verdict(self) -> Result<String, Failure> {
+        let (instances, events) = (self.instances, self.events);
+        if self.findings.is_empty() {
+            return Ok(format!(
+                "{instances} orchestrations with {events} events, each once"
+            ));
+        }
+        let count = self.findings.len();
+        let told: Vec<String> = self.findings.into_iter().take(FINDINGS_MAX).collect();
+        Err(format!("{count} findings, of which\n{}", told.join("\n")).into())
+    }
+}
+
+fn check_histories(subject: &Subject<'_>, histories: &[Vec<Event>]) -> Result<(), String> {
+    let shape = subject.shape;
+    if !subject.head.status.is_terminal() {
+        return Err(format!("its status is {:?}", subject.head.status));
+    }
+    if histories.len() as u64 != shape.executions() {
+        return Err(format!("it has {} executions", histories.len()));
+    }
+    let mut activities = 0;
+    for history in histories {
+        history::check(history, subject.is_cancelled)?;
+        activities += history::activities(history);
+        if let Some(record) = subject.record {
+            check_raises(subject.id, record, history)?;
         }
     }
-    for event in history {
-        let is_answered = matches!(
-            event.kind,
-            EventKind::ActivityScheduled { .. }
-                | EventKind::TimerCreated { .. }
-                | EventKind::SubOrchestrationScheduled { .. }
-        );
-        let times = outcomes.get(&event.event_id).copied().unwrap_or(0);
-        if is_answered && times != 1 {
-            return Err(format!("step {} is recorded {times} times", event.event_id).into());
-        }
+    let expected = if subject.is_cancelled {
+        0
+    } else {
+        shape.activities()
+    };
+    if activities != expected {
+        return Err(format!("it has {activities} activities and not {expected}"));
     }
     Ok(())
 }
 
 /// Every acknowledged event is recorded, and none more often than it was raised.
-fn check_raises(history: &[Event], instance: &str, record: &Record) -> Result<(), Failure> {
+fn check_raises(id: &str, record: &Record, history: &[Event]) -> Result<(), String> {
     for (event, raises) in &record.raises {
-        let datum = shape::datum(instance, event);
-        let is_it = |kind: &EventKind| matches!(kind, EventKind::ExternalEvent { data, .. } if *data == datum);
-        let recorded = history.iter().filter(|entry| is_it(&entry.kind)).count();
+        let recorded = history::times_raised(history, &shape::datum(id, event));
         // Once the instance has ended, a repeated event finds nobody who would record it.
         if recorded == 0 || recorded > raises.tried {
-            return Err(format!("event {event}: {raises:?}, and recorded {recorded} times").into());
+            return Err(format!(
+                "{event}: {raises:?}, and recorded {recorded} times"
+            ));
         }
-    }
-    Ok(())
-}
-
-/// Nothing is left over: no message, no activity.
-async fn check_queues(store: &dyn Provider) -> Result<(), Failure> {
-    let admin = store.admin().ok_or("the store has no management")?;
-    let depths = admin.queue_depths().await?;
-    if depths.worker_queue > 0 {
-        return Err(format!("activities are left over: {depths:?}").into());
     }
     Ok(())
 }

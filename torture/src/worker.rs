@@ -1,18 +1,19 @@
 //! A worker: a runtime on the store, and a client that does what its standard input says.
 //!
 //! It says on its standard output what was acknowledged, a line for each call that came back, and
-//! ends when its input does.
+//! ends when its input has ended, everything that was asked is done and the queues are empty.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use duroxide::providers::Provider;
-use duroxide::providers::sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
+use duroxide::providers::{Provider, QueueDepths};
 use duroxide::runtime::{Runtime, RuntimeOptions};
 use duroxide::{Client, ClientError, OrchestrationStatus};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+use tokio::task::JoinSet;
 
-use crate::{Failure, shape};
+use crate::scene::Scene;
+use crate::{Failure, code, shape};
 
 /// The argument that makes a worker of this program.
 pub(crate) const COMMAND: &str = "worker";
@@ -20,26 +21,19 @@ pub(crate) const COMMAND: &str = "worker";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Short, so that what a dead process held is soon free.
 const LEASE: Duration = Duration::from_secs(2);
+/// How long the last leftovers may take, which is a few leases, and how often is looked.
+const DRAIN: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(20);
 
-pub(crate) fn run(url: &str, mode: &str) -> Result<(), Failure> {
+pub(crate) fn run(scene: &Scene) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(work(url, mode))
+    runtime.block_on(work(scene))
 }
 
-/// Opens the store as the workers do.
-pub(crate) async fn open(url: &str, mode: &str) -> Result<SqliteProvider, Failure> {
-    let mode = match mode {
-        "multi_process" => SqliteMode::MultiProcess,
-        _ => SqliteMode::SingleProcess,
-    };
-    let options = SqliteOptions::default().mode(mode);
-    Ok(SqliteProvider::new(url, Some(options)).await?)
-}
-
-async fn work(url: &str, mode: &str) -> Result<(), Failure> {
-    let store: Arc<dyn Provider> = Arc::new(open(url, mode).await?);
+async fn work(scene: &Scene) -> Result<(), Failure> {
+    let store: Arc<dyn Provider> = Arc::new(scene.open().await?);
     let options = RuntimeOptions {
         shadow_replay: true,
         orchestrator_lock_timeout: LEASE,
@@ -48,22 +42,26 @@ async fn work(url: &str, mode: &str) -> Result<(), Failure> {
     };
     let runtime = Runtime::start_with_options(
         Arc::clone(&store),
-        Arc::new(shape::activities()),
-        shape::orchestrations(),
+        Arc::new(code::activities()),
+        code::orchestrations(),
         options,
     )
     .await;
     let client = Client::new(Arc::clone(&store));
     println!("ready");
     let mut lines = BufReader::new(stdin()).lines();
+    let mut tasks = JoinSet::new();
     while let Some(line) = lines.next_line().await? {
+        while tasks.try_join_next().is_some() {}
         let client = client.clone();
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             if let Err(error) = obey(&client, &line).await {
                 println!("error {line}: {error}");
             }
         });
     }
+    tasks.join_all().await;
+    drain(&client).await?;
     runtime.shutdown(None).await;
     store.close().await;
     Ok(())
@@ -77,19 +75,52 @@ async fn obey(client: &Client, line: &str) -> Result<(), ClientError> {
                 .start_orchestration(*instance, *orchestration, "")
                 .await?;
             println!("started {instance}");
-            let end = client.wait_for_orchestration(instance, PATIENCE).await?;
-            if let OrchestrationStatus::Completed { output } = end {
-                println!("ended {instance} {output}");
-            } else {
-                println!("error {instance} ended otherwise: {end:?}");
-            }
+            wait(client, instance).await?;
         }
+        ["wait", instance] => wait(client, instance).await?,
         ["raise", instance, event] => {
             let datum = shape::datum(instance, event);
             client.raise_event(*instance, *event, datum).await?;
             println!("raised {instance} {event}");
         }
+        ["cancel", instance] => {
+            client.cancel_instance(*instance, shape::REASON).await?;
+            println!("cancelled {instance}");
+        }
         _ => println!("error no such order"),
     }
     Ok(())
+}
+
+async fn wait(client: &Client, instance: &str) -> Result<(), ClientError> {
+    let status = client.wait_for_orchestration(instance, PATIENCE).await?;
+    println!("ended {instance} {}", end(&status));
+    Ok(())
+}
+
+/// How an instance stands, in words.
+pub(crate) fn end(status: &OrchestrationStatus) -> String {
+    match status {
+        OrchestrationStatus::Completed { output } => format!("completed: {output}"),
+        OrchestrationStatus::Failed { details } => format!("failed: {}", details.display_message()),
+        OrchestrationStatus::NotFound => "not there".to_owned(),
+        OrchestrationStatus::Running => "running".to_owned(),
+    }
+}
+
+/// Waits until nothing is left to do: repeated messages to instances that have ended, and the ends
+/// of children whose parents were cancelled.
+async fn drain(client: &Client) -> Result<(), ClientError> {
+    let until = Instant::now() + DRAIN;
+    loop {
+        let depths = client.get_queue_depths().await?;
+        if depths == QueueDepths::default() {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            println!("error something is left over: {depths:?}");
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }

@@ -1,4 +1,5 @@
-//! Chores of this repository: `cargo xtask test`, `cargo xtask ci` and `cargo xtask certify`.
+//! Chores of this repository: `cargo xtask test`, `cargo xtask ci`, `cargo xtask torture` and
+//! `cargo xtask certify`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,19 +10,24 @@ mod certify;
 mod examples;
 mod servers;
 mod steps;
+mod torture;
 
 use std::process::ExitCode;
 
 use steps::Steps;
+use torture::Torture;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND [--no-install]
 
   test           unit and integration tests, documentation tests, the conformance of the backends,
-                 examples, and the tests that need servers, as far as these can be had
+                 examples, a short torture, and the tests that need servers, as far as these can
+                 be had
   test --all     the same, and fails if a server cannot be had
   test servers   only the tests that need servers; fails if a server cannot be had
   ci             format, clippy, documentation, then test --all
+  torture        everything with faults that are drawn anew each time, in about ten minutes;
+                 --short for a look, --seed NUMBER to repeat a run
   certify        run the conformance suite on every backend, and write docs/conformance and the
                  table of backends in README.md
 
@@ -43,6 +49,11 @@ fn main() -> ExitCode {
             steps.summary("test servers")
         }
         ["ci"] => test_all(checks(), no_install).summary("ci"),
+        ["torture", arguments @ ..] if let Some(torture) = Torture::parse(arguments) => {
+            let mut steps = Steps::default();
+            torture.run(&mut steps);
+            steps.summary("torture")
+        }
         ["certify"] => {
             let mut steps = Steps::default();
             certify::run(&mut steps);
@@ -125,6 +136,7 @@ fn test(mut steps: Steps, no_install: bool) -> Steps {
         &[],
     );
     conformance(&mut steps);
+    Torture::short().kill_processes(&mut steps);
     servers::run(&mut steps, no_install);
     examples::run(&mut steps);
     steps

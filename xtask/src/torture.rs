@@ -1,0 +1,150 @@
+//! Every test with faults, in full: processes that are killed, and histories drawn from a seed.
+//!
+//! `cargo test` holds the faults that can be enumerated; here are those that are drawn, so that each
+//! run tries others. The seed is new each time and printed first.
+
+use crate::steps::Steps;
+
+/// A backend for the random profile, and the draws of each case, in full and in short. Together the
+/// full ones take a few minutes.
+struct Drawn {
+    name: &'static str,
+    url: String,
+    rounds_full: u32,
+    rounds_short: u32,
+}
+
+/// What one random case may take, in seconds.
+const CASE_SECONDS_MAX: u32 = 600;
+
+/// How much, and from which seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Torture {
+    seed: u64,
+    is_short: bool,
+}
+
+impl Torture {
+    /// From the arguments of the command line; `None` if they are none.
+    pub(crate) fn parse(arguments: &[&str]) -> Option<Self> {
+        let mut torture = Self {
+            seed: fastrand::u64(..),
+            is_short: false,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match *argument {
+                "--short" => torture.is_short = true,
+                "--seed" => torture.seed = arguments.next()?.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(torture)
+    }
+
+    /// The short form, with a new seed.
+    pub(crate) fn short() -> Self {
+        Self {
+            seed: fastrand::u64(..),
+            is_short: true,
+        }
+    }
+
+    /// Everything. Each kind of fault has a function of its own; a further kind is a further line.
+    pub(crate) fn run(self, steps: &mut Steps) {
+        println!("torture: seed {}", self.seed);
+        self.kill_processes(steps);
+        self.draw_histories(steps);
+    }
+
+    /// Processes are killed while they work, and what they left is checked.
+    pub(crate) fn kill_processes(self, steps: &mut Steps) {
+        for (command, name) in [
+            ("kill", "a process that is killed"),
+            ("processes", "processes that share a store and are killed"),
+        ] {
+            let mut arguments = self.program("duroxide-torture");
+            arguments.push(command.to_owned());
+            if self.is_short {
+                arguments.push("--short".to_owned());
+            }
+            self.step(steps, name, arguments);
+        }
+    }
+
+    /// The conformance suite's random profile, which compares a backend with the reference.
+    fn draw_histories(self, steps: &mut Steps) {
+        let file = std::env::temp_dir().join("duroxide.db");
+        let memory = Drawn {
+            name: "memory",
+            url: "memory:".to_owned(),
+            rounds_full: 2_000,
+            rounds_short: 20,
+        };
+        let sqlite_in_memory = Drawn {
+            name: "SQLite in memory",
+            url: "sqlite::memory:".to_owned(),
+            rounds_full: 500,
+            rounds_short: 5,
+        };
+        let sqlite = Drawn {
+            name: "SQLite",
+            url: format!("sqlite:{}", file.display()),
+            // Each commit waits for the disk.
+            rounds_full: 40,
+            rounds_short: 1,
+        };
+        for drawn in [memory, sqlite_in_memory, sqlite] {
+            let rounds = if self.is_short {
+                drawn.rounds_short
+            } else {
+                drawn.rounds_full
+            };
+            let mut arguments = self.program("duroxide-cli");
+            arguments.extend(["conformance", "--profile", "random"].map(str::to_owned));
+            arguments.extend(["--backend".to_owned(), drawn.url]);
+            arguments.extend(["--rounds".to_owned(), rounds.to_string()]);
+            arguments.extend(["--time-limit".to_owned(), CASE_SECONDS_MAX.to_string()]);
+            self.step(
+                steps,
+                &format!("histories drawn on {}", drawn.name),
+                arguments,
+            );
+        }
+    }
+
+    /// What runs a program of this workspace. The short form does without a release build.
+    fn program(self, package: &str) -> Vec<String> {
+        let mut arguments = vec!["run".to_owned(), "--quiet".to_owned()];
+        if !self.is_short {
+            arguments.push("--release".to_owned());
+        }
+        arguments.extend(["--package", package, "--"].map(str::to_owned));
+        arguments
+    }
+
+    /// Runs a step with the seed, and says how to repeat it if it fails.
+    fn step(self, steps: &mut Steps, name: &str, mut arguments: Vec<String>) {
+        arguments.extend(["--seed".to_owned(), self.seed.to_string()]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if !steps.cargo(name, &arguments, &[]) {
+            println!("to repeat it: cargo {}", arguments.join(" "));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_and_the_size_are_read_and_anything_else_is_refused() {
+        let read = Torture::parse(&["--seed", "7", "--short"]).map(|it| (it.seed, it.is_short));
+        assert_eq!(read, Some((7, true)));
+        let fresh = |_| Torture::parse(&[]).map(|it| it.seed);
+        assert_ne!(fresh(1), fresh(2));
+        for wrong in [&["--seed"][..], &["--seed", "x"], &["--long"], &["kill"]] {
+            assert!(Torture::parse(wrong).is_none(), "{wrong:?}");
+        }
+    }
+}
