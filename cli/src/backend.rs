@@ -1,7 +1,7 @@
 //! The backend that is checked, by its URL. No message repeats the URL, which may hold a password.
 
 #[cfg(feature = "sqlite")]
-use std::path::Path;
+use std::{io, path::Path};
 
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::Subject;
@@ -9,6 +9,9 @@ use duroxide_provider_tests::Subject;
 use duroxide_sqlite::{SqliteMode, conformance::SqliteFixture};
 #[cfg(feature = "sqlite")]
 use tempfile::TempDir;
+
+#[cfg(feature = "sqlite")]
+use crate::interrupt::remove_when_interrupted;
 
 /// Every scheme that duroxide knows.
 const SCHEMES: &[&str] = &[
@@ -42,7 +45,9 @@ pub(crate) enum Refused {
 impl Backend {
     /// The backend of this URL, in this mode if it has several.
     pub(crate) fn open(url: &str, mode: Option<&str>) -> Result<Self, Refused> {
-        let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return Err(usage(&unknown(url)));
+        };
         match scheme {
             "sqlite" => sqlite(url, mode),
             "memory" if mode.is_some() => Err(usage("memory: has no modes; leave --mode out")),
@@ -117,19 +122,27 @@ fn sqlite(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let folder = tempfile::Builder::new()
-        .prefix("duroxide-conformance-")
-        .tempdir_in(beside)
-        .map_err(|error| {
-            Refused::Unavailable(format!(
-                "no folder for databases can be made in {}: {error}",
-                beside.display()
-            ))
-        })?;
+    let folder = folder_in(beside).map_err(|error| {
+        Refused::Unavailable(format!(
+            "no folder for databases can be made in {}: {}",
+            beside.display(),
+            error.kind()
+        ))
+    })?;
     Ok(Backend {
         subject: Subject::new(SqliteFixture::on_disk(mode).below(folder.path())),
         folder: Some(folder),
     })
+}
+
+/// A new folder, which goes away as well when somebody interrupts the run.
+#[cfg(feature = "sqlite")]
+fn folder_in(place: &Path) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new()
+        .prefix("duroxide-conformance-")
+        .tempdir_in(place)?;
+    remove_when_interrupted(folder.path())?;
+    Ok(folder)
 }
 
 #[cfg(not(feature = "sqlite"))]

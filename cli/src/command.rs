@@ -32,7 +32,7 @@ usage: duroxide conformance --backend URL [COMMAND] [FLAGS]
 the backend:
   --backend URL          memory:          a store in this process
                          sqlite:PATH      databases in a new folder beside PATH, which is removed
-                                          afterwards; PATH itself is not touched
+                                          afterwards, and by Ctrl-C; PATH itself is not touched
                          sqlite::memory:  databases in memory
   --mode NAME            of sqlite:PATH: single_process or multi_process (single_process)
 

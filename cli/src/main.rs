@@ -2,6 +2,8 @@
 
 mod backend;
 mod command;
+#[cfg(feature = "sqlite")]
+mod interrupt;
 
 use std::process::ExitCode;
 

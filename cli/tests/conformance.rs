@@ -59,6 +59,7 @@ fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
         "memory: or sqlite:",
     );
     refused(&["--backend", "hunter2"], "memory: or sqlite:");
+    refused(&["--backend", "sqlite"], "did you mean sqlite:?");
     for scheme in ["postgres", "postgresql", "redis", "rediss", "dynamodb"] {
         let url = format!("{scheme}://user:hunter2@host/db");
         refused(&["--backend", &url], "not in this version");
@@ -159,7 +160,40 @@ mod sqlite {
         );
         let output = conformance(&["--backend", "sqlite:no/such/folder/x.db"]);
         assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stderr).contains("no folder for databases"));
+        assert_eq!(
+            text(&output.stderr),
+            "no folder for databases can be made in no/such/folder: entity not found\n"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_interrupted_run_leaves_nothing_behind() {
+        use std::process::Stdio;
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("x.db").display());
+        let mut run = Command::new(env!("CARGO_BIN_EXE_duroxide"))
+            .args(["conformance", "--backend", &url, "--repeat", "1000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The first database is made when the interrupt is listened for.
+        let has_database = || {
+            let mut folders = folder.path().read_dir().unwrap().flatten();
+            folders.any(|it| it.path().read_dir().is_ok_and(|mut it| it.next().is_some()))
+        };
+        while !has_database() {
+            assert!(run.try_wait().unwrap().is_none(), "it runs");
+            std::thread::yield_now();
+        }
+
+        let id = run.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+
+        assert!(sent.success());
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        assert_eq!(names(folder.path()), Vec::<String>::new());
     }
 
     /// The commands of the pages, but for the package that cargo runs; each on a few cases.

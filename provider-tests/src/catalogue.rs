@@ -242,7 +242,7 @@ macro_rules! __catalogue {
             a_dropped_turn_happened_or_did_not ["CXL-01" "IDM-01" "COM-01"],
             a_dropped_send_happened_or_did_not ["CXL-01" "MSG-02" "STA-01"],
             a_dropped_outcome_happened_or_did_not ["CXL-01" "ACT-03"],
-            a_dropped_claim_comes_back ["CXL-02" "CXL-01" "LEA-03"],
+            a_dropped_claim_comes_back ["CXL-02" "CXL-01" "CXL-03" "LEA-03"],
             a_dropped_release_happened_or_did_not ["CXL-01" "LEA-04" "LEA-06"],
             dropped_reads_and_waits_disturb_nobody ["CXL-01"],
             a_dropped_batch_happened_or_did_not ["CXL-01" "COM-05"],
@@ -392,7 +392,7 @@ macro_rules! __catalogue {
     }};
     (random, $emit:ident, $arg:tt) => { $crate::$emit! { $arg random
         model {
-            the_reference_does_the_same ["CON-01" "COM-01" "COM-06" "FEN-05" "IDM-01" "LEA-02" "MSG-04" "CXL-01"],
+            the_reference_does_the_same ["CON-01" "COM-01" "COM-05" "FEN-05" "IDM-01" "LEA-02" "MSG-04" "CXL-01"],
         }
         pairs {
             claims_are_atomic ["CON-01" "CLM-01" "LEA-01"],

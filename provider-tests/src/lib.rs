@@ -5,16 +5,38 @@
 //!
 //! ```text
 //! duroxide_provider_tests::conformance_tests! {
-//!     subject = Subject::new(MyFixture),
-//!     profiles = [required, management],
+//!     subject = Subject::new(MyFixture).with_reference(MemoryFixture),
+//!     profiles = [required, management, end_to_end, random],
 //! }
 //! ```
 //!
 //! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it.
 //!
-//! The clauses are in `docs/provider-contract.md`, the cases in [`CATALOGUE`]. A case that fails
-//! prints the calls it made and what the provider answered. The suite grows with the contract: the
-//! names and the number of its cases are no stable interface.
+//! # What is where
+//!
+//! | for | there is |
+//! |---|---|
+//! | a fixture | [`Fixture`], [`Store`], [`TestClock`]; [`Unavailable`] where there is no store |
+//! | time | `ManualClock` of the core, which is a [`TestClock`]; [`RealTime`] for a store whose time nobody can move |
+//! | running cases | [`conformance_tests!`], [`main`]; one by one with [`CATALOGUE`] and [`run_case`] |
+//! | repeating what was drawn | [`RunOptions`]; [`model::replay`] for a sequence that a failure printed |
+//! | providers around a provider | [`Faulty`] fails by a script, [`Recorded`] writes down the calls, [`Scaled`] shortens the times |
+//! | servers, with the feature `servers` | `servers::server` finds the one that a test needs, or starts it |
+//! | broken connections, with the feature `network` | `network::Proxy` |
+//! | what no case shows | [`UNTESTABLE`], [`VIRTUAL_TIME_ONLY`] |
+//!
+//! The clauses are in `docs/provider-contract.md`, the way to use all this in
+//! `docs/provider-testing-guide.md`. A case that fails prints the clauses that it shows, the calls it
+//! made and what the provider answered. The suite grows with the contract: the names and the number
+//! of its cases are no stable interface.
+//!
+//! # Inside
+//!
+//! The table of cases is in `catalogue.rs`: profile, area, case, clauses. A macro makes the tests
+//! and the registry from it. The cases are in `cases/`, one file for each area of the contract, in
+//! `end_to_end/`, on the real runtime and client, and in `random/`, drawn from a seed; `support/` is
+//! what they are written with. `suite/` runs one case; `runner/` runs many as a program, and
+//! `report/` renders what came of them.
 
 #[macro_use]
 mod macros;

@@ -1,4 +1,4 @@
-//! The calls of a case and their answers, for the reader of a failure.
+//! The calls of a case, their answers and the passing of time, for the reader of a failure.
 
 use std::fmt::{self, Debug, Write as _};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ const CALLS_SHOWN: usize = 40;
 /// Enough to recognise a request or an answer by; a body may have megabytes.
 const CHARS_MAX: usize = 600;
 
-/// The calls made so far, in the order in which they began.
+/// The calls made so far and the time that passed between them, in the order in which they began.
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
     calls: Arc<Mutex<Vec<Call>>>,
@@ -50,10 +50,20 @@ impl Transcript {
         self.calls.lock().clear();
     }
 
+    /// Writes down a call.
     pub(crate) fn begin(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
+        self.begin_line(format_args!("handle {handle}: {operation} {request:?}"))
+    }
+
+    /// Writes down that time passes; its answer is what the store's clock shows then.
+    pub(crate) fn begin_passage(&self, time: fmt::Arguments<'_>) -> Begun {
+        self.begin_line(format_args!("time passes: {time}"))
+    }
+
+    fn begin_line(&self, line: fmt::Arguments<'_>) -> Begun {
         let mut text = Clipped::default();
         // A clipped text ends its formatting with an error, which is the point of clipping.
-        write!(text, "handle {handle}: {operation} {request:?}").ok();
+        write!(text, "{line}").ok();
         let mut calls = self.calls.lock();
         calls.push(Call {
             text: text.0,

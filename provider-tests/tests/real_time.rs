@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::clock::{Clock, ManualClock, SystemClock};
@@ -68,8 +67,7 @@ fn run_all(cases: &[&'static Case], speedup: u32, at_once: usize) -> Vec<(&'stat
         speedup,
         clock: SystemClock::shared,
     });
-    let mut options = RunOptions::default();
-    options.time_limit = Some(Duration::from_secs(100));
+    let options = RunOptions::default();
     let next = AtomicUsize::new(0);
     let run_some = || {
         let mut outcomes = Vec::new();

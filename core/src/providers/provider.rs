@@ -50,7 +50,7 @@ pub trait Provider: Debug + Send + Sync + 'static {
     async fn wait_for_work(&self, queues: &Queues, max_wait: Duration)
     -> Result<(), ProviderError>;
 
-    /// Applies operations and answers each one in its place (COM-05).
+    /// Applies operations, in any order, and answers each one in its place (COM-05).
     ///
     /// - A turn is applied whole or not at all, behind its fence (COM-01 to COM-08, FEN-01 to
     ///   FEN-06), and repeating it is safe (IDM-01).

@@ -36,12 +36,7 @@ fn write_page(page: &mut String, report: &Report) -> fmt::Result {
         "- Contract {}, suite {}",
         report.contract, report.suite
     )?;
-    let draws = report.draws;
-    writeln!(
-        page,
-        "- Seed {}, repeated {} times",
-        draws.seed, draws.repeat
-    )?;
+    writeln!(page, "- Drawn from {}", report.draws)?;
     writeln!(page, "- Date: {}", report.date)?;
     writeln!(page, "- Verdict: **{}**\n", report.verdict.name())?;
     profiles(page, report)?;
@@ -76,10 +71,14 @@ fn profiles(page: &mut String, report: &Report) -> fmt::Result {
             unavailable,
             ..
         } = profile;
-        let result = result.label();
+        let label = result.label();
+        if !result.was_run() {
+            writeln!(page, "| `{name}` | {label} | {cases} | - | - | - | - |")?;
+            continue;
+        }
         writeln!(
             page,
-            "| `{name}` | {result} | {cases} | {passed} | {failed} | {skipped} | {unavailable} |"
+            "| `{name}` | {label} | {cases} | {passed} | {failed} | {skipped} | {unavailable} |"
         )?;
     }
     Ok(())

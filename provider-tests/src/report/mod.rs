@@ -15,6 +15,7 @@ mod terminal;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use duroxide_core::providers::ProviderInfo;
 use serde::Serialize;
@@ -62,6 +63,23 @@ pub(crate) struct Draws {
     pub(crate) repeat: u64,
     /// How much each case draws; its own default if there is none.
     pub(crate) rounds: Option<u32>,
+}
+
+impl fmt::Display for Draws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.repeat {
+            0 | 1 => write!(f, "seed {}", self.seed)?,
+            repeat => {
+                // As the runner counts on.
+                let last = self.seed.wrapping_add(repeat - 1);
+                write!(f, "seeds {} to {last}", self.seed)?;
+            }
+        }
+        match self.rounds {
+            Some(rounds) => write!(f, ", {rounds} rounds"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a run says as a whole.

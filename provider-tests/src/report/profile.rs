@@ -43,6 +43,11 @@ pub(crate) enum ProfileResult {
 }
 
 impl ProfileResult {
+    /// Whether some of its cases were to be run.
+    pub(crate) fn was_run(self) -> bool {
+        !matches!(self, Self::NotSupported | Self::NotSelected)
+    }
+
     /// Its name for people.
     pub(crate) fn label(self) -> &'static str {
         match self {

@@ -106,28 +106,13 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         Some(Time::Real { speedup }) => format!(", real time, {speedup} times as fast"),
         None => String::new(),
     };
-    writeln!(out, ", {}{time}\n", seeds(report))
-}
-
-fn seeds(report: &Report) -> String {
-    let draws = report.draws;
-    let mut text = match draws.repeat {
-        0 | 1 => format!("seed {}", draws.seed),
-        repeat => {
-            let last = draws.seed.saturating_add(repeat - 1);
-            format!("seeds {} to {last}", draws.seed)
-        }
-    };
-    if let Some(rounds) = draws.rounds {
-        text.push_str(&format!(", {rounds} rounds"));
-    }
-    text
+    writeln!(out, ", {}{time}\n", report.draws)
 }
 
 fn table(out: &mut String, report: &Report, style: Style) -> fmt::Result {
     let header = format!(
         "{:<14}{:<15}{:>6}{:>8}{:>8}{:>9}{:>13}{:>10}",
-        "profile", "result", "cases", "passed", "failed", "skipped", "unavailable", "time"
+        "profile", "result", "cases", "passed", "failed", "skipped", "unavailable", "case time"
     );
     writeln!(out, "{}", style.bold(&header))?;
     for profile in &report.profiles {
@@ -145,10 +130,7 @@ fn row(out: &mut String, profile: &ProfileReport, style: Style) -> fmt::Result {
         ProfileResult::NotSupported | ProfileResult::NotSelected => label,
     };
     write!(out, "{:<14}{label}{:>6}", profile.name, profile.cases)?;
-    if matches!(
-        profile.result,
-        ProfileResult::NotSupported | ProfileResult::NotSelected
-    ) {
+    if !profile.result.was_run() {
         return writeln!(out, "{:>8}{:>8}{:>9}{:>13}{:>10}", "-", "-", "-", "-", "-");
     }
     writeln!(

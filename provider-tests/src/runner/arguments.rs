@@ -142,7 +142,11 @@ impl Options {
             let near = suggest(FLAG_NAMES.iter().map(alike));
             return Err(format!("there is no flag {flag}{near}"));
         }
-        let value = parser.value().and_then(ValueExt::string).map_err(text)?;
+        let value = parser
+            .value()
+            .map_err(|_| format!("{flag} needs a value"))?
+            .string()
+            .map_err(text)?;
         match name {
             "profile" => self.filters.add_profile(&value)?,
             "case" => self.filters.add_case(&value)?,

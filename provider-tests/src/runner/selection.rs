@@ -124,9 +124,9 @@ pub(super) fn suggest<'a>(rated: impl Iterator<Item = (f64, &'a str)>) -> String
         .collect();
     rated.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let names: Vec<_> = rated.iter().take(NEAR_MAX).map(|(_, name)| *name).collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("; did you mean {}?", names.join(" or "))
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!("; did you mean {name}?"),
+        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
     }
 }

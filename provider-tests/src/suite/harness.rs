@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,10 +32,7 @@ pub fn run_case(case: &'static Case, subject: &Subject, options: &RunOptions) ->
     if needs_reference && subject.reference.is_none() {
         return Outcome::Skipped("no reference was given to compare the provider with".to_owned());
     }
-    let time_limit = options
-        .time_limit
-        .unwrap_or_else(|| case.profile.time_limit());
-    let (report, verdict) = channel();
+    let (report, reports) = channel();
     let setting = Setting {
         subject: subject.clone(),
         options: options.clone(),
@@ -45,21 +42,46 @@ pub fn run_case(case: &'static Case, subject: &Subject, options: &RunOptions) ->
         .name(case.id.to_owned())
         .spawn(move || {
             // Nobody listens any more once the time limit has passed.
-            report.send(run_on_this_thread(case, setting)).ok();
+            let ended = run_on_this_thread(case, setting, &report);
+            report.send(Report::Ended(ended)).ok();
         });
     if let Err(error) = spawned {
         return failed(format!("no thread for the case: {error}"));
     }
-    match verdict.recv_timeout(time_limit) {
-        Ok(Ok(())) => Outcome::Passed,
-        Ok(Err(Stop::Unavailable(unavailable))) => Outcome::Unavailable(unavailable.to_string()),
-        Ok(Err(Stop::Skipped(reason))) => Outcome::Skipped(reason.to_owned()),
-        Ok(Err(Stop::Failed(message))) => failed(message),
-        Err(RecvTimeoutError::Timeout) => {
-            failed(format!("the case did not end within {time_limit:?}"))
-        }
-        Err(RecvTimeoutError::Disconnected) => failed("the thread of the case died".to_owned()),
+    let mut time_limit = options
+        .time_limit
+        .unwrap_or_else(|| case.profile.time_limit());
+    loop {
+        return match reports.recv_timeout(time_limit) {
+            Ok(Report::RealTime) => {
+                if options.time_limit.is_none() {
+                    time_limit *= REAL_TIME_FACTOR;
+                }
+                continue;
+            }
+            Ok(Report::Ended(Ok(()))) => Outcome::Passed,
+            Ok(Report::Ended(Err(Stop::Unavailable(remedy)))) => {
+                Outcome::Unavailable(remedy.to_string())
+            }
+            Ok(Report::Ended(Err(Stop::Skipped(reason)))) => Outcome::Skipped(reason.to_owned()),
+            Ok(Report::Ended(Err(Stop::Failed(message)))) => failed(message),
+            Err(RecvTimeoutError::Timeout) => {
+                failed(format!("the case did not end within {time_limit:?}"))
+            }
+            Err(RecvTimeoutError::Disconnected) => failed("the thread of the case died".to_owned()),
+        };
     }
+}
+
+/// By how much longer a case may take on a store that lives in real time, where leases and delays
+/// take their part of a second each.
+const REAL_TIME_FACTOR: u32 = 10;
+
+/// What the thread of a case tells.
+enum Report {
+    /// The store's time passes as everybody's does.
+    RealTime,
+    Ended(Result<(), Stop>),
 }
 
 /// Why a case did not pass.
@@ -69,13 +91,20 @@ enum Stop {
     Failed(String),
 }
 
-fn run_on_this_thread(case: &'static Case, setting: Setting) -> Result<(), Stop> {
+fn run_on_this_thread(
+    case: &'static Case,
+    setting: Setting,
+    report: &Sender<Report>,
+) -> Result<(), Stop> {
     let runtime = runtime().map_err(Stop::Failed)?;
     let run = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let cx = Cx::open(setting).await.map_err(Stop::Unavailable)?;
-            if let (Pace::Real { .. }, Some(reason)) = (cx.pace(), needs_virtual_time(case.id)) {
-                return Err(Stop::Skipped(reason));
+            if let Pace::Real { .. } = cx.pace() {
+                if let Some(reason) = needs_virtual_time(case.id) {
+                    return Err(Stop::Skipped(reason));
+                }
+                report.send(Report::RealTime).ok();
             }
             (case.run)(&cx).await;
             Ok(())

@@ -7,7 +7,7 @@ mod subject;
 
 pub(crate) use harness::{WORKER_THREADS, runtime, text_of};
 pub use harness::{check_declaration, run_case, run_named};
-pub(crate) use options::SEED_VARIABLE;
+pub(crate) use options::{ROUNDS_VARIABLE, SEED_VARIABLE};
 pub use options::{RunOptions, Seed};
 pub use outcome::{Failure, Outcome};
 pub use subject::Subject;

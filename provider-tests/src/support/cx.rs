@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::decorators::{Recorded, Scaled};
 use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
-use crate::transcript::Transcript;
+use crate::transcript::{Begun, Transcript};
 
 /// What is given to a case.
 #[derive(Clone)]
@@ -120,8 +120,24 @@ impl Cx {
         self.provider.capabilities().limits
     }
 
+    /// Lets time pass for the store.
     pub(crate) async fn elapse(&self, by: Duration) {
+        if by.is_zero() {
+            return;
+        }
+        let passage = self.begin_passage(format_args!("{by:?}"));
         self.store.clock().elapse(by).await;
+        self.end_passage(passage);
+    }
+
+    /// Writes into the transcript that time begins to pass.
+    pub(super) fn begin_passage(&self, time: fmt::Arguments<'_>) -> Begun {
+        self.setting.transcript.begin_passage(time)
+    }
+
+    /// Writes into the transcript what the store's clock shows by now.
+    pub(super) fn end_passage(&self, passage: Begun) {
+        passage.answered(format_args!("it is {} ms", self.clock().now_ms()));
     }
 
     /// How the store's time passes.

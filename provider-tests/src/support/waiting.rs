@@ -109,12 +109,16 @@ impl<T: Debug> Waiting<T> {
     /// ones make up for a waiter that was late.
     pub(crate) async fn ends_as_time_passes(mut self, step: Duration) -> T {
         const STEPS_MAX: u32 = 50;
+        let store = self.cx.store();
+        let passage = self.cx.begin_passage(format_args!("steps of {step:?}"));
         for _ in 0..STEPS_MAX {
-            self.cx.elapse(step).await;
+            store.clock().elapse(step).await;
             if let Ok(ended) = timeout(QUIET, &mut self.task).await {
+                self.cx.end_passage(passage);
                 return ended.expect("the wait does not panic");
             }
         }
+        self.cx.end_passage(passage);
         panic!("the wait goes on after {:?}", step * STEPS_MAX)
     }
 

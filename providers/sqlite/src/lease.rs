@@ -159,8 +159,8 @@ fn release_activity(
     }
 }
 
-/// Ends all leases, for a provider that is alone: whoever held them is gone. The attempts stay
-/// (ATT-04), and so do the delays of releases.
+/// Ends all leases, for a provider that is alone: whoever held them is gone (LEA-10). The attempts
+/// stay (ATT-04), and so do the delays of releases.
 pub(crate) fn clear(session: &mut Session) -> rusqlite::Result<()> {
     session.enter();
     session.sql.execute(

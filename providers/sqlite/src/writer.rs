@@ -56,7 +56,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Takes the lock, opens the database and frees what a crashed predecessor had leased.
+    /// Takes the lock, opens the database and, if nobody else can have it open, frees what a crashed
+    /// predecessor had leased (LEA-10).
     pub(crate) fn open(setup: Arc<Setup>) -> Result<(Self, Durability), ProviderError> {
         let Setup {
             location, options, ..

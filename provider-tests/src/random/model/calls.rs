@@ -1,8 +1,10 @@
 //! The calls that operations make, and what is made of the answers.
 
+use std::collections::BTreeSet;
+
 use duroxide_core::providers::{
-    ActivityOutcome, Commit, Committed, DeleteMode, InstanceFilter, InstanceHead, Lease,
-    LeaseAfterCommit, ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
+    ActivityOutcome, Commit, Committed, DeleteMode, InstanceFilter, InstanceHead, InstanceId,
+    Lease, ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
 };
 
 use super::answer::{Answer, Effect, Refused, kind};
@@ -10,6 +12,12 @@ use super::part::{At, Members, Parts};
 use super::words::{Span, Who};
 use super::world::World;
 use crate::support::drop_after_polls;
+
+/// The instances that a turn changes or sends to.
+fn concerned_by(turn: &TurnCommit) -> Vec<InstanceId> {
+    let recipients = turn.messages.iter().map(|it| it.recipient.instance());
+    recipients.chain([&turn.instance]).cloned().collect()
+}
 
 impl World {
     /// Makes one call of operations whose contents are right.
@@ -42,21 +50,17 @@ impl World {
         planned: Option<(TurnCommit, usize)>,
         Members(after): &Members,
     ) -> Answer {
-        let before: Vec<_> = before.iter().filter_map(|it| self.member(it)).collect();
-        let after: Vec<_> = after.iter().filter_map(|it| self.member(it)).collect();
+        let mut before: Vec<_> = before.iter().filter_map(|it| self.member(it)).collect();
+        let mut after: Vec<_> = after.iter().filter_map(|it| self.member(it)).collect();
         let flaws = planned.as_ref().map_or(0, |(_, flaws)| *flaws);
         let turn = planned.map(|(turn, _)| turn);
-        // A store may look at a turn that wants to keep its lease when it has seen the others
-        // (LEA-09), and no clause orders the members: here they come in that order at once.
-        let is_last = turn
-            .as_ref()
-            .is_some_and(|it| it.lease != LeaseAfterCommit::Release);
+        // The order of the members is open (COM-05): only one of them concerns an instance.
+        let mut concerned: BTreeSet<_> = turn.iter().flat_map(concerned_by).collect();
+        let mut is_alone = |member: &Commit| concerned.insert(member.instance().clone());
+        before.retain(&mut is_alone);
+        after.retain(&mut is_alone);
         let turn = turn.map(Commit::Turn);
-        let operations = if is_last {
-            before.into_iter().chain(after).chain(turn).collect()
-        } else {
-            before.into_iter().chain(turn).chain(after).collect()
-        };
+        let operations = before.into_iter().chain(turn).chain(after).collect();
         let answers = self.cx.batch(operations).await;
         Answer::Committed(self.effects(answers, flaws))
     }

@@ -8,10 +8,9 @@
 //!
 //! A sequence consists of [`Op`]s. The smallest failing one is printed as a test that can be pasted
 //! beside a provider's other tests, where [`replay`] does it again.
-
 //!
 //! What the contract leaves open is not compared: the order of items that became claimable in the same
-//! millisecond, which of several flaws a turn is refused for, what a store answers to a repeated
+//! millisecond, the order in which the members of a batch take effect, which of several flaws a turn is refused for, what a store answers to a repeated
 //! commit beside that it was repeated, texts, and when it wants to be called again. Both stores need
 //! clocks that stand still until they are moved ([`Pace::Virtual`](crate::Pace::Virtual)); on another
 //! one the case fails and says so.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::op::Op;
-use crate::suite::SEED_VARIABLE;
+use crate::random::again::Again;
 
 /// A failing sequence, cut down.
 pub(super) struct Found {
@@ -27,14 +27,13 @@ impl fmt::Display for Found {
             f,
             "a sequence drawn from seed {seed} shows a difference {difference}\n"
         )?;
-        writeln!(f, "to draw it again:")?;
         writeln!(
             f,
-            "    {SEED_VARIABLE}={seed} cargo test --test conformance {CASE}"
-        )?;
-        writeln!(
-            f,
-            "    duroxide conformance --backend URL --case {CASE} --seed {seed}\n"
+            "{}",
+            Again {
+                case: CASE,
+                seed: *seed
+            }
         )?;
         writeln!(f, "as a test beside the provider's others:\n")?;
         writeln!(f, "#[test]")?;

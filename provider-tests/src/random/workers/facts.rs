@@ -366,7 +366,8 @@ fn keeps_lease(answer: &Answer<TurnCommitted>) -> bool {
     }
 }
 
-/// Whether a commit cancels this activity.
+/// Whether a commit cancels this activity. Those of an execution that it cancels are those that were
+/// scheduled before: an activity has the id of its event.
 pub(super) fn cancels(commit: &TurnCommit, key: &ActivityKey) -> bool {
     commit.instance == key.instance
         && commit.cancelled.iter().any(|cancel| match cancel {
@@ -374,12 +375,12 @@ pub(super) fn cancels(commit: &TurnCommit, key: &ActivityKey) -> bool {
                 execution,
                 activity_id,
             } => *execution == key.execution && *activity_id == key.activity_id,
-            ActivityCancel::AllOfExecution(execution) => {
-                let schedules = commit
-                    .activities
-                    .iter()
-                    .any(|it| it.execution == key.execution && it.activity_id == key.activity_id);
-                *execution == key.execution && !schedules
-            }
+            ActivityCancel::AllOfExecution(execution) => match commit.fence {
+                Fence::At { position, .. } => {
+                    let end = (position.execution, position.next_event_id);
+                    *execution == key.execution && (key.execution, key.activity_id) < end
+                }
+                Fence::Absent { .. } => false,
+            },
         })
 }

@@ -61,7 +61,7 @@ const LIVES: u32 = 3;
 
 /// Workers that live to the end.
 pub(crate) async fn invariants_hold(cx: &Cx) {
-    for run in runs(cx, "invariants_hold") {
+    for run in runs(cx, "random::workers::invariants_hold") {
         let cx = cx.twin().await;
         let log = Log::default();
         let mut rng = Rng::with_seed(run.seed);
@@ -73,7 +73,7 @@ pub(crate) async fn invariants_hold(cx: &Cx) {
 /// All workers die wherever they are, calls half-way, several times; a store that survives its
 /// process is opened again.
 pub(crate) async fn invariants_hold_with_crashes(cx: &Cx) {
-    for run in runs(cx, "invariants_hold_with_crashes") {
+    for run in runs(cx, "random::workers::invariants_hold_with_crashes") {
         let mut cx = cx.twin().await;
         let log = Log::default();
         let mut rng = Rng::with_seed(run.seed);

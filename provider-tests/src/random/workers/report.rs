@@ -7,6 +7,7 @@ use duroxide_core::providers::{
 };
 
 use super::log::{Answer, Call, Entry};
+use crate::random::again::Again;
 
 /// How many calls on the instance are shown at most: the last ones up to the one that broke it.
 const CALLS_SHOWN: usize = 60;
@@ -66,15 +67,8 @@ impl Run {
     pub(super) fn describe(&self, violation: &Violation, entries: &[Entry]) -> String {
         let Self { case, seed } = self;
         let Violation { invariant, finding } = violation;
-        let mut text = format!(
-            "{invariant}\nfinding: {}\n\
-             seed {seed}; to repeat this run alone:\n  \
-             DUROXIDE_TEST_SEED={seed} DUROXIDE_TEST_ROUNDS=1 cargo test --test conformance \
-             random::workers::{case}\n  \
-             duroxide conformance --backend URL --case random::workers::{case} --seed {seed} \
-             --rounds 1\n",
-            finding.text
-        );
+        let again = Again { case, seed: *seed };
+        let mut text = format!("{invariant}\nfinding: {}\n{again}", finding.text);
         let concerned: Vec<&Entry> = entries
             .iter()
             .filter(|entry| {

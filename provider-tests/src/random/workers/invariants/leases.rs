@@ -200,6 +200,14 @@ pub(super) fn attempts_are_counted(facts: &Facts<'_>) -> Result<(), Finding> {
     Ok(())
 }
 
+/// Whether the attempt of a claimed turn counts a claim that nobody was answered. Such a claim may
+/// have been carried out as late as just before this one (CXL-03).
+pub(super) fn may_follow_a_dropped_claim(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> bool {
+    let (answered, _) = attempts_possible(facts, claim, turn);
+    u64::from(turn.attempt) > answered
+}
+
+/// The least attempt, of claims that were answered alone, and the most.
 fn attempts_possible(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> (u64, u64) {
     let life: Incarnation = turn.head.incarnation;
     let commits = facts.turns.iter().filter(|call| call.life == life);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duroxide_core::providers::{ActivityKey, InstanceId, MessageId, QueueDepths, SystemMetrics};
 
+use super::leases::may_follow_a_dropped_claim;
 use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels, key_of};
-use crate::random::workers::log::{Call, Entry, items};
+use crate::random::workers::log::{Call, Entry};
 use crate::random::workers::report::{Finding, short};
 
 /// After a deletion was answered nothing shows the life that it ended, nor delivers a message that
@@ -177,15 +178,20 @@ pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
         .iter()
         .find(|it| matches!(it.call, Call::Quiet));
     let quiet = quiet.ok_or_else(everything)?;
-    let mut claims = facts.entries.iter().filter_map(|entry| match &entry.call {
-        Call::ClaimTurns { answer, .. } if quiet.ended_before(entry) => Some(items(answer)),
-        _ => None,
-    });
-    let first = claims.next().unwrap_or_default();
-    for turn in claims.flatten() {
-        let was_claimed = first
-            .iter()
-            .any(|it| it.head.instance == turn.head.instance);
+    let claims = facts
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.call, Call::ClaimTurns { .. }) && quiet.ended_before(entry));
+    let first = claims.clone().next().map(|it| it.invoked);
+    let of_first = |claim: &Entry| Some(claim.invoked) == first;
+    let drained = facts
+        .claimed
+        .iter()
+        .filter(|(claim, _)| quiet.ended_before(claim));
+    for (claim, turn) in drained.clone().filter(|(claim, _)| !of_first(claim)) {
+        let mut at_first = drained.clone().filter(|(claim, _)| of_first(claim));
+        let was_claimed = at_first.any(|(_, it)| it.head.instance == turn.head.instance)
+            || may_follow_a_dropped_claim(facts, claim, turn);
         let waited = turn.messages.iter().find(|message| {
             let calls = facts.sent.get(&message.id).into_iter().flatten();
             calls.into_iter().any(|sent| sent.entry.ended_before(quiet))
