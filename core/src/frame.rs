@@ -48,8 +48,9 @@ impl fmt::Display for ContentError {
         } = self;
         f.write_str(match category {
             Category::Eof => "the JSON is not complete",
-            Category::Syntax => "they are no JSON",
-            Category::Data | Category::Io => "the JSON has another type or name than is known",
+            Category::Syntax | Category::Data | Category::Io => {
+                "the JSON is not what this duroxide writes"
+            }
         })?;
         // The reader does not always know.
         if *line > 0 {
@@ -197,7 +198,10 @@ mod tests {
         for secret in secrets.as_array().unwrap() {
             let error = decode::<crate::message::Output>(&encode(secret)).unwrap_err();
             let source = std::error::Error::source(&error).unwrap();
-            assert!(error.to_string().contains("name than is known"), "{error}");
+            assert!(
+                error.to_string().contains("not what this duroxide writes"),
+                "{error}"
+            );
             for text in [format!("{error:?}"), error.to_string(), source.to_string()] {
                 assert!(!text.contains("hunter2"), "{text}");
             }

@@ -11,8 +11,8 @@ use crate::text::check_length;
 const EVENTS_MAX: u64 = 48;
 const PROGRAM_BYTES_MAX: u8 = 16;
 const STEPS_MAX: u8 = 32;
-/// Two names on either side, escaped, and an explanation.
-const ERROR_BYTES_MAX: usize = 6_000;
+/// Two names on either side, cut to what a person reads, and an explanation.
+const ERROR_BYTES_MAX: usize = 5_000;
 
 /// Runs code on inputs, replays what that recorded, and then what edits make of it.
 pub(crate) fn run(bytes: &[u8]) {
