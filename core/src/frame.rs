@@ -12,10 +12,55 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 const MARK: u8 = b'D';
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 6;
+
+/// Where JSON stops being what duroxide writes.
+///
+/// The reader's own words would quote what it read, which may be a secret, and this is logged and
+/// recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentError {
+    category: Category,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for ContentError {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            category: error.classify(),
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+impl fmt::Display for ContentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            category,
+            line,
+            column,
+        } = self;
+        f.write_str(match category {
+            Category::Eof => "the JSON is not complete",
+            Category::Syntax | Category::Data | Category::Io => {
+                "the JSON is not what this duroxide writes"
+            }
+        })?;
+        // The reader does not always know.
+        if *line > 0 {
+            write!(f, ", at line {line}, column {column}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ContentError {}
 
 /// Why bytes cannot be decoded.
 #[derive(Debug)]
@@ -31,7 +76,7 @@ pub enum DecodeError {
     /// They are not the bytes that were written.
     Damaged,
     /// They are what was written, and say nothing this duroxide understands.
-    Content(serde_json::Error),
+    Content(ContentError),
     /// They hold another number of events than their envelope says.
     EventCount {
         /// What the envelope says.
@@ -61,7 +106,11 @@ impl fmt::Display for DecodeError {
             Self::Damaged => f.write_str(
                 "these bytes are damaged: their checksum is wrong; restore the store from a backup",
             ),
-            Self::Content(error) => write!(f, "these bytes cannot be understood: {error}"),
+            Self::Content(error) => write!(
+                f,
+                "these bytes cannot be understood: {error}; update duroxide, or restore the store \
+                 from a backup"
+            ),
             Self::EventCount { declared, found } => {
                 write!(
                     f,
@@ -91,6 +140,17 @@ impl std::error::Error for DecodeError {
 pub(crate) fn encode(value: &impl Serialize) -> Bytes {
     let mut bytes = vec![MARK, VERSION, 0, 0, 0, 0];
     serde_json::to_writer(&mut bytes, value).expect("wire types serialise");
+    sealed(bytes)
+}
+
+/// Puts a frame around JSON from elsewhere.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn around(json: &[u8]) -> Bytes {
+    sealed([&[MARK, VERSION, 0, 0, 0, 0], json].concat())
+}
+
+/// Enters the checksum.
+fn sealed(mut bytes: Vec<u8>) -> Bytes {
     let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
     bytes[2..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
     bytes.into()
@@ -110,7 +170,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError
     if crc32fast::hash(json) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(DecodeError::Damaged);
     }
-    serde_json::from_slice(json).map_err(DecodeError::Content)
+    serde_json::from_slice(json).map_err(|error| DecodeError::Content(error.into()))
 }
 
 #[cfg(test)]
@@ -129,6 +189,22 @@ mod tests {
                 decode::<Vec<String>>(&bytes[..index]).is_err(),
                 "cut at {index}"
             );
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_what_was_read() {
+        let secrets = serde_json::json!(["hunter2", { "hunter2": "hunter2" }, 7]);
+        for secret in secrets.as_array().unwrap() {
+            let error = decode::<crate::message::Output>(&encode(secret)).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap();
+            assert!(
+                error.to_string().contains("not what this duroxide writes"),
+                "{error}"
+            );
+            for text in [format!("{error:?}"), error.to_string(), source.to_string()] {
+                assert!(!text.contains("hunter2"), "{text}");
+            }
         }
     }
 

@@ -11,6 +11,9 @@ mod codec;
 pub mod entropy;
 pub mod event;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod golden;
 mod message;

@@ -53,6 +53,9 @@ mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
 mod fixture;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "network")]
 pub mod network;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]

@@ -8,6 +8,7 @@
 
 mod certify;
 mod examples;
+mod fuzz;
 mod servers;
 mod steps;
 mod torture;
@@ -25,13 +26,15 @@ usage: cargo xtask COMMAND [--no-install]
                  be had
   test --all     the same, and fails if a server cannot be had
   test servers   only the tests that need servers; fails if a server cannot be had
-  ci             format, clippy, documentation, then test --all
-  torture        everything with faults that are drawn anew each time, in about ten minutes;
-                 --short for a look, --seed NUMBER to repeat a run
+  ci             format, clippy, documentation, then test --all, and half a minute of fuzzing
+  torture        everything with faults that are drawn anew each time, and a longer fuzzing, in
+                 about twenty minutes; --short for a look, --seed NUMBER to repeat a run
+  fuzz SECONDS   call everything that is decoded with bytes that libFuzzer makes, each of the
+                 targets in fuzz/ for so long
   certify        run the conformance suite on every backend, and write docs/conformance and the
                  table of backends in README.md
 
-Missing servers are installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
+Missing servers, and a C++ compiler for libFuzzer, are installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
 ";
 
 fn main() -> ExitCode {
@@ -48,12 +51,14 @@ fn main() -> ExitCode {
             steps.insist();
             steps.summary("test servers")
         }
-        ["ci"] => test_all(checks(), no_install).summary("ci"),
+        ["ci"] => ci(no_install).summary("ci"),
         ["torture", arguments @ ..] if let Some(torture) = Torture::parse(arguments) => {
             let mut steps = Steps::default();
-            torture.run(&mut steps);
+            torture.run(&mut steps, no_install);
+            steps.insist();
             steps.summary("torture")
         }
+        ["fuzz", seconds] => fuzz_for(seconds, no_install),
         ["certify"] => {
             let mut steps = Steps::default();
             certify::run(&mut steps);
@@ -103,6 +108,25 @@ fn checks() -> Steps {
         &[("RUSTDOCFLAGS", "-D warnings")],
     );
     steps
+}
+
+/// Everything that must hold before a change is merged.
+fn ci(no_install: bool) -> Steps {
+    let mut steps = test(checks(), no_install);
+    fuzz::run(&mut steps, no_install, fuzz::SECONDS_IN_CI);
+    steps.insist();
+    steps
+}
+
+fn fuzz_for(seconds: &str, no_install: bool) -> ExitCode {
+    let Ok(seconds @ 1..) = seconds.parse::<u32>() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let mut steps = Steps::default();
+    fuzz::run(&mut steps, no_install, seconds);
+    steps.insist();
+    steps.summary("fuzz")
 }
 
 /// The tests, where one that was not run is a failure.

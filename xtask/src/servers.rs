@@ -3,7 +3,7 @@
 //! A package says in its manifest which servers its ignored tests need:
 //! `[package.metadata.duroxide] servers = ["postgres"]`.
 
-mod install;
+pub(crate) mod install;
 mod ready;
 
 use std::collections::BTreeMap;

@@ -1,8 +1,10 @@
-//! Every test with faults, in full: processes that are killed, and histories drawn from a seed.
+//! Every test with faults, in full: processes that are killed, histories drawn from a seed, and
+//! bytes that libFuzzer makes.
 //!
 //! `cargo test` holds the faults that can be enumerated; here are those that are drawn, so that each
 //! run tries others. The seed is new each time and printed first.
 
+use crate::fuzz;
 use crate::steps::Steps;
 
 /// A backend for the random profile, and the draws of each case, in full and in short. Together the
@@ -16,6 +18,9 @@ struct Drawn {
 
 /// What one random case may take, in seconds.
 const CASE_SECONDS_MAX: u32 = 600;
+
+/// What the full form spends on each fuzz target.
+const FUZZ_SECONDS: u32 = 60;
 
 /// How much, and from which seed.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +56,16 @@ impl Torture {
     }
 
     /// Everything. Each kind of fault has a function of its own; a further kind is a further line.
-    pub(crate) fn run(self, steps: &mut Steps) {
+    pub(crate) fn run(self, steps: &mut Steps, no_install: bool) {
         println!("torture: seed {}", self.seed);
         self.kill_processes(steps);
         self.draw_histories(steps);
+        let seconds = if self.is_short {
+            fuzz::SECONDS_IN_CI
+        } else {
+            FUZZ_SECONDS
+        };
+        fuzz::run(steps, no_install, seconds);
     }
 
     /// Processes are killed while they work, and what they left is checked.

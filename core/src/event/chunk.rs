@@ -65,8 +65,33 @@ fn decode(chunk: &HistoryChunk) -> Result<ChunkIn, DecodeError> {
             found,
         });
     }
-    for (entry, event_id) in decoded.events.iter_mut().zip(chunk.first_event_id..) {
-        entry.event_id = event_id;
+    for (entry, offset) in decoded.events.iter_mut().zip(0..) {
+        // An envelope that is wrong may say anything; no event has the id that this leads to.
+        entry.event_id = chunk.first_event_id.saturating_add(offset);
     }
     Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventKind;
+
+    #[test]
+    fn an_envelope_that_begins_after_every_event_is_no_panic() {
+        let entry = Entry {
+            event_id: u64::MAX,
+            source_event_id: None,
+            timestamp_ms: 0,
+            message_id: None,
+            kind: EventKind::TimerCreated { fire_at_ms: 0 },
+        };
+        let chunk = encode_chunk(&[entry.clone(), entry]).unwrap();
+        let ids: Vec<u64> = decode_entries(&chunk)
+            .unwrap()
+            .iter()
+            .map(|entry| entry.event_id)
+            .collect();
+        assert_eq!(ids, [u64::MAX, u64::MAX]);
+    }
 }

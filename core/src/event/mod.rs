@@ -5,7 +5,7 @@ mod details;
 mod entry;
 mod kind;
 
-pub use crate::frame::DecodeError;
+pub use crate::frame::{ContentError, DecodeError};
 pub use chunk::{decode_chunk, decode_entries, encode_chunk};
 pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use entry::{Entry, Event};

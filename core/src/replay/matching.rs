@@ -3,6 +3,10 @@
 use super::token::Decision;
 use crate::event::EventKind;
 
+/// How much of a name an error repeats. A longer one, which no limit keeps out of a history from
+/// elsewhere, is cut.
+const QUOTED_CHARS_MAX: usize = 100;
+
 /// Whether history's event is this decision. What the code could not know, the time of a timer
 /// and the value of a system call, is adopted rather than compared.
 pub(super) fn adopted(recorded: &EventKind, decision: &Decision, child_instance: &str) -> bool {
@@ -49,22 +53,37 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, child_instance:
     }
 }
 
+/// A name in quotation marks, escaped, and no more of it than a person reads.
+fn quoted(name: &str) -> String {
+    let end = name.char_indices().nth(QUOTED_CHARS_MAX);
+    match end.and_then(|(end, _)| name.get(..end)) {
+        Some(beginning) => format!("{beginning:?}..."),
+        None => format!("{name:?}"),
+    }
+}
+
 /// An event in words. Inputs are left out: they may hold secrets, and errors are logged.
 pub(super) fn describe_event(kind: &EventKind) -> String {
     match kind {
-        EventKind::ActivityScheduled { name, .. } => format!("activity {name:?}"),
+        EventKind::ActivityScheduled { name, .. } => format!("activity {}", quoted(name)),
         EventKind::TimerCreated { .. } => "a timer".to_owned(),
-        EventKind::ExternalSubscribed { name } => format!("a wait for event {name:?}"),
-        EventKind::SubOrchestrationScheduled { name, .. } => format!("sub-orchestration {name:?}"),
-        EventKind::OrchestrationChained { name, instance, .. } => {
-            format!("detached orchestration {name:?} as {instance:?}")
+        EventKind::ExternalSubscribed { name } => format!("a wait for event {}", quoted(name)),
+        EventKind::SubOrchestrationScheduled { name, .. } => {
+            format!("sub-orchestration {}", quoted(name))
         }
-        EventKind::SystemCall { op, .. } => format!("system call {op:?}"),
+        EventKind::OrchestrationChained { name, instance, .. } => {
+            format!(
+                "detached orchestration {} as {}",
+                quoted(name),
+                quoted(instance)
+            )
+        }
+        EventKind::SystemCall { op, .. } => format!("system call {}", quoted(op)),
         EventKind::OrchestrationStarted { .. } => "the start".to_owned(),
         EventKind::ActivityCompleted { .. } => "an activity's result".to_owned(),
         EventKind::ActivityFailed { .. } => "an activity's failure".to_owned(),
         EventKind::TimerFired { .. } => "a fired timer".to_owned(),
-        EventKind::ExternalEvent { name, .. } => format!("event {name:?}"),
+        EventKind::ExternalEvent { name, .. } => format!("event {}", quoted(name)),
         EventKind::SubOrchestrationCompleted { .. } => "a sub-orchestration's result".to_owned(),
         EventKind::SubOrchestrationFailed { .. } => "a sub-orchestration's failure".to_owned(),
         EventKind::OrchestrationCancelRequested { .. } => "a cancellation".to_owned(),
@@ -77,12 +96,16 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
 /// A decision in words, and in what it differs from a recorded one that looks the same.
 pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind>) -> String {
     let words = match decision {
-        Decision::Activity { name, .. } => format!("activity {name:?}"),
+        Decision::Activity { name, .. } => format!("activity {}", quoted(name)),
         Decision::Timer { .. } => "a timer".to_owned(),
-        Decision::Wait { name } => format!("a wait for event {name:?}"),
-        Decision::Child { name, .. } => format!("sub-orchestration {name:?}"),
+        Decision::Wait { name } => format!("a wait for event {}", quoted(name)),
+        Decision::Child { name, .. } => format!("sub-orchestration {}", quoted(name)),
         Decision::Detached { name, instance, .. } => {
-            format!("detached orchestration {name:?} as {instance:?}")
+            format!(
+                "detached orchestration {} as {}",
+                quoted(name),
+                quoted(instance)
+            )
         }
         Decision::Guid => "system call \"guid\"".to_owned(),
         Decision::UtcNow => "system call \"utcnow_ms\"".to_owned(),

@@ -66,3 +66,9 @@ fn done(
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// Reads a command line, and does nothing.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_command_line(arguments: Vec<String>) -> Result<(), String> {
+    Command::parse(arguments).map(drop)
+}

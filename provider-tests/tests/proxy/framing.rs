@@ -126,3 +126,15 @@ fn http_with_every_kind_of_body() {
     refuses(Http::default(), ToClient, b"HTTP/1.1 abc\r\n\r\n");
     refuses(Http::default(), ToServer, b"GET /\r\nno header\r\n\r\n");
 }
+
+#[test]
+fn requests_that_nobody_answers_are_not_remembered_without_end() {
+    let mut framing = Http::default();
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    for number in 0..1_024 {
+        let found = framing.first_message(ToServer, request);
+        assert_eq!(found, Ok(Some(request.len())), "request {number}");
+    }
+    let error = framing.first_message(ToServer, request).unwrap_err();
+    assert!(error.to_string().contains("wait for a response"), "{error}");
+}

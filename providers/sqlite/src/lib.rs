@@ -24,6 +24,9 @@ mod commit;
 pub mod conformance;
 mod connection;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod history;
 mod hub;

@@ -9,13 +9,13 @@ const TIME_LIMIT: &str = "900";
 
 /// Whether missing programs may be installed.
 #[derive(Debug)]
-pub(super) enum MayInstall {
+pub(crate) enum MayInstall {
     Yes,
     No(&'static str),
 }
 
 impl MayInstall {
-    pub(super) fn here(no_install: bool) -> Self {
+    pub(crate) fn here(no_install: bool) -> Self {
         let is_debian = fs::read_to_string("/etc/os-release").is_ok_and(|text| {
             let is_like = |line: &&str| line.starts_with("ID=") || line.starts_with("ID_LIKE=");
             text.lines()
@@ -44,7 +44,7 @@ pub(super) fn packages_of(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-pub(super) fn install(packages: &[&str]) -> Result<(), String> {
+pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     println!(
         "installing {} with apt-get, for the tests that need it (--no-install forbids it)",
         packages.join(" ")

@@ -96,3 +96,17 @@ fn system_calls_yield_in_replay_what_they_yielded_live() {
     bench.go_cold().activity(5, &guid);
     assert_eq!(bench.output(), "Ok(1.01s)");
 }
+
+#[test]
+fn a_name_that_nobody_reads_to_its_end_is_cut() {
+    let long = "\u{10ffff}".repeat(100_000);
+    let bench = Bench::start(move |ctx| {
+        let long = long.clone();
+        async move { ctx.schedule_activity(long, "1").into_activity().await }
+    });
+    let renamed = bench
+        .replayed_by(|ctx| async move { ctx.schedule_activity("Z", "1").into_activity().await });
+    let text = message(renamed.err());
+    assert!(text.contains("\\u{10ffff}\"..."), "{text}");
+    assert!(text.len() < 2_000, "{} bytes", text.len());
+}

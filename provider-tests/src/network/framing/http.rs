@@ -3,6 +3,9 @@ use std::collections::VecDeque;
 use super::{Framing, FramingError, line};
 use crate::network::Direction;
 
+/// How many requests may wait for their responses; each is remembered.
+const REQUESTS_WAITING_MAX: usize = 1_024;
+
 /// The requests and responses of HTTP/1.1, with bodies by length or in chunks. A response whose
 /// body ends with the connection is forwarded without being counted.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +35,11 @@ impl Framing for Http {
         match direction {
             Direction::ToServer => {
                 let length = body_length(&preamble, body, Some(0))?;
+                if length.is_some() && self.heads.len() == REQUESTS_WAITING_MAX {
+                    return Err(FramingError::new(format!(
+                        "more than {REQUESTS_WAITING_MAX} HTTP requests wait for a response"
+                    )));
+                }
                 if length.is_some() {
                     self.heads.push_back(preamble.first.starts_with(b"HEAD "));
                 }
