@@ -147,7 +147,7 @@ fn meaning(cause: &rusqlite::Error) -> (ErrorKind, &'static str) {
 }
 
 pub(crate) use duroxide_core::providers::refusal::{
-    activity_lease_lost, already_exists, closed, invalid, not_found, position_conflict,
+    activity_lease_lost, already_exists, closed, inbox_full, invalid, not_found, position_conflict,
     turn_lease_lost,
 };
 
