@@ -11,6 +11,7 @@ use crate::clock::StoreClock;
 use crate::connection;
 use crate::error::{Failure, Stage};
 use crate::hub::Hub;
+use crate::identity::OpenFiles;
 use crate::job::{Access, Job};
 use crate::lease;
 use crate::location::Location;
@@ -49,6 +50,8 @@ pub(crate) struct Writer {
     pub(crate) log: LogGauge,
     /// What the connection waits for when it commits.
     level: Synchronous,
+    /// What the connection has open.
+    files: OpenFiles,
     /// The connection must be replaced before it is used again.
     pub(crate) is_broken: bool,
     /// Declared last, so that the connection is closed before somebody else may open the file.
@@ -73,6 +76,7 @@ impl Writer {
             session,
             level: options.synchronous,
             log: LogGauge::default(),
+            files: OpenFiles::of(setup.location.path()),
             is_broken: false,
             _lock: lock,
             setup,
@@ -213,9 +217,10 @@ impl Writer {
         failure
     }
 
-    /// Replaces a connection that has failed: one that missed a synchronisation is not to be
-    /// trusted with another.
+    /// Looks whether the database is still where it was, and replaces a connection that has
+    /// failed: one that missed a synchronisation is not to be trusted with another.
     pub(crate) fn repair(&mut self) -> rusqlite::Result<()> {
+        self.files.check()?;
         if self.is_broken {
             let Setup {
                 location, options, ..
@@ -223,6 +228,7 @@ impl Writer {
             let connection = connection::reopen_writer(location, options)?;
             self.level = options.synchronous;
             self.session.sql.reconnect(connection);
+            self.files = OpenFiles::of(location.path());
             self.is_broken = false;
             tracing::warn!("reopened the database after a failure of the disk");
         }
