@@ -13,6 +13,7 @@ pub mod event;
 mod frame;
 #[cfg(test)]
 mod golden;
+pub mod limits;
 mod message;
 mod orchestration;
 pub mod providers;
