@@ -30,6 +30,12 @@ impl Rooms {
         }
     }
 
+    /// How many bytes of commits may still be queued.
+    #[cfg(test)]
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.writes.free.available_permits() * UNIT_BYTES
+    }
+
     /// Waits until operations with so many bytes fit into the writer's queue.
     pub(crate) async fn for_writes(&self, operations: usize, bytes: usize) -> Taken {
         let bytes = operations

@@ -251,13 +251,15 @@ fn run_all(jobs: &mut [Box<dyn Job>], session: &mut Session) -> rusqlite::Result
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::mpsc;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     use bytes::Bytes;
     use duroxide_core::entropy::Entropy;
     use duroxide_core::providers::{
-        Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
+        ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
     };
     use tokio::task::JoinSet;
 
@@ -321,6 +323,53 @@ mod tests {
         let outcomes = callers.join_all().await;
         assert_eq!(outcomes.iter().filter(|is_ok| **is_ok).count(), 1 + 25);
         assert_eq!(provider.stats().durable_commits - before, 1);
+        provider.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_commits_waits_for_room_and_leases_pass_by() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = provider(&directory).await;
+        let (go_on, wait) = mpsc::channel::<()>();
+        let holder = Arc::clone(&provider);
+        let mut callers = JoinSet::new();
+        callers.spawn(async move {
+            let hold = move |_: &mut Writer| {
+                wait.recv().ok();
+                Ok(())
+            };
+            holder.aside("hold", hold).await.unwrap();
+        });
+        let body = Bytes::from(vec![0; 1024 * 1024]);
+        for number in 0..100 {
+            let (provider, body) = (Arc::clone(&provider), body.clone());
+            callers.spawn(async move {
+                let id = format!("instance {number}");
+                let answers = provider.commit(vec![start(&id, body)]).await;
+                assert!(answers[0].is_ok(), "{answers:?}");
+            });
+        }
+        // On this one thread all of them run up to their wait before this goes on.
+        tokio::task::yield_now().await;
+        // Sixty-three of 1 MiB and 1 KiB fit into 64 MiB.
+        assert_eq!(provider.rooms.free_bytes(), 1024 * (1024 - 63));
+        let claim = ClaimTurns {
+            turns_max: 1,
+            messages_max: 1,
+            bytes_max: 1,
+            lease: Duration::from_secs(1),
+        };
+        let mut claim = Box::pin(provider.claim_turns(&claim));
+        // It is in the queue at once.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(claim.as_mut().poll(&mut context).is_pending());
+        go_on.send(()).unwrap();
+        claim.await.unwrap();
+        callers.join_all().await;
+        assert_eq!(
+            provider.rooms.free_bytes(),
+            SqliteOptions::QUEUED_WRITE_BYTES_MAX
+        );
         provider.close().await;
     }
 
