@@ -16,7 +16,7 @@ use crate::support::{World, checked, no_activities, until};
 
 const TURNS_MAX: usize = 8;
 const ACTIVITIES_MAX: usize = 4;
-const INSTANCES: usize = 200;
+const INSTANCES: usize = 100;
 const EVENTS: usize = 5;
 
 /// Its activity, and then all of its events.
@@ -54,7 +54,7 @@ async fn a_flood_waits_in_the_store() {
     };
     let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
     let world = World::start(provider, activities, orchestrations, options).await;
-    let large = "x".repeat(64 * 1024);
+    let large = "x".repeat(32 * 1024);
     for number in 0..INSTANCES {
         let id = format!("instance {number}");
         world.begin(&id, "Flooded", &large).await;

@@ -340,8 +340,8 @@ mod tests {
             };
             holder.aside("hold", hold).await.unwrap();
         });
-        let body = Bytes::from(vec![0; 1024 * 1024]);
-        for number in 0..100 {
+        let body = Bytes::from(vec![0; 2 * 1024 * 1024]);
+        for number in 0..50 {
             let (provider, body) = (Arc::clone(&provider), body.clone());
             callers.spawn(async move {
                 let id = format!("instance {number}");
@@ -351,8 +351,8 @@ mod tests {
         }
         // On this one thread all of them run up to their wait before this goes on.
         tokio::task::yield_now().await;
-        // Sixty-three of 1 MiB and 1 KiB fit into 64 MiB.
-        assert_eq!(provider.rooms.free_bytes(), 1024 * (1024 - 63));
+        // Not all of them fit, so there is no room for another one.
+        assert!(provider.rooms.free_bytes() < 2 * 1024 * 1024);
         let claim = ClaimTurns {
             turns_max: 1,
             messages_max: 1,
