@@ -1,7 +1,7 @@
 //! User code that blocks the executor it runs on.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ type Store = Arc<Counted<MemoryProvider>>;
 /// An activity that blocks its thread: it waits at a gate first, without blocking.
 struct Blocker {
     gate: Arc<Notify>,
-    blocked: Receiver<()>,
+    blocked: Arc<Notify>,
     release: Sender<()>,
     ran: Arc<AtomicU32>,
 }
@@ -31,18 +31,19 @@ struct Blocker {
 impl Blocker {
     fn new() -> (Self, ActivityRegistry) {
         let (gate, ran) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
-        let (blocks, blocked) = channel();
+        let blocked = Arc::new(Notify::new());
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));
         let (at_gate, count) = (Arc::clone(&gate), Arc::clone(&ran));
+        let blocks = Arc::clone(&blocked);
         let activities = ActivityRegistry::builder()
             .register("Block", move |_: ActivityContext, _: String| {
-                let (gate, blocks) = (Arc::clone(&at_gate), blocks.clone());
+                let (gate, blocks) = (Arc::clone(&at_gate), Arc::clone(&blocks));
                 let released = Arc::clone(&released);
                 count.fetch_add(1, Ordering::SeqCst);
                 async move {
                     gate.notified().await;
-                    blocks.send(()).unwrap();
+                    blocks.notify_one();
                     released.lock().unwrap().recv().unwrap();
                     Ok("released".to_owned())
                 }
@@ -127,10 +128,7 @@ async fn only_user_code_waits_on(executor: Builder) {
     })
     .await;
     blocker.gate.notify_one();
-    until("the executor to be blocked", async || {
-        blocker.blocked.try_recv().ok()
-    })
-    .await;
+    within("the block", blocker.blocked.notified()).await;
     drop(commits);
     assert_eq!(world.output("committed").await, "quick");
 

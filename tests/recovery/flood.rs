@@ -54,12 +54,12 @@ async fn a_flood_waits_in_the_store() {
     };
     let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
     let world = World::start(provider, activities, orchestrations, options).await;
-    let large = "x".repeat(32 * 1024);
+    let (large, small) = ("x".repeat(32 * 1024), "x".repeat(1024));
     for number in 0..INSTANCES {
         let id = format!("instance {number}");
         world.begin(&id, "Flooded", &large).await;
         for _ in 0..EVENTS {
-            world.raise(&id, "E", &large[..1024]).await;
+            world.raise(&id, "E", &small).await;
         }
     }
     // Everything is taken in, up to the activities.

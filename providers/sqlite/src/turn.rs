@@ -142,7 +142,7 @@ fn apply(
     let lease = basis.stored.and_then(|it| it.lease);
     let settlement = settle(session, turn.lease, owner.ino, lease)?;
     let standing = Standing { end, removed };
-    write_head(session, turn, owner.ino, standing, &settlement)?;
+    write_head(session, turn, owner.ino, &standing, &settlement)?;
     committed.lease_kept = settlement.lease.is_some();
     Ok(committed)
 }
@@ -309,7 +309,7 @@ fn write_head(
     session: &mut Session,
     turn: &TurnCommit,
     ino: i64,
-    standing: Standing,
+    standing: &Standing,
     settlement: &Settlement,
 ) -> rusqlite::Result<()> {
     let head = &turn.head;
