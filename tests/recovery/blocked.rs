@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use duroxide::clock::ManualClock;
@@ -73,13 +74,27 @@ fn orchestrations() -> OrchestrationRegistry {
         .build()
 }
 
-/// A world on an executor of its own, and how to end it.
+/// A thread with an executor, which ends the world that it is given.
+struct Executor {
+    end: oneshot::Sender<World>,
+    thread: JoinHandle<()>,
+}
+
+impl Executor {
+    async fn stop(self, world: World) {
+        self.end.send(world).ok().unwrap();
+        let joined = tokio::task::spawn_blocking(move || self.thread.join());
+        within("the end", joined).await.unwrap().unwrap();
+    }
+}
+
+/// A world on an executor of its own.
 async fn start_on(
     mut executor: Builder,
     clock: &ManualClock,
     store: &Store,
     activities: ActivityRegistry,
-) -> (World, impl AsyncFnOnce(World)) {
+) -> (World, Executor) {
     let options = RuntimeOptions {
         clock: Arc::new(clock.clone()),
         worker_lock_timeout: LEASE,
@@ -99,12 +114,7 @@ async fn start_on(
         executor.block_on(work).unwrap();
     });
     let world = within("the start", given).await.unwrap();
-    let stop = async move |world| {
-        end.send(world).ok().unwrap();
-        let joined = tokio::task::spawn_blocking(move || thread.join());
-        within("the end", joined).await.unwrap().unwrap();
-    };
-    (world, stop)
+    (world, Executor { end, thread })
 }
 
 /// What runs on the user's executor waits; leases, claims and commits do not.
@@ -113,7 +123,7 @@ async fn only_user_code_waits_on(executor: Builder) {
     let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
     let store: Store = Arc::new(Counted::new(MemoryProvider::with_options(options)));
     let (blocker, activities) = Blocker::new();
-    let (world, stop) = start_on(executor, &clock, &store, activities).await;
+    let (world, executor) = start_on(executor, &clock, &store, activities).await;
     world.begin("blocked", "Blocked", "").await;
     until("the activity to be started", async || {
         (blocker.ran.load(Ordering::SeqCst) == 1).then_some(())
@@ -152,7 +162,7 @@ async fn only_user_code_waits_on(executor: Builder) {
     assert_eq!(world.output("claimed").await, "quick");
     assert_eq!(world.output("blocked").await, "released");
     assert_eq!(blocker.ran.load(Ordering::SeqCst), 1);
-    stop(world).await;
+    executor.stop(world).await;
 }
 
 /// Moves the clock until two more leases have been renewed.
