@@ -9,12 +9,18 @@
 
 mod support;
 
+#[path = "recovery/blocked.rs"]
+mod blocked;
 #[path = "recovery/changed_code.rs"]
 mod changed_code;
+#[path = "recovery/clock_back.rs"]
+mod clock_back;
 #[path = "recovery/counted.rs"]
 mod counted;
 #[path = "recovery/crashes.rs"]
 mod crashes;
+#[path = "recovery/flood.rs"]
+mod flood;
 #[path = "recovery/idle.rs"]
 mod idle;
 #[path = "recovery/leases.rs"]

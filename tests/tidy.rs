@@ -5,6 +5,7 @@ mod tidy {
     mod dependencies;
     mod documents;
     mod layout;
+    mod limits;
     mod quotations;
     mod sources;
     pub(crate) mod tree;

@@ -16,6 +16,7 @@ mod frame;
 pub mod fuzzing;
 #[cfg(test)]
 mod golden;
+pub mod limits;
 mod message;
 mod orchestration;
 pub mod providers;

@@ -9,7 +9,7 @@ use crate::state::State;
 
 impl State {
     /// A client's message. Unlike a turn, a client hears that an instance is there already, or is
-    /// not (STA-01, STA-02, STA-04, IDM-03).
+    /// not (STA-01, STA-02, STA-04, IDM-03), and that too many messages wait for it (LIM-03).
     pub(crate) fn send_from_client(
         &mut self,
         limits: &Limits,
@@ -27,6 +27,13 @@ impl State {
             Recipient::Instance { incarnation, .. } => {
                 if !self.lives(id, *incarnation) {
                     return Err(refusal::not_found("commit", id));
+                }
+                let max = limits.inbox_messages_max;
+                let is_full = self.instances.get(id).is_some_and(|it| {
+                    it.messages.len() >= max && !it.messages.contains_key(&envelope.message.id)
+                });
+                if is_full {
+                    return Err(refusal::inbox_full(id, max));
                 }
             }
         }

@@ -224,6 +224,7 @@ macro_rules! __catalogue {
             core_state_has_a_limit ["LIM-01"],
             a_turn_has_a_limit ["LIM-01" "LIM-02"],
             a_batch_has_a_limit ["LIM-01" "CAP-01"],
+            an_inbox_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
         }
         err {
             refusals_advise_against_a_retry ["ERR-01"],

@@ -1,6 +1,7 @@
 //! Names and versions that nobody registered, inputs that cannot be decoded, messages to nobody.
 
 use duroxide::client::StartOptions;
+use duroxide::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use duroxide::providers::ErrorKind;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
@@ -248,5 +249,64 @@ async fn messages_to_an_ended_instance_harm_nobody() {
     })
     .await;
     assert_eq!(world.history("i").await.len(), 2);
+    world.shutdown().await;
+}
+
+/// Whatever takes a name or a version refuses one that is too long, and names what it refuses by
+/// its length.
+#[tokio::test]
+async fn names_and_versions_that_are_too_long_fail_what_uses_them() {
+    let long = "x".repeat(NAME_BYTES_MAX + 1);
+    let version = format!("1.0.0-{}", "x".repeat(VERSION_BYTES_MAX));
+    let (name, long_version) = (long.clone(), version.clone());
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", move |ctx: OrchestrationContext, door: String| {
+            let (name, version) = (name.clone(), long_version.clone());
+            async move {
+                match &*door {
+                    "activity" => ctx.schedule_activity(name, "").into_activity().await,
+                    "event" => Ok(ctx.schedule_wait(name).into_event().await),
+                    "child" => {
+                        let child = ctx.schedule_sub_orchestration(name, "");
+                        child.into_sub_orchestration().await
+                    }
+                    "detached" => {
+                        ctx.schedule_orchestration(name, "other", "");
+                        Ok(ctx.schedule_wait("never").into_event().await)
+                    }
+                    _ => {
+                        ctx.schedule_orchestration_versioned("Main", Some(version), "other", "");
+                        Ok(ctx.schedule_wait("never").into_event().await)
+                    }
+                }
+            }
+        })
+        .build();
+    let world = World::on_memory(no_activities(), orchestrations).await;
+    for door in ["activity", "event", "child", "detached", "version"] {
+        let message = world
+            .run_failing(door, "Main", door)
+            .await
+            .display_message();
+        assert!(message.contains("has at most"), "{door}: {message}");
+        assert!(message.len() < 1_000, "{door}");
+    }
+    let client = &world.client;
+    for refused in [
+        client.start_orchestration("i", long.clone(), "").await,
+        client.raise_event("event", long.clone(), "").await,
+        client
+            .start_orchestration_versioned("i", "Main", version, "")
+            .await,
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, ClientError::InvalidInput { .. }),
+            "{error:?}"
+        );
+    }
+    let registry = OrchestrationRegistry::builder().register(&*long, echo);
+    let error = registry.build_result().unwrap_err();
+    assert!(error.contains("at most 1024 bytes"), "{error}");
     world.shutdown().await;
 }

@@ -1,7 +1,7 @@
 //! A store that counts the calls it gets, and can be slow to answer a claim.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +21,68 @@ pub(crate) struct Counted<P> {
     /// Closed while the answers to claims are held back.
     answers: Semaphore,
     held_back: AtomicU64,
+    /// Closed while commits of turns are held back.
+    commits: Semaphore,
+    held_commits: AtomicU64,
+    load: Mutex<Load>,
+}
+
+/// How much a runtime has in its hands, and the most it had at any time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Load {
+    pub(crate) turns: usize,
+    pub(crate) turns_max: usize,
+    /// The turns that were claimed so far.
+    pub(crate) turns_ever: usize,
+    pub(crate) activities: usize,
+    pub(crate) activities_max: usize,
+    /// The most messages and bytes that a turn was claimed with.
+    pub(crate) messages_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+/// What a commit changes of it.
+struct Change {
+    turns: usize,
+    ended: usize,
+    reserved: usize,
+}
+
+impl Change {
+    fn of(operation: &Commit) -> Self {
+        let (turns, ended, reserved) = match operation {
+            Commit::Turn(turn) => {
+                let activities = turn.activities.iter();
+                let reserved = activities.filter(|it| it.reservation.is_some());
+                (1, turn.completed.len(), reserved.count())
+            }
+            Commit::Activity(_) => (0, 1, 0),
+            Commit::Send(_) => (0, 0, 0),
+        };
+        Self {
+            turns,
+            ended,
+            reserved,
+        }
+    }
+}
+
+impl Load {
+    fn claim(&mut self, turns: &[Turn]) {
+        self.turns += turns.len();
+        self.turns_ever += turns.len();
+        self.turns_max = self.turns_max.max(self.turns);
+        for turn in turns {
+            let bytes = turn.messages.iter().map(|message| message.body.len()).sum();
+            self.messages_max = self.messages_max.max(turn.messages.len());
+            self.bytes_max = self.bytes_max.max(bytes);
+        }
+    }
+
+    fn work(&mut self, activities: usize) {
+        self.activities += activities;
+        self.activities_max = self.activities_max.max(self.activities);
+    }
 }
 
 impl<P: Provider> Counted<P> {
@@ -31,6 +93,9 @@ impl<P: Provider> Counted<P> {
             renewals: AtomicU64::new(0),
             answers: Semaphore::new(1),
             held_back: AtomicU64::new(0),
+            commits: Semaphore::new(1),
+            held_commits: AtomicU64::new(0),
+            load: Mutex::default(),
         }
     }
 
@@ -42,6 +107,21 @@ impl<P: Provider> Counted<P> {
     /// How many answers were held back so far.
     pub(crate) fn held_back(&self) -> u64 {
         self.held_back.load(Ordering::SeqCst)
+    }
+
+    /// Holds back commits of turns, until the permit is dropped.
+    pub(crate) async fn hold_back_commits(&self) -> SemaphorePermit<'_> {
+        self.commits.acquire().await.unwrap()
+    }
+
+    /// How many commits were held back so far.
+    pub(crate) fn held_commits(&self) -> u64 {
+        self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// What the runtimes on this store have in their hands.
+    pub(crate) fn load(&self) -> Load {
+        *self.load.lock().unwrap()
     }
 
     /// How many calls there were, waits apart.
@@ -72,6 +152,7 @@ impl<P: Provider> Provider for Counted<P> {
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
         let claimed = self.count().claim_turns(request).await?;
+        self.load.lock().unwrap().claim(&claimed.items);
         if self.answers.available_permits() == 0 && !claimed.items.is_empty() {
             self.held_back.fetch_add(1, Ordering::SeqCst);
             drop(self.answers.acquire().await);
@@ -83,7 +164,9 @@ impl<P: Provider> Provider for Counted<P> {
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        self.count().claim_activities(request).await
+        let claimed = self.count().claim_activities(request).await?;
+        self.load.lock().unwrap().work(claimed.items.len());
+        Ok(claimed)
     }
 
     async fn wait_for_work(&self, queues: &Queues, max: Duration) -> Result<(), ProviderError> {
@@ -91,7 +174,23 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
-        self.count().commit(operations).await
+        let is_turn = |operation: &Commit| matches!(operation, Commit::Turn(_));
+        if self.commits.available_permits() == 0 && operations.iter().any(is_turn) {
+            self.held_commits.fetch_add(1, Ordering::SeqCst);
+            drop(self.commits.acquire().await);
+        }
+        let changes: Vec<Change> = operations.iter().map(Change::of).collect();
+        let answers = self.count().commit(operations).await;
+        let mut load = self.load.lock().unwrap();
+        for (change, answer) in changes.iter().zip(&answers) {
+            if answer.is_ok() {
+                load.turns -= change.turns;
+                load.activities -= change.ended;
+                load.work(change.reserved);
+            }
+        }
+        drop(load);
+        answers
     }
 
     async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {

@@ -3,10 +3,8 @@
 use semver::Version;
 
 use super::error::ClientError;
+use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::providers::{InstanceId, Limits};
-
-/// The longest name of an orchestration or an event, in bytes.
-const NAME_BYTES_MAX: usize = 1_024;
 
 /// An instance id.
 pub(super) fn instance_id(id: &str) -> Result<InstanceId, ClientError> {
@@ -31,6 +29,12 @@ pub(super) fn name(kind: &str, name: &str) -> Result<(), ClientError> {
 
 /// A version.
 pub(super) fn version(version: &str) -> Result<(), ClientError> {
+    if version.len() > VERSION_BYTES_MAX {
+        return Err(ClientError::invalid(format!(
+            "a version has at most {VERSION_BYTES_MAX} bytes, this one has {}; pass a shorter one",
+            version.len()
+        )));
+    }
     match Version::parse(version) {
         Ok(_) => Ok(()),
         Err(error) => Err(ClientError::invalid(format!(
@@ -76,6 +80,10 @@ mod tests {
                 "this one has 1025; pass another name",
             ),
             (version("1.0").err(), "pass one like 1.0.0"),
+            (
+                version(&format!("1.0.0-{}", "x".repeat(VERSION_BYTES_MAX))).err(),
+                "at most 256 bytes, this one has 262",
+            ),
             (
                 body(11, &limits).err(),
                 "11 bytes when encoded, and this store takes 10",

@@ -69,7 +69,8 @@ impl Capabilities {
     }
 }
 
-/// The limits that a provider refuses to pass (LIM-01). Instance ids are checked in core.
+/// The limits that a provider refuses to pass (LIM-01, LIM-03). [`crate::limits`] lists them
+/// together with those that core keeps itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -83,6 +84,10 @@ pub struct Limits {
     pub commit_operations_max: usize,
     /// The events of one execution (HIS-06).
     pub history_events_max: u64,
+    /// The messages that wait for one instance, visible or not, beyond which a client's message to
+    /// it is refused (LIM-03). Those of turns and outcomes are taken all the same: the history
+    /// that asked for them limits them, and nobody would send them again.
+    pub inbox_messages_max: usize,
 }
 
 impl Default for Limits {
@@ -93,6 +98,7 @@ impl Default for Limits {
             core_state_bytes_max: 4 * 1024,
             commit_operations_max: 512,
             history_events_max: 1_024,
+            inbox_messages_max: 10_000,
         }
     }
 }

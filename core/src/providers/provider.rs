@@ -121,12 +121,11 @@ pub trait Provider: Debug + Send + Sync + 'static {
         instance: &str,
         execution_id: u64,
     ) -> Result<Vec<Event>, ProviderError> {
-        const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
         let mut request = ReadHistory {
             instance: checked(instance)?,
             execution: execution_id,
             from_event_id: 1,
-            bytes_max: PAGE_BYTES_MAX,
+            bytes_max: crate::limits::HISTORY_PAGE_BYTES_MAX,
         };
         let mut events = Vec::new();
         loop {

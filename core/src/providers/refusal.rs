@@ -88,6 +88,19 @@ pub fn limit_exceeded(
     .with_context("max", max)
 }
 
+/// As many messages as are allowed wait for the instance already (LIM-03).
+#[must_use]
+pub fn inbox_full(instance: &InstanceId, max: usize) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::LimitExceeded,
+        "commit",
+        "too many messages wait for the instance; send again once it has worked on them",
+    )
+    .with_context("instance", instance)
+    .with_context("limit", "inbox_messages_max")
+    .with_context("max", max)
+}
+
 /// The history does not end where the turn started (FEN-02).
 #[must_use]
 pub fn position_conflict(instance: &InstanceId) -> ProviderError {

@@ -15,10 +15,8 @@ use super::matching::describe_event;
 use super::state::Accepted;
 use super::token::TokenKind;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
+use crate::limits::POLLS_PER_STEP_MAX;
 use crate::message::CarriedEvent;
-
-/// How often one step may poll before the code is taken to be spinning.
-const POLLS_PER_STEP_MAX: u32 = 10_000;
 
 /// An orchestration's code, running.
 pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;

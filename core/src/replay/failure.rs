@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     OutsideStep,
     /// The code woke itself again and again.
     PollLimit { polls_max: u32 },
+    /// The code scheduled too much before it waited.
+    StepFull { decisions_max: usize },
     /// The code panicked.
     Panicked(String),
 }
@@ -64,13 +66,14 @@ impl Failure {
                 message,
                 retryable: false,
             },
-            Self::NotDurable | Self::PollLimit { .. } | Self::Panicked(_) => {
-                ErrorDetails::Application {
-                    kind: AppErrorKind::OrchestrationFailed,
-                    message,
-                    retryable: false,
-                }
-            }
+            Self::NotDurable
+            | Self::PollLimit { .. }
+            | Self::StepFull { .. }
+            | Self::Panicked(_) => ErrorDetails::Application {
+                kind: AppErrorKind::OrchestrationFailed,
+                message,
+                retryable: false,
+            },
         }
     }
 }
@@ -100,6 +103,12 @@ impl fmt::Display for Failure {
                 f,
                 "the orchestration woke itself {polls_max} times without waiting for anything \
                  durable; await a timer instead of spinning"
+            ),
+            Self::StepFull { decisions_max } => write!(
+                f,
+                "the orchestration scheduled more than {decisions_max} things without waiting for \
+                 any (DECISIONS_PER_STEP_MAX); wait for some of them first, or share the work \
+                 among sub-orchestrations"
             ),
             Self::Panicked(message) => write!(f, "orchestration panicked: {message}"),
         }

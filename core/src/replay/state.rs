@@ -13,6 +13,7 @@ use super::journal::{Identity, TraceLine};
 use super::matching::{adopted, describe_decision, describe_event};
 use super::token::{Decision, DurableOutput, Token, TokenKind, TokenState};
 use crate::event::{Entry, EventKind};
+use crate::limits::DECISIONS_PER_STEP_MAX;
 
 /// The handing over to a next execution, as the code asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct State {
     pub(super) closed: bool,
     /// How many random values this step has drawn.
     draws: u64,
+    /// How many decisions this step has made.
+    decisions: usize,
 }
 
 impl State {
@@ -76,6 +79,7 @@ impl State {
             failure: None,
             closed: false,
             draws: 0,
+            decisions: 0,
         }
     }
 
@@ -83,6 +87,7 @@ impl State {
         self.moment = moment;
         self.recorded = recorded;
         self.draws = 0;
+        self.decisions = 0;
     }
 
     pub(super) fn is_replaying(&self) -> bool {
@@ -132,25 +137,36 @@ impl State {
         Some(event_id)
     }
 
+    /// Whether there may be another decision.
+    fn check_room(&self, event_id: u64) -> Result<(), Failure> {
+        if event_id >= self.events_max {
+            return Err(Failure::HistoryFull {
+                events_max: self.events_max,
+            });
+        }
+        if self.decisions >= DECISIONS_PER_STEP_MAX {
+            return Err(Failure::StepFull {
+                decisions_max: DECISIONS_PER_STEP_MAX,
+            });
+        }
+        Ok(())
+    }
+
     fn decided(
         &mut self,
         event_id: u64,
         decision: &Decision,
         location: &'static Location<'static>,
     ) -> Result<EventKind, Failure> {
-        let Some(recorded) = &mut self.recorded else {
-            if event_id >= self.events_max {
-                return Err(Failure::HistoryFull {
-                    events_max: self.events_max,
-                });
-            }
+        let is_live = self.recorded.is_none();
+        let entry = self.recorded.as_mut().and_then(VecDeque::pop_front);
+        // What is recorded was within the limits of its time.
+        if entry.is_none() {
+            self.check_room(event_id)?;
+        }
+        self.decisions += 1;
+        if is_live {
             return Ok(self.live(event_id, decision));
-        };
-        let entry = recorded.pop_front();
-        if entry.is_none() && event_id >= self.events_max {
-            return Err(Failure::HistoryFull {
-                events_max: self.events_max,
-            });
         }
         let child_instance = self.identity.child_instance(event_id);
         match entry {

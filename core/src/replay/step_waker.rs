@@ -1,6 +1,7 @@
 //! The waker that an orchestration is polled with.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::thread::ThreadId;
@@ -15,6 +16,8 @@ pub(crate) type Alarm = Box<dyn Fn() + Send + Sync>;
 pub(super) struct StepWaker {
     state: Mutex<State>,
     alarm: OnceLock<Alarm>,
+    /// One alarm is enough: the turn that it asks for ends the run.
+    sounded: AtomicBool,
 }
 
 impl fmt::Debug for StepWaker {
@@ -43,7 +46,9 @@ impl StepWaker {
 
     /// Something outside of a step has interfered.
     pub(super) fn sound_alarm(&self) {
-        if let Some(alarm) = self.alarm.get() {
+        if let Some(alarm) = self.alarm.get()
+            && !self.sounded.swap(true, Ordering::Relaxed)
+        {
             alarm();
         }
     }

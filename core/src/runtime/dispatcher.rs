@@ -5,14 +5,10 @@ use std::time::Duration;
 
 use super::node::{Node, Slot, Slots};
 use super::turn;
+use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{
     ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue,
 };
-
-/// How much one claim asks for.
-const CLAIM_ITEMS_MAX: usize = 64;
-const TURN_MESSAGES_MAX: usize = 1_000;
-const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);

@@ -1,9 +1,11 @@
 //! Limits.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use duroxide_core::providers::{Commit, ErrorKind, ExecutionStatus, Message, ProviderError};
 
-use crate::support::{Cx, TurnBuilder, refused, to};
+use crate::support::{Cx, TurnBuilder, later, refused, to};
 
 fn zeros(bytes: usize) -> Bytes {
     Bytes::from(vec![0; bytes])
@@ -176,4 +178,54 @@ pub(crate) async fn a_batch_has_a_limit(cx: &Cx) {
         answer.expect("it is within the limit");
     }
     assert_eq!(cx.claim_only("a").await.messages.len(), limit);
+}
+
+/// As many messages wait for an instance as are declared, visible or not. A client's next one is
+/// refused, unless it is one of them; those of turns and outcomes arrive, and room is room again.
+pub(crate) async fn an_inbox_has_a_limit(cx: &Cx) {
+    let limit = cx.limits().inbox_messages_max;
+    cx.running_with_activities("a", 1).await;
+    cx.running("b").await;
+    let first = cx.poke("a").await;
+    let hour = Duration::from_secs(3_600);
+    let mut waiting = 1;
+    while waiting < limit {
+        let count = (limit - waiting).min(cx.limits().commit_operations_max);
+        let sends = (0..count).map(|_| Commit::Send(later("a", cx.message(), hour)));
+        for answer in cx.batch(sends.collect()).await {
+            answer.expect("it is within the limit");
+        }
+        waiting += count;
+    }
+
+    let error = refused(
+        cx.try_send(to("a", cx.message())).await,
+        ErrorKind::LimitExceeded,
+    );
+    names(&error, "inbox_messages_max");
+    cx.send(to("a", first.clone())).await;
+    let work = cx.work_only().await;
+    cx.send(to("b", cx.message())).await;
+    let by_turn = cx.message();
+    let turns = cx.claim(2).await;
+    let by = |instance: &str| turns.iter().find(|turn| &*turn.head.instance == instance);
+    let (a, b) = (by("a").expect("it is due"), by("b").expect("it is due"));
+    assert!(a.messages == [first], "the refused one is not there");
+    cx.apply(cx.turn(b).send(to("a", by_turn.clone()))).await;
+    let by_outcome = cx.finish(&work.lease).await;
+
+    // One of three is consumed, which leaves more than the limit.
+    cx.apply(cx.turn(a)).await;
+    refused(
+        cx.try_send(to("a", cx.message())).await,
+        ErrorKind::LimitExceeded,
+    );
+    let turn = cx.claim_only("a").await;
+    assert!(turn.messages == [by_turn, by_outcome], "both have arrived");
+    cx.apply(cx.turn(&turn)).await;
+    cx.send(to("a", cx.message())).await;
+    refused(
+        cx.try_send(to("a", cx.message())).await,
+        ErrorKind::LimitExceeded,
+    );
 }

@@ -65,7 +65,7 @@ impl State {
                     .map(|undelivered| Committed::Activity { undelivered }),
                 Commit::Send(envelope) => {
                     check::envelope_limits(limits, envelope.recipient.instance(), &envelope)
-                        .and_then(|()| self.send_from_client(envelope))
+                        .and_then(|()| self.send_from_client(limits, envelope))
                         .map(|()| Committed::Sent)
                 }
             });

@@ -78,6 +78,10 @@ pub enum Defect {
     ContinueForgetsHistory,
     /// Inputs go when the next execution begins (EXE-01).
     ContinueForgetsInputs,
+    /// A full inbox loses the messages of turns and outcomes (LIM-03).
+    FullInboxLosesMessages,
+    /// A full inbox refuses a message that is in it (LIM-03).
+    FullInboxRefusesRepeats,
     /// The head is written before the fence is looked at (FEN-05).
     HeadIsWrittenFirst,
     /// A claim returns the messages that it saw before it took the lease (CON-01).

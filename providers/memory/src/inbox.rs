@@ -47,6 +47,11 @@ impl Inbox {
         });
     }
 
+    /// How many messages there are, visible or not.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     /// When the first message becomes visible, or became.
     pub(crate) fn earliest_ms(&self) -> Option<u64> {
         self.messages.first_key_value().map(|(slot, _)| slot.at_ms)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Envelope, Incarnation, InstanceId, Message, MessageId, ProviderError, Recipient, refusal,
+    Envelope, Incarnation, InstanceId, Limits, Message, MessageId, ProviderError, Recipient,
+    refusal,
 };
 
 use crate::defect::Defect;
@@ -12,8 +13,12 @@ use crate::state::{Instance, State};
 
 impl State {
     /// A client's message: it hears of an instance that is there already, or is not (STA-01,
-    /// STA-02, STA-04, IDM-03).
-    pub(crate) fn send_from_client(&mut self, envelope: Envelope) -> Result<(), ProviderError> {
+    /// STA-02, STA-04, IDM-03), and of an inbox that is full (LIM-03).
+    pub(crate) fn send_from_client(
+        &mut self,
+        limits: &Limits,
+        envelope: Envelope,
+    ) -> Result<(), ProviderError> {
         let id = envelope.recipient.instance();
         match &envelope.recipient {
             Recipient::NewInstance { .. } => {
@@ -28,6 +33,10 @@ impl State {
             Recipient::Instance { incarnation, .. } => {
                 if !self.lives(id, *incarnation) {
                     return Err(refusal::not_found("commit", id));
+                }
+                let is_full = self.is_full_for(id, envelope.message.id, limits.inbox_messages_max);
+                if is_full || self.refuses_repeat(id, envelope.message.id) {
+                    return Err(refusal::inbox_full(id, limits.inbox_messages_max));
                 }
             }
         }
@@ -84,7 +93,16 @@ impl State {
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
     }
 
+    /// Whether the inbox has no room for this message, which is not in it (LIM-03).
+    pub(crate) fn is_full_for(&self, id: &InstanceId, message: MessageId, max: usize) -> bool {
+        let inbox = self.instances.get(id).map(|it| &it.inbox);
+        inbox.is_some_and(|inbox| inbox.len() >= max && !inbox.slots.contains_key(&message))
+    }
+
     fn store_message(&mut self, id: &InstanceId, delay: Duration, message: Message) {
+        if self.loses_message(id, message.id) {
+            return;
+        }
         let mut slot = Slot {
             at_ms: self.after(delay),
             arrival: self.next_arrival(),

@@ -1,8 +1,8 @@
 //! Turns that a defect spoils: something else is applied than was committed.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, Envelope, InstanceId, InstanceStatus, MessageId, NewActivity,
-    Position, TurnCommit, TurnCommitted,
+    ActivityCancel, ActivityKey, Envelope, InstanceId, InstanceStatus, Limits, MessageId,
+    NewActivity, Position, TurnCommit, TurnCommitted,
 };
 
 use crate::check::Basis;
@@ -73,6 +73,22 @@ impl State {
     /// Whether a start reaches nobody, since there is such an instance.
     pub(crate) fn drops_start(&self, id: &InstanceId) -> bool {
         self.has(Defect::ATurnsStartOfAnExistingIsDropped) && self.instances.contains_key(id)
+    }
+
+    /// Whether a full inbox refuses a message that it has.
+    pub(crate) fn refuses_repeat(&self, id: &InstanceId, message: MessageId) -> bool {
+        let max = Limits::default().inbox_messages_max;
+        self.has(Defect::FullInboxRefusesRepeats)
+            && self
+                .instances
+                .get(id)
+                .is_some_and(|it| it.inbox.len() >= max && it.inbox.slots.contains_key(&message))
+    }
+
+    /// Whether a message is lost, since the inbox is full.
+    pub(crate) fn loses_message(&self, id: &InstanceId, message: MessageId) -> bool {
+        self.has(Defect::FullInboxLosesMessages)
+            && self.is_full_for(id, message, Limits::default().inbox_messages_max)
     }
 
     /// Puts a message elsewhere into its inbox than it belongs.

@@ -8,6 +8,7 @@ CREATE TABLE instance (
     hold_until INTEGER NOT NULL,
     lease_token BLOB,
     attempts INTEGER NOT NULL DEFAULT 0,
+    inbox_count INTEGER NOT NULL DEFAULT 0,
     incarnation BLOB NOT NULL,
     status INTEGER NOT NULL,
     execution INTEGER NOT NULL,

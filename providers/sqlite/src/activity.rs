@@ -30,7 +30,7 @@ impl Held {
         let key = &lease.key;
         let held = session.sql.first(
             "SELECT activity.id, instance.ino, instance.incarnation, instance.hold_until,
-                 instance.claim_at
+                 instance.claim_at, instance.inbox_count
              FROM instance JOIN activity ON activity.ino = instance.ino
              WHERE instance.id = ?1 AND instance.incarnation = ?2 AND activity.execution = ?3
                  AND activity.activity_id = ?4 AND activity.lease_token = ?5

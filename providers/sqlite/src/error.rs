@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why an operation within a transaction ended.
 #[derive(Debug)]
@@ -125,6 +125,11 @@ fn meaning(cause: &rusqlite::Error) -> (ErrorKind, &'static str) {
             Config,
             "the database cannot be opened; check the path and the rights to it",
         ),
+        ErrorCode::ReadOnly if is_moved(cause) => (
+            Unavailable,
+            "the database was deleted, moved or replaced while it was open; put it back, or close \
+             the provider and open it again",
+        ),
         ErrorCode::ReadOnly => (
             Config,
             "the database cannot be written; check the rights to the file and its directory",
@@ -146,8 +151,14 @@ fn meaning(cause: &rusqlite::Error) -> (ErrorKind, &'static str) {
     }
 }
 
+/// Whether the file is another one than was opened.
+fn is_moved(cause: &rusqlite::Error) -> bool {
+    let error = cause.sqlite_error();
+    error.is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED)
+}
+
 pub(crate) use duroxide_core::providers::refusal::{
-    activity_lease_lost, already_exists, closed, invalid, not_found, position_conflict,
+    activity_lease_lost, already_exists, closed, inbox_full, invalid, not_found, position_conflict,
     turn_lease_lost,
 };
 
@@ -172,8 +183,6 @@ pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderEr
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     fn failure(stage: Stage, code: i32) -> Failure {

@@ -4,7 +4,7 @@
 //! From that the hub knows for each queue the earliest time at which a claim can return something;
 //! a waiter registers first and looks afterwards, so that nothing happens between the two unseen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
@@ -55,7 +55,8 @@ struct Dues {
 /// Somebody who waits for a change of some instances.
 #[derive(Debug, Default)]
 struct Watcher {
-    changed: Mutex<Vec<InstanceId>>,
+    /// A set, so that it has at most what is watched, however long nobody looks.
+    changed: Mutex<BTreeSet<InstanceId>>,
     wake: Notify,
 }
 
@@ -129,7 +130,7 @@ impl Hub {
         let watchers = self.watchers.lock();
         for instance in changed {
             for watcher in watchers.get(&instance).into_iter().flatten() {
-                watcher.changed.lock().push(instance.clone());
+                watcher.changed.lock().insert(instance.clone());
                 watcher.wake.notify_one();
             }
         }
@@ -195,7 +196,7 @@ pub(crate) struct Watching {
 
 impl Watching {
     /// Waits until one of the instances has changed, and answers which have since the last time.
-    pub(crate) async fn changed(&self) -> Vec<InstanceId> {
+    pub(crate) async fn changed(&self) -> BTreeSet<InstanceId> {
         self.watcher.wake.notified().await;
         mem::take(&mut self.watcher.changed.lock())
     }

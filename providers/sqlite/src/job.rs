@@ -6,6 +6,7 @@ use duroxide_core::providers::ProviderError;
 use tokio::sync::oneshot;
 
 use crate::error::{Applied, Failure, Fault};
+use crate::room::Taken;
 use crate::session::Session;
 
 /// What a commit of an operation has to survive.
@@ -63,6 +64,8 @@ type Answers<M> = Vec<Result<<M as Member>::Answer, ProviderError>>;
 pub(crate) struct Batch<M: Member> {
     parts: Vec<Part<M>>,
     reply: oneshot::Sender<Answers<M>>,
+    /// What it takes of the writer's queue, until it is answered.
+    _room: Option<Taken>,
 }
 
 #[derive(Debug)]
@@ -72,7 +75,10 @@ struct Part<M: Member> {
 }
 
 impl<M: Member> Batch<M> {
-    pub(crate) fn new(members: Vec<M>) -> (Self, oneshot::Receiver<Answers<M>>) {
+    pub(crate) fn new(
+        members: Vec<M>,
+        room: Option<Taken>,
+    ) -> (Self, oneshot::Receiver<Answers<M>>) {
         let (reply, answers) = oneshot::channel();
         let parts = members
             .into_iter()
@@ -81,7 +87,12 @@ impl<M: Member> Batch<M> {
                 answer: None,
             })
             .collect();
-        (Self { parts, reply }, answers)
+        let batch = Self {
+            parts,
+            reply,
+            _room: room,
+        };
+        (batch, answers)
     }
 }
 

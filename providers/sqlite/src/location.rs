@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use duroxide_core::providers::ProviderError;
 
 use crate::error::config;
+use crate::network;
 
 /// Where a database is, and whether it may be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +89,17 @@ impl Location {
             path: real_directory.join(name),
             may_create,
         })
+    }
+
+    /// Refuses a place on another machine, where neither the log nor the locks can be trusted.
+    pub(crate) fn check_local(&self) -> Result<(), ProviderError> {
+        match self.path().and_then(network::file_system) {
+            Some(name) => Err(config(format!(
+                "the database is on a network file system ({name}), where SQLite's log and locks \
+                 do not hold; use a local disk"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The file, unless the database is in memory.

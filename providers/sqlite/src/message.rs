@@ -22,6 +22,8 @@ pub(crate) enum Delivery {
     Exists,
     /// There is no such instance, or none in that life; nothing was changed.
     Absent,
+    /// As many messages as are allowed wait for the instance; nothing was changed.
+    Full { max: usize },
 }
 
 /// Where a message is put.
@@ -33,22 +35,26 @@ pub(crate) struct Target {
     hold_until_ms: u64,
     /// When it may be claimed as things stand, `None` without messages.
     claim_at_ms: Option<u64>,
+    /// How many messages wait for it, visible or not.
+    inbox_count: usize,
 }
 
 impl Target {
-    /// Reads the columns `ino, incarnation, hold_until, claim_at`, from this one on.
+    /// Reads the columns `ino, incarnation, hold_until, claim_at, inbox_count`, from this one on.
     pub(crate) fn of_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             ino: row.get(column)?,
             incarnation: Incarnation(row.get(column + 1)?),
             hold_until_ms: row.get(column + 2)?,
             claim_at_ms: row.get(column + 3)?,
+            inbox_count: row.get(column + 4)?,
         })
     }
 
     fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
         session.sql.first(
-            "SELECT ino, incarnation, hold_until, claim_at FROM instance WHERE id = ?1",
+            "SELECT ino, incarnation, hold_until, claim_at, inbox_count
+             FROM instance WHERE id = ?1",
             [instance.as_str()],
             |row| Self::of_row(row, 0),
         )
@@ -56,14 +62,15 @@ impl Target {
 }
 
 /// A client's message: it hears of an instance that is there already, or is not (STA-01, STA-02,
-/// STA-04, IDM-03).
+/// STA-04, IDM-03), and of an inbox that is full (LIM-03).
 pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Applied<()> {
     let id = envelope.recipient.instance();
     check::envelope_limits(&session.limits, id, envelope)?;
-    match deliver(session, envelope)? {
+    match deliver(session, envelope, Some(session.limits.inbox_messages_max))? {
         Delivery::Stored => Ok(()),
         Delivery::Exists => Err(error::already_exists(id).into()),
         Delivery::Absent => Err(error::not_found("commit", id).into()),
+        Delivery::Full { max } => Err(error::inbox_full(id, max).into()),
     }
 }
 
@@ -72,7 +79,7 @@ pub(crate) fn send_from_turn(
     session: &mut Session,
     envelope: &Envelope,
 ) -> rusqlite::Result<Delivery> {
-    let delivery = deliver(session, envelope)?;
+    let delivery = deliver(session, envelope, None)?;
     if delivery != Delivery::Exists {
         return Ok(delivery);
     }
@@ -82,7 +89,12 @@ pub(crate) fn send_from_turn(
     Ok(Delivery::Stored)
 }
 
-fn deliver(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<Delivery> {
+/// Delivers to an inbox of at most so many messages, or to any.
+fn deliver(
+    session: &mut Session,
+    envelope: &Envelope,
+    inbox_messages_max: Option<usize>,
+) -> rusqlite::Result<Delivery> {
     let message = &envelope.message;
     let target = Target::find(session, envelope.recipient.instance())?;
     let target = match (&envelope.recipient, target) {
@@ -109,12 +121,27 @@ fn deliver(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<Deliv
         (Recipient::Instance { incarnation, .. }, Some(target))
             if incarnation.is_none_or(|life| life == target.incarnation) =>
         {
+            if let Some(max) = inbox_messages_max
+                && target.inbox_count >= max
+                && !is_stored(session, &target, message)?
+            {
+                return Ok(Delivery::Full { max });
+            }
             target
         }
         (Recipient::Instance { .. }, _) => return Ok(Delivery::Absent),
     };
     store(session, &target, envelope.delay, message)?;
     Ok(Delivery::Stored)
+}
+
+fn is_stored(session: &Session, target: &Target, message: &Message) -> rusqlite::Result<bool> {
+    let found = session.sql.first(
+        "SELECT 1 FROM inbox WHERE ino = ?1 AND message_id = ?2",
+        params![target.ino, message.id.0],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
 }
 
 /// Puts a message into an inbox, unless it is there, and lets the instance be claimed for it.
@@ -140,14 +167,23 @@ pub(crate) fn store(
     let is_sooner = target
         .claim_at_ms
         .is_none_or(|known_ms| claim_at_ms < known_ms);
+    if stored == 0 {
+        return Ok(());
+    }
     // Where the time stays, the place stays: a busy sender must not send its receiver back.
-    if stored > 0 && is_sooner {
+    if is_sooner {
         let claim_order = session.next_claim_order();
         session.sql.execute(
-            "UPDATE instance SET claim_at = ?2, claim_order = ?3 WHERE ino = ?1",
+            "UPDATE instance SET inbox_count = inbox_count + 1, claim_at = ?2, claim_order = ?3
+             WHERE ino = ?1",
             params![target.ino, claim_at_ms, claim_order],
         )?;
         session.note_turn_due(claim_at_ms);
+    } else {
+        session.sql.execute(
+            "UPDATE instance SET inbox_count = inbox_count + 1 WHERE ino = ?1",
+            [target.ino],
+        )?;
     }
     Ok(())
 }
@@ -183,5 +219,6 @@ pub(crate) fn create(
         incarnation,
         hold_until_ms: now_ms,
         claim_at_ms: None,
+        inbox_count: 0,
     })
 }

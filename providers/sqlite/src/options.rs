@@ -44,6 +44,13 @@ pub enum Synchronous {
 }
 
 impl SqliteOptions {
+    /// How many bytes of commits wait for the thread that writes, each operation counted with
+    /// 1 KiB more. Who commits beyond that waits; claims and renewals do not.
+    pub const QUEUED_WRITE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+    /// How many reads wait for each of the two threads that read. Who reads beyond that waits.
+    pub const QUEUED_READS_MAX: usize = 1_024;
+
     /// Chooses who may work on the file.
     #[must_use]
     pub fn mode(mut self, mode: SqliteMode) -> Self {

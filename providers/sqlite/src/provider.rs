@@ -23,6 +23,7 @@ use crate::lease::Renew;
 use crate::location::Location;
 use crate::options::{SqliteMode, SqliteOptions};
 use crate::reader::{Reach, Readers};
+use crate::room::Rooms;
 use crate::sql::Sql;
 use crate::stats::{Counters, SqliteStats};
 use crate::worker::Worker;
@@ -34,6 +35,7 @@ pub struct SqliteProvider {
     /// Dropped before the writer, so that the connection that writes is the last one.
     pub(crate) readers: Readers,
     pub(crate) writer: Worker<Order>,
+    pub(crate) rooms: Rooms,
     durability: Durability,
 }
 
@@ -78,6 +80,7 @@ impl SqliteProvider {
 
     async fn open(location: Location, mut options: SqliteOptions) -> Result<Self, ProviderError> {
         let location = location.resolve()?;
+        location.check_local()?;
         if location.path().is_none() {
             // Nobody else can reach what is in memory.
             options.mode = SqliteMode::SingleProcess;
@@ -101,6 +104,7 @@ impl SqliteProvider {
             readers: Readers::open(&setup)?,
             setup,
             writer,
+            rooms: Rooms::new(),
             durability,
         })
     }
@@ -114,7 +118,16 @@ impl SqliteProvider {
         if count == 0 {
             return Vec::new();
         }
-        let (job, answers) = Batch::new(members);
+        // Leases are few, and must not wait behind a flood of commits.
+        let room = match M::ACCESS {
+            Access::Lease => None,
+            Access::Durable => {
+                let bytes = members.iter().map(Member::bytes);
+                let bytes = bytes.fold(0, usize::saturating_add);
+                Some(self.rooms.for_writes(count, bytes).await)
+            }
+        };
+        let (job, answers) = Batch::new(members, room);
         let sent = self.writer.send(Order::Write(Box::new(job)));
         let fail_each =
             |error: &dyn Fn() -> ProviderError| (0..count).map(|_| Err(error())).collect();

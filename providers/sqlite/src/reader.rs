@@ -68,9 +68,15 @@ impl SqliteProvider {
         reach: Reach,
         read: impl FnOnce(&Sql) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let worker = match reach {
-            Reach::Narrow => &self.readers.narrow,
-            Reach::Wide => &self.readers.wide,
+        let (worker, room) = match reach {
+            Reach::Narrow => (&self.readers.narrow, &self.rooms.narrow_reads),
+            Reach::Wide => (&self.readers.wide, &self.rooms.wide_reads),
+        };
+        let room = room.take(1).await;
+        let read = move |sql: &Sql| {
+            let outcome = read(sql);
+            drop(room);
+            outcome
         };
         let Some(worker) = worker else {
             let read = move |writer: &mut Writer| read(&writer.session.sql);

@@ -123,7 +123,7 @@ fn apply(
     let owner = owner_of(session, turn, basis.stored.as_ref())?;
     let has_running_row = basis.stored.as_ref().is_some_and(|it| it.has_running_row);
     let end = write_executions(session, turn, owner.ino, basis.position, has_running_row)?;
-    remove_messages(session, turn, owner.ino)?;
+    let removed = remove_messages(session, turn, owner.ino)?;
     for held in &basis.completed {
         held.remove(session)?;
     }
@@ -141,7 +141,8 @@ fn apply(
     }
     let lease = basis.stored.and_then(|it| it.lease);
     let settlement = settle(session, turn.lease, owner.ino, lease)?;
-    write_head(session, turn, owner.ino, end, &settlement)?;
+    let standing = Standing { end, removed };
+    write_head(session, turn, owner.ino, &standing, &settlement)?;
     committed.lease_kept = settlement.lease.is_some();
     Ok(committed)
 }
@@ -242,21 +243,23 @@ fn write_execution(
     Ok(())
 }
 
-/// Removes what was consumed and what nobody wants any more (COM-02, COM-03).
-fn remove_messages(session: &Session, turn: &TurnCommit, ino: i64) -> rusqlite::Result<()> {
+/// Removes what was consumed and what nobody wants any more (COM-02, COM-03). Answers how many
+/// messages that were.
+fn remove_messages(session: &Session, turn: &TurnCommit, ino: i64) -> rusqlite::Result<usize> {
+    let mut removed = 0;
     for message in &turn.consumed {
-        session.sql.execute(
+        removed += session.sql.execute(
             "DELETE FROM inbox WHERE ino = ?1 AND message_id = ?2",
             params![ino, message.0],
         )?;
     }
     if let Some(execution) = turn.purge_through {
-        session.sql.execute(
+        removed += session.sql.execute(
             "DELETE FROM inbox WHERE ino = ?1 AND execution <= ?2",
             params![ino, bounded(execution)],
         )?;
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// From when on an instance may be claimed, and who holds it meanwhile.
@@ -294,13 +297,19 @@ fn settle(
     })
 }
 
+/// Where the history ends after a turn, and how many messages the turn has removed.
+struct Standing {
+    end: Position,
+    removed: usize,
+}
+
 /// Writes what the turn says of its head; without executions status, output and position stay
 /// (HEA-02). One statement, since each would write the row again.
 fn write_head(
     session: &mut Session,
     turn: &TurnCommit,
     ino: i64,
-    end: Position,
+    standing: &Standing,
     settlement: &Settlement,
 ) -> rusqlite::Result<()> {
     let head = &turn.head;
@@ -311,7 +320,8 @@ fn write_head(
              updated_at = ?6, attempts = 0,
              lease_token = ?7, hold_until = ?8, claim_at = ?9, claim_order = ?10,
              output = CASE WHEN ?11 IS NULL THEN output ELSE ?12 END,
-             status = coalesce(?11, status), execution = ?13, next_event_id = ?14
+             status = coalesce(?11, status), execution = ?13, next_event_id = ?14,
+             inbox_count = inbox_count - ?15
          WHERE ino = ?1",
         params![
             ino,
@@ -326,8 +336,9 @@ fn write_head(
             claim_order,
             last.map(|update| codes::of_instance_status(update.status.of_instance())),
             last.and_then(|update| update.output.as_deref()),
-            end.execution,
-            end.next_event_id,
+            standing.end.execution,
+            standing.end.next_event_id,
+            standing.removed,
         ],
     )?;
     if let Some(claim_at_ms) = settlement.claim_at_ms {

@@ -11,6 +11,7 @@ use crate::clock::StoreClock;
 use crate::connection;
 use crate::error::{Failure, Stage};
 use crate::hub::Hub;
+use crate::identity::OpenFiles;
 use crate::job::{Access, Job};
 use crate::lease;
 use crate::location::Location;
@@ -49,6 +50,8 @@ pub(crate) struct Writer {
     pub(crate) log: LogGauge,
     /// What the connection waits for when it commits.
     level: Synchronous,
+    /// What the connection has open.
+    files: OpenFiles,
     /// The connection must be replaced before it is used again.
     pub(crate) is_broken: bool,
     /// Declared last, so that the connection is closed before somebody else may open the file.
@@ -74,6 +77,7 @@ impl Writer {
             session,
             level: options.synchronous,
             log: LogGauge::default(),
+            files: OpenFiles::of(setup.location.path()),
             is_broken: false,
             _lock: lock,
             setup,
@@ -214,9 +218,10 @@ impl Writer {
         failure
     }
 
-    /// Replaces a connection that has failed: one that missed a synchronisation is not to be
-    /// trusted with another.
+    /// Looks whether the database is still where it was, and replaces a connection that has
+    /// failed: one that missed a synchronisation is not to be trusted with another.
     pub(crate) fn repair(&mut self) -> rusqlite::Result<()> {
+        self.files.check()?;
         if self.is_broken {
             let Setup {
                 location, options, ..
@@ -224,6 +229,7 @@ impl Writer {
             let connection = connection::reopen_writer(location, options)?;
             self.level = options.synchronous;
             self.session.sql.reconnect(connection);
+            self.files = OpenFiles::of(location.path());
             self.is_broken = false;
             tracing::warn!("reopened the database after a failure of the disk");
         }
@@ -246,13 +252,15 @@ fn run_all(jobs: &mut [Box<dyn Job>], session: &mut Session) -> rusqlite::Result
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::mpsc;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     use bytes::Bytes;
     use duroxide_core::entropy::Entropy;
     use duroxide_core::providers::{
-        Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
+        ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
     };
     use tokio::task::JoinSet;
 
@@ -316,6 +324,53 @@ mod tests {
         let outcomes = callers.join_all().await;
         assert_eq!(outcomes.iter().filter(|is_ok| **is_ok).count(), 1 + 25);
         assert_eq!(provider.stats().durable_commits - before, 1);
+        provider.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_commits_waits_for_room_and_leases_pass_by() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = provider(&directory).await;
+        let (go_on, wait) = mpsc::channel::<()>();
+        let holder = Arc::clone(&provider);
+        let mut callers = JoinSet::new();
+        callers.spawn(async move {
+            let hold = move |_: &mut Writer| {
+                wait.recv().ok();
+                Ok(())
+            };
+            holder.aside("hold", hold).await.unwrap();
+        });
+        let body = Bytes::from(vec![0; 2 * 1024 * 1024]);
+        for number in 0..50 {
+            let (provider, body) = (Arc::clone(&provider), body.clone());
+            callers.spawn(async move {
+                let id = format!("instance {number}");
+                let answers = provider.commit(vec![start(&id, body)]).await;
+                assert!(answers[0].is_ok(), "{answers:?}");
+            });
+        }
+        // On this one thread all of them run up to their wait before this goes on.
+        tokio::task::yield_now().await;
+        // Not all of them fit, so there is no room for another one.
+        assert!(provider.rooms.free_bytes() < 2 * 1024 * 1024);
+        let claim = ClaimTurns {
+            turns_max: 1,
+            messages_max: 1,
+            bytes_max: 1,
+            lease: Duration::from_secs(1),
+        };
+        let mut claim = Box::pin(provider.claim_turns(&claim));
+        // It is in the queue at once.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(claim.as_mut().poll(&mut context).is_pending());
+        go_on.send(()).unwrap();
+        claim.await.unwrap();
+        callers.join_all().await;
+        assert_eq!(
+            provider.rooms.free_bytes(),
+            SqliteOptions::QUEUED_WRITE_BYTES_MAX
+        );
         provider.close().await;
     }
 

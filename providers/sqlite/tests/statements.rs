@@ -55,6 +55,27 @@ async fn a_provider_that_waits_issues_no_statement() {
     provider.close().await;
 }
 
+/// The limit of an inbox (LIM-03) is kept without counting what is in it.
+#[tokio::test]
+async fn a_send_costs_the_same_however_much_waits_already() {
+    let directory = TempDir::new().unwrap();
+    let provider = open(&directory.path().join("data.db")).await;
+    apply(&provider, start("a")).await;
+    let mut costs = Vec::new();
+    for waiting in [1, 500, 2_000] {
+        let sends = (1..waiting).map(|_| send("a", LEASE)).collect::<Vec<_>>();
+        for batch in sends.chunks(512) {
+            let answers = provider.commit(batch.to_vec()).await;
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        }
+        let before = provider.stats().statements;
+        apply(&provider, send("a", LEASE)).await;
+        costs.push(provider.stats().statements - before);
+    }
+    assert_eq!(costs, [costs[0]; 3]);
+    provider.close().await;
+}
+
 #[tokio::test]
 async fn a_claim_that_finds_nothing_writes_nothing() {
     let directory = TempDir::new().unwrap();

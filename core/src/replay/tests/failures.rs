@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bench::Bench;
 use crate::event::{AppErrorKind, ErrorDetails, EventKind};
+use crate::limits::DECISIONS_PER_STEP_MAX;
 use crate::orchestration::OrchestrationContext;
 use crate::replay::Failure;
 
@@ -110,6 +111,29 @@ fn the_cap_holds_within_one_poll_and_leaves_a_slot_for_the_end() {
     );
     assert_eq!(bench.history.len(), 16);
     assert!(bench.history[15].kind.is_terminal());
+}
+
+/// However long its history may be, and the replays of the bench agree.
+#[test]
+fn a_step_that_schedules_too_much_fails_the_run() {
+    let events_max = 10 * u64::try_from(DECISIONS_PER_STEP_MAX).unwrap();
+    let bench = Bench::start_capped(events_max, |ctx| async move {
+        // Nothing but the context could stop it: it does not await.
+        for _ in 0..DECISIONS_PER_STEP_MAX + 100 {
+            ctx.schedule_orchestration("Child", "child", "");
+        }
+        Ok(String::new())
+    });
+    let decisions_max = DECISIONS_PER_STEP_MAX;
+    let failure = Failure::StepFull { decisions_max };
+    assert_eq!(bench.engine.failure(), Some(&failure));
+    assert!(
+        bench
+            .failure()
+            .display_message()
+            .contains("DECISIONS_PER_STEP_MAX")
+    );
+    assert_eq!(bench.history.len(), DECISIONS_PER_STEP_MAX + 2);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use semver::Version;
 
 use super::policy::VersionPolicy;
 use super::registry::{Registry, Versions};
+use crate::limits::NAME_BYTES_MAX;
 
 /// A registry that is being filled. Mistakes are collected and reported together at the end.
 #[must_use = "call `build` to get the registry"]
@@ -124,6 +125,13 @@ impl<H: ?Sized> RegistryBuilder<H> {
     }
 
     fn insert(&mut self, name: &str, version: Version, handler: Arc<H>, error_prefix: &str) {
+        if name.len() > NAME_BYTES_MAX {
+            self.errors.push(format!(
+                "{error_prefix}a name has at most {NAME_BYTES_MAX} bytes, one has {}",
+                name.len()
+            ));
+            return;
+        }
         match self
             .entries
             .entry(name.to_owned())

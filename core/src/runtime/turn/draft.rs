@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, encode_chunk};
+use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
 };
@@ -139,9 +140,14 @@ impl Draft {
                     self.refused.get_or_insert(details);
                 }
             }
-            // A wait and a system call send nothing, and inputs and ends are no decisions.
-            EventKind::ExternalSubscribed { .. }
-            | EventKind::SystemCall { .. }
+            // A wait sends nothing, but nobody could raise an event of such a name.
+            EventKind::ExternalSubscribed { name } => {
+                if let Err(details) = text_within(name, NAME_BYTES_MAX, "the name of an event") {
+                    self.refused.get_or_insert(details);
+                }
+            }
+            // A system call sends nothing, and inputs and ends are no decisions.
+            EventKind::SystemCall { .. }
             | EventKind::OrchestrationStarted { .. }
             | EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
@@ -171,7 +177,9 @@ impl Draft {
             version: scope.version.clone(),
         }
         .encode();
-        if let Err(details) = within(limits, body.len(), "the activity's input") {
+        let checked = text_within(name, NAME_BYTES_MAX, "the name of an activity")
+            .and_then(|()| within(limits, body.len(), "the activity's input"));
+        if let Err(details) = checked {
             let id = scope.origin(activity_id).message_id(Cause::Refused);
             let body = MessageBody::ActivityFailed {
                 activity_id,
@@ -198,6 +206,13 @@ impl Draft {
         start: Start,
     ) -> Result<(), ErrorDetails> {
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
+        text_within(
+            &start.orchestration,
+            NAME_BYTES_MAX,
+            "the name of an orchestration",
+        )?;
+        let version = start.version.as_deref().unwrap_or_default();
+        text_within(version, VERSION_BYTES_MAX, "a version")?;
         let core_state = CoreState {
             parent: start.parent.clone(),
         }
@@ -380,6 +395,17 @@ fn refused(message: String) -> ErrorDetails {
         message,
         retryable: false,
     }
+}
+
+/// Whether a name or a version may be sent.
+fn text_within(text: &str, bytes_max: usize, what: &str) -> Result<(), ErrorDetails> {
+    if text.len() <= bytes_max {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "{what} has at most {bytes_max} bytes, this one has {}; use a shorter one",
+        text.len()
+    )))
 }
 
 /// Whether a body of so many bytes may be sent.

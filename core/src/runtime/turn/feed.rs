@@ -4,17 +4,11 @@ use super::code::Code;
 use super::draft::{Draft, Scope, within};
 use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
+use crate::limits::{EXECUTIONS_PER_TURN_MAX, PARTS_PER_TURN_MAX};
 use crate::message::{MessageBody, Output, Start};
 use crate::providers::Limits;
 use crate::replay::{End, Engine, Failure, Input, Moment};
 use crate::runtime::node::Node;
-
-/// How many executions one commit may run through. A longer chain goes on in a next turn, so that
-/// no commit grows without bound.
-const EXECUTIONS_PER_TURN_MAX: usize = 8;
-
-/// A turn stops taking in messages when its commit has this many parts; the rest stay in the inbox.
-const PARTS_PER_TURN_MAX: usize = 20_000;
 
 /// An execution with its code, in the middle of a turn.
 pub(super) struct Feeder<'a> {

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use super::code::Code;
 use super::draft::Scope;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries};
+use crate::limits::HISTORY_PAGE_BYTES_MAX;
 use crate::providers::{InstanceId, Provider, ProviderError, ReadHistory};
 use crate::replay::{Alarm, Engine, Failure};
-
-/// How many bytes of history one read asks for.
-const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a history could not be loaded.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub(super) async fn read(
         instance: instance.clone(),
         execution,
         from_event_id: 1,
-        bytes_max: PAGE_BYTES_MAX,
+        bytes_max: HISTORY_PAGE_BYTES_MAX,
     };
     let mut history = History::default();
     loop {

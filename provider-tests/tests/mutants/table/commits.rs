@@ -352,6 +352,24 @@ pub(crate) const COMMITS: &[Mutant] = &[
         Rewrite::Capabilities(|capabilities| capabilities.limits.commit_operations_max /= 2),
     ),
     Mutant::outside(
+        "limit_of_inboxes_is_not_kept",
+        &["LIM-03"],
+        "The declared limit of an inbox is half of the one that is kept.",
+        Rewrite::Capabilities(|capabilities| capabilities.limits.inbox_messages_max /= 2),
+    ),
+    Mutant::inside(
+        "full_inbox_refuses_repeats",
+        &["LIM-03"],
+        "A full inbox refuses a message that is in it, when it comes again.",
+        &[Defect::FullInboxRefusesRepeats],
+    ),
+    Mutant::inside(
+        "full_inbox_loses_messages",
+        &["LIM-03"],
+        "A full inbox loses the messages of turns and outcomes.",
+        &[Defect::FullInboxLosesMessages],
+    ),
+    Mutant::outside(
         "limit_of_events_is_not_kept",
         &["HIS-06"],
         "The declared limit of a history is half of the one that is kept.",

@@ -1,0 +1,379 @@
+//! Every limit, in one place: what it is called, what it is by default, who sets it, and what
+//! happens beyond it.
+//!
+//! Some are a provider's ([`Limits`]), some a runtime's ([`RuntimeOptions`]), and some are fixed:
+//! the constants here. [`all`] lists them together, and the guide has the same table.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::providers::{InstanceId, Limits};
+use crate::runtime::RuntimeOptions;
+
+/// The bytes of the name of an orchestration, an activity or an event; at least one.
+pub const NAME_BYTES_MAX: usize = 1_024;
+
+/// The bytes of a version, as text.
+pub const VERSION_BYTES_MAX: usize = 256;
+
+/// What one step of an orchestration, from one input to where it waits, may schedule. This bounds
+/// the fan-out of a turn where a provider's `history_events_max` is raised.
+pub const DECISIONS_PER_STEP_MAX: usize = 20_000;
+
+/// How often one step may poll before the code is taken to be spinning.
+pub const POLLS_PER_STEP_MAX: u32 = 10_000;
+
+/// How many executions one commit may run through, in a chain of `continue_as_new`.
+pub const EXECUTIONS_PER_TURN_MAX: usize = 8;
+
+/// A turn takes in no more messages once its commit has this many events, activities and messages.
+pub const PARTS_PER_TURN_MAX: usize = 20_000;
+
+/// How many turns, and how many activities, one claim asks for.
+pub const CLAIM_ITEMS_MAX: usize = 64;
+
+/// How many messages a turn is claimed with.
+pub const TURN_MESSAGES_MAX: usize = 1_000;
+
+/// How many bytes of messages a turn is claimed with, but for a first message that is larger. A
+/// quarter of the provider's `commit_bytes_max` where that is less.
+pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How many bytes of history one read asks for.
+pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limit {
+    /// The name of its field or constant.
+    pub name: &'static str,
+    /// Who sets it.
+    pub set_by: SetBy,
+    /// What it is unless somebody sets it.
+    pub default: Amount,
+    /// What it limits.
+    pub what: &'static str,
+    /// What happens beyond it.
+    pub beyond: &'static str,
+}
+
+/// Who sets a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetBy {
+    /// A field of the provider's [`Limits`].
+    Provider,
+    /// A field of [`RuntimeOptions`].
+    Runtime,
+    /// Nobody.
+    Fixed,
+}
+
+impl fmt::Display for SetBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Provider => "provider",
+            Self::Runtime => "runtime",
+            Self::Fixed => "fixed",
+        })
+    }
+}
+
+/// How much a limit allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Amount {
+    /// So many things.
+    Count(u64),
+    /// So many bytes.
+    Bytes(u64),
+    /// So long.
+    Time(Duration),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const KIB: u64 = 1024;
+        const MIB: u64 = KIB * KIB;
+        match *self {
+            Self::Count(count) => f.write_str(&grouped(count)),
+            Self::Bytes(bytes) if bytes >= MIB && bytes.is_multiple_of(MIB) => {
+                write!(f, "{} MiB", grouped(bytes / MIB))
+            }
+            Self::Bytes(bytes) if bytes > KIB && bytes.is_multiple_of(KIB) => {
+                write!(f, "{} KiB", grouped(bytes / KIB))
+            }
+            Self::Bytes(bytes) => write!(f, "{} bytes", grouped(bytes)),
+            Self::Time(time) => write!(f, "{} s", time.as_secs_f64()),
+        }
+    }
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: u64) -> String {
+    if number < 1_000 {
+        return number.to_string();
+    }
+    format!("{},{:03}", grouped(number / 1_000), number % 1_000)
+}
+
+fn count(number: impl TryInto<u64>) -> Amount {
+    Amount::Count(number.try_into().unwrap_or(u64::MAX))
+}
+
+fn bytes(number: usize) -> Amount {
+    Amount::Bytes(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// All limits, each with its default.
+#[must_use]
+pub fn all() -> Vec<Limit> {
+    let mut all = of_providers();
+    all.extend(of_runtimes());
+    all.extend(of_texts());
+    all.extend(of_turns());
+    all
+}
+
+/// The limits that a provider keeps. None is left out: a new field has to be named here.
+fn of_providers() -> Vec<Limit> {
+    let Limits {
+        body_bytes_max,
+        commit_bytes_max,
+        core_state_bytes_max,
+        commit_operations_max,
+        history_events_max,
+        inbox_messages_max,
+    } = Limits::default();
+    let limit = |name, default, what, beyond| Limit {
+        name,
+        set_by: SetBy::Provider,
+        default,
+        what,
+        beyond,
+    };
+    vec![
+        limit(
+            "history_events_max",
+            count(history_events_max),
+            "events of one execution, the last one kept for its end",
+            "the instance fails and says to use `continue_as_new`",
+        ),
+        limit(
+            "body_bytes_max",
+            bytes(body_bytes_max),
+            "one input, output or event, encoded",
+            "a client's call is refused as `InvalidInput`; an activity, a child or the run fails \
+             with that reason",
+        ),
+        limit(
+            "inbox_messages_max",
+            count(inbox_messages_max),
+            "messages that wait for one instance, due or not",
+            "a client's event or cancellation is refused as `LimitExceeded`; what the instance's \
+             own work answers is taken all the same",
+        ),
+        limit(
+            "commit_bytes_max",
+            bytes(commit_bytes_max),
+            "one commit",
+            "a turn takes in fewer messages; a single step beyond it fails the instance",
+        ),
+        limit(
+            "commit_operations_max",
+            count(commit_operations_max),
+            "operations in one call of `commit`",
+            "the runtime commits the rest in the next call; a caller is refused as `LimitExceeded`",
+        ),
+        limit(
+            "core_state_bytes_max",
+            bytes(core_state_bytes_max),
+            "the runtime's own bytes in an instance's head",
+            "the commit is refused as `LimitExceeded`; the runtime stays below it",
+        ),
+    ]
+}
+
+fn of_runtimes() -> Vec<Limit> {
+    let options = RuntimeOptions::default();
+    let limit = |name, default, what, beyond| Limit {
+        name,
+        set_by: SetBy::Runtime,
+        default,
+        what,
+        beyond,
+    };
+    vec![
+        limit(
+            "orchestration_concurrency",
+            count(options.orchestration_concurrency),
+            "turns in flight",
+            "others wait in the store",
+        ),
+        limit(
+            "worker_concurrency",
+            count(options.worker_concurrency),
+            "activities in flight",
+            "others wait in the store",
+        ),
+        limit(
+            "warm_instances_max",
+            count(options.warm_instances_max),
+            "instances kept warm",
+            "the least recently used are replayed when they go on",
+        ),
+        limit(
+            "warm_bytes_max",
+            bytes(options.warm_bytes_max),
+            "the history of the instances kept warm, with 2 KiB for each",
+            "the least recently used are replayed when they go on",
+        ),
+        limit(
+            "max_attempts",
+            count(options.max_attempts),
+            "attempts of a turn or an activity without an end",
+            "it fails as `Poison`",
+        ),
+        limit(
+            "orchestrator_lock_timeout",
+            Amount::Time(options.orchestrator_lock_timeout),
+            "the lease of a turn, unless it is renewed",
+            "another node takes over",
+        ),
+        limit(
+            "worker_lock_timeout",
+            Amount::Time(options.worker_lock_timeout),
+            "the lease of an activity, unless it is renewed",
+            "another worker runs it again",
+        ),
+        limit(
+            "activity_cancellation_grace",
+            Amount::Time(options.activity_cancellation_grace),
+            "a cancelled activity, after it was told",
+            "it is aborted",
+        ),
+    ]
+}
+
+fn fixed(name: &'static str, default: Amount, what: &'static str, beyond: &'static str) -> Limit {
+    Limit {
+        name,
+        set_by: SetBy::Fixed,
+        default,
+        what,
+        beyond,
+    }
+}
+
+fn of_texts() -> Vec<Limit> {
+    vec![
+        fixed(
+            "InstanceId::BYTES_MAX",
+            bytes(InstanceId::BYTES_MAX),
+            "an instance id, at least one byte of UTF-8 without control characters",
+            "`ClientError::InvalidInput`; a child with such an id fails; a detached start of one \
+             fails the orchestration that makes it",
+        ),
+        fixed(
+            "NAME_BYTES_MAX",
+            bytes(NAME_BYTES_MAX),
+            "the name of an orchestration, an activity or an event, at least one byte",
+            "`ClientError::InvalidInput`; an activity or a child of such a name fails; a detached \
+             start or a wait fails the orchestration; a registry is not built",
+        ),
+        fixed(
+            "VERSION_BYTES_MAX",
+            bytes(VERSION_BYTES_MAX),
+            "a version",
+            "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
+        ),
+    ]
+}
+
+fn of_turns() -> Vec<Limit> {
+    vec![
+        fixed(
+            "DECISIONS_PER_STEP_MAX",
+            count(DECISIONS_PER_STEP_MAX),
+            "what an orchestration schedules between two waits",
+            "the instance fails",
+        ),
+        fixed(
+            "POLLS_PER_STEP_MAX",
+            count(POLLS_PER_STEP_MAX),
+            "polls between two waits",
+            "the instance fails",
+        ),
+        fixed(
+            "EXECUTIONS_PER_TURN_MAX",
+            count(EXECUTIONS_PER_TURN_MAX),
+            "executions in one commit",
+            "the chain of `continue_as_new` goes on in the next turn",
+        ),
+        fixed(
+            "PARTS_PER_TURN_MAX",
+            count(PARTS_PER_TURN_MAX),
+            "events, activities and messages in one commit",
+            "the turn takes in no more messages; they wait for the next one",
+        ),
+        fixed(
+            "TURN_MESSAGES_MAX",
+            count(TURN_MESSAGES_MAX),
+            "messages of one claimed turn",
+            "the rest wait for the next turn",
+        ),
+        fixed(
+            "TURN_BYTES_MAX",
+            bytes(TURN_BYTES_MAX),
+            "messages of one claimed turn, but for a first one that is larger",
+            "the rest wait for the next turn",
+        ),
+        fixed(
+            "CLAIM_ITEMS_MAX",
+            count(CLAIM_ITEMS_MAX),
+            "turns, or activities, of one claim",
+            "the rest wait for the next claim",
+        ),
+        fixed(
+            "HISTORY_PAGE_BYTES_MAX",
+            bytes(HISTORY_PAGE_BYTES_MAX),
+            "history in one read",
+            "the rest comes with the next read",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_for_people() {
+        for (amount, expected) in [
+            (Amount::Count(8), "8"),
+            (Amount::Count(1_024), "1,024"),
+            (Amount::Count(1_000_007), "1,000,007"),
+            (Amount::Bytes(256), "256 bytes"),
+            (Amount::Bytes(1_024), "1,024 bytes"),
+            (Amount::Bytes(4 * 1024), "4 KiB"),
+            (Amount::Bytes(16 * 1024 * 1024), "16 MiB"),
+            (Amount::Time(Duration::from_millis(2_500)), "2.5 s"),
+        ] {
+            assert_eq!(amount.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn every_limit_has_a_name_of_its_own_and_allows_something() {
+        let mut names = std::collections::BTreeSet::new();
+        for limit in all() {
+            assert!(names.insert(limit.name), "{} is there twice", limit.name);
+            let amount = match limit.default {
+                Amount::Count(number) | Amount::Bytes(number) => number,
+                Amount::Time(time) => u64::try_from(time.as_millis()).unwrap(),
+            };
+            assert!(amount > 0, "{}", limit.name);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The table of limits in the guide.
+
+use std::fs;
+
+use duroxide::limits::{self, Amount};
+use duroxide::providers::sqlite::SqliteOptions;
+
+use super::tree::root;
+
+const GUIDE: &str = "docs/ORCHESTRATION-GUIDE.md";
+const HEAD: &str = "| limit | default | set by | of what | beyond it |\n|---|---|---|---|---|\n";
+
+/// The table as the code has it. What a backend limits besides comes last.
+fn table() -> String {
+    let of_core = limits::all().into_iter().map(|limit| {
+        let (name, set_by) = (limit.name, limit.set_by);
+        let (default, what, beyond) = (limit.default, limit.what, limit.beyond);
+        format!("| `{name}` | {default} | {set_by} | {what} | {beyond} |\n")
+    });
+    let bytes = Amount::Bytes(u64::try_from(SqliteOptions::QUEUED_WRITE_BYTES_MAX).unwrap());
+    let reads = Amount::Count(u64::try_from(SqliteOptions::QUEUED_READS_MAX).unwrap());
+    let of_sqlite = [
+        format!(
+            "| `QUEUED_WRITE_BYTES_MAX` | {bytes} | SQLite, fixed | commits that wait for the \
+             thread that writes, with 1 KiB for each operation | the caller waits; claims and \
+             renewals do not |\n"
+        ),
+        format!(
+            "| `QUEUED_READS_MAX` | {reads} | SQLite, fixed | reads that wait for each thread that \
+             reads | the caller waits |\n"
+        ),
+    ];
+    of_core.chain(of_sqlite).collect()
+}
+
+#[test]
+fn the_guide_has_every_limit_as_the_code_has_it() {
+    let path = root().join(GUIDE);
+    let guide = fs::read_to_string(&path).unwrap();
+    let (before, rest) = guide.split_once(HEAD).unwrap();
+    let (rows, after) = rest.split_once("\n\n").unwrap();
+    let table = table();
+    if std::env::var_os("DUROXIDE_UPDATE").is_some() {
+        fs::write(&path, [before, HEAD, &table, "\n", after].concat()).unwrap();
+        return;
+    }
+    assert!(
+        table.trim_end() == rows,
+        "the table of limits in {GUIDE} is stale; run this test with DUROXIDE_UPDATE=1"
+    );
+}
