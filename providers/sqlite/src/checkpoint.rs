@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use duroxide_core::providers::ProviderError;
+use rusqlite::ffi;
 
 use crate::connection::PAGE_BYTES;
+use crate::error;
 use crate::provider::SqliteProvider;
 use crate::writer::Writer;
 
@@ -89,6 +91,27 @@ impl Writer {
         Ok(log.is_blocked)
     }
 
+    /// Begins a new log, or fails: what comes next must not depend on the old one.
+    pub(crate) fn abandon_log(&mut self) -> rusqlite::Result<()> {
+        if self.truncate_log()? {
+            return Err(rusqlite::Error::SqliteFailure(
+                ffi::Error::new(ffi::SQLITE_BUSY),
+                Some("somebody is reading from the log of a disk that failed".to_owned()),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Begins a new log where a predecessor left one: it may have died because the disk failed, and
+    /// then the disk may lack what the operating system still shows.
+    pub(crate) fn leave_found_log(&mut self) -> rusqlite::Result<()> {
+        if self.truncate_log()? {
+            // A reader may stay for long, and a disk that failed is rare.
+            tracing::warn!("the log of a predecessor stays, since somebody is reading from it");
+        }
+        Ok(())
+    }
+
     fn truncate_unless_blocked(&mut self) -> rusqlite::Result<()> {
         self.session.sql.connection().busy_timeout(Duration::ZERO)?;
         let outcome = self.truncate_log();
@@ -97,8 +120,8 @@ impl Writer {
         outcome.map(|_| ())
     }
 
-    fn run_checkpoint(&self, pragma: &str) -> rusqlite::Result<Checkpoint> {
-        self.session.sql.one(pragma, [], |row| {
+    fn run_checkpoint(&mut self, pragma: &str) -> rusqlite::Result<Checkpoint> {
+        let outcome = self.session.sql.one(pragma, [], |row| {
             // Both are -1 where there is no log.
             let bytes = |column| -> rusqlite::Result<u64> {
                 let pages: i64 = row.get(column)?;
@@ -109,7 +132,12 @@ impl Writer {
                 log_bytes: bytes(1)?,
                 moved_bytes: bytes(2)?,
             })
-        })
+        });
+        if let Err(cause) = &outcome {
+            // The synchronisation that failed may have been the log's.
+            self.is_broken |= error::breaks_connection(cause);
+        }
+        outcome
     }
 
     /// Leaves everything in the database file.

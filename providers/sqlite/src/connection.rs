@@ -31,7 +31,8 @@ pub(crate) fn open_writer(
     let failed = |cause| of_store("open", cause);
     let connection = connect(location, options).map_err(failed)?;
     schema::version(&connection)?;
-    let journal_mode = configure(&connection, location, options).map_err(failed)?;
+    configure(&connection, location, options).map_err(failed)?;
+    let journal_mode = journal_mode(&connection).map_err(failed)?;
     if location.path().is_some() && !journal_mode.eq_ignore_ascii_case("wal") {
         return Err(config(format!(
             "the file system of the database allows no write-ahead log but `{journal_mode}`; use \
@@ -65,12 +66,12 @@ fn connect(location: &Location, options: &SqliteOptions) -> rusqlite::Result<Con
     Ok(connection)
 }
 
-/// Sets everything a connection can be told, and answers the journal mode it came to.
+/// Sets everything a connection can be told.
 fn configure(
     connection: &Connection,
     location: &Location,
     options: &SqliteOptions,
-) -> rusqlite::Result<String> {
+) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
          PRAGMA foreign_keys = OFF;
@@ -83,11 +84,22 @@ fn configure(
          {};",
         set_synchronous(options.synchronous)
     ))?;
-    let ask = match location {
-        Location::Memory => "PRAGMA journal_mode",
-        Location::File { .. } => "PRAGMA journal_mode = WAL",
-    };
-    connection.query_row(ask, [], |row| row.get(0))
+    match location {
+        Location::Memory => Ok(()),
+        Location::File { .. } => use_log(connection),
+    }
+}
+
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    // The answer `wal` comes before the commit that makes it true and that can fail.
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+fn journal_mode(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))
 }
 
 /// Opens a connection that only reads. The writer's must be open.

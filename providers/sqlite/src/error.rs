@@ -55,30 +55,40 @@ impl Failure {
         }
     }
 
-    /// Whether the connection may have lost track of its files: after a failed synchronisation
-    /// the operating system may report success for data that it has dropped.
+    /// Whether the connection must be replaced.
     pub(crate) fn breaks_connection(&self) -> bool {
-        matches!(
-            self.cause.sqlite_error_code(),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        )
+        breaks_connection(&self.cause)
     }
 
     /// The error for one part; `is_durable` says whether repeating that part tells what became of
     /// it (ERR-02).
     pub(crate) fn error(&self, operation: &'static str, is_durable: bool) -> ProviderError {
-        let is_io_error = self.cause.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-        if self.stage == Stage::Commit && is_durable && is_io_error {
+        // These come before the record of the commit is written. After any other error the next
+        // opener may find it whole.
+        let is_certain = matches!(
+            self.cause.sqlite_error_code(),
+            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        );
+        if self.stage == Stage::Commit && is_durable && !is_certain {
             return ProviderError::new(
                 ErrorKind::CommitUnknown,
                 operation,
-                "the disk failed during the commit, which may or may not be stored; repeat it",
+                "the commit failed, and may or may not be stored; repeat it",
             )
             .with_source(Arc::clone(&self.cause));
         }
         let (kind, message) = meaning(&self.cause);
         ProviderError::new(kind, operation, message).with_source(Arc::clone(&self.cause))
     }
+}
+
+/// Whether the connection may have lost track of its files: after a failed synchronisation the
+/// operating system may report success for data that it has dropped.
+pub(crate) fn breaks_connection(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 /// The error of an operation outside a transaction.
@@ -191,11 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn only_an_io_error_of_the_commit_leaves_a_doubt() {
+    fn only_an_error_of_the_commit_itself_leaves_a_doubt() {
         let synchronise = ffi::SQLITE_IOERR_FSYNC;
         for (stage, code, is_durable, expected) in [
             (Stage::Commit, synchronise, true, ErrorKind::CommitUnknown),
             (Stage::Commit, synchronise, false, ErrorKind::Unavailable),
+            (
+                Stage::Commit,
+                ffi::SQLITE_NOMEM,
+                true,
+                ErrorKind::CommitUnknown,
+            ),
             (Stage::Statement, synchronise, true, ErrorKind::Unavailable),
             (
                 Stage::Commit,

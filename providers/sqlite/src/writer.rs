@@ -9,7 +9,7 @@ use duroxide_core::providers::{Durability, ProviderError};
 use crate::checkpoint::LogGauge;
 use crate::clock::StoreClock;
 use crate::connection;
-use crate::error::{Failure, Stage};
+use crate::error::{self, Failure, Stage};
 use crate::hub::Hub;
 use crate::identity::OpenFiles;
 use crate::job::{Access, Job};
@@ -82,6 +82,9 @@ impl Writer {
             _lock: lock,
             setup,
         };
+        writer
+            .leave_found_log()
+            .map_err(|cause| error::of_store("open", cause))?;
         if writer.setup.options.mode == SqliteMode::SingleProcess {
             writer
                 .transact(Access::Lease, lease::clear)
@@ -218,18 +221,19 @@ impl Writer {
         failure
     }
 
-    /// Looks whether the database is still where it was, and replaces a connection that has
-    /// failed: one that missed a synchronisation is not to be trusted with another.
+    /// Looks whether the database is still where it was, and replaces a connection that has failed,
+    /// and the log with it: after a failed synchronisation the disk may lack what the operating
+    /// system still shows, and no later synchronisation makes up for it. So everything is written
+    /// to the database anew before anything is added.
     pub(crate) fn repair(&mut self) -> rusqlite::Result<()> {
         self.files.check()?;
         if self.is_broken {
-            let Setup {
-                location, options, ..
-            } = &*self.setup;
-            let connection = connection::reopen_writer(location, options)?;
-            self.level = options.synchronous;
+            let setup = Arc::clone(&self.setup);
+            let connection = connection::reopen_writer(&setup.location, &setup.options)?;
+            self.level = setup.options.synchronous;
             self.session.sql.reconnect(connection);
-            self.files = OpenFiles::of(location.path());
+            self.abandon_log()?;
+            self.files = OpenFiles::of(setup.location.path());
             self.is_broken = false;
             tracing::warn!("reopened the database after a failure of the disk");
         }
@@ -406,9 +410,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_connection_is_replaced_before_it_is_used_again() {
+    async fn a_broken_connection_and_its_log_are_replaced_before_they_are_used_again() {
         let directory = tempfile::tempdir().unwrap();
         let provider = provider(&directory).await;
+        let log_bytes = || {
+            let log = directory.path().join("writer.db-wal");
+            std::fs::metadata(log).unwrap().len()
+        };
+        let large = Bytes::from(vec![0; 256 * 1024]);
+        let answers = provider.commit(vec![start("large", large)]).await;
+        assert!(answers[0].is_ok(), "{answers:?}");
+        let before = log_bytes();
         let breaks = provider.aside("break", |writer| {
             writer.is_broken = true;
             // Something that a new connection does not have.
@@ -425,6 +437,8 @@ mod tests {
             writer.session.sql.one(sql, [], |row| row.get::<_, i64>(0))
         });
         assert_eq!(scars.await.unwrap(), 0);
+        // What the first commit wrote there may never have reached the disk.
+        assert!(log_bytes() < before, "{} of {before}", log_bytes());
         provider.close().await;
     }
 }

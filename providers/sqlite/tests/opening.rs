@@ -90,6 +90,28 @@ async fn closing_leaves_one_complete_file() {
 }
 
 #[tokio::test]
+async fn nothing_is_added_to_a_log_that_a_predecessor_left() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("crashed.db");
+    let provider = open(&path).await;
+    apply(&provider, start("a")).await;
+    // What a crash would leave.
+    let later = directory.path().join("found.db");
+    let log = |path: &std::path::Path| path.with_extension("db-wal");
+    fs::copy(&path, &later).unwrap();
+    fs::copy(log(&path), log(&later)).unwrap();
+    assert!(fs::metadata(log(&later)).unwrap().len() > 0);
+    provider.close().await;
+
+    let provider = open(&later).await;
+    // It may be that the disk lacks it, which no synchronisation would make up for.
+    assert_eq!(fs::metadata(log(&later)).unwrap().len(), 0);
+    let head = provider.read_head(&support::id("a")).await.unwrap();
+    assert!(head.is_some());
+    provider.close().await;
+}
+
+#[tokio::test]
 async fn one_mode_excludes_the_other_until_the_file_is_closed() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("data.db");
