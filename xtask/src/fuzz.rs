@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::servers::install::{self, MayInstall};
+use crate::servers::install;
 use crate::steps::{Steps, cargo};
 
 /// What `ci` spends on each target: all of them are run in half a minute.
@@ -33,7 +33,13 @@ const MEMORY_MIB_MAX: u32 = 512;
 
 /// Builds the targets and runs each for so many seconds.
 pub(crate) fn run(steps: &mut Steps, no_install: bool, seconds: u32) {
-    if let Err(why) = compiler(no_install) {
+    let compiler = install::ensure(
+        "C++ compiler",
+        is_compiler_there,
+        COMPILER_PACKAGES,
+        no_install,
+    );
+    if let Err(why) = compiler {
         return steps.not_run("fuzzing", &why);
     }
     let mut names = Vec::new();
@@ -57,26 +63,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Sees that there is a C++ compiler, and installs it where that is this program's business.
-fn compiler(no_install: bool) -> Result<(), String> {
-    let is_there = || {
-        let output = Command::new(COMPILER).arg("--version").output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    if is_there() {
-        return Ok(());
-    }
-    if let MayInstall::No(why) = MayInstall::here(no_install) {
-        return Err(format!(
-            "there is no C++ compiler {COMPILER} (not installed here, since {why})"
-        ));
-    }
-    install::install(COMPILER_PACKAGES)?;
-    if is_there() {
-        Ok(())
-    } else {
-        Err(format!("there is no {COMPILER} although it was installed"))
-    }
+fn is_compiler_there() -> bool {
+    let output = Command::new(COMPILER).arg("--version").output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// The targets are the folders of seeds; a test of `fuzz/` sees that each has one.

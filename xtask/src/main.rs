@@ -11,6 +11,7 @@ mod examples;
 mod fuzz;
 mod servers;
 mod steps;
+mod storage;
 mod torture;
 
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ usage: cargo xtask COMMAND [--no-install]
                  be had
   test --all     the same, and fails if a server cannot be had
   test servers   only the tests that need servers; fails if a server cannot be had
-  ci             format, clippy, documentation, then test --all, and half a minute of fuzzing
+  ci             format, clippy, documentation, then test --all, a failing disk, and half a
+                 minute of fuzzing
   torture        everything with faults that are drawn anew each time, and a longer fuzzing, in
                  about twenty minutes; --short for a look, --seed NUMBER to repeat a run
   fuzz SECONDS   call everything that is decoded with bytes that libFuzzer makes, each of the
@@ -34,7 +36,8 @@ usage: cargo xtask COMMAND [--no-install]
   certify        run the conformance suite on every backend, and write docs/conformance and the
                  table of backends in README.md
 
-Missing servers, and a C++ compiler for libFuzzer, are installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
+What is missing (servers, a C++ compiler for libFuzzer, libclang for the failing disk) is installed
+with apt-get by root on Debian and Ubuntu, but not with --no-install.
 ";
 
 fn main() -> ExitCode {
@@ -113,6 +116,7 @@ fn checks() -> Steps {
 /// Everything that must hold before a change is merged.
 fn ci(no_install: bool) -> Steps {
     let mut steps = test(checks(), no_install);
+    Torture::short().fail_disks(&mut steps, no_install);
     fuzz::run(&mut steps, no_install, fuzz::SECONDS_IN_CI);
     steps.insist();
     steps

@@ -1,11 +1,12 @@
-//! Every test with faults, in full: processes that are killed, histories drawn from a seed, and
-//! bytes that libFuzzer makes.
+//! Every test with faults, in full: processes that are killed, histories drawn from a seed,
+//! bytes that libFuzzer makes, and disks that fail.
 //!
 //! `cargo test` holds the faults that can be enumerated; here are those that are drawn, so that each
 //! run tries others. The seed is new each time and printed first.
 
 use crate::fuzz;
 use crate::steps::Steps;
+use crate::storage;
 
 /// A backend for the random profile, and the draws of each case, in full and in short. Together the
 /// full ones take a few minutes.
@@ -66,6 +67,17 @@ impl Torture {
             FUZZ_SECONDS
         };
         fuzz::run(steps, no_install, seconds);
+        self.fail_disks(steps, no_install);
+    }
+
+    /// Power is lost and disks fail under the SQLite provider.
+    pub(crate) fn fail_disks(self, steps: &mut Steps, no_install: bool) {
+        let seed = self.seed.to_string();
+        let mut arguments = vec!["--seed", &seed];
+        if self.is_short {
+            arguments.push("--short");
+        }
+        storage::run(steps, no_install, &arguments);
     }
 
     /// Processes are killed while they work, and what they left is checked.

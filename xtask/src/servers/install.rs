@@ -44,6 +44,29 @@ pub(super) fn packages_of(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// Sees that something is there, and installs it where that is this program's business.
+pub(crate) fn ensure(
+    what: &str,
+    is_there: impl Fn() -> bool,
+    packages: &[&str],
+    no_install: bool,
+) -> Result<(), String> {
+    if is_there() {
+        return Ok(());
+    }
+    if let MayInstall::No(why) = MayInstall::here(no_install) {
+        return Err(format!(
+            "there is no {what} (not installed here, since {why})"
+        ));
+    }
+    install(packages)?;
+    if is_there() {
+        Ok(())
+    } else {
+        Err(format!("there is no {what} although it was installed"))
+    }
+}
+
 pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     println!(
         "installing {} with apt-get, for the tests that need it (--no-install forbids it)",
