@@ -80,11 +80,7 @@ impl State {
         for new in &turn.activities {
             let key = key_of(head, new.execution, new.activity_id);
             if self.activities.contains_key(&key) || !seen.insert(key) {
-                return Err(refusal::invalid(
-                    "commit",
-                    &turn.instance,
-                    "a new activity has the id of another one; number them by their events",
-                ));
+                return Err(refusal::activity_key_taken(&turn.instance));
             }
         }
         Ok(())

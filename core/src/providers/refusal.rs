@@ -71,6 +71,16 @@ pub fn invalid(
         .with_context("instance", instance)
 }
 
+/// A turn gives a new activity the key of another one (ACT-01).
+#[must_use]
+pub fn activity_key_taken(instance: &InstanceId) -> ProviderError {
+    invalid(
+        "commit",
+        instance,
+        "a new activity has the id of another one; number them by their events",
+    )
+}
+
 /// A declared limit would be passed (LIM-01, HIS-06); `limit` is its field in [`Limits`](super::Limits).
 #[must_use]
 pub fn limit_exceeded(

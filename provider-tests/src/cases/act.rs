@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ActivityKey, ActivityLease, ErrorKind, Lease, Renewal, TaskQueue};
+use duroxide_core::providers::{
+    ActivityCancel, ActivityKey, ActivityLease, ErrorKind, Lease, Renewal, TaskQueue,
+};
 
 use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
@@ -198,20 +200,31 @@ pub(crate) async fn an_outcome_is_of_one_activity(cx: &Cx) {
     }
 }
 
-/// A key is used once: not twice in one turn, and not again while its activity is there.
+/// A key is used once: not twice in one turn, and not again while its activity is there, also by
+/// the turn that removes it.
 pub(crate) async fn a_key_is_not_used_twice(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
+    let work = cx.work_only().await;
     let turn = cx.poke_and_claim("a").await;
     let before = cx.view(&["a"]).await;
 
     let twice = cx.turn(&turn).append(1).activity(2).activity_in("gpu", 2);
     cx.refuse(twice, ErrorKind::InvalidInput).await;
-    let again = cx.turn(&turn).append(1).activity(2).activity(1);
-    cx.refuse(again, ErrorKind::InvalidInput).await;
+    let schedules = || cx.turn(&turn).append(1).activity(2).activity(1);
+    let all = ActivityCancel::AllOfExecution(turn.head.position.execution);
+    for again in [
+        schedules(),
+        schedules().cancel_one(1),
+        schedules().cancel(all),
+        schedules().complete_activity(work.lease.clone()),
+    ] {
+        cx.refuse(again, ErrorKind::InvalidInput).await;
+    }
 
     assert_eq!(cx.view(&["a"]).await, before);
+    cx.finish(&work.lease).await;
     cx.apply(cx.turn(&turn).append(1).activity(2)).await;
-    assert_eq!(cx.work(9).await.len(), 2);
+    cx.work_only().await;
 }
 
 /// Ids that a floating-point number would take for one another are told apart.

@@ -100,11 +100,7 @@ impl State {
             let key = key_of(&turn.instance, incarnation, activity);
             let is_used = self.activities.get(&key).is_some() || !seen.insert(key);
             if is_used && !self.has(Defect::KeysComeTwice) {
-                return Err(refusal::invalid(
-                    "commit",
-                    &turn.instance,
-                    "a new activity has the id of another one; number them by their events",
-                ));
+                return Err(refusal::activity_key_taken(&turn.instance));
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ActivityOutcome, Incarnation, InstanceId,
-    LeaseToken, MessageId, NewActivity, check,
+    LeaseToken, MessageId, NewActivity, TurnCommit, check,
 };
 use rusqlite::params;
 
@@ -75,6 +75,37 @@ pub(crate) fn finish(
         message::store(session, &held.target, Duration::ZERO, message)?;
     }
     Ok(None)
+}
+
+/// Refuses a turn that gives a new activity the key of one that it removes (ACT-01). The key of one
+/// that stays is refused by the table itself.
+pub(crate) fn check_keys(session: &Session, turn: &TurnCommit, ino: i64) -> Applied<()> {
+    for new in turn.activities.iter().filter(|new| removes(turn, new)) {
+        let is_there = session.sql.first(
+            "SELECT 1 FROM activity WHERE ino = ?1 AND execution = ?2 AND activity_id = ?3",
+            params![ino, new.execution, new.activity_id],
+            |_| Ok(()),
+        )?;
+        if is_there.is_some() {
+            return Err(error::activity_key_taken(&turn.instance).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a turn removes an activity with the key of this one, if there is any.
+fn removes(turn: &TurnCommit, new: &NewActivity) -> bool {
+    let is_cancelled = turn.cancelled.iter().any(|cancel| match cancel {
+        ActivityCancel::One {
+            execution,
+            activity_id,
+        } => (*execution, *activity_id) == (new.execution, new.activity_id),
+        ActivityCancel::AllOfExecution(execution) => *execution == new.execution,
+    });
+    is_cancelled
+        || turn.completed.iter().any(|lease| {
+            (lease.key.execution, lease.key.activity_id) == (new.execution, new.activity_id)
+        })
 }
 
 /// Creates an activity, claimable at once or born leased (ACT-01, ACT-02).

@@ -87,6 +87,9 @@ fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applie
         .collect::<Applied<_>>()?;
     check::turn_limits(&session.limits, turn)?;
     check::executions(&session.limits, turn, position)?;
+    if let Some(stored) = &stored {
+        activity::check_keys(session, turn, stored.ino)?;
+    }
     Ok(Basis {
         position,
         stored,
