@@ -25,6 +25,8 @@ impl Worker {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(worker::COMMAND)
             .args(scene.arguments())
+            // Warnings are to be expected, for example of a start that is repeated after a kill.
+            .env("RUST_LOG", "error")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
