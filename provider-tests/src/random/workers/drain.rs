@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    DeleteMode, HistoryChunk, InstanceHead, InstanceId, QueueDepths, SystemMetrics,
+    DeleteMode, ErrorKind, HistoryChunk, InstanceHead, InstanceId, QueueDepths, SystemMetrics,
 };
 
 use super::caller::{Caller, Patience};
@@ -121,6 +121,9 @@ async fn delete_all(cx: &Cx, instances: impl Iterator<Item = &InstanceId>) {
             .admin()
             .delete_instance(instance, DeleteMode::Force)
             .await;
-        deleted.expect("an instance that is there can be deleted");
+        // A deletion that a crash cut off may be carried out just before this one (CXL-03). What is
+        // there and not deleted is still counted afterwards.
+        let error = deleted.err().filter(|it| it.kind() != ErrorKind::NotFound);
+        assert!(error.is_none(), "an instance cannot be deleted: {error:?}");
     }
 }
