@@ -2,6 +2,8 @@
 //!
 //! A provider runs them after its fence and before it writes anything (FEN-05).
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::capabilities::Limits;
@@ -12,6 +14,29 @@ use super::id::InstanceId;
 use super::message::{Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, TurnCommit};
+
+/// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
+/// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
+#[must_use]
+pub fn batch(limits: &Limits, operations: &[Commit]) -> Vec<Option<ProviderError>> {
+    let max = limits.commit_operations_max;
+    let is_too_large = operations.len() > max;
+    let mut turns: HashMap<&InstanceId, usize> = HashMap::new();
+    for operation in operations {
+        if let Commit::Turn(turn) = operation {
+            *turns.entry(&turn.instance).or_insert(0) += 1;
+        }
+    }
+    let refuse = |operation: &Commit| {
+        let id = operation.instance();
+        if is_too_large {
+            return Some(refusal::limit_exceeded(id, "commit_operations_max", max));
+        }
+        let is_turn = matches!(operation, Commit::Turn(_));
+        (is_turn && turns.get(id).is_some_and(|count| *count > 1)).then(|| refusal::two_turns(id))
+    };
+    operations.iter().map(refuse).collect()
+}
 
 /// Checks what a turn carries against the limits (LIM-01).
 ///

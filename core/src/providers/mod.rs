@@ -6,6 +6,8 @@
 pub mod check;
 pub mod error;
 pub mod refusal;
+pub mod room;
+pub mod watchers;
 
 mod activity;
 mod admin;

@@ -71,6 +71,16 @@ pub fn invalid(
         .with_context("instance", instance)
 }
 
+/// A batch holds two turns of one instance (FEN-06).
+#[must_use]
+pub fn two_turns(instance: &InstanceId) -> ProviderError {
+    invalid(
+        "commit",
+        instance,
+        "two turns of one instance in one batch; commit one after the other",
+    )
+}
+
 /// A turn gives a new activity the key of another one (ACT-01).
 #[must_use]
 pub fn activity_key_taken(instance: &InstanceId) -> ProviderError {

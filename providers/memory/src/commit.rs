@@ -41,11 +41,7 @@ impl State {
                 Commit::Turn(turn)
                     if turns.get(&turn.instance) != Some(&1) && !self.has(Defect::TwoTurnsPass) =>
                 {
-                    Err(refusal::invalid(
-                        "commit",
-                        &turn.instance,
-                        "two turns of one instance in one batch; commit one after the other",
-                    ))
+                    Err(refusal::two_turns(&turn.instance))
                 }
                 Commit::Turn(turn) => {
                     let settlement = Settlement {

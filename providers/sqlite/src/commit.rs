@@ -1,12 +1,8 @@
 //! A batch of commits.
 
-use std::collections::HashMap;
+use duroxide_core::providers::{Commit, Committed, Fence, LeaseAfterCommit, ProviderError, check};
 
-use duroxide_core::providers::{
-    Commit, Committed, Fence, InstanceId, LeaseAfterCommit, ProviderError, check, refusal,
-};
-
-use crate::error::{self, Applied};
+use crate::error::Applied;
 use crate::job::{Access, Member};
 use crate::provider::SqliteProvider;
 use crate::session::Session;
@@ -37,26 +33,13 @@ impl Member for Commit {
 
 impl SqliteProvider {
     pub(crate) async fn commit_batch(&self, operations: Vec<Commit>) -> Vec<Answer> {
-        let max = self.setup.options.limits.commit_operations_max;
-        if operations.len() > max {
-            let refuse = |operation: &Commit| {
-                let limit = "commit_operations_max";
-                Err(refusal::limit_exceeded(operation.instance(), limit, max))
-            };
-            return operations.iter().map(refuse).collect();
-        }
-        let turns = count_turns(&operations);
+        let refusals = check::batch(&self.setup.options.limits, &operations);
         let mut refused = Vec::new();
         let mut accepted = Vec::with_capacity(operations.len());
-        for (place, operation) in operations.into_iter().enumerate() {
-            if turns
-                .get(operation.instance())
-                .is_some_and(|count| *count > 1)
-                && matches!(operation, Commit::Turn(_))
-            {
-                refused.push((place, Err(two_turns(operation.instance()))));
-            } else {
-                accepted.push((place, operation));
+        for (place, (operation, refusal)) in operations.into_iter().zip(refusals).enumerate() {
+            match refusal {
+                Some(error) => refused.push((place, Err(error))),
+                None => accepted.push((place, operation)),
             }
         }
         // One that wants to keep its lease must see what else the batch sends (COM-06, LEA-09).
@@ -68,25 +51,6 @@ impl SqliteProvider {
         placed.sort_by_key(|(place, _)| *place);
         placed.into_iter().map(|(_, answer)| answer).collect()
     }
-}
-
-/// How many turns of each instance there are (FEN-06).
-fn count_turns(operations: &[Commit]) -> HashMap<InstanceId, usize> {
-    let mut turns = HashMap::new();
-    for operation in operations {
-        if let Commit::Turn(turn) = operation {
-            *turns.entry(turn.instance.clone()).or_insert(0) += 1;
-        }
-    }
-    turns
-}
-
-fn two_turns(instance: &InstanceId) -> ProviderError {
-    error::invalid(
-        "commit",
-        instance,
-        "two turns of one instance in one batch; commit one after the other",
-    )
 }
 
 fn keeps_lease(operation: &Commit) -> bool {

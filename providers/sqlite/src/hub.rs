@@ -4,10 +4,11 @@
 //! From that the hub knows for each queue the earliest time at which a claim can return something;
 //! a waiter registers first and looks afterwards, so that nothing happens between the two unseen.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use duroxide_core::providers::watchers::{Changes, Watchers};
 use duroxide_core::providers::{InstanceId, ProviderError, Queues};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -42,7 +43,7 @@ pub(crate) struct Hub {
     closed: watch::Sender<bool>,
     dues: Mutex<Dues>,
     work: Notify,
-    watchers: Mutex<HashMap<InstanceId, Vec<Arc<Watcher>>>>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 /// When a claim can return something. What is not known counts as due, and the first waiter asks.
@@ -52,14 +53,6 @@ struct Dues {
     activities_ms: HashMap<Arc<str>, u64>,
 }
 
-/// Somebody who waits for a change of some instances.
-#[derive(Debug, Default)]
-struct Watcher {
-    /// A set, so that it has at most what is watched, however long nobody looks.
-    changed: Mutex<BTreeSet<InstanceId>>,
-    wake: Notify,
-}
-
 impl Hub {
     /// Makes known what a committed transaction did.
     pub(crate) fn publish(&self, effects: &mut Vec<Effect>) {
@@ -67,14 +60,16 @@ impl Hub {
             return;
         }
         let mut is_sooner = false;
-        let mut changed = Vec::new();
+        let mut changed = Changes::new();
         {
             let mut dues = self.dues.lock();
             for effect in effects.drain(..) {
                 match effect {
                     Effect::DueBy(queue, at_ms) => is_sooner |= dues.lower(queue, at_ms),
                     Effect::NothingBefore(queue, at_ms) => is_sooner |= dues.set(queue, at_ms),
-                    Effect::HeadChanged(instance) => changed.push(instance),
+                    Effect::HeadChanged(instance) => {
+                        changed.insert(instance, None);
+                    }
                 }
             }
         }
@@ -82,7 +77,7 @@ impl Hub {
             self.work.notify_waiters();
         }
         if !changed.is_empty() {
-            self.wake_watchers(changed);
+            self.watchers.wake(changed);
         }
     }
 
@@ -108,32 +103,6 @@ impl Hub {
     /// Is notified when something becomes claimable sooner than was known.
     pub(crate) fn work(&self) -> &Notify {
         &self.work
-    }
-
-    /// Registers a watcher of these instances, until it is dropped.
-    pub(crate) fn watch(self: &Arc<Self>, instances: Vec<InstanceId>) -> Watching {
-        let watcher = Arc::new(Watcher::default());
-        let mut watchers = self.watchers.lock();
-        for instance in &instances {
-            let of_instance = watchers.entry(instance.clone()).or_default();
-            of_instance.push(Arc::clone(&watcher));
-        }
-        drop(watchers);
-        Watching {
-            hub: Arc::clone(self),
-            watcher,
-            instances,
-        }
-    }
-
-    fn wake_watchers(&self, changed: Vec<InstanceId>) {
-        let watchers = self.watchers.lock();
-        for instance in changed {
-            for watcher in watchers.get(&instance).into_iter().flatten() {
-                watcher.changed.lock().insert(instance.clone());
-                watcher.wake.notify_one();
-            }
-        }
     }
 
     /// Ends all waiting.
@@ -186,36 +155,6 @@ impl Dues {
     }
 }
 
-/// The registration of a watcher.
-#[derive(Debug)]
-pub(crate) struct Watching {
-    hub: Arc<Hub>,
-    watcher: Arc<Watcher>,
-    instances: Vec<InstanceId>,
-}
-
-impl Watching {
-    /// Waits until one of the instances has changed, and answers which have since the last time.
-    pub(crate) async fn changed(&self) -> BTreeSet<InstanceId> {
-        self.watcher.wake.notified().await;
-        mem::take(&mut self.watcher.changed.lock())
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        let mut watchers = self.hub.watchers.lock();
-        for instance in &self.instances {
-            if let Some(of_instance) = watchers.get_mut(instance) {
-                of_instance.retain(|watcher| !Arc::ptr_eq(watcher, &self.watcher));
-                if of_instance.is_empty() {
-                    watchers.remove(instance);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use duroxide_core::providers::TaskQueue;
@@ -246,14 +185,5 @@ mod tests {
         assert_eq!(hub.due_ms(&queues), 7);
         hub.forget();
         assert_eq!(hub.due_ms(&queues), 0);
-    }
-
-    #[test]
-    fn a_dropped_watcher_leaves_nothing_behind() {
-        let hub = Arc::new(Hub::default());
-        let instance = InstanceId::new("a").unwrap();
-        let watching = hub.watch(vec![instance.clone(), instance]);
-        drop(watching);
-        assert!(hub.watchers.lock().is_empty());
     }
 }

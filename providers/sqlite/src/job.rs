@@ -6,8 +6,8 @@ use duroxide_core::providers::ProviderError;
 use tokio::sync::oneshot;
 
 use crate::error::{Applied, Failure, Fault};
-use crate::room::Taken;
 use crate::session::Session;
+use duroxide_core::providers::room::Taken;
 
 /// What a commit of an operation has to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -87,7 +87,7 @@ impl SqliteProvider {
         let mut deadline = setup.clock.sleep(max_wait);
         let mut poll = Poll::new(setup.options.mode);
         let instances = watched.iter().map(|watch| watch.instance.clone());
-        let watching = setup.hub.watch(instances.collect());
+        let watching = setup.hub.watchers.watch(instances.collect());
         let mut in_question = watched.to_vec();
         loop {
             setup.hub.check_open(OPERATION)?;
@@ -99,8 +99,8 @@ impl SqliteProvider {
             tokio::select! {
                 biased;
                 () = setup.hub.closed() => return Err(error::closed(OPERATION)),
-                instances = watching.changed() => {
-                    let has_changed = |watch: &&Watch| instances.contains(&watch.instance);
+                changes = watching.changed() => {
+                    let has_changed = |watch: &&Watch| changes.contains_key(&watch.instance);
                     in_question = watched.iter().filter(has_changed).cloned().collect();
                 }
                 () = &mut deadline => return Ok(Vec::new()),

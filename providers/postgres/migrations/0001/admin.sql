@@ -1,0 +1,215 @@
+-- Management.
+
+CREATE FUNCTION instances_v1(
+    p_after text,
+    p_status smallint,
+    p_orchestration text,
+    p_rows_max bigint
+) RETURNS TABLE (
+    id text,
+    incarnation uuid,
+    orchestration text,
+    version text,
+    status smallint,
+    output bytea,
+    execution bigint,
+    next_event_id bigint,
+    commit_id uuid,
+    core_state bytea,
+    created_ms bigint,
+    updated_ms bigint
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
+        i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms
+    FROM instance i
+    WHERE i.id > p_after AND (p_status IS NULL OR i.status = p_status)
+        AND (p_orchestration IS NULL OR i.orchestration = p_orchestration)
+    ORDER BY i.id
+    LIMIT p_rows_max;
+END
+$duroxide$;
+
+CREATE FUNCTION executions_v1(p_id text) RETURNS TABLE (
+    execution bigint,
+    status smallint,
+    output bytea,
+    started_ms bigint,
+    completed_ms bigint,
+    event_count bigint
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT e.execution, e.status,
+        CASE WHEN e.execution = i.execution THEN i.output ELSE e.output END,
+        e.started_ms, e.completed_ms,
+        CASE WHEN e.execution = i.execution THEN i.next_event_id - 1 ELSE e.event_count END
+    FROM instance i JOIN execution e ON e.ino = i.ino
+    WHERE i.id = p_id
+    ORDER BY e.execution;
+END
+$duroxide$;
+
+-- Removes an instance, but for its history, which nobody can find any more and which sweep_v1 removes.
+-- 0: done, 1: there is none, 2: it has not ended.
+CREATE FUNCTION delete_v1(
+    p_synchronous_commit text,
+    p_id text,
+    p_force boolean
+) RETURNS smallint LANGUAGE plpgsql {settings} AS $duroxide$
+DECLARE
+    v_ino bigint;
+    v_status smallint;
+BEGIN
+    IF p_synchronous_commit IS NOT NULL THEN
+        PERFORM set_config('synchronous_commit', p_synchronous_commit, true);
+    END IF;
+    SELECT r.ino INTO v_ino FROM instance i JOIN ready r ON r.ino = i.ino
+    WHERE i.id = p_id FOR UPDATE OF r;
+    -- The status of now, and not of when this began to wait.
+    SELECT i.status INTO v_status FROM instance i WHERE i.ino = v_ino;
+    IF v_status IS NULL THEN
+        RETURN 1;
+    ELSIF NOT p_force AND v_status < 2 THEN
+        RETURN 2;
+    END IF;
+    PERFORM 1 FROM activity a WHERE a.ino = v_ino ORDER BY a.id FOR UPDATE;
+    DELETE FROM activity a WHERE a.ino = v_ino;
+    DELETE FROM inbox b WHERE b.ino = v_ino;
+    DELETE FROM instance i WHERE i.ino = v_ino;
+    DELETE FROM ready r WHERE r.ino = v_ino;
+    INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, 9223372036854775807)
+    ON CONFLICT (ino) DO UPDATE SET through_execution = excluded.through_execution;
+    RETURN 0;
+END
+$duroxide$;
+
+-- Forgets all executions but the latest ones, the oldest first and so many at most, and leaves their
+-- histories to sweep_v1. How many, or NULL for an instance that is not there.
+CREATE FUNCTION prune_v1(
+    p_synchronous_commit text,
+    p_id text,
+    p_others_kept bigint,
+    p_rows_max integer
+) RETURNS bigint LANGUAGE plpgsql {settings} AS $duroxide$
+DECLARE
+    v_ino bigint;
+    v_through bigint;
+    v_pruned bigint;
+BEGIN
+    IF p_synchronous_commit IS NOT NULL THEN
+        PERFORM set_config('synchronous_commit', p_synchronous_commit, true);
+    END IF;
+    SELECT r.ino INTO v_ino FROM instance i JOIN ready r ON r.ino = i.ino
+    WHERE i.id = p_id FOR UPDATE OF r;
+    SELECT i.execution - 1 - least(p_others_kept, i.execution - 1) INTO v_through
+    FROM instance i WHERE i.ino = v_ino;
+    IF v_through IS NULL THEN
+        RETURN NULL;
+    END IF;
+    WITH pruned AS (
+        DELETE FROM execution e WHERE e.ino = v_ino AND e.execution IN (
+            SELECT o.execution FROM execution o
+            WHERE o.ino = v_ino AND o.execution <= v_through
+            ORDER BY o.execution LIMIT p_rows_max
+        )
+        RETURNING e.execution
+    )
+    SELECT count(*), max(p.execution) INTO v_pruned, v_through FROM pruned p;
+    IF v_pruned > 0 THEN
+        INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, v_through)
+        ON CONFLICT (ino) DO UPDATE SET
+            through_execution = greatest(o.through_execution, excluded.through_execution);
+    END IF;
+    RETURN v_pruned;
+END
+$duroxide$;
+
+-- Removes at most so many rows of what delete_v1 and prune_v1 have left; whether something is left. Of
+-- several callers each takes another instance.
+CREATE FUNCTION sweep_v1(p_rows_max integer) RETURNS boolean
+LANGUAGE plpgsql {settings} AS $duroxide$
+DECLARE
+    v_ino bigint;
+    v_through bigint;
+    v_rows bigint;
+    v_more bigint;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT o.ino, o.through_execution INTO v_ino, v_through FROM removal o
+    ORDER BY o.ino LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF v_ino IS NULL THEN
+        RETURN false;
+    END IF;
+    DELETE FROM history h WHERE h.ctid = ANY (ARRAY(
+        SELECT d.ctid FROM history d WHERE d.ino = v_ino AND d.execution <= v_through
+        LIMIT p_rows_max
+    ));
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    DELETE FROM execution e WHERE e.ctid = ANY (ARRAY(
+        SELECT d.ctid FROM execution d WHERE d.ino = v_ino AND d.execution <= v_through
+        LIMIT p_rows_max
+    ));
+    GET DIAGNOSTICS v_more = ROW_COUNT;
+    IF v_rows < p_rows_max AND v_more < p_rows_max THEN
+        DELETE FROM removal o WHERE o.ino = v_ino;
+    END IF;
+    RETURN EXISTS (SELECT FROM removal);
+END
+$duroxide$;
+
+CREATE FUNCTION metrics_v1() RETURNS TABLE (
+    instances bigint,
+    running bigint,
+    completed bigint,
+    failed bigint,
+    executions bigint,
+    events bigint
+) LANGUAGE sql SET search_path = {schema}, pg_temp AS $duroxide$
+    SELECT count(DISTINCT i.ino),
+        count(DISTINCT i.ino) FILTER (WHERE i.status < 2),
+        count(DISTINCT i.ino) FILTER (WHERE i.status = 2),
+        count(DISTINCT i.ino) FILTER (WHERE i.status = 3),
+        count(e.ino),
+        coalesce(sum(CASE WHEN e.execution = i.execution THEN i.next_event_id - 1
+            ELSE e.event_count END), 0)::bigint
+    FROM instance i LEFT JOIN execution e ON e.ino = i.ino
+$duroxide$;
+
+CREATE FUNCTION queue_depths_v1() RETURNS TABLE (
+    visible bigint,
+    delayed bigint,
+    activities bigint
+) LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $duroxide$
+DECLARE
+    v_now bigint := now_ms();
+BEGIN
+    RETURN QUERY
+    SELECT count(*) FILTER (WHERE b.visible_at <= v_now),
+        count(*) FILTER (WHERE b.visible_at > v_now),
+        (SELECT count(*) FROM activity)
+    FROM inbox b;
+END
+$duroxide$;
+
+-- What slows the queues down: rows that are dead and not yet vacuumed, and the oldest transaction of this
+-- database, which keeps them from being vacuumed.
+CREATE FUNCTION health_v1() RETURNS TABLE (
+    name text,
+    live_rows bigint,
+    dead_rows bigint,
+    oldest_transaction_ms bigint
+) LANGUAGE sql SET search_path = {schema}, pg_temp AS $duroxide$
+    SELECT s.relname::text, s.n_live_tup, s.n_dead_tup,
+        (SELECT floor(extract(epoch FROM clock_timestamp() - min(a.xact_start)) * 1000)::bigint
+            FROM pg_catalog.pg_stat_activity a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL))
+    FROM pg_catalog.pg_stat_all_tables s
+    WHERE s.schemaname = current_schema()
+        AND s.relname IN ('instance', 'ready', 'inbox', 'activity', 'execution', 'history')
+    ORDER BY s.relname
+$duroxide$;

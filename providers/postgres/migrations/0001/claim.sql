@@ -1,0 +1,186 @@
+-- Leases what is due, and says when the next thing will be.
+--
+-- Two statements on purpose. The first locks and leases; the second reads messages by a snapshot that
+-- is taken while the rows are held. In one statement the snapshot would be older than the locks, and
+-- messages that another node has consumed in between would be delivered again.
+--
+-- Rows of kind 0 (one, the last), 1 (a turn) and 2 (an activity), in the order in which they became
+-- claimable.
+CREATE FUNCTION claim_v1(
+    p_node uuid,
+    p_turns_max integer,
+    p_messages_max integer,
+    p_bytes_max bigint,
+    p_turn_lease_ms bigint,
+    p_activities_max integer,
+    p_activity_lease_ms bigint,
+    p_queues text[]
+) RETURNS TABLE (
+    kind smallint,
+    id text,
+    incarnation uuid,
+    orchestration text,
+    version text,
+    status smallint,
+    output bytea,
+    execution bigint,
+    next_event_id bigint,
+    commit_id uuid,
+    core_state bytea,
+    created_ms bigint,
+    updated_ms bigint,
+    token uuid,
+    attempts integer,
+    message_ids uuid[],
+    message_executions bigint[],
+    message_bodies bytea[],
+    more_messages boolean,
+    queue text,
+    activity_id bigint,
+    body bytea,
+    at_ms bigint,
+    turn_due bigint,
+    queue_dues bigint[],
+    has_peers boolean
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint;
+    v_turns bigint[];
+    v_tokens uuid[];
+    v_attempts integer[];
+    v_activities bigint[];
+    v_is_second boolean := false;
+BEGIN
+    -- A lease has to survive the end of a process, and need not survive that of the server.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    LOOP
+        v_now := now_ms();
+        IF p_turns_max > 0 THEN
+            WITH picked AS (
+                SELECT r.ino, r.claim_at, r.claim_order FROM ready r
+                WHERE r.claim_at <= v_now
+                ORDER BY r.claim_at, r.claim_order
+                LIMIT p_turns_max
+                FOR UPDATE SKIP LOCKED
+            ), leased AS (
+                UPDATE ready r SET
+                    lease_token = gen_random_uuid(),
+                    -- A lease of no time at all would be claimed again by the same claim.
+                    hold_until = v_now + greatest(p_turn_lease_ms, 1),
+                    claim_at = v_now + greatest(p_turn_lease_ms, 1),
+                    claim_order = nextval('claim_order'),
+                    attempts = r.attempts + 1
+                FROM picked p WHERE r.ino = p.ino
+                RETURNING p.claim_at, p.claim_order, r.ino, r.lease_token, r.attempts
+            )
+            SELECT array_agg(l.ino ORDER BY l.claim_at, l.claim_order),
+                array_agg(l.lease_token ORDER BY l.claim_at, l.claim_order),
+                array_agg(l.attempts ORDER BY l.claim_at, l.claim_order)
+            INTO v_turns, v_tokens, v_attempts
+            FROM leased l;
+        END IF;
+        IF p_activities_max > 0 THEN
+            WITH picked AS (
+                SELECT a.id, a.claim_at
+                FROM unnest(p_queues) q (name)
+                CROSS JOIN LATERAL (
+                    SELECT a.id, a.claim_at FROM activity a
+                    WHERE a.queue = q.name AND a.claim_at <= v_now
+                    ORDER BY a.claim_at, a.id
+                    LIMIT p_activities_max
+                    FOR UPDATE SKIP LOCKED
+                ) a
+                ORDER BY a.claim_at, a.id
+                LIMIT p_activities_max
+            ), leased AS (
+                UPDATE activity a SET
+                    lease_token = gen_random_uuid(),
+                    claim_at = v_now + greatest(p_activity_lease_ms, 1),
+                    attempts = a.attempts + 1
+                FROM picked p WHERE a.id = p.id
+                RETURNING p.claim_at, a.id
+            )
+            SELECT array_agg(l.id ORDER BY l.claim_at, l.id) INTO v_activities FROM leased l;
+        END IF;
+        EXIT WHEN v_is_second OR v_turns IS NOT NULL OR v_activities IS NOT NULL;
+        -- Something is due, and somebody else has it locked just now. It may be free again as soon as
+        -- that transaction ends, so this waits for it: an empty answer would be wrong (CON-01).
+        v_is_second := true;
+        IF p_turns_max > 0 THEN
+            PERFORM 1 FROM ready r WHERE r.ino = (
+                SELECT d.ino FROM ready d WHERE d.claim_at <= v_now
+                ORDER BY d.claim_at, d.claim_order LIMIT 1
+            ) FOR UPDATE;
+            CONTINUE WHEN FOUND;
+        END IF;
+        IF p_activities_max > 0 THEN
+            PERFORM 1 FROM activity a WHERE a.id = (
+                SELECT d.id
+                FROM unnest(p_queues) q (name)
+                CROSS JOIN LATERAL (
+                    SELECT d.id FROM activity d WHERE d.queue = q.name AND d.claim_at <= v_now
+                    ORDER BY d.claim_at, d.id LIMIT 1
+                ) d LIMIT 1
+            ) FOR UPDATE;
+            CONTINUE WHEN FOUND;
+        END IF;
+        EXIT;
+    END LOOP;
+
+    IF v_turns IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 1::smallint, i.id, i.incarnation, i.orchestration, i.version, i.status, i.output,
+            i.execution, i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms,
+            t.token, t.attempts, m.ids, m.executions, m.bodies, m.seen > m.taken,
+            NULL::text, NULL::bigint, NULL::bytea,
+            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean
+        FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
+        JOIN instance i ON i.ino = t.ino
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(w.message_id ORDER BY w.n) FILTER (WHERE w.fits), '{}') AS ids,
+                coalesce(array_agg(w.execution ORDER BY w.n) FILTER (WHERE w.fits), '{}')
+                    AS executions,
+                coalesce(array_agg(w.body ORDER BY w.n) FILTER (WHERE w.fits), '{}') AS bodies,
+                count(*) AS seen,
+                count(*) FILTER (WHERE w.fits) AS taken
+            FROM (
+                SELECT v.message_id, v.execution, v.body, v.n,
+                    v.n = 1 OR (v.n <= p_messages_max AND v.bytes <= p_bytes_max) AS fits
+                FROM (
+                    SELECT u.message_id, u.execution, u.body,
+                        row_number() OVER (ORDER BY u.visible_at, u.seq) AS n,
+                        sum(octet_length(u.body)) OVER (ORDER BY u.visible_at, u.seq) AS bytes
+                    FROM (
+                        SELECT b.message_id, b.execution, b.body, b.visible_at, b.seq
+                        FROM inbox b
+                        WHERE b.ino = t.ino AND b.visible_at <= v_now
+                        ORDER BY b.visible_at, b.seq
+                        LIMIT greatest(p_messages_max, 1)::bigint + 1
+                    ) u
+                ) v
+            ) w
+        ) m
+        ORDER BY t.n;
+    END IF;
+    IF v_activities IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 2::smallint, i.id, i.incarnation, NULL::text, NULL::text, NULL::smallint,
+            NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
+            NULL::bigint, a.lease_token, a.attempts, NULL::uuid[], NULL::bigint[], NULL::bytea[],
+            NULL::boolean, a.queue, a.activity_id, a.body,
+            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean
+        FROM unnest(v_activities) WITH ORDINALITY t (id, n)
+        JOIN activity a ON a.id = t.id
+        JOIN instance i ON i.ino = a.ino
+        ORDER BY t.n;
+    END IF;
+    RETURN QUERY
+    SELECT 0::smallint, NULL::text, NULL::uuid, NULL::text, NULL::text, NULL::smallint,
+        NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
+        NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[], NULL::bigint[], NULL::bytea[],
+        NULL::boolean, NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_due, p.queue_dues,
+        p.has_peers
+    FROM due_v1(p_node, p_queues) p;
+END
+$duroxide$;

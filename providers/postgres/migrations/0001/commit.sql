@@ -1,0 +1,604 @@
+-- Applies any number of turns, outcomes and sends in one transaction.
+--
+-- Arrays of one prefix belong together, an element for each row:
+--   p_ids  the instances that are involved, each once; the others name them by their place here
+--   t_  turns                  e_  executions of a turn      h_  chunks of history of a turn
+--   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
+--   f_  activities that a turn completes                     o_  outcomes of activities
+--   m_  envelopes: of a turn, or of a client where m_turn is 0
+-- t_new_id and m_new_id hold the id of the instance that the row creates, if it does.
+-- What a turn or an outcome breaks without a look at the store is known to the caller, who says so in
+-- t_valid and o_valid; it counts only where nothing else comes before it.
+--
+-- The caller sees to it that no instance has two turns or two creators here, and that no activity is
+-- named by two of f_ and o_.
+--
+-- What is locked, in this order: instances that are new, in the order of their ids; the rows of
+-- `ready`, in the order of their numbers; activities, in the order of theirs. Who locks several rows
+-- elsewhere keeps the same order, so that nobody waits in a circle.
+--
+-- Rows of kind 0 (one, the last), 1 (a turn), 2 (an outcome), 3 (a client's envelope), 4 (a cancelled
+-- activity that was leased) and 5 (a message of a turn that nobody is there for).
+CREATE FUNCTION commit_v1(
+    p_node uuid,
+    p_synchronous_commit text,
+    p_inbox_messages_max bigint,
+    p_ids text[],
+    t_ref integer[],
+    t_commit_id uuid[],
+    t_token uuid[],
+    t_new_id text[],
+    t_incarnation uuid[],
+    t_execution bigint[],
+    t_next_event_id bigint[],
+    t_valid boolean[],
+    t_orchestration text[],
+    t_version text[],
+    t_core_state bytea[],
+    t_status smallint[],
+    t_output bytea[],
+    t_end_execution bigint[],
+    t_end_next_event_id bigint[],
+    t_purge_through bigint[],
+    t_keep_ms bigint[],
+    e_turn integer[],
+    e_execution bigint[],
+    e_status smallint[],
+    e_event_count bigint[],
+    e_output bytea[],
+    h_turn integer[],
+    h_execution bigint[],
+    h_first_event_id bigint[],
+    h_event_count bigint[],
+    h_body bytea[],
+    c_turn integer[],
+    c_message_id uuid[],
+    a_turn integer[],
+    a_execution bigint[],
+    a_activity_id bigint[],
+    a_queue text[],
+    a_token uuid[],
+    a_lease_ms bigint[],
+    a_body bytea[],
+    x_turn integer[],
+    x_execution bigint[],
+    x_first_id bigint[],
+    x_last_id bigint[],
+    f_turn integer[],
+    f_ref integer[],
+    f_incarnation uuid[],
+    f_execution bigint[],
+    f_activity_id bigint[],
+    f_token uuid[],
+    o_ref integer[],
+    o_incarnation uuid[],
+    o_execution bigint[],
+    o_activity_id bigint[],
+    o_token uuid[],
+    o_valid boolean[],
+    o_message_id uuid[],
+    o_message_execution bigint[],
+    o_body bytea[],
+    m_turn integer[],
+    m_ref integer[],
+    m_new_id text[],
+    m_incarnation uuid[],
+    m_orchestration text[],
+    m_core_state bytea[],
+    m_delay_ms bigint[],
+    m_message_id uuid[],
+    m_execution bigint[],
+    m_body bytea[]
+) RETURNS TABLE (
+    kind smallint,
+    place integer,
+    code smallint,
+    lease_kept boolean,
+    incarnation uuid,
+    created_ms bigint,
+    execution bigint,
+    activity_id bigint,
+    token uuid,
+    at_ms bigint,
+    turn_due bigint,
+    has_peers boolean
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    -- What came of a turn, an outcome or an envelope.
+    done CONSTANT smallint := 0;
+    repeated CONSTANT smallint := 1;
+    already_exists CONSTANT smallint := 2;
+    lease_lost CONSTANT smallint := 3;
+    position_conflict CONSTANT smallint := 4;
+    activity_lost CONSTANT smallint := 5;
+    not_valid CONSTANT smallint := 6;
+    absent CONSTANT smallint := 7;
+    inbox_full CONSTANT smallint := 8;
+    nothing_to_do CONSTANT smallint := 9;
+
+    v_now bigint;
+    v_turns integer := cardinality(t_ref);
+    v_new bigint[] := '{}';
+    v_locked integer;
+    -- By the place in p_ids; 0 for an instance that is not there.
+    v_ino bigint[];
+    v_incarnation uuid[];
+    v_status smallint[];
+    v_execution bigint[];
+    v_next_event_id bigint[];
+    v_commit_id uuid[];
+    v_created_ms bigint[];
+    v_token uuid[];
+    v_hold_until bigint[];
+    v_inbox_count integer[];
+    -- By turn, outcome, envelope.
+    v_code smallint[] := '{}';
+    v_outcome smallint[] := '{}';
+    v_fate smallint[] := '{}';
+    -- Of each turn the first activity that it completes and that is not held, or 0.
+    v_lost bigint[] := '{}';
+    -- Of the turns that are applied.
+    v_kept boolean[] := '{}';
+    v_settled bigint[] := '{}';
+    -- The activities that are locked here, and what is known of each.
+    v_activity bigint[] := '{}';
+    v_activity_turn integer[] := '{}';
+    v_activity_f integer[] := '{}';
+    v_activity_o integer[] := '{}';
+    v_activity_execution bigint[] := '{}';
+    v_activity_activity_id bigint[] := '{}';
+    v_activity_token uuid[] := '{}';
+    v_activity_is_held boolean[] := '{}';
+    v_removed bigint[] := '{}';
+    -- One element for each message that was removed or stored.
+    v_gone bigint[] := '{}';
+    v_stored bigint[] := '{}';
+    v_stored_at bigint[] := '{}';
+    v_due bigint;
+    v_turn_due bigint;
+BEGIN
+    IF p_synchronous_commit IS NOT NULL THEN
+        PERFORM set_config('synchronous_commit', p_synchronous_commit, true);
+    END IF;
+    v_now := now_ms();
+
+    -- New instances come first, before it is known whether their creator may create them: whoever
+    -- waits for one of these rows holds no other lock yet.
+    IF EXISTS (SELECT FROM unnest(m_new_id) m (id) WHERE m.id IS NOT NULL)
+        OR EXISTS (SELECT FROM unnest(t_new_id) t (id) WHERE t.id IS NOT NULL)
+    THEN
+        WITH created AS (
+            INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
+                updated_ms, orchestration, core_state)
+            SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.orchestration,
+                c.core_state
+            FROM (
+                SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.orchestration,
+                    m.core_state, m.n
+                FROM unnest(m_new_id, m_message_id, m_orchestration, m_core_state)
+                    WITH ORDINALITY m (id, message_id, orchestration, core_state, n)
+                WHERE m.id IS NOT NULL
+                UNION ALL
+                SELECT t.id COLLATE "C", t.incarnation, t.orchestration, t.core_state, 0
+                FROM unnest(t_new_id, t_incarnation, t_orchestration, t_core_state)
+                    t (id, incarnation, orchestration, core_state)
+                WHERE t.id IS NOT NULL
+            ) c
+            ORDER BY c.id, c.n
+            ON CONFLICT (id) DO NOTHING
+            RETURNING ino
+        ), readied AS (
+            INSERT INTO ready (ino, claim_order, hold_until)
+            SELECT c.ino, 0, v_now FROM created c
+            RETURNING ino
+        )
+        SELECT coalesce(array_agg(r.ino), '{}') INTO v_new FROM readied r;
+    END IF;
+
+    LOOP
+        SELECT count(*) INTO v_locked FROM (
+            SELECT r.ino FROM unnest(p_ids) u (id)
+            JOIN instance i ON i.id = u.id
+            JOIN ready r ON r.ino = i.ino
+            ORDER BY r.ino
+            FOR UPDATE OF r
+        ) l;
+        -- A statement of its own, whose snapshot is younger than the locks.
+        SELECT array_agg(coalesce(i.ino, 0) ORDER BY u.n),
+            array_agg(coalesce(i.incarnation, '00000000-0000-0000-0000-000000000000') ORDER BY u.n),
+            array_agg(coalesce(i.status, 0::smallint) ORDER BY u.n),
+            array_agg(coalesce(i.execution, 0) ORDER BY u.n),
+            array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
+            array_agg(coalesce(i.commit_id, '00000000-0000-0000-0000-000000000000') ORDER BY u.n),
+            array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
+            array_agg(coalesce(r.lease_token, '00000000-0000-0000-0000-000000000000')
+                ORDER BY u.n),
+            array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
+            array_agg(coalesce(r.inbox_count, 0) ORDER BY u.n)
+        INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
+            v_created_ms, v_token, v_hold_until, v_inbox_count
+        FROM unnest(p_ids) WITH ORDINALITY u (id, n)
+        LEFT JOIN instance i ON i.id = u.id
+        LEFT JOIN ready r ON r.ino = i.ino;
+        -- One that was deleted and created again while this waited is not locked yet.
+        EXIT WHEN v_locked = coalesce(cardinality(array_remove(v_ino, 0)), 0);
+    END LOOP;
+    v_now := now_ms();
+
+    -- The fences of turns.
+    IF v_turns > 0 THEN
+        SELECT array_agg(CASE
+                WHEN v_ino[t.ref] > 0 AND v_commit_id[t.ref] = t.commit_id THEN repeated
+                WHEN t.token IS NULL AND v_ino[t.ref] = ANY (v_new) THEN done
+                WHEN t.token IS NULL THEN already_exists
+                WHEN v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now THEN lease_lost
+                WHEN v_execution[t.ref] <> t.execution
+                    OR v_next_event_id[t.ref] <> t.next_event_id THEN position_conflict
+                ELSE done
+            END ORDER BY t.n)
+        INTO v_code
+        FROM unnest(t_ref, t_commit_id, t_token, t_execution, t_next_event_id) WITH ORDINALITY
+            t (ref, commit_id, token, execution, next_event_id, n);
+    END IF;
+
+    -- The activities that go, locked.
+    IF cardinality(f_turn) + cardinality(o_ref) + cardinality(x_turn) > 0 THEN
+        SELECT coalesce(array_agg(l.id), '{}'), coalesce(array_agg(l.turn), '{}'),
+            coalesce(array_agg(l.f), '{}'), coalesce(array_agg(l.o), '{}'),
+            coalesce(array_agg(l.execution), '{}'), coalesce(array_agg(l.activity_id), '{}'),
+            coalesce(array_agg(l.lease_token), '{}'), coalesce(array_agg(l.is_held), '{}')
+        INTO v_activity, v_activity_turn, v_activity_f, v_activity_o, v_activity_execution,
+            v_activity_activity_id, v_activity_token, v_activity_is_held
+        FROM (
+            SELECT a.id, w.turn, w.f, w.o, a.execution, a.activity_id,
+                coalesce(a.lease_token, '00000000-0000-0000-0000-000000000000') AS lease_token,
+                a.lease_token IS NOT NULL AND a.claim_at > v_now
+                    AND (w.token IS NULL OR w.token = a.lease_token
+                        AND w.incarnation = v_incarnation[w.ref]) AS is_held
+            FROM (
+                SELECT f.turn, f.n::integer AS f, 0 AS o, f.ref, f.incarnation, f.execution,
+                    f.activity_id AS first_id, f.activity_id AS last_id, f.token
+                FROM unnest(f_turn, f_ref, f_incarnation, f_execution, f_activity_id, f_token)
+                    WITH ORDINALITY f (turn, ref, incarnation, execution, activity_id, token, n)
+                UNION ALL
+                SELECT 0, 0, o.n::integer, o.ref, o.incarnation, o.execution, o.activity_id,
+                    o.activity_id, o.token
+                FROM unnest(o_ref, o_incarnation, o_execution, o_activity_id, o_token)
+                    WITH ORDINALITY o (ref, incarnation, execution, activity_id, token, n)
+                UNION ALL
+                SELECT x.turn, 0, 0, t_ref[x.turn], NULL, x.execution, x.first_id, x.last_id, NULL
+                FROM unnest(x_turn, x_execution, x_first_id, x_last_id)
+                    x (turn, execution, first_id, last_id)
+                WHERE v_code[x.turn] = done
+            ) w
+            JOIN activity a ON a.ino = v_ino[w.ref] AND a.execution = w.execution
+                AND a.activity_id BETWEEN w.first_id AND w.last_id
+            ORDER BY a.id
+            FOR UPDATE OF a
+        ) l;
+    END IF;
+
+    -- What is left of the checks.
+    IF v_turns > 0 THEN
+        SELECT array_agg(l.place ORDER BY l.turn) INTO v_lost
+        FROM (
+            SELECT u.turn, coalesce(min(u.place) FILTER (WHERE NOT u.is_held), 0) AS place
+            FROM (
+                SELECT f.turn, f.place, bool_or(f.is_held) AS is_held
+                FROM (
+                    SELECT f.turn, row_number() OVER (PARTITION BY f.turn ORDER BY f.n) AS place,
+                        f.n, false AS is_held
+                    FROM unnest(f_turn) WITH ORDINALITY f (turn, n)
+                    UNION ALL
+                    SELECT f_turn[a.f], a.f - array_position(f_turn, f_turn[a.f]) + 1, a.f,
+                        a.is_held
+                    FROM unnest(v_activity_f, v_activity_is_held) a (f, is_held)
+                    WHERE a.f > 0
+                ) f
+                GROUP BY f.turn, f.place
+                UNION ALL
+                SELECT t.n, 0, true FROM unnest(t_valid) WITH ORDINALITY t (valid, n)
+            ) u
+            GROUP BY u.turn
+        ) l;
+        SELECT array_agg(CASE
+                WHEN v_code[t.n] <> done THEN v_code[t.n]
+                WHEN v_lost[t.n] > 0 THEN activity_lost
+                WHEN NOT t.valid THEN not_valid
+                ELSE done
+            END ORDER BY t.n)
+        INTO v_code
+        FROM unnest(t_valid) WITH ORDINALITY t (valid, n);
+    END IF;
+    IF cardinality(o_ref) > 0 THEN
+        SELECT array_agg(CASE
+                WHEN NOT o.is_held THEN lease_lost
+                WHEN NOT o_valid[o.n] THEN not_valid
+                ELSE done
+            END ORDER BY o.n)
+        INTO v_outcome
+        FROM (
+            SELECT u.n, bool_or(u.is_held) AS is_held
+            FROM (
+                SELECT o.n, false AS is_held FROM unnest(o_ref) WITH ORDINALITY o (ref, n)
+                UNION ALL
+                SELECT l.o, l.is_held FROM unnest(v_activity_o, v_activity_is_held) l (o, is_held)
+                WHERE l.o > 0
+            ) u
+            GROUP BY u.n
+        ) o;
+    END IF;
+
+    -- A refused turn creates nothing.
+    IF cardinality(v_new) > 0 AND EXISTS (SELECT FROM unnest(v_code) c (code) WHERE c.code <> done)
+    THEN
+        WITH refused AS (
+            SELECT v_ino[t.ref] AS ino
+            FROM unnest(t_ref, t_new_id) WITH ORDINALITY t (ref, new_id, n)
+            WHERE t.new_id IS NOT NULL AND v_code[t.n] <> done
+            UNION
+            SELECT v_ino[m.ref] FROM unnest(m_ref, m_turn, m_new_id) m (ref, turn, new_id)
+            WHERE m.new_id IS NOT NULL AND m.turn > 0 AND v_code[m.turn] <> done
+        ), unready AS (
+            DELETE FROM ready r USING refused d WHERE r.ino = d.ino AND d.ino = ANY (v_new)
+            RETURNING r.ino
+        )
+        DELETE FROM instance i USING unready u WHERE i.ino = u.ino;
+        SELECT array_agg(coalesce(i.ino, 0) ORDER BY u.n) INTO v_ino
+        FROM unnest(p_ids) WITH ORDINALITY u (id, n) LEFT JOIN instance i ON i.id = u.id;
+    END IF;
+
+    -- Histories, and the rows of executions that open or close.
+    IF cardinality(h_turn) > 0 THEN
+        INSERT INTO history (ino, execution, first_event_id, event_count, body)
+        SELECT v_ino[t_ref[h.turn]], h.execution, h.first_event_id, h.event_count, h.body
+        FROM unnest(h_turn, h_execution, h_first_event_id, h_event_count, h_body)
+            h (turn, execution, first_event_id, event_count, body)
+        WHERE v_code[h.turn] = done;
+    END IF;
+    IF cardinality(e_turn) > 0 THEN
+        INSERT INTO execution AS x (ino, execution, status, started_ms, completed_ms, event_count,
+            output)
+        SELECT v_ino[t_ref[e.turn]], e.execution, e.status, v_now,
+            CASE WHEN e.status <> 1 THEN v_now END, e.event_count, e.output
+        FROM unnest(e_turn, e_execution, e_status, e_event_count, e_output)
+            e (turn, execution, status, event_count, output)
+        WHERE v_code[e.turn] = done
+            -- A running one has its row, which is true still.
+            AND NOT (e.status = 1 AND v_status[t_ref[e.turn]] = 1
+                AND v_execution[t_ref[e.turn]] = e.execution)
+        ON CONFLICT (ino, execution) DO UPDATE SET status = excluded.status,
+            completed_ms = excluded.completed_ms, event_count = excluded.event_count,
+            output = excluded.output;
+    END IF;
+
+    -- Messages that were consumed, and those that nobody wants any more.
+    IF cardinality(c_turn) > 0 THEN
+        WITH gone AS (
+            DELETE FROM inbox b USING unnest(c_turn, c_message_id) c (turn, message_id)
+            WHERE b.ino = v_ino[t_ref[c.turn]] AND b.message_id = c.message_id
+                AND v_code[c.turn] = done
+            RETURNING b.ino
+        )
+        SELECT coalesce(array_agg(g.ino), '{}') INTO v_gone FROM gone g;
+    END IF;
+    IF EXISTS (SELECT FROM unnest(t_purge_through) p (through) WHERE p.through IS NOT NULL) THEN
+        WITH gone AS (
+            DELETE FROM inbox b USING unnest(t_ref, t_purge_through) WITH ORDINALITY
+                t (ref, purge_through, n)
+            WHERE b.ino = v_ino[t.ref] AND b.execution <= t.purge_through AND v_code[t.n] = done
+            RETURNING b.ino
+        )
+        SELECT v_gone || coalesce(array_agg(g.ino), '{}') INTO v_gone FROM gone g;
+    END IF;
+
+    -- Activities: the new ones first, so that the table itself refuses a key that is there, even that
+    -- of one which goes (ACT-01).
+    IF cardinality(a_turn) > 0 THEN
+        INSERT INTO activity (ino, execution, activity_id, queue, claim_at, lease_token, attempts,
+            body)
+        SELECT v_ino[t_ref[a.turn]], a.execution, a.activity_id, a.queue,
+            v_now + coalesce(a.lease_ms, 0), a.token, CASE WHEN a.token IS NULL THEN 0 ELSE 1 END,
+            a.body
+        FROM unnest(a_turn, a_execution, a_activity_id, a_queue, a_token, a_lease_ms, a_body)
+            WITH ORDINALITY a (turn, execution, activity_id, queue, token, lease_ms, body, n)
+        WHERE v_code[a.turn] = done
+        ORDER BY a.n;
+    END IF;
+    IF cardinality(v_activity) > 0 THEN
+        SELECT coalesce(array_agg(DISTINCT l.id), '{}') INTO v_removed
+        FROM unnest(v_activity, v_activity_turn, v_activity_o) l (id, turn, o)
+        WHERE (l.o > 0 AND v_outcome[l.o] = done) OR (l.turn > 0 AND v_code[l.turn] = done);
+        DELETE FROM activity a WHERE a.id = ANY (v_removed);
+        -- What ended by itself was not cancelled.
+        RETURN QUERY
+        SELECT 4::smallint, l.turn, done, NULL::boolean, NULL::uuid, NULL::bigint, l.execution,
+            l.activity_id, l.token, NULL::bigint, NULL::bigint, NULL::boolean
+        FROM (
+            SELECT max(l.turn) AS turn, max(l.execution) AS execution,
+                max(l.activity_id) AS activity_id, (array_agg(l.token))[1] AS token
+            FROM unnest(v_activity, v_activity_turn, v_activity_f, v_activity_o,
+                v_activity_execution, v_activity_activity_id, v_activity_token,
+                v_activity_is_held) l (id, turn, f, o, execution, activity_id, token, is_held)
+            GROUP BY l.id
+            HAVING bool_or(l.turn > 0 AND l.f = 0 AND l.is_held AND v_code[l.turn] = done)
+                AND NOT bool_or(l.o > 0 AND v_outcome[l.o] = done
+                    OR l.f > 0 AND v_code[l.turn] = done)
+        ) l;
+    END IF;
+
+    -- Where each envelope goes.
+    IF cardinality(m_turn) > 0 THEN
+        SELECT array_agg(CASE
+                WHEN m.turn > 0 AND v_code[m.turn] <> done THEN nothing_to_do
+                WHEN m.new_id IS NOT NULL AND v_incarnation[m.ref] = m.message_id THEN
+                    -- The start that created it has done its work, however often it comes.
+                    CASE WHEN v_ino[m.ref] = ANY (v_new) THEN done ELSE nothing_to_do END
+                WHEN m.new_id IS NOT NULL THEN
+                    CASE WHEN m.turn > 0 THEN done ELSE already_exists END
+                WHEN v_ino[m.ref] = 0 OR m.incarnation <> v_incarnation[m.ref] THEN absent
+                ELSE done
+            END ORDER BY m.n)
+        INTO v_fate
+        FROM unnest(m_turn, m_ref, m_new_id, m_incarnation, m_message_id) WITH ORDINALITY
+            m (turn, ref, new_id, incarnation, message_id, n);
+        -- Counting costs something, and is done only where an inbox might be full.
+        IF EXISTS (
+            SELECT FROM unnest(m_turn, m_ref) m (turn, ref)
+            WHERE m.turn = 0 AND v_inbox_count[m.ref] + cardinality(m_turn) + cardinality(o_ref)
+                > p_inbox_messages_max
+        ) THEN
+            SELECT array_agg(CASE
+                    WHEN m.turn = 0 AND m.new_id IS NULL AND m.fate = done AND NOT m.is_there
+                        AND m.waiting + m.rank > p_inbox_messages_max
+                    THEN inbox_full ELSE m.fate
+                END ORDER BY m.n)
+            INTO v_fate
+            FROM (
+                SELECT e.turn, e.new_id, e.fate, e.n, e.is_there,
+                    v_inbox_count[e.ref]
+                        - (SELECT count(*) FROM unnest(v_gone) g (ino) WHERE g.ino = v_ino[e.ref])
+                        + (SELECT count(*) FROM unnest(o_ref, o_message_id) WITH ORDINALITY
+                            o (ref, message_id, n)
+                            WHERE o.ref = e.ref AND o.message_id IS NOT NULL
+                                AND v_outcome[o.n] = done) AS waiting,
+                    count(*) FILTER (WHERE e.fate = done AND NOT e.is_there) OVER (
+                        PARTITION BY e.ref ORDER BY e.turn = 0, e.n) AS rank
+                FROM (
+                    SELECT m.turn, m.ref, m.new_id, m.n, v_fate[m.n] AS fate,
+                        EXISTS (SELECT FROM inbox b WHERE b.ino = v_ino[m.ref]
+                            AND b.message_id = m.message_id) AS is_there
+                    FROM unnest(m_turn, m_ref, m_new_id, m_message_id) WITH ORDINALITY
+                        m (turn, ref, new_id, message_id, n)
+                ) e
+            ) m;
+        END IF;
+    END IF;
+
+    IF cardinality(m_turn) + cardinality(o_ref) > 0 THEN
+        WITH stored AS (
+            INSERT INTO inbox (ino, message_id, execution, visible_at, body)
+            SELECT v_ino[s.ref], s.message_id, s.execution, v_now + s.delay_ms, s.body
+            FROM (
+                SELECT 1 AS part, m.n, m.ref, m.message_id, m.execution, m.delay_ms, m.body
+                FROM unnest(m_ref, m_message_id, m_execution, m_delay_ms, m_body)
+                    WITH ORDINALITY m (ref, message_id, execution, delay_ms, body, n)
+                WHERE v_fate[m.n] = done
+                UNION ALL
+                SELECT 0, o.n, o.ref, o.message_id, o.execution, 0, o.body
+                FROM unnest(o_ref, o_message_id, o_message_execution, o_body)
+                    WITH ORDINALITY o (ref, message_id, execution, body, n)
+                WHERE v_outcome[o.n] = done AND o.message_id IS NOT NULL
+            ) s
+            ORDER BY s.part, s.n
+            ON CONFLICT (ino, message_id) DO NOTHING
+            RETURNING ino, visible_at
+        )
+        SELECT coalesce(array_agg(s.ino), '{}'), coalesce(array_agg(s.visible_at), '{}')
+        INTO v_stored, v_stored_at
+        FROM stored s;
+    END IF;
+
+    -- The queue of turns, from what is really left.
+    IF v_turns > 0 AND done = ANY (v_code) THEN
+        WITH settled AS (
+            UPDATE ready r SET
+                lease_token = CASE WHEN s.kept THEN r.lease_token END,
+                hold_until = s.hold_until,
+                claim_at = CASE WHEN s.earliest IS NOT NULL
+                    THEN greatest(s.earliest, s.hold_until) END,
+                claim_order = nextval('claim_order'),
+                attempts = 0,
+                inbox_count = r.inbox_count
+                    - (SELECT count(*) FROM unnest(v_gone) g (ino) WHERE g.ino = r.ino)
+                    + (SELECT count(*) FROM unnest(v_stored) g (ino) WHERE g.ino = r.ino)
+            FROM (
+                SELECT k.n, k.ino, k.earliest, k.kept,
+                    v_now + CASE WHEN k.kept THEN k.keep_ms ELSE 0 END AS hold_until
+                FROM (
+                    SELECT t.n, v_ino[t.ref] AS ino, e.earliest, t.keep_ms,
+                        t.keep_ms IS NOT NULL AND t.token IS NOT NULL
+                            AND coalesce(e.earliest > v_now, true) AS kept
+                    FROM unnest(t_ref, t_token, t_keep_ms) WITH ORDINALITY
+                        t (ref, token, keep_ms, n)
+                    CROSS JOIN LATERAL (
+                        SELECT (SELECT b.visible_at FROM inbox b WHERE b.ino = v_ino[t.ref]
+                            ORDER BY b.visible_at, b.seq LIMIT 1) AS earliest
+                    ) e
+                    WHERE v_code[t.n] = done
+                ) k
+            ) s
+            WHERE r.ino = s.ino
+            RETURNING s.n, s.kept, r.ino, r.claim_at
+        )
+        SELECT array_agg(t.kept ORDER BY t.n), array_agg(t.ino ORDER BY t.n), min(t.claim_at)
+        INTO v_kept, v_settled, v_turn_due
+        FROM (
+            SELECT u.n, bool_or(u.kept) AS kept, max(u.ino) AS ino, min(u.claim_at) AS claim_at
+            FROM (
+                SELECT s.n, s.kept, s.ino, s.claim_at FROM settled s
+                UNION ALL
+                SELECT c.n, false, 0, NULL FROM unnest(v_code) WITH ORDINALITY c (code, n)
+            ) u
+            GROUP BY u.n
+        ) t;
+
+        UPDATE instance i SET
+            commit_id = t.commit_id,
+            orchestration = t.orchestration,
+            version = t.version,
+            core_state = t.core_state,
+            updated_ms = v_now,
+            status = coalesce(t.status, i.status),
+            output = CASE WHEN t.status IS NULL THEN i.output ELSE t.output END,
+            execution = t.end_execution,
+            next_event_id = t.end_next_event_id
+        FROM unnest(t_ref, t_commit_id, t_orchestration, t_version, t_core_state, t_status,
+            t_output, t_end_execution, t_end_next_event_id) WITH ORDINALITY
+            t (ref, commit_id, orchestration, version, core_state, status, output, end_execution,
+                end_next_event_id, n)
+        WHERE i.ino = v_ino[t.ref] AND v_code[t.n] = done;
+    END IF;
+    IF cardinality(v_stored) > 0 THEN
+        WITH raised AS (
+            UPDATE ready r SET
+                inbox_count = r.inbox_count + s.messages,
+                -- Where the time stays the place stays: a busy sender must not send its receiver back.
+                claim_at = CASE WHEN r.claim_at <= greatest(s.earliest, r.hold_until)
+                    THEN r.claim_at ELSE greatest(s.earliest, r.hold_until) END,
+                claim_order = CASE WHEN r.claim_at <= greatest(s.earliest, r.hold_until)
+                    THEN r.claim_order ELSE nextval('claim_order') END
+            FROM (
+                SELECT g.ino, min(g.visible_at) AS earliest, count(*)::integer AS messages
+                FROM unnest(v_stored, v_stored_at) g (ino, visible_at)
+                GROUP BY g.ino
+            ) s
+            WHERE r.ino = s.ino AND s.ino <> ALL (v_settled)
+            RETURNING r.claim_at
+        )
+        SELECT min(r.claim_at) INTO v_due FROM raised r;
+        v_turn_due := least(v_turn_due, v_due);
+    END IF;
+
+    RETURN QUERY
+    SELECT 1::smallint, t.n::integer, t.code, coalesce(v_kept[t.n], false),
+        v_incarnation[t_ref[t.n]], v_created_ms[t_ref[t.n]], NULL::bigint, v_lost[t.n],
+        NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+    FROM unnest(v_code) WITH ORDINALITY t (code, n);
+    RETURN QUERY
+    SELECT 2::smallint, o.n::integer, o.code, NULL::boolean, NULL::uuid, NULL::bigint,
+        NULL::bigint, NULL::bigint, NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+    FROM unnest(v_outcome) WITH ORDINALITY o (code, n);
+    RETURN QUERY
+    SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END, m.n::integer, v_fate[m.n],
+        NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint, NULL::uuid,
+        NULL::bigint, NULL::bigint, NULL::boolean
+    FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
+    WHERE m.turn = 0 OR v_fate[m.n] = absent;
+    RETURN QUERY
+    SELECT 0::smallint, 0, done, NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint,
+        NULL::bigint, NULL::uuid, v_now, v_turn_due,
+        EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
+END
+$duroxide$;

@@ -1,0 +1,138 @@
+-- Extends leases, or gives them back. The rows are locked in the order that commits keep, and looked at
+-- after that, so that a lease that ends while this waits is lost. Nobody names a lease twice.
+
+CREATE FUNCTION renew_v1(
+    p_extend_ms bigint,
+    t_id text[],
+    t_token uuid[],
+    a_id text[],
+    a_incarnation uuid[],
+    a_execution bigint[],
+    a_activity_id bigint[],
+    a_token uuid[]
+) RETURNS TABLE (kind smallint, place integer) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint;
+    v_locked record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT * INTO v_locked FROM lock_leases_v1(t_id, t_token, a_id, a_incarnation,
+        a_execution, a_activity_id, a_token);
+    v_now := now_ms();
+    RETURN QUERY
+    UPDATE ready r SET
+        hold_until = greatest(r.hold_until, v_now + p_extend_ms),
+        claim_at = CASE WHEN r.claim_at IS NOT NULL
+            THEN greatest(r.claim_at, v_now + p_extend_ms) END
+    FROM unnest(v_locked.inos, v_locked.ino_places) t (ino, n)
+    WHERE r.ino = t.ino AND r.lease_token = t_token[t.n] AND r.hold_until > v_now
+    RETURNING 1::smallint, t.n;
+    RETURN QUERY
+    UPDATE activity a SET claim_at = greatest(a.claim_at, v_now + p_extend_ms)
+    FROM unnest(v_locked.ids, v_locked.id_places) t (id, n)
+    WHERE a.id = t.id AND a.lease_token = a_token[t.n] AND a.claim_at > v_now
+    RETURNING 2::smallint, t.n;
+END
+$duroxide$;
+
+-- Locks what these leases are of: the numbers of what is there, and the place of each lease.
+CREATE FUNCTION lock_leases_v1(
+    t_id text[],
+    t_token uuid[],
+    a_id text[],
+    a_incarnation uuid[],
+    a_execution bigint[],
+    a_activity_id bigint[],
+    a_token uuid[],
+    OUT inos bigint[],
+    OUT ino_places integer[],
+    OUT ids bigint[],
+    OUT id_places integer[]
+) LANGUAGE plpgsql AS $duroxide$
+#variable_conflict use_column
+BEGIN
+    SELECT array_agg(l.ino), array_agg(l.n::integer) INTO inos, ino_places
+    FROM (
+        SELECT r.ino, t.n FROM unnest(t_id, t_token) WITH ORDINALITY t (id, token, n)
+        JOIN instance i ON i.id = t.id
+        JOIN ready r ON r.ino = i.ino
+        WHERE r.lease_token = t.token
+        ORDER BY r.ino
+        FOR UPDATE OF r
+    ) l;
+    SELECT array_agg(l.id), array_agg(l.n::integer) INTO ids, id_places
+    FROM (
+        SELECT a.id, t.n
+        FROM unnest(a_id, a_incarnation, a_execution, a_activity_id, a_token) WITH ORDINALITY
+            t (id, incarnation, execution, activity_id, token, n)
+        JOIN instance i ON i.id = t.id AND i.incarnation = t.incarnation
+        JOIN activity a ON a.ino = i.ino AND a.execution = t.execution
+            AND a.activity_id = t.activity_id
+        WHERE a.lease_token = t.token
+        ORDER BY a.id
+        FOR UPDATE OF a
+    ) l;
+END
+$duroxide$;
+
+-- The last row, of kind 0, says when the first instance that was given back can be claimed, and whether
+-- others want to hear of it.
+CREATE FUNCTION release_v1(
+    p_node uuid,
+    t_id text[],
+    t_token uuid[],
+    t_delay_ms bigint[],
+    t_attempts_back integer[],
+    a_id text[],
+    a_incarnation uuid[],
+    a_execution bigint[],
+    a_activity_id bigint[],
+    a_token uuid[],
+    a_delay_ms bigint[],
+    a_attempts_back integer[]
+) RETURNS TABLE (
+    kind smallint,
+    place integer,
+    queue text,
+    due bigint,
+    at_ms bigint,
+    has_peers boolean
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint;
+    v_locked record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT * INTO v_locked FROM lock_leases_v1(t_id, t_token, a_id, a_incarnation,
+        a_execution, a_activity_id, a_token);
+    v_now := now_ms();
+    RETURN QUERY
+    UPDATE ready r SET
+        lease_token = NULL,
+        hold_until = v_now + t_delay_ms[t.n],
+        claim_order = nextval('claim_order'),
+        attempts = greatest(0, r.attempts - t_attempts_back[t.n]),
+        claim_at = CASE WHEN e.earliest IS NOT NULL
+            THEN greatest(e.earliest, v_now + t_delay_ms[t.n]) END
+    FROM unnest(v_locked.inos, v_locked.ino_places) t (ino, n)
+    CROSS JOIN LATERAL (
+        SELECT (SELECT b.visible_at FROM inbox b WHERE b.ino = t.ino
+            ORDER BY b.visible_at, b.seq LIMIT 1) AS earliest
+    ) e
+    WHERE r.ino = t.ino AND r.lease_token = t_token[t.n] AND r.hold_until > v_now
+    RETURNING 1::smallint, t.n, NULL::text, r.claim_at, NULL::bigint, NULL::boolean;
+    RETURN QUERY
+    UPDATE activity a SET
+        lease_token = NULL,
+        claim_at = v_now + a_delay_ms[t.n],
+        attempts = greatest(0, a.attempts - a_attempts_back[t.n])
+    FROM unnest(v_locked.ids, v_locked.id_places) t (id, n)
+    WHERE a.id = t.id AND a.lease_token = a_token[t.n] AND a.claim_at > v_now
+    RETURNING 2::smallint, t.n, a.queue, a.claim_at, NULL::bigint, NULL::boolean;
+    RETURN QUERY
+    SELECT 0::smallint, 0, NULL::text, NULL::bigint, v_now,
+        EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
+END
+$duroxide$;

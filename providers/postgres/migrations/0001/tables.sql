@@ -1,0 +1,111 @@
+-- The tables. All times are milliseconds since the Unix epoch, by this server's clock (now_ms).
+
+-- The only place where time is read, so that a test can put a clock of its own here.
+CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $duroxide$
+    SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+$duroxide$;
+
+-- The heads. The numbers of instances are never used again, so that no row of a deleted life can
+-- pass for one of a later life. No indexed column ever changes: updates stay within their page.
+CREATE TABLE instance (
+    ino bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text COLLATE "C" NOT NULL UNIQUE,
+    incarnation uuid NOT NULL,
+    status smallint NOT NULL,
+    execution bigint NOT NULL,
+    next_event_id bigint NOT NULL,
+    commit_id uuid,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    orchestration text NOT NULL,
+    version text,
+    core_state bytea NOT NULL,
+    output bytea
+) WITH (fillfactor = 80);
+
+-- Decides between items that became claimable in the same millisecond.
+CREATE SEQUENCE claim_order;
+
+-- One narrow row for each instance: the queue of turns, the leases, and the lock that serialises
+-- whatever is done to an instance. claim_at is the time from which the instance may be claimed: the
+-- later of hold_until and its earliest message, and NULL without messages.
+CREATE TABLE ready (
+    ino bigint PRIMARY KEY,
+    claim_at bigint,
+    claim_order bigint NOT NULL,
+    hold_until bigint NOT NULL,
+    lease_token uuid,
+    attempts integer NOT NULL DEFAULT 0,
+    inbox_count integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX ready_due ON ready (claim_at, claim_order) WHERE claim_at IS NOT NULL;
+
+-- Numbers are given out while the instance's row is locked, so that they are in the order of
+-- arrival.
+CREATE TABLE inbox (
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    ino bigint NOT NULL,
+    message_id uuid NOT NULL,
+    execution bigint,
+    visible_at bigint NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (ino, message_id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX inbox_visible ON inbox (ino, visible_at, seq);
+
+-- claim_at is the end of the lease while an activity is leased.
+CREATE TABLE activity (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ino bigint NOT NULL,
+    execution bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    queue text COLLATE "C" NOT NULL,
+    claim_at bigint NOT NULL,
+    lease_token uuid,
+    attempts integer NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT activity_key UNIQUE (ino, execution, activity_id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX activity_due ON activity (queue, claim_at, id);
+
+-- Written when an execution opens and when it closes. What the current one has in addition, its
+-- output and its number of events, is in the head.
+CREATE TABLE execution (
+    ino bigint NOT NULL,
+    execution bigint NOT NULL,
+    status smallint NOT NULL,
+    started_ms bigint NOT NULL,
+    completed_ms bigint,
+    event_count bigint NOT NULL,
+    output bytea,
+    PRIMARY KEY (ino, execution)
+);
+
+-- One row for each turn.
+CREATE TABLE history (
+    ino bigint NOT NULL,
+    execution bigint NOT NULL,
+    first_event_id bigint NOT NULL,
+    event_count bigint NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (ino, execution, first_event_id)
+);
+
+-- Histories that belong to nobody any more, up to and including this execution; they are removed
+-- slice by slice.
+CREATE TABLE removal (
+    ino bigint PRIMARY KEY,
+    through_execution bigint NOT NULL
+);
+
+-- The processes that want to hear of work, by real time whatever now_ms says.
+CREATE TABLE node (
+    id uuid PRIMARY KEY,
+    alive_until timestamptz NOT NULL
+);

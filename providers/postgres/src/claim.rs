@@ -1,0 +1,198 @@
+//! Claims: the front of a ready index, and no look at anything else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duroxide_core::providers::{
+    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
+    LeaseToken, Message, MessageId, ProviderError, TaskQueue, Turn, TurnLease,
+};
+use sqlx::postgres::PgRow;
+use sqlx::{Error, Row as _};
+use uuid::Uuid;
+
+use crate::codes::{self, bounded_size, millis, row_limit};
+use crate::error;
+use crate::head;
+use crate::hub::Dues;
+use crate::read::{Reply, decoded, dues_of_row};
+use crate::session::Session;
+
+/// A claim of each kind at most, which go out as one call.
+#[derive(Default)]
+pub(crate) struct Claims {
+    pub(crate) turns: Option<(ClaimTurns, Reply<Claimed<Turn>>)>,
+    pub(crate) activities: Option<(ClaimActivities, Reply<Claimed<ClaimedActivity>>)>,
+}
+
+impl Claims {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.turns.is_none() && self.activities.is_none()
+    }
+
+    /// Leases what is due, and answers.
+    pub(crate) async fn serve(self, session: &mut Session) {
+        let Self { turns, activities } = self;
+        let answer = call(
+            session,
+            turns.as_ref().map(|claim| &claim.0),
+            activities.as_ref().map(|claim| &claim.0),
+        )
+        .await;
+        let found = match answer {
+            Ok(found) => found,
+            Err(error) => {
+                let error = Arc::new(error);
+                error::send_each(turns.map(|claim| claim.1), &error);
+                error::send_each(activities.map(|claim| claim.1), &error);
+                return;
+            }
+        };
+        let Found {
+            dues,
+            turns: found_turns,
+            activities: found_activities,
+        } = found;
+        if let Some((_, reply)) = turns {
+            let claimed = claimed(dues.at_ms, found_turns, dues.turns_ms);
+            reply.send(Ok(claimed)).ok();
+        }
+        if let Some((_, reply)) = activities {
+            let due_ms = dues.activities_ms.iter().filter_map(|(_, due_ms)| *due_ms);
+            let claimed = claimed(dues.at_ms, found_activities, due_ms.min());
+            reply.send(Ok(claimed)).ok();
+        }
+    }
+}
+
+/// What one call has leased.
+struct Found {
+    turns: Vec<Turn>,
+    activities: Vec<ClaimedActivity>,
+    dues: Dues,
+}
+
+async fn call(
+    session: &mut Session,
+    turns: Option<&ClaimTurns>,
+    activities: Option<&ClaimActivities>,
+) -> Result<Found, ProviderError> {
+    let setup = Arc::clone(&session.setup);
+    let queues: Vec<Arc<str>> = match activities {
+        Some(claim) => distinct(&claim.queues).into_iter().collect(),
+        // What is known of activities becomes younger by the way.
+        None => setup.hub.queues(),
+    };
+    let statement = || {
+        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
+        let lease = |lease: Option<Duration>| millis(lease.unwrap_or_default());
+        setup
+            .functions
+            .claim
+            .call()
+            .bind(setup.node)
+            .bind(turns.map_or(0, |claim| row_limit(claim.turns_max)))
+            .bind(turns.map_or(0, |claim| row_limit(claim.messages_max)))
+            .bind(turns.map_or(0, |claim| bounded_size(claim.bytes_max)))
+            .bind(lease(turns.map(|claim| claim.lease)))
+            .bind(activities.map_or(0, |claim| row_limit(claim.activities_max)))
+            .bind(lease(activities.map(|claim| claim.lease)))
+            .bind(names)
+    };
+    let since = setup.hub.since();
+    let _under_way = setup.hub.claim();
+    let operation = if turns.is_some() {
+        "claim_turns"
+    } else {
+        "claim_activities"
+    };
+    // One that is lost on the way may have leased something, which comes back by itself.
+    let rows = session.fetch_again(statement).await;
+    let found = decoded(operation, rows, |rows| of_rows(&rows, &queues))?;
+    setup.hub.learn(&found.dues, since);
+    Ok(found)
+}
+
+fn of_rows(rows: &[PgRow], queues: &[Arc<str>]) -> Result<Found, Error> {
+    let (summary, items) = rows.split_last().ok_or(Error::RowNotFound)?;
+    let mut found = Found {
+        turns: Vec::new(),
+        activities: Vec::new(),
+        dues: dues_of_row(summary, queues)?,
+    };
+    for row in items {
+        match row.try_get::<i16, _>("kind")? {
+            1 => found.turns.push(turn(row)?),
+            2 => found.activities.push(activity(row)?),
+            kind => return Err(Error::Decode(format!("a row of kind {kind}").into())),
+        }
+    }
+    Ok(found)
+}
+
+fn turn(row: &PgRow) -> Result<Turn, Error> {
+    let head = head::of_row(row)?;
+    Ok(Turn {
+        lease: TurnLease {
+            instance: head.instance.clone(),
+            token: LeaseToken(row.try_get("token")?),
+        },
+        head,
+        attempt: attempt(row)?,
+        messages: messages(row)?,
+        more_messages: row.try_get("more_messages")?,
+    })
+}
+
+fn messages(row: &PgRow) -> Result<Vec<Message>, Error> {
+    let ids: Vec<Uuid> = row.try_get("message_ids")?;
+    let executions: Vec<Option<i64>> = row.try_get("message_executions")?;
+    let bodies: Vec<Vec<u8>> = row.try_get("message_bodies")?;
+    let each = ids.into_iter().zip(executions).zip(bodies);
+    each.map(|((id, execution), body)| {
+        Ok(Message {
+            id: MessageId(id),
+            execution: execution.map(codes::unsigned).transpose()?,
+            body: Bytes::from(body),
+        })
+    })
+    .collect()
+}
+
+fn activity(row: &PgRow) -> Result<ClaimedActivity, Error> {
+    let key = ActivityKey {
+        instance: head::instance_id(row, "id")?,
+        incarnation: Incarnation(row.try_get("incarnation")?),
+        execution: codes::unsigned(row.try_get("execution")?)?,
+        activity_id: codes::unsigned(row.try_get("activity_id")?)?,
+    };
+    let token = LeaseToken(row.try_get("token")?);
+    Ok(ClaimedActivity {
+        lease: ActivityLease { key, token },
+        queue: TaskQueue(Arc::from(row.try_get::<&str, _>("queue")?)),
+        attempt: attempt(row)?,
+        body: head::bytes(row, "body")?,
+    })
+}
+
+fn attempt(row: &PgRow) -> Result<u32, Error> {
+    let attempts: i32 = row.try_get("attempts")?;
+    u32::try_from(attempts).map_err(|error| Error::Decode(error.into()))
+}
+
+fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
+    queues.iter().map(|queue| Arc::clone(&queue.0)).collect()
+}
+
+fn claimed<T>(now_ms: i64, items: Vec<T>, due_ms: Option<i64>) -> Claimed<T> {
+    let next_due = due_ms.map(|due_ms| {
+        Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or(0))
+    });
+    Claimed {
+        items,
+        more: next_due.is_some_and(|due| due.is_zero()),
+        next_due,
+    }
+}

@@ -1,0 +1,240 @@
+//! The fixture by which this provider proves itself.
+//!
+//! A server's time cannot be moved, but this provider reads it through one function of its schema. The
+//! schemas of the suite have another one there, which reads a table: so time passes when a case says
+//! so, leases and timers of hours take milliseconds, and the reference can be compared with.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide_core::clock::{Clock, ManualClock, millis_ceil};
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::Provider;
+use duroxide_provider_tests::servers::{ServerKind, server};
+use duroxide_provider_tests::{Fixture, Pace, RealTime, Store, TestClock, Unavailable};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
+
+use crate::location;
+use crate::schema::Schema;
+use crate::{Listen, Migrations, PostgresOptions, PostgresProvider};
+
+/// A time like those of today: Monday 2026-01-05, 00:00 UTC.
+const NOW_MS: u64 = 1_767_571_200_000;
+
+/// How the work of other processes is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    Listening,
+    Polling,
+}
+
+/// Makes empty stores, each in a schema of its own, which goes away with it.
+#[derive(Debug, Clone)]
+pub struct PostgresFixture {
+    /// `None` for the server that the tests of this process share.
+    url: Option<String>,
+    hearing: Hearing,
+    /// By how much real time is sped up; `None` for time that the cases move.
+    speedup: Option<u32>,
+}
+
+impl PostgresFixture {
+    /// Stores whose providers hear of one another.
+    #[must_use]
+    pub fn listening() -> Self {
+        Self {
+            url: None,
+            hearing: Hearing::Listening,
+            speedup: None,
+        }
+    }
+
+    /// Stores whose providers ask for one another's work, as behind a proxy that pools transactions.
+    #[must_use]
+    pub fn polling() -> Self {
+        Self {
+            hearing: Hearing::Polling,
+            ..Self::listening()
+        }
+    }
+
+    /// Lets the stores live by the server's own clock, and the cases run so many times faster.
+    #[must_use]
+    pub fn in_real_time(mut self, speedup: u32) -> Self {
+        self.speedup = Some(speedup);
+        self
+    }
+
+    /// Makes the stores in this database. Otherwise a server is looked for, as
+    /// [`servers`](duroxide_provider_tests::servers) tells.
+    #[must_use]
+    pub fn at(mut self, url: &str) -> Self {
+        self.url = Some(url.to_owned());
+        self
+    }
+}
+
+#[async_trait]
+impl Fixture for PostgresFixture {
+    fn mode(&self) -> &str {
+        match self.hearing {
+            Hearing::Listening => "listening",
+            Hearing::Polling => "polling",
+        }
+    }
+
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => shared_url().await?,
+        };
+        let unavailable =
+            |error: &dyn std::fmt::Display| Unavailable::new(format!("no schema: {error}"));
+        let connect = location::parse(&url).map_err(|error| unavailable(&error))?;
+        let name = format!("duroxide_conformance_{}", Entropy.lease_token().0.simple());
+        let schema = Schema::new(&name).map_err(|error| unavailable(&error))?;
+        let connected = connect.connect().await;
+        let mut connection = connected.map_err(|error| unavailable(&error))?;
+        let made = PostgresProvider::migration_sql(&name).map_err(|error| unavailable(&error))?;
+        let mut sql = format!("BEGIN;\n{made}");
+        if self.speedup.is_none() {
+            sql += &movable_clock(&schema);
+        }
+        sqlx::raw_sql(AssertSqlSafe(sql + "COMMIT;"))
+            .execute(&mut connection)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let clock: Box<dyn TestClock> = match self.speedup {
+            Some(speedup) => Box::new(RealTime::new(speedup)),
+            None => Box::new(MovableClock {
+                clock: ManualClock::at_ms(NOW_MS),
+                schema: schema.clone(),
+                connection: Mutex::new(connection),
+            }),
+        };
+        Ok(Box::new(PostgresStore {
+            url,
+            connect,
+            schema,
+            hearing: self.hearing,
+            clock,
+        }))
+    }
+}
+
+/// The server of this process. It may have to be started, which blocks.
+async fn shared_url() -> Result<String, Unavailable> {
+    let found = tokio::task::spawn_blocking(|| server(ServerKind::Postgres)).await;
+    let found = found.map_err(|error| Unavailable::new(error.to_string()))?;
+    Ok(found?.url().to_owned())
+}
+
+fn movable_clock(schema: &Schema) -> String {
+    let schema = schema.quoted();
+    format!(
+        "CREATE TABLE {schema}.test_clock (now_ms bigint NOT NULL);\n\
+         INSERT INTO {schema}.test_clock VALUES ({NOW_MS});\n\
+         CREATE OR REPLACE FUNCTION {schema}.now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS\n\
+             $test$ SELECT now_ms FROM {schema}.test_clock $test$;\n"
+    )
+}
+
+/// The time of a store and of the providers on it.
+struct MovableClock {
+    clock: ManualClock,
+    schema: Schema,
+    connection: Mutex<PgConnection>,
+}
+
+#[async_trait]
+impl TestClock for MovableClock {
+    async fn elapse(&self, by: Duration) {
+        let mut connection = self.connection.lock().await;
+        let now_ms = self.clock.now_ms() + millis_ceil(by);
+        let statement = format!("UPDATE {}.test_clock SET now_ms = $1", self.schema.quoted());
+        // The server first: whoever is woken by the clock asks there.
+        let moved = sqlx::query(AssertSqlSafe(statement))
+            .bind(i64::try_from(now_ms).unwrap_or(i64::MAX))
+            .execute(&mut *connection)
+            .await;
+        match moved {
+            Ok(_) => self.clock.set_ms(now_ms),
+            Err(error) => {
+                // Time stands still, and the case fails by that.
+                tracing::error!(target: "duroxide::postgres", %error, "the clock cannot be moved");
+            }
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Virtual
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+}
+
+struct PostgresStore {
+    url: String,
+    connect: PgConnectOptions,
+    schema: Schema,
+    hearing: Hearing,
+    clock: Box<dyn TestClock>,
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+        let mut options = PostgresOptions::default()
+            .schema(self.schema.name())
+            .migrations(Migrations::Verify);
+        if self.clock.pace() == Pace::Virtual {
+            options = options.clock(self.clock.clock());
+        }
+        if self.hearing == Hearing::Polling {
+            options = options.listen(Listen::Never);
+        }
+        match PostgresProvider::new(&self.url, Some(options)).await {
+            Ok(provider) => Ok(Arc::new(provider)),
+            Err(error) => Err(Unavailable::new(format!(
+                "the store cannot be opened: {error}"
+            ))),
+        }
+    }
+
+    fn clock(&self) -> &dyn TestClock {
+        &*self.clock
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // The runtime of the case may be at its end, and a destructor cannot wait for it.
+        let connect = self.connect.clone();
+        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema.quoted());
+        let dropped = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            if let Ok(runtime) = runtime
+                && let Err(error) = runtime.block_on(execute(&connect, sql))
+            {
+                tracing::warn!(target: "duroxide::postgres", %error, "a schema is left behind");
+            }
+        });
+        dropped.join().ok();
+    }
+}
+
+async fn execute(connect: &PgConnectOptions, sql: String) -> Result<(), sqlx::Error> {
+    let mut connection = connect.connect().await?;
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await?;
+    connection.close().await
+}

@@ -1,0 +1,318 @@
+//! The errors, each made in one place, and what the server's errors mean.
+
+use std::sync::Arc;
+
+use duroxide_core::providers::{ErrorKind, ProviderError};
+use sqlx::postgres::PgDatabaseError;
+
+use crate::read::Reply;
+
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It was not sent.
+    Connect,
+    /// The server answered that it failed, so that its transaction was rolled back.
+    Answered,
+    /// It was sent, and there was no answer.
+    Lost,
+}
+
+/// A call that failed, for each of those who had a part in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) stage: Stage,
+    cause: Arc<sqlx::Error>,
+}
+
+impl Failure {
+    pub(crate) fn connect(cause: sqlx::Error) -> Self {
+        Self {
+            stage: Stage::Connect,
+            cause: Arc::new(cause),
+        }
+    }
+
+    /// The failure of a call that was sent.
+    pub(crate) fn of_call(cause: sqlx::Error) -> Self {
+        let is_answer = matches!(
+            cause,
+            sqlx::Error::Database(_) | sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_)
+        );
+        let is_doubtful = matches!(code_of(&cause), Some(code) if code.starts_with("57P"));
+        Self {
+            // A server that ends a connection may have committed before.
+            stage: if is_answer && !is_doubtful {
+                Stage::Answered
+            } else {
+                Stage::Lost
+            },
+            cause: Arc::new(cause),
+        }
+    }
+
+    fn code(&self) -> Option<&str> {
+        code_of(&self.cause)
+    }
+
+    /// Whether the connection must be replaced.
+    pub(crate) fn breaks_connection(&self) -> bool {
+        self.stage != Stage::Answered
+            // A former primary refuses writes; another connection may lead to the new one. Plans that
+            // a migration has made stale go with their connection.
+            || matches!(self.code(), Some("25006" | "0A000" | "26000"))
+            || self.code().is_some_and(|code| code.starts_with("08"))
+    }
+
+    /// Whether the same call may succeed at once: two transactions were in each other's way.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.stage == Stage::Answered && matches!(self.code(), Some("40001" | "40P01" | "0A000"))
+    }
+
+    /// The error for one who had a part in the call; `is_durable` says whether repeating that part
+    /// tells what became of it (ERR-02).
+    pub(crate) fn error(&self, operation: &'static str, is_durable: bool) -> ProviderError {
+        let (kind, message) = if self.stage == Stage::Lost && is_durable {
+            (
+                ErrorKind::CommitUnknown,
+                "the connection to the server was lost before it answered, so that the commit may \
+                 or may not be stored; repeat it",
+            )
+        } else {
+            meaning(&self.cause)
+        };
+        let mut error = ProviderError::new(kind, operation, message);
+        if let Some(code) = self.code() {
+            error = error.with_context("sqlstate", code);
+        }
+        error.with_source(Arc::clone(&self.cause))
+    }
+}
+
+fn code_of(cause: &sqlx::Error) -> Option<&str> {
+    let database = cause.as_database_error()?;
+    let postgres = database.try_downcast_ref::<PgDatabaseError>()?;
+    Some(postgres.code())
+}
+
+/// The error of a call that commits nothing.
+pub(crate) fn of_store(operation: &'static str, cause: sqlx::Error) -> ProviderError {
+    Failure::of_call(cause).error(operation, false)
+}
+
+/// The error of a row that cannot be understood.
+pub(crate) fn of_row(operation: &'static str, cause: sqlx::Error) -> ProviderError {
+    let (kind, message) = meaning(&cause);
+    ProviderError::new(kind, operation, message).with_source(cause)
+}
+
+/// The error of a call in which several had a part.
+pub(crate) fn send_each<T>(
+    replies: impl IntoIterator<Item = Reply<T>>,
+    error: &Arc<ProviderError>,
+) {
+    for reply in replies {
+        reply.send(Err(again(error))).ok();
+    }
+}
+
+/// The error of a call for each of its members.
+pub(crate) fn for_each<T>(error: ProviderError, count: usize) -> Vec<Result<T, ProviderError>> {
+    let error = Arc::new(error);
+    (0..count).map(|_| Err(again(&error))).collect()
+}
+
+/// The same error once more.
+fn again(error: &Arc<ProviderError>) -> ProviderError {
+    let same = ProviderError::new(error.kind(), error.operation(), error.message().to_owned());
+    same.with_source(Arc::clone(error))
+}
+
+/// What an error means when nothing was committed, and what to do about it.
+fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Config, Corrupt, Unavailable, Unexpected};
+    if let Some(code) = code_of(cause) {
+        let is_key = cause.as_database_error().and_then(|it| it.constraint());
+        return meaning_of_code(code, is_key == Some("activity_key"));
+    }
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every error that is not listed means a bug"
+    )]
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => (
+            Unavailable,
+            "the server cannot be reached; see that it runs and that the host and the port of the \
+             URL are its own",
+        ),
+        sqlx::Error::PoolTimedOut => (
+            Unavailable,
+            "the server did not answer in time; see that it runs and is reachable, or raise \
+             `connect_timeout` or `statement_timeout`",
+        ),
+        sqlx::Error::Tls(_) => (
+            Config,
+            "no TLS connection can be made; see `sslmode` in the URL, and whether the server's \
+             certificate is for this host and leads to `tls_root_certificate`",
+        ),
+        sqlx::Error::Configuration(_) => (
+            Config,
+            "the connection is set up wrongly; see the URL and the files that it names",
+        ),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => (
+            Corrupt,
+            "a row cannot be understood; restore the database from a backup",
+        ),
+        _ => (
+            Unexpected,
+            "the driver reported a misuse; report this as a bug",
+        ),
+    }
+}
+
+/// What the server's codes mean (PostgreSQL manual, appendix A).
+fn meaning_of_code(code: &str, is_activity_key: bool) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Config, Corrupt, InvalidInput, LimitExceeded, Unavailable, Unexpected};
+    match code {
+        "23505" if is_activity_key => (
+            InvalidInput,
+            "a new activity has the id of another one; number them by their events",
+        ),
+        "28000" | "28P01" => (
+            Config,
+            "the server refuses the role or its password; see the user and the password of the URL, \
+             and the server's pg_hba.conf",
+        ),
+        "3D000" => (
+            Config,
+            "there is no such database; create it, or name another one in the URL",
+        ),
+        "42501" => (
+            Config,
+            "the role lacks a right; grant it the schema, its tables and its functions, or have \
+             somebody else apply the migrations and choose `Migrations::Verify`",
+        ),
+        "3F000" | "42P01" | "42883" => (
+            Config,
+            "the schema lacks what belongs to it; see the option `schema`, and apply the migrations",
+        ),
+        "25006" => (
+            Unavailable,
+            "the server is a standby, or read-only; let the URL lead to the primary",
+        ),
+        "53300" => (
+            Unavailable,
+            "the server has no connection left; lower `write_connections`, or raise the server's \
+             max_connections",
+        ),
+        "53100" => (
+            Unavailable,
+            "the server's disk is full; free some space and try again",
+        ),
+        "53200" | "53000" | "53400" => (
+            Unavailable,
+            "the server lacks memory or another resource; try again later",
+        ),
+        "54000" | "54001" | "54011" | "54023" => (
+            LimitExceeded,
+            "something is larger than the server can hold; commit less, or use shorter names",
+        ),
+        "55P03" => (
+            Unavailable,
+            "another transaction has a row locked for longer than `lock_timeout`; try again",
+        ),
+        "57014" => (
+            Unavailable,
+            "the statement took longer than `statement_timeout`, or was cancelled; try again, or \
+             raise that option",
+        ),
+        "40001" | "40P01" => (
+            Unavailable,
+            "another transaction was in the way again and again; try again",
+        ),
+        "0A000" | "26000" => (Unavailable, "the schema has changed meanwhile; try again"),
+        "58030" => (
+            Unavailable,
+            "the server's disk failed; look at the server's log, then try again",
+        ),
+        "XX001" | "XX002" => (
+            Corrupt,
+            "the server found its data damaged; restore the database from a backup",
+        ),
+        _ if code.starts_with("57P") || code.starts_with("08") => (
+            Unavailable,
+            "the server is shutting down, starting or has ended the connection; try again later",
+        ),
+        _ => (
+            Unexpected,
+            "the server reported an error that should not happen; report this as a bug",
+        ),
+    }
+}
+
+pub(crate) use duroxide_core::providers::refusal::{
+    activity_key_taken, activity_lease_lost, already_exists, closed, inbox_full, invalid,
+    not_found, position_conflict, turn_lease_lost,
+};
+
+pub(crate) fn config(message: impl Into<String>) -> ProviderError {
+    ProviderError::new(ErrorKind::Config, "open", message.into())
+}
+
+/// The task that had the request ended without an answer, which it does only by a bug.
+pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderError {
+    let kind = if is_durable {
+        ErrorKind::CommitUnknown
+    } else {
+        ErrorKind::Unavailable
+    };
+    ProviderError::new(
+        kind,
+        operation,
+        "the thread of the provider ended without an answer; open another provider, and report this \
+         as a bug",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn lost() -> sqlx::Error {
+        sqlx::Error::Io(io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+
+    #[test]
+    fn only_a_commit_that_was_sent_and_not_answered_is_in_doubt() {
+        for (failure, is_durable, expected) in [
+            (Failure::of_call(lost()), true, ErrorKind::CommitUnknown),
+            (Failure::of_call(lost()), false, ErrorKind::Unavailable),
+            (Failure::connect(lost()), true, ErrorKind::Unavailable),
+        ] {
+            let error = failure.error("commit", is_durable);
+            assert_eq!(error.kind(), expected);
+            assert!(error.is_retryable() && failure.breaks_connection());
+        }
+    }
+
+    #[test]
+    fn each_code_says_what_to_do() {
+        for (code, kind, says) in [
+            ("28P01", ErrorKind::Config, "password of the URL"),
+            ("42501", ErrorKind::Config, "Migrations::Verify"),
+            ("53300", ErrorKind::Unavailable, "write_connections"),
+            ("25006", ErrorKind::Unavailable, "primary"),
+            ("55P03", ErrorKind::Unavailable, "lock_timeout"),
+            ("57014", ErrorKind::Unavailable, "statement_timeout"),
+            ("57P01", ErrorKind::Unavailable, "try again later"),
+            ("08006", ErrorKind::Unavailable, "try again later"),
+            ("XX000", ErrorKind::Unexpected, "bug"),
+        ] {
+            let (found, message) = meaning_of_code(code, false);
+            assert_eq!(found, kind, "{code}");
+            assert!(message.contains(says), "{code}: {message}");
+        }
+    }
+}

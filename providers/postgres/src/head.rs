@@ -1,0 +1,39 @@
+//! The head of an instance, as a row.
+
+use bytes::Bytes;
+use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, Position};
+use sqlx::postgres::PgRow;
+use sqlx::{Error, Row as _};
+
+use crate::codes;
+
+/// Reads a head from a row that has its columns, by their names.
+pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
+    Ok(InstanceHead {
+        instance: instance_id(row, "id")?,
+        incarnation: Incarnation(row.try_get("incarnation")?),
+        orchestration: row.try_get("orchestration")?,
+        version: row.try_get("version")?,
+        status: codes::instance_status(row.try_get("status")?)?,
+        output: row
+            .try_get::<Option<Vec<u8>>, _>("output")?
+            .map(Bytes::from),
+        position: Position {
+            execution: codes::unsigned(row.try_get("execution")?)?,
+            next_event_id: codes::unsigned(row.try_get("next_event_id")?)?,
+        },
+        commit_id: row.try_get::<Option<_>, _>("commit_id")?.map(CommitId),
+        core_state: bytes(row, "core_state")?,
+        created_at_ms: codes::unsigned(row.try_get("created_ms")?)?,
+        updated_at_ms: codes::unsigned(row.try_get("updated_ms")?)?,
+    })
+}
+
+pub(crate) fn bytes(row: &PgRow, column: &str) -> Result<Bytes, Error> {
+    row.try_get::<Vec<u8>, _>(column).map(Bytes::from)
+}
+
+pub(crate) fn instance_id(row: &PgRow, column: &str) -> Result<InstanceId, Error> {
+    let text: &str = row.try_get(column)?;
+    InstanceId::new(text).map_err(|error| Error::Decode(error.into()))
+}

@@ -1,0 +1,411 @@
+//! What waiters know without asking the server.
+//!
+//! Answers of the server, local commits and the bells of other processes tell when a claim of a queue
+//! can return something. An answer may be older than a commit that this process has made meanwhile, so
+//! whoever asks notes first how much was known: what was raised since then is not forgotten.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use duroxide_core::clock::Clock;
+use duroxide_core::providers::watchers::Watchers;
+use duroxide_core::providers::{ProviderError, Queues};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::bell::Bell;
+use crate::error;
+
+/// A time that does not come.
+pub(crate) const NEVER_MS: i64 = i64::MAX;
+
+/// A queue that claims are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Turns,
+    Activities(Arc<str>),
+}
+
+/// What the server said of its queues.
+#[derive(Debug, Clone)]
+pub(crate) struct Dues {
+    /// The server's time.
+    pub(crate) at_ms: i64,
+    pub(crate) turns_ms: Option<i64>,
+    pub(crate) activities_ms: Vec<(Arc<str>, Option<i64>)>,
+    pub(crate) has_peers: bool,
+}
+
+/// How much was known at some moment, and how many claims there had been.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since {
+    raised: u64,
+    claims: u64,
+    is_claiming: bool,
+}
+
+impl Since {
+    /// Whether something was raised after that moment.
+    pub(crate) fn is_later_than(self, other: Self) -> bool {
+        self.raised > other.raised
+    }
+}
+
+/// When a claim of some queues can return something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// That has to be asked of the server.
+    Unknown,
+    /// After this time; zero if it can already.
+    In(Duration),
+    /// Nothing is known to come.
+    Never,
+}
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    clock: Arc<dyn Clock>,
+    closed: watch::Sender<bool>,
+    known: Mutex<Known>,
+    work: Notify,
+    /// Told when it is time to look for what others did.
+    pub(crate) pulse: Notify,
+    pub(crate) watchers: Arc<Watchers>,
+    /// Those who wait for work.
+    waiting: AtomicUsize,
+    /// What others are to be told.
+    bell: Mutex<Bell>,
+    pub(crate) ring: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Counts what was raised.
+    raised: u64,
+    /// Counts the claims that were begun.
+    claims: u64,
+    is_claiming: bool,
+    /// By how much the server's clock is ahead of this process's. It only serves to turn a time of the
+    /// server's into a duration, at most a pulse later.
+    ahead_ms: i64,
+    /// Others' work is heard of at once.
+    is_listening: bool,
+    has_peers: bool,
+    turns: Front,
+    activities: HashMap<Arc<str>, Front>,
+}
+
+/// The front of one queue.
+#[derive(Debug, Default, Clone, Copy)]
+struct Front {
+    /// `None` has to be asked.
+    due_ms: Option<i64>,
+    /// The count at which it was last raised.
+    raised: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            closed: watch::Sender::default(),
+            known: Mutex::default(),
+            work: Notify::new(),
+            pulse: Notify::new(),
+            watchers: Arc::default(),
+            waiting: AtomicUsize::new(0),
+            bell: Mutex::default(),
+            ring: Notify::new(),
+        }
+    }
+
+    /// Notes that a claim is under way, until the answer is dropped. One connection makes all of them,
+    /// so that there is one at a time.
+    pub(crate) fn claim(&self) -> Claims<'_> {
+        let mut known = self.known.lock();
+        known.claims += 1;
+        known.is_claiming = true;
+        Claims(self)
+    }
+
+    /// Notes how much is known, before the server is asked.
+    pub(crate) fn since(&self) -> Since {
+        let known = self.known.lock();
+        Since {
+            raised: known.raised,
+            claims: known.claims,
+            is_claiming: known.is_claiming,
+        }
+    }
+
+    /// Takes in what the server said.
+    pub(crate) fn learn(&self, dues: &Dues, since: Since) {
+        let now_ms = self.now_ms();
+        let mut is_sooner = false;
+        {
+            let mut known = self.known.lock();
+            known.ahead_ms = dues.at_ms - now_ms;
+            known.has_peers = dues.has_peers;
+            is_sooner |= known.turns.learn(dues.turns_ms, since);
+            for (queue, due_ms) in &dues.activities_ms {
+                let front = known.activities.entry(Arc::clone(queue)).or_default();
+                is_sooner |= front.learn(*due_ms, since);
+            }
+        }
+        if is_sooner {
+            self.work.notify_waiters();
+        }
+    }
+
+    /// Takes in that something of this queue becomes claimable at this time of the server's. If a
+    /// claim was under way at the same time, it may be claimed already: it has to be asked.
+    pub(crate) fn raise(&self, queue: &Queue, due_ms: i64, since: Since) {
+        {
+            let mut known = self.known.lock();
+            known.raised += 1;
+            let raised = known.raised;
+            let is_doubtful = since.is_claiming || known.claims != since.claims;
+            let front = match queue {
+                Queue::Turns => &mut known.turns,
+                Queue::Activities(name) => known.activities.entry(Arc::clone(name)).or_default(),
+            };
+            front.raised = raised;
+            front.due_ms = match front.due_ms {
+                Some(known_ms) if !is_doubtful => Some(known_ms.min(due_ms)),
+                // What is not known stays so: it may be due already.
+                Some(_) | None => None,
+            };
+        }
+        self.work.notify_waiters();
+    }
+
+    /// Takes in that something may have become claimable: it has to be asked.
+    pub(crate) fn forget(&self, turns: bool, activities: bool) {
+        {
+            let mut known = self.known.lock();
+            known.raised += 1;
+            let unknown = Front {
+                due_ms: None,
+                raised: known.raised,
+            };
+            if turns {
+                known.turns = unknown;
+            }
+            if activities {
+                known.activities.values_mut().for_each(|it| *it = unknown);
+            }
+        }
+        self.work.notify_waiters();
+    }
+
+    /// Takes in whether others' work is heard of. Once it is, whatever was missed is looked for.
+    pub(crate) fn set_listening(&self, is_listening: bool) {
+        self.known.lock().is_listening = is_listening;
+        self.forget(true, true);
+        self.watchers.wake_where(|_| true);
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.known.lock().is_listening
+    }
+
+    /// When a claim of one of these queues can return something, as far as is known.
+    pub(crate) fn due(&self, queues: &Queues) -> Due {
+        let now_ms = self.now_ms();
+        let mut known = self.known.lock();
+        let ahead_ms = known.ahead_ms;
+        let turns = queues.turns.then_some(known.turns);
+        let mut first_ms = NEVER_MS;
+        let activities: Vec<Front> = queues
+            .activities
+            .iter()
+            // Noted, so that the server is asked for it from now on.
+            .map(|queue| *known.activities.entry(Arc::clone(&queue.0)).or_default())
+            .collect();
+        for front in turns.into_iter().chain(activities) {
+            match front.due_ms {
+                None => return Due::Unknown,
+                Some(due_ms) => first_ms = first_ms.min(due_ms),
+            }
+        }
+        if first_ms == NEVER_MS {
+            return Due::Never;
+        }
+        let wait_ms = first_ms - now_ms.saturating_add(ahead_ms);
+        Due::In(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+    }
+
+    /// The queues of activities that somebody here has asked about.
+    pub(crate) fn queues(&self) -> Vec<Arc<str>> {
+        self.known.lock().activities.keys().cloned().collect()
+    }
+
+    /// Is notified when something becomes claimable sooner than was known.
+    pub(crate) fn work(&self) -> &Notify {
+        &self.work
+    }
+
+    /// Counts somebody who waits for work, until the answer is dropped.
+    pub(crate) fn wait(&self) -> Waits<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(self)
+    }
+
+    /// Whether anybody waits for anything.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0 || !self.watchers.is_empty()
+    }
+
+    /// Has other processes told, if there are any.
+    pub(crate) fn tell(&self, has_peers: bool, news: Bell) {
+        self.known.lock().has_peers = has_peers;
+        if has_peers && !news.is_silent() {
+            self.bell.lock().merge(news);
+            self.ring.notify_one();
+        }
+    }
+
+    /// Has other processes told, if there were any when that was last seen.
+    pub(crate) fn tell_all(&self, news: Bell) {
+        let has_peers = self.known.lock().has_peers;
+        self.tell(has_peers, news);
+    }
+
+    /// What others are to be told by now.
+    pub(crate) fn take_bell(&self) -> Bell {
+        std::mem::take(&mut self.bell.lock())
+    }
+
+    /// Ends all waiting.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Waits until everything is closed.
+    pub(crate) async fn closed(&self) {
+        // It fails only once the hub is gone, which its borrower excludes.
+        self.closed
+            .subscribe()
+            .wait_for(|closed| *closed)
+            .await
+            .ok();
+    }
+
+    pub(crate) fn check_open(&self, operation: &'static str) -> Result<(), ProviderError> {
+        if *self.closed.borrow() {
+            Err(error::closed(operation))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Front {
+    /// Answers whether the queue is due sooner than was known.
+    fn learn(&mut self, due_ms: Option<i64>, since: Since) -> bool {
+        let due_ms = due_ms.unwrap_or(NEVER_MS);
+        if self.raised <= since.raised {
+            let before = self.due_ms.replace(due_ms);
+            return before.is_none_or(|before_ms| due_ms < before_ms);
+        }
+        // The answer may be older than what was raised meanwhile.
+        match self.due_ms {
+            Some(known_ms) => {
+                self.due_ms = Some(known_ms.min(due_ms));
+                due_ms < known_ms
+            }
+            None => false,
+        }
+    }
+}
+
+/// A claim under way.
+#[derive(Debug)]
+pub(crate) struct Claims<'a>(&'a Hub);
+
+impl Drop for Claims<'_> {
+    fn drop(&mut self) {
+        self.0.known.lock().is_claiming = false;
+    }
+}
+
+/// Somebody who waits for work.
+#[derive(Debug)]
+pub(crate) struct Waits<'a>(&'a Hub);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use duroxide_core::clock::ManualClock;
+    use duroxide_core::providers::TaskQueue;
+
+    use super::*;
+
+    const SERVER_MS: i64 = 500_000;
+
+    fn dues(turns_ms: Option<i64>) -> Dues {
+        Dues {
+            at_ms: SERVER_MS,
+            turns_ms,
+            activities_ms: vec![("gpu".into(), None)],
+            has_peers: false,
+        }
+    }
+
+    fn hub() -> (Hub, Queues) {
+        // Its clock is far from the server's, which does not matter.
+        let hub = Hub::new(Arc::new(ManualClock::at_ms(7)));
+        let queues = Queues {
+            turns: true,
+            activities: vec![TaskQueue("gpu".into())],
+        };
+        (hub, queues)
+    }
+
+    #[test]
+    fn a_time_of_the_server_becomes_a_duration() {
+        let (hub, queues) = hub();
+        assert_eq!(hub.due(&queues), Due::Unknown);
+        assert_eq!(hub.queues(), ["gpu".into()]);
+        hub.learn(&dues(Some(SERVER_MS + 300)), hub.since());
+        assert_eq!(hub.due(&queues), Due::In(Duration::from_millis(300)));
+        hub.learn(&dues(None), hub.since());
+        assert_eq!(hub.due(&queues), Due::Never);
+        hub.raise(&Queue::Activities("gpu".into()), SERVER_MS - 1, hub.since());
+        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        hub.forget(true, false);
+        assert_eq!(hub.due(&queues), Due::Unknown);
+    }
+
+    #[test]
+    fn an_old_answer_does_not_hide_what_was_raised_since_it_was_asked_for() {
+        let (hub, queues) = hub();
+        hub.learn(&dues(None), hub.since());
+        let since = hub.since();
+        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        hub.learn(&dues(None), since);
+        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        hub.learn(&dues(None), hub.since());
+        let since = hub.since();
+        drop(hub.claim());
+        hub.raise(&Queue::Turns, SERVER_MS, since);
+        assert_eq!(hub.due(&queues), Due::Unknown);
+        let since = hub.since();
+        hub.forget(true, true);
+        hub.learn(&dues(None), since);
+        assert_eq!(hub.due(&queues), Due::Unknown);
+        hub.learn(&dues(None), hub.since());
+        assert_eq!(hub.due(&queues), Due::Never);
+    }
+}

@@ -1,0 +1,252 @@
+//! Leases: claimed, renewed and given back through one connection, whose transactions need not wait for
+//! the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Lease, ProviderError, Release, Renewal,
+    Turn,
+};
+use sqlx::{Error, Row as _};
+use uuid::Uuid;
+
+use crate::bell::Bell;
+use crate::claim::Claims;
+use crate::codes::{bounded, index, millis};
+use crate::error;
+use crate::hub;
+use crate::lane::Job;
+use crate::queue::{BatchMax, Queue, Weighted};
+use crate::read::{Reply, decoded};
+use crate::schema::Statement;
+use crate::session::Session;
+use crate::setup::Setup;
+
+type Answers<T> = Vec<Result<T, ProviderError>>;
+
+/// Something that is done about leases.
+pub(crate) enum LeaseJob {
+    ClaimTurns(ClaimTurns, Reply<Claimed<Turn>>),
+    ClaimActivities(ClaimActivities, Reply<Claimed<ClaimedActivity>>),
+    Renew(Vec<Lease>, Duration, Reply<Answers<Renewal>>),
+    Release(Vec<Release>, Reply<Answers<()>>),
+}
+
+impl Weighted for LeaseJob {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Job for LeaseJob {
+    const BATCH_MAX: BatchMax = BatchMax {
+        parts: 64,
+        bytes: usize::MAX,
+    };
+
+    fn queue(setup: &Setup) -> &Queue<Self> {
+        &setup.leases
+    }
+
+    /// In the order in which they came, but for claims: one of each kind goes out together, as a node
+    /// asks for both at once.
+    async fn serve(jobs: Vec<Self>, session: &mut Session) {
+        let mut claims = Claims::default();
+        for job in jobs {
+            match job {
+                // A claim whose answer nobody would receive is not begun.
+                Self::ClaimTurns(_, reply) if reply.is_closed() => {}
+                Self::ClaimActivities(_, reply) if reply.is_closed() => {}
+                Self::ClaimTurns(request, reply) => {
+                    if claims.turns.is_some() {
+                        std::mem::take(&mut claims).serve(session).await;
+                    }
+                    claims.turns = Some((request, reply));
+                }
+                Self::ClaimActivities(request, reply) => {
+                    if claims.activities.is_some() {
+                        std::mem::take(&mut claims).serve(session).await;
+                    }
+                    claims.activities = Some((request, reply));
+                }
+                Self::Renew(leases, extend_by, reply) => {
+                    reply.send(renew(session, &leases, extend_by).await).ok();
+                }
+                Self::Release(releases, reply) => {
+                    reply.send(release(session, &releases).await).ok();
+                }
+            }
+        }
+        if !claims.is_empty() {
+            claims.serve(session).await;
+        }
+    }
+}
+
+/// Leases as columns, those of each kind together. A lease that is named twice is there once.
+#[derive(Default)]
+struct Columns<'a> {
+    turn_ids: Vec<&'a str>,
+    turn_tokens: Vec<Uuid>,
+    activity_ids: Vec<&'a str>,
+    incarnations: Vec<Uuid>,
+    executions: Vec<i64>,
+    activities: Vec<i64>,
+    activity_tokens: Vec<Uuid>,
+    /// Which lease of the call each one is.
+    turn_places: Vec<usize>,
+    activity_places: Vec<usize>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(leases: impl IntoIterator<Item = &'a Lease>) -> Self {
+        let mut columns = Self::default();
+        for (place, lease) in leases.into_iter().enumerate() {
+            match lease {
+                Lease::Turn(lease) if !columns.turn_tokens.contains(&lease.token.0) => {
+                    columns.turn_places.push(place);
+                    columns.turn_ids.push(lease.instance.as_str());
+                    columns.turn_tokens.push(lease.token.0);
+                }
+                Lease::Activity(lease) if !columns.activity_tokens.contains(&lease.token.0) => {
+                    columns.activity_places.push(place);
+                    columns.activity_ids.push(lease.key.instance.as_str());
+                    columns.incarnations.push(lease.key.incarnation.0);
+                    columns.executions.push(bounded(lease.key.execution));
+                    columns.activities.push(bounded(lease.key.activity_id));
+                    columns.activity_tokens.push(lease.token.0);
+                }
+                // A token tells a lease from all others; this one was there before.
+                Lease::Turn(_) | Lease::Activity(_) => {}
+            }
+        }
+        columns
+    }
+
+    /// The lease of the call that a row of the answer is about.
+    fn place(&self, kind: i16, place: i32) -> Option<usize> {
+        let places = if kind == 1 {
+            &self.turn_places
+        } else {
+            &self.activity_places
+        };
+        places.get(index(i64::from(place))?).copied()
+    }
+}
+
+async fn renew(
+    session: &mut Session,
+    leases: &[Lease],
+    extend_by: Duration,
+) -> Result<Answers<Renewal>, ProviderError> {
+    let setup = Arc::clone(&session.setup);
+    let columns = Columns::of(leases);
+    let statement = || -> Statement<'_> {
+        let call = setup.functions.renew.call().bind(millis(extend_by));
+        call.bind(columns.turn_ids.clone())
+            .bind(columns.turn_tokens.clone())
+            .bind(columns.activity_ids.clone())
+            .bind(columns.incarnations.clone())
+            .bind(columns.executions.clone())
+            .bind(columns.activities.clone())
+            .bind(columns.activity_tokens.clone())
+    };
+    let rows = session.fetch_again(statement).await;
+    decoded("renew", rows, |rows| {
+        // No trace is kept of a cancelled activity, so it is lost as well (CAN-03).
+        let mut answers: Vec<Renewal> = leases.iter().map(|_| Renewal::Lost).collect();
+        for row in rows {
+            let place = columns.place(row.try_get("kind")?, row.try_get("place")?);
+            if let Some(answer) = place.and_then(|place| answers.get_mut(place)) {
+                *answer = Renewal::Renewed;
+            }
+        }
+        let first_of = |lease: &Lease| leases.iter().position(|other| other == lease);
+        let firsts: Vec<usize> = leases.iter().filter_map(first_of).collect();
+        let answer = |first: usize| answers.get(first).copied().unwrap_or(Renewal::Lost);
+        Ok(firsts.into_iter().map(answer).map(Ok).collect())
+    })
+}
+
+async fn release(
+    session: &mut Session,
+    releases: &[Release],
+) -> Result<Answers<()>, ProviderError> {
+    let setup = Arc::clone(&session.setup);
+    let columns = Columns::of(releases.iter().map(|release| &release.lease));
+    let delays = |places: &[usize]| -> Vec<i64> {
+        let chosen = places.iter().filter_map(|place| releases.get(*place));
+        chosen.map(|release| millis(release.delay)).collect()
+    };
+    let attempts_back = |places: &[usize]| -> Vec<i32> {
+        let chosen = places.iter().filter_map(|place| releases.get(*place));
+        chosen
+            .map(|release| i32::from(!release.count_attempt))
+            .collect()
+    };
+    let statement = setup
+        .functions
+        .release
+        .call()
+        .bind(setup.node)
+        .bind(columns.turn_ids.clone())
+        .bind(columns.turn_tokens.clone())
+        .bind(delays(&columns.turn_places))
+        .bind(attempts_back(&columns.turn_places))
+        .bind(columns.activity_ids.clone())
+        .bind(columns.incarnations.clone())
+        .bind(columns.executions.clone())
+        .bind(columns.activities.clone())
+        .bind(columns.activity_tokens.clone())
+        .bind(delays(&columns.activity_places))
+        .bind(attempts_back(&columns.activity_places));
+    let since = setup.hub.since();
+    let rows = session.fetch(statement).await;
+    decoded("release", rows, |rows| {
+        let mut is_released = vec![false; releases.len()];
+        let mut bell = Bell::default();
+        let mut has_peers = false;
+        for row in rows {
+            let (kind, place): (i16, i32) = (row.try_get("kind")?, row.try_get("place")?);
+            let due_ms: Option<i64> = row.try_get("due")?;
+            match kind {
+                0 => has_peers = row.try_get("has_peers")?,
+                1 => {
+                    bell.turns = true;
+                    // Without a message there is nothing to claim.
+                    if let Some(due_ms) = due_ms {
+                        setup.hub.raise(&hub::Queue::Turns, due_ms, since);
+                    }
+                }
+                _ => {
+                    bell.activities = true;
+                    let name: &str = row.try_get("queue")?;
+                    let queue = hub::Queue::Activities(name.into());
+                    setup
+                        .hub
+                        .raise(&queue, due_ms.unwrap_or(hub::NEVER_MS), since);
+                }
+            }
+            let place = columns.place(kind, place).filter(|_| kind > 0);
+            if let Some(it) = place.and_then(|place| is_released.get_mut(place)) {
+                *it = true;
+            }
+        }
+        setup.hub.tell(has_peers, bell);
+        let answers = releases.iter().zip(is_released);
+        Ok::<_, Error>(answers.map(|(it, done)| answer(it, done)).collect())
+    })
+}
+
+fn answer(release: &Release, is_done: bool) -> Result<(), ProviderError> {
+    match &release.lease {
+        _ if is_done => Ok(()),
+        Lease::Turn(lease) => Err(error::turn_lease_lost("release", &lease.instance)),
+        Lease::Activity(lease) => Err(error::activity_lease_lost("release", &lease.key)),
+    }
+}

@@ -1,0 +1,119 @@
+//! The URL of a database.
+
+use std::str::FromStr;
+
+use duroxide_core::providers::ProviderError;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::error;
+use crate::options::PostgresOptions;
+
+/// What a URL may say behind its question mark. The driver would pass over anything else, and write
+/// it into the log, a misspelt password too.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Reads a URL. What cannot be understood is not repeated: it may hold a password.
+pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(error::config(
+            "the URL must begin with postgres:// or postgresql://",
+        ));
+    }
+    if let Some((_, query)) = url.split_once('?') {
+        let keys = query.split('&').filter(|pair| !pair.is_empty());
+        for key in keys.filter_map(|pair| pair.split('=').next()) {
+            if !PARAMETERS.contains(&key) && !key.starts_with("options[") {
+                return Err(error::config(format!(
+                    "the URL has a parameter that is not known; those known are {}",
+                    PARAMETERS.join(", ")
+                )));
+            }
+        }
+    }
+    // Its error may repeat a part of the URL, and is left out for that.
+    PgConnectOptions::from_str(url).map_err(|_| {
+        error::config(
+            "the URL cannot be understood; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with \
+             what is special in a name or a password percent-encoded",
+        )
+    })
+}
+
+/// Adds what the options say.
+pub(crate) fn with_options(
+    mut connect: PgConnectOptions,
+    options: &PostgresOptions,
+) -> PgConnectOptions {
+    if connect.get_application_name().is_none() {
+        connect = connect.application_name("duroxide");
+    }
+    if let Some(file) = &options.tls_root_certificate {
+        connect = connect.ssl_root_cert(file);
+    }
+    let timeouts = [
+        ("statement_timeout", options.statement_timeout),
+        ("lock_timeout", options.lock_timeout),
+    ];
+    for (name, timeout) in timeouts {
+        if let Some(timeout) = timeout {
+            connect = connect.options([(name, timeout.as_millis().to_string())]);
+        }
+    }
+    connect
+}
+
+#[cfg(test)]
+mod tests {
+    use duroxide_core::providers::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_refused_without_repeating_it() {
+        for url in [
+            "hunter2",
+            "mysql://user:hunter2@host/db",
+            "postgres://user:hunter2@host:port/db",
+            "postgres://user@host/db?passwrod=hunter2",
+            "postgres://user:hunter2@host/db?sslmode=whatever",
+        ] {
+            let error = parse(url).expect_err(url);
+            assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn options_are_added_to_what_the_url_says() {
+        let connect = parse("postgres://user@host/db?application_name=shop").unwrap();
+        let connect = with_options(connect, &PostgresOptions::default());
+        assert_eq!(connect.get_application_name(), Some("shop"));
+        let startup = connect.get_options().unwrap();
+        assert!(startup.contains("statement_timeout=30000"), "{startup}");
+        let bare = PostgresOptions::default()
+            .statement_timeout(None)
+            .lock_timeout(None);
+        let connect = with_options(parse("postgresql://user@host/db").unwrap(), &bare);
+        assert_eq!(connect.get_application_name(), Some("duroxide"));
+        assert!(connect.get_options().is_none_or(str::is_empty));
+    }
+}

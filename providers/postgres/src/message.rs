@@ -1,0 +1,87 @@
+//! Envelopes as columns of a call.
+
+use duroxide_core::providers::{Envelope, MessageId, Recipient};
+use uuid::Uuid;
+
+use crate::codes::{bounded, millis};
+use crate::commit::Refs;
+use crate::schema::Statement;
+use crate::turn::storable;
+
+/// Who sends an envelope that no turn sends.
+pub(crate) const CLIENT: i32 = 0;
+
+/// The envelopes of a call, those of turns and those of clients.
+#[derive(Default)]
+pub(crate) struct EnvelopeColumns<'a> {
+    turns: Vec<i32>,
+    refs: Vec<i32>,
+    new_ids: Vec<Option<&'a str>>,
+    incarnations: Vec<Option<Uuid>>,
+    orchestrations: Vec<Option<&'a str>>,
+    core_states: Vec<Option<&'a [u8]>>,
+    delays_ms: Vec<i64>,
+    message_ids: Vec<Uuid>,
+    executions: Vec<Option<i64>>,
+    bodies: Vec<&'a [u8]>,
+}
+
+impl<'a> EnvelopeColumns<'a> {
+    /// Adds an envelope of this turn, or of a client.
+    pub(crate) fn push(&mut self, turn: i32, envelope: &'a Envelope, refs: &mut Refs<'a>) {
+        let message = &envelope.message;
+        self.turns.push(turn);
+        self.refs.push(refs.place(envelope.recipient.instance()));
+        let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
+            Recipient::NewInstance {
+                instance,
+                orchestration,
+                core_state,
+            } => (
+                Some(instance.as_str()),
+                None,
+                Some(storable(orchestration)),
+                Some(&**core_state),
+            ),
+            Recipient::Instance { incarnation, .. } => {
+                (None, incarnation.map(|it| it.0), None, None)
+            }
+        };
+        self.new_ids.push(new_id);
+        self.incarnations.push(incarnation);
+        self.orchestrations.push(orchestration);
+        self.core_states.push(core_state);
+        self.delays_ms.push(millis(envelope.delay));
+        self.message_ids.push(message.id.0);
+        self.executions.push(message.execution.map(bounded));
+        self.bodies.push(&message.body);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// The turn, or the client, and the message of each.
+    pub(crate) fn senders(&self) -> Vec<(i32, MessageId)> {
+        let messages = self.message_ids.iter().copied().map(MessageId);
+        self.turns.iter().copied().zip(messages).collect()
+    }
+
+    pub(crate) fn bind<'q>(self, statement: Statement<'q>) -> Statement<'q>
+    where
+        'a: 'q,
+    {
+        statement
+            .bind(self.turns)
+            .bind(self.refs)
+            .bind(self.new_ids)
+            .bind(self.incarnations)
+            .bind(self.orchestrations)
+            .bind(self.core_states)
+            .bind(self.delays_ms)
+            .bind(self.message_ids)
+            .bind(self.executions)
+            .bind(self.bodies)
+    }
+}

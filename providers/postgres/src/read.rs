@@ -1,0 +1,265 @@
+//! Reads, and the small statements that go with them.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide_core::providers::room::Taken;
+use duroxide_core::providers::{HistoryPage, InstanceHead, InstanceId, ProviderError, ReadHistory};
+use sqlx::postgres::PgRow;
+use sqlx::{Error, Row as _};
+use tokio::sync::oneshot;
+
+use crate::codes::millis;
+use crate::error::{self, Failure};
+use crate::head;
+use crate::history;
+use crate::hub::Dues;
+use crate::lane::Job;
+use crate::queue::{BatchMax, Queue, Weighted};
+use crate::session::Session;
+use crate::setup::Setup;
+
+/// Where an answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
+
+/// Something that is read by an index, or as small.
+pub(crate) enum ReadJob {
+    Heads {
+        operation: &'static str,
+        instances: Vec<InstanceId>,
+        reply: Reply<Vec<InstanceHead>>,
+        room: Taken,
+    },
+    History {
+        request: ReadHistory,
+        reply: Reply<HistoryPage>,
+        room: Taken,
+    },
+    /// When something becomes claimable; the hub takes it in.
+    Ask { reply: Reply<()> },
+    /// The same, for nobody in particular, and says that this process lives.
+    Poll { alive: Option<Duration> },
+    /// Tells other processes.
+    Ring(String),
+}
+
+impl Weighted for ReadJob {
+    fn parts(&self) -> usize {
+        match self {
+            Self::Heads { instances, .. } => instances.len().max(1),
+            Self::History { .. } | Self::Ask { .. } | Self::Poll { .. } | Self::Ring(_) => 1,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// What one batch of reads asks for.
+#[derive(Default)]
+struct Batch {
+    heads: Vec<(
+        &'static str,
+        Vec<InstanceId>,
+        Reply<Vec<InstanceHead>>,
+        Taken,
+    )>,
+    histories: Vec<(ReadHistory, Reply<HistoryPage>, Taken)>,
+    asks: Vec<Reply<()>>,
+    must_poll: bool,
+    alive: Option<Duration>,
+    bells: Vec<String>,
+}
+
+impl Job for ReadJob {
+    const BATCH_MAX: BatchMax = BatchMax {
+        parts: 2_048,
+        bytes: usize::MAX,
+    };
+
+    fn queue(setup: &Setup) -> &Queue<Self> {
+        &setup.reads
+    }
+
+    async fn serve(jobs: Vec<Self>, session: &mut Session) {
+        let mut batch = Batch::default();
+        for job in jobs {
+            match job {
+                Self::Heads {
+                    operation,
+                    instances,
+                    reply,
+                    room,
+                } => batch.heads.push((operation, instances, reply, room)),
+                Self::History {
+                    request,
+                    reply,
+                    room,
+                } => batch.histories.push((request, reply, room)),
+                Self::Ask { reply } => batch.asks.push(reply),
+                Self::Poll { alive } => {
+                    batch.must_poll = true;
+                    batch.alive = alive.or(batch.alive);
+                }
+                Self::Ring(text) => batch.bells.push(text),
+            }
+        }
+        for text in batch.bells.drain(..) {
+            ring(session, &text).await;
+        }
+        // Nobody may wait for it any more.
+        batch.asks.retain(|reply| !reply.is_closed());
+        if batch.must_poll || !batch.asks.is_empty() {
+            poll(session, batch.alive, batch.asks).await;
+        }
+        if !batch.heads.is_empty() {
+            heads(session, batch.heads).await;
+        }
+        for (request, reply, room) in batch.histories {
+            let setup = Arc::clone(&session.setup);
+            let rows = session
+                .fetch_again(|| history::statement(&setup, &request))
+                .await;
+            let page = decoded("read_history", rows, |rows| history::of_rows(&rows));
+            reply.send(page).ok();
+            drop(room);
+        }
+    }
+}
+
+/// Rows, understood.
+pub(crate) fn decoded<T>(
+    operation: &'static str,
+    rows: Result<Vec<PgRow>, Failure>,
+    decode: impl FnOnce(Vec<PgRow>) -> Result<T, Error>,
+) -> Result<T, ProviderError> {
+    let rows = rows.map_err(|failure| failure.error(operation, false))?;
+    decode(rows).map_err(|cause| error::of_row(operation, cause))
+}
+
+async fn ring(session: &mut Session, text: &str) {
+    let channel = session.setup.schema.channel();
+    // Whoever is told asks; a bell that is lost with the server is none.
+    let statement = sqlx::query(
+        "SELECT set_config('synchronous_commit', 'off', true), pg_catalog.pg_notify($1, $2)",
+    );
+    let rung = session.fetch(statement.bind(channel).bind(text)).await;
+    if let Err(failure) = rung {
+        tracing::debug!(target: "duroxide::postgres", ?failure, "a bell was not rung");
+    }
+}
+
+async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()>>) {
+    let setup = Arc::clone(&session.setup);
+    let queues = setup.hub.queues();
+    let since = setup.hub.since();
+    let statement = || {
+        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
+        let call = setup.functions.poll.call().bind(setup.node);
+        call.bind(names).bind(alive.map(millis))
+    };
+    let rows = session.fetch_again(statement).await;
+    let answer = decoded("wait_for_work", rows, |rows| {
+        let row = rows.first().ok_or(Error::RowNotFound)?;
+        dues_of_row(row, &queues)
+    });
+    match answer {
+        Ok(dues) => {
+            setup.hub.learn(&dues, since);
+            for reply in asks {
+                reply.send(Ok(())).ok();
+            }
+        }
+        Err(error) if asks.is_empty() => {
+            tracing::debug!(target: "duroxide::postgres", %error, "a look was in vain");
+        }
+        Err(error) => error::send_each(asks, &Arc::new(error)),
+    }
+}
+
+/// Reads the columns in which a function says when things become claimable.
+pub(crate) fn dues_of_row(row: &PgRow, queues: &[Arc<str>]) -> Result<Dues, Error> {
+    let dues: Vec<Option<i64>> = row.try_get("queue_dues")?;
+    Ok(Dues {
+        at_ms: row.try_get("at_ms")?,
+        turns_ms: row.try_get("turn_due")?,
+        activities_ms: queues.iter().cloned().zip(dues).collect(),
+        has_peers: row.try_get("has_peers")?,
+    })
+}
+
+async fn heads(
+    session: &mut Session,
+    requests: Vec<(
+        &'static str,
+        Vec<InstanceId>,
+        Reply<Vec<InstanceHead>>,
+        Taken,
+    )>,
+) {
+    let setup = Arc::clone(&session.setup);
+    let mut ids: Vec<&str> = requests
+        .iter()
+        .flat_map(|(_, instances, _, _)| instances.iter().map(InstanceId::as_str))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let rows = session
+        .fetch_again(|| setup.functions.heads.call().bind(ids.clone()))
+        .await;
+    let operation = requests.first().map_or("read_head", |request| request.0);
+    let found = decoded(operation, rows, |rows| {
+        rows.iter().map(head::of_row).collect::<Result<Vec<_>, _>>()
+    });
+    match found {
+        Ok(found) => {
+            let found: HashMap<&InstanceId, &InstanceHead> =
+                found.iter().map(|head| (&head.instance, head)).collect();
+            for (_, instances, reply, _) in requests {
+                let heads = instances.iter().filter_map(|id| found.get(id).copied());
+                reply.send(Ok(heads.cloned().collect())).ok();
+            }
+        }
+        Err(error) => {
+            error::send_each(requests.into_iter().map(|it| it.2), &Arc::new(error));
+        }
+    }
+}
+
+/// What a wide read does with its session.
+type Work = Box<
+    dyn for<'a> FnOnce(&'a mut Session) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
+>;
+
+/// Something that takes its time, for management.
+pub(crate) struct WideJob {
+    pub(crate) work: Work,
+    pub(crate) _room: Taken,
+}
+
+impl Weighted for WideJob {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Job for WideJob {
+    const BATCH_MAX: BatchMax = BatchMax { parts: 1, bytes: 0 };
+
+    fn queue(setup: &Setup) -> &Queue<Self> {
+        &setup.wide_reads
+    }
+
+    async fn serve(jobs: Vec<Self>, session: &mut Session) {
+        for job in jobs {
+            (job.work)(session).await;
+        }
+    }
+}
