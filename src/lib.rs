@@ -11,6 +11,8 @@ pub use duroxide_core::*;
 pub mod providers {
     pub use duroxide_core::providers::*;
     pub use duroxide_memory as memory;
+    #[cfg(feature = "postgres")]
+    pub use duroxide_postgres as postgres;
     #[cfg(feature = "sqlite")]
     pub use duroxide_sqlite as sqlite;
 

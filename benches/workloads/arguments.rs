@@ -4,9 +4,11 @@ use super::stage::Backend;
 use super::workload::{self, Size, Workload};
 
 pub(crate) const USAGE: &str = "\
-usage: cargo bench --bench workloads -- [WORKLOAD ...] [--backend memory|sqlite] [--short]
+usage: cargo bench --bench workloads -- [WORKLOAD ...] [--backend memory|sqlite|postgres]
+       [--short]
 
-Without a workload all of them are run, on each backend that they are meant for.
+Without a workload all of them are run, on each backend that they are meant for; on postgres if
+DUROXIDE_BENCH_POSTGRES_URL names a server, with pg_stat_statements loaded.
   --short   small sizes, to see that everything works
   --list    the workloads";
 
@@ -18,6 +20,8 @@ pub(crate) struct Arguments {
     pub(crate) is_list: bool,
     /// One workload on one backend, in this process.
     pub(crate) one: Option<(&'static Workload, Backend)>,
+    /// Nothing but a runtime on this schema of this server, in this process.
+    pub(crate) worker: Option<(String, String)>,
 }
 
 impl Arguments {
@@ -30,6 +34,7 @@ impl Arguments {
             size: Size::Short,
             is_list: false,
             one: None,
+            worker: None,
         };
         let is_bench = arguments.iter().any(|it| it == "--bench");
         let mut is_short = false;
@@ -47,6 +52,10 @@ impl Arguments {
                 "--one" => {
                     let workload = workload::find(value()?)?;
                     parsed.one = Some((workload, Backend::parse(value()?)?));
+                }
+                "--worker" => {
+                    let url = value()?.clone();
+                    parsed.worker = Some((url, value()?.clone()));
                 }
                 flag if flag.starts_with("--") && !is_bench => {}
                 name if is_bench => parsed.names.push(workload::find(name)?.name.to_owned()),

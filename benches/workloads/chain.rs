@@ -42,7 +42,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
     let stage = Stage::open(backend, activities, orchestrations).await?;
     let mut rows = Vec::new();
     for (length, rounds) in [(size.of(5, 50), size.of(1, 20)), (size.of(200, 10_000), 1)] {
-        let meter = Meter::start(&stage);
+        let meter = Meter::start(&stage).await?;
         let mut times = Vec::new();
         let mut note = String::new();
         for round in 0..rounds {
@@ -59,7 +59,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
             note = compare_ends(&steps);
             times.extend(steps);
         }
-        let cost = meter.stop(&stage, length * rounds, times);
+        let cost = meter.stop(&stage, length * rounds, times).await?;
         rows.push(Row {
             name: format!("chain of {length}, a step"),
             cost,

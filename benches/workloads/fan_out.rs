@@ -26,9 +26,9 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
     let stage = Stage::open(backend, activities, orchestrations).await?;
     let width = size.of(100, 10_000);
     stage.run_one("warm-up", "FanOut", "10").await?;
-    let meter = Meter::start(&stage);
+    let meter = Meter::start(&stage).await?;
     stage.run_one("wide", "FanOut", &width.to_string()).await?;
-    let cost = meter.stop(&stage, width, Vec::new());
+    let cost = meter.stop(&stage, width, Vec::new()).await?;
     if stage.completed("wide").await? != width.to_string() {
         return Err("the fan-out lost a branch".into());
     }

@@ -24,15 +24,20 @@ async fn hello_world(ctx: OrchestrationContext, name: String) -> Result<String, 
     ctx.schedule_activity("Hello", name).into_activity().await
 }
 
-pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failure> {
+pub(crate) fn code() -> (ActivityRegistry, OrchestrationRegistry) {
     let activities = ActivityRegistry::builder().register("Hello", hello).build();
     let orchestrations = OrchestrationRegistry::builder()
         .register("HelloWorld", hello_world)
         .build();
+    (activities, orchestrations)
+}
+
+pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failure> {
+    let (activities, orchestrations) = code();
     let stage = Arc::new(Stage::open(backend, activities, orchestrations).await?);
     one_at_a_time(&stage, "warm-up", size.of(5, 100)).await?;
     let single = one_at_a_time(&stage, "one", size.of(20, 1_000)).await?;
-    let many = in_flight(&stage, size.of(1, 100)).await?;
+    let many = in_flight(&stage, "many", size.of(1, 100)).await?;
     if let Some(stage) = Arc::into_inner(stage) {
         stage.close().await;
     }
@@ -48,25 +53,29 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
 }
 
 async fn one_at_a_time(stage: &Stage, prefix: &str, count: usize) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage);
+    let meter = Meter::start(stage).await?;
     let mut times = Vec::new();
     for index in 0..count {
         let instance = format!("{prefix}-{index}");
         times.push(stage.run_one(&instance, "HelloWorld", "Rust").await?);
     }
-    Ok(meter.stop(stage, count, times))
+    meter.stop(stage, count, times).await
 }
 
 /// A closed loop: each of 200 clients starts its next one when its last one is done.
-async fn in_flight(stage: &Arc<Stage>, each: usize) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage);
+pub(crate) async fn in_flight(
+    stage: &Arc<Stage>,
+    prefix: &str,
+    each: usize,
+) -> Result<Cost, Failure> {
+    let meter = Meter::start(stage).await?;
     let mut clients: JoinSet<Result<Vec<Duration>, Failure>> = JoinSet::new();
     for client in 0..IN_FLIGHT {
-        let stage = Arc::clone(stage);
+        let (stage, prefix) = (Arc::clone(stage), prefix.to_owned());
         clients.spawn(async move {
             let mut times = Vec::new();
             for index in 0..each {
-                let instance = format!("many-{client}-{index}");
+                let instance = format!("{prefix}-{client}-{index}");
                 times.push(stage.run_one(&instance, "HelloWorld", "Rust").await?);
             }
             Ok(times)
@@ -76,5 +85,5 @@ async fn in_flight(stage: &Arc<Stage>, each: usize) -> Result<Cost, Failure> {
     while let Some(client) = clients.join_next().await {
         times.extend(client??);
     }
-    Ok(meter.stop(stage, times.len(), times))
+    meter.stop(stage, times.len(), times).await
 }

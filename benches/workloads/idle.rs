@@ -28,12 +28,12 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
     // Until the instance waits and everything has come to rest.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let seconds = size.of(1, 10);
-    let meter = Meter::start(&stage);
+    let meter = Meter::start(&stage).await?;
     tokio::time::sleep(Duration::from_secs(seconds as u64)).await;
-    let cost = meter.stop(&stage, seconds, Vec::new());
+    let cost = meter.stop(&stage, seconds, Vec::new()).await?;
     stage.close().await;
-    let note = match cost.stats {
-        Some(stats) => format!("{} statements in all", stats.statements),
+    let note = match cost.counts {
+        Some(counts) => format!("{} statements in all", counts.statements),
         None => String::new(),
     };
     Ok(vec![Row {

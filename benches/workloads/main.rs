@@ -28,7 +28,9 @@ mod fan_out;
 mod hello;
 mod idle;
 mod meter;
+mod processes;
 mod report;
+mod server;
 mod stage;
 mod timers;
 mod waiting;
@@ -56,6 +58,15 @@ fn main() -> ExitCode {
     if arguments.is_list {
         print!("{}", workload::list());
         return ExitCode::SUCCESS;
+    }
+    if let Some((url, schema)) = &arguments.worker {
+        return match processes::work(url, schema) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
     }
     let result = match arguments.one {
         Some((workload, backend)) => run_here(workload, backend, arguments.size),
@@ -87,6 +98,10 @@ fn run_children(arguments: &Arguments) -> Result<(), Failure> {
     println!("{HEADER}");
     for workload in WORKLOADS.iter().filter(|it| arguments.chooses(it)) {
         for backend in workload.backends.iter().filter(|it| arguments.is_on(**it)) {
+            if *backend == Backend::Postgres && std::env::var_os(server::URL_VARIABLE).is_none() {
+                // Nobody has to have a server.
+                continue;
+            }
             let status = Command::new(std::env::current_exe()?)
                 .args(["--one", workload.name, backend.name()])
                 .args(arguments.size.argument())
@@ -95,6 +110,12 @@ fn run_children(arguments: &Arguments) -> Result<(), Failure> {
                 return Err(format!("{} on {} failed", workload.name, backend.name()).into());
             }
         }
+    }
+    if std::env::var_os(server::URL_VARIABLE).is_none() {
+        println!(
+            "\npostgres: not measured; {} names no server",
+            server::URL_VARIABLE
+        );
     }
     println!("\n{}", disk::describe(arguments.size)?);
     Ok(())

@@ -3,17 +3,23 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use duroxide::providers::sqlite::SqliteStats;
-
+use super::Failure;
 use super::stage::Stage;
 
 /// The unit of `utime` and `stime` in `/proc/self/stat` on Linux (proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// What was asked of a store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) statements: u64,
+    pub(crate) durable_commits: Option<u64>,
+}
+
 /// A look at the counters. Those of the process are Linux's; elsewhere there are none.
 struct Reading {
     at: Instant,
-    stats: Option<SqliteStats>,
+    counts: Option<Counts>,
     /// Everything that was given to a write call (proc(5), `wchar`).
     written_bytes: Option<u64>,
     cpu_seconds: Option<f64>,
@@ -31,27 +37,32 @@ pub(crate) struct Cost {
     pub(crate) took: Duration,
     /// How long each piece took, in order of length; empty where they are not told apart.
     pub(crate) times: Vec<Duration>,
-    pub(crate) stats: Option<SqliteStats>,
+    pub(crate) counts: Option<Counts>,
     pub(crate) written_bytes: Option<u64>,
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) peak_memory_mib: Option<u64>,
 }
 
 impl Meter {
-    pub(crate) fn start(stage: &Stage) -> Self {
-        Self {
-            from: Reading::take(stage),
-        }
+    pub(crate) async fn start(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self {
+            from: Reading::take(stage).await?,
+        })
     }
 
-    pub(crate) fn stop(self, stage: &Stage, pieces: usize, mut times: Vec<Duration>) -> Cost {
-        let to = Reading::take(stage);
+    pub(crate) async fn stop(
+        self,
+        stage: &Stage,
+        pieces: usize,
+        mut times: Vec<Duration>,
+    ) -> Result<Cost, Failure> {
+        let to = Reading::take(stage).await?;
         times.sort_unstable();
-        Cost {
+        Ok(Cost {
             pieces,
             took: to.at - self.from.at,
             times,
-            stats: to.stats.zip(self.from.stats).map(difference),
+            counts: to.counts.zip(self.from.counts).map(difference),
             written_bytes: to
                 .written_bytes
                 .zip(self.from.written_bytes)
@@ -61,18 +72,18 @@ impl Meter {
                 .zip(self.from.cpu_seconds)
                 .map(|(to, from)| to - from),
             peak_memory_mib: field("/proc/self/status", "VmHWM:").map(|kib| kib / 1024),
-        }
+        })
     }
 }
 
 impl Reading {
-    fn take(stage: &Stage) -> Self {
-        Self {
+    async fn take(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self {
             at: Instant::now(),
-            stats: stage.stats(),
+            counts: stage.counts().await?,
             written_bytes: field("/proc/self/io", "wchar:"),
             cpu_seconds: cpu_seconds(),
-        }
+        })
     }
 }
 
@@ -88,12 +99,14 @@ impl Cost {
     }
 }
 
-fn difference((to, from): (SqliteStats, SqliteStats)) -> SqliteStats {
-    let mut stats = to;
-    stats.statements -= from.statements;
-    stats.durable_commits -= from.durable_commits;
-    stats.unsynced_commits -= from.unsynced_commits;
-    stats
+fn difference((to, from): (Counts, Counts)) -> Counts {
+    Counts {
+        statements: to.statements - from.statements,
+        durable_commits: to
+            .durable_commits
+            .zip(from.durable_commits)
+            .map(|(to, from)| to - from),
+    }
 }
 
 /// The resident memory of this process, in MiB.

@@ -13,22 +13,22 @@ pub(crate) struct Row {
 }
 
 pub(crate) const HEADER: &str = "\
-                                                                               each piece of work:
-                                                                               durable      state-       bytes     CPU  memory
-workload                       backend  pieces  a second       p50       p99   commits       ments     written  used s     MiB";
+                                                                                each piece of work:
+                                                                                durable      state-       bytes     CPU  memory
+workload                       backend   pieces  a second       p50       p99   commits       ments     written  used s     MiB";
 
 pub(crate) fn line(name: &str, backend: Backend, cost: &Cost, note: &str) -> String {
     let pieces = cost.pieces.max(1) as f64;
     let per_piece =
         |count: Option<u64>| or_dash(count.map(|count| format!("{:.2}", count as f64 / pieces)));
-    let commits = per_piece(cost.stats.map(|stats| stats.durable_commits));
-    let statements = per_piece(cost.stats.map(|stats| stats.statements));
+    let commits = per_piece(cost.counts.and_then(|counts| counts.durable_commits));
+    let statements = per_piece(cost.counts.map(|counts| counts.statements));
     let bytes = cost.written_bytes.map(|bytes| bytes as f64 / pieces);
     let bytes = or_dash(bytes.map(|bytes| format!("{bytes:.0}")));
     let cpu = or_dash(cost.cpu_seconds.map(|seconds| format!("{seconds:.2}")));
     let memory = count(cost.peak_memory_mib);
     let line = format!(
-        "{name:<30} {:<7} {:>7} {:>9.0} {:>9} {:>9} {commits:>9} {statements:>11} {bytes:>11} {cpu:>7} {memory:>7}  {note}",
+        "{name:<30} {:<8} {:>7} {:>9.0} {:>9} {:>9} {commits:>9} {statements:>11} {bytes:>11} {cpu:>7} {memory:>7}  {note}",
         backend.name(),
         cost.pieces,
         cost.per_second(),

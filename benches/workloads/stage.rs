@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 
 use duroxide::providers::Provider;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
-use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider, SqliteStats};
+use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider};
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::runtime::{Runtime, RuntimeOptions};
 use duroxide::{Client, OrchestrationRegistry, OrchestrationStatus};
 use tempfile::TempDir;
 
 use super::Failure;
+use super::meter::Counts;
+use super::server::Server;
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Above what the longest workload records in one execution.
-const HISTORY_EVENTS_MAX: u64 = 50_000;
+pub(crate) const HISTORY_EVENTS_MAX: u64 = 50_000;
 
 /// A kind of store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) enum Backend {
     Memory,
     /// A file, with an fsync for each commit.
     Sqlite,
+    /// A schema of the server that the environment names.
+    Postgres,
 }
 
 impl Backend {
@@ -31,8 +35,9 @@ impl Backend {
         match name {
             "memory" => Ok(Self::Memory),
             "sqlite" => Ok(Self::Sqlite),
+            "postgres" => Ok(Self::Postgres),
             _ => Err(format!(
-                "there is no backend {name:?}; memory and sqlite are"
+                "there is no backend {name:?}; memory, sqlite and postgres are"
             )),
         }
     }
@@ -41,6 +46,7 @@ impl Backend {
         match self {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -49,6 +55,7 @@ impl Backend {
 pub(crate) struct Stage {
     pub(crate) store: Arc<dyn Provider>,
     sqlite: Option<Arc<SqliteProvider>>,
+    pub(crate) server: Option<Server>,
     runtime: Option<Arc<Runtime>>,
     pub(crate) client: Client,
     _directory: TempDir,
@@ -71,6 +78,7 @@ impl Stage {
         // Beside what cargo builds: the system's folder for temporary files may be no disk at all.
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let mut sqlite = None;
+        let mut server = None;
         let store: Arc<dyn Provider> = match backend {
             Backend::Memory => {
                 let options = MemoryOptions::default().history_events_max(HISTORY_EVENTS_MAX);
@@ -83,11 +91,18 @@ impl Stage {
                 sqlite = Some(Arc::clone(&provider));
                 provider
             }
+            Backend::Postgres => {
+                let found = Server::from_environment().await?;
+                let store = found.open().await?;
+                server = Some(found);
+                store
+            }
         };
         Ok(Self {
             client: Client::new(Arc::clone(&store)),
             store,
             sqlite,
+            server,
             runtime: None,
             _directory: directory,
         })
@@ -113,8 +128,18 @@ impl Stage {
         }
     }
 
-    pub(crate) fn stats(&self) -> Option<SqliteStats> {
-        self.sqlite.as_ref().map(|provider| provider.stats())
+    /// What was asked of the store so far, where that is counted.
+    pub(crate) async fn counts(&self) -> Result<Option<Counts>, Failure> {
+        if let Some(server) = &self.server {
+            return server.counts().await.map(Some);
+        }
+        Ok(self.sqlite.as_ref().map(|provider| {
+            let stats = provider.stats();
+            Counts {
+                statements: stats.statements,
+                durable_commits: Some(stats.durable_commits),
+            }
+        }))
     }
 
     /// Starts an instance and waits for its end; answers how long that took.
@@ -148,5 +173,8 @@ impl Stage {
     pub(crate) async fn close(mut self) {
         self.stop_runtime().await;
         self.store.close().await;
+        if let Some(server) = self.server {
+            server.remove().await;
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
         .map(|n| format!("nap-{n}"))
         .collect();
 
-    let meter = Meter::start(&stage);
+    let meter = Meter::start(&stage).await?;
     try_join_all(
         names
             .iter()
@@ -39,7 +39,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
     let last_start = Instant::now();
     try_join_all(names.iter().map(|name| stage.completed(name))).await?;
     let after_last_start = last_start.elapsed();
-    let cost = meter.stop(&stage, names.len(), Vec::new());
+    let cost = meter.stop(&stage, names.len(), Vec::new()).await?;
     stage.close().await;
     Ok(vec![Row {
         name: "timers of one second".to_owned(),

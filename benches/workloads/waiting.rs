@@ -65,7 +65,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
 
 /// Starts them all and waits until each of them waits for its event.
 async fn start_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage);
+    let meter = Meter::start(stage).await?;
     let mut starts = stream::iter(names)
         .map(|name| stage.client.start_orchestration(name.as_str(), "Wait", ""))
         .buffer_unordered(IN_FLIGHT);
@@ -75,11 +75,11 @@ async fn start_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
     while stage.client.get_queue_depths().await?.orchestrator_queue > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    Ok(meter.stop(stage, names.len(), Vec::new()))
+    meter.stop(stage, names.len(), Vec::new()).await
 }
 
 async fn raise_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
-    let meter = Meter::start(stage);
+    let meter = Meter::start(stage).await?;
     let mut ends = stream::iter(names)
         .map(async |name| {
             stage.client.raise_event(name.as_str(), "go", "now").await?;
@@ -90,7 +90,7 @@ async fn raise_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
         end?;
     }
     drop(ends);
-    Ok(meter.stop(stage, names.len(), Vec::new()))
+    meter.stop(stage, names.len(), Vec::new()).await
 }
 
 /// The median time of a claim of one turn, on a store on which nothing else runs. The first ones,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::report::Row;
 use super::stage::Backend;
-use super::{Failure, chain, fan_out, hello, idle, timers, waiting};
+use super::{Failure, chain, fan_out, hello, idle, processes, timers, waiting};
 
 pub(crate) type Rows = Pin<Box<dyn Future<Output = Result<Vec<Row>, Failure>>>>;
 
@@ -42,7 +42,7 @@ impl Size {
     }
 }
 
-const EVERYWHERE: &[Backend] = &[Backend::Memory, Backend::Sqlite];
+const EVERYWHERE: &[Backend] = &[Backend::Memory, Backend::Sqlite, Backend::Postgres];
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload {
@@ -76,6 +76,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         run: |backend, size| Box::pin(waiting::run(backend, size)),
     },
     Workload {
+        name: "processes",
+        what: "one activity, 200 in flight, with one and with two worker processes",
+        backends: &[Backend::Postgres],
+        run: |_, size| Box::pin(processes::run(size)),
+    },
+    Workload {
         name: "idle",
         what: "nothing to do",
         backends: EVERYWHERE,
@@ -91,6 +97,6 @@ pub(crate) fn find(name: &str) -> Result<&'static Workload, String> {
 }
 
 pub(crate) fn list() -> String {
-    let line = |workload: &Workload| format!("  {:<8}  {}\n", workload.name, workload.what);
+    let line = |workload: &Workload| format!("  {:<9}  {}\n", workload.name, workload.what);
     WORKLOADS.iter().map(line).collect()
 }

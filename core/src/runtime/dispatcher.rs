@@ -23,16 +23,16 @@ pub(super) async fn run(node: Arc<Node>) {
         let pause = match claimed {
             Ok(found) => {
                 error_pause = ERROR_PAUSE_MIN;
-                if matches!(found, Found::Work) {
+                if found.more {
                     was_empty = false;
                     continue;
                 }
-                let woken_in_vain = std::mem::replace(&mut was_empty, true);
+                let woken_in_vain = std::mem::replace(&mut was_empty, !found.any) && !found.any;
                 Pause::Idle { woken_in_vain }
             }
             Err(error) => {
                 tracing::warn!(target: "duroxide::runtime", %error, "work cannot be claimed");
-                let pause = error_pause;
+                let pause = node.entropy.jittered(error_pause);
                 error_pause = (error_pause * 2).min(ERROR_PAUSE_MAX);
                 Pause::Error(pause)
             }
@@ -45,26 +45,29 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
-enum Found {
-    Work,
-    Nothing,
+/// What a claim came to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    /// There was something.
+    any: bool,
+    /// There is more, or there may be.
+    more: bool,
 }
 
+/// Claims turns and activities at once, which a store behind a network can do in one round trip.
 async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
-    let turns = claim_turns(node).await?;
-    let activities = claim_activities(node).await?;
-    Ok(if turns || activities {
-        Found::Work
-    } else {
-        Found::Nothing
+    let (turns, activities) = tokio::join!(claim_turns(node), claim_activities(node));
+    let (turns, activities) = (turns?, activities?);
+    Ok(Found {
+        any: turns.any || activities.any,
+        more: turns.more || activities.more,
     })
 }
 
-/// True if there was something.
-async fn claim_turns(node: &Arc<Node>) -> Result<bool, ProviderError> {
+async fn claim_turns(node: &Arc<Node>) -> Result<Found, ProviderError> {
     let slots = take_slots(&node.turn_slots);
     if slots.is_empty() {
-        return Ok(false);
+        return Ok(Found::default());
     }
     let request = ClaimTurns {
         turns_max: slots.len(),
@@ -79,11 +82,10 @@ async fn claim_turns(node: &Arc<Node>) -> Result<bool, ProviderError> {
     })
 }
 
-/// True if there was something.
-async fn claim_activities(node: &Arc<Node>) -> Result<bool, ProviderError> {
+async fn claim_activities(node: &Arc<Node>) -> Result<Found, ProviderError> {
     let slots = take_slots(&node.activity_slots);
     if slots.is_empty() {
-        return Ok(false);
+        return Ok(Found::default());
     }
     let request = ClaimActivities {
         queues: vec![TaskQueue::default()],
@@ -104,17 +106,22 @@ fn take_slots(slots: &Slots) -> Vec<Slot> {
         .collect()
 }
 
-/// Starts each claimed item on a slot and gives the other slots back. True if there was an item.
+/// Starts each claimed item on a slot and gives the other slots back.
 fn hand_out<T>(
     claimed: Result<Claimed<T>, ProviderError>,
     slots: Vec<Slot>,
     start: impl Fn(T, Slot),
-) -> Result<bool, ProviderError> {
-    let (items, failed) = match claimed {
-        Ok(claimed) => (claimed.items, None),
-        Err(error) => (Vec::new(), Some(error)),
+) -> Result<Found, ProviderError> {
+    let (items, answer) = match claimed {
+        Ok(claimed) => {
+            let found = Found {
+                any: !claimed.items.is_empty(),
+                more: claimed.more,
+            };
+            (claimed.items, Ok(found))
+        }
+        Err(error) => (Vec::new(), Err(error)),
     };
-    let found = !items.is_empty();
     let mut items = items.into_iter();
     for slot in slots {
         match items.next() {
@@ -122,7 +129,7 @@ fn hand_out<T>(
             None => slot.give_back(),
         }
     }
-    failed.map_or(Ok(found), Err)
+    answer
 }
 
 /// Why nothing is claimed for now.

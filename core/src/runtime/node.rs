@@ -159,7 +159,7 @@ impl Node {
             match result {
                 Err(error) if error.is_retryable() && !self.stopping.is_cancelled() => {
                     tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
-                    self.clock.sleep(pause).await;
+                    self.clock.sleep(self.entropy.jittered(pause)).await;
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
                 }
                 result => return result,

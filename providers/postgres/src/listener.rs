@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_core::entropy::Entropy;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::oneshot;
 
@@ -51,7 +52,7 @@ pub(crate) async fn run(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
-            () = SystemClock.sleep(jittered(pause)) => {}
+            () = SystemClock.sleep(Entropy.jittered(pause)) => {}
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
@@ -84,9 +85,4 @@ async fn listen(setup: &Setup, listener: &mut PgListener) -> Result<(), sqlx::Er
         }
     }
     Ok(())
-}
-
-/// Between half of a pause and all of it, so that not all processes come back at once.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
