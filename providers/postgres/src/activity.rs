@@ -5,8 +5,8 @@ use duroxide_core::providers::{
 };
 use uuid::Uuid;
 
+use crate::call::Refs;
 use crate::codes::{bounded, millis, place};
-use crate::commit::Refs;
 use crate::schema::Statement;
 
 /// The activities that turns create.

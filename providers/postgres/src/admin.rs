@@ -214,7 +214,7 @@ impl PostgresProvider {
 }
 
 /// The only value of the only row.
-fn first<T>(rows: Vec<PgRow>) -> Result<T, Error>
+fn first<T>(rows: &[PgRow]) -> Result<T, Error>
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {

@@ -110,7 +110,7 @@ async fn call(
     };
     // One that is lost on the way may have leased something, which comes back by itself.
     let rows = session.fetch_again(statement).await;
-    let found = decoded(operation, rows, |rows| of_rows(&rows, &queues))?;
+    let found = decoded(operation, rows, |rows| of_rows(rows, &queues))?;
     setup.hub.learn(&found.dues, since);
     Ok(found)
 }

@@ -16,6 +16,7 @@
 mod activity;
 mod admin;
 mod bell;
+mod call;
 mod claim;
 mod codes;
 mod commit;
@@ -31,6 +32,7 @@ mod lane;
 mod lease;
 mod listener;
 mod location;
+mod member;
 mod message;
 mod migration;
 mod options;

@@ -3,8 +3,8 @@
 use duroxide_core::providers::{Envelope, MessageId, Recipient};
 use uuid::Uuid;
 
+use crate::call::Refs;
 use crate::codes::{bounded, millis};
-use crate::commit::Refs;
 use crate::schema::Statement;
 use crate::turn::storable;
 

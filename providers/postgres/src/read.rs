@@ -58,15 +58,18 @@ impl Weighted for ReadJob {
     }
 }
 
+/// Whose heads are asked for, by which operation, and where they go.
+struct HeadsRequest {
+    operation: &'static str,
+    instances: Vec<InstanceId>,
+    reply: Reply<Vec<InstanceHead>>,
+    _room: Taken,
+}
+
 /// What one batch of reads asks for.
 #[derive(Default)]
 struct Batch {
-    heads: Vec<(
-        &'static str,
-        Vec<InstanceId>,
-        Reply<Vec<InstanceHead>>,
-        Taken,
-    )>,
+    heads: Vec<HeadsRequest>,
     histories: Vec<(ReadHistory, Reply<HistoryPage>, Taken)>,
     asks: Vec<Reply<()>>,
     must_poll: bool,
@@ -93,7 +96,12 @@ impl Job for ReadJob {
                     instances,
                     reply,
                     room,
-                } => batch.heads.push((operation, instances, reply, room)),
+                } => batch.heads.push(HeadsRequest {
+                    operation,
+                    instances,
+                    reply,
+                    _room: room,
+                }),
                 Self::History {
                     request,
                     reply,
@@ -123,7 +131,7 @@ impl Job for ReadJob {
             let rows = session
                 .fetch_again(|| history::statement(&setup, &request))
                 .await;
-            let page = decoded("read_history", rows, |rows| history::of_rows(&rows));
+            let page = decoded("read_history", rows, history::of_rows);
             reply.send(page).ok();
             drop(room);
         }
@@ -134,10 +142,10 @@ impl Job for ReadJob {
 pub(crate) fn decoded<T>(
     operation: &'static str,
     rows: Result<Vec<PgRow>, Failure>,
-    decode: impl FnOnce(Vec<PgRow>) -> Result<T, Error>,
+    decode: impl FnOnce(&[PgRow]) -> Result<T, Error>,
 ) -> Result<T, ProviderError> {
     let rows = rows.map_err(|failure| failure.error(operation, false))?;
-    decode(rows).map_err(|cause| error::of_row(operation, cause))
+    decode(&rows).map_err(|cause| error::of_row(operation, cause))
 }
 
 async fn ring(session: &mut Session, text: &str) {
@@ -191,26 +199,20 @@ pub(crate) fn dues_of_row(row: &PgRow, queues: &[Arc<str>]) -> Result<Dues, Erro
     })
 }
 
-async fn heads(
-    session: &mut Session,
-    requests: Vec<(
-        &'static str,
-        Vec<InstanceId>,
-        Reply<Vec<InstanceHead>>,
-        Taken,
-    )>,
-) {
+async fn heads(session: &mut Session, requests: Vec<HeadsRequest>) {
     let setup = Arc::clone(&session.setup);
     let mut ids: Vec<&str> = requests
         .iter()
-        .flat_map(|(_, instances, _, _)| instances.iter().map(InstanceId::as_str))
+        .flat_map(|request| request.instances.iter().map(InstanceId::as_str))
         .collect();
     ids.sort_unstable();
     ids.dedup();
     let rows = session
         .fetch_again(|| setup.functions.heads.call().bind(ids.clone()))
         .await;
-    let operation = requests.first().map_or("read_head", |request| request.0);
+    let operation = requests
+        .first()
+        .map_or("read_head", |request| request.operation);
     let found = decoded(operation, rows, |rows| {
         rows.iter().map(head::of_row).collect::<Result<Vec<_>, _>>()
     });
@@ -218,13 +220,16 @@ async fn heads(
         Ok(found) => {
             let found: HashMap<&InstanceId, &InstanceHead> =
                 found.iter().map(|head| (&head.instance, head)).collect();
-            for (_, instances, reply, _) in requests {
-                let heads = instances.iter().filter_map(|id| found.get(id).copied());
-                reply.send(Ok(heads.cloned().collect())).ok();
+            for request in requests {
+                let heads = request
+                    .instances
+                    .iter()
+                    .filter_map(|id| found.get(id).copied());
+                request.reply.send(Ok(heads.cloned().collect())).ok();
             }
         }
         Err(error) => {
-            error::send_each(requests.into_iter().map(|it| it.2), &Arc::new(error));
+            error::send_each(requests.into_iter().map(|it| it.reply), &Arc::new(error));
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use duroxide_core::providers::{
-    ExecutionStatus, ExecutionUpdate, Fence, InstanceHead, LeaseAfterCommit, Limits, Position,
-    ProviderError, TurnCommit, check,
+    ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceHead, LeaseAfterCommit, Limits,
+    Position, ProviderError, TurnCommit, check,
 };
 use uuid::Uuid;
 
 use crate::activity::{CancelColumns, FusedColumns, NewActivityColumns};
+use crate::call::Refs;
 use crate::codes::{self, bounded, millis, place};
-use crate::commit::Refs;
 use crate::error;
 use crate::message::EnvelopeColumns;
 use crate::schema::Statement;
@@ -280,7 +280,7 @@ pub(crate) fn head_after(
         .fold(start_of(turn), |end, update| check::end_of(update, end));
     Some(InstanceHead {
         instance: turn.instance.clone(),
-        incarnation: duroxide_core::providers::Incarnation(incarnation),
+        incarnation: Incarnation(incarnation),
         orchestration: turn.head.orchestration.clone(),
         version: turn.head.version.clone(),
         status: last.status.of_instance(),
