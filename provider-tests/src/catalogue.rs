@@ -238,6 +238,7 @@ macro_rules! __catalogue {
             one_commit_wins ["CON-01" "FEN-01" "FEN-05"],
             one_of_many_repeats_does_it ["CON-01" "IDM-01"],
             an_outcome_races_with_a_cancellation ["CON-01" "ACT-04"],
+            renewals_disturb_no_commit ["CON-01" "LEA-04" "ACT-03" "FEN-01"],
         }
         cxl {
             a_dropped_turn_happened_or_did_not ["CXL-01" "IDM-01" "COM-01"],

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use duroxide_core::providers::{ClaimTurns, ErrorKind, Renewal};
+use duroxide_core::providers::{ActivityOutcome, ClaimTurns, Commit, ErrorKind, Lease, Renewal};
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
@@ -246,6 +247,49 @@ pub(crate) async fn an_outcome_races_with_a_cancellation(cx: &Cx) {
     }
 }
 
+/// However the renewal of leases races with the commits that rest on them, the leases are held and
+/// each commit is applied.
+pub(crate) async fn renewals_disturb_no_commit(cx: &Cx) {
+    const ACTIVITIES: usize = 20;
+    for round in 0..20 {
+        let name = format!("{round}");
+        cx.running_with_activities(&name, ACTIVITIES as u64).await;
+        let work = cx.work(ACTIVITIES).await;
+        let turn = cx.poke_and_claim(&name).await;
+        let of_work = work.iter().map(|it| Lease::Activity(it.lease.clone()));
+        // In calls of their own: a store may do what is about one instance one after the other.
+        let calls = [of_work.collect(), vec![Lease::Turn(turn.lease.clone())]];
+        let (renewer, until) = (cx.clone(), Arc::new(AtomicBool::new(false)));
+        let is_over = Arc::clone(&until);
+        let renewals = tokio::spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                for leases in &calls {
+                    renewer.provider().renew(leases, LEASE).await;
+                }
+                yield_now().await;
+            }
+        });
+
+        let outcomes = work.into_iter().map(|it| {
+            Commit::Activity(ActivityOutcome {
+                message: Some(cx.message_to_execution(1)),
+                lease: it.lease,
+            })
+        });
+        let answers = cx.batch(outcomes.collect()).await;
+        cx.apply(cx.turn(&turn).append(1)).await;
+
+        until.store(true, Ordering::Relaxed);
+        promptly("the renewals", renewals).await.expect("no panic");
+        for answer in answers {
+            answer.expect("a lease that is renewed is held");
+        }
+        let turn = cx.claim_only(&name).await;
+        assert_eq!(turn.messages.len(), ACTIVITIES);
+        cx.apply(cx.turn(&turn).append(1)).await;
+    }
+}
+
 /// Two handles see one store: what one writes the other reads, and what one holds the other does
 /// not get.
 pub(crate) async fn handles_share_one_store(cx: &Cx) {
@@ -257,7 +301,7 @@ pub(crate) async fn handles_share_one_store(cx: &Cx) {
     let turn = cx.claim_only("a").await;
     assert_eq!(turn.messages, [message]);
     other.claim_nothing().await;
-    let lease = duroxide_core::providers::Lease::Turn(turn.lease.clone());
+    let lease = Lease::Turn(turn.lease.clone());
     assert_eq!(other.renew(lease, LEASE).await, Renewal::Renewed);
     other.apply(other.turn(&turn).append(1).activity(2)).await;
 

@@ -146,6 +146,7 @@ DECLARE
     v_activity_turn integer[] := '{}';
     v_activity_f integer[] := '{}';
     v_activity_o integer[] := '{}';
+    v_activity_wanted uuid[] := '{}';
     v_activity_execution bigint[] := '{}';
     v_activity_activity_id bigint[] := '{}';
     v_activity_token uuid[] := '{}';
@@ -242,41 +243,45 @@ BEGIN
             t (ref, commit_id, token, execution, next_event_id, n);
     END IF;
 
-    -- The activities that go, locked.
+    -- The activities that go: found, locked in their order, and looked at after that. Found and locked
+    -- at once, a row that a renewal has written meanwhile would be matched with the arguments once
+    -- more, and be left out (EvalPlanQual does not look behind a UNION ALL).
     IF cardinality(f_turn) + cardinality(o_ref) + cardinality(x_turn) > 0 THEN
-        SELECT coalesce(array_agg(l.id), '{}'), coalesce(array_agg(l.turn), '{}'),
-            coalesce(array_agg(l.f), '{}'), coalesce(array_agg(l.o), '{}'),
-            coalesce(array_agg(l.execution), '{}'), coalesce(array_agg(l.activity_id), '{}'),
-            coalesce(array_agg(l.lease_token), '{}'), coalesce(array_agg(l.is_held), '{}')
-        INTO v_activity, v_activity_turn, v_activity_f, v_activity_o, v_activity_execution,
-            v_activity_activity_id, v_activity_token, v_activity_is_held
+        SELECT coalesce(array_agg(a.id), '{}'), coalesce(array_agg(w.turn), '{}'),
+            coalesce(array_agg(w.f), '{}'), coalesce(array_agg(w.o), '{}'),
+            coalesce(array_agg(w.token), '{}')
+        INTO v_activity, v_activity_turn, v_activity_f, v_activity_o, v_activity_wanted
         FROM (
-            SELECT a.id, w.turn, w.f, w.o, a.execution, a.activity_id,
-                coalesce(a.lease_token, '00000000-0000-0000-0000-000000000000') AS lease_token,
-                a.lease_token IS NOT NULL AND a.claim_at > v_now
-                    AND (w.token IS NULL OR w.token = a.lease_token
-                        AND w.incarnation = v_incarnation[w.ref]) AS is_held
-            FROM (
-                SELECT f.turn, f.n::integer AS f, 0 AS o, f.ref, f.incarnation, f.execution,
-                    f.activity_id AS first_id, f.activity_id AS last_id, f.token
-                FROM unnest(f_turn, f_ref, f_incarnation, f_execution, f_activity_id, f_token)
-                    WITH ORDINALITY f (turn, ref, incarnation, execution, activity_id, token, n)
-                UNION ALL
-                SELECT 0, 0, o.n::integer, o.ref, o.incarnation, o.execution, o.activity_id,
-                    o.activity_id, o.token
-                FROM unnest(o_ref, o_incarnation, o_execution, o_activity_id, o_token)
-                    WITH ORDINALITY o (ref, incarnation, execution, activity_id, token, n)
-                UNION ALL
-                SELECT x.turn, 0, 0, t_ref[x.turn], NULL, x.execution, x.first_id, x.last_id, NULL
-                FROM unnest(x_turn, x_execution, x_first_id, x_last_id)
-                    x (turn, execution, first_id, last_id)
-                WHERE v_code[x.turn] = done
-            ) w
-            JOIN activity a ON a.ino = v_ino[w.ref] AND a.execution = w.execution
-                AND a.activity_id BETWEEN w.first_id AND w.last_id
-            ORDER BY a.id
-            FOR UPDATE OF a
-        ) l;
+            SELECT f.turn, f.n::integer AS f, 0 AS o, f.ref, f.execution,
+                f.activity_id AS first_id, f.activity_id AS last_id, f.token
+            FROM unnest(f_turn, f_ref, f_incarnation, f_execution, f_activity_id, f_token)
+                WITH ORDINALITY f (turn, ref, incarnation, execution, activity_id, token, n)
+            WHERE f.incarnation = v_incarnation[f.ref]
+            UNION ALL
+            SELECT 0, 0, o.n::integer, o.ref, o.execution, o.activity_id, o.activity_id, o.token
+            FROM unnest(o_ref, o_incarnation, o_execution, o_activity_id, o_token)
+                WITH ORDINALITY o (ref, incarnation, execution, activity_id, token, n)
+            WHERE o.incarnation = v_incarnation[o.ref]
+            UNION ALL
+            SELECT x.turn, 0, 0, t_ref[x.turn], x.execution, x.first_id, x.last_id,
+                '00000000-0000-0000-0000-000000000000'
+            FROM unnest(x_turn, x_execution, x_first_id, x_last_id)
+                x (turn, execution, first_id, last_id)
+            WHERE v_code[x.turn] = done
+        ) w
+        JOIN activity a ON a.ino = v_ino[w.ref] AND a.execution = w.execution
+            AND a.activity_id BETWEEN w.first_id AND w.last_id;
+        PERFORM 1 FROM activity a WHERE a.id = ANY (v_activity) ORDER BY a.id FOR UPDATE;
+        SELECT coalesce(array_agg(coalesce(a.execution, 0) ORDER BY l.n), '{}'),
+            coalesce(array_agg(coalesce(a.activity_id, 0) ORDER BY l.n), '{}'),
+            coalesce(array_agg(
+                coalesce(a.lease_token, '00000000-0000-0000-0000-000000000000') ORDER BY l.n), '{}'),
+            coalesce(array_agg(coalesce(a.lease_token IS NOT NULL AND a.claim_at > v_now
+                AND (l.f + l.o = 0 OR a.lease_token = l.wanted), false) ORDER BY l.n), '{}')
+        INTO v_activity_execution, v_activity_activity_id, v_activity_token, v_activity_is_held
+        FROM unnest(v_activity, v_activity_f, v_activity_o, v_activity_wanted) WITH ORDINALITY
+            l (id, f, o, wanted, n)
+        LEFT JOIN activity a ON a.id = l.id;
     END IF;
 
     -- What is left of the checks.

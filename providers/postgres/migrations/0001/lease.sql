@@ -17,8 +17,8 @@ DECLARE
     v_locked record;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    SELECT * INTO v_locked FROM lock_leases_v1(t_id, t_token, a_id, a_incarnation,
-        a_execution, a_activity_id, a_token);
+    SELECT * INTO v_locked FROM lock_leases_v1(t_id, a_id, a_incarnation,
+        a_execution, a_activity_id);
     v_now := now_ms();
     RETURN QUERY
     UPDATE ready r SET
@@ -39,12 +39,10 @@ $duroxide$;
 -- Locks what these leases are of: the numbers of what is there, and the place of each lease.
 CREATE FUNCTION lock_leases_v1(
     t_id text[],
-    t_token uuid[],
     a_id text[],
     a_incarnation uuid[],
     a_execution bigint[],
     a_activity_id bigint[],
-    a_token uuid[],
     OUT inos bigint[],
     OUT ino_places integer[],
     OUT ids bigint[],
@@ -52,27 +50,18 @@ CREATE FUNCTION lock_leases_v1(
 ) LANGUAGE plpgsql AS $duroxide$
 #variable_conflict use_column
 BEGIN
-    SELECT array_agg(l.ino), array_agg(l.n::integer) INTO inos, ino_places
-    FROM (
-        SELECT r.ino, t.n FROM unnest(t_id, t_token) WITH ORDINALITY t (id, token, n)
-        JOIN instance i ON i.id = t.id
-        JOIN ready r ON r.ino = i.ino
-        WHERE r.lease_token = t.token
-        ORDER BY r.ino
-        FOR UPDATE OF r
-    ) l;
-    SELECT array_agg(l.id), array_agg(l.n::integer) INTO ids, id_places
-    FROM (
-        SELECT a.id, t.n
-        FROM unnest(a_id, a_incarnation, a_execution, a_activity_id, a_token) WITH ORDINALITY
-            t (id, incarnation, execution, activity_id, token, n)
-        JOIN instance i ON i.id = t.id AND i.incarnation = t.incarnation
-        JOIN activity a ON a.ino = i.ino AND a.execution = t.execution
-            AND a.activity_id = t.activity_id
-        WHERE a.lease_token = t.token
-        ORDER BY a.id
-        FOR UPDATE OF a
-    ) l;
+    -- Found first and locked then, by the number alone: see commit_v1.
+    SELECT array_agg(i.ino), array_agg(t.n::integer) INTO inos, ino_places
+    FROM unnest(t_id) WITH ORDINALITY t (id, n)
+    JOIN instance i ON i.id = t.id;
+    PERFORM 1 FROM ready r WHERE r.ino = ANY (inos) ORDER BY r.ino FOR UPDATE;
+    SELECT array_agg(a.id), array_agg(t.n::integer) INTO ids, id_places
+    FROM unnest(a_id, a_incarnation, a_execution, a_activity_id) WITH ORDINALITY
+        t (id, incarnation, execution, activity_id, n)
+    JOIN instance i ON i.id = t.id AND i.incarnation = t.incarnation
+    JOIN activity a ON a.ino = i.ino AND a.execution = t.execution
+        AND a.activity_id = t.activity_id;
+    PERFORM 1 FROM activity a WHERE a.id = ANY (ids) ORDER BY a.id FOR UPDATE;
 END
 $duroxide$;
 
@@ -105,8 +94,8 @@ DECLARE
     v_locked record;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    SELECT * INTO v_locked FROM lock_leases_v1(t_id, t_token, a_id, a_incarnation,
-        a_execution, a_activity_id, a_token);
+    SELECT * INTO v_locked FROM lock_leases_v1(t_id, a_id, a_incarnation,
+        a_execution, a_activity_id);
     v_now := now_ms();
     RETURN QUERY
     UPDATE ready r SET
