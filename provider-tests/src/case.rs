@@ -70,8 +70,8 @@ impl Profile {
         }
     }
 
-    /// The real time that one of its cases may take on a store with virtual time, ten times as much
-    /// on another. None comes near it unless the provider hangs.
+    /// The real time that one of its cases may take on a store with virtual time that is made at once,
+    /// ten times as much on another. None comes near it unless the provider hangs.
     #[must_use]
     pub fn time_limit(self) -> Duration {
         match self {
