@@ -187,7 +187,7 @@ fn lock_key(schema: &Schema) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::BODY_QUOTE;
+    use crate::schema::{BODY_QUOTE, FUNCTIONS};
 
     #[test]
     fn the_versions_follow_one_another_and_no_body_ends_early() {
@@ -198,6 +198,18 @@ mod tests {
             for part in migration.parts {
                 assert_eq!(part.matches(BODY_QUOTE).count() % 2, 0);
             }
+        }
+    }
+
+    #[test]
+    fn the_functions_have_the_arguments_that_they_are_called_with() {
+        let sql = sql(&Schema::new("s").unwrap(), 0);
+        for (name, expected) in FUNCTIONS {
+            let begin = format!("CREATE FUNCTION {name}(");
+            let (_, rest) = sql.split_once(&begin).expect(name);
+            let (arguments, _) = rest.split_once(')').expect(name);
+            let arguments = arguments.split(',').filter(|it| !it.trim().is_empty());
+            assert_eq!(arguments.count(), expected, "{name}");
         }
     }
 

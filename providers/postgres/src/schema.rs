@@ -111,26 +111,64 @@ pub(crate) struct Functions {
 
 impl Functions {
     pub(crate) fn of(schema: &Schema) -> Self {
+        let [
+            claim,
+            commit,
+            renew,
+            release,
+            poll,
+            leave,
+            heads,
+            history,
+            instances,
+            executions,
+            delete,
+            prune,
+            sweep,
+            metrics,
+            queue_depths,
+            health,
+        ] = FUNCTIONS.map(|(name, arguments)| schema.function(name, arguments));
         Self {
-            claim: schema.function("claim_v1", 8),
-            commit: schema.function("commit_v1", 69),
-            renew: schema.function("renew_v1", 8),
-            release: schema.function("release_v1", 12),
-            poll: schema.function("poll_v1", 3),
-            leave: schema.function("leave_v1", 1),
-            heads: schema.function("heads_v1", 1),
-            history: schema.function("history_v1", 4),
-            instances: schema.function("instances_v1", 4),
-            executions: schema.function("executions_v1", 1),
-            delete: schema.function("delete_v1", 3),
-            prune: schema.function("prune_v1", 4),
-            sweep: schema.function("sweep_v1", 1),
-            metrics: schema.function("metrics_v1", 0),
-            queue_depths: schema.function("queue_depths_v1", 0),
-            health: schema.function("health_v1", 0),
+            claim,
+            commit,
+            renew,
+            release,
+            poll,
+            leave,
+            heads,
+            history,
+            instances,
+            executions,
+            delete,
+            prune,
+            sweep,
+            metrics,
+            queue_depths,
+            health,
         }
     }
 }
+
+/// The names of the functions, each with how many arguments it has.
+pub(crate) const FUNCTIONS: [(&str, usize); 16] = [
+    ("claim_v1", 8),
+    ("commit_v1", 69),
+    ("renew_v1", 8),
+    ("release_v1", 12),
+    ("poll_v1", 3),
+    ("leave_v1", 1),
+    ("heads_v1", 1),
+    ("history_v1", 4),
+    ("instances_v1", 4),
+    ("executions_v1", 1),
+    ("delete_v1", 3),
+    ("prune_v1", 4),
+    ("sweep_v1", 1),
+    ("metrics_v1", 0),
+    ("queue_depths_v1", 0),
+    ("health_v1", 0),
+];
 
 /// FNV-1a with 64 bits: the same in every version and on every machine. Two texts may share one.
 pub(crate) fn fingerprint(text: &str) -> u64 {
