@@ -1,0 +1,18 @@
+//! What becomes of commits, claims and whole runtimes when the network, the server or its neighbours
+//! fail.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/private_server.rs"]
+mod private_server;
+
+mod faults {
+    mod bells;
+    mod cut_claims;
+    mod cut_commits;
+    mod load;
+    mod operations;
+    mod restarts;
+    mod stalls;
+    mod store;
+    mod terminated;
+}
