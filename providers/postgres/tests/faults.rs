@@ -7,9 +7,14 @@ mod private_server;
 
 mod faults {
     mod bells;
+    mod clocks;
     mod cut_claims;
     mod cut_commits;
+    mod few_connections;
+    mod full_disk;
     mod load;
+    mod locks;
+    mod old_transaction;
     mod operations;
     mod restarts;
     mod stalls;

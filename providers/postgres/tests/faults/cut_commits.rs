@@ -1,12 +1,14 @@
 //! The connection breaks at every place of a commit.
 
+use std::sync::Arc;
+
 use duroxide_core::providers::{Commit, Committed, ErrorKind, Provider, ProviderError};
 use duroxide_postgres::{Listen, Migrations, PostgresProvider};
-use duroxide_provider_tests::network::{Boundary, Counts, Fault, Proxy};
+use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy};
 use sqlx::Row as _;
 
 use super::operations::{
-    activities, activity, apply, claim_all, commit, envelope, message, outcome_of, start, turn_of,
+    activities, activity, apply, claim_all, commit, envelope, id, outcome_of, start, turn_of,
 };
 use super::store::Store;
 
@@ -152,7 +154,7 @@ fn check_answers(
 }
 
 /// A provider behind the proxy whose one write connection is used by nothing but commits.
-async fn open_cut(store: &Store, proxy: &Proxy) -> std::sync::Arc<PostgresProvider> {
+async fn open_cut(store: &Store, proxy: &Proxy) -> Arc<PostgresProvider> {
     let options = store
         .options()
         .listen(Listen::Never)
@@ -163,7 +165,7 @@ async fn open_cut(store: &Store, proxy: &Proxy) -> std::sync::Arc<PostgresProvid
     while provider.statements() < 1 {
         tokio::task::yield_now().await;
     }
-    let head = provider.read_head(&super::operations::id("nobody")).await;
+    let head = provider.read_head(&id("nobody")).await;
     assert!(head.unwrap().is_none());
     provider
 }
@@ -176,19 +178,22 @@ enum Connection {
     Cold,
 }
 
-async fn prepare(
-    store: &Store,
-    proxy: &Proxy,
-    connection: Connection,
-) -> std::sync::Arc<PostgresProvider> {
+async fn prepare(store: &Store, proxy: &Proxy, connection: Connection) -> Arc<PostgresProvider> {
     let cut = open_cut(store, proxy).await;
     let nobody = || vec![Commit::Send(envelope("nobody"))];
     let answer = cut.commit(nobody()).await.pop().unwrap();
     assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
     if connection == Connection::Cold {
-        assert!(store.terminate(CUT, 100).await > 0);
+        proxy.reset();
+        let first_request = Boundary {
+            direction: Direction::ToServer,
+            message: 1,
+            place: Place::Before,
+        };
+        proxy.arm(Fault::cut(first_request));
         let answer = cut.commit(nobody()).await.pop().unwrap();
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::CommitUnknown);
+        proxy.settled().await;
     }
     proxy.reset();
     cut
@@ -196,7 +201,9 @@ async fn prepare(
 
 async fn cut_everywhere(connection: Connection) {
     let store = Store::shared().await;
-    let whole = store.open("whole", store.options()).await;
+    // Nobody listens, so that nobody is told, and nothing but the commit is counted.
+    let options = store.options().listen(Listen::Never);
+    let whole = store.open("whole", options).await;
     let proxy = store.proxy().await;
 
     let cut = prepare(&store, &proxy, connection).await;
@@ -205,9 +212,10 @@ async fn cut_everywhere(connection: Connection) {
     let answers = cut.commit(trial.operations.clone()).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(trial.stored(&store).await, AFTER);
-    let counts: Counts = proxy.counts();
+    let counts = proxy.counts();
     trial.forget(&store).await;
     cut.close().await;
+    store.until_connections(CUT, 0).await;
 
     let (mut unknown, mut fine) = (0, 0);
     for (number, at) in (1..).zip(counts.boundaries()) {
@@ -275,10 +283,7 @@ async fn connections_that_have_died_unused_cost_one_attempt() {
     let provider = store.open(CUT, store.options().write_connections(1)).await;
     apply(&*provider, vec![start("a")]).await;
     store.terminate(CUT, 100).await;
-    let send = Commit::Send(duroxide_core::providers::Envelope {
-        message: message(),
-        ..envelope("a")
-    });
+    let send = Commit::Send(envelope("a"));
     let first = commit(&*provider, send.clone()).await;
     assert_eq!(first.unwrap_err().kind(), ErrorKind::CommitUnknown);
     commit(&*provider, send).await.unwrap();

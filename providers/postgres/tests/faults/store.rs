@@ -48,6 +48,18 @@ impl Store {
         open(&self.named(name), options).await
     }
 
+    /// A provider whose connections have a setting of the server's for themselves.
+    pub(crate) async fn open_with_setting(
+        &self,
+        name: &str,
+        setting: &str,
+        value: &str,
+        options: PostgresOptions,
+    ) -> Arc<PostgresProvider> {
+        let url = format!("{}&options[{setting}]={value}", self.named(name));
+        open(&url, options).await
+    }
+
     /// A provider whose connections go through a proxy.
     pub(crate) async fn open_through(
         &self,
@@ -96,9 +108,37 @@ impl Store {
 
     /// A connection that belongs to no provider and finds the tables of the store.
     pub(crate) async fn connection(&self) -> PgConnection {
+        self.try_connection().await.unwrap()
+    }
+
+    /// The same, if there is one to be had.
+    pub(crate) async fn try_connection(&self) -> Option<PgConnection> {
         let connect = PgConnectOptions::from_str(&self.url).unwrap();
         let connect = connect.options([("search_path", &self.schema)]);
-        connect.connect().await.unwrap()
+        connect.connect().await.ok()
+    }
+
+    /// Waits until the server has a connection to give.
+    pub(crate) async fn until_free(&self) {
+        while self.try_connection().await.is_none() {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until a connection of this name listens.
+    pub(crate) async fn until_listening(&self, name: &str) {
+        let name = self.name(name);
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE application_name = '{name}' AND query LIKE 'LISTEN%'"
+        );
+        for _ in 0..1_000 {
+            if self.number(&sql).await == 1 {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+        panic!("nobody listens");
     }
 
     /// What a query answers, past the provider.
