@@ -9,8 +9,10 @@ use duroxide_core::providers::Provider as _;
 use duroxide_core::{Client, OrchestrationStatus};
 use tokio::task::JoinSet;
 
-use super::load::{Clients, Code, TIMER, check_history, shared, verify};
+use super::clients::Clients;
+use super::load::{Code, TIMER, shared};
 use super::store::{Store, sleep};
+use super::verify::{check_history, verify};
 
 /// A clock that is off by this much.
 #[derive(Debug)]

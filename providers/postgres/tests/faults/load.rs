@@ -1,29 +1,20 @@
-//! Orchestrations that use everything, clients that do not give up, and what must be there in the end.
+//! Orchestrations that use everything, and nodes that run them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock, SystemClock};
-use duroxide_core::providers::{ErrorKind, InstanceFilter, InstanceStatus, Provider};
+use duroxide_core::providers::Provider;
 use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::runtime::{Runtime, RuntimeOptions};
-use duroxide_core::{
-    ActivityContext, Client, ClientError, DurableOutput, Event, EventKind, OrchestrationContext,
-    OrchestrationRegistry, OrchestrationStatus, QueueDepths,
-};
+use duroxide_core::{ActivityContext, DurableOutput, OrchestrationContext, OrchestrationRegistry};
 use duroxide_postgres::PostgresProvider;
-use tokio::task::JoinSet;
 
-use super::store::{Store, now_ms, sleep};
+use super::store::{now_ms, sleep};
 
 /// Short, so that what a lost connection held is soon free.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// How long a client tries.
-const PATIENCE_MS: u64 = 90_000;
-/// How long the last leftovers may take, which is a few leases.
-const DRAIN_MS: u64 = 15_000;
 
 type Text = Result<String, String>;
 
@@ -135,195 +126,6 @@ impl Code {
 /// A node by the machine's clock.
 pub(crate) async fn node(provider: Arc<dyn Provider>) -> Arc<Runtime> {
     Code::default().node(provider, SystemClock::shared()).await
-}
-
-/// Repeats a call while the store cannot be reached, or is not sure; answers how often it was made.
-async fn persist<T, F>(what: &str, mut call: impl FnMut() -> F) -> (Result<T, ClientError>, u64)
-where
-    F: Future<Output = Result<T, ClientError>>,
-{
-    let until_ms = now_ms() + PATIENCE_MS;
-    for calls in 1.. {
-        match call().await {
-            Err(error) if is_transient(&error) => {
-                assert!(now_ms() < until_ms, "{what}: {error}");
-                sleep(Duration::from_millis(20)).await;
-            }
-            answer => return (answer, calls),
-        }
-    }
-    unreachable!("it is called without end");
-}
-
-fn is_transient(error: &ClientError) -> bool {
-    let ClientError::Provider(error) = error else {
-        return false;
-    };
-    matches!(
-        error.kind(),
-        ErrorKind::Unavailable | ErrorKind::CommitUnknown
-    )
-}
-
-/// What clients have asked for: how often each event was raised, at most.
-pub(crate) type Asked = BTreeMap<String, u64>;
-
-/// Starts an instance, raises its event and waits for its end, whatever it takes.
-async fn drive(client: Client, instance: String) -> (String, u64) {
-    let starting = || client.start_orchestration(&instance, "Work", "");
-    let (started, calls) = persist("start", starting).await;
-    if let Err(error) = started {
-        // One that was not sure has started it.
-        let is_there =
-            matches!(&error, ClientError::Provider(it) if it.kind() == ErrorKind::AlreadyExists);
-        assert!(is_there && calls > 1, "{instance}: {error}");
-    }
-    let raising = || client.raise_event(&instance, "go", &instance);
-    let (raised, raises) = persist("raise", raising).await;
-    raised.unwrap();
-    let waiting = || client.wait_for_orchestration(&instance, Duration::from_secs(60));
-    let status = persist("wait", waiting).await.0.unwrap();
-    assert_eq!(status, expected(&instance), "{instance}");
-    (instance, raises)
-}
-
-fn expected(instance: &str) -> OrchestrationStatus {
-    OrchestrationStatus::Completed {
-        output: format!("1 2 child {instance} 3"),
-    }
-}
-
-/// Clients that work until they are told to stop, each at one instance at a time.
-pub(crate) struct Clients {
-    stop: Arc<AtomicBool>,
-    done: Arc<AtomicU64>,
-    tasks: JoinSet<Vec<(String, u64)>>,
-}
-
-impl Clients {
-    pub(crate) fn start(provider: &Arc<dyn Provider>, count: usize) -> Self {
-        let mut clients = Self {
-            stop: Arc::default(),
-            done: Arc::default(),
-            tasks: JoinSet::new(),
-        };
-        for number in 0..count {
-            let client = Client::new(Arc::clone(provider));
-            let (stop, done) = (Arc::clone(&clients.stop), Arc::clone(&clients.done));
-            clients.tasks.spawn(async move {
-                let mut asked = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let instance = format!("{number}-{}", asked.len());
-                    asked.push(drive(client.clone(), instance).await);
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-                asked
-            });
-        }
-        clients
-    }
-
-    /// How many instances have ended by now.
-    pub(crate) fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
-    }
-
-    /// Lets each bring its last instance to an end.
-    pub(crate) async fn stop(self) -> Asked {
-        self.stop.store(true, Ordering::Relaxed);
-        self.tasks.join_all().await.into_iter().flatten().collect()
-    }
-}
-
-/// Checks that everything that was asked for has happened, once, and that nothing is left.
-pub(crate) async fn verify(store: &Store, provider: &Arc<dyn Provider>, asked: &Asked) {
-    let client = Client::new(Arc::clone(provider));
-    let until_ms = now_ms() + DRAIN_MS;
-    loop {
-        let depths = client.get_queue_depths().await.unwrap();
-        if depths == QueueDepths::default() {
-            break;
-        }
-        assert!(now_ms() < until_ms, "something is left over: {depths:?}");
-        sleep(Duration::from_millis(50)).await;
-    }
-    let admin = provider.admin().unwrap();
-    let mut filter = InstanceFilter::default();
-    let mut found = 0;
-    loop {
-        let page = admin.list_instances(&filter).await.unwrap();
-        for head in &page.instances {
-            let instance = head.instance.as_str();
-            assert_eq!(head.status, InstanceStatus::Completed, "{instance}");
-            let history = client.read_execution_history(instance, 1).await.unwrap();
-            check_history(&history)
-                .unwrap_or_else(|what| panic!("{instance}: {what}\n{history:#?}"));
-            let root = instance.split("::").next().unwrap();
-            let raises = *asked.get(root).expect("somebody asked for it");
-            let activities = activities(&history);
-            if root == instance {
-                assert_eq!(activities, 3, "{instance}");
-                let recorded = times_raised(&history, instance);
-                assert!(
-                    (1..=raises).contains(&recorded),
-                    "{instance}: {recorded} of {raises}"
-                );
-            } else {
-                assert_eq!(activities, 1, "{instance}");
-            }
-            found += 1;
-        }
-        filter.after = page.instances.last().map(|head| head.instance.clone());
-        if !page.more {
-            break;
-        }
-    }
-    // Each has one child.
-    assert_eq!(found, asked.len() * 2);
-    let counted_wrongly = "SELECT count(*) FROM ready WHERE inbox_count <> 0";
-    assert_eq!(store.number(counted_wrongly).await, 0);
-}
-
-/// Numbers without a gap, one start, one end, and one outcome for each decision.
-pub(crate) fn check_history(history: &[Event]) -> Result<(), String> {
-    for (number, event) in (1..).zip(history) {
-        if event.event_id != number {
-            return Err(format!("event {number} has the number {}", event.event_id));
-        }
-    }
-    let is_start = |event: &&Event| matches!(event.kind, EventKind::OrchestrationStarted { .. });
-    if history.iter().filter(is_start).count() != 1 {
-        return Err("its history does not begin once".to_owned());
-    }
-    let ends = history.iter().filter(|event| event.kind.is_terminal());
-    if ends.count() != 1 || !history.last().is_some_and(|event| event.kind.is_terminal()) {
-        return Err("its history does not end once".to_owned());
-    }
-    for event in history {
-        let is_answered = matches!(
-            event.kind,
-            EventKind::ActivityScheduled { .. }
-                | EventKind::TimerCreated { .. }
-                | EventKind::SubOrchestrationScheduled { .. }
-        );
-        let is_its =
-            |input: &&Event| input.kind.is_input() && input.source_event_id == Some(event.event_id);
-        let outcomes = history.iter().filter(is_its).count();
-        if is_answered && outcomes != 1 {
-            return Err(format!("step {} has {outcomes} outcomes", event.event_id));
-        }
-    }
-    Ok(())
-}
-
-fn activities(history: &[Event]) -> usize {
-    let is_one = |event: &&Event| matches!(event.kind, EventKind::ActivityScheduled { .. });
-    history.iter().filter(is_one).count()
-}
-
-fn times_raised(history: &[Event], datum: &str) -> u64 {
-    let is_it = |event: &&Event| matches!(&event.kind, EventKind::ExternalEvent { data, .. } if data == datum);
-    history.iter().filter(is_it).count() as u64
 }
 
 /// A provider as nodes and clients take it.

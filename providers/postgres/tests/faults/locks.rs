@@ -7,9 +7,11 @@ use duroxide_postgres::PostgresOptions;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::load::{Clients, node, shared, verify};
+use super::clients::Clients;
+use super::load::{node, shared};
 use super::operations::{apply, commit, envelope, start};
 use super::store::{Store, now_ms, sleep};
+use super::verify::verify;
 
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 const LOAD_MS: u64 = 4_000;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use duroxide_core::providers::Provider as _;
 use sqlx::Connection as _;
 
-use super::load::{Clients, node, shared, verify};
+use super::clients::Clients;
+use super::load::{node, shared};
 use super::store::{Store, sleep};
+use super::verify::verify;
 use crate::private_server::PrivateServer;
 
 /// How long it is measured, before and at the end.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use duroxide_core::providers::Provider as _;
 
-use super::load::{Clients, node, shared, verify};
+use super::clients::Clients;
+use super::load::{node, shared};
 use super::store::{Store, now_ms, sleep};
+use super::verify::verify;
 use crate::private_server::PrivateServer;
 
 const CLIENTS: usize = 12;

@@ -177,6 +177,16 @@ impl Store {
         panic!("there are {found} connections named {name} and not {expected}");
     }
 
+    /// Cancels what the connections of this name are doing just now; answers how many did something.
+    pub(crate) async fn cancel(&self, name: &str) -> i64 {
+        let name = self.name(name);
+        self.number(&format!(
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+             WHERE application_name = '{name}' AND state = 'active'"
+        ))
+        .await
+    }
+
     /// Ends the connections of this name, all of them or one at random; answers how many.
     pub(crate) async fn terminate(&self, name: &str, how_many_at_most: u32) -> i64 {
         let name = self.name(name);
