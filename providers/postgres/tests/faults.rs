@@ -16,6 +16,7 @@ mod faults {
     mod clocks;
     mod cut_claims;
     mod cut_commits;
+    mod cut_opening;
     mod few_connections;
     mod full_disk;
     mod load;

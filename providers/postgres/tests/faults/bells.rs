@@ -22,10 +22,15 @@ struct Scene {
 impl Scene {
     /// Two handles, of which one hears of the other's work through a proxy.
     async fn new() -> Self {
+        Self::asking_at_least_every(Duration::from_secs(1)).await
+    }
+
+    async fn asking_at_least_every(interval: Duration) -> Self {
         let store = Store::shared().await;
         let proxy = store.proxy().await;
         let through = Listen::Url(store.through(&proxy, "listener"));
         let options = store.options().listen(through);
+        let options = options.poll_interval_max(interval);
         let hearing = store.open("hearing", options).await;
         let other = store.open("other", store.options()).await;
         // Each knows that there is the other.
@@ -147,5 +152,23 @@ async fn what_happened_while_nobody_listened_is_looked_for_once() {
     waited.await.unwrap();
     let asked = scene.hearing.statements() - before;
     assert!(asked <= 3, "{asked} statements in a quiet second");
+    scene.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn others_work_is_asked_for_while_it_cannot_be_heard_of() {
+    let mut scene = Scene::asking_at_least_every(Duration::from_millis(200)).await;
+    // Another proxy takes the place of this one, and the way that the listener knows is closed.
+    scene.proxy = scene.store.proxy().await;
+    scene.store.until_connections("listener", 0).await;
+    // It has asked in vain for a while, so that its pauses are as long as they get.
+    let waited = Duration::from_secs(2);
+    let queues = turn_queue();
+    scene.hearing.wait_for_work(&queues, waited).await.unwrap();
+    for number in 0..5 {
+        let took = scene.hears_of(&format!("asked {number}")).await;
+        assert!(took < Duration::from_millis(600), "{took:?}");
+    }
     scene.close().await;
 }

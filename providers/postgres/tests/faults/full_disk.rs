@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use super::operations::{LEASE, activity, apply, commit, envelope, start, turn_of, turns};
 use super::store::Store;
-use crate::private_server::{PrivateServer, is_root, run};
+use crate::private_server::{Log, PrivateServer, is_root, run};
 
 const DISK: &str = "size=96m";
 /// How many commits the room in pages that are there already may be enough for.
-const COMMITS_MAX: usize = 3_000;
+const COMMITS_MAX: i64 = 3_000;
 
 /// A small disk of its own, for as long as this lives.
 struct Disk(TempDir);
@@ -73,7 +73,7 @@ fn as_root(program: &str) -> Command {
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn a_full_disk_is_told_of_and_takes_nothing_by_half() {
     let disk = Disk::mount();
-    let server = PrivateServer::start_on(Some(disk.path()), &["autovacuum=off"]).await;
+    let server = PrivateServer::start_on(disk.path(), Log::Elsewhere).await;
     let store = Store::at(&server.url());
     let provider = store.open("full", store.options()).await;
     apply(&*provider, vec![start("turn"), start("target")]).await;
@@ -132,23 +132,66 @@ async fn a_full_disk_is_told_of_and_takes_nothing_by_half() {
     ];
     for (sql, before, _) in counts {
         let sql = sql.replace("SELECT inbox_count", "SELECT inbox_count::bigint");
-        assert_eq!(
-            store.number(&sql).await,
-            i64::try_from(before).unwrap(),
-            "{sql}"
-        );
+        assert_eq!(store.number(&sql).await, before, "{sql}");
     }
     disk.free();
     commit(&*provider, refused).await.unwrap();
     commit(&*provider, turn).await.unwrap();
     for (sql, _, after) in counts {
         let sql = sql.replace("SELECT inbox_count", "SELECT inbox_count::bigint");
-        assert_eq!(
-            store.number(&sql).await,
-            i64::try_from(after).unwrap(),
-            "{sql}"
-        );
+        assert_eq!(store.number(&sql).await, after, "{sql}");
     }
+    provider.close().await;
+    drop(store);
+    drop(server);
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn what_was_acknowledged_before_the_log_had_no_room_is_there_afterwards() {
+    let disk = Disk::mount();
+    let mut server = PrivateServer::start_on(disk.path(), Log::Beside).await;
+    let store = Store::at(&server.url());
+    let provider = store.open("full", store.options()).await;
+    apply(&*provider, vec![start("target")]).await;
+    disk.fill();
+    let mut sent = 0;
+    let refused = loop {
+        let mut large = envelope("target");
+        large.message.body = vec![7; 100_000].into();
+        let send = Commit::Send(large);
+        match commit(&*provider, send.clone()).await {
+            Ok(_) => sent += 1,
+            Err(error) => {
+                // The server gives up where it cannot write its log, and may have written this one.
+                assert!(error.is_retryable(), "{error}");
+                break (send, error.kind());
+            }
+        }
+        assert!(sent < COMMITS_MAX, "the disk is not full");
+    };
+    println!("{sent} commits, then {:?}; {}", refused.1, server.log());
+    server.stop_immediately();
+    let error = commit(&*provider, refused.0.clone()).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    disk.free();
+    server.start_again().await;
+    let stored = "SELECT count(*) FROM inbox";
+    let found = store.number(stored).await - 1;
+    let is_in_doubt = i64::from(refused.1 == ErrorKind::CommitUnknown);
+    assert!(
+        (sent..=sent + is_in_doubt).contains(&found),
+        "{found} of {sent}"
+    );
+    // The connections that were lost unnoticed cost one attempt each.
+    for _ in 0..3 {
+        if commit(&*provider, refused.0.clone()).await.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(store.number(stored).await, sent + 2);
+    let counted = "SELECT sum(inbox_count)::bigint FROM ready";
+    assert_eq!(store.number(counted).await, sent + 2);
     provider.close().await;
     drop(store);
     drop(server);

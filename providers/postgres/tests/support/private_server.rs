@@ -31,6 +31,15 @@ wait "$server"
 kill "$guard" 2>/dev/null
 "#;
 
+/// Where a server has its write-ahead log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// Where its tables are.
+    Beside,
+    /// On another disk.
+    Elsewhere,
+}
+
 /// A server with a folder and a port of its own, which it keeps when it is started again. It ends when
 /// this is dropped.
 #[derive(Debug)]
@@ -46,11 +55,15 @@ pub(crate) struct PrivateServer {
 impl PrivateServer {
     /// Starts a server with these settings, each `name=value`.
     pub(crate) async fn start(settings: &[&str]) -> Self {
-        Self::start_on(None, settings).await
+        Self::start_in(None, Log::Beside, settings).await
     }
 
-    /// Starts a server whose tables are on this disk, and whose write-ahead log is not.
-    pub(crate) async fn start_on(disk: Option<&Path>, settings: &[&str]) -> Self {
+    /// Starts a server whose tables are on this disk.
+    pub(crate) async fn start_on(disk: &Path, log: Log) -> Self {
+        Self::start_in(Some(disk), log, &["autovacuum=off"]).await
+    }
+
+    async fn start_in(disk: Option<&Path>, log: Log, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("duroxide-private-")
             .tempdir()
@@ -78,9 +91,10 @@ impl PrivateServer {
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
         initdb.args(["--locale=C", "--no-sync", "--wal-segsize=4", "--pgdata"]);
         initdb.arg(&server.data);
-        initdb
-            .arg("--waldir")
-            .arg(server.folder.path().join("log-ahead"));
+        if log == Log::Elsewhere {
+            let ahead = server.folder.path().join("log-ahead");
+            initdb.arg("--waldir").arg(ahead);
+        }
         run(&mut initdb);
         server.start_again().await;
         server
