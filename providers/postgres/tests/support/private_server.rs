@@ -31,13 +31,12 @@ wait "$server"
 kill "$guard" 2>/dev/null
 "#;
 
-/// Where a server has its write-ahead log.
+/// What a server has on a disk of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Log {
-    /// Where its tables are.
-    Beside,
-    /// On another disk.
-    Elsewhere,
+pub(crate) enum Part {
+    Tables,
+    /// The write-ahead log.
+    Log,
 }
 
 /// A server with a folder and a port of its own, which it keeps when it is started again. It ends when
@@ -55,15 +54,15 @@ pub(crate) struct PrivateServer {
 impl PrivateServer {
     /// Starts a server with these settings, each `name=value`.
     pub(crate) async fn start(settings: &[&str]) -> Self {
-        Self::start_in(None, Log::Beside, settings).await
+        Self::start_in(None, settings).await
     }
 
-    /// Starts a server whose tables are on this disk.
-    pub(crate) async fn start_on(disk: &Path, log: Log) -> Self {
-        Self::start_in(Some(disk), log, &["autovacuum=off"]).await
+    /// Starts a server that has this part of its data on this disk.
+    pub(crate) async fn start_on(disk: &Path, part: Part) -> Self {
+        Self::start_in(Some((disk, part)), &["autovacuum=off"]).await
     }
 
-    async fn start_in(disk: Option<&Path>, log: Log, settings: &[&str]) -> Self {
+    async fn start_in(disk: Option<(&Path, Part)>, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("duroxide-private-")
             .tempdir()
@@ -71,7 +70,12 @@ impl PrivateServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let data = disk.unwrap_or(folder.path()).join("data");
+        let place = |wanted| match disk {
+            Some((disk, part)) if part == wanted => disk,
+            _ => folder.path(),
+        };
+        let data = place(Part::Tables).join("data");
+        let log = place(Part::Log).join("log-ahead");
         let mut server = Self {
             programs: programs(),
             data,
@@ -82,7 +86,7 @@ impl PrivateServer {
         };
         if is_root() {
             // The server refuses to run as root.
-            let folders = [Some(server.folder.path()), disk];
+            let folders = [Some(server.folder.path()), disk.map(|it| it.0)];
             for folder in folders.into_iter().flatten() {
                 run(Command::new("chown").arg("postgres").arg(folder));
             }
@@ -91,10 +95,7 @@ impl PrivateServer {
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
         initdb.args(["--locale=C", "--no-sync", "--wal-segsize=4", "--pgdata"]);
         initdb.arg(&server.data);
-        if log == Log::Elsewhere {
-            let ahead = server.folder.path().join("log-ahead");
-            initdb.arg("--waldir").arg(ahead);
-        }
+        initdb.arg("--waldir").arg(log);
         run(&mut initdb);
         server.start_again().await;
         server
