@@ -73,10 +73,11 @@ async fn run(starting: Client, waiting: Client, orchestration: &str, instance: S
     let status = waiting.wait_for_orchestration(&instance, patience).await;
     let history = starting.read_execution_history(&instance, 1).await;
     check_history(&history.unwrap()).unwrap();
-    match status.unwrap() {
-        OrchestrationStatus::Completed { output } => output,
-        status => panic!("{status:?}"),
-    }
+    let status = status.unwrap();
+    let OrchestrationStatus::Completed { output } = status else {
+        panic!("{status:?}");
+    };
+    output
 }
 
 /// Checks what a timed instance says of its timer.
