@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::read::Reply;
 
@@ -39,10 +39,9 @@ impl Failure {
             cause,
             sqlx::Error::Database(_) | sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_)
         );
-        let is_doubtful = matches!(code_of(&cause), Some(code) if code.starts_with("57P"));
         Self {
-            // A server that ends a connection may have committed before.
-            stage: if is_answer && !is_doubtful {
+            // A server that ends a connection, or itself, may have committed before.
+            stage: if is_answer && !ends_connection(&cause) {
                 Stage::Answered
             } else {
                 Stage::Lost
@@ -90,9 +89,20 @@ impl Failure {
 }
 
 fn code_of(cause: &sqlx::Error) -> Option<&str> {
-    let database = cause.as_database_error()?;
-    let postgres = database.try_downcast_ref::<PgDatabaseError>()?;
-    Some(postgres.code())
+    Some(answer_of(cause)?.code())
+}
+
+fn answer_of(cause: &sqlx::Error) -> Option<&PgDatabaseError> {
+    cause.as_database_error()?.try_downcast_ref()
+}
+
+/// Whether this answer is the last one of its connection. One of a server that cannot write its log
+/// has the code of the full disk, and no other sign than its severity.
+fn ends_connection(cause: &sqlx::Error) -> bool {
+    answer_of(cause).is_some_and(|answer| {
+        matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+            || answer.code().starts_with("57P")
+    })
 }
 
 /// The error of a call that commits nothing.

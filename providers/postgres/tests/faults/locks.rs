@@ -1,0 +1,169 @@
+//! Somebody else's transactions hold the rows.
+
+use std::time::Duration;
+
+use duroxide_core::providers::{Commit, ErrorKind, Provider as _};
+use duroxide_postgres::PostgresOptions;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use super::clients::Clients;
+use super::load::{node, shared};
+use super::operations::{apply, claim_all, commit, envelope, start, turn_of};
+use super::store::{Store, now_ms, sleep};
+use super::verify::verify;
+
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+const LOAD_MS: u64 = 4_000;
+
+/// Runs something in a transaction of somebody else.
+async fn execute(stranger: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    statement.execute(stranger).await.map(drop)
+}
+
+/// Locks the row of an instance.
+fn lock_of(instance: &str) -> String {
+    format!(
+        "SELECT FROM ready JOIN instance USING (ino) WHERE id = '{instance}' FOR UPDATE OF ready"
+    )
+}
+
+fn options_of(store: &Store) -> PostgresOptions {
+    store.options().lock_timeout(Some(LOCK_TIMEOUT))
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn a_row_that_is_locked_for_too_long_costs_its_own_commit_only() {
+    let store = Store::shared().await;
+    let provider = store.open("waiting", options_of(&store)).await;
+    apply(&*provider, vec![start("locked"), start("free")]).await;
+    let mut stranger = store.connection().await;
+    execute(&mut stranger, "BEGIN").await.unwrap();
+    execute(&mut stranger, &lock_of("locked")).await.unwrap();
+    let both = ["locked", "free"].map(envelope).map(Commit::Send);
+    let answers = provider.commit(both.to_vec()).await;
+    let [locked, free] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    let error = locked.as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("`lock_timeout`"), "{error}");
+    assert!(free.is_ok(), "{answers:?}");
+    let stored = "SELECT count(*) FROM inbox";
+    assert_eq!(store.number(stored).await, 3);
+    execute(&mut stranger, "ROLLBACK").await.unwrap();
+    let [locked, _] = both;
+    commit(&*provider, locked).await.unwrap();
+    assert_eq!(store.number(stored).await, 4);
+    stranger.close().await.unwrap();
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn a_commit_that_the_server_ends_for_a_deadlock_is_made_again() {
+    let store = Store::shared().await;
+    // The server looks for a deadlock while the commit waits, and not while the stranger does.
+    let provider = store
+        .open_with_setting("impatient", "deadlock_timeout", "300ms", store.options())
+        .await;
+    apply(&*provider, vec![start("first")]).await;
+    let turn = claim_all(&*provider, &["first"]).await.remove(0);
+    apply(&*provider, vec![start("second")]).await;
+    let mut stranger = store.connection().await;
+    execute(&mut stranger, "SET deadlock_timeout = '1h'; BEGIN")
+        .await
+        .unwrap();
+    execute(&mut stranger, &lock_of("second")).await.unwrap();
+    let mut turn = turn_of(&turn);
+    turn.messages = vec![envelope("second")];
+    let before = deadlocks(&store).await;
+    let circle = async {
+        // By now the commit has the first row and waits for the second.
+        sleep(Duration::from_millis(100)).await;
+        execute(&mut stranger, &lock_of("first")).await.unwrap();
+        // It got that row, so that the commit was ended, and is being made again.
+        execute(&mut stranger, "ROLLBACK").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(commit(&*provider, Commit::Turn(turn)), circle);
+    answer.unwrap();
+    assert_eq!(store.number("SELECT count(*) FROM inbox").await, 2);
+    stranger.close().await.unwrap();
+    provider.close().await;
+    let until_ms = now_ms() + 5_000;
+    while deadlocks(&store).await == before {
+        assert!(now_ms() < until_ms, "there was no deadlock");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// How many deadlocks the server has resolved in this database, as its statistics know by now.
+async fn deadlocks(store: &Store) -> i64 {
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    store.number(sql).await
+}
+
+/// Locks rows in the wrong order until the time is over; answers how often that ended in a deadlock
+/// of its own.
+async fn disturb(store: &Store, until_ms: u64) -> u64 {
+    let mut stranger = store.connection().await;
+    let setting = "SET deadlock_timeout = '30ms'; SET lock_timeout = '2s'";
+    execute(&mut stranger, setting).await.unwrap();
+    let mut killed = 0;
+    while now_ms() < until_ms {
+        let locking = async {
+            execute(&mut stranger, "BEGIN").await?;
+            // The newest are those that are worked on.
+            for table in ["activity", "ready"] {
+                let key = if table == "ready" { "ino" } else { "id" };
+                for _ in 0..4 {
+                    let one = format!(
+                        "SELECT FROM {table} WHERE {key} = (SELECT {key} FROM {table} \
+                         ORDER BY {key} DESC OFFSET floor(random() * 12) LIMIT 1) FOR UPDATE"
+                    );
+                    execute(&mut stranger, &one).await?;
+                }
+            }
+            Ok::<(), sqlx::Error>(())
+        };
+        if let Err(error) = locking.await {
+            let code = error
+                .as_database_error()
+                .and_then(|it| it.code().map(String::from));
+            killed += u64::from(code.as_deref() == Some("40P01"));
+        }
+        execute(&mut stranger, "ROLLBACK").await.unwrap();
+        sleep(Duration::from_millis(10)).await;
+    }
+    stranger.close().await.unwrap();
+    killed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn everything_is_done_once_among_strangers_that_lock_in_the_wrong_order() {
+    let store = Store::shared().await;
+    let options = options_of(&store);
+    let provider = store
+        .open_with_setting("disturbed", "deadlock_timeout", "20ms", options)
+        .await;
+    let runtime = node(shared(&provider)).await;
+    let before = deadlocks(&store).await;
+    let clients = Clients::start(&shared(&provider), 12);
+    let until_ms = now_ms() + LOAD_MS;
+    let (one, other) = tokio::join!(disturb(&store, until_ms), disturb(&store, until_ms));
+    let asked = clients.stop().await;
+    verify(&store, &shared(&provider), &asked).await;
+    runtime.shutdown(None).await;
+    provider.close().await;
+    sleep(Duration::from_secs(1)).await;
+    let all = deadlocks(&store).await - before;
+    println!(
+        "{} instances, {all} deadlocks, {} of strangers",
+        asked.len(),
+        one + other
+    );
+    assert!(all > 0, "there was no deadlock");
+}
