@@ -101,7 +101,7 @@ async fn serve(setup: &Arc<Setup>, reply: oneshot::Sender<Result<Server, Provide
     }
     lanes.spawn(lane::run::<LeaseJob>(
         Arc::clone(setup),
-        Session::new(setup),
+        Session::for_leases(setup),
     ));
     lanes.spawn(lane::run::<ReadJob>(Arc::clone(setup), Session::new(setup)));
     lanes.spawn(lane::run::<WideJob>(Arc::clone(setup), Session::new(setup)));

@@ -7,10 +7,14 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::entropy::Entropy;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::bell::Bell;
+use crate::pulse::HEARTBEAT;
 use crate::setup::Setup;
 
+/// How long a connection may be silent before it is taken to be dead: one heartbeat may be late.
+const SILENCE_MAX: Duration = Duration::from_secs(HEARTBEAT.as_secs() * 5 / 2);
 /// The pauses between attempts to listen again.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -76,7 +80,12 @@ async fn begin(setup: &Setup, connect: &PgConnectOptions) -> Result<PgListener, 
 
 /// Takes in what is heard until the connection is lost.
 async fn listen(setup: &Setup, listener: &mut PgListener) -> Result<(), sqlx::Error> {
-    while let Some(notification) = listener.try_recv().await? {
+    loop {
+        // A connection may die without a word. Its own heartbeat is what it hears at least.
+        let heard = timeout(SILENCE_MAX, listener.try_recv()).await;
+        let Some(notification) = heard.unwrap_or(Err(sqlx::Error::PoolTimedOut))? else {
+            return Ok(());
+        };
         if let Some(bell) = Bell::read(notification.payload(), setup.node) {
             if bell.turns || bell.activities {
                 setup.hub.forget(bell.turns, bell.activities);
@@ -84,5 +93,4 @@ async fn listen(setup: &Setup, listener: &mut PgListener) -> Result<(), sqlx::Er
             setup.hub.watchers.wake_where(|id| bell.has_changed(id));
         }
     }
-    Ok(())
 }

@@ -12,8 +12,9 @@ use crate::setup::Setup;
 const LISTENING: Duration = Duration::from_secs(2);
 /// The first pause while it is not; each one is twice the one before.
 const ASKING_FIRST: Duration = Duration::from_millis(25);
-/// How often others are told that this process lives, and for how long they believe it.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often others are told that this process lives, and for how long they believe it. The process
+/// hears its own heartbeat.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 pub(crate) const ALIVE: Duration = Duration::from_secs(30);
 
 /// Runs as long as the provider is open.

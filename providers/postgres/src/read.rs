@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 use tokio::sync::oneshot;
 
+use crate::bell::Bell;
 use crate::codes::millis;
 use crate::error::{self, Failure};
 use crate::head;
@@ -167,7 +168,10 @@ async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()
     let statement = || {
         let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
         let call = setup.functions.poll.call().bind(setup.node);
-        call.bind(names).bind(alive.map(millis))
+        call.bind(names)
+            .bind(alive.map(millis))
+            .bind(setup.schema.channel())
+            .bind(Bell::default().write(setup.node))
     };
     let rows = session.fetch_again(statement).await;
     let answer = decoded("wait_for_work", rows, |rows| {

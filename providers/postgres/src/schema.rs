@@ -156,7 +156,7 @@ pub(crate) const FUNCTIONS: [(&str, usize); 16] = [
     ("commit_v1", 69),
     ("renew_v1", 8),
     ("release_v1", 12),
-    ("poll_v1", 3),
+    ("poll_v1", 5),
     ("leave_v1", 1),
     ("heads_v1", 1),
     ("history_v1", 4),

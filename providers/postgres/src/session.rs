@@ -1,6 +1,7 @@
 //! A connection that is made when it is needed, and made anew after it was lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -15,6 +16,7 @@ use crate::setup::Setup;
 pub(crate) struct Session {
     pub(crate) setup: Arc<Setup>,
     connection: Option<PgConnection>,
+    answer_timeout: Duration,
 }
 
 impl Session {
@@ -23,13 +25,22 @@ impl Session {
         Self {
             setup: Arc::clone(setup),
             connection: None,
+            answer_timeout: setup.answer_timeout(),
+        }
+    }
+
+    /// Takes the connection to be dead sooner, for what cannot wait.
+    pub(crate) fn for_leases(setup: &Arc<Setup>) -> Self {
+        Self {
+            answer_timeout: setup.lease_answer_timeout(),
+            ..Self::new(setup)
         }
     }
 
     pub(crate) fn connected(setup: &Arc<Setup>, connection: PgConnection) -> Self {
         Self {
-            setup: Arc::clone(setup),
             connection: Some(connection),
+            ..Self::new(setup)
         }
     }
 
@@ -45,10 +56,7 @@ impl Session {
             }
         };
         self.setup.count_statement();
-        let answer = timeout(
-            self.setup.answer_timeout(),
-            statement.fetch_all(&mut connection),
-        );
+        let answer = timeout(self.answer_timeout, statement.fetch_all(&mut connection));
         let answer = answer.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         let answer = answer.map_err(Failure::of_call);
         if !answer.as_ref().is_err_and(Failure::breaks_connection) {

@@ -21,6 +21,8 @@ use crate::schema::{Functions, Schema};
 /// How long a statement may take beyond the server's own limit before its connection is taken to be
 /// dead.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
+/// The same for a statement about leases, beyond the limit for a lock.
+const LEASE_ANSWER_GRACE: Duration = Duration::from_secs(1);
 /// How long a statement may take where the server has no limit from here.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -72,6 +74,14 @@ impl Setup {
     pub(crate) fn answer_timeout(&self) -> Duration {
         let statement_timeout = self.options.statement_timeout;
         statement_timeout.map_or(ANSWER_TIMEOUT, |it| it.saturating_add(ANSWER_GRACE))
+    }
+
+    /// The same for what is done about leases, which run out meanwhile: little more than it may wait
+    /// for a lock.
+    pub(crate) fn lease_answer_timeout(&self) -> Duration {
+        let lock_timeout = self.options.lock_timeout.unwrap_or(ANSWER_GRACE);
+        let lease = lock_timeout.saturating_add(LEASE_ANSWER_GRACE);
+        lease.min(self.answer_timeout())
     }
 
     pub(crate) fn count_statement(&self) {

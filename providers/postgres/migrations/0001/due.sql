@@ -21,11 +21,13 @@ END
 $duroxide$;
 
 -- The same, and makes known that this process lives for so long from now on; one that does not
--- listen says NULL.
+-- listen says NULL. It rings once, so that the process hears that it hears.
 CREATE FUNCTION poll_v1(
     p_node uuid,
     p_queues text[],
-    p_alive_ms bigint
+    p_alive_ms bigint,
+    p_channel text,
+    p_bell text
 ) RETURNS TABLE (
     at_ms bigint,
     turn_due bigint,
@@ -37,6 +39,7 @@ DECLARE
 BEGIN
     IF p_alive_ms IS NOT NULL THEN
         PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM pg_notify(p_channel, p_bell);
         INSERT INTO node AS n (id, alive_until)
         VALUES (p_node, v_now + p_alive_ms * interval '1 millisecond')
         ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until;
