@@ -63,7 +63,15 @@ async fn a_url_that_is_none_is_refused() {
 async fn a_schema_that_no_name_can_be_is_refused_before_anything_is_asked() {
     let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{}/db", free_port());
     let too_long = "ü".repeat(32);
-    for schema in ["", "pg_mine", "a\0b", "a\nb", "a$duroxide$b", &too_long] {
+    for schema in [
+        "",
+        "pg_mine",
+        "a\0b",
+        "a\nb",
+        "a$duroxide$b",
+        "$user",
+        &too_long,
+    ] {
         let options = PostgresOptions::default().schema(schema);
         config_refusal(&nowhere, options, "`schema`").await;
         let error = PostgresProvider::migration_sql(schema).unwrap_err();
