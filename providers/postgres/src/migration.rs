@@ -38,13 +38,8 @@ const VERSION: i32 = 1;
 /// How the functions plan: by indexes, however small a table was when a plan was made. A plan that reads
 /// a whole table, made while that was empty, would be kept until the table is analysed. The path of
 /// names is fixed, so that what a caller has set changes nothing.
-fn settings(schema: &Schema) -> String {
-    format!(
-        "SET search_path = {}, pg_temp SET plan_cache_mode = force_generic_plan \
-         SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off",
-        schema.quoted()
-    )
-}
+const SETTINGS: &str = "SET search_path = {schema}, pg_temp SET plan_cache_mode = force_generic_plan \
+     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off";
 
 /// Sees that the schema is there and of a version that this crate can work with.
 pub(crate) async fn run(
@@ -86,7 +81,6 @@ pub(crate) async fn run(
 /// The statements from this version on, to be run in one transaction.
 pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     let quoted = schema.quoted();
-    let settings = settings(schema);
     let mut sql = String::new();
     if from == 0 {
         sql += &format!(
@@ -102,8 +96,9 @@ pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     }
     for migration in MIGRATIONS.iter().filter(|it| it.version > from) {
         for part in migration.parts {
+            // The name comes last: it may hold anything, a place in braces too.
             sql += &part
-                .replace("{settings}", &settings)
+                .replace("{settings}", SETTINGS)
                 .replace("{schema}", quoted);
             sql += "\n";
         }

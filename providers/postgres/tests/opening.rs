@@ -202,6 +202,7 @@ async fn a_name_may_hold_whatever_the_server_takes() {
         "Größe 数据 🦀",
         "select",
         "a.b;c--d/*e\\f$g$%h",
+        "{schema} {settings} {}",
         "\"",
         long,
     ] {
