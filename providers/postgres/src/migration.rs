@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use crate::error;
 use crate::options::Migrations;
-use crate::schema::{Schema, fingerprint};
+use crate::schema::{BODY_QUOTE, Schema, fingerprint};
 
 /// One step from one version of the schema to the next.
 struct Migration {
@@ -83,8 +83,15 @@ pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     let quoted = schema.quoted();
     let mut sql = String::new();
     if from == 0 {
+        // Asking first spares the owner of a schema that is there the right to make another one, which
+        // IF NOT EXISTS alone would need.
+        let literal = schema.name().replace('\'', "''");
         sql += &format!(
-            "CREATE SCHEMA IF NOT EXISTS {quoted};\n\
+            "DO {BODY_QUOTE} BEGIN\n    \
+                 IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = '{literal}') THEN\n        \
+                     CREATE SCHEMA IF NOT EXISTS {quoted};\n    \
+                 END IF;\n\
+             END {BODY_QUOTE};\n\
              SET LOCAL search_path = {quoted}, pg_temp;\n\n\
              CREATE TABLE migration (\n    \
                  version integer PRIMARY KEY,\n    \
@@ -182,7 +189,6 @@ fn lock_key(schema: &Schema) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::BODY_QUOTE;
 
     #[test]
     fn the_versions_follow_one_another_and_no_body_ends_early() {

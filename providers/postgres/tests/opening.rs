@@ -162,6 +162,25 @@ async fn rights_that_are_missing_are_named() {
     config_refusal(&role.url, options, "its tables").await;
 }
 
+/// Whoever looks after the database may have made the schema, and given it to a role that may make
+/// no other.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn the_owner_of_an_empty_schema_needs_no_right_to_make_another() {
+    let place = Place::new().await;
+    let role = Role::new(&place.url).await;
+    let make = format!(
+        "CREATE SCHEMA {} AUTHORIZATION {}",
+        place.quoted(),
+        role.name
+    );
+    execute(&place.url, &make).await;
+    let provider = PostgresProvider::new(&role.url, Some(place.options())).await;
+    let provider = provider.unwrap();
+    run_one(&provider, "one").await;
+    provider.close().await;
+}
+
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn a_standby_is_refused() {
