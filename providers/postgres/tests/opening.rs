@@ -6,6 +6,7 @@ mod support_opening;
 
 use std::time::Duration;
 
+use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{ErrorKind, Provider};
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 
@@ -269,11 +270,14 @@ async fn a_wrong_place_to_listen_at_costs_time_and_nothing_else() {
     log::capture();
     let place = Place::new().await;
     let port = free_port();
+    let began = SystemClock.now_ms();
     let provider = place
         .open_with(place.options().listen(Listen::Url(format!(
             "postgres://user:{SECRET}@127.0.0.1:{port}/db"
         ))))
         .await;
+    let took = SystemClock.now_ms() - began;
+    assert!(took < 5_000, "{took} ms");
     run_one(&provider, "one").await;
     // What another process does is found, by asking.
     let other = place.open_with(place.options().listen(Listen::Never)).await;
