@@ -129,11 +129,17 @@ async fn read(
     schema: &Schema,
 ) -> Result<Option<Found>, sqlx::Error> {
     let table = format!("{}.migration", schema.quoted());
-    let is_there: bool = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
-        .bind(&table)
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    // A query of the catalog and not to_regclass, which answers from a cache: who has waited for another
+    // process's migration would not see it there.
+    let is_there: bool = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = 'migration')",
+    )
+    .bind(schema.name())
+    .fetch_one(&mut *connection)
+    .await?
+    .try_get(0)?;
     if !is_there {
         return Ok(None);
     }
