@@ -196,6 +196,11 @@ fn meaning_of_code(code: &str, is_activity_key: bool) -> (ErrorKind, &'static st
             Config,
             "the schema lacks what belongs to it; see the option `schema`, and apply the migrations",
         ),
+        "42P07" | "42710" | "42723" | "42703" => (
+            Config,
+            "the schema holds something that is called like a part of the store and is none; choose \
+             another schema by the option `schema`, or remove it",
+        ),
         "25006" => (
             Unavailable,
             "the server is a standby, or read-only; let the URL lead to the primary",
@@ -302,6 +307,7 @@ mod tests {
         for (code, kind, says) in [
             ("28P01", ErrorKind::Config, "password of the URL"),
             ("42501", ErrorKind::Config, "Migrations::Verify"),
+            ("42P07", ErrorKind::Config, "another schema"),
             ("53300", ErrorKind::Unavailable, "write_connections"),
             ("25006", ErrorKind::Unavailable, "primary"),
             ("55P03", ErrorKind::Unavailable, "lock_timeout"),
