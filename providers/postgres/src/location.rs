@@ -58,17 +58,12 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
     })
 }
 
-/// Adds what the options say.
+/// Adds what the options say of a connection on which statements are run.
 pub(crate) fn with_options(
-    mut connect: PgConnectOptions,
+    connect: PgConnectOptions,
     options: &PostgresOptions,
 ) -> PgConnectOptions {
-    if connect.get_application_name().is_none() {
-        connect = connect.application_name("duroxide");
-    }
-    if let Some(file) = &options.tls_root_certificate {
-        connect = connect.ssl_root_cert(file);
-    }
+    let mut connect = with_identity(connect, options);
     let timeouts = [
         ("statement_timeout", options.statement_timeout),
         ("lock_timeout", options.lock_timeout),
@@ -77,6 +72,20 @@ pub(crate) fn with_options(
         if let Some(timeout) = timeout {
             connect = connect.options([(name, timeout.as_millis().to_string())]);
         }
+    }
+    connect
+}
+
+/// Adds who this is, and whom it trusts.
+pub(crate) fn with_identity(
+    mut connect: PgConnectOptions,
+    options: &PostgresOptions,
+) -> PgConnectOptions {
+    if connect.get_application_name().is_none() {
+        connect = connect.application_name("duroxide");
+    }
+    if let Some(file) = &options.tls_root_certificate {
+        connect = connect.ssl_root_cert(file);
     }
     connect
 }
