@@ -1,5 +1,6 @@
 //! The errors, each made in one place, and what the server's errors mean.
 
+use std::io;
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
@@ -78,6 +79,8 @@ impl Failure {
                 "the connection to the server was lost before it answered, so that the commit may \
                  or may not be stored; repeat it",
             )
+        } else if self.stage == Stage::Connect && is_damaged(&self.cause) {
+            (ErrorKind::Config, NO_TLS)
         } else {
             meaning(&self.cause)
         };
@@ -87,6 +90,11 @@ impl Failure {
         }
         error.with_source(Arc::clone(&self.cause))
     }
+}
+
+/// What the driver makes of a certificate that is refused.
+fn is_damaged(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData)
 }
 
 fn code_of(cause: &sqlx::Error) -> Option<&str> {
@@ -128,6 +136,9 @@ fn again(error: &Arc<ProviderError>) -> ProviderError {
     same.with_source(Arc::clone(error))
 }
 
+const NO_TLS: &str = "no TLS connection can be made; see `sslmode` in the URL, and whether the \
+    server's certificate is for this host and leads to `tls_root_certificate`";
+
 /// What an error means when nothing was committed, and what to do about it.
 fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
     use ErrorKind::{Config, Corrupt, Unavailable, Unexpected};
@@ -140,6 +151,7 @@ fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
         reason = "every error that is not listed means a bug"
     )]
     match cause {
+        sqlx::Error::Tls(_) => (Config, NO_TLS),
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => (
             Unavailable,
             "the server cannot be reached; see that it runs and that the host and the port of the \
@@ -149,11 +161,6 @@ fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
             Unavailable,
             "the server did not answer in time; see that it runs and is reachable, or raise \
              `connect_timeout` or `statement_timeout`",
-        ),
-        sqlx::Error::Tls(_) => (
-            Config,
-            "no TLS connection can be made; see `sslmode` in the URL, and whether the server's \
-             certificate is for this host and leads to `tls_root_certificate`",
         ),
         sqlx::Error::Configuration(_) => (
             Config,
@@ -281,8 +288,6 @@ pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderEr
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     fn lost() -> sqlx::Error {
