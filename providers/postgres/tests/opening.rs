@@ -1,7 +1,5 @@
 //! What a provider says when it cannot be opened, and what it keeps to itself.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support_opening;
 
 use std::time::Duration;
