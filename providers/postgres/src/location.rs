@@ -70,7 +70,9 @@ pub(crate) fn with_options(
     ];
     for (name, timeout) in timeouts {
         if let Some(timeout) = timeout {
-            connect = connect.options([(name, timeout.as_millis().to_string())]);
+            // Zero would be no limit at all, and more than this is refused.
+            let millis = timeout.as_millis().clamp(1, i32::MAX.unsigned_abs().into());
+            connect = connect.options([(name, millis.to_string())]);
         }
     }
     connect
@@ -92,6 +94,8 @@ pub(crate) fn with_identity(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use duroxide_core::providers::ErrorKind;
 
     use super::*;
@@ -118,6 +122,13 @@ mod tests {
         assert_eq!(connect.get_application_name(), Some("shop"));
         let startup = connect.get_options().unwrap();
         assert!(startup.contains("statement_timeout=30000"), "{startup}");
+        let extreme = PostgresOptions::default()
+            .statement_timeout(Some(Duration::from_micros(1)))
+            .lock_timeout(Some(Duration::MAX));
+        let connect = with_options(parse("postgres://user@host/db").unwrap(), &extreme);
+        let startup = connect.get_options().unwrap();
+        assert!(startup.contains("statement_timeout=1 "), "{startup}");
+        assert!(startup.contains("lock_timeout=2147483647"), "{startup}");
         let bare = PostgresOptions::default()
             .statement_timeout(None)
             .lock_timeout(None);

@@ -85,10 +85,10 @@ pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     if from == 0 {
         // Asking first spares the owner of a schema that is there the right to make another one, which
         // IF NOT EXISTS alone would need.
-        let literal = schema.name().replace('\'', "''");
+        let literal = schema.name().replace('\\', "\\\\").replace('\'', "''");
         sql += &format!(
             "DO {BODY_QUOTE} BEGIN\n    \
-                 IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = '{literal}') THEN\n        \
+                 IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = E'{literal}') THEN\n        \
                      CREATE SCHEMA IF NOT EXISTS {quoted};\n    \
                  END IF;\n\
              END {BODY_QUOTE};\n\

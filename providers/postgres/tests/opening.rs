@@ -209,6 +209,62 @@ async fn a_database_that_takes_no_writes_is_refused() {
     }
 }
 
+/// No old server is at hand, so this one says that it is one, to whoever looks here first.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn an_old_server_is_refused() {
+    let place = Place::new().await;
+    let role = Role::new(&place.url).await;
+    let pretend = format!(
+        "CREATE SCHEMA {schema} AUTHORIZATION {role};
+         CREATE FUNCTION {schema}.current_setting(name text) RETURNS text LANGUAGE sql AS $$
+             SELECT CASE name WHEN 'server_version_num' THEN '120022'
+                 WHEN 'server_version' THEN '12.22' ELSE pg_catalog.current_setting(name) END
+         $$;
+         ALTER ROLE {role} SET search_path = {schema}, pg_catalog",
+        schema = place.quoted(),
+        role = role.name,
+    );
+    execute(&place.url, &pretend).await;
+    config_refusal(&role.url, place.options(), "PostgreSQL 12.22").await;
+    config_refusal(&role.url, place.options(), "version 13 or later").await;
+}
+
+/// What a role has been set up with changes nothing about what a provider does.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn the_settings_of_a_role_change_nothing() {
+    for setting in [
+        "search_path = nowhere",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_isolation = 'repeatable read'",
+        "default_transaction_deferrable = on",
+        "standard_conforming_strings = off",
+        "client_encoding = 'LATIN1'",
+        "bytea_output = 'escape'",
+        "timezone = 'Asia/Kathmandu'",
+        "plan_cache_mode = force_custom_plan",
+        "quote_all_identifiers = on",
+        "row_security = off",
+        "check_function_bodies = off",
+        "statement_timeout = 1",
+    ] {
+        let place = Place::named(&format!("{} it's a \\ \"", fresh("duroxide_set"))).await;
+        let role = Role::new(&place.url).await;
+        let make = format!(
+            "CREATE SCHEMA {} AUTHORIZATION {role}; ALTER ROLE {role} SET {setting}",
+            place.quoted(),
+            role = role.name
+        );
+        execute(&place.url, &make).await;
+        let provider = PostgresProvider::new(&role.url, Some(place.options())).await;
+        let provider = provider.unwrap_or_else(|error| panic!("{setting}: {error:?}"));
+        run_one(&provider, "Größe").await;
+        provider.stats().await.unwrap();
+        provider.close().await;
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn a_name_may_hold_whatever_the_server_takes() {
