@@ -64,6 +64,8 @@ pub(crate) fn with_options(
     options: &PostgresOptions,
 ) -> PgConnectOptions {
     let mut connect = with_identity(connect, options);
+    // The functions look again at what they have waited for, which a stricter level would refuse.
+    connect = connect.options([("default_transaction_isolation", "read committed")]);
     let timeouts = [
         ("statement_timeout", options.statement_timeout),
         ("lock_timeout", options.lock_timeout),
@@ -134,6 +136,7 @@ mod tests {
             .lock_timeout(None);
         let connect = with_options(parse("postgresql://user@host/db").unwrap(), &bare);
         assert_eq!(connect.get_application_name(), Some("duroxide"));
-        assert!(connect.get_options().is_none_or(str::is_empty));
+        let startup = connect.get_options().unwrap();
+        assert!(!startup.contains("timeout"), "{startup}");
     }
 }

@@ -19,7 +19,7 @@ use duroxide_postgres::PostgresProvider;
 use support_opening::operations::{
     LEASE, activity, apply, claim_turn, commit_of, end_of, id, send, start, turns,
 };
-use support_opening::{Place, execute, log};
+use support_opening::{Place, Role, execute, log};
 
 /// How many instances sleep, and how many messages wait, in a store that is full.
 const MANY: i64 = 100_000;
@@ -111,6 +111,50 @@ async fn a_runtime_with_nothing_to_do_asks_once_a_second_at_most() {
     assert!(asked <= 5, "{asked} statements in 5 s");
     runtime.shutdown(None).await;
     provider.close().await;
+}
+
+/// A database may be set up to be stricter with others; what is meant here are single rows and their
+/// locks, and whoever comes second just waits.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn stricter_isolation_of_the_database_refuses_nothing() {
+    log::capture();
+    let place = Place::new().await;
+    let role = Role::new(&place.url).await;
+    let make = format!(
+        "CREATE SCHEMA {} AUTHORIZATION {role};
+         ALTER ROLE {role} SET default_transaction_isolation = 'serializable'",
+        place.quoted(),
+        role = role.name
+    );
+    execute(&place.url, &make).await;
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let opened = PostgresProvider::new(&role.url, Some(place.options())).await;
+        let provider = Arc::new(opened.unwrap());
+        let runtime = runtime_on(&provider).await;
+        nodes.push((provider, runtime));
+    }
+    let client = Client::new(Arc::clone(&nodes[0].0) as Arc<dyn Provider>);
+    let said = log::said().len();
+    let instances: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    for instance in &instances {
+        let started = client.start_orchestration(instance, "Greet", "Rust");
+        started.await.unwrap();
+    }
+    for instance in &instances {
+        let ended = client.wait_for_orchestration(instance, Duration::from_secs(30));
+        let status = ended.await.unwrap();
+        let is_done = matches!(status, OrchestrationStatus::Completed { .. });
+        assert!(is_done, "{status:?}");
+    }
+    let said = log::said().split_off(said);
+    let conflict = said.lines().find(|line| line.contains("40001"));
+    assert_eq!(conflict, None, "a transaction was refused for another one");
+    for (provider, runtime) in nodes {
+        runtime.shutdown(None).await;
+        provider.close().await;
+    }
 }
 
 /// Fills a store, by the server itself: instances that sleep until tomorrow, with a timer each; one
