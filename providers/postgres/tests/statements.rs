@@ -320,7 +320,7 @@ async fn what_waits_is_not_read() {
     provider.close().await;
 }
 
-/// The turns and the activities of a store in microseconds, and a claim that finds neither.
+/// What claims of turns and activities cost in microseconds, and one that finds neither.
 #[derive(Default)]
 struct Costs {
     turn: Vec<u128>,
@@ -388,8 +388,6 @@ async fn a_claim_costs_the_same_however_much_waits() {
             of_full.measure(&full, &instance).await;
         }
     }
-    let depths = full.queue_depths().await.unwrap();
-    assert!(depths.orchestrator_queue >= 1 && depths.timer_queue >= 99_000);
     let (of_full, of_empty) = (of_full.medians(), of_empty.medians());
     for (full, empty) in of_full.iter().zip(of_empty) {
         assert!(
