@@ -1,5 +1,7 @@
 //! How a connection is made, and what is asked of the server when a provider is opened.
 
+use std::io;
+
 use duroxide_core::providers::{Durability, ProviderError};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions as _, Row as _};
@@ -84,6 +86,23 @@ pub(crate) async fn first(
     to: &PgConnectOptions,
     options: &PostgresOptions,
 ) -> Result<PgConnection, ProviderError> {
-    let connected = connect(to, options).await;
-    connected.map_err(|cause| Failure::connect(cause).error("open", false))
+    connect(to, options).await.map_err(|cause| {
+        // Of a socket it is the server that is not there.
+        if is_missing_file(&cause) && !is_socket(to) {
+            return error::config(
+                "a file is not there that `sslrootcert`, `sslcert` or `sslkey` in the URL names, or \
+                 the option `tls_root_certificate`",
+            )
+            .with_source(cause);
+        }
+        Failure::connect(cause).error("open", false)
+    })
+}
+
+fn is_missing_file(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::NotFound)
+}
+
+fn is_socket(to: &PgConnectOptions) -> bool {
+    to.get_socket().is_some() || to.get_host().starts_with('/')
 }

@@ -1,11 +1,13 @@
 //! The errors, each made in one place, and what the server's errors mean.
 
+use std::io;
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::read::Reply;
+use crate::sqlstate;
 
 /// How far a call came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,8 @@ impl Failure {
                 "the connection to the server was lost before it answered, so that the commit may \
                  or may not be stored; repeat it",
             )
+        } else if self.stage == Stage::Connect && is_damaged(&self.cause) {
+            (ErrorKind::Config, NO_TLS)
         } else {
             meaning(&self.cause)
         };
@@ -86,6 +90,11 @@ impl Failure {
         }
         error.with_source(Arc::clone(&self.cause))
     }
+}
+
+/// What the driver makes of a certificate that is refused.
+fn is_damaged(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData)
 }
 
 fn code_of(cause: &sqlx::Error) -> Option<&str> {
@@ -138,18 +147,22 @@ fn again(error: &Arc<ProviderError>) -> ProviderError {
     same.with_source(Arc::clone(error))
 }
 
+const NO_TLS: &str = "no TLS connection can be made; see `sslmode` in the URL, and whether the \
+    server's certificate is for this host and leads to `tls_root_certificate`";
+
 /// What an error means when nothing was committed, and what to do about it.
 fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
     use ErrorKind::{Config, Corrupt, Unavailable, Unexpected};
     if let Some(code) = code_of(cause) {
         let is_key = cause.as_database_error().and_then(|it| it.constraint());
-        return meaning_of_code(code, is_key == Some("activity_key"));
+        return sqlstate::meaning(code, is_key == Some("activity_key"));
     }
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "every error that is not listed means a bug"
     )]
     match cause {
+        sqlx::Error::Tls(_) => (Config, NO_TLS),
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => (
             Unavailable,
             "the server cannot be reached; see that it runs and that the host and the port of the \
@@ -159,11 +172,6 @@ fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
             Unavailable,
             "the server did not answer in time; see that it runs and is reachable, or raise \
              `connect_timeout` or `statement_timeout`",
-        ),
-        sqlx::Error::Tls(_) => (
-            Config,
-            "no TLS connection can be made; see `sslmode` in the URL, and whether the server's \
-             certificate is for this host and leads to `tls_root_certificate`",
         ),
         sqlx::Error::Configuration(_) => (
             Config,
@@ -176,86 +184,6 @@ fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
         _ => (
             Unexpected,
             "the driver reported a misuse; report this as a bug",
-        ),
-    }
-}
-
-/// What the server's codes mean (PostgreSQL manual, appendix A).
-fn meaning_of_code(code: &str, is_activity_key: bool) -> (ErrorKind, &'static str) {
-    use ErrorKind::{Config, Corrupt, InvalidInput, LimitExceeded, Unavailable, Unexpected};
-    match code {
-        "23505" if is_activity_key => (
-            InvalidInput,
-            "a new activity has the id of another one; number them by their events",
-        ),
-        "28000" | "28P01" => (
-            Config,
-            "the server refuses the role or its password; see the user and the password of the URL, \
-             and the server's pg_hba.conf",
-        ),
-        "3D000" => (
-            Config,
-            "there is no such database; create it, or name another one in the URL",
-        ),
-        "42501" => (
-            Config,
-            "the role lacks a right; grant it the schema, its tables and its functions, or have \
-             somebody else apply the migrations and choose `Migrations::Verify`",
-        ),
-        "3F000" | "42P01" | "42883" => (
-            Config,
-            "the schema lacks what belongs to it; see the option `schema`, and apply the migrations",
-        ),
-        "25006" => (
-            Unavailable,
-            "the server is a standby, or read-only; let the URL lead to the primary",
-        ),
-        "53300" => (
-            Unavailable,
-            "the server has no connection left; lower `write_connections`, or raise the server's \
-             max_connections",
-        ),
-        "53100" => (
-            Unavailable,
-            "the server's disk is full; free some space and try again",
-        ),
-        "53200" | "53000" | "53400" => (
-            Unavailable,
-            "the server lacks memory or another resource; try again later",
-        ),
-        "54000" | "54001" | "54011" | "54023" => (
-            LimitExceeded,
-            "something is larger than the server can hold; commit less, or use shorter names",
-        ),
-        "55P03" => (
-            Unavailable,
-            "another transaction has a row locked for longer than `lock_timeout`; try again",
-        ),
-        "57014" => (
-            Unavailable,
-            "the statement took longer than `statement_timeout`, or was cancelled; try again, or \
-             raise that option",
-        ),
-        "40001" | "40P01" => (
-            Unavailable,
-            "another transaction was in the way again and again; try again",
-        ),
-        "0A000" | "26000" => (Unavailable, "the schema has changed meanwhile; try again"),
-        "58030" => (
-            Unavailable,
-            "the server's disk failed; look at the server's log, then try again",
-        ),
-        "XX001" | "XX002" => (
-            Corrupt,
-            "the server found its data damaged; restore the database from a backup",
-        ),
-        _ if code.starts_with("57P") || code.starts_with("08") => (
-            Unavailable,
-            "the server is shutting down, starting or has ended the connection; try again later",
-        ),
-        _ => (
-            Unexpected,
-            "the server reported an error that should not happen; report this as a bug",
         ),
     }
 }
@@ -286,8 +214,6 @@ pub(crate) fn abandoned(operation: &'static str, is_durable: bool) -> ProviderEr
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     fn lost() -> sqlx::Error {
@@ -304,25 +230,6 @@ mod tests {
             let error = failure.error("commit", is_durable);
             assert_eq!(error.kind(), expected);
             assert!(error.is_retryable() && failure.breaks_connection());
-        }
-    }
-
-    #[test]
-    fn each_code_says_what_to_do() {
-        for (code, kind, says) in [
-            ("28P01", ErrorKind::Config, "password of the URL"),
-            ("42501", ErrorKind::Config, "Migrations::Verify"),
-            ("53300", ErrorKind::Unavailable, "write_connections"),
-            ("25006", ErrorKind::Unavailable, "primary"),
-            ("55P03", ErrorKind::Unavailable, "lock_timeout"),
-            ("57014", ErrorKind::Unavailable, "statement_timeout"),
-            ("57P01", ErrorKind::Unavailable, "try again later"),
-            ("08006", ErrorKind::Unavailable, "try again later"),
-            ("XX000", ErrorKind::Unexpected, "bug"),
-        ] {
-            let (found, message) = meaning_of_code(code, false);
-            assert_eq!(found, kind, "{code}");
-            assert!(message.contains(says), "{code}: {message}");
         }
     }
 }

@@ -44,6 +44,7 @@ mod room;
 mod schema;
 mod session;
 mod setup;
+mod sqlstate;
 mod stats;
 mod turn;
 mod wait;

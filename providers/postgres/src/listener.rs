@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::entropy::Entropy;
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::bell::Bell;
+use crate::connection;
 use crate::pulse::HEARTBEAT;
 use crate::setup::Setup;
 
@@ -63,6 +65,10 @@ pub(crate) async fn run(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
 }
 
 async fn begin(setup: &Setup, connect: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    // A pool tries again, for all of `connect_timeout`, where nobody listens, and cannot say why in the
+    // end. The provider does not wait for that.
+    let probe = connection::connect(connect, &setup.options).await?;
+    probe.close().await?;
     // A pool of one, whose connection the listener keeps for itself.
     let pool = PgPoolOptions::new()
         .max_connections(1)

@@ -58,8 +58,33 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
     })
 }
 
-/// Adds what the options say.
+/// Adds what the options say of a connection on which statements are run.
 pub(crate) fn with_options(
+    connect: PgConnectOptions,
+    options: &PostgresOptions,
+) -> PgConnectOptions {
+    let mut connect = with_identity(connect, options);
+    let timeouts = [
+        ("statement_timeout", options.statement_timeout),
+        ("lock_timeout", options.lock_timeout),
+    ];
+    for (name, timeout) in timeouts {
+        if let Some(timeout) = timeout {
+            // Zero would be no limit at all, and more than this is refused.
+            let millis = timeout.as_millis().clamp(1, i32::MAX.unsigned_abs().into());
+            connect = connect.options([(name, millis.to_string())]);
+        }
+    }
+    // The functions look again at what they have waited for, which a stricter level would refuse. Who
+    // leaves out both limits has a proxy that takes no startup options.
+    if timeouts.iter().any(|(_, timeout)| timeout.is_some()) {
+        connect = connect.options([("default_transaction_isolation", "read committed")]);
+    }
+    connect
+}
+
+/// Adds who this is, and whom it trusts.
+pub(crate) fn with_identity(
     mut connect: PgConnectOptions,
     options: &PostgresOptions,
 ) -> PgConnectOptions {
@@ -69,20 +94,13 @@ pub(crate) fn with_options(
     if let Some(file) = &options.tls_root_certificate {
         connect = connect.ssl_root_cert(file);
     }
-    let timeouts = [
-        ("statement_timeout", options.statement_timeout),
-        ("lock_timeout", options.lock_timeout),
-    ];
-    for (name, timeout) in timeouts {
-        if let Some(timeout) = timeout {
-            connect = connect.options([(name, timeout.as_millis().to_string())]);
-        }
-    }
     connect
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use duroxide_core::providers::ErrorKind;
 
     use super::*;
@@ -109,11 +127,18 @@ mod tests {
         assert_eq!(connect.get_application_name(), Some("shop"));
         let startup = connect.get_options().unwrap();
         assert!(startup.contains("statement_timeout=30000"), "{startup}");
+        let extreme = PostgresOptions::default()
+            .statement_timeout(Some(Duration::from_micros(1)))
+            .lock_timeout(Some(Duration::MAX));
+        let connect = with_options(parse("postgres://user@host/db").unwrap(), &extreme);
+        let startup = connect.get_options().unwrap();
+        assert!(startup.contains("statement_timeout=1 "), "{startup}");
+        assert!(startup.contains("lock_timeout=2147483647"), "{startup}");
         let bare = PostgresOptions::default()
             .statement_timeout(None)
             .lock_timeout(None);
         let connect = with_options(parse("postgresql://user@host/db").unwrap(), &bare);
         assert_eq!(connect.get_application_name(), Some("duroxide"));
-        assert!(connect.get_options().is_none_or(str::is_empty));
+        assert_eq!(connect.get_options(), None);
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use crate::error;
 use crate::options::Migrations;
-use crate::schema::{Schema, fingerprint};
+use crate::schema::{BODY_QUOTE, Schema, fingerprint};
 
 /// One step from one version of the schema to the next.
 struct Migration {
@@ -38,13 +38,8 @@ const VERSION: i32 = 1;
 /// How the functions plan: by indexes, however small a table was when a plan was made. A plan that reads
 /// a whole table, made while that was empty, would be kept until the table is analysed. The path of
 /// names is fixed, so that what a caller has set changes nothing.
-fn settings(schema: &Schema) -> String {
-    format!(
-        "SET search_path = {}, pg_temp SET plan_cache_mode = force_generic_plan \
-         SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off",
-        schema.quoted()
-    )
-}
+const SETTINGS: &str = "SET search_path = {schema}, pg_temp SET plan_cache_mode = force_generic_plan \
+     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off";
 
 /// Sees that the schema is there and of a version that this crate can work with.
 pub(crate) async fn run(
@@ -86,11 +81,17 @@ pub(crate) async fn run(
 /// The statements from this version on, to be run in one transaction.
 pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     let quoted = schema.quoted();
-    let settings = settings(schema);
     let mut sql = String::new();
     if from == 0 {
+        // Asking first spares the owner of a schema that is there the right to make another one, which
+        // IF NOT EXISTS alone would need.
+        let literal = schema.name().replace('\\', "\\\\").replace('\'', "''");
         sql += &format!(
-            "CREATE SCHEMA IF NOT EXISTS {quoted};\n\
+            "DO {BODY_QUOTE} BEGIN\n    \
+                 IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = E'{literal}') THEN\n        \
+                     CREATE SCHEMA IF NOT EXISTS {quoted};\n    \
+                 END IF;\n\
+             END {BODY_QUOTE};\n\
              SET LOCAL search_path = {quoted}, pg_temp;\n\n\
              CREATE TABLE migration (\n    \
                  version integer PRIMARY KEY,\n    \
@@ -102,8 +103,9 @@ pub(crate) fn sql(schema: &Schema, from: i32) -> String {
     }
     for migration in MIGRATIONS.iter().filter(|it| it.version > from) {
         for part in migration.parts {
+            // The name comes last: it may hold anything, a place in braces too.
             sql += &part
-                .replace("{settings}", &settings)
+                .replace("{settings}", SETTINGS)
                 .replace("{schema}", quoted);
             sql += "\n";
         }
@@ -127,11 +129,17 @@ async fn read(
     schema: &Schema,
 ) -> Result<Option<Found>, sqlx::Error> {
     let table = format!("{}.migration", schema.quoted());
-    let is_there: bool = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
-        .bind(&table)
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    // A query of the catalog and not to_regclass, which answers from a cache: who has waited for another
+    // process's migration would not see it there.
+    let is_there: bool = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = 'migration')",
+    )
+    .bind(schema.name())
+    .fetch_one(&mut *connection)
+    .await?
+    .try_get(0)?;
     if !is_there {
         return Ok(None);
     }
@@ -187,7 +195,7 @@ fn lock_key(schema: &Schema) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{BODY_QUOTE, FUNCTIONS};
+    use crate::schema::FUNCTIONS;
 
     #[test]
     fn the_versions_follow_one_another_and_no_body_ends_early() {

@@ -137,7 +137,8 @@ impl PostgresOptions {
     }
 
     /// Has the server end a statement that takes longer, 30 s by default. `None` leaves the server's
-    /// setting, which a proxy that takes no startup options needs.
+    /// setting. Without this and [`lock_timeout`](Self::lock_timeout) no startup options are sent, which
+    /// some proxies do not take; the server's default isolation must be read committed then.
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.statement_timeout = timeout;

@@ -35,6 +35,8 @@ impl Schema {
             "is longer than 63 bytes"
         } else if name.chars().any(char::is_control) || name.contains(BODY_QUOTE) {
             "holds what no name may hold"
+        } else if name == "$user" {
+            "is $user, which in a search path means another schema"
         } else if name.starts_with("pg_") {
             "begins with pg_, which is reserved"
         } else {
@@ -191,7 +193,7 @@ mod tests {
             "SELECT * FROM \"it's \"\"mine\"\"\".claim_v1($1, $2)"
         );
         let too_long = "x".repeat(64);
-        for name in ["", "a\0b", "a$duroxide$b", "pg_mine", &too_long] {
+        for name in ["", "a\0b", "a$duroxide$b", "$user", "pg_mine", &too_long] {
             let error = Schema::new(name).unwrap_err();
             assert!(error.message().contains("`schema`"), "{error}");
         }

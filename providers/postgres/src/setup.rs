@@ -51,7 +51,7 @@ impl Setup {
         let listen = match &options.listen {
             Listen::SameUrl => Some(connect.clone()),
             // It waits for ever by design, so that no timeout is asked for.
-            Listen::Url(url) => Some(location::parse(url)?),
+            Listen::Url(url) => Some(location::with_identity(location::parse(url)?, &options)),
             Listen::Never => None,
         };
         Ok(Self {
