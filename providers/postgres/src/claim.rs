@@ -54,6 +54,7 @@ impl Claims {
             dues,
             turns: found_turns,
             activities: found_activities,
+            is_whole: _,
         } = found;
         if let Some((_, reply)) = turns {
             let claimed = claimed(dues.at_ms, found_turns, dues.turns_ms);
@@ -72,6 +73,8 @@ struct Found {
     turns: Vec<Turn>,
     activities: Vec<ClaimedActivity>,
     dues: Dues,
+    /// The whole index was read.
+    is_whole: bool,
 }
 
 async fn call(
@@ -85,6 +88,7 @@ async fn call(
         // What is known of activities becomes younger by the way.
         None => setup.hub.queues(),
     };
+    let floors = setup.hub.floors(&queues);
     let statement = || {
         let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
         let lease = |lease: Option<Duration>| millis(lease.unwrap_or_default());
@@ -100,6 +104,8 @@ async fn call(
             .bind(activities.map_or(0, |claim| row_limit(claim.activities_max)))
             .bind(lease(activities.map(|claim| claim.lease)))
             .bind(names)
+            .bind(floors.turns_ms)
+            .bind(floors.activities_ms)
     };
     let since = setup.hub.since();
     let _under_way = setup.hub.claim();
@@ -112,6 +118,7 @@ async fn call(
     let rows = session.fetch_again(statement).await;
     let found = decoded(operation, rows, |rows| of_rows(rows, &queues))?;
     setup.hub.learn(&found.dues, since);
+    setup.hub.set_floors(&found.dues, found.is_whole);
     Ok(found)
 }
 
@@ -121,6 +128,7 @@ fn of_rows(rows: &[PgRow], queues: &[Arc<str>]) -> Result<Found, Error> {
         turns: Vec::new(),
         activities: Vec::new(),
         dues: dues_of_row(summary, queues)?,
+        is_whole: summary.try_get("is_whole")?,
     };
     for row in items {
         match row.try_get::<i16, _>("kind")? {

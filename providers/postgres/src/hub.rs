@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::bell::Bell;
 use crate::error;
+use crate::floor::{Floor, Floors};
 
 /// A time that does not come.
 pub(crate) const NEVER_MS: i64 = i64::MAX;
@@ -75,6 +76,7 @@ pub(crate) struct Hub {
     pub(crate) watchers: Arc<Watchers>,
     /// Those who wait for work.
     waiting: AtomicUsize,
+    floor: Mutex<Floor>,
     /// What others are to be told.
     bell: Mutex<Bell>,
     pub(crate) ring: Notify,
@@ -116,6 +118,7 @@ impl Hub {
             pulse: Notify::new(),
             watchers: Arc::default(),
             waiting: AtomicUsize::new(0),
+            floor: Mutex::default(),
             bell: Mutex::default(),
             ring: Notify::new(),
         }
@@ -157,6 +160,16 @@ impl Hub {
         if is_sooner {
             self.work.notify_waiters();
         }
+    }
+
+    /// From where on the next claim reads the indexes.
+    pub(crate) fn floors(&self, queues: &[Arc<str>]) -> Floors {
+        self.floor.lock().get(queues)
+    }
+
+    /// Takes in what a claim has seen of the indexes.
+    pub(crate) fn set_floors(&self, dues: &Dues, is_whole: bool) {
+        self.floor.lock().set(dues, is_whole);
     }
 
     /// Takes in that something of this queue becomes claimable at this time of the server's. If a

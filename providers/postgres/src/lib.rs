@@ -25,6 +25,7 @@ pub mod conformance;
 mod connection;
 mod engine;
 mod error;
+mod floor;
 mod head;
 mod history;
 mod hub;

@@ -154,7 +154,7 @@ impl Functions {
 
 /// The names of the functions, each with how many arguments it has.
 pub(crate) const FUNCTIONS: [(&str, usize); 16] = [
-    ("claim_v1", 8),
+    ("claim_v1", 10),
     ("commit_v1", 69),
     ("renew_v1", 8),
     ("release_v1", 12),

@@ -63,14 +63,14 @@ async fn run_hello(client: &Client, instance: &str) {
 }
 
 /// What one orchestration may cost, in statements. Four commits, a look at the head and two claims are
-/// needed; the rest are claims that find nothing, which the runtime makes after each one that found
-/// something, first of turns and then of activities.
-const STATEMENTS_MAX: u64 = 16;
+/// needed.
+const STATEMENTS_MAX: u64 = 8;
 
 /// From the start to the answer, with what the runtime asks meanwhile.
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn an_orchestration_with_an_activity_takes_few_statements() {
+    let _alone = ALONE.lock().await;
     log::capture();
     let place = Place::new().await;
     let provider = Arc::new(place.open().await);
@@ -105,6 +105,7 @@ async fn an_orchestration_with_an_activity_takes_few_statements() {
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn a_runtime_with_nothing_to_do_asks_once_a_second_at_most() {
+    let _alone = ALONE.lock().await;
     let place = Place::new().await;
     let provider = Arc::new(place.open().await);
     let runtime = runtime_on(&provider).await;
@@ -124,6 +125,7 @@ async fn a_runtime_with_nothing_to_do_asks_once_a_second_at_most() {
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn stricter_isolation_of_the_database_refuses_nothing() {
+    let _alone = ALONE.lock().await;
     log::capture();
     let place = Place::new().await;
     let role = Role::new(&place.url).await;

@@ -4,6 +4,10 @@
 -- is taken while the rows are held. In one statement the snapshot would be older than the locks, and
 -- messages that another node has consumed in between would be delivered again.
 --
+-- p_turn_floor and p_activity_floor are times before which nothing is expected to be due: the index is
+-- read from there on. Rows that are dead and cannot be vacuumed, since some transaction is left open,
+-- would be passed one by one otherwise. Where nothing is found from there on, all of it is read.
+--
 -- Rows of kind 0 (one, the last), 1 (a turn) and 2 (an activity), in the order in which they became
 -- claimable.
 CREATE FUNCTION claim_v1(
@@ -14,7 +18,9 @@ CREATE FUNCTION claim_v1(
     p_turn_lease_ms bigint,
     p_activities_max integer,
     p_activity_lease_ms bigint,
-    p_queues text[]
+    p_queues text[],
+    p_turn_floor bigint,
+    p_activity_floor bigint
 ) RETURNS TABLE (
     kind smallint,
     id text,
@@ -41,7 +47,8 @@ CREATE FUNCTION claim_v1(
     at_ms bigint,
     turn_due bigint,
     queue_dues bigint[],
-    has_peers boolean
+    has_peers boolean,
+    is_whole boolean
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
 DECLARE
@@ -51,6 +58,8 @@ DECLARE
     v_attempts integer[];
     v_activities bigint[];
     v_is_second boolean := false;
+    v_turn_floor bigint := p_turn_floor;
+    v_activity_floor bigint := p_activity_floor;
 BEGIN
     -- A lease has to survive the end of a process, and need not survive that of the server.
     PERFORM set_config('synchronous_commit', 'off', true);
@@ -59,7 +68,7 @@ BEGIN
         IF p_turns_max > 0 THEN
             WITH picked AS (
                 SELECT r.ino, r.claim_at, r.claim_order FROM ready r
-                WHERE r.claim_at <= v_now
+                WHERE r.claim_at >= v_turn_floor AND r.claim_at <= v_now
                 ORDER BY r.claim_at, r.claim_order
                 LIMIT p_turns_max
                 FOR UPDATE SKIP LOCKED
@@ -86,7 +95,8 @@ BEGIN
                 FROM unnest(p_queues) q (name)
                 CROSS JOIN LATERAL (
                     SELECT a.id, a.claim_at FROM activity a
-                    WHERE a.queue = q.name AND a.claim_at <= v_now
+                    WHERE a.queue = q.name AND a.claim_at >= v_activity_floor
+                        AND a.claim_at <= v_now
                     ORDER BY a.claim_at, a.id
                     LIMIT p_activities_max
                     FOR UPDATE SKIP LOCKED
@@ -104,6 +114,11 @@ BEGIN
             SELECT array_agg(l.id ORDER BY l.claim_at, l.id) INTO v_activities FROM leased l;
         END IF;
         EXIT WHEN v_is_second OR v_turns IS NOT NULL OR v_activities IS NOT NULL;
+        IF v_turn_floor > 0 OR v_activity_floor > 0 THEN
+            v_turn_floor := 0;
+            v_activity_floor := 0;
+            CONTINUE;
+        END IF;
         -- Something is due, and somebody else has it locked just now. It may be free again as soon as
         -- that transaction ends, so this waits for it: an empty answer would be wrong (CON-01).
         v_is_second := true;
@@ -134,7 +149,7 @@ BEGIN
             i.execution, i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms,
             t.token, t.attempts, m.ids, m.executions, m.bodies, m.seen > m.taken,
             NULL::text, NULL::bigint, NULL::bytea,
-            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean
+            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
         JOIN instance i ON i.ino = t.ino
         CROSS JOIN LATERAL (
@@ -169,7 +184,7 @@ BEGIN
             NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
             NULL::bigint, a.lease_token, a.attempts, NULL::uuid[], NULL::bigint[], NULL::bytea[],
             NULL::boolean, a.queue, a.activity_id, a.body,
-            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean
+            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_activities) WITH ORDINALITY t (id, n)
         JOIN activity a ON a.id = t.id
         JOIN instance i ON i.ino = a.ino
@@ -180,7 +195,7 @@ BEGIN
         NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
         NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[], NULL::bigint[], NULL::bytea[],
         NULL::boolean, NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_due, p.queue_dues,
-        p.has_peers
-    FROM due_v1(p_node, p_queues) p;
+        p.has_peers, v_turn_floor = 0 AND v_activity_floor = 0
+    FROM due_v1(p_node, p_queues, v_turn_floor, v_activity_floor) p;
 END
 $duroxide$;

@@ -1,8 +1,10 @@
 -- When the first item of each queue becomes claimable, or became; NULL where there is none. It claims
--- nothing, and reads the first entry of each index.
+-- nothing, and reads the first entry of each index, from these times on.
 CREATE FUNCTION due_v1(
     p_node uuid,
-    p_queues text[]
+    p_queues text[],
+    p_turn_floor bigint,
+    p_activity_floor bigint
 ) RETURNS TABLE (
     at_ms bigint,
     turn_due bigint,
@@ -11,9 +13,10 @@ CREATE FUNCTION due_v1(
 ) LANGUAGE plpgsql AS $duroxide$
 BEGIN
     RETURN QUERY SELECT now_ms(),
-        (SELECT r.claim_at FROM ready r WHERE r.claim_at IS NOT NULL
+        (SELECT r.claim_at FROM ready r WHERE r.claim_at >= p_turn_floor
             ORDER BY r.claim_at, r.claim_order LIMIT 1),
-        ARRAY(SELECT (SELECT a.claim_at FROM activity a WHERE a.queue = q.name
+        ARRAY(SELECT (SELECT a.claim_at FROM activity a
+                WHERE a.queue = q.name AND a.claim_at >= p_activity_floor
                 ORDER BY a.claim_at, a.id LIMIT 1)
             FROM unnest(p_queues) WITH ORDINALITY q (name, n) ORDER BY q.n),
         EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
@@ -48,7 +51,7 @@ BEGIN
             FOR UPDATE SKIP LOCKED
         );
     END IF;
-    RETURN QUERY SELECT * FROM due_v1(p_node, p_queues);
+    RETURN QUERY SELECT * FROM due_v1(p_node, p_queues, 0, 0);
 END
 $duroxide$;
 

@@ -1,0 +1,97 @@
+//! From where on claims read the indexes.
+//!
+//! An item becomes claimable at a time that its transaction has read from the clock, so that nothing new
+//! comes far before the present. Everything before the first item that was seen is dead, and costs time
+//! where a transaction that somebody has left open keeps it from being vacuumed. Now and then, and
+//! wherever nothing is found, the whole index is read, so that a transaction which took longer to commit
+//! than is allowed for here delays its items a little, and hides nothing.
+
+use std::sync::Arc;
+
+use duroxide_core::clock::{Clock as _, SystemClock};
+
+use crate::hub::Dues;
+
+/// What a transaction may take to commit without its items being passed over for a while.
+const MARGIN_MS: i64 = 1_000;
+/// How often the whole index is read.
+const WHOLE_EVERY_MS: u64 = 1_000;
+
+/// From where on claims read the indexes, by the server's time; 0 for all of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Floors {
+    pub(crate) turns_ms: i64,
+    pub(crate) activities_ms: i64,
+}
+
+impl Floors {
+    /// What follows from what a claim has seen.
+    fn after(dues: &Dues) -> Self {
+        let floor = |due_ms: Option<i64>| {
+            let first_ms = due_ms.map_or(dues.at_ms, |due_ms| due_ms.min(dues.at_ms));
+            (first_ms - MARGIN_MS).max(0)
+        };
+        let activities = dues.activities_ms.iter().filter_map(|(_, due_ms)| *due_ms);
+        Self {
+            turns_ms: floor(dues.turns_ms),
+            activities_ms: floor(activities.min()),
+        }
+    }
+}
+
+/// The floors, for which queues of activities they hold, and when the whole index was last read.
+#[derive(Debug, Default)]
+pub(crate) struct Floor {
+    floors: Floors,
+    queues: Vec<Arc<str>>,
+    whole_at_ms: u64,
+}
+
+impl Floor {
+    pub(crate) fn set(&mut self, dues: &Dues, is_whole: bool) {
+        self.floors = Floors::after(dues);
+        let queues = dues
+            .activities_ms
+            .iter()
+            .map(|(queue, _)| Arc::clone(queue));
+        self.queues = queues.collect();
+        if is_whole {
+            self.whole_at_ms = SystemClock.now_ms();
+        }
+    }
+
+    /// The floors for the next claim, which asks for activities of these queues.
+    pub(crate) fn get(&self, queues: &[Arc<str>]) -> Floors {
+        // A clock that was set back makes it look like the future, which is no reason to wait.
+        let is_recent = SystemClock.now_ms().abs_diff(self.whole_at_ms) < WHOLE_EVERY_MS;
+        if is_recent && self.queues == queues {
+            self.floors
+        } else {
+            Floors::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_lies_below_all_that_was_seen_and_is_forgotten_now_and_then() {
+        let dues = Dues {
+            at_ms: 50_000,
+            turns_ms: Some(40_000),
+            activities_ms: vec![("a".into(), Some(70_000)), ("b".into(), None)],
+            has_peers: false,
+        };
+        let floors = Floors::after(&dues);
+        assert_eq!((floors.turns_ms, floors.activities_ms), (39_000, 49_000));
+        let queues: [Arc<str>; 2] = ["a".into(), "b".into()];
+        let mut floor = Floor::default();
+        floor.set(&dues, false);
+        assert_eq!(floor.get(&queues), Floors::default());
+        floor.set(&dues, true);
+        assert_eq!(floor.get(&queues), floors);
+        assert_eq!(floor.get(&queues[..1]), Floors::default());
+    }
+}
