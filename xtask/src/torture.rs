@@ -145,9 +145,10 @@ impl Torture {
         }
     }
 
-    /// The same with the store on a server, where each commit waits for the disk too.
+    /// The same with the store on a server, where each call is a round trip and each commit waits for
+    /// the disk.
     fn draw_histories_on_servers(self, steps: &mut Steps, servers: &mut Servers) {
-        let arguments = self.draw_arguments(20, 1);
+        let arguments = self.draw_arguments(5, 1);
         self.step_on_postgres(steps, servers, "histories drawn on Postgres", arguments);
     }
 
