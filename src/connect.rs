@@ -11,6 +11,7 @@ use duroxide_memory::MemoryProvider;
 /// |---|---|
 /// | `memory:` | a new and empty one in this process |
 /// | `sqlite:PATH` | a SQLite file, created if there is none; needs the feature `sqlite` |
+/// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | the schema `duroxide` of a PostgreSQL database, created if there is none; `postgresql://` is the same; needs the feature `postgres` |
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -35,7 +36,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
              share one, share the provider",
         )),
         "sqlite" => sqlite(url).await,
-        "postgres" | "postgresql" => Err(not_yet("Postgres")),
+        "postgres" | "postgresql" => postgres(url).await,
         "redis" | "rediss" => Err(not_yet("Redis")),
         "dynamodb" => Err(not_yet("DynamoDB")),
         _ => Err(unknown_scheme()),
@@ -51,22 +52,39 @@ async fn sqlite(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
 
 #[cfg(not(feature = "sqlite"))]
 fn sqlite(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, ProviderError>> {
-    std::future::ready(Err(config(
-        "this program was built without the SQLite backend; add the feature \"sqlite\" to duroxide \
-         in Cargo.toml",
-    )))
+    std::future::ready(Err(not_built_in("SQLite", "sqlite")))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+    Ok(Arc::new(
+        duroxide_postgres::PostgresProvider::new(url, None).await?,
+    ))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, ProviderError>> {
+    std::future::ready(Err(not_built_in("Postgres", "postgres")))
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn not_built_in(backend: &str, feature: &str) -> ProviderError {
+    config(format!(
+        "this program was built without the {backend} backend; add the feature \"{feature}\" to \
+         duroxide in Cargo.toml"
+    ))
 }
 
 fn not_yet(backend: &str) -> ProviderError {
     config(format!(
-        "the {backend} backend is not in this version of duroxide; use sqlite: or memory:"
+        "the {backend} backend is not in this version of duroxide; use postgres:, sqlite: or memory:"
     ))
 }
 
 fn unknown_scheme() -> ProviderError {
     config(
-        "the URL does not begin with a scheme that duroxide knows: memory:, sqlite: (and, not in \
-         this version, postgres:, redis:, dynamodb:)",
+        "the URL does not begin with a scheme that duroxide knows: memory:, sqlite:, postgres: (and, \
+         not in this version, redis:, dynamodb:)",
     )
 }
 
@@ -102,13 +120,40 @@ mod tests {
 
     #[cfg(not(feature = "sqlite"))]
     #[tokio::test]
-    async fn a_backend_that_is_not_built_in_names_its_feature() {
+    async fn sqlite_that_is_not_built_in_names_its_feature() {
         refused("sqlite:./data.db", "feature \"sqlite\"").await;
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[tokio::test]
+    async fn postgres_that_is_not_built_in_names_its_feature() {
+        for scheme in ["postgres", "postgresql"] {
+            let url = format!("{scheme}://user:hunter2@host/db");
+            refused(&url, "feature \"postgres\"").await;
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test]
+    async fn a_server_that_cannot_be_reached_is_unavailable_and_its_password_is_not_repeated() {
+        // Taken and given back, so that nobody listens there.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = nobody.local_addr().unwrap();
+        drop(nobody);
+        for scheme in ["postgres", "postgresql"] {
+            let url = format!("{scheme}://user:hunter2@{address}/db");
+            let error = connect(&url).await.expect_err(&url);
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.message().contains("cannot be reached"), "{error}");
+            holds_no_password(&error);
+        }
+        refused("postgres:hunter2", "postgres://").await;
+        refused("postgres://user:hunter2@host:port/db", "percent-encoded").await;
     }
 
     #[tokio::test]
     async fn what_cannot_be_opened_is_refused_without_repeating_the_url() {
-        for scheme in ["postgres", "postgresql", "redis", "rediss", "dynamodb"] {
+        for scheme in ["redis", "rediss", "dynamodb"] {
             let url = format!("{scheme}://user:hunter2@host/db");
             refused(&url, "not in this version").await;
         }
@@ -119,7 +164,7 @@ mod tests {
             "://hunter2",
             ":",
         ] {
-            refused(url, "memory:, sqlite:").await;
+            refused(url, "memory:, sqlite:, postgres:").await;
         }
     }
 
@@ -127,9 +172,16 @@ mod tests {
         let error = connect(url).await.expect_err(url);
         assert_eq!(error.kind(), ErrorKind::Config, "{url}");
         assert!(error.message().contains(says), "{url}: {error}");
-        assert!(
-            !format!("{error:?}").contains("hunter2"),
-            "{url}: {error:?}"
-        );
+        holds_no_password(&error);
+    }
+
+    /// Neither the error nor what caused it says it.
+    fn holds_no_password(error: &ProviderError) {
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        while let Some(error) = cause {
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("hunter2"), "{text}");
+            cause = error.source();
+        }
     }
 }

@@ -7,6 +7,7 @@ use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{FLAGS, Subject};
 
 use crate::backend::{Backend, Refused};
+use crate::schema;
 
 /// The exit code of a command line that is not understood.
 const USAGE: u8 = 2;
@@ -18,6 +19,7 @@ usage: duroxide COMMAND
 
 commands:
   conformance   check a backend against the provider contract; --help says more
+  schema        print the SQL that makes a store, for a database that programs may not change
 
 flags:
   --help        this text
@@ -34,7 +36,14 @@ the backend:
                          sqlite:PATH      databases in a new folder beside PATH, which is removed
                                           afterwards, and by Ctrl-C; PATH itself is not touched
                          sqlite::memory:  databases in memory
+                         postgres://USER:PASSWORD@HOST:PORT/DATABASE
+                                          schemas duroxide_conformance_... in this database, which
+                                          are removed afterwards, and by Ctrl-C; the role needs the
+                                          right to create them, and each of the --jobs some twenty
+                                          connections
   --mode NAME            of sqlite:PATH: single_process or multi_process (single_process)
+                         of postgres: listening or polling, as behind a proxy that pools
+                                          transactions (listening)
 
 ";
 
@@ -47,6 +56,7 @@ pub(crate) fn run(mut arguments: Vec<String>) -> ExitCode {
     };
     match first.as_deref() {
         Some("conformance") => conformance(arguments),
+        Some("schema") => print_schema(arguments),
         Some("--help" | "-h" | "help") => print(HELP),
         Some("--version" | "-V") => print(concat!("duroxide ", env!("CARGO_PKG_VERSION"), "\n")),
         None => {
@@ -54,16 +64,13 @@ pub(crate) fn run(mut arguments: Vec<String>) -> ExitCode {
             ExitCode::from(USAGE)
         }
         Some(other) => refuse(&format!(
-            "there is no command {other:?}; use conformance, --help or --version"
+            "there is no command {other:?}; use conformance, schema, --help or --version"
         )),
     }
 }
 
 fn conformance(mut arguments: Vec<String>) -> ExitCode {
-    if arguments
-        .iter()
-        .any(|word| word == "--help" || word == "-h")
-    {
+    if asks_for_help(&arguments) {
         return print(&format!("{CONFORMANCE}{FLAGS}"));
     }
     let chosen = take(&mut arguments, "--backend")
@@ -82,12 +89,40 @@ fn conformance(mut arguments: Vec<String>) -> ExitCode {
     match Backend::open(&url, mode.as_deref()) {
         Ok(backend) => check(backend, arguments),
         Err(Refused::Usage(wrong)) => refuse(&wrong),
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         Err(Refused::Unavailable(remedy)) => {
             complain(&format!("{remedy}\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn print_schema(mut arguments: Vec<String>) -> ExitCode {
+    if asks_for_help(&arguments) {
+        return print(schema::HELP);
+    }
+    let chosen = take(&mut arguments, "--backend")
+        .and_then(|url| Ok((url, take(&mut arguments, "--schema")?)));
+    let (url, name) = match chosen {
+        Ok(chosen) => chosen,
+        Err(wrong) => return refuse(&wrong),
+    };
+    if !arguments.is_empty() {
+        return refuse("schema takes --backend and --schema, and nothing else");
+    }
+    let Some(url) = url else {
+        return refuse("say for which backend, for example --backend postgres:");
+    };
+    match schema::sql(&url, name.as_deref()) {
+        Ok(sql) => print(&sql),
+        Err(wrong) => refuse(&wrong),
+    }
+}
+
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|word| word == "--help" || word == "-h")
 }
 
 /// Checks a backend and removes what that needed, whatever came of it.

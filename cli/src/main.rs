@@ -2,8 +2,10 @@
 
 mod backend;
 mod command;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod interrupt;
+mod schema;
+mod scheme;
 
 use std::process::ExitCode;
 

@@ -85,6 +85,8 @@ fn the_facade_without_features_has_no_database_and_no_log_subscriber() {
 fn the_features_of_the_facade_bring_what_they_name() {
     let sqlite = packages_below(&["--package", "duroxide", "--features", "sqlite"]);
     assert!(sqlite.iter().any(|name| name == "rusqlite"), "{sqlite:?}");
+    let postgres = packages_below(&["--package", "duroxide", "--features", "postgres"]);
+    assert!(postgres.iter().any(|name| name == "sqlx"), "{postgres:?}");
     let logging = packages_below(&["--package", "duroxide", "--features", "observability"]);
     assert!(
         logging.iter().any(|name| name == "tracing-subscriber"),

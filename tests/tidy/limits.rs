@@ -3,6 +3,7 @@
 use std::fs;
 
 use duroxide::limits::{self, Amount};
+use duroxide::providers::postgres::PostgresOptions;
 use duroxide::providers::sqlite::SqliteOptions;
 
 use super::tree::root;
@@ -17,20 +18,33 @@ fn table() -> String {
         let (default, what, beyond) = (limit.default, limit.what, limit.beyond);
         format!("| `{name}` | {default} | {set_by} | {what} | {beyond} |\n")
     });
-    let bytes = Amount::Bytes(u64::try_from(SqliteOptions::QUEUED_WRITE_BYTES_MAX).unwrap());
-    let reads = Amount::Count(u64::try_from(SqliteOptions::QUEUED_READS_MAX).unwrap());
-    let of_sqlite = [
-        format!(
-            "| `QUEUED_WRITE_BYTES_MAX` | {bytes} | SQLite, fixed | commits that wait for the \
-             thread that writes, with 1 KiB for each operation | the caller waits; claims and \
-             renewals do not |\n"
+    let bytes = |bytes| Amount::Bytes(u64::try_from(bytes).unwrap());
+    let count = |count| Amount::Count(u64::try_from(count).unwrap());
+    let of_backends = [
+        (
+            "SQLite",
+            "the thread that writes",
+            "each thread that reads",
+            bytes(SqliteOptions::QUEUED_WRITE_BYTES_MAX),
+            count(SqliteOptions::QUEUED_READS_MAX),
         ),
-        format!(
-            "| `QUEUED_READS_MAX` | {reads} | SQLite, fixed | reads that wait for each thread that \
-             reads | the caller waits |\n"
+        (
+            "Postgres",
+            "a connection that writes",
+            "each connection that reads",
+            bytes(PostgresOptions::QUEUED_WRITE_BYTES_MAX),
+            count(PostgresOptions::QUEUED_READS_MAX),
         ),
     ];
-    of_core.chain(of_sqlite).collect()
+    let of_backends = of_backends.into_iter().map(|(backend, writer, reader, bytes, reads)| {
+        format!(
+            "| `QUEUED_WRITE_BYTES_MAX` | {bytes} | {backend}, fixed | commits that wait for \
+             {writer}, with 1 KiB for each operation | the caller waits; claims and \
+             renewals do not |\n\
+             | `QUEUED_READS_MAX` | {reads} | {backend}, fixed | reads that wait for {reader} | the caller waits |\n"
+        )
+    });
+    of_core.chain(of_backends).collect()
 }
 
 #[test]

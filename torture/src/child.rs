@@ -25,6 +25,7 @@ impl Worker {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(worker::COMMAND)
             .args(scene.arguments())
+            .envs(scene.environment())
             // Warnings are to be expected, for example of a start that is repeated after a kill.
             .env("RUST_LOG", "error")
             .stdin(Stdio::piped())

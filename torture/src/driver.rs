@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tempfile::TempDir;
 
 use crate::child::Worker;
 use crate::ledger::Ledger;
@@ -28,25 +27,33 @@ struct Driver<'a> {
 }
 
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
-    println!("{}: seed {}", plan.name, plan.seed);
-    let directory = TempDir::new()?;
-    let result = torture(plan, Scene::new(directory.path(), plan.mode));
+    println!("{} on {:?}: seed {}", plan.name, plan.backend, plan.seed);
+    // A schema on a server has the name of the folder.
+    let directory = tempfile::Builder::new()
+        .prefix("duroxide-torture-")
+        .tempdir()?;
+    let scene = Scene::new(directory.path(), plan.backend.clone());
+    let result = torture(plan, scene.clone());
     if result.is_ok() && !plan.keep {
-        return Ok(());
+        return scene.remove();
     }
     let kept = directory.keep();
+    let (name, mode) = (plan.name, plan.backend.name());
+    let (with_url, backend) = match scene.environment() {
+        Some((variable, _)) => (format!(", with the URL in {variable}"), " --backend URL"),
+        None => (String::new(), ""),
+    };
     println!(
-        "{}: the store and the ledger are kept; to check them again: duroxide-torture check {} {}",
-        plan.name,
-        plan.mode.name(),
+        "{name}: the store and the ledger are kept; to check them again{with_url}: duroxide-torture \
+         check {mode} {}",
         kept.display()
     );
     result.map_err(|error| {
-        let (name, seed) = (plan.name, plan.seed);
+        let seed = plan.seed;
         let short = if plan.is_short { " --short" } else { "" };
         format!(
-            "{error}\nthe same again, as far as processes allow: duroxide-torture {name}{short} \
-             --seed {seed}"
+            "{error}\nthe same again, as far as processes allow: duroxide-torture \
+             {name}{backend}{short} --seed {seed}"
         )
         .into()
     })
@@ -66,7 +73,10 @@ fn torture(plan: &Plan, scene: Scene) -> Result<(), Failure> {
     driver.torture()?;
     let summary = verify::check(&driver.scene, &driver.ledger)?;
     let (name, kills, took) = (plan.name, driver.kills, began.elapsed());
-    println!("{name}: PASSED, {kills} kills, {summary}, {took:.1?}");
+    println!(
+        "{name} on {:?}: PASSED, {kills} kills, {summary}, {took:.1?}",
+        plan.backend
+    );
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Kills processes that run orchestrations, and checks that nothing was lost and nothing was done
 //! twice: `cargo xtask torture`.
 //!
-//! The parent starts copies of this program as workers on one SQLite file, asks them to start
+//! The parent starts copies of this program as workers on one store, asks them to start
 //! orchestrations and to raise events, and writes down what they acknowledged. It kills them with
 //! SIGKILL at moments drawn from a seed. In the end it reads the store and compares.
 #![allow(
@@ -14,6 +14,7 @@
     reason = "processes are killed at moments of real time"
 )]
 
+mod backend;
 mod child;
 mod code;
 mod driver;
@@ -37,13 +38,17 @@ const CHECK: &str = "check";
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "\
-usage: duroxide-torture kill|processes [--short] [--seed N] [--keep]
+usage: duroxide-torture kill|processes [--backend URL] [--short] [--seed N] [--keep]
        duroxide-torture check MODE FOLDER
 
   kill        one process, killed at 25 random moments with 50 orchestrations in flight
-  processes   three processes on one file, one of them killed every second, 1,000 orchestrations
-  check       what a run left in a folder, once more
+  processes   three processes on one store, one of them killed again and again: every second, with
+              1,000 orchestrations, on a SQLite file; every other second, with 2,000, on Postgres
+  check       what a run left in a folder, once more; for the mode postgres the URL of the database
+              is in DUROXIDE_TORTURE_POSTGRES_URL
 
+  --backend   postgres://..., for a schema of its own in that database, which is removed afterwards;
+              a SQLite file otherwise
   --short     fewer kills, for every day
   --seed N    the moments and the mixture, drawn anew for each run otherwise
   --keep      keeps the store and the ledger, as a failure does";

@@ -1,52 +1,42 @@
 //! Where a store and its ledger are, and how the store is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use duroxide::providers::sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
+use duroxide::providers::Provider;
 
 use crate::Failure;
+use crate::backend::Backend;
 
-/// How a store is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    SingleProcess,
-    MultiProcess,
-}
-
-impl Mode {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SingleProcess => "single_process",
-            Self::MultiProcess => "multi_process",
-        }
-    }
-}
-
-/// A folder with a store and its ledger.
+/// A folder with a ledger, and a store in it or on a server.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     directory: PathBuf,
-    mode: Mode,
+    backend: Backend,
 }
 
 impl Scene {
-    pub(crate) fn new(directory: &Path, mode: Mode) -> Self {
+    pub(crate) fn new(directory: &Path, backend: Backend) -> Self {
         Self {
             directory: directory.to_owned(),
-            mode,
+            backend,
         }
     }
 
     /// From the words of a command line, as [`arguments`](Self::arguments) gives them.
     pub(crate) fn parse(mode: &str, directory: &str) -> Option<Self> {
-        let modes = [Mode::SingleProcess, Mode::MultiProcess];
-        let mode = modes.into_iter().find(|it| it.name() == mode)?;
-        Some(Self::new(Path::new(directory), mode))
+        let backend = Backend::parse(mode)?;
+        Some(Self::new(Path::new(directory), backend))
     }
 
     pub(crate) fn arguments(&self) -> [String; 2] {
         let directory = self.directory.display().to_string();
-        [self.mode.name().to_owned(), directory]
+        [self.backend.name().to_owned(), directory]
+    }
+
+    /// What the environment of a worker needs beside the arguments: what others may not see.
+    pub(crate) fn environment(&self) -> Option<(&'static str, &str)> {
+        self.backend.environment()
     }
 
     /// The file of the ledger.
@@ -54,18 +44,17 @@ impl Scene {
         self.directory.join("ledger.txt")
     }
 
-    /// The file of the store.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.directory.join("torture.db")
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Provider>, Failure> {
+        self.backend.open(&self.directory).await
     }
 
-    pub(crate) async fn open(&self) -> Result<SqliteProvider, Failure> {
-        let url = format!("sqlite:{}", self.database().display());
-        let mode = match self.mode {
-            Mode::SingleProcess => SqliteMode::SingleProcess,
-            Mode::MultiProcess => SqliteMode::MultiProcess,
-        };
-        let options = SqliteOptions::default().mode(mode);
-        Ok(SqliteProvider::new(&url, Some(options)).await?)
+    /// Checks that the files of the store are sound, where they are of this machine.
+    pub(crate) fn check_files(&self) -> Result<(), Failure> {
+        self.backend.check_files(&self.directory)
+    }
+
+    /// Removes what of the store is not in the folder.
+    pub(crate) fn remove(&self) -> Result<(), Failure> {
+        self.backend.remove(&self.directory)
     }
 }

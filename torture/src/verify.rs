@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{InstanceFilter, InstanceHead, Provider as _, QueueDepths};
+use duroxide::providers::{InstanceFilter, InstanceHead, Provider, QueueDepths};
 use duroxide::{Client, Event};
-use rusqlite::{Connection, OpenFlags};
 
 use crate::ledger::{Ledger, Record};
 use crate::scene::Scene;
@@ -18,14 +16,14 @@ const FINDINGS_MAX: usize = 10;
 
 /// Checks everything; answers what was checked.
 pub(crate) fn check(scene: &Scene, ledger: &Ledger) -> Result<String, Failure> {
-    check_file(scene)?;
+    scene.check_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = Arc::new(scene.open().await?);
+        let store = scene.open().await?;
         let mut check = Check {
-            client: Client::new(Arc::<SqliteProvider>::clone(&store)),
+            client: Client::new(Arc::clone(&store)),
             store: Arc::clone(&store),
             children: BTreeMap::new(),
             instances: 0,
@@ -39,20 +37,8 @@ pub(crate) fn check(scene: &Scene, ledger: &Ledger) -> Result<String, Failure> {
     })
 }
 
-/// The database itself is sound.
-fn check_file(scene: &Scene) -> Result<(), Failure> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let database = Connection::open_with_flags(scene.database(), flags)?;
-    let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        Ok(())
-    } else {
-        Err(format!("the database is damaged: {verdict}").into())
-    }
-}
-
 struct Check {
-    store: Arc<SqliteProvider>,
+    store: Arc<dyn Provider>,
     client: Client,
     /// By parent: how many children are there.
     children: BTreeMap<String, usize>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duroxide::providers::{Provider, QueueDepths};
+use duroxide::providers::QueueDepths;
 use duroxide::runtime::{Runtime, RuntimeOptions};
 use duroxide::{Client, ClientError, OrchestrationStatus};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
@@ -33,7 +33,7 @@ pub(crate) fn run(scene: &Scene) -> Result<(), Failure> {
 }
 
 async fn work(scene: &Scene) -> Result<(), Failure> {
-    let store: Arc<dyn Provider> = Arc::new(scene.open().await?);
+    let store = scene.open().await?;
     let options = RuntimeOptions {
         shadow_replay: true,
         orchestrator_lock_timeout: LEASE,

@@ -16,6 +16,7 @@ mod torture;
 
 use std::process::ExitCode;
 
+use servers::Servers;
 use steps::Steps;
 use torture::Torture;
 
@@ -26,7 +27,8 @@ usage: cargo xtask COMMAND [--no-install]
                  examples, a short torture, and the tests that need servers, as far as these can
                  be had
   test --all     the same, and fails if a server cannot be had
-  test servers   only the tests that need servers; fails if a server cannot be had
+  test servers   only the tests that need servers, with the conformance and a short torture of the
+                 backends on them; fails if a server cannot be had
   ci             format, clippy, documentation, then test --all, a failing disk, and half a
                  minute of fuzzing
   torture        everything with faults that are drawn anew each time, and a longer fuzzing, in
@@ -34,7 +36,7 @@ usage: cargo xtask COMMAND [--no-install]
   fuzz SECONDS   call everything that is decoded with bytes that libFuzzer makes, each of the
                  targets in fuzz/ for so long
   certify        run the conformance suite on every backend, and write docs/conformance and the
-                 table of backends in README.md
+                 table of backends in README.md; fails if a server cannot be had
 
 What is missing (servers, a C++ compiler for libFuzzer, libclang for the failing disk) is installed
 with apt-get by root on Debian and Ubuntu, but not with --no-install.
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         ["test", "--all"] => test_all(Steps::default(), no_install).summary("test --all"),
         ["test", "servers"] => {
             let mut steps = Steps::default();
-            servers::run(&mut steps, no_install);
+            test_on_servers(&mut steps, &mut Servers::new(no_install));
             steps.insist();
             steps.summary("test servers")
         }
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         ["fuzz", seconds] => fuzz_for(seconds, no_install),
         ["certify"] => {
             let mut steps = Steps::default();
-            certify::run(&mut steps);
+            certify::run(&mut steps, &mut Servers::new(no_install));
             steps.summary("certify")
         }
         _ => {
@@ -165,29 +167,45 @@ fn test(mut steps: Steps, no_install: bool) -> Steps {
     );
     conformance(&mut steps);
     Torture::short().kill_processes(&mut steps);
-    servers::run(&mut steps, no_install);
+    test_on_servers(&mut steps, &mut Servers::new(no_install));
     examples::run(&mut steps);
     steps
 }
+
+/// What needs a server.
+fn test_on_servers(steps: &mut Steps, servers: &mut Servers) {
+    servers.test_packages(steps);
+    for mode in ["listening", "polling"] {
+        let name = format!("conformance of Postgres, {mode}");
+        match servers.variable(steps, "postgres") {
+            Ok((variable, url)) => {
+                let (variable, url) = (variable.to_owned(), url.to_owned());
+                let arguments = [&CONFORMANCE[..], &[&url, "--mode", mode]].concat();
+                steps.cargo(&name, &arguments, &[(&variable, &url)]);
+            }
+            Err(why) => steps.not_run(&name, &why),
+        }
+    }
+    Torture::short().kill_processes_on_servers(steps, servers);
+}
+
+/// What runs the suite through the command line, up to the URL.
+const CONFORMANCE: [&str; 7] = [
+    "run",
+    "--quiet",
+    "--package",
+    "duroxide-cli",
+    "--",
+    "conformance",
+    "--backend",
+];
 
 /// The suite through the command line, as those who choose a backend run it.
 fn conformance(steps: &mut Steps) {
     let file = std::env::temp_dir().join("duroxide.db");
     let sqlite = format!("sqlite:{}", file.display());
     for (name, url) in [("memory", "memory:"), ("SQLite", &sqlite)] {
-        steps.cargo(
-            &format!("conformance of {name}"),
-            &[
-                "run",
-                "--quiet",
-                "--package",
-                "duroxide-cli",
-                "--",
-                "conformance",
-                "--backend",
-                url,
-            ],
-            &[],
-        );
+        let name = format!("conformance of {name}");
+        steps.cargo(&name, &[&CONFORMANCE[..], &[url]].concat(), &[]);
     }
 }

@@ -25,62 +25,89 @@ enum Decision {
     NotRun(String),
 }
 
-/// Makes ready what the packages ask for, and runs the tests that need it.
-pub(crate) fn run(steps: &mut Steps, no_install: bool) {
-    let mut wanted = Wanted::new();
-    let is_known = steps.run("the servers that packages ask for", || {
-        wanted = wanted_by(&metadata()?)?;
-        println!("{wanted:?}");
-        Ok(())
-    });
-    let build = [
-        "build",
-        "--workspace",
-        "--all-features",
-        "--bin",
-        "test-server",
-    ];
-    if !is_known || wanted.is_empty() || !steps.cargo("build test-server", &build, &[]) {
-        return;
-    }
-    let may_install = MayInstall::here(no_install);
-    let mut ready = BTreeMap::new();
-    for kind in wanted.values().flatten() {
-        if !ready.contains_key(kind) {
-            println!("\n== server {kind}");
-            ready.insert(kind.clone(), make_ready(kind, &may_install));
-        }
-    }
-    for (package, kinds) in &wanted {
-        test(steps, package, kinds, &ready);
-    }
+/// The servers that were looked for, each once. They end with this.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    may_install: MayInstall,
+    /// Whether the program that finds and starts them was built, once that was tried.
+    is_built: Option<bool>,
+    ready: BTreeMap<String, Result<Ready, String>>,
 }
 
-/// Runs the tests of a package that need servers, if all of these are there.
-fn test(
-    steps: &mut Steps,
-    package: &str,
-    kinds: &[String],
-    ready: &BTreeMap<String, Result<Ready, String>>,
-) {
-    let name = format!("tests of {package} with {}", kinds.join(" and "));
-    let mut urls = Vec::new();
-    for kind in kinds {
-        match ready.get(kind) {
-            Some(Ok(server)) => urls.push(server.variable()),
-            Some(Err(why)) => return steps.not_run(&name, why),
-            None => return steps.not_run(&name, &format!("nobody looked for {kind}")),
+impl Servers {
+    pub(crate) fn new(no_install: bool) -> Self {
+        Self {
+            may_install: MayInstall::here(no_install),
+            is_built: None,
+            ready: BTreeMap::new(),
         }
     }
-    let arguments = [
-        "test",
-        "--package",
-        package,
-        "--all-features",
-        "--all-targets",
-    ];
-    let arguments = [&arguments[..], &["--no-fail-fast", "--", "--ignored"]].concat();
-    steps.cargo(&name, &arguments, &urls);
+
+    /// The environment variable by which tests find a server of this kind, and its value; or why
+    /// there is no server.
+    pub(crate) fn variable(
+        &mut self,
+        steps: &mut Steps,
+        kind: &str,
+    ) -> Result<(&str, &str), String> {
+        let is_built = *self.is_built.get_or_insert_with(|| {
+            let build = [
+                "build",
+                "--workspace",
+                "--all-features",
+                "--bin",
+                "test-server",
+            ];
+            steps.cargo("build test-server", &build, &[])
+        });
+        if !is_built {
+            return Err("test-server was not built".to_owned());
+        }
+        let may_install = &self.may_install;
+        let ready = self.ready.entry(kind.to_owned()).or_insert_with(|| {
+            println!("\n== server {kind}");
+            make_ready(kind, may_install)
+        });
+        match ready {
+            Ok(server) => Ok(server.variable()),
+            Err(why) => Err(why.clone()),
+        }
+    }
+
+    /// Runs the tests of every package that asks for servers.
+    pub(crate) fn test_packages(&mut self, steps: &mut Steps) {
+        let mut wanted = Wanted::new();
+        steps.run("the servers that packages ask for", || {
+            wanted = wanted_by(&metadata()?)?;
+            println!("{wanted:?}");
+            Ok(())
+        });
+        for (package, kinds) in &wanted {
+            self.test(steps, package, kinds);
+        }
+    }
+
+    /// Runs the tests of a package that need servers, if all of these are there.
+    fn test(&mut self, steps: &mut Steps, package: &str, kinds: &[String]) {
+        let name = format!("tests of {package} with {}", kinds.join(" and "));
+        let mut urls = Vec::new();
+        for kind in kinds {
+            match self.variable(steps, kind) {
+                Ok((variable, url)) => urls.push((variable.to_owned(), url.to_owned())),
+                Err(why) => return steps.not_run(&name, &why),
+            }
+        }
+        let urls: Vec<_> = urls.iter().map(|(name, url)| (&**name, &**url)).collect();
+        let arguments = [
+            "test",
+            "--package",
+            package,
+            "--all-features",
+            "--all-targets",
+        ];
+        let arguments = [&arguments[..], &["--no-fail-fast", "--", "--ignored"]].concat();
+        steps.cargo(&name, &arguments, &urls);
+    }
 }
 
 fn make_ready(kind: &str, may_install: &MayInstall) -> Result<Ready, String> {

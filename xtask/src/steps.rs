@@ -15,7 +15,7 @@ impl Steps {
     /// Runs cargo with these arguments and environment variables; answers whether it succeeded.
     pub(crate) fn cargo(&mut self, name: &str, args: &[&str], env: &[(&str, &str)]) -> bool {
         self.run(name, || {
-            println!("cargo {}", args.join(" "));
+            println!("{}", line(args, env));
             let status = cargo()
                 .args(args)
                 .envs(env.iter().copied())
@@ -77,7 +77,30 @@ impl Steps {
     }
 }
 
+/// A call of cargo for people. An argument that an environment variable holds is shown as that
+/// variable: the URL of a server may hold a password.
+pub(crate) fn line(args: &[&str], env: &[(&str, &str)]) -> String {
+    let shown = args.iter().map(|argument| {
+        let variable = env.iter().find(|(_, value)| value == argument);
+        variable.map_or((*argument).to_owned(), |(name, _)| format!("\"${name}\""))
+    });
+    format!("cargo {}", shown.collect::<Vec<_>>().join(" "))
+}
+
 /// The cargo that runs this program.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_environment_holds_is_not_shown() {
+        let args = ["run", "--backend", "postgres://user:hunter2@host/db"];
+        let shown = line(&args, &[("URL", "postgres://user:hunter2@host/db")]);
+        assert_eq!(shown, "cargo run --backend \"$URL\"");
+        assert_eq!(line(&args[..1], &[]), "cargo run");
+    }
 }

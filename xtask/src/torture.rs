@@ -5,7 +5,8 @@
 //! run tries others. The seed is new each time and printed first.
 
 use crate::fuzz;
-use crate::steps::Steps;
+use crate::servers::Servers;
+use crate::steps::{Steps, line};
 use crate::storage;
 
 /// A backend for the random profile, and the draws of each case, in full and in short. Together the
@@ -16,6 +17,12 @@ struct Drawn {
     rounds_full: u32,
     rounds_short: u32,
 }
+
+/// The commands that kill processes, and what they do.
+const KILLED: [(&str, &str); 2] = [
+    ("kill", "a process that is killed"),
+    ("processes", "processes that share a store and are killed"),
+];
 
 /// What one random case may take, in seconds.
 const CASE_SECONDS_MAX: u32 = 600;
@@ -59,8 +66,11 @@ impl Torture {
     /// Everything. Each kind of fault has a function of its own; a further kind is a further line.
     pub(crate) fn run(self, steps: &mut Steps, no_install: bool) {
         println!("torture: seed {}", self.seed);
+        let mut servers = Servers::new(no_install);
         self.kill_processes(steps);
+        self.kill_processes_on_servers(steps, &mut servers);
         self.draw_histories(steps);
+        self.draw_histories_on_servers(steps, &mut servers);
         let seconds = if self.is_short {
             fuzz::SECONDS_IN_CI
         } else {
@@ -82,17 +92,27 @@ impl Torture {
 
     /// Processes are killed while they work, and what they left is checked.
     pub(crate) fn kill_processes(self, steps: &mut Steps) {
-        for (command, name) in [
-            ("kill", "a process that is killed"),
-            ("processes", "processes that share a store and are killed"),
-        ] {
-            let mut arguments = self.program("duroxide-torture");
-            arguments.push(command.to_owned());
-            if self.is_short {
-                arguments.push("--short".to_owned());
-            }
-            self.step(steps, name, arguments);
+        for (command, name) in KILLED {
+            self.step(steps, name, self.kill_arguments(command), None);
         }
+    }
+
+    /// The same with the store on a server.
+    pub(crate) fn kill_processes_on_servers(self, steps: &mut Steps, servers: &mut Servers) {
+        for (command, name) in KILLED {
+            let name = format!("{name}, on Postgres");
+            let arguments = self.kill_arguments(command);
+            self.step_on_postgres(steps, servers, &name, arguments);
+        }
+    }
+
+    fn kill_arguments(self, command: &str) -> Vec<String> {
+        let mut arguments = self.program("duroxide-torture");
+        arguments.push(command.to_owned());
+        if self.is_short {
+            arguments.push("--short".to_owned());
+        }
+        arguments
     }
 
     /// The conformance suite's random profile, which compares a backend with the reference.
@@ -118,22 +138,31 @@ impl Torture {
             rounds_short: 1,
         };
         for drawn in [memory, sqlite_in_memory, sqlite] {
-            let rounds = if self.is_short {
-                drawn.rounds_short
-            } else {
-                drawn.rounds_full
-            };
-            let mut arguments = self.program("duroxide-cli");
-            arguments.extend(["conformance", "--profile", "random"].map(str::to_owned));
+            let mut arguments = self.draw_arguments(drawn.rounds_full, drawn.rounds_short);
             arguments.extend(["--backend".to_owned(), drawn.url]);
-            arguments.extend(["--rounds".to_owned(), rounds.to_string()]);
-            arguments.extend(["--time-limit".to_owned(), CASE_SECONDS_MAX.to_string()]);
-            self.step(
-                steps,
-                &format!("histories drawn on {}", drawn.name),
-                arguments,
-            );
+            let name = format!("histories drawn on {}", drawn.name);
+            self.step(steps, &name, arguments, None);
         }
+    }
+
+    /// The same with the store on a server, where each call is a round trip and each commit waits for
+    /// the disk.
+    fn draw_histories_on_servers(self, steps: &mut Steps, servers: &mut Servers) {
+        let arguments = self.draw_arguments(5, 1);
+        self.step_on_postgres(steps, servers, "histories drawn on Postgres", arguments);
+    }
+
+    fn draw_arguments(self, rounds_full: u32, rounds_short: u32) -> Vec<String> {
+        let rounds = if self.is_short {
+            rounds_short
+        } else {
+            rounds_full
+        };
+        let mut arguments = self.program("duroxide-cli");
+        arguments.extend(["conformance", "--profile", "random"].map(str::to_owned));
+        arguments.extend(["--rounds".to_owned(), rounds.to_string()]);
+        arguments.extend(["--time-limit".to_owned(), CASE_SECONDS_MAX.to_string()]);
+        arguments
     }
 
     /// What runs a program of this workspace. The short form does without a release build.
@@ -146,12 +175,36 @@ impl Torture {
         arguments
     }
 
+    fn step_on_postgres(
+        self,
+        steps: &mut Steps,
+        servers: &mut Servers,
+        name: &str,
+        mut arguments: Vec<String>,
+    ) {
+        match servers.variable(steps, "postgres") {
+            Ok((variable, url)) => {
+                let (variable, url) = (variable.to_owned(), url.to_owned());
+                arguments.extend(["--backend".to_owned(), url.clone()]);
+                self.step(steps, name, arguments, Some((&variable, &url)));
+            }
+            Err(why) => steps.not_run(name, &why),
+        }
+    }
+
     /// Runs a step with the seed, and says how to repeat it if it fails.
-    fn step(self, steps: &mut Steps, name: &str, mut arguments: Vec<String>) {
+    fn step(
+        self,
+        steps: &mut Steps,
+        name: &str,
+        mut arguments: Vec<String>,
+        env: Option<(&str, &str)>,
+    ) {
         arguments.extend(["--seed".to_owned(), self.seed.to_string()]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        if !steps.cargo(name, &arguments, &[]) {
-            println!("to repeat it: cargo {}", arguments.join(" "));
+        let env = env.as_slice();
+        if !steps.cargo(name, &arguments, env) {
+            println!("to repeat it: {}", line(&arguments, env));
         }
     }
 }

@@ -96,6 +96,9 @@ async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, u16), St
     for (variable, value) in description.environment {
         request = request.with_env_var(*variable, *value);
     }
+    if !description.arguments.is_empty() {
+        request = request.with_cmd(description.arguments.iter().copied());
+    }
     let container = timeout(START_TIMEOUT, request.start())
         .await
         .map_err(|_| format!("{image} was not up after {} s", START_TIMEOUT.as_secs()))?

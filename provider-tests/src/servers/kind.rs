@@ -36,7 +36,13 @@ pub(super) struct Container {
     pub(super) image: &'static str,
     pub(super) port: u16,
     pub(super) environment: &'static [(&'static str, &'static str)],
+    /// What its program is given.
+    pub(super) arguments: &'static [&'static str],
 }
+
+/// How a PostgreSQL server is set up that is started here. Cases that run side by side open several
+/// providers each, with several connections each.
+pub(super) const POSTGRES_SETTINGS: &[&str] = &["-c", "max_connections=300"];
 
 const POSTGRES: Description = Description {
     id: "postgres",
@@ -51,6 +57,7 @@ const POSTGRES: Description = Description {
         image: "postgres:17",
         port: 5432,
         environment: &[("POSTGRES_HOST_AUTH_METHOD", "trust")],
+        arguments: POSTGRES_SETTINGS,
     },
     remedy: "install it (on Debian and Ubuntu: apt-get install postgresql)",
 };
@@ -68,6 +75,7 @@ const REDIS: Description = Description {
         image: "redis:7",
         port: 6379,
         environment: &[],
+        arguments: &[],
     },
     remedy: "install it (on Debian and Ubuntu: apt-get install redis-server)",
 };
@@ -85,6 +93,7 @@ const DYNAMODB: Description = Description {
         image: "amazon/dynamodb-local:latest",
         port: 8000,
         environment: &[],
+        arguments: &[],
     },
     remedy: "install Java and set DUROXIDE_TEST_DYNAMODB_JAR to the path of DynamoDBLocal.jar",
 };

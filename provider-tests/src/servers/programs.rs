@@ -50,8 +50,10 @@ fn postgres(folder: &Path, port: u16) -> Result<Program, String> {
     run(command(&words)?.current_dir(folder))?;
     let mut words = as_user;
     words.extend([programs.join("postgres").into(), "-D".into(), data.into()]);
-    words.extend(["-h", "127.0.0.1", "-k", "", "-c", "fsync=off", "-p"].map(OsString::from));
+    words.extend(["-h", "127.0.0.1", "-k", "", "-p"].map(OsString::from));
     words.push(port.to_string().into());
+    // It flushes, as a server in a container does: a certificate says what was tested.
+    words.extend(super::kind::POSTGRES_SETTINGS.iter().map(OsString::from));
     Ok(Program {
         words,
         signal: "QUIT",

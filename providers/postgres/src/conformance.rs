@@ -11,19 +11,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::clock::{Clock, ManualClock, millis_ceil};
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::Provider;
+use duroxide_core::providers::{Provider, ProviderError};
 use duroxide_provider_tests::servers::{ServerKind, server};
 use duroxide_provider_tests::{Fixture, Pace, RealTime, Store, TestClock, Unavailable};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLock};
 
+use crate::connection;
+use crate::error;
 use crate::location;
 use crate::schema::Schema;
 use crate::{Listen, Migrations, PostgresOptions, PostgresProvider};
 
 /// A time like those of today: Monday 2026-01-05, 00:00 UTC.
 const NOW_MS: u64 = 1_767_571_200_000;
+
+/// How often it is tried to remove a schema that is in use, since the server may end either side of
+/// a deadlock.
+const REMOVALS_MAX: u32 = 5;
 
 /// How the work of other processes is heard of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,22 @@ pub struct PostgresFixture {
     hearing: Hearing,
     /// By how much real time is sped up; `None` for time that the cases move.
     speedup: Option<u32>,
+    schemas: Arc<Schemas>,
+}
+
+/// The schemas that a fixture and its clones have in the database.
+#[derive(Debug, Default)]
+struct Schemas {
+    there: parking_lot::Mutex<Vec<(Schema, PgConnectOptions)>>,
+    /// Whether no more of them are made. Whoever makes one holds this meanwhile.
+    is_over: RwLock<bool>,
+}
+
+impl Schemas {
+    fn forget(&self, schema: &Schema) {
+        let mut there = self.there.lock();
+        there.retain(|(it, _)| it.name() != schema.name());
+    }
 }
 
 impl PostgresFixture {
@@ -50,6 +72,7 @@ impl PostgresFixture {
             url: None,
             hearing: Hearing::Listening,
             speedup: None,
+            schemas: Arc::default(),
         }
     }
 
@@ -76,6 +99,26 @@ impl PostgresFixture {
         self.url = Some(url.to_owned());
         self
     }
+
+    /// Removes every schema that this fixture and its clones have made, under the cases that still
+    /// use them, and makes no more: for somebody who interrupts the suite.
+    pub async fn remove_all(&self) {
+        let mut is_over = self.schemas.is_over.write().await;
+        *is_over = true;
+        let there = self.schemas.there.lock().clone();
+        for (schema, connect) in there {
+            for _ in 0..REMOVALS_MAX {
+                if execute(&connect, drop_schema(&schema)).await.is_ok() {
+                    self.schemas.forget(&schema);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn drop_schema(schema: &Schema) -> String {
+    format!("DROP SCHEMA IF EXISTS {} CASCADE", schema.quoted())
 }
 
 #[async_trait]
@@ -92,22 +135,27 @@ impl Fixture for PostgresFixture {
             Some(url) => url.clone(),
             None => shared_url().await?,
         };
-        let unavailable =
-            |error: &dyn std::fmt::Display| Unavailable::new(format!("no schema: {error}"));
         let connect = location::parse(&url).map_err(|error| unavailable(&error))?;
         let name = format!("duroxide_conformance_{}", Entropy.lease_token().0.simple());
         let schema = Schema::new(&name).map_err(|error| unavailable(&error))?;
-        let connected = connect.connect().await;
+        let connected = connection::first(&connect, &PostgresOptions::default()).await;
         let mut connection = connected.map_err(|error| unavailable(&error))?;
         let made = PostgresProvider::migration_sql(&name).map_err(|error| unavailable(&error))?;
         let mut sql = format!("BEGIN;\nSET LOCAL check_function_bodies = off;\n{made}");
         if self.speedup.is_none() {
             sql += &movable_clock(&schema);
         }
+        let is_over = self.schemas.is_over.read().await;
+        if *is_over {
+            return Err(Unavailable::new("the suite was interrupted"));
+        }
+        let place = (schema.clone(), connect.clone());
+        self.schemas.there.lock().push(place);
         sqlx::raw_sql(AssertSqlSafe(sql + "COMMIT;"))
             .execute(&mut connection)
             .await
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|cause| unavailable(&error::of_store("create", cause)))?;
+        drop(is_over);
         let clock: Box<dyn TestClock> = match self.speedup {
             Some(speedup) => Box::new(RealTime::new(speedup)),
             None => Box::new(MovableClock {
@@ -122,8 +170,13 @@ impl Fixture for PostgresFixture {
             schema,
             hearing: self.hearing,
             clock,
+            schemas: Arc::clone(&self.schemas),
         }))
     }
+}
+
+fn unavailable(error: &ProviderError) -> Unavailable {
+    Unavailable::new(format!("no schema can be made: {error}"))
 }
 
 /// The server of this process. It may have to be started, which blocks.
@@ -185,6 +238,7 @@ struct PostgresStore {
     schema: Schema,
     hearing: Hearing,
     clock: Box<dyn TestClock>,
+    schemas: Arc<Schemas>,
 }
 
 #[async_trait]
@@ -216,7 +270,7 @@ impl Drop for PostgresStore {
     fn drop(&mut self) {
         // The runtime of the case may be at its end, and a destructor cannot wait for it.
         let connect = self.connect.clone();
-        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema.quoted());
+        let sql = drop_schema(&self.schema);
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -228,6 +282,7 @@ impl Drop for PostgresStore {
             }
         });
         dropped.join().ok();
+        self.schemas.forget(&self.schema);
     }
 }
 

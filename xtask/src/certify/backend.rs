@@ -5,9 +5,11 @@
 pub(crate) struct Backend {
     /// The name of its certificate.
     pub(crate) name: &'static str,
-    /// What the command line calls it.
+    /// What the command line calls it; of a server, one that many machines have.
     url: &'static str,
     mode: Option<&'static str>,
+    /// The kind of the server that it needs.
+    pub(crate) server: Option<&'static str>,
 }
 
 /// Every backend in each of its modes.
@@ -16,21 +18,37 @@ pub(crate) const BACKENDS: &[Backend] = &[
         name: "memory",
         url: "memory:",
         mode: None,
+        server: None,
     },
     Backend {
         name: "sqlite-single_process",
         url: "sqlite:data.db",
         mode: Some("single_process"),
+        server: None,
     },
     Backend {
         name: "sqlite-multi_process",
         url: "sqlite:data.db",
         mode: Some("multi_process"),
+        server: None,
     },
     Backend {
         name: "sqlite-in_memory",
         url: "sqlite::memory:",
         mode: None,
+        server: None,
+    },
+    Backend {
+        name: "postgres-listening",
+        url: "postgres://postgres@localhost/postgres",
+        mode: Some("listening"),
+        server: Some("postgres"),
+    },
+    Backend {
+        name: "postgres-polling",
+        url: "postgres://postgres@localhost/postgres",
+        mode: Some("polling"),
+        server: Some("postgres"),
     },
 ];
 
@@ -40,8 +58,8 @@ impl Backend {
         format!("docs/conformance/{}.json", self.name)
     }
 
-    /// What cargo is given to run the suite on it.
-    pub(crate) fn run_arguments(&self) -> Vec<&'static str> {
+    /// What cargo is given to run the suite on it, or on the server with this URL.
+    pub(crate) fn run_arguments<'a>(&self, server: Option<&'a str>) -> Vec<&'a str> {
         let mut arguments = vec![
             "run",
             "--quiet",
@@ -50,7 +68,7 @@ impl Backend {
             "--",
             "conformance",
             "--backend",
-            self.url,
+            server.unwrap_or(self.url),
         ];
         if let Some(mode) = self.mode {
             arguments.extend(["--mode", mode]);
@@ -61,6 +79,6 @@ impl Backend {
 
     /// The command by which anybody sees the same.
     pub(crate) fn command(&self) -> String {
-        format!("cargo {}", self.run_arguments().join(" "))
+        format!("cargo {}", self.run_arguments(None).join(" "))
     }
 }

@@ -14,17 +14,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::servers::Servers;
 use crate::steps::{Steps, cargo};
 use backend::{BACKENDS, Backend};
 use certificate::Certificate;
 use mutants::Mutants;
 
 /// Runs the whole suite on every backend and writes the certificates, then the pages.
-pub(crate) fn run(steps: &mut Steps) {
+pub(crate) fn run(steps: &mut Steps, servers: &mut Servers) {
     let mut all_passed = true;
     for backend in BACKENDS {
         let name = format!("certify {}", backend.name);
-        all_passed &= steps.run(&name, || certify(backend));
+        let found = backend.server.map(|kind| servers.variable(steps, kind));
+        let found = found.transpose();
+        all_passed &= steps.run(&name, || certify(backend, found?.map(|(_, url)| url)));
     }
     // Pages made of old certificates would be fresh to look at and stale in truth.
     if all_passed {
@@ -32,11 +35,10 @@ pub(crate) fn run(steps: &mut Steps) {
     }
 }
 
-fn certify(backend: &Backend) -> Result<(), String> {
-    let arguments = backend.run_arguments();
-    println!("cargo {}", arguments.join(" "));
+fn certify(backend: &Backend, server: Option<&str>) -> Result<(), String> {
+    println!("{}", backend.command());
     let output = cargo()
-        .args(arguments)
+        .args(backend.run_arguments(server))
         .args(["--format", "json"])
         .stderr(Stdio::inherit())
         .output()

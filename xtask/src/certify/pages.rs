@@ -155,7 +155,13 @@ fn backends(certified: &Certified<'_>) -> String {
     );
     table += &row("memory", "memory", "always there", "memory:");
     table += &row("SQLite", "sqlite", "`sqlite`", "sqlite:./data.db");
-    for title in ["Postgres", "Redis, Redis Cluster", "DynamoDB"] {
+    table += &row(
+        "Postgres",
+        "postgres",
+        "`postgres`",
+        "postgres://user@host/database",
+    );
+    for title in ["Redis, Redis Cluster", "DynamoDB"] {
         table += &format!("| {title} | | | | to come |\n");
     }
     table

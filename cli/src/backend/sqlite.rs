@@ -1,0 +1,74 @@
+//! SQLite: databases in a folder beside the one that the URL names.
+
+use std::path::Path;
+use std::{fs, io};
+
+use duroxide_provider_tests::Subject;
+use duroxide_sqlite::SqliteMode;
+use duroxide_sqlite::conformance::{SqliteFixture, path_of};
+use tempfile::TempDir;
+
+use super::{Backend, Refused, usage};
+use crate::interrupt::when_interrupted;
+
+/// Cases go on meanwhile and make new files, so that one try may not be enough.
+const REMOVALS_MAX: usize = 20;
+
+/// Databases in a new folder beside the one that the URL names, so that they are on the same file
+/// system.
+pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
+    let place = path_of(url).map_err(|_| {
+        // The provider's words would repeat a part of the URL.
+        usage("the URL of a SQLite database is sqlite:PATH or sqlite::memory:")
+    })?;
+    let Some(path) = place else {
+        return match mode {
+            Some(_) => Err(usage("a database in memory has no modes; leave --mode out")),
+            None => Ok(Backend::of(Subject::new(SqliteFixture::in_memory()))),
+        };
+    };
+    let mode = match mode {
+        None | Some("single_process") => SqliteMode::SingleProcess,
+        Some("multi_process") => SqliteMode::MultiProcess,
+        Some(_) => {
+            return Err(usage(
+                "the modes of sqlite: are single_process and multi_process",
+            ));
+        }
+    };
+    let beside = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder_in(beside).map_err(|error| {
+        Refused::Unavailable(format!(
+            "no folder for databases can be made in {}: {}",
+            beside.display(),
+            error.kind()
+        ))
+    })?;
+    Ok(Backend {
+        subject: Subject::new(SqliteFixture::on_disk(mode).below(folder.path())),
+        folder: Some(folder),
+    })
+}
+
+/// A new folder, which goes away as well when somebody interrupts the run.
+fn folder_in(place: &Path) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new()
+        .prefix("duroxide-conformance-")
+        .tempdir_in(place)?;
+    let path = folder.path().to_owned();
+    when_interrupted(move |_| remove(&path))?;
+    Ok(folder)
+}
+
+fn remove(folder: &Path) {
+    for _ in 0..REMOVALS_MAX {
+        // Somebody who interrupts waits for no explanation; the folder's name says whose it is.
+        fs::remove_dir_all(folder).ok();
+        if !folder.exists() {
+            return;
+        }
+    }
+}

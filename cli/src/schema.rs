@@ -1,0 +1,57 @@
+//! The statements that make a store, for somebody who looks after the database and runs them.
+
+#[cfg(feature = "postgres")]
+use duroxide_postgres::PostgresProvider;
+
+#[cfg(not(feature = "postgres"))]
+use crate::scheme::not_built_in;
+use crate::scheme::{not_yet, unknown};
+
+/// What the command says to `--help`.
+pub(crate) const HELP: &str = "\
+Prints the SQL that makes a store, for somebody who looks after the database.
+
+usage: duroxide schema --backend URL [--schema NAME]
+
+  --backend URL   postgres:, with whatever follows: nothing is connected to
+  --schema NAME   the schema that the store is in (duroxide)
+
+For example:
+  duroxide schema --backend postgres: | psql --set ON_ERROR_STOP=1 postgres://admin@host/shop
+and open the store with Migrations::Verify by a role without the right to create anything.
+";
+
+/// The schema that a program's store is in if it does not say otherwise.
+#[cfg(feature = "postgres")]
+const SCHEMA: &str = "duroxide";
+
+/// The statements for the backend of this URL, or what is wrong with the question.
+pub(crate) fn sql(url: &str, schema: Option<&str>) -> Result<String, String> {
+    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+    match scheme {
+        "postgres" | "postgresql" => postgres(schema),
+        "memory" | "sqlite" => Err(format!(
+            "{scheme}: needs no SQL from anybody: the store is made when it is opened"
+        )),
+        "redis" | "rediss" => Err(not_yet("Redis")),
+        "dynamodb" => Err(not_yet("DynamoDB")),
+        other => Err(unknown(other)),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(schema: Option<&str>) -> Result<String, String> {
+    let schema = schema.unwrap_or(SCHEMA);
+    let sql =
+        PostgresProvider::migration_sql(schema).map_err(|error| error.message().to_owned())?;
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(format!(
+        "-- The store of duroxide {version} in the schema {schema}, all or nothing.\n\
+         BEGIN;\n\n{sql}\nCOMMIT;\n"
+    ))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_schema: Option<&str>) -> Result<String, String> {
+    Err(not_built_in("Postgres", "postgres"))
+}

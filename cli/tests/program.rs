@@ -1,0 +1,113 @@
+//! The program as it is used: what it says, how it ends, and what it leaves behind.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program {
+    #[cfg(feature = "postgres")]
+    mod postgres;
+    mod schema;
+    #[cfg(feature = "sqlite")]
+    mod sqlite;
+}
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn duroxide(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_duroxide"));
+    program.args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn conformance(arguments: &[&str]) -> Output {
+    duroxide(&[&["conformance"], arguments].concat())
+}
+
+fn refused(arguments: &[&str], says: &str) {
+    let output = conformance(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(said.contains(says), "{arguments:?}: {said}");
+    assert!(!said.contains("hunter2"), "{arguments:?}: {said}");
+}
+
+/// What the pages give the program, command by command.
+fn commands_of_the_pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut commands = Vec::new();
+    for page in ["README.md", "docs/conformance/README.md"] {
+        let page = fs::read_to_string(root.join(page)).unwrap();
+        for line in page.lines().filter(|line| line.starts_with("cargo run ")) {
+            let parts = line.split_once(" -- ");
+            if let Some((_, arguments)) = parts.filter(|(it, _)| it.ends_with(" duroxide-cli")) {
+                commands.push(arguments.to_owned());
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn the_memory_backend_passes() {
+    let output = conformance(&["--backend=memory:", "--profile", "management"]);
+
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("memory "), "{said}");
+    assert!(said.contains("PASSED a selection: "), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colour in a pipe: {said}");
+}
+
+#[test]
+fn the_list_and_the_help_need_no_backend() {
+    let list = conformance(&["list", "--clause", "LEA-03"]);
+    assert_eq!(list.status.code(), Some(0));
+    assert!(text(&list.stdout).contains("an_expired_turn_comes_back"));
+    let help = conformance(&["--help"]);
+    for says in [
+        "--backend URL",
+        "sqlite::memory:",
+        "postgres://",
+        "--time-limit SECONDS",
+    ] {
+        assert!(text(&help.stdout).contains(says), "{says}");
+    }
+    assert!(text(&duroxide(&["--help"]).stdout).contains("conformance"));
+    let version = text(&duroxide(&["--version"]).stdout);
+    assert_eq!(version, format!("duroxide {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(duroxide(&[]).status.code(), Some(2));
+    assert_eq!(duroxide(&["conform"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
+    refused(&["--backend", "sqlit:hunter2"], "did you mean sqlite:?");
+    refused(
+        &["--backend", "mysql://user:hunter2@host/db"],
+        "memory:, sqlite:",
+    );
+    refused(&["--backend", "hunter2"], "memory:, sqlite:");
+    refused(&["--backend", "sqlite"], "did you mean sqlite:?");
+    refused(
+        &["--backend", "postgre://user:hunter2@host"],
+        "did you mean postgres:?",
+    );
+    for scheme in ["redis", "rediss", "dynamodb"] {
+        let url = format!("{scheme}://user:hunter2@host/db");
+        refused(&["--backend", &url], "not in this version");
+    }
+    refused(
+        &["--backend", "memory:hunter2"],
+        "nothing can follow memory:",
+    );
+    refused(&["--backend", "memory:", "--mode", "hunter2"], "no modes");
+    refused(&["--backend"], "--backend needs a value");
+    refused(&[], "--backend memory:");
+    refused(
+        &["--backend", "memory:", "--profile", "requird"],
+        "did you mean required?",
+    );
+}
