@@ -62,7 +62,7 @@ fn what_a_page_quotes_is_in_the_example() {
 /// A block is compiled, quoted, or plainly no Rust; there is no fourth kind to hide in.
 #[test]
 fn every_block_says_what_it_is() {
-    const KINDS: &[&str] = &["rust", "rs", "sh", "toml", "text"];
+    const KINDS: &[&str] = &["rust", "rs", "sh", "sql", "toml", "text"];
     let mut unknown = Vec::new();
     for page in files(&[".md"]) {
         let mut is_open = false;
@@ -79,6 +79,6 @@ fn every_block_says_what_it_is() {
     }
     assert_none(
         &unknown,
-        "say whether it is rust, rs FILE, sh, toml or text",
+        "say whether it is rust, rs FILE, sh, sql, toml or text",
     );
 }

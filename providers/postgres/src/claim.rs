@@ -32,6 +32,11 @@ impl Claims {
         self.turns.is_none() && self.activities.is_none()
     }
 
+    /// Whether it is only one half of a pair.
+    pub(crate) fn lacks_one(&self) -> bool {
+        self.turns.is_some() != self.activities.is_some()
+    }
+
     /// Leases what is due, and answers.
     pub(crate) async fn serve(self, session: &mut Session) {
         let Self { turns, activities } = self;

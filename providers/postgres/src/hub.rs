@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use duroxide_core::clock::Clock;
+use duroxide_core::clock::{Clock, SystemClock};
 use duroxide_core::providers::watchers::Watchers;
 use duroxide_core::providers::{ProviderError, Queues};
 use parking_lot::Mutex;
@@ -18,6 +18,9 @@ use tokio::sync::{Notify, watch};
 use crate::bell::Bell;
 use crate::error;
 use crate::floor::{Floor, Floors};
+
+/// Who has claimed within this time claims again soon.
+const CLAIMS_AGAIN_MS: u64 = 20;
 
 /// A time that does not come.
 pub(crate) const NEVER_MS: i64 = i64::MAX;
@@ -74,8 +77,9 @@ pub(crate) struct Hub {
     /// Told when it is time to look for what others did.
     pub(crate) pulse: Notify,
     pub(crate) watchers: Arc<Watchers>,
-    /// Those who wait for work.
+    /// Those who wait for work, and those of them who wait for turns.
     waiting: AtomicUsize,
+    waiting_for_turns: AtomicUsize,
     floor: Mutex<Floor>,
     /// What others are to be told.
     bell: Mutex<Bell>,
@@ -89,6 +93,8 @@ struct Known {
     /// Counts the claims that were begun.
     claims: u64,
     is_claiming: bool,
+    /// When the last one was begun, by this process's clock.
+    claimed_at_ms: u64,
     /// By how much the server's clock is ahead of this process's. It only serves to turn a time of the
     /// server's into a duration, at most a pulse later.
     ahead_ms: i64,
@@ -118,6 +124,7 @@ impl Hub {
             pulse: Notify::new(),
             watchers: Arc::default(),
             waiting: AtomicUsize::new(0),
+            waiting_for_turns: AtomicUsize::new(0),
             floor: Mutex::default(),
             bell: Mutex::default(),
             ring: Notify::new(),
@@ -130,6 +137,7 @@ impl Hub {
         let mut known = self.known.lock();
         known.claims += 1;
         known.is_claiming = true;
+        known.claimed_at_ms = SystemClock.now_ms();
         Claims(self)
     }
 
@@ -261,9 +269,18 @@ impl Hub {
     }
 
     /// Counts somebody who waits for work, until the answer is dropped.
-    pub(crate) fn wait(&self) -> Waits<'_> {
+    pub(crate) fn wait(&self, queues: &Queues) -> Waits<'_> {
+        let turns = usize::from(queues.turns);
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waits(self)
+        self.waiting_for_turns.fetch_add(turns, Ordering::Relaxed);
+        Waits { hub: self, turns }
+    }
+
+    /// Whether somebody here takes on turns: waits for them, or has just claimed some.
+    fn takes_turns(&self) -> bool {
+        let claimed_ms = self.known.lock().claimed_at_ms;
+        self.waiting_for_turns.load(Ordering::Relaxed) > 0
+            || SystemClock.now_ms().abs_diff(claimed_ms) < CLAIMS_AGAIN_MS
     }
 
     /// Whether anybody waits for anything.
@@ -271,9 +288,11 @@ impl Hub {
         self.waiting.load(Ordering::Relaxed) > 0 || !self.watchers.is_empty()
     }
 
-    /// Has other processes told, if there are any.
-    pub(crate) fn tell(&self, has_peers: bool, news: Bell) {
+    /// Has other processes told, if there are any. They are not told of turns that somebody here will
+    /// take on at once: all would ask, and one would find it.
+    pub(crate) fn tell(&self, has_peers: bool, mut news: Bell) {
         self.known.lock().has_peers = has_peers;
+        news.turns &= has_peers && !self.takes_turns();
         if has_peers && !news.is_silent() {
             self.bell.lock().merge(news);
             self.ring.notify_one();
@@ -350,11 +369,16 @@ impl Drop for Claims<'_> {
 
 /// Somebody who waits for work.
 #[derive(Debug)]
-pub(crate) struct Waits<'a>(&'a Hub);
+pub(crate) struct Waits<'a> {
+    hub: &'a Hub,
+    turns: usize,
+}
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.hub.waiting.fetch_sub(1, Ordering::Relaxed);
+        let waiting_for_turns = &self.hub.waiting_for_turns;
+        waiting_for_turns.fetch_sub(self.turns, Ordering::Relaxed);
     }
 }
 

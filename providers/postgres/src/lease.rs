@@ -9,6 +9,7 @@ use duroxide_core::providers::{
     Turn,
 };
 use sqlx::{Error, Row as _};
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::bell::Bell;
@@ -57,33 +58,51 @@ impl Job for LeaseJob {
     /// asks for both at once.
     async fn serve(jobs: Vec<Self>, session: &mut Session) {
         let mut claims = Claims::default();
-        for job in jobs {
-            match job {
-                // A claim whose answer nobody would receive is not begun.
-                Self::ClaimTurns(_, reply) if reply.is_closed() => {}
-                Self::ClaimActivities(_, reply) if reply.is_closed() => {}
-                Self::ClaimTurns(request, reply) => {
-                    if claims.turns.is_some() {
-                        std::mem::take(&mut claims).serve(session).await;
-                    }
-                    claims.turns = Some((request, reply));
-                }
-                Self::ClaimActivities(request, reply) => {
-                    if claims.activities.is_some() {
-                        std::mem::take(&mut claims).serve(session).await;
-                    }
-                    claims.activities = Some((request, reply));
-                }
-                Self::Renew(leases, extend_by, reply) => {
-                    reply.send(renew(session, &leases, extend_by).await).ok();
-                }
-                Self::Release(releases, reply) => {
-                    reply.send(release(session, &releases).await).ok();
-                }
+        let mut jobs = jobs;
+        for look in 0..=LOOKS_FOR_PARTNER {
+            for job in jobs {
+                job.begin(&mut claims, session).await;
             }
+            if look == LOOKS_FOR_PARTNER || !claims.lacks_one() {
+                break;
+            }
+            yield_now().await;
+            jobs = session.setup.leases.take_now(Self::BATCH_MAX);
         }
         if !claims.is_empty() {
             claims.serve(session).await;
+        }
+    }
+}
+
+/// How often is looked whether the other claim of a pair is on its way: it comes within a microsecond.
+const LOOKS_FOR_PARTNER: u32 = 3;
+
+impl LeaseJob {
+    /// Does it, or joins it to the claims that go out together.
+    async fn begin(self, claims: &mut Claims, session: &mut Session) {
+        match self {
+            // A claim whose answer nobody would receive is not begun.
+            Self::ClaimTurns(_, reply) if reply.is_closed() => {}
+            Self::ClaimActivities(_, reply) if reply.is_closed() => {}
+            Self::ClaimTurns(request, reply) => {
+                if claims.turns.is_some() {
+                    std::mem::take(claims).serve(session).await;
+                }
+                claims.turns = Some((request, reply));
+            }
+            Self::ClaimActivities(request, reply) => {
+                if claims.activities.is_some() {
+                    std::mem::take(claims).serve(session).await;
+                }
+                claims.activities = Some((request, reply));
+            }
+            Self::Renew(leases, extend_by, reply) => {
+                reply.send(renew(session, &leases, extend_by).await).ok();
+            }
+            Self::Release(releases, reply) => {
+                reply.send(release(session, &releases).await).ok();
+            }
         }
     }
 }

@@ -64,6 +64,11 @@ impl<T: Weighted> Queue<T> {
         self.changed.notify_waiters();
     }
 
+    /// What is there now, as much as one batch may hold.
+    pub(crate) fn take_now(&self, max: BatchMax) -> Vec<T> {
+        self.state.lock().take(max)
+    }
+
     /// What is there, as much as one batch may hold, as soon as there is something; `None` once the
     /// queue is closed and empty.
     pub(crate) async fn take(&self, max: BatchMax) -> Option<Vec<T>> {

@@ -25,7 +25,7 @@ impl PostgresProvider {
         let hub = &self.setup.hub;
         let clock = &self.setup.options.clock;
         hub.check_open(OPERATION)?;
-        let _counted = hub.wait();
+        let _counted = hub.wait(queues);
         let mut deadline = clock.sleep(max_wait);
         let mut must_ask = !hub.is_listening();
         loop {

@@ -105,6 +105,8 @@ CREATE FUNCTION commit_v1(
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
 DECLARE
+    -- Arrays have no initial values, each of which would be worked out anew by every call: one that was
+    -- not set has no elements either.
     -- What came of a turn, an outcome or an envelope.
     done CONSTANT smallint := 0;
     repeated CONSTANT smallint := 1;
@@ -119,7 +121,7 @@ DECLARE
 
     v_now bigint;
     v_turns integer := cardinality(t_ref);
-    v_new bigint[] := '{}';
+    v_new bigint[];
     v_locked integer;
     -- By the place in p_ids; 0 for an instance that is not there.
     v_ino bigint[];
@@ -133,29 +135,29 @@ DECLARE
     v_hold_until bigint[];
     v_inbox_count integer[];
     -- By turn, outcome, envelope.
-    v_code smallint[] := '{}';
-    v_outcome smallint[] := '{}';
-    v_fate smallint[] := '{}';
+    v_code smallint[];
+    v_outcome smallint[];
+    v_fate smallint[];
     -- Of each turn the first activity that it completes and that is not held, or 0.
-    v_lost bigint[] := '{}';
+    v_lost bigint[];
     -- Of the turns that are applied.
-    v_kept boolean[] := '{}';
-    v_settled bigint[] := '{}';
+    v_kept boolean[];
+    v_settled bigint[];
     -- The activities that are locked here, and what is known of each.
-    v_activity bigint[] := '{}';
-    v_activity_turn integer[] := '{}';
-    v_activity_f integer[] := '{}';
-    v_activity_o integer[] := '{}';
-    v_activity_wanted uuid[] := '{}';
-    v_activity_execution bigint[] := '{}';
-    v_activity_activity_id bigint[] := '{}';
-    v_activity_token uuid[] := '{}';
-    v_activity_is_held boolean[] := '{}';
-    v_removed bigint[] := '{}';
+    v_activity bigint[];
+    v_activity_turn integer[];
+    v_activity_f integer[];
+    v_activity_o integer[];
+    v_activity_wanted uuid[];
+    v_activity_execution bigint[];
+    v_activity_activity_id bigint[];
+    v_activity_token uuid[];
+    v_activity_is_held boolean[];
+    v_removed bigint[];
     -- One element for each message that was removed or stored.
-    v_gone bigint[] := '{}';
-    v_stored bigint[] := '{}';
-    v_stored_at bigint[] := '{}';
+    v_gone bigint[];
+    v_stored bigint[];
+    v_stored_at bigint[];
     v_due bigint;
     v_turn_due bigint;
 BEGIN
@@ -579,7 +581,7 @@ BEGIN
                 FROM unnest(v_stored, v_stored_at) g (ino, visible_at)
                 GROUP BY g.ino
             ) s
-            WHERE r.ino = s.ino AND s.ino <> ALL (v_settled)
+            WHERE r.ino = s.ino AND coalesce(s.ino <> ALL (v_settled), true)
             RETURNING r.claim_at
         )
         SELECT min(r.claim_at) INTO v_due FROM raised r;
