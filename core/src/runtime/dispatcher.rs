@@ -56,7 +56,15 @@ struct Found {
 
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
 async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
-    let (turns, activities) = tokio::join!(claim_turns(node), claim_activities(node));
+    // All slots first, so that the two calls begin right after one another.
+    let (turn_slots, activity_slots) = (
+        take_slots(&node.turn_slots),
+        take_slots(&node.activity_slots),
+    );
+    let (turns, activities) = tokio::join!(
+        claim_turns(node, turn_slots),
+        claim_activities(node, activity_slots)
+    );
     let (turns, activities) = (turns?, activities?);
     Ok(Found {
         any: turns.any || activities.any,
@@ -64,8 +72,7 @@ async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
     })
 }
 
-async fn claim_turns(node: &Arc<Node>) -> Result<Found, ProviderError> {
-    let slots = take_slots(&node.turn_slots);
+async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }
@@ -82,8 +89,7 @@ async fn claim_turns(node: &Arc<Node>) -> Result<Found, ProviderError> {
     })
 }
 
-async fn claim_activities(node: &Arc<Node>) -> Result<Found, ProviderError> {
-    let slots = take_slots(&node.activity_slots);
+async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }

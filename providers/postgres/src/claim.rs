@@ -113,7 +113,7 @@ async fn call(
             .bind(floors.activities_ms)
     };
     let since = setup.hub.since();
-    let _under_way = setup.hub.claim();
+    let _under_way = setup.hub.claim(turns.is_some(), activities.is_some());
     let operation = if turns.is_some() {
         "claim_turns"
     } else {

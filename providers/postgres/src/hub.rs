@@ -46,8 +46,28 @@ pub(crate) struct Dues {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Since {
     raised: u64,
-    claims: u64,
-    is_claiming: bool,
+    turns: Claiming,
+    activities: Claiming,
+}
+
+/// The claims of one kind so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Claiming {
+    /// How many were begun.
+    begun: u64,
+    is_under_way: bool,
+}
+
+impl Claiming {
+    fn begin(&mut self, is_begun: bool) {
+        self.begun += u64::from(is_begun);
+        self.is_under_way |= is_begun;
+    }
+
+    /// Whether one was under way at some time since then.
+    fn has_been_since(self, then: Self) -> bool {
+        then.is_under_way || self.begun != then.begun
+    }
 }
 
 impl Since {
@@ -90,10 +110,9 @@ pub(crate) struct Hub {
 struct Known {
     /// Counts what was raised.
     raised: u64,
-    /// Counts the claims that were begun.
-    claims: u64,
-    is_claiming: bool,
-    /// When the last one was begun, by this process's clock.
+    turns_claiming: Claiming,
+    activities_claiming: Claiming,
+    /// When the last claim was begun, by this process's clock.
     claimed_at_ms: u64,
     /// By how much the server's clock is ahead of this process's. It only serves to turn a time of the
     /// server's into a duration, at most a pulse later.
@@ -133,10 +152,10 @@ impl Hub {
 
     /// Notes that a claim is under way, until the answer is dropped. One connection makes all of them,
     /// so that there is one at a time.
-    pub(crate) fn claim(&self) -> Claims<'_> {
+    pub(crate) fn claim(&self, turns: bool, activities: bool) -> Claims<'_> {
         let mut known = self.known.lock();
-        known.claims += 1;
-        known.is_claiming = true;
+        known.turns_claiming.begin(turns);
+        known.activities_claiming.begin(activities);
         known.claimed_at_ms = SystemClock.now_ms();
         Claims(self)
     }
@@ -146,8 +165,8 @@ impl Hub {
         let known = self.known.lock();
         Since {
             raised: known.raised,
-            claims: known.claims,
-            is_claiming: known.is_claiming,
+            turns: known.turns_claiming,
+            activities: known.activities_claiming,
         }
     }
 
@@ -187,7 +206,10 @@ impl Hub {
             let mut known = self.known.lock();
             known.raised += 1;
             let raised = known.raised;
-            let is_doubtful = since.is_claiming || known.claims != since.claims;
+            let is_doubtful = match queue {
+                Queue::Turns => known.turns_claiming.has_been_since(since.turns),
+                Queue::Activities(_) => known.activities_claiming.has_been_since(since.activities),
+            };
             let front = match queue {
                 Queue::Turns => &mut known.turns,
                 Queue::Activities(name) => known.activities.entry(Arc::clone(name)).or_default(),
@@ -363,7 +385,9 @@ pub(crate) struct Claims<'a>(&'a Hub);
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
-        self.0.known.lock().is_claiming = false;
+        let mut known = self.0.known.lock();
+        known.turns_claiming.is_under_way = false;
+        known.activities_claiming.is_under_way = false;
     }
 }
 
@@ -435,7 +459,10 @@ mod tests {
         assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
         hub.learn(&dues(None), hub.since());
         let since = hub.since();
-        drop(hub.claim());
+        drop(hub.claim(false, true));
+        hub.raise(&Queue::Turns, SERVER_MS, since);
+        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        drop(hub.claim(true, false));
         hub.raise(&Queue::Turns, SERVER_MS, since);
         assert_eq!(hub.due(&queues), Due::Unknown);
         let since = hub.since();

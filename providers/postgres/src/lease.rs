@@ -9,7 +9,6 @@ use duroxide_core::providers::{
     Turn,
 };
 use sqlx::{Error, Row as _};
-use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::bell::Bell;
@@ -66,7 +65,8 @@ impl Job for LeaseJob {
             if look == LOOKS_FOR_PARTNER || !claims.lacks_one() {
                 break;
             }
-            yield_now().await;
+            // Whoever brought the first claim may have been put off its processor by this very thread.
+            std::thread::yield_now();
             jobs = session.setup.leases.take_now(Self::BATCH_MAX);
         }
         if !claims.is_empty() {
@@ -75,8 +75,9 @@ impl Job for LeaseJob {
     }
 }
 
-/// How often is looked whether the other claim of a pair is on its way: it comes within a microsecond.
-const LOOKS_FOR_PARTNER: u32 = 3;
+/// How often is looked whether the other claim of a pair is on its way: it comes within microseconds,
+/// once its thread gets on.
+const LOOKS_FOR_PARTNER: u32 = 5;
 
 impl LeaseJob {
     /// Does it, or joins it to the claims that go out together.
