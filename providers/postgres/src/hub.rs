@@ -131,6 +131,17 @@ struct Front {
     due_ms: Option<i64>,
     /// The count at which it was last raised.
     raised: u64,
+    /// It is a commit of this process that makes something due, and not an answer of the server.
+    is_ours: bool,
+}
+
+/// How old an answer of the server may be that says that something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It has just come.
+    Fresh,
+    /// Another process, if there is one, may have claimed that something meanwhile.
+    Any,
 }
 
 impl Hub {
@@ -216,7 +227,10 @@ impl Hub {
             };
             front.raised = raised;
             front.due_ms = match front.due_ms {
-                Some(known_ms) if !is_doubtful => Some(known_ms.min(due_ms)),
+                Some(known_ms) if !is_doubtful => {
+                    front.is_ours |= due_ms <= known_ms;
+                    Some(known_ms.min(due_ms))
+                }
                 // What is not known stays so: it may be due already.
                 Some(_) | None => None,
             };
@@ -232,6 +246,7 @@ impl Hub {
             let unknown = Front {
                 due_ms: None,
                 raised: known.raised,
+                is_ours: false,
             };
             if turns {
                 known.turns = unknown;
@@ -255,10 +270,11 @@ impl Hub {
     }
 
     /// When a claim of one of these queues can return something, as far as is known.
-    pub(crate) fn due(&self, queues: &Queues) -> Due {
+    pub(crate) fn due(&self, queues: &Queues, age: Age) -> Due {
         let now_ms = self.now_ms();
         let mut known = self.known.lock();
-        let ahead_ms = known.ahead_ms;
+        let server_ms = now_ms.saturating_add(known.ahead_ms);
+        let may_be_taken = known.has_peers && age == Age::Any;
         let turns = queues.turns.then_some(known.turns);
         let mut first_ms = NEVER_MS;
         let activities: Vec<Front> = queues
@@ -270,13 +286,16 @@ impl Hub {
         for front in turns.into_iter().chain(activities) {
             match front.due_ms {
                 None => return Due::Unknown,
+                Some(due_ms) if due_ms <= server_ms && may_be_taken && !front.is_ours => {
+                    return Due::Unknown;
+                }
                 Some(due_ms) => first_ms = first_ms.min(due_ms),
             }
         }
         if first_ms == NEVER_MS {
             return Due::Never;
         }
-        let wait_ms = first_ms - now_ms.saturating_add(ahead_ms);
+        let wait_ms = first_ms - server_ms;
         Due::In(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
     }
 
@@ -365,6 +384,7 @@ impl Front {
     fn learn(&mut self, due_ms: Option<i64>, since: Since) -> bool {
         let due_ms = due_ms.unwrap_or(NEVER_MS);
         if self.raised <= since.raised {
+            self.is_ours = false;
             let before = self.due_ms.replace(due_ms);
             return before.is_none_or(|before_ms| due_ms < before_ms);
         }
@@ -437,16 +457,34 @@ mod tests {
     #[test]
     fn a_time_of_the_server_becomes_a_duration() {
         let (hub, queues) = hub();
-        assert_eq!(hub.due(&queues), Due::Unknown);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
         assert_eq!(hub.queues(), ["gpu".into()]);
         hub.learn(&dues(Some(SERVER_MS + 300)), hub.since());
-        assert_eq!(hub.due(&queues), Due::In(Duration::from_millis(300)));
+        assert_eq!(
+            hub.due(&queues, Age::Any),
+            Due::In(Duration::from_millis(300))
+        );
         hub.learn(&dues(None), hub.since());
-        assert_eq!(hub.due(&queues), Due::Never);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Never);
         hub.raise(&Queue::Activities("gpu".into()), SERVER_MS - 1, hub.since());
-        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
         hub.forget(true, false);
-        assert_eq!(hub.due(&queues), Due::Unknown);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
+    }
+
+    #[test]
+    fn what_an_answer_says_is_due_may_be_taken_by_another_process() {
+        let (hub, queues) = hub();
+        let with_peers = |turns_ms| Dues {
+            has_peers: true,
+            ..dues(turns_ms)
+        };
+        hub.learn(&with_peers(Some(SERVER_MS)), hub.since());
+        assert_eq!(hub.due(&queues, Age::Fresh), Due::In(Duration::ZERO));
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
+        hub.learn(&with_peers(None), hub.since());
+        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
     }
 
     #[test]
@@ -456,20 +494,20 @@ mod tests {
         let since = hub.since();
         hub.raise(&Queue::Turns, SERVER_MS, hub.since());
         hub.learn(&dues(None), since);
-        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
         hub.learn(&dues(None), hub.since());
         let since = hub.since();
         drop(hub.claim(false, true));
         hub.raise(&Queue::Turns, SERVER_MS, since);
-        assert_eq!(hub.due(&queues), Due::In(Duration::ZERO));
+        assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
         drop(hub.claim(true, false));
         hub.raise(&Queue::Turns, SERVER_MS, since);
-        assert_eq!(hub.due(&queues), Due::Unknown);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
         let since = hub.since();
         hub.forget(true, true);
         hub.learn(&dues(None), since);
-        assert_eq!(hub.due(&queues), Due::Unknown);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
         hub.learn(&dues(None), hub.since());
-        assert_eq!(hub.due(&queues), Due::Never);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Never);
     }
 }

@@ -10,7 +10,7 @@ use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues, 
 use tokio::sync::oneshot;
 
 use crate::error;
-use crate::hub::Due;
+use crate::hub::{Age, Due};
 use crate::provider::PostgresProvider;
 use crate::read::ReadJob;
 
@@ -31,10 +31,10 @@ impl PostgresProvider {
         loop {
             let mut woken = pin!(hub.work().notified());
             woken.as_mut().enable();
-            let mut due = hub.due(queues);
+            let mut due = hub.due(queues, Age::Any);
             if must_ask || due == Due::Unknown {
                 self.ask().await?;
-                due = hub.due(queues);
+                due = hub.due(queues, Age::Fresh);
             }
             let due_in = match due {
                 Due::In(Duration::ZERO) => return Ok(()),
