@@ -8,8 +8,6 @@
 
 use std::sync::Arc;
 
-use duroxide_core::clock::{Clock as _, SystemClock};
-
 use crate::hub::Dues;
 
 /// What a transaction may take to commit without its items being passed over for a while.
@@ -48,7 +46,7 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    pub(crate) fn set(&mut self, dues: &Dues, is_whole: bool) {
+    pub(crate) fn set(&mut self, dues: &Dues, is_whole: bool, now_ms: u64) {
         self.floors = Floors::after(dues);
         let queues = dues
             .activities_ms
@@ -56,14 +54,14 @@ impl Floor {
             .map(|(queue, _)| Arc::clone(queue));
         self.queues = queues.collect();
         if is_whole {
-            self.whole_at_ms = SystemClock.now_ms();
+            self.whole_at_ms = now_ms;
         }
     }
 
     /// The floors for the next claim, which asks for activities of these queues.
-    pub(crate) fn get(&self, queues: &[Arc<str>]) -> Floors {
+    pub(crate) fn get(&self, queues: &[Arc<str>], now_ms: u64) -> Floors {
         // A clock that was set back makes it look like the future, which is no reason to wait.
-        let is_recent = SystemClock.now_ms().abs_diff(self.whole_at_ms) < WHOLE_EVERY_MS;
+        let is_recent = now_ms.abs_diff(self.whole_at_ms) < WHOLE_EVERY_MS;
         if is_recent && self.queues == queues {
             self.floors
         } else {
@@ -88,10 +86,11 @@ mod tests {
         assert_eq!((floors.turns_ms, floors.activities_ms), (39_000, 49_000));
         let queues: [Arc<str>; 2] = ["a".into(), "b".into()];
         let mut floor = Floor::default();
-        floor.set(&dues, false);
-        assert_eq!(floor.get(&queues), Floors::default());
-        floor.set(&dues, true);
-        assert_eq!(floor.get(&queues), floors);
-        assert_eq!(floor.get(&queues[..1]), Floors::default());
+        floor.set(&dues, false, 90_000);
+        assert_eq!(floor.get(&queues, 90_000), Floors::default());
+        floor.set(&dues, true, 90_000);
+        assert_eq!(floor.get(&queues, 90_999), floors);
+        assert_eq!(floor.get(&queues, 91_000), Floors::default());
+        assert_eq!(floor.get(&queues[..1], 90_000), Floors::default());
     }
 }

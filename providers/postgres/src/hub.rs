@@ -202,12 +202,12 @@ impl Hub {
 
     /// From where on the next claim reads the indexes.
     pub(crate) fn floors(&self, queues: &[Arc<str>]) -> Floors {
-        self.floor.lock().get(queues)
+        self.floor.lock().get(queues, self.clock.now_ms())
     }
 
     /// Takes in what a claim has seen of the indexes.
     pub(crate) fn set_floors(&self, dues: &Dues, is_whole: bool) {
-        self.floor.lock().set(dues, is_whole);
+        self.floor.lock().set(dues, is_whole, self.clock.now_ms());
     }
 
     /// Takes in that something of this queue becomes claimable at this time of the server's. If a
