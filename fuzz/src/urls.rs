@@ -19,6 +19,13 @@ pub(crate) fn run(bytes: &[u8]) {
     if url.starts_with("sqlite:") {
         return;
     }
+    // Nor is a server asked.
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        if let Err(error) = duroxide_postgres::fuzzing::parse(&url) {
+            check_discreet(&format!("{error:?} {error}"), ERROR_BYTES_MAX);
+        }
+        return;
+    }
     let connected = duroxide::providers::connect(&url).now_or_never();
     assert!(connected.is_some(), "reading a URL waits for something");
     if let Some(Err(error)) = connected {

@@ -26,6 +26,9 @@ mod connection;
 mod engine;
 mod error;
 mod floor;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod history;
 mod hub;
