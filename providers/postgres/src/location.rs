@@ -42,10 +42,10 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
         let keys = query.split('&').filter(|pair| !pair.is_empty());
         for key in keys.filter_map(|pair| pair.split('=').next()) {
             if !PARAMETERS.contains(&key) && !key.starts_with("options[") {
-                return Err(error::config(format!(
-                    "the URL has a parameter that is not known; those known are {}",
-                    PARAMETERS.join(", ")
-                )));
+                return Err(error::config(
+                    "the URL has a parameter that is not known; those of psql are, such as sslmode and \
+                     sslrootcert",
+                ));
             }
         }
     }
