@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn the_functions_have_the_arguments_that_they_are_called_with() {
         let sql = sql(&Schema::new("s").unwrap(), 0);
-        for (name, expected) in FUNCTIONS {
+        for &(name, expected) in FUNCTIONS {
             let begin = format!("CREATE FUNCTION {name}(");
             let (_, rest) = sql.split_once(&begin).expect(name);
             let (arguments, _) = rest.split_once(')').expect(name);

@@ -89,88 +89,48 @@ impl Function {
     }
 }
 
-/// The functions that this version calls. Their names have versions, so that processes of different
-/// versions of this crate work on one schema side by side.
-#[derive(Debug)]
-pub(crate) struct Functions {
-    pub(crate) claim: Function,
-    pub(crate) commit: Function,
-    pub(crate) renew: Function,
-    pub(crate) release: Function,
-    pub(crate) poll: Function,
-    pub(crate) leave: Function,
-    pub(crate) heads: Function,
-    pub(crate) history: Function,
-    pub(crate) instances: Function,
-    pub(crate) executions: Function,
-    pub(crate) delete: Function,
-    pub(crate) prune: Function,
-    pub(crate) sweep: Function,
-    pub(crate) metrics: Function,
-    pub(crate) queue_depths: Function,
-    pub(crate) health: Function,
-}
-
-impl Functions {
-    pub(crate) fn of(schema: &Schema) -> Self {
-        let [
-            claim,
-            commit,
-            renew,
-            release,
-            poll,
-            leave,
-            heads,
-            history,
-            instances,
-            executions,
-            delete,
-            prune,
-            sweep,
-            metrics,
-            queue_depths,
-            health,
-        ] = FUNCTIONS.map(|(name, arguments)| schema.function(name, arguments));
-        Self {
-            claim,
-            commit,
-            renew,
-            release,
-            poll,
-            leave,
-            heads,
-            history,
-            instances,
-            executions,
-            delete,
-            prune,
-            sweep,
-            metrics,
-            queue_depths,
-            health,
+/// Lists the functions once: the field of each, its name in the database and how many arguments it has.
+macro_rules! functions {
+    ($($field:ident: $name:literal($arguments:literal)),+ $(,)?) => {
+        /// The functions that this version calls. Their names have versions, so that processes of
+        /// different versions of this crate work on one schema side by side.
+        #[derive(Debug)]
+        pub(crate) struct Functions {
+            $(pub(crate) $field: Function,)+
         }
-    }
+
+        impl Functions {
+            pub(crate) fn of(schema: &Schema) -> Self {
+                Self {
+                    $($field: schema.function($name, $arguments),)+
+                }
+            }
+        }
+
+        /// The name of each, and how many arguments it has.
+        #[cfg(test)]
+        pub(crate) const FUNCTIONS: &[(&str, usize)] = &[$(($name, $arguments)),+];
+    };
 }
 
-/// The names of the functions, each with how many arguments it has.
-pub(crate) const FUNCTIONS: [(&str, usize); 16] = [
-    ("claim_v1", 10),
-    ("commit_v1", 69),
-    ("renew_v1", 8),
-    ("release_v1", 12),
-    ("poll_v1", 5),
-    ("leave_v1", 1),
-    ("heads_v1", 1),
-    ("history_v1", 4),
-    ("instances_v1", 4),
-    ("executions_v1", 1),
-    ("delete_v1", 3),
-    ("prune_v1", 4),
-    ("sweep_v1", 1),
-    ("metrics_v1", 0),
-    ("queue_depths_v1", 0),
-    ("health_v1", 0),
-];
+functions! {
+    claim: "claim_v1"(10),
+    commit: "commit_v1"(69),
+    renew: "renew_v1"(8),
+    release: "release_v1"(12),
+    poll: "poll_v1"(5),
+    leave: "leave_v1"(1),
+    heads: "heads_v1"(1),
+    history: "history_v1"(4),
+    instances: "instances_v1"(4),
+    executions: "executions_v1"(1),
+    delete: "delete_v1"(3),
+    prune: "prune_v1"(4),
+    sweep: "sweep_v1"(1),
+    metrics: "metrics_v1"(0),
+    queue_depths: "queue_depths_v1"(0),
+    health: "health_v1"(0),
+}
 
 /// FNV-1a with 64 bits: the same in every version and on every machine. Two texts may share one.
 pub(crate) fn fingerprint(text: &str) -> u64 {
