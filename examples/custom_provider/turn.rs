@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use duroxide::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Fence,
-    InstanceHead, Lease, Limits, NewActivity, ProviderError, TurnCommit, TurnCommitted, TurnLease,
-    check, refusal,
+    InstanceHead, Lease, Limits, NewActivity, ProviderError, TurnCommit, TurnCommitted, check,
+    refusal,
 };
 
 use crate::change::{Change, Execution};
 use crate::lease::{Hold, lost};
-use crate::state::State;
+use crate::state::{Instance, State};
 
 impl State {
     pub(crate) fn commit_turn(
@@ -35,28 +35,40 @@ impl State {
         Ok(self.apply_turn(turn, head))
     }
 
-    /// The head that the turn starts from, if it may be applied (FEN-01 to FEN-03).
+    /// The head that the turn starts from, if it may be applied (FEN-01 to FEN-03, FEN-07).
     fn check_fence(&self, turn: &TurnCommit) -> Result<InstanceHead, ProviderError> {
         let id = &turn.instance;
-        let stored = self.instances.get(id).map(|instance| &instance.head);
-        match (turn.fence, stored) {
-            (Fence::Absent { .. }, Some(_)) => Err(refusal::already_exists(id)),
-            (Fence::Absent { incarnation }, None) => {
+        let stored = self.instances.get(id);
+        let (may_go_on, position) = match turn.fence {
+            Fence::Absent { .. } if stored.is_some() => return Err(refusal::already_exists(id)),
+            Fence::Absent { incarnation } => {
                 let name = turn.head.orchestration.clone();
-                Ok(self.new_head(id.clone(), incarnation, name, turn.head.core_state.clone()))
+                return Ok(self.new_head(
+                    id.clone(),
+                    incarnation,
+                    name,
+                    turn.head.core_state.clone(),
+                ));
             }
-            (Fence::At { lease, position }, stored) => {
-                let lease = Lease::Turn(TurnLease {
-                    instance: id.clone(),
-                    token: lease,
-                });
-                // The lease rests on clocks, the position does not; both are looked at.
-                match stored.filter(|_| self.held(&lease).is_some()) {
-                    None => Err(lost("commit", &lease)),
-                    Some(head) if head.position != position => Err(refusal::position_conflict(id)),
-                    Some(head) => Ok(head.clone()),
-                }
+            Fence::At { lease, position } => {
+                let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(lease);
+                (stored.filter(|it| is_held(it)), position)
             }
+            Fence::Unleased {
+                incarnation,
+                position,
+            } => {
+                let is_free = |it: &Instance| {
+                    it.head.incarnation == incarnation && it.hold.until_ms <= self.now_ms
+                };
+                (stored.filter(|it| is_free(it)), position)
+            }
+        };
+        // Leases rest on clocks, the position does not; both are looked at.
+        match may_go_on {
+            None => Err(refusal::turn_lease_lost("commit", id)),
+            Some(it) if it.head.position != position => Err(refusal::position_conflict(id)),
+            Some(it) => Ok(it.head.clone()),
         }
     }
 

@@ -53,7 +53,7 @@ pub trait Provider: Debug + Send + Sync + 'static {
     /// Applies operations, in any order, and answers each one in its place (COM-05).
     ///
     /// - A turn is applied whole or not at all, behind its fence (COM-01 to COM-08, FEN-01 to
-    ///   FEN-06), and repeating it is safe (IDM-01).
+    ///   FEN-07), and repeating it is safe (IDM-01).
     /// - An outcome removes its activity and sends its message (ACT-03, ACT-04).
     /// - A send stores its message (STA-01, STA-02, STA-04, MSG-02).
     /// - Two turns of one instance in one batch are `InvalidInput` (FEN-06).

@@ -15,7 +15,7 @@ pub fn closed(operation: &'static str) -> ProviderError {
     )
 }
 
-/// The lease of an instance is not held (FEN-01, LEA-07).
+/// The lease of an instance is not held (FEN-01, LEA-07), or somebody else holds it (FEN-07).
 #[must_use]
 pub fn turn_lease_lost(operation: &'static str, instance: &InstanceId) -> ProviderError {
     ProviderError::new(

@@ -84,6 +84,14 @@ pub enum Fence {
         /// The position the turn started from.
         position: Position,
     },
+    /// Nobody holds the instance, and the history ends here (FEN-07). This is for a node that knows
+    /// how the instance stands and needs no claim to go on.
+    Unleased {
+        /// Which life of the instance.
+        incarnation: Incarnation,
+        /// The position the turn starts from.
+        position: Position,
+    },
 }
 
 /// The part of the head that core describes with each turn.
@@ -115,7 +123,8 @@ pub struct ExecutionUpdate {
 pub enum LeaseAfterCommit {
     /// It ends.
     Release,
-    /// It is held for this time from now, if no visible message is left (LEA-09).
+    /// It is held for this time from now, if no visible message is left (LEA-09). Behind a fence
+    /// other than [`Fence::At`] there is none to hold.
     Keep(Duration),
 }
 

@@ -86,6 +86,22 @@ impl State {
                     position,
                 })
             }
+            Fence::Unleased {
+                incarnation,
+                position,
+            } => {
+                let free = instance
+                    .filter(|it| it.head.incarnation == incarnation)
+                    .filter(|it| it.hold.until_ms <= self.now_ms);
+                match free {
+                    None => Err(refusal::turn_lease_lost("commit", id)),
+                    Some(it) if it.head.position != position => Err(refusal::position_conflict(id)),
+                    Some(_) => Ok(Basis {
+                        incarnation,
+                        position,
+                    }),
+                }
+            }
         }
     }
 

@@ -109,6 +109,7 @@ impl<'a> TurnColumns<'a> {
         let (token, new_id, incarnation) = match turn.fence {
             Fence::Absent { incarnation } => (None, Some(turn.instance.as_str()), incarnation.0),
             Fence::At { lease, .. } => (Some(lease.0), None, Uuid::nil()),
+            Fence::Unleased { incarnation, .. } => (None, None, incarnation.0),
         };
         self.tokens.push(token);
         self.new_ids.push(new_id);
@@ -218,7 +219,7 @@ impl<'a> PartColumns<'a> {
 fn start_of(turn: &TurnCommit) -> Position {
     match turn.fence {
         Fence::Absent { .. } => Position::START,
-        Fence::At { position, .. } => position,
+        Fence::At { position, .. } | Fence::Unleased { position, .. } => position,
     }
 }
 

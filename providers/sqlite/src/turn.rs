@@ -114,6 +114,18 @@ fn check_fence(
                 Some(_) => Ok(position),
             }
         }
+        Fence::Unleased {
+            incarnation,
+            position,
+        } => {
+            let free =
+                stored.filter(|it| it.incarnation == incarnation && it.hold_until_ms <= now_ms);
+            match free {
+                None => Err(error::turn_lease_lost("commit", id)),
+                Some(free) if free.position != position => Err(error::position_conflict(id)),
+                Some(_) => Ok(position),
+            }
+        }
     }
 }
 
@@ -142,7 +154,10 @@ fn apply(
             committed.undelivered.push(envelope.message.id);
         }
     }
-    let lease = basis.stored.and_then(|it| it.lease);
+    let lease = match turn.fence {
+        Fence::At { lease, .. } => Some(lease),
+        Fence::Absent { .. } | Fence::Unleased { .. } => None,
+    };
     let settlement = settle(session, turn.lease, owner.ino, lease)?;
     let standing = Standing { end, removed };
     write_head(session, turn, owner.ino, &standing, &settlement)?;
@@ -171,7 +186,9 @@ fn owner_of<'a>(
             (created.ino, incarnation)
         }
         // The fence was checked: there is a row.
-        (Fence::At { .. }, None) => return Err(rusqlite::Error::QueryReturnedNoRows),
+        (Fence::At { .. } | Fence::Unleased { .. }, None) => {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
     };
     Ok(Owner {
         ino,

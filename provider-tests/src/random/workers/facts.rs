@@ -376,7 +376,7 @@ pub(super) fn cancels(commit: &TurnCommit, key: &ActivityKey) -> bool {
                 activity_id,
             } => *execution == key.execution && *activity_id == key.activity_id,
             ActivityCancel::AllOfExecution(execution) => match commit.fence {
-                Fence::At { position, .. } => {
+                Fence::At { position, .. } | Fence::Unleased { position, .. } => {
                     let end = (position.execution, position.next_event_id);
                     *execution == key.execution && (key.execution, key.activity_id) < end
                 }

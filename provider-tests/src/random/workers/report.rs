@@ -194,6 +194,7 @@ fn commit_text(commit: &TurnCommit) -> String {
         Fence::At { lease, position } => {
             format!("lease {} at {}", token_text(lease.0), place(position))
         }
+        Fence::Unleased { position, .. } => format!("unleased at {}", place(position)),
         Fence::Absent { .. } => "where nothing is".to_owned(),
     };
     let sent = commit.messages.iter();

@@ -6,7 +6,8 @@
 --   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
 --   f_  activities that a turn completes                     o_  outcomes of activities
 --   m_  envelopes: of a turn, or of a client where m_turn is 0
--- t_new_id and m_new_id hold the id of the instance that the row creates, if it does.
+-- t_new_id and m_new_id hold the id of the instance that the row creates, if it does; a turn with
+-- neither an id to create nor a token goes on without a lease (FEN-07).
 -- What a turn or an outcome breaks without a look at the store is known to the caller, who says so in
 -- t_valid and o_valid; it counts only where nothing else comes before it.
 --
@@ -233,16 +234,20 @@ BEGIN
     IF v_turns > 0 THEN
         SELECT array_agg(CASE
                 WHEN v_ino[t.ref] > 0 AND v_commit_id[t.ref] = t.commit_id THEN repeated
-                WHEN t.token IS NULL AND v_ino[t.ref] = ANY (v_new) THEN done
-                WHEN t.token IS NULL THEN already_exists
-                WHEN v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now THEN lease_lost
+                WHEN t.new_id IS NOT NULL AND v_ino[t.ref] = ANY (v_new) THEN done
+                WHEN t.new_id IS NOT NULL THEN already_exists
+                WHEN CASE WHEN t.token IS NULL
+                    THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
+                    ELSE v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now
+                END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution
                     OR v_next_event_id[t.ref] <> t.next_event_id THEN position_conflict
                 ELSE done
             END ORDER BY t.n)
         INTO v_code
-        FROM unnest(t_ref, t_commit_id, t_token, t_execution, t_next_event_id) WITH ORDINALITY
-            t (ref, commit_id, token, execution, next_event_id, n);
+        FROM unnest(t_ref, t_commit_id, t_token, t_new_id, t_incarnation, t_execution,
+            t_next_event_id) WITH ORDINALITY
+            t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, n);
     END IF;
 
     -- The activities that go: found, locked in their order, and looked at after that. Found and locked

@@ -180,7 +180,7 @@ fn ends(entry: &Entry, item: &Item, token: LeaseToken) -> bool {
 fn holder_of(commit: &TurnCommit) -> Option<LeaseToken> {
     match commit.fence {
         Fence::At { lease, .. } => Some(lease),
-        Fence::Absent { .. } => None,
+        Fence::Absent { .. } | Fence::Unleased { .. } => None,
     }
 }
 
