@@ -21,6 +21,8 @@ mod counted;
 mod crashes;
 #[path = "recovery/flood.rs"]
 mod flood;
+#[path = "recovery/fused.rs"]
+mod fused;
 #[path = "recovery/idle.rs"]
 mod idle;
 #[path = "recovery/leases.rs"]

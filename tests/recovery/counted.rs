@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
+    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed, Fence,
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
@@ -43,6 +43,7 @@ pub(crate) struct Load {
 
 /// What a commit changes of it.
 struct Change {
+    /// Turns that were claimed; those that take no claim are not in anybody's hands.
     turns: usize,
     ended: usize,
     reserved: usize,
@@ -54,7 +55,12 @@ impl Change {
             Commit::Turn(turn) => {
                 let activities = turn.activities.iter();
                 let reserved = activities.filter(|it| it.reservation.is_some());
-                (1, turn.completed.len(), reserved.count())
+                let is_claimed = matches!(turn.fence, Fence::At { .. });
+                (
+                    usize::from(is_claimed),
+                    turn.completed.len(),
+                    reserved.count(),
+                )
             }
             Commit::Activity(_) => (0, 1, 0),
             Commit::Send(_) => (0, 0, 0),

@@ -58,10 +58,10 @@ async fn an_idle_runtime_in_memory_calls_nothing() {
     world.shutdown().await;
 }
 
-/// The start, the first turn with its activity reserved, the outcome, the last turn. Claims are
+/// The start, the first turn with its activity reserved, the outcome with the last turn. Claims are
 /// written without waiting for the disk.
 #[tokio::test]
-async fn one_hello_on_sqlite_takes_four_durable_commits() {
+async fn one_hello_on_sqlite_takes_three_durable_commits() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("hello.db").display());
     let store = Arc::new(SqliteProvider::new(&url, None).await.unwrap());
@@ -86,6 +86,6 @@ async fn one_hello_on_sqlite_takes_four_durable_commits() {
         assert_eq!(world.run(&format!("i{index}"), "Hello", "x").await, "x");
     }
     let after = store.stats();
-    assert_eq!(after.durable_commits - before.durable_commits, 40);
+    assert_eq!(after.durable_commits - before.durable_commits, 30);
     world.shutdown().await;
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
-use super::head::{ExecutionStatus, Position};
-use super::id::InstanceId;
+use super::head::{ExecutionStatus, InstanceHead, Position};
+use super::id::{Incarnation, InstanceId};
 use super::message::{Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, TurnCommit};
@@ -198,4 +198,31 @@ pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
             .map_or(start.next_event_id, |chunk| chunk.next_event_id()),
         ..start
     }
+}
+
+/// The head as a turn leaves it, if the turn says enough: without executions, status and output
+/// stay what they were (HEA-02). The times are of the instance's creation and of the commit, in
+/// milliseconds since the Unix epoch.
+#[must_use]
+pub fn head_after(
+    turn: &TurnCommit,
+    incarnation: Incarnation,
+    created_at_ms: u64,
+    updated_at_ms: u64,
+) -> Option<InstanceHead> {
+    let last = turn.executions.last()?;
+    let updates = turn.executions.iter();
+    Some(InstanceHead {
+        instance: turn.instance.clone(),
+        incarnation,
+        orchestration: turn.head.orchestration.clone(),
+        version: turn.head.version.clone(),
+        status: last.status.of_instance(),
+        output: last.output.clone(),
+        position: updates.fold(turn.fence.position(), |end, update| end_of(update, end)),
+        commit_id: Some(turn.commit_id),
+        core_state: turn.head.core_state.clone(),
+        created_at_ms,
+        updated_at_ms,
+    })
 }

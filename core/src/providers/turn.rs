@@ -94,6 +94,17 @@ pub enum Fence {
     },
 }
 
+impl Fence {
+    /// Where the turn starts from.
+    #[must_use]
+    pub fn position(self) -> Position {
+        match self {
+            Self::Absent { .. } => Position::START,
+            Self::At { position, .. } | Self::Unleased { position, .. } => position,
+        }
+    }
+}
+
 /// The part of the head that core describes with each turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadUpdate {

@@ -97,6 +97,11 @@ impl Engine {
         self.failure.as_ref()
     }
 
+    /// Whether this activity and timers are all that the code waits for.
+    pub(crate) fn waits_only_for(&self, activity_id: u64) -> bool {
+        self.journal.state().waits_only_for(activity_id)
+    }
+
     /// Sets whom to tell when something outside of a step interferes.
     #[cfg(test)]
     pub(super) fn set_alarm(&self, alarm: super::Alarm) {

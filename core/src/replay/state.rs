@@ -99,6 +99,16 @@ impl State {
         self.closed || self.failure.is_some() || self.continuation.is_some()
     }
 
+    /// Whether this activity and timers are all that is open.
+    pub(super) fn waits_only_for(&self, activity_id: u64) -> bool {
+        let mut open = self.tokens.iter().filter(|(_, token)| token.is_open());
+        open.all(|(event_id, token)| match token.kind {
+            TokenKind::Activity => *event_id == activity_id,
+            TokenKind::Timer => true,
+            TokenKind::Wait { .. } | TokenKind::Child { .. } | TokenKind::System => false,
+        })
+    }
+
     /// Keeps the first failure; later ones follow from it.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);

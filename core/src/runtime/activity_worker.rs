@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::options::MismatchPolicy;
-use super::turn::within;
+use super::turn::{self, within};
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::cancel_token::CancelToken;
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
@@ -30,8 +30,9 @@ enum Outcome {
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
+    let mut slot = Some(slot);
     match outcome(&node, &claimed, &held.cancel).await {
-        Outcome::Report(result) => report(&node, &claimed, result).await,
+        Outcome::Report(result) => report(&node, &claimed, result, &mut slot).await,
         Outcome::Release(delay) => {
             let lease = Lease::Activity(claimed.lease.clone());
             node.release(lease, delay, false).await;
@@ -137,9 +138,14 @@ fn failure(message: String) -> ErrorDetails {
     }
 }
 
-/// Records the outcome. One that the store would refuse for its size becomes a failure that says
-/// so.
-async fn report(node: &Node, claimed: &ClaimedActivity, result: Result<String, ErrorDetails>) {
+/// Records the outcome, with the turn that it brings if possible. One that the store would refuse
+/// for its size becomes a failure that says so.
+async fn report(
+    node: &Arc<Node>,
+    claimed: &ClaimedActivity,
+    result: Result<String, ErrorDetails>,
+    slot: &mut Option<Slot>,
+) {
     match &result {
         Ok(_) => node.metrics.activity_completed(),
         Err(details) => node.metrics.activity_failed(details),
@@ -178,9 +184,11 @@ async fn report(node: &Node, claimed: &ClaimedActivity, result: Result<String, E
         lease: claimed.lease.clone(),
         message: Some(message),
     };
-    match node.commit(Commit::Activity(outcome)).await {
-        Ok(_) => {}
-        Err(error) => log_unreported(&error),
+    if turn::run_with_outcome(node, &outcome, slot).await {
+        return;
+    }
+    if let Err(error) = node.commit(Commit::Activity(outcome)).await {
+        log_unreported(&error);
     }
 }
 

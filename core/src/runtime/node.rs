@@ -21,8 +21,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    ClaimedActivity, Commit, Committed, Envelope, Incarnation, InstanceHead, InstanceId, Lease,
-    Limits, Message, Provider, ProviderError, Recipient, Release,
+    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, Incarnation, InstanceHead,
+    InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
 };
 use crate::replay::Alarm;
 
@@ -148,6 +148,11 @@ impl Node {
         let (warm, stale) = self.warm.lock().take(head);
         drop(stale);
         warm
+    }
+
+    /// The engine of an activity's instance, if it waits for nothing but this activity.
+    pub(super) fn take_warm_waiting_for(&self, activity: &ActivityKey) -> Option<Warm> {
+        self.warm.lock().take_waiting_for(activity)
     }
 
     /// Commits, and tries again as long as the store cannot be reached: the same commit with the

@@ -2,40 +2,38 @@
 
 use lru::LruCache;
 
-use crate::providers::{CommitId, Incarnation, InstanceHead, InstanceId, Position};
+use crate::providers::{ActivityKey, InstanceHead, InstanceId};
 use crate::replay::Engine;
 
 /// What an execution's code weighs beyond its history: the future, its tokens, the entry itself.
 /// An estimate; it keeps the bound honest for instances with little history.
 const BYTES_PER_INSTANCE: usize = 2_048;
 
-/// The state of an instance that a warm engine stands for. Equality means that the engine has
-/// seen exactly what is stored: the commit id is fresh with each commit, and each commit is
-/// fenced by its predecessor's position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) incarnation: Incarnation,
-    pub(super) position: Position,
-    pub(super) commit_id: Option<CommitId>,
-}
-
-impl Standing {
-    pub(super) fn of(head: &InstanceHead) -> Self {
-        Self {
-            incarnation: head.incarnation,
-            position: head.position,
-            commit_id: head.commit_id,
-        }
-    }
-}
-
 /// An engine between two turns.
 #[derive(Debug)]
 pub(super) struct Warm {
     pub(super) engine: Engine,
-    pub(super) standing: Standing,
+    /// The instance as it was stored then.
+    pub(super) head: InstanceHead,
     /// The bytes of history that went into it.
     pub(super) history_bytes: usize,
+}
+
+impl Warm {
+    /// Whether the engine has seen exactly what is stored: the commit id is fresh with each commit,
+    /// and each commit is fenced by its predecessor's position.
+    fn stands_at(&self, head: &InstanceHead) -> bool {
+        self.head.incarnation == head.incarnation
+            && self.head.position == head.position
+            && self.head.commit_id == head.commit_id
+    }
+
+    /// Whether the code waits for this activity, and for nothing else that may come unforeseen.
+    fn waits_for(&self, activity: &ActivityKey) -> bool {
+        self.head.incarnation == activity.incarnation
+            && self.head.position.execution == activity.execution
+            && self.engine.waits_only_for(activity.activity_id)
+    }
 }
 
 /// The least recently used ones go first, by number and by bytes.
@@ -64,17 +62,29 @@ impl WarmInstances {
             return (None, None);
         };
         self.bytes -= warm.history_bytes + BYTES_PER_INSTANCE;
-        if warm.standing == Standing::of(head) {
+        if warm.stands_at(head) {
             (Some(warm), None)
         } else {
             (None, Some(warm))
         }
     }
 
+    /// Takes out the engine that waits for this activity alone.
+    pub(super) fn take_waiting_for(&mut self, activity: &ActivityKey) -> Option<Warm> {
+        let warm = self.instances.peek(&activity.instance)?;
+        if !warm.waits_for(activity) {
+            return None;
+        }
+        let warm = self.instances.pop(&activity.instance)?;
+        self.bytes -= warm.history_bytes + BYTES_PER_INSTANCE;
+        Some(warm)
+    }
+
     /// Keeps an engine, and answers those that must go. The caller drops them where it holds no
     /// lock: dropping one runs the user's code.
     #[must_use]
-    pub(super) fn keep(&mut self, instance: InstanceId, warm: Warm) -> Vec<Warm> {
+    pub(super) fn keep(&mut self, warm: Warm) -> Vec<Warm> {
+        let instance = warm.head.instance.clone();
         let bytes = warm.history_bytes + BYTES_PER_INSTANCE;
         let mut gone = Vec::new();
         if bytes > self.bytes_max {
@@ -113,11 +123,13 @@ impl WarmInstances {
 mod tests {
     use std::future::pending;
 
+    use bytes::Bytes;
+
     use super::*;
-    use crate::providers::MessageId;
+    use crate::providers::{InstanceStatus, MessageId, Position};
     use crate::replay::{Identity, Journal};
 
-    fn warm(history_bytes: usize) -> Warm {
+    fn warm(number: usize, history_bytes: usize) -> Warm {
         let identity = Identity {
             instance: String::new(),
             execution: 1,
@@ -126,10 +138,18 @@ mod tests {
         };
         Warm {
             engine: Engine::new(Journal::new(identity, 16), Box::pin(pending())),
-            standing: Standing {
+            head: InstanceHead {
+                instance: id(number),
                 incarnation: MessageId(uuid::Uuid::nil()).incarnation(),
+                orchestration: String::new(),
+                version: None,
+                status: InstanceStatus::Running,
+                output: None,
                 position: Position::START,
                 commit_id: None,
+                core_state: Bytes::new(),
+                created_at_ms: 0,
+                updated_at_ms: 0,
             },
             history_bytes,
         }
@@ -149,7 +169,7 @@ mod tests {
         for number in 0..100_000 {
             // Small ones at first, for which the number counts, then large ones.
             let history_bytes = if number < 50_000 { 100 } else { 64 * 1024 };
-            gone += warm_instances.keep(id(number), warm(history_bytes)).len();
+            gone += warm_instances.keep(warm(number, history_bytes)).len();
             assert!(warm_instances.instances.len() <= INSTANCES_MAX);
             assert!(warm_instances.bytes <= BYTES_MAX);
             if number == 49_999 {
@@ -166,15 +186,15 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_what_is_kept() {
         let mut warm_instances = WarmInstances::new(10, 1024 * 1024);
-        assert!(warm_instances.keep(id(1), warm(1_000)).is_empty());
-        assert_eq!(warm_instances.keep(id(1), warm(3_000)).len(), 1);
+        assert!(warm_instances.keep(warm(1, 1_000)).is_empty());
+        assert_eq!(warm_instances.keep(warm(1, 3_000)).len(), 1);
         assert_eq!(warm_instances.bytes, 3_000 + BYTES_PER_INSTANCE);
         // One that is too large for all of it is not kept, and spares the others.
-        assert_eq!(warm_instances.keep(id(2), warm(1024 * 1024)).len(), 1);
+        assert_eq!(warm_instances.keep(warm(2, 1024 * 1024)).len(), 1);
         assert_eq!(warm_instances.bytes, 3_000 + BYTES_PER_INSTANCE);
-        assert!(warm_instances.keep(id(3), warm(5)).is_empty());
+        assert!(warm_instances.keep(warm(3, 5)).is_empty());
         // Nor is what it was before.
-        assert_eq!(warm_instances.keep(id(1), warm(1024 * 1024)).len(), 2);
+        assert_eq!(warm_instances.keep(warm(1, 1024 * 1024)).len(), 2);
         assert_eq!(warm_instances.bytes, 5 + BYTES_PER_INSTANCE);
         assert_eq!(warm_instances.clear().len(), 1);
         assert_eq!(warm_instances.bytes, 0);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use duroxide_core::providers::watchers::Changes;
 use duroxide_core::providers::{
-    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Recipient, TurnCommit, check,
+    Commit, Envelope, Incarnation, InstanceHead, InstanceId, ProviderError, Recipient, TurnCommit,
+    check,
 };
 
 use crate::activity::OutcomeColumns;
@@ -18,7 +19,7 @@ use crate::member::{Effects, Member, Members};
 use crate::message::{CLIENT, EnvelopeColumns};
 use crate::session::Session;
 use crate::setup::Setup;
-use crate::turn::{TurnColumns, head_after};
+use crate::turn::TurnColumns;
 
 /// Commits operations that do not disturb one another in one transaction, and makes known what that did.
 pub(crate) async fn call(
@@ -179,5 +180,10 @@ fn publish(
 /// The head as a turn has left it, for those who watch it.
 fn head_of(turn: &TurnCommit, member: &Member, updated_ms: u64) -> Option<InstanceHead> {
     let created_ms = u64::try_from(member.created_ms).unwrap_or(0);
-    head_after(turn, member.incarnation, created_ms, updated_ms)
+    check::head_after(
+        turn,
+        Incarnation(member.incarnation),
+        created_ms,
+        updated_ms,
+    )
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use duroxide_core::providers::{
-    ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceHead, LeaseAfterCommit, Limits,
-    Position, ProviderError, TurnCommit, check,
+    ExecutionStatus, ExecutionUpdate, Fence, LeaseAfterCommit, Limits, Position, ProviderError,
+    TurnCommit, check,
 };
 use uuid::Uuid;
 
@@ -68,7 +68,7 @@ impl<'a> TurnColumns<'a> {
         envelopes: &mut EnvelopeColumns<'a>,
     ) -> (i32, Result<(), ProviderError>) {
         let here = place(self.refs.len());
-        let start = start_of(turn);
+        let start = turn.fence.position();
         let checked = check_turn(limits, turn, start);
         let end = self
             .parts
@@ -215,14 +215,6 @@ impl<'a> PartColumns<'a> {
     }
 }
 
-/// Where the turn starts from, as it says.
-fn start_of(turn: &TurnCommit) -> Position {
-    match turn.fence {
-        Fence::Absent { .. } => Position::START,
-        Fence::At { position, .. } | Fence::Unleased { position, .. } => position,
-    }
-}
-
 /// The output of an execution that ends the instance is in the head.
 fn output_of(update: &ExecutionUpdate) -> Option<&[u8]> {
     match update.status {
@@ -265,31 +257,4 @@ fn check_turn(limits: &Limits, turn: &TurnCommit, start: Position) -> Result<(),
 /// A text up to the first character that the server cannot store.
 pub(crate) fn storable(text: &str) -> &str {
     text.split('\0').next().unwrap_or_default()
-}
-
-/// The head as a turn leaves it, if the turn says enough.
-pub(crate) fn head_after(
-    turn: &TurnCommit,
-    incarnation: Uuid,
-    created_at_ms: u64,
-    updated_at_ms: u64,
-) -> Option<InstanceHead> {
-    let last = turn.executions.last()?;
-    let position = turn
-        .executions
-        .iter()
-        .fold(start_of(turn), |end, update| check::end_of(update, end));
-    Some(InstanceHead {
-        instance: turn.instance.clone(),
-        incarnation: Incarnation(incarnation),
-        orchestration: turn.head.orchestration.clone(),
-        version: turn.head.version.clone(),
-        status: last.status.of_instance(),
-        output: last.output.clone(),
-        position,
-        commit_id: Some(turn.commit_id),
-        core_state: turn.head.core_state.clone(),
-        created_at_ms,
-        updated_at_ms,
-    })
 }

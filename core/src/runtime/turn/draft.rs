@@ -11,8 +11,8 @@ use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
 };
 use crate::providers::{
-    ActivityCancel, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation, InstanceId, Limits,
-    Message, MessageId, NewActivity, Recipient, TaskQueue,
+    ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
+    InstanceId, Limits, Message, MessageId, NewActivity, Recipient, TaskQueue,
 };
 use crate::replay::{Harvest, TokenKind, TraceLine};
 
@@ -45,6 +45,8 @@ pub(super) struct Draft {
     pub(super) purge_through: Option<u64>,
     pub(super) activities: Vec<NewActivity>,
     pub(super) cancelled: Vec<ActivityCancel>,
+    /// Activities that end with the turn, instead of sending their outcomes before it.
+    pub(super) completed: Vec<ActivityLease>,
     pub(super) messages: Vec<Envelope>,
     pub(super) traces: Vec<(Scope, TraceLine)>,
     /// The events of the execution that is being worked on.
@@ -62,6 +64,17 @@ impl Draft {
     /// How many parts the commit has; stores work through each of them.
     pub(super) fn parts(&self) -> usize {
         self.entries.len() + self.activities.len() + self.messages.len() + self.consumed.len()
+    }
+
+    /// Has an activity end with the turn that took in its outcome. False if the turn did not.
+    pub(super) fn complete(&mut self, lease: &ActivityLease, outcome: MessageId) -> bool {
+        let place = self.consumed.iter().position(|id| *id == outcome);
+        if let Some(place) = place {
+            // It was never in the inbox.
+            self.consumed.remove(place);
+            self.completed.push(lease.clone());
+        }
+        place.is_some()
     }
 
     /// Takes in what steps brought forth.

@@ -3,13 +3,14 @@
 use super::draft::{Draft, Scope};
 use super::inbox::{self, Letter};
 use super::load::open_children;
+use super::occasion::Occasion;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType};
 use crate::message::{Cause, Origin, Output};
-use crate::providers::{Limits, Turn};
+use crate::providers::Limits;
 use crate::replay::cancelled;
 
 /// The start of the draft that each of these makes: everything in the turn is consumed.
-fn consuming_all(turn: &Turn) -> Draft {
+fn consuming_all(turn: &Occasion) -> Draft {
     Draft {
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         ..Draft::default()
@@ -18,7 +19,7 @@ fn consuming_all(turn: &Turn) -> Draft {
 
 /// Ends the instance with this failure.
 pub(super) fn failed(
-    turn: &Turn,
+    turn: &Occasion,
     letters: &[Letter],
     scope: &Scope,
     limits: &Limits,
@@ -39,7 +40,7 @@ pub(super) fn failed(
 /// Ends the instance since somebody cancelled it, and its open children with it. The code is not
 /// asked: what is open follows from the events.
 pub(super) fn on_request(
-    turn: &Turn,
+    turn: &Occasion,
     letters: &[Letter],
     scope: &Scope,
     limits: &Limits,
@@ -73,14 +74,14 @@ pub(super) fn on_request(
 }
 
 /// Consumes what reaches an instance that has ended.
-pub(super) fn drained(turn: &Turn, letters: &[Letter]) -> Draft {
+pub(super) fn drained(turn: &Occasion, letters: &[Letter]) -> Draft {
     let mut draft = consuming_all(turn);
     answer_refused_parents(&mut draft, turn, letters);
     draft
 }
 
 /// An execution that ends before its first turn still begins with its start.
-fn open_books(draft: &mut Draft, turn: &Turn, letters: &[Letter], scope: &Scope, now_ms: u64) {
+fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Scope, now_ms: u64) {
     if turn.head.position.next_event_id != 1 {
         return;
     }
@@ -97,7 +98,7 @@ fn open_books(draft: &mut Draft, turn: &Turn, letters: &[Letter], scope: &Scope,
     append(draft, turn, now_ms, started);
 }
 
-fn append(draft: &mut Draft, turn: &Turn, timestamp_ms: u64, kind: EventKind) {
+fn append(draft: &mut Draft, turn: &Occasion, timestamp_ms: u64, kind: EventKind) {
     let event_id = turn.head.position.next_event_id + draft.entries.len() as u64;
     let entry = Entry {
         event_id,
@@ -110,7 +111,7 @@ fn append(draft: &mut Draft, turn: &Turn, timestamp_ms: u64, kind: EventKind) {
 }
 
 /// Tells the parents whose start met an instance that is not theirs.
-pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Turn, letters: &[Letter]) {
+pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Occasion, letters: &[Letter]) {
     for (message_id, parent) in inbox::refused_parents(turn, letters) {
         let message = format!(
             "the sub-orchestration's instance id {:?} is taken by another instance",
@@ -131,7 +132,7 @@ pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Turn, letters: &[
 }
 
 /// The failure of an instance that was tried too often.
-pub(super) fn poison(turn: &Turn, max_attempts: u32) -> ErrorDetails {
+pub(super) fn poison(turn: &Occasion, max_attempts: u32) -> ErrorDetails {
     ErrorDetails::Poison {
         attempt_count: turn.attempt,
         max_attempts,

@@ -1,8 +1,9 @@
 //! The messages of a turn, decoded and sorted out.
 
+use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
 use crate::message::{MessageBody, ParentLink, Start};
-use crate::providers::{Message, MessageId, Turn};
+use crate::providers::{Message, MessageId};
 use crate::replay::Input;
 
 /// A decoded message.
@@ -36,7 +37,7 @@ pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
 
 /// The start that begins the current execution, if it is among the letters: the one that made the
 /// instance, or the one that the execution before sent.
-pub(super) fn own_start<'a>(turn: &Turn, letters: &'a [Letter]) -> Option<&'a Start> {
+pub(super) fn own_start<'a>(turn: &Occasion, letters: &'a [Letter]) -> Option<&'a Start> {
     starts(letters).find_map(|(letter, start)| is_own_start(turn, letter).then_some(start))
 }
 
@@ -49,14 +50,14 @@ fn starts(letters: &[Letter]) -> impl Iterator<Item = (&Letter, &Start)> {
     })
 }
 
-fn is_own_start(turn: &Turn, letter: &Letter) -> bool {
+fn is_own_start(turn: &Occasion, letter: &Letter) -> bool {
     letter.id.incarnation() == turn.head.incarnation
         || letter.execution == Some(turn.head.position.execution)
 }
 
 /// The parents whose start met this instance, which is not theirs. They must hear of it.
 pub(super) fn refused_parents<'a>(
-    turn: &'a Turn,
+    turn: &'a Occasion,
     letters: &'a [Letter],
 ) -> impl Iterator<Item = (MessageId, &'a ParentLink)> {
     starts(letters)

@@ -4,10 +4,13 @@ mod code;
 mod draft;
 mod ending;
 mod feed;
+mod fused;
 mod inbox;
 mod load;
+mod occasion;
 mod process;
 mod publish;
 
 pub(super) use draft::within;
+pub(super) use fused::run_with_outcome;
 pub(super) use process::run;

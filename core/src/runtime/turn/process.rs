@@ -9,15 +9,17 @@ use super::ending;
 use super::feed::{Feeder, Unfit};
 use super::inbox::{self, Letter};
 use super::load::{self, LoadError};
+use super::occasion::Occasion;
 use super::publish::publish;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::message::CoreState;
-use crate::providers::{ErrorKind, Lease, ProviderError, Turn};
+use crate::providers::{ErrorKind, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::options::MismatchPolicy;
+use crate::runtime::warm::Warm;
 
 /// What to commit, and the engine that lives on if it is committed.
 pub(super) struct Work {
@@ -27,7 +29,7 @@ pub(super) struct Work {
 }
 
 /// What is to become of a turn.
-enum Plan {
+pub(super) enum Plan {
     Commit(Box<Work>),
     /// Give it back for a while.
     Release {
@@ -44,19 +46,18 @@ impl From<Work> for Plan {
 
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
 pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuard, slot: Slot) {
-    match plan(&node, &turn).await {
+    let (lease, turn) = Occasion::claimed(turn);
+    let warm = node.take_warm(&turn.head);
+    match plan(&node, &turn, warm).await {
         Plan::Commit(work) => {
-            if let Err(error) = publish(&node, &turn, *work).await {
-                recover(&node, &turn, &error).await;
+            if let Err(error) = publish(&node, &turn, *work, &mut None).await {
+                recover(&node, &turn, lease, &error).await;
             }
         }
         Plan::Release {
             delay,
             count_attempt,
-        } => {
-            node.release(Lease::Turn(turn.lease.clone()), delay, count_attempt)
-                .await;
-        }
+        } => node.release(Lease::Turn(lease), delay, count_attempt).await,
     }
     drop(held);
     drop(slot);
@@ -64,7 +65,7 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuar
 
 /// A commit was refused. If another node has the instance, it goes on from there; if the commit
 /// itself cannot be stored, the run fails and says why.
-async fn recover(node: &Arc<Node>, turn: &Turn, error: &ProviderError) {
+async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
     match error.kind() {
         ErrorKind::LeaseLost
         | ErrorKind::PositionConflict
@@ -83,16 +84,17 @@ async fn recover(node: &Arc<Node>, turn: &Turn, error: &ProviderError) {
             tracing::error!(target: "duroxide::runtime", %error, "a turn cannot be committed");
             let letters = inbox::decode(&turn.messages).unwrap_or_default();
             let work = end(node, turn, &letters, ending::damaged("commit", error));
-            if let Err(error) = publish(node, turn, work).await {
+            if let Err(error) = publish(node, turn, work, &mut None).await {
                 tracing::error!(target: "duroxide::runtime", %error, "nor can its failure");
-                let lease = Lease::Turn(turn.lease.clone());
-                node.release(lease, backoff(turn.attempt), true).await;
+                let pause = backoff(turn.attempt);
+                node.release(Lease::Turn(lease), pause, true).await;
             }
         }
     }
 }
 
-async fn plan(node: &Arc<Node>, turn: &Turn) -> Plan {
+/// Runs the turn, on the engine that stands where the head does if there is one.
+pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) -> Plan {
     let decoded = inbox::decode(&turn.messages);
     let letters: &[Letter] = decoded.as_deref().unwrap_or_default();
     if turn.head.status.is_terminal() {
@@ -114,7 +116,7 @@ async fn plan(node: &Arc<Node>, turn: &Turn) -> Plan {
     if let Some(reason) = inbox::cancel_reason(letters) {
         return cancel(node, turn, letters, reason).await;
     }
-    let fed = match feeder(node, turn, letters).await {
+    let fed = match feeder(node, turn, letters, warm).await {
         Ok(mut feeder) => match feed(&mut feeder, turn, letters) {
             Ok(()) => Ok(feeder),
             Err(unfit) => Err(Stopped::Unfit(unfit)),
@@ -154,8 +156,9 @@ impl From<LoadError> for Stopped {
 /// The execution's code, standing where its history ends: new, still warm, or replayed.
 async fn feeder<'a>(
     node: &'a Node,
-    turn: &Turn,
+    turn: &Occasion,
     letters: &[Letter],
+    warm: Option<Warm>,
 ) -> Result<Feeder<'a>, Stopped> {
     let unfit = |details| Stopped::Unfit(Unfit(details));
     let mut scope = scope_of(turn);
@@ -186,7 +189,7 @@ async fn feeder<'a>(
         feeder.begin(start).map_err(Stopped::Unfit)?;
         return Ok(feeder);
     }
-    if let Some(warm) = node.take_warm(&turn.head) {
+    if let Some(warm) = warm {
         return Ok(Feeder::new(node, scope, warm.engine, warm.history_bytes));
     }
     let code = Code::find(
@@ -203,7 +206,7 @@ async fn feeder<'a>(
     Ok(Feeder::new(node, scope, engine, history.bytes))
 }
 
-fn feed(feeder: &mut Feeder<'_>, turn: &Turn, letters: &[Letter]) -> Result<(), Unfit> {
+fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> Result<(), Unfit> {
     for letter in letters {
         if !feeder.take_in(letter)? {
             break;
@@ -213,7 +216,12 @@ fn feed(feeder: &mut Feeder<'_>, turn: &Turn, letters: &[Letter]) -> Result<(), 
     Ok(())
 }
 
-async fn finish(node: &Arc<Node>, turn: &Turn, letters: &[Letter], mut feeder: Feeder<'_>) -> Plan {
+async fn finish(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    letters: &[Letter],
+    mut feeder: Feeder<'_>,
+) -> Plan {
     let repeatable = !feeder
         .engine
         .failure()
@@ -257,7 +265,7 @@ async fn finish(node: &Arc<Node>, turn: &Turn, letters: &[Letter], mut feeder: F
 /// Replays what is stored and what the turn adds, with fresh code: it must do the same.
 async fn shadow_replay(
     node: &Node,
-    turn: &Turn,
+    turn: &Occasion,
     scope: Scope,
     new_entries: Vec<Entry>,
 ) -> Result<(), Failure> {
@@ -280,9 +288,8 @@ async fn shadow_replay(
     load::replayed(&code, &scope, node.limits.history_events_max, None, entries).map(drop)
 }
 
-async fn cancel(node: &Arc<Node>, turn: &Turn, letters: &[Letter], reason: &str) -> Plan {
+async fn cancel(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], reason: &str) -> Plan {
     let (instance, execution) = (&turn.head.instance, turn.head.position.execution);
-    drop(node.take_warm(&turn.head));
     let history = match load::read(&*node.store, instance, execution).await {
         Ok(history) => history.entries,
         Err(LoadError::Store(error)) => {
@@ -309,7 +316,7 @@ async fn cancel(node: &Arc<Node>, turn: &Turn, letters: &[Letter], reason: &str)
 
 fn undecodable(
     node: &Arc<Node>,
-    turn: &Turn,
+    turn: &Occasion,
     letters: &[Letter],
     what: &str,
     error: &DecodeError,
@@ -332,7 +339,7 @@ fn undecodable(
 }
 
 /// The deployed code does not fit the instance.
-fn mismatch(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDetails) -> Plan {
+fn mismatch(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Plan {
     let may_be_mended = matches!(
         details,
         ErrorDetails::Configuration {
@@ -359,8 +366,7 @@ fn mismatch(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDet
     }
 }
 
-fn end(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDetails) -> Work {
-    drop(node.take_warm(&turn.head));
+fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Work {
     let mut scope = scope_of(turn);
     if let Some(start) = inbox::own_start(turn, letters)
         && scope.version.is_empty()
@@ -377,7 +383,7 @@ fn end(node: &Arc<Node>, turn: &Turn, letters: &[Letter], details: ErrorDetails)
 }
 
 /// What the head says of the current execution.
-fn scope_of(turn: &Turn) -> Scope {
+fn scope_of(turn: &Occasion) -> Scope {
     let head = &turn.head;
     // A head that cannot be decoded names no parent; the instance can still be worked on.
     let core_state = CoreState::decode(&head.core_state).unwrap_or_default();

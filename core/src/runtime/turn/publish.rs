@@ -3,29 +3,32 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::{CoreState, Output};
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, Fence, HeadUpdate,
-    LeaseAfterCommit, ProviderError, Reservation, Turn, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, HeadUpdate, LeaseAfterCommit,
+    ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
-use crate::replay::{Engine, TraceLevel, TraceLine};
+use crate::replay::{TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
-use crate::runtime::warm::{Standing, Warm};
+use crate::runtime::warm::Warm;
 
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
-/// activities start, lines are logged, the engine is kept.
+/// activities start, the first of them on the spare slot if there is one, lines are logged, the
+/// engine is kept.
 pub(super) async fn publish(
     node: &Arc<Node>,
-    turn: &Turn,
+    turn: &Occasion,
     work: Work,
+    spare: &mut Option<Slot>,
 ) -> Result<(), ProviderError> {
     let Work {
         mut draft,
         scope,
         alive,
     } = work;
-    let reserved = reserve(node, turn, &mut draft);
+    let (reserved, slots) = reserve(node, turn, &mut draft, spare.is_some());
     let traces = std::mem::take(&mut draft.traces);
     let ended = draft.ended.take();
     let version = (!scope.version.is_empty()).then(|| scope.version.clone());
@@ -38,7 +41,9 @@ pub(super) async fn publish(
         .encode(),
     };
     let commit = into_commit(node, turn, draft, head);
-    let standing = standing_after(turn, &commit);
+    let created_at_ms = turn.head.created_at_ms;
+    let head_after =
+        check::head_after(&commit, turn.head.incarnation, created_at_ms, created_at_ms);
     let history_bytes = commit
         .executions
         .last()
@@ -69,32 +74,43 @@ pub(super) async fn publish(
             "a message was dropped: its instance does not exist"
         );
     }
-    for (activity, slot) in reserved {
-        node.start_activity(activity, slot);
+    // Before its activities begin: the first of them may end at once, and look for it.
+    if let Some(((engine, bytes_before), head)) = alive.zip(head_after) {
+        let warm = Warm {
+            engine,
+            head,
+            history_bytes: bytes_before + history_bytes,
+        };
+        let gone = node.warm.lock().keep(warm);
+        drop(gone);
     }
-    if let Some((engine, bytes_before)) = alive {
-        keep(node, turn, engine, standing, bytes_before + history_bytes);
+    let slots = spare
+        .take_if(|_| !reserved.is_empty())
+        .into_iter()
+        .chain(slots);
+    for (activity, slot) in reserved.into_iter().zip(slots) {
+        node.start_activity(activity, slot);
     }
     Ok(())
 }
 
-fn keep(node: &Node, turn: &Turn, engine: Engine, standing: Standing, history_bytes: usize) {
-    let warm = Warm {
-        engine,
-        standing,
-        history_bytes,
-    };
-    let gone = node.warm.lock().keep(turn.head.instance.clone(), warm);
-    drop(gone);
-}
-
-/// Gives as many new activities to this node as it has free slots; they are born leased.
-fn reserve(node: &Arc<Node>, turn: &Turn, draft: &mut Draft) -> Vec<(ClaimedActivity, Slot)> {
+/// Gives as many new activities to this node as it has slots for; they are born leased. Answers
+/// them with their slots, without the spare one, which is the first one's.
+fn reserve(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    draft: &mut Draft,
+    has_spare: bool,
+) -> (Vec<ClaimedActivity>, Vec<Slot>) {
     let mut reserved = Vec::new();
+    let mut slots = Vec::new();
     for activity in &mut draft.activities {
-        let Some(slot) = node.activity_slots.try_take() else {
-            break;
-        };
+        if !(has_spare && reserved.is_empty()) {
+            let Some(slot) = node.activity_slots.try_take() else {
+                break;
+            };
+            slots.push(slot);
+        }
         let token = node.entropy.lease_token();
         let lease = node.options.worker_lock_timeout;
         activity.reservation = Some(Reservation { token, lease });
@@ -110,39 +126,26 @@ fn reserve(node: &Arc<Node>, turn: &Turn, draft: &mut Draft) -> Vec<(ClaimedActi
             attempt: 1,
             body: activity.body.clone(),
         };
-        reserved.push((claimed, slot));
+        reserved.push(claimed);
     }
-    reserved
+    (reserved, slots)
 }
 
-fn into_commit(node: &Node, turn: &Turn, draft: Draft, head: HeadUpdate) -> TurnCommit {
+fn into_commit(node: &Node, turn: &Occasion, draft: Draft, head: HeadUpdate) -> TurnCommit {
     TurnCommit {
         instance: turn.head.instance.clone(),
         commit_id: node.entropy.commit_id(),
-        fence: Fence::At {
-            lease: turn.lease.token,
-            position: turn.head.position,
-        },
+        fence: turn.fence,
         head,
         executions: draft.executions,
         consumed: draft.consumed,
         purge_through: draft.purge_through,
         activities: draft.activities,
         cancelled: draft.cancelled,
-        completed: Vec::new(),
+        completed: draft.completed,
         messages: draft.messages,
         lease: LeaseAfterCommit::Release,
     }
-}
-
-/// Where the instance stands once this is committed.
-fn standing_after(turn: &Turn, commit: &TurnCommit) -> Standing {
-    let mut standing = Standing::of(&turn.head);
-    standing.commit_id = Some(commit.commit_id);
-    for update in &commit.executions {
-        standing.position = check::end_of(update, standing.position);
-    }
-    standing
 }
 
 /// Logs an orchestration's line. The macros take the level as a constant, hence the repetition.

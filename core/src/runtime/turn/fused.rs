@@ -1,0 +1,51 @@
+//! A turn without a claim: an activity of this node has ended, and its instance stands as this node
+//! left it. The outcome and the turn that it brings are one commit, so that a step of a sequence
+//! costs one commit instead of two commits and a claim.
+
+use std::sync::Arc;
+
+use super::occasion::Occasion;
+use super::process::{Plan, plan};
+use super::publish::publish;
+use crate::providers::ActivityOutcome;
+use crate::runtime::node::{Node, Slot};
+
+/// Runs the turn that an outcome brings, and records both. False if the outcome must still be
+/// recorded by itself: the instance waits for other things as well, somebody else has it, or it
+/// cannot go on. Nothing is lost then but the engine, which replays.
+///
+/// The turn has the activity's slot, which goes on to an activity that the turn schedules.
+pub(in crate::runtime) async fn run_with_outcome(
+    node: &Arc<Node>,
+    outcome: &ActivityOutcome,
+    slot: &mut Option<Slot>,
+) -> bool {
+    let Some(message) = &outcome.message else {
+        return false;
+    };
+    // A runtime that stops takes on no more turns.
+    if node.stopping.is_cancelled() {
+        return false;
+    }
+    let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
+        return false;
+    };
+    let turn = Occasion::unleased(warm.head.clone(), message.clone());
+    let Plan::Commit(mut work) = plan(node, &turn, Some(warm)).await else {
+        return false;
+    };
+    if !work.draft.complete(&outcome.lease, message.id) {
+        return false;
+    }
+    match publish(node, &turn, *work, slot).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(
+                target: "duroxide::runtime",
+                %error,
+                "an outcome is recorded without its turn"
+            );
+            false
+        }
+    }
+}
