@@ -318,10 +318,15 @@ impl Draft {
         self.close(scope, ExecutionStatus::Running, None);
     }
 
-    /// Ends the execution in favour of the next one.
-    pub(super) fn hand_over(&mut self, scope: &Scope) {
+    /// Cancels every activity of the execution, for an end that nobody's code was asked about. Code
+    /// that ends withdraws what it has left open.
+    pub(super) fn cancel_all(&mut self, scope: &Scope) {
         self.cancelled
             .push(ActivityCancel::AllOfExecution(scope.execution));
+    }
+
+    /// Ends the execution in favour of the next one.
+    pub(super) fn hand_over(&mut self, scope: &Scope) {
         self.purge_through = Some(scope.execution);
         self.close(scope, ExecutionStatus::ContinuedAsNew, None);
     }
@@ -347,8 +352,6 @@ impl Draft {
                 &output,
             );
         }
-        self.cancelled
-            .push(ActivityCancel::AllOfExecution(scope.execution));
         self.purge_through = Some(scope.execution);
         let status = match output {
             Output::Completed(_) => ExecutionStatus::Completed,

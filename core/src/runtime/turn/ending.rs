@@ -33,6 +33,7 @@ pub(super) fn failed(
     };
     append(&mut draft, turn, now_ms, terminal);
     answer_refused_parents(&mut draft, turn, letters);
+    draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
     draft
 }
@@ -69,6 +70,7 @@ pub(super) fn on_request(
         draft.cancel_child(scope, event_id, &instance);
     }
     answer_refused_parents(&mut draft, turn, letters);
+    draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
     draft
 }

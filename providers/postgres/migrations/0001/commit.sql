@@ -139,6 +139,7 @@ DECLARE
     v_code smallint[];
     v_outcome smallint[];
     v_fate smallint[];
+    v_is_crowded boolean;
     -- Of each turn the first activity that it completes and that is not held, or 0.
     v_lost bigint[];
     -- Of the turns that are applied.
@@ -169,9 +170,7 @@ BEGIN
 
     -- New instances come first, before it is known whether their creator may create them: whoever
     -- waits for one of these rows holds no other lock yet.
-    IF EXISTS (SELECT FROM unnest(m_new_id) m (id) WHERE m.id IS NOT NULL)
-        OR EXISTS (SELECT FROM unnest(t_new_id) t (id) WHERE t.id IS NOT NULL)
-    THEN
+    IF cardinality(array_remove(m_new_id, NULL)) + cardinality(array_remove(t_new_id, NULL)) > 0 THEN
         WITH created AS (
             INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
                 updated_ms, orchestration, core_state)
@@ -234,20 +233,23 @@ BEGIN
     IF v_turns > 0 THEN
         SELECT array_agg(CASE
                 WHEN v_ino[t.ref] > 0 AND v_commit_id[t.ref] = t.commit_id THEN repeated
-                WHEN t.new_id IS NOT NULL AND v_ino[t.ref] = ANY (v_new) THEN done
-                WHEN t.new_id IS NOT NULL THEN already_exists
-                WHEN CASE WHEN t.token IS NULL
+                WHEN t.new_id IS NOT NULL AND v_ino[t.ref] <> ALL (v_new) THEN already_exists
+                WHEN CASE
+                    WHEN t.new_id IS NOT NULL THEN false
+                    WHEN t.token IS NULL
                     THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
                     ELSE v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now
                 END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution
                     OR v_next_event_id[t.ref] <> t.next_event_id THEN position_conflict
+                -- Whether what a turn completes is held comes before its own flaws.
+                WHEN NOT t.valid AND cardinality(f_turn) = 0 THEN not_valid
                 ELSE done
             END ORDER BY t.n)
         INTO v_code
         FROM unnest(t_ref, t_commit_id, t_token, t_new_id, t_incarnation, t_execution,
-            t_next_event_id) WITH ORDINALITY
-            t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, n);
+            t_next_event_id, t_valid) WITH ORDINALITY
+            t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, valid, n);
     END IF;
 
     -- The activities that go: found, locked in their order, and looked at after that. Found and locked
@@ -292,7 +294,7 @@ BEGIN
     END IF;
 
     -- What is left of the checks.
-    IF v_turns > 0 THEN
+    IF cardinality(f_turn) > 0 THEN
         SELECT array_agg(l.place ORDER BY l.turn) INTO v_lost
         FROM (
             SELECT u.turn, coalesce(min(u.place) FILTER (WHERE NOT u.is_held), 0) AS place
@@ -343,8 +345,7 @@ BEGIN
     END IF;
 
     -- A refused turn creates nothing.
-    IF cardinality(v_new) > 0 AND EXISTS (SELECT FROM unnest(v_code) c (code) WHERE c.code <> done)
-    THEN
+    IF cardinality(v_new) > 0 AND NOT done = ALL (v_code) THEN
         WITH refused AS (
             SELECT v_ino[t.ref] AS ino
             FROM unnest(t_ref, t_new_id) WITH ORDINALITY t (ref, new_id, n)
@@ -395,7 +396,7 @@ BEGIN
         )
         SELECT coalesce(array_agg(g.ino), '{}') INTO v_gone FROM gone g;
     END IF;
-    IF EXISTS (SELECT FROM unnest(t_purge_through) p (through) WHERE p.through IS NOT NULL) THEN
+    IF cardinality(array_remove(t_purge_through, NULL)) > 0 THEN
         WITH gone AS (
             DELETE FROM inbox b USING unnest(t_ref, t_purge_through) WITH ORDINALITY
                 t (ref, purge_through, n)
@@ -451,16 +452,14 @@ BEGIN
                     CASE WHEN m.turn > 0 THEN done ELSE already_exists END
                 WHEN v_ino[m.ref] = 0 OR m.incarnation <> v_incarnation[m.ref] THEN absent
                 ELSE done
-            END ORDER BY m.n)
-        INTO v_fate
+            END ORDER BY m.n),
+            bool_or(m.turn = 0 AND v_inbox_count[m.ref] + cardinality(m_turn) + cardinality(o_ref)
+                > p_inbox_messages_max)
+        INTO v_fate, v_is_crowded
         FROM unnest(m_turn, m_ref, m_new_id, m_incarnation, m_message_id) WITH ORDINALITY
             m (turn, ref, new_id, incarnation, message_id, n);
         -- Counting costs something, and is done only where an inbox might be full.
-        IF EXISTS (
-            SELECT FROM unnest(m_turn, m_ref) m (turn, ref)
-            WHERE m.turn = 0 AND v_inbox_count[m.ref] + cardinality(m_turn) + cardinality(o_ref)
-                > p_inbox_messages_max
-        ) THEN
+        IF v_is_crowded THEN
             SELECT array_agg(CASE
                     WHEN m.turn = 0 AND m.new_id IS NULL AND m.fate = done AND NOT m.is_there
                         AND m.waiting + m.rank > p_inbox_messages_max
@@ -593,21 +592,27 @@ BEGIN
         v_turn_due := least(v_turn_due, v_due);
     END IF;
 
-    RETURN QUERY
-    SELECT 1::smallint, t.n::integer, t.code, coalesce(v_kept[t.n], false),
-        v_incarnation[t_ref[t.n]], v_created_ms[t_ref[t.n]], NULL::bigint, v_lost[t.n],
-        NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
-    FROM unnest(v_code) WITH ORDINALITY t (code, n);
-    RETURN QUERY
-    SELECT 2::smallint, o.n::integer, o.code, NULL::boolean, NULL::uuid, NULL::bigint,
-        NULL::bigint, NULL::bigint, NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
-    FROM unnest(v_outcome) WITH ORDINALITY o (code, n);
-    RETURN QUERY
-    SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END, m.n::integer, v_fate[m.n],
-        NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint, NULL::uuid,
-        NULL::bigint, NULL::bigint, NULL::boolean
-    FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
-    WHERE m.turn = 0 OR v_fate[m.n] = absent;
+    IF v_turns > 0 THEN
+        RETURN QUERY
+        SELECT 1::smallint, t.n::integer, t.code, coalesce(v_kept[t.n], false),
+            v_incarnation[t_ref[t.n]], v_created_ms[t_ref[t.n]], NULL::bigint,
+            coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+        FROM unnest(v_code) WITH ORDINALITY t (code, n);
+    END IF;
+    IF cardinality(o_ref) > 0 THEN
+        RETURN QUERY
+        SELECT 2::smallint, o.n::integer, o.code, NULL::boolean, NULL::uuid, NULL::bigint,
+            NULL::bigint, NULL::bigint, NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+        FROM unnest(v_outcome) WITH ORDINALITY o (code, n);
+    END IF;
+    IF cardinality(m_turn) > 0 THEN
+        RETURN QUERY
+        SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END, m.n::integer,
+            v_fate[m.n], NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint,
+            NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+        FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
+        WHERE m.turn = 0 OR v_fate[m.n] = absent;
+    END IF;
     RETURN QUERY
     SELECT 0::smallint, 0, done, NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint,
         NULL::bigint, NULL::uuid, v_now, v_turn_due,
