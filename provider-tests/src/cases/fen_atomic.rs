@@ -12,6 +12,7 @@ use crate::support::{Cx, LEASE, TurnBuilder, later, random_token, to};
 #[derive(Debug, Clone, Copy)]
 enum Flaw {
     Token,
+    NoToken,
     Position,
     CompletedActivity,
     GapInHistory,
@@ -27,8 +28,9 @@ enum Flaw {
     ActivityTwice,
 }
 
-const FLAWS: [(Flaw, ErrorKind); 14] = [
+const FLAWS: [(Flaw, ErrorKind); 15] = [
     (Flaw::Token, ErrorKind::LeaseLost),
+    (Flaw::NoToken, ErrorKind::LeaseLost),
     (Flaw::Position, ErrorKind::PositionConflict),
     (Flaw::CompletedActivity, ErrorKind::LeaseLost),
     (Flaw::GapInHistory, ErrorKind::InvalidInput),
@@ -46,7 +48,7 @@ const FLAWS: [(Flaw, ErrorKind); 14] = [
 
 /// Brings a store into a state in which every part of a turn has something to do, and returns a
 /// turn that does it all.
-async fn prepared(cx: &Cx) -> TurnBuilder {
+pub(super) async fn prepared(cx: &Cx) -> TurnBuilder {
     cx.running_with_activities("a", 4).await;
     cx.running("b").await;
     let completed = cx.work(1).await.remove(0).lease;
@@ -93,6 +95,7 @@ fn flawed(cx: &Cx, flaw: Flaw, commit: TurnBuilder) -> TurnBuilder {
     };
     match flaw {
         Flaw::Token => commit.at(random_token(), position),
+        Flaw::NoToken => commit.unleased(built.completed[0].key.incarnation, position),
         Flaw::Position => commit.at(
             lease,
             Position {
