@@ -20,6 +20,8 @@ pub(super) struct Stage {
     pub(super) turn: TurnCommit,
     /// Of the holder before, whose lease has expired.
     pub(super) stale_turn: TurnCommit,
+    /// Of an instance that waits to be claimed, and is the first to be.
+    pub(super) unleased_turn: TurnCommit,
     pub(super) cancelling_turn: TurnCommit,
     pub(super) event: Envelope,
     pub(super) start: Envelope,
@@ -52,6 +54,7 @@ impl Stage {
         Self {
             turn: commit.send(sent).build(),
             stale_turn: cx.turn(&stale).append(1).build(),
+            unleased_turn: cx.unleased(&cx.head(WAITING[0]).await).append(1).build(),
             cancelling_turn: cx.turn(&turn).append(1).cancel_one(1).build(),
             event: to(HELD, cx.message()),
             start: cx.start_of(ABSENT),
