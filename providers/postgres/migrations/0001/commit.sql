@@ -237,7 +237,8 @@ BEGIN
                 WHEN t.new_id IS NOT NULL AND v_ino[t.ref] = ANY (v_new) THEN done
                 WHEN t.new_id IS NOT NULL THEN already_exists
                 WHEN CASE WHEN t.token IS NULL
-                    THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
+                    THEN v_ino[t.ref] = 0 OR v_incarnation[t.ref] <> t.incarnation
+                        OR v_hold_until[t.ref] > v_now
                     ELSE v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now
                 END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution
