@@ -73,6 +73,11 @@ macro_rules! __catalogue {
             without_a_flaw_all_parts_are_applied ["COM-01" "IDM-01"],
             a_refused_turn_reserves_nothing ["FEN-05" "LEA-01" "ACT-02"],
         }
+        fen_standing {
+            unleased_turns_by_standing_and_position ["FEN-07" "FEN-05"],
+            an_unleased_turn_is_of_one_execution ["FEN-07"],
+            an_absent_instance_is_not_gone_on_with ["FEN-07" "FEN-05"],
+        }
         com {
             a_turn_applies_all_of_its_parts ["COM-01"],
             exactly_the_named_messages_are_consumed ["COM-02"],
@@ -176,9 +181,6 @@ macro_rules! __catalogue {
         }
         fen_unleased {
             an_unleased_turn_needs_no_claim ["FEN-07" "FEN-04" "COM-02" "COM-04"],
-            unleased_turns_by_standing_and_position ["FEN-07" "FEN-05"],
-            an_unleased_turn_is_of_one_execution ["FEN-07"],
-            an_absent_instance_is_not_gone_on_with ["FEN-07" "FEN-05"],
             an_unleased_turn_leaves_its_timers ["FEN-07" "COM-02" "COM-04"],
             an_unleased_turn_does_what_a_leased_one_does ["FEN-07" "COM-01"],
             an_unleased_turn_keeps_no_lease ["FEN-07" "LEA-09" "LEA-05"],
@@ -301,7 +303,7 @@ macro_rules! __catalogue {
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
         }
-        fen_unleased {
+        fen_standing {
             an_unleased_turn_is_of_one_life ["FEN-07" "FEN-05" "DEL-01"],
         }
         operations {
