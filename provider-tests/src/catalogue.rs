@@ -69,7 +69,7 @@ macro_rules! __catalogue {
             two_turns_of_one_instance_are_refused ["FEN-06" "FEN-05" "COM-05"],
         }
         fen_atomic {
-            one_flaw_refuses_all_parts ["FEN-05" "COM-01" "FEN-01" "FEN-02" "FEN-04" "FEN-07" "ACT-01" "HIS-05" "HIS-06" "EXE-03" "LIM-01"],
+            one_flaw_refuses_all_parts ["FEN-05" "COM-01" "FEN-01" "FEN-02" "FEN-04" "ACT-01" "HIS-05" "HIS-06" "EXE-03" "LIM-01"],
             without_a_flaw_all_parts_are_applied ["COM-01" "IDM-01"],
             a_refused_turn_reserves_nothing ["FEN-05" "LEA-01" "ACT-02"],
         }
@@ -183,6 +183,7 @@ macro_rules! __catalogue {
             an_unleased_turn_needs_no_claim ["FEN-07" "FEN-04" "COM-02" "COM-04"],
             an_unleased_turn_leaves_its_timers ["FEN-07" "COM-02" "COM-04"],
             an_unleased_turn_does_what_a_leased_one_does ["FEN-07" "COM-01"],
+            a_refused_unleased_turn_applies_no_part ["FEN-07" "FEN-05"],
             an_unleased_turn_keeps_no_lease ["FEN-07" "LEA-09" "LEA-05"],
             an_unleased_turn_begins_attempts_anew ["FEN-07" "ATT-02"],
             an_unleased_turn_holds_its_activities ["FEN-07" "FEN-04" "FEN-05"],

@@ -12,7 +12,6 @@ use crate::support::{Cx, LEASE, TurnBuilder, later, random_token, to};
 #[derive(Debug, Clone, Copy)]
 enum Flaw {
     Token,
-    NoToken,
     Position,
     CompletedActivity,
     GapInHistory,
@@ -28,9 +27,8 @@ enum Flaw {
     ActivityTwice,
 }
 
-const FLAWS: [(Flaw, ErrorKind); 15] = [
+const FLAWS: [(Flaw, ErrorKind); 14] = [
     (Flaw::Token, ErrorKind::LeaseLost),
-    (Flaw::NoToken, ErrorKind::LeaseLost),
     (Flaw::Position, ErrorKind::PositionConflict),
     (Flaw::CompletedActivity, ErrorKind::LeaseLost),
     (Flaw::GapInHistory, ErrorKind::InvalidInput),
@@ -95,7 +93,6 @@ fn flawed(cx: &Cx, flaw: Flaw, commit: TurnBuilder) -> TurnBuilder {
     };
     match flaw {
         Flaw::Token => commit.at(random_token(), position),
-        Flaw::NoToken => commit.unleased(built.completed[0].key.incarnation, position),
         Flaw::Position => commit.at(
             lease,
             Position {

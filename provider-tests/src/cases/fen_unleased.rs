@@ -8,7 +8,7 @@ use duroxide_core::providers::{
 
 use super::fen::moved;
 use super::fen_atomic::prepared;
-use crate::support::{Cx, LEASE, SECOND, id, later, random_token, to, turn_answer};
+use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, random_token, to, turn_answer};
 
 /// An activity ends with the turn that its outcome brings, without a claim of the turn. What is in
 /// the inbox stays there, and nobody holds the instance.
@@ -56,23 +56,29 @@ pub(crate) async fn an_unleased_turn_leaves_its_timers(cx: &Cx) {
     assert_eq!(cx.claim_only("a").await.messages, [own]);
 }
 
-/// Every part of a turn counts as it does behind a lease.
-pub(crate) async fn an_unleased_turn_does_what_a_leased_one_does(cx: &Cx) {
-    let (leased, unleased) = (cx.twin().await, cx.twin().await);
-    leased.apply(prepared(&leased).await).await;
-
-    let turn = prepared(&unleased).await;
+/// A turn of which every part has something to do, claimed, and without its lease; and the lease.
+async fn prepared_without_lease(cx: &Cx) -> (TurnBuilder, Lease) {
+    let turn = prepared(cx).await;
     let built = turn.clone().build();
     let Fence::At { lease, position } = built.fence else {
         panic!("the turn was claimed");
     };
-    let claimed = Lease::Turn(TurnLease {
-        instance: id("a"),
+    let lease = Lease::Turn(TurnLease {
+        instance: built.instance,
         token: lease,
     });
-    unleased.release(claimed, Duration::ZERO).await;
     let life = built.completed[0].key.incarnation;
-    let committed = unleased.apply(turn.unleased(life, position)).await;
+    (turn.unleased(life, position), lease)
+}
+
+/// Every part of a turn counts as it does behind a lease.
+pub(crate) async fn an_unleased_turn_does_what_a_leased_one_does(cx: &Cx) {
+    let (leased, unleased) = (cx.twin().await, cx.twin().await);
+    leased.apply(prepared(&leased).await).await;
+    let (turn, lease) = prepared_without_lease(&unleased).await;
+    unleased.release(lease, Duration::ZERO).await;
+
+    let committed = unleased.apply(turn).await;
 
     assert_eq!(committed.cancelled.len(), 1, "the other was not leased");
     for name in ["a", "b", "child"] {
@@ -83,6 +89,21 @@ pub(crate) async fn an_unleased_turn_does_what_a_leased_one_does(cx: &Cx) {
     }
     assert_eq!(leased.history("a", 1).await, unleased.history("a", 1).await);
     assert_eq!(leased.dump().await, unleased.dump().await);
+}
+
+/// While somebody holds the instance no part of the turn counts: the store equals one in which
+/// nobody tried.
+pub(crate) async fn a_refused_unleased_turn_applies_no_part(cx: &Cx) {
+    const NAMES: [&str; 3] = ["a", "b", "child"];
+    let (tried, untouched) = (cx.twin().await, cx.twin().await);
+    let (turn, _) = prepared_without_lease(&tried).await;
+    prepared(&untouched).await;
+    let before = tried.view(&NAMES).await;
+
+    tried.refuse(turn, ErrorKind::LeaseLost).await;
+
+    assert_eq!(tried.view(&NAMES).await, before);
+    assert_eq!(tried.dump().await, untouched.dump().await);
 }
 
 /// There is no lease to keep: one that has expired stays lost, and whatever arrives is claimable at
