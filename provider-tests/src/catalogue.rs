@@ -73,6 +73,11 @@ macro_rules! __catalogue {
             without_a_flaw_all_parts_are_applied ["COM-01" "IDM-01"],
             a_refused_turn_reserves_nothing ["FEN-05" "LEA-01" "ACT-02"],
         }
+        fen_standing {
+            unleased_turns_by_standing_and_position ["FEN-07" "FEN-05"],
+            an_unleased_turn_is_of_one_execution ["FEN-07"],
+            an_absent_instance_is_not_gone_on_with ["FEN-07" "FEN-05"],
+        }
         com {
             a_turn_applies_all_of_its_parts ["COM-01"],
             exactly_the_named_messages_are_consumed ["COM-02"],
@@ -174,6 +179,18 @@ macro_rules! __catalogue {
             a_commit_that_keeps_the_lease_resets_the_count ["ATT-02" "LEA-09"],
             a_release_can_take_its_attempt_back ["ATT-03"],
         }
+        fen_unleased {
+            an_unleased_turn_needs_no_claim ["FEN-07" "FEN-04" "COM-02" "COM-04"],
+            an_unleased_turn_leaves_its_timers ["FEN-07" "COM-02" "COM-04"],
+            an_unleased_turn_does_what_a_leased_one_does ["FEN-07" "COM-01"],
+            a_refused_unleased_turn_applies_no_part ["FEN-07" "FEN-05"],
+            an_unleased_turn_keeps_no_lease ["FEN-07" "LEA-09" "LEA-05"],
+            an_unleased_turn_begins_attempts_anew ["FEN-07" "ATT-02"],
+            an_unleased_turn_holds_its_activities ["FEN-07" "FEN-04" "FEN-05"],
+            a_repeated_unleased_turn_changes_nothing ["FEN-07" "IDM-01"],
+            an_unleased_turn_shares_its_batch ["FEN-07" "COM-05" "COM-06" "ACT-03"],
+            two_turns_without_a_lease_are_refused ["FEN-06" "FEN-05" "COM-05"],
+        }
         his {
             a_history_is_read_in_order ["HIS-01"],
             a_history_is_read_page_by_page ["HIS-02" "HIS-01"],
@@ -238,6 +255,7 @@ macro_rules! __catalogue {
             one_commit_wins ["CON-01" "FEN-01" "FEN-05"],
             one_of_many_repeats_does_it ["CON-01" "IDM-01"],
             an_outcome_races_with_a_cancellation ["CON-01" "ACT-04"],
+            unleased_turns_and_claims_exclude_each_other ["CON-01" "FEN-07" "LEA-01"],
             renewals_disturb_no_commit ["CON-01" "LEA-04" "ACT-03" "FEN-01"],
         }
         cxl {
@@ -285,6 +303,9 @@ macro_rules! __catalogue {
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
+        }
+        fen_standing {
+            an_unleased_turn_is_of_one_life ["FEN-07" "FEN-05" "DEL-01"],
         }
         operations {
             instances_are_listed_where_they_stand ["ADM-01" "ADM-03"],

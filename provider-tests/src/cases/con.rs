@@ -200,6 +200,58 @@ pub(crate) async fn one_commit_wins(cx: &Cx) {
     }
 }
 
+/// Of turns without a lease and claims of one instance at once, the claim comes first and the turns
+/// are refused, or one turn comes first and the claim shows where it ended.
+pub(crate) async fn unleased_turns_and_claims_exclude_each_other(cx: &Cx) {
+    const ROUNDS: usize = 20;
+    cx.running("a").await;
+    for round in 0..ROUNDS {
+        cx.poke("a").await;
+        let head = cx.head("a").await;
+        let answers = at_once(8, |number| {
+            let (cx, commit) = (cx.clone(), cx.unleased(&head).append(1).build());
+            async move {
+                // Where tasks run one after the other, each kind comes first at times.
+                if (number + round).is_multiple_of(2) {
+                    (Some((commit.commit_id, cx.try_turn(commit).await)), None)
+                } else {
+                    (None, cx.claim_with(&ONE_TURN).await.items.pop())
+                }
+            }
+        })
+        .await;
+
+        let (turns, claimed): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+        let claimed: Vec<_> = claimed.into_iter().flatten().collect();
+        let turns = turns.into_iter().flatten();
+        let (winners, losers): (Vec<_>, Vec<_>) = turns.partition(|(_, answer)| answer.is_ok());
+        assert!(winners.len() <= 1 && claimed.len() <= 1, "LEA-01");
+        assert!(winners.len() + claimed.len() > 0, "one of them came first");
+        for (_, answer) in losers {
+            let kind = answer.expect_err("it lost").kind();
+            let is_late = kind == ErrorKind::PositionConflict && !winners.is_empty();
+            let is_held_up = kind == ErrorKind::LeaseLost && !claimed.is_empty();
+            assert!(is_late || is_held_up, "{kind:?}");
+        }
+        let turn = match claimed.into_iter().next() {
+            Some(turn) => turn,
+            None => cx.claim_only("a").await,
+        };
+        assert_eq!(turn.messages.len(), 1);
+        let committed = winners.first().map(|(commit_id, _)| *commit_id);
+        assert_eq!(turn.head.commit_id, committed.or(head.commit_id));
+        let next = head.position.next_event_id + winners.len() as u64;
+        assert_eq!(turn.head.position.next_event_id, next);
+        cx.apply(cx.turn(&turn).append(1)).await;
+    }
+    let mut end = 1;
+    for chunk in cx.history("a", 1).await {
+        assert_eq!(chunk.first_event_id, end, "no gap");
+        end = chunk.next_event_id();
+    }
+    assert_eq!(cx.position("a").await.next_event_id, end);
+}
+
 /// Of eight repeats of one commit at once all succeed, and one does it.
 pub(crate) async fn one_of_many_repeats_does_it(cx: &Cx) {
     cx.running("a").await;

@@ -56,7 +56,7 @@ async fn turn_with(cx: &Cx, instance: &str, fate: Fate) -> (Turn, Option<Turn>) 
 }
 
 /// The head's position moved by so many events.
-fn moved(head: &InstanceHead, events: i64) -> Position {
+pub(super) fn moved(head: &InstanceHead, events: i64) -> Position {
     Position {
         next_event_id: head.position.next_event_id.saturating_add_signed(events),
         ..head.position

@@ -46,7 +46,7 @@ const FLAWS: [(Flaw, ErrorKind); 14] = [
 
 /// Brings a store into a state in which every part of a turn has something to do, and returns a
 /// turn that does it all.
-async fn prepared(cx: &Cx) -> TurnBuilder {
+pub(super) async fn prepared(cx: &Cx) -> TurnBuilder {
     cx.running_with_activities("a", 4).await;
     cx.running("b").await;
     let completed = cx.work(1).await.remove(0).lease;

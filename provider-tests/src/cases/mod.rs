@@ -17,6 +17,8 @@ pub(crate) mod err;
 pub(crate) mod exe;
 pub(crate) mod fen;
 pub(crate) mod fen_atomic;
+pub(crate) mod fen_standing;
+pub(crate) mod fen_unleased;
 pub(crate) mod hea;
 pub(crate) mod his;
 pub(crate) mod idm;

@@ -10,7 +10,7 @@ use duroxide_core::providers::{
     MessageId, NewActivity, Position, Reservation, TaskQueue, Turn, TurnCommit,
 };
 
-/// Builds a [`TurnCommit`] that follows from a claimed turn.
+/// Builds a [`TurnCommit`] that follows from a claimed turn or from a head.
 #[derive(Debug, Clone)]
 pub(crate) struct TurnBuilder {
     commit: TurnCommit,
@@ -20,24 +20,30 @@ pub(crate) struct TurnBuilder {
 
 impl TurnBuilder {
     pub(crate) fn of(turn: &Turn, commit_id: CommitId) -> Self {
+        Self::after(&turn.head, commit_id)
+            .at(turn.lease.token, turn.head.position)
+            .consume(turn.messages.iter().map(|message| message.id))
+    }
+
+    /// What goes on where this head was the last one, without a lease.
+    pub(crate) fn after(head: &InstanceHead, commit_id: CommitId) -> Self {
         let InstanceHead {
             instance,
+            incarnation,
             orchestration,
             version,
             core_state,
             position,
             ..
-        } = turn.head.clone();
-        let mut builder = Self::creating(instance, turn.head.incarnation, commit_id);
+        } = head.clone();
+        let mut builder = Self::creating(instance, incarnation, commit_id);
         builder.position = position;
         builder.commit.head = HeadUpdate {
             orchestration,
             version,
             core_state,
         };
-        builder
-            .at(turn.lease.token, position)
-            .consume(turn.messages.iter().map(|message| message.id))
+        builder.unleased(incarnation, position)
     }
 
     pub(crate) fn creating(
@@ -70,6 +76,14 @@ impl TurnBuilder {
 
     pub(crate) fn at(mut self, lease: LeaseToken, position: Position) -> Self {
         self.commit.fence = Fence::At { lease, position };
+        self
+    }
+
+    pub(crate) fn unleased(mut self, incarnation: Incarnation, position: Position) -> Self {
+        self.commit.fence = Fence::Unleased {
+            incarnation,
+            position,
+        };
         self
     }
 

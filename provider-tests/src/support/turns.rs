@@ -73,6 +73,11 @@ impl Cx {
         TurnBuilder::of(turn, self.commit_id())
     }
 
+    /// The commit of a turn that nobody has claimed, by somebody who knows the head.
+    pub(crate) fn unleased(&self, head: &InstanceHead) -> TurnBuilder {
+        TurnBuilder::after(head, self.commit_id())
+    }
+
     /// The commit that creates an instance without a message.
     pub(crate) fn creation(&self, instance: &str) -> TurnBuilder {
         let incarnation = Incarnation(self.unique());

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     ActivityCancel, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
-    Committed, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -104,6 +104,10 @@ impl Wrapped {
     }
 }
 
+fn is_unleased(operation: &Commit) -> bool {
+    matches!(operation, Commit::Turn(turn) if matches!(turn.fence, Fence::Unleased { .. }))
+}
+
 #[async_trait]
 impl Provider for Wrapped {
     fn about(&self) -> ProviderInfo {
@@ -162,11 +166,23 @@ impl Provider for Wrapped {
             Commit::Activity(_) | Commit::Send(_) => None,
         });
         let fused = turns.map(|turn| turn.completed.len()).sum();
+        let unleased: Vec<_> = operations.iter().map(is_unleased).collect();
         let answers = self.inner.commit(operations).await;
         if answers.iter().all(Result::is_ok) {
             self.count("activities completed by a turn", fused);
         }
         answers.iter().for_each(|it| self.count_answer(it));
+        for (answer, is_unleased) in answers.iter().zip(unleased) {
+            let became = match answer.as_ref().map_err(ProviderError::kind) {
+                Ok(Committed::Turn(turn)) if !turn.repeated => "applied",
+                Err(ErrorKind::LeaseLost) => "held up",
+                Err(ErrorKind::PositionConflict) => "late",
+                _ => continue,
+            };
+            if is_unleased {
+                self.count(&format!("turns without a lease {became}"), 1);
+            }
+        }
         answers
     }
 

@@ -90,17 +90,22 @@ impl State {
                 incarnation,
                 position,
             } => {
-                let free = instance
-                    .filter(|it| it.head.incarnation == incarnation)
-                    .filter(|it| it.hold.until_ms <= self.now_ms);
-                match free {
-                    None => Err(refusal::turn_lease_lost("commit", id)),
-                    Some(it) if it.head.position != position => Err(refusal::position_conflict(id)),
-                    Some(_) => Ok(Basis {
-                        incarnation,
-                        position,
-                    }),
+                let free = instance.filter(|it| {
+                    let is_free =
+                        it.head.incarnation == incarnation && it.hold.until_ms <= self.now_ms;
+                    is_free && !self.distrusts_unleased(it)
+                        || self.trusts_unleased(it, incarnation, position)
+                });
+                let Some(Instance { head, .. }) = free else {
+                    return Err(refusal::turn_lease_lost("commit", id));
+                };
+                if head.position != position && !self.has(Defect::UnleasedIgnoresPosition) {
+                    return Err(refusal::position_conflict(id));
                 }
+                Ok(Basis {
+                    incarnation: head.incarnation,
+                    position,
+                })
             }
         }
     }

@@ -145,12 +145,18 @@ impl State {
         };
         let now_ms = self.now_ms;
         let is_careless = self.has(Defect::KeepsOverMessages);
+        let revives = self.has(Defect::UnleasedRevivesLease);
         let Some(instance) = self.instances.get_mut(&settlement.instance) else {
             return false;
         };
+        let holder = if revives {
+            instance.hold.last_holder()
+        } else {
+            instance.hold.holder(now_ms)
+        };
         let kept = kept_until_ms
             .filter(|_| is_careless || !instance.inbox.has_visible(now_ms))
-            .zip(instance.hold.holder(now_ms))
+            .zip(holder)
             .map(|(until_ms, token)| Hold::leased(token, until_ms));
         instance.hold = kept.unwrap_or(Hold::free_from(now_ms));
         self.refresh(&settlement.instance);

@@ -154,6 +154,20 @@ pub enum Defect {
     TurnMeansRunning,
     /// Two turns of one instance share a batch (FEN-06).
     TwoTurnsPass,
+    /// A turn without a lease is refused where one has expired that nobody took over (FEN-07).
+    UnleasedFearsTheExpired,
+    /// A turn without a lease is applied to an instance that is held back by a release (FEN-07).
+    UnleasedIgnoresBackOff,
+    /// A turn without a lease is applied to an instance that somebody holds (FEN-07).
+    UnleasedIgnoresLeases,
+    /// A turn without a lease is applied to whichever life there is (FEN-07).
+    UnleasedIgnoresLife,
+    /// A turn without a lease is applied wherever the history ends (FEN-07).
+    UnleasedIgnoresPosition,
+    /// The position of a turn without a lease is looked at first (FEN-07).
+    UnleasedPositionFirst,
+    /// A turn without a lease keeps the one that has expired (LEA-09).
+    UnleasedRevivesLease,
     /// A wait does not know of timers and of leases that expire (WAK-02).
     WaitIgnoresTheClock,
     /// Waiters are woken before there is something to see (WAK-01).
@@ -199,6 +213,28 @@ impl State {
         self.has(Defect::CommitIgnoresToken)
             || self.has(Defect::CommitIgnoresExpiry) && hold.is_of(lease)
             || self.has(Defect::PositionBeforeLease) && head.position != position
+    }
+
+    /// Whether a turn without a lease is believed though the instance is not free (FEN-07).
+    pub(crate) fn trusts_unleased(
+        &self,
+        instance: &Instance,
+        incarnation: Incarnation,
+        position: Position,
+    ) -> bool {
+        let Instance { hold, head, .. } = instance;
+        let is_of_life = head.incarnation == incarnation;
+        let is_leased = hold.holder(self.now_ms).is_some();
+        let is_held_back = !is_leased && self.now_ms < hold.until_ms;
+        self.has(Defect::UnleasedIgnoresLeases) && is_of_life && is_leased
+            || self.has(Defect::UnleasedIgnoresBackOff) && is_of_life && is_held_back
+            || self.has(Defect::UnleasedIgnoresLife) && !is_leased && !is_held_back
+            || self.has(Defect::UnleasedPositionFirst) && head.position != position
+    }
+
+    /// Whether a turn without a lease is refused though the instance is free (FEN-07).
+    pub(crate) fn distrusts_unleased(&self, instance: &Instance) -> bool {
+        self.has(Defect::UnleasedFearsTheExpired) && instance.hold.last_holder().is_some()
     }
 
     /// Whether an outcome is believed though its lease is not held (ACT-04).

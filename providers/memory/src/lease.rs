@@ -36,6 +36,11 @@ impl Hold {
         self.token.filter(|_| now_ms < self.until_ms)
     }
 
+    /// The proof of the lease, held or expired.
+    pub(crate) fn last_holder(self) -> Option<LeaseToken> {
+        self.token
+    }
+
     /// Whether it was given out with this proof, however long ago.
     pub(crate) fn is_of(self, token: LeaseToken) -> bool {
         self.token == Some(token)

@@ -75,7 +75,7 @@ pub(crate) fn commit(session: &mut Session, turn: &TurnCommit) -> Applied<TurnCo
         });
     }
     let basis = check(session, turn, stored)?;
-    Ok(apply(session, turn, basis)?)
+    Ok(apply(session, turn, &basis)?)
 }
 
 fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applied<Basis> {
@@ -133,7 +133,7 @@ fn check_fence(
 fn apply(
     session: &mut Session,
     turn: &TurnCommit,
-    basis: Basis,
+    basis: &Basis,
 ) -> rusqlite::Result<TurnCommitted> {
     let owner = owner_of(session, turn, basis.stored.as_ref())?;
     let has_running_row = basis.stored.as_ref().is_some_and(|it| it.has_running_row);

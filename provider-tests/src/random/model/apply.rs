@@ -49,6 +49,14 @@ impl World {
                 let planned = self.turn_commit(turn, at, parts).await;
                 self.commit_turn(planned).await
             }
+            Op::CommitUnleased {
+                turn,
+                known,
+                ref parts,
+            } => {
+                let planned = self.unleased_commit(turn, known, parts).await;
+                self.commit_turn(planned).await
+            }
             Op::Create {
                 instance,
                 ref parts,

@@ -35,7 +35,7 @@ mod words;
 mod world;
 
 pub use op::Op;
-pub use part::{At, Member, Members, Part, Parts};
+pub use part::{At, Known, Member, Members, Part, Parts};
 pub use play::replay;
 pub use words::{Queue, Span, Who};
 

@@ -4,7 +4,7 @@
 //! last, `turn: 1` the one before, and so on around. Where nothing was seen yet the operation does
 //! nothing. So every sequence has a meaning, whatever was cut out of it.
 
-use super::part::{At, Members, Parts};
+use super::part::{At, Known, Members, Parts};
 use super::words::{Queue, Span, Who};
 
 spoken! {
@@ -82,6 +82,15 @@ spoken! {
             turn: usize,
             /// Behind which fence.
             at: At,
+            /// What it does; without any part, it consumes what was claimed.
+            parts: Parts,
+        },
+        /// Commits a turn without a lease, behind the fence `Unleased`.
+        CommitUnleased {
+            /// Of which claimed turn it is the instance.
+            turn: usize,
+            /// From where.
+            known: Known,
             /// What it does; without any part, it consumes what was claimed.
             parts: Parts,
         },

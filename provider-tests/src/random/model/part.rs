@@ -144,6 +144,19 @@ spoken! {
         /// A lease that nobody was given.
         UnknownLease,
     }
+
+    /// What is known of an instance by somebody who goes on without a lease.
+    #[derive(Copy)]
+    pub enum Known {
+        /// How it stands now, or as it was claimed if it is gone.
+        Now,
+        /// How it stood when the turn was claimed.
+        Claimed,
+        /// A position that was never there.
+        WrongPosition,
+        /// A life that never was.
+        AnotherLife,
+    }
 }
 
 /// The parts of a turn, in order.

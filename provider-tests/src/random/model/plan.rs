@@ -7,7 +7,7 @@ use duroxide_core::providers::{
     ActivityKey, ActivityLease, Commit, Envelope, Incarnation, Recipient, TurnCommit,
 };
 
-use super::part::{At, Member, Parts};
+use super::part::{At, Known, Member, Parts};
 use super::words::{Span, Who};
 use super::world::World;
 use crate::support::{TurnBuilder, later};
@@ -82,6 +82,31 @@ impl World {
         }
         let builder = self.cx.turn(&turn);
         Some(self.planned(builder, turn.head.incarnation, parts))
+    }
+
+    /// The commit of a turn that goes on with the instance of a claimed one without its lease, and
+    /// the number of its flaws; `None` before the first claim.
+    pub(super) async fn unleased_commit(
+        &mut self,
+        ago: usize,
+        known: Known,
+        parts: &Parts,
+    ) -> Option<(TurnCommit, usize)> {
+        let turn = self.turn(ago)?;
+        let now = self.provider().read_head(&turn.head.instance).await;
+        let now = now.expect("a head can be read");
+        let mut head = match known {
+            Known::Claimed => turn.head,
+            Known::Now | Known::WrongPosition | Known::AnotherLife => now.unwrap_or(turn.head),
+        };
+        match known {
+            Known::Now | Known::Claimed => {}
+            Known::WrongPosition => head.position.next_event_id += 1,
+            Known::AnotherLife => head.incarnation = Incarnation(self.cx.unique()),
+        }
+        let claimed = turn.messages.iter().map(|message| message.id);
+        let builder = self.cx.unleased(&head).consume(claimed);
+        Some(self.planned(builder, head.incarnation, parts))
     }
 
     /// The commit that creates an instance, and the number of its flaws.

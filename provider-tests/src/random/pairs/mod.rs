@@ -30,6 +30,7 @@ pub(crate) async fn commits_are_atomic(cx: &Cx) {
     let commits = [
         Operation::CommitTurn,
         Operation::CommitStaleTurn,
+        Operation::CommitUnleasedTurn,
         Operation::CancelByTurn,
     ];
     check(cx, &commits).await;

@@ -20,6 +20,8 @@ pub(super) struct Stage {
     pub(super) turn: TurnCommit,
     /// Of the holder before, whose lease has expired.
     pub(super) stale_turn: TurnCommit,
+    /// Of somebody who has not claimed it, and comes too early unless the lease is released before.
+    pub(super) unleased_turn: TurnCommit,
     pub(super) cancelling_turn: TurnCommit,
     pub(super) event: Envelope,
     pub(super) start: Envelope,
@@ -49,9 +51,12 @@ impl Stage {
         let sent = to(WAITING[1], cx.message());
         let lease = activities[0].lease.clone();
         let message = Some(cx.message_to_execution(2));
+        let unleased = cx.unleased(&turn.head).append(1);
+        let unleased = unleased.complete_activity(activities[1].lease.clone());
         Self {
             turn: commit.send(sent).build(),
             stale_turn: cx.turn(&stale).append(1).build(),
+            unleased_turn: unleased.build(),
             cancelling_turn: cx.turn(&turn).append(1).cancel_one(1).build(),
             event: to(HELD, cx.message()),
             start: cx.start_of(ABSENT),

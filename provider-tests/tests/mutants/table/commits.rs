@@ -80,6 +80,48 @@ pub(crate) const COMMITS: &[Mutant] = &[
     )
     .fault(38),
     Mutant::inside(
+        "unleased_turn_ignores_leases",
+        &["FEN-07"],
+        "A turn without a lease is applied though somebody holds the instance.",
+        &[Defect::UnleasedIgnoresLeases],
+    ),
+    Mutant::inside(
+        "unleased_turn_ignores_the_delay_of_a_release",
+        &["FEN-07"],
+        "A turn without a lease is applied though a release holds the instance back.",
+        &[Defect::UnleasedIgnoresBackOff],
+    ),
+    Mutant::inside(
+        "unleased_turn_ignores_the_life",
+        &["FEN-07"],
+        "A turn without a lease is applied to whichever life of the instance there is.",
+        &[Defect::UnleasedIgnoresLife],
+    ),
+    Mutant::inside(
+        "unleased_turn_ignores_the_position",
+        &["FEN-07"],
+        "A turn without a lease is applied wherever the history ends.",
+        &[Defect::UnleasedIgnoresPosition],
+    ),
+    Mutant::inside(
+        "unleased_turn_hears_of_the_position_first",
+        &["FEN-07"],
+        "A turn without a lease hears of the position though somebody holds the instance.",
+        &[Defect::UnleasedPositionFirst],
+    ),
+    Mutant::inside(
+        "unleased_turn_is_stopped_by_an_expired_lease",
+        &["FEN-07"],
+        "A turn without a lease is refused for a lease that has expired.",
+        &[Defect::UnleasedFearsTheExpired],
+    ),
+    Mutant::inside(
+        "unleased_turn_revives_a_lease",
+        &["FEN-07", "LEA-09"],
+        "A turn without a lease keeps the one that has expired.",
+        &[Defect::UnleasedRevivesLease],
+    ),
+    Mutant::inside(
         "consumption_is_a_second_step",
         &["COM-01", "CXL-01"],
         "What a turn consumed is removed in a step of its own, which a dropped call never makes.",

@@ -215,8 +215,7 @@ BEGIN
             array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
             array_agg(coalesce(i.commit_id, '00000000-0000-0000-0000-000000000000') ORDER BY u.n),
             array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
-            array_agg(coalesce(r.lease_token, '00000000-0000-0000-0000-000000000000')
-                ORDER BY u.n),
+            array_agg(r.lease_token ORDER BY u.n),
             array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
             array_agg(coalesce(r.inbox_count, 0) ORDER BY u.n)
         INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
@@ -236,8 +235,12 @@ BEGIN
                 WHEN t.new_id IS NOT NULL AND v_ino[t.ref] <> ALL (v_new) THEN already_exists
                 WHEN CASE
                     WHEN t.new_id IS NOT NULL THEN false
+                    -- An instance that is not there has no row to compare with.
+                    WHEN v_ino[t.ref] = 0 THEN true
                     WHEN t.token IS NULL
                     THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
+                    ELSE v_token[t.ref] IS DISTINCT FROM t.token OR v_hold_until[t.ref] <= v_now
+                END THEN lease_lost
                     ELSE v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now
                 END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution

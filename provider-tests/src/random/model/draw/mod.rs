@@ -11,8 +11,8 @@ use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
 
 use self::ops::{
-    arrival, claim_activities, claim_turns, commit, ends_of_activities, leases_of_activities,
-    leases_of_turns, op, read_history,
+    arrival, claim_activities, claim_turns, commit, commit_unleased, ends_of_activities,
+    leases_of_activities, leases_of_turns, op, read_history,
 };
 use self::parts::{part, parts};
 use self::words::{ago, back, lease, one_of, queue, weighted, who};
@@ -46,6 +46,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
         weighted(2, held_activity()),
         weighted(2, one_activity()),
         weighted(1, finished_activity()),
+        weighted(1, fused_activity()),
         weighted(1, end_of_life()),
     ])
 }
@@ -97,6 +98,40 @@ fn scheduled_activity() -> impl Strategy<Value = Vec<Op>> {
 fn finished_activity() -> impl Strategy<Value = Vec<Op>> {
     (scheduled_activity(), one_of(ends_of_activities())).prop_map(|(mut ops, end)| {
         ops.push(end);
+        ops
+    })
+}
+
+/// An activity that ends with the turn that its outcome brings, without a claim, while something
+/// else may happen to the instance.
+fn fused_activity() -> impl Strategy<Value = Vec<Op>> {
+    let between = one_of(vec![
+        weighted(2, Just(Vec::new())),
+        weighted(1, arrival().prop_map(|arrival| vec![arrival])),
+        weighted(
+            1,
+            (arrival(), claim_turns()).prop_map(|(arrival, claim)| vec![arrival, claim]),
+        ),
+        weighted(
+            1,
+            one_of(leases_of_turns()).prop_map(|of_lease| vec![of_lease]),
+        ),
+    ]);
+    let ending = (ago(), part()).prop_map(|(activity, part)| {
+        Parts(vec![
+            Part::FinishFused { activity },
+            Part::Record { events: 1 },
+            part,
+        ])
+    });
+    let next = one_of(vec![
+        weighted(1, commit_unleased(parts())),
+        weighted(1, Just(Op::RepeatCommit { commit: 0 })),
+    ]);
+    let turns = (commit_unleased(ending), next);
+    (scheduled_activity(), between, turns).prop_map(|(mut ops, between, (ending, next))| {
+        ops.extend(between);
+        ops.extend([ending, next]);
         ops
     })
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
-use super::parts::{at, members, parts};
+use super::parts::{at, known, members, parts};
 use super::words::{Weighted, ago, lease, message, one_of, queue, span, weighted, who};
 use crate::random::model::op::Op;
 use crate::random::model::part::Parts;
@@ -60,6 +60,7 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
     vec![
         weighted(16, claim_turns()),
         weighted(16, commit(parts())),
+        weighted(6, commit_unleased(parts())),
         weighted(
             2,
             (who(), parts()).prop_map(|(instance, parts)| Op::Create { instance, parts }),
@@ -207,6 +208,14 @@ pub(super) fn read_history() -> impl Strategy<Value = Op> {
 
 pub(super) fn commit(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
     (ago(), at(), parts).prop_map(|(turn, at, parts)| Op::Commit { turn, at, parts })
+}
+
+pub(super) fn commit_unleased(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
+    (ago(), known(), parts).prop_map(|(turn, known, parts)| Op::CommitUnleased {
+        turn,
+        known,
+        parts,
+    })
 }
 
 /// A message that makes an instance claimable.

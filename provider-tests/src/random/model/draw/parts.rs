@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
 
 use super::words::{ago, back, lease, message, one_of, queue, span, weighted, who};
-use crate::random::model::part::{At, Member, Members, Part, Parts};
+use crate::random::model::part::{At, Known, Member, Members, Part, Parts};
 
 /// More parts than most turns have.
 const PARTS_MAX: usize = 5;
@@ -104,5 +104,14 @@ pub(super) fn at() -> BoxedStrategy<At> {
         weighted(2, Just(At::ClaimedPosition)),
         weighted(1, Just(At::WrongPosition)),
         weighted(1, Just(At::UnknownLease)),
+    ])
+}
+
+pub(super) fn known() -> BoxedStrategy<Known> {
+    one_of(vec![
+        weighted(14, Just(Known::Now)),
+        weighted(2, Just(Known::Claimed)),
+        weighted(1, Just(Known::WrongPosition)),
+        weighted(1, Just(Known::AnotherLife)),
     ])
 }
