@@ -23,7 +23,7 @@ const VERSION: &str = "1";
 const CHANGED_MAX: usize = 300;
 
 /// At most one bell is rung in this time.
-const GAP: Duration = Duration::from_millis(5);
+const GAP: Duration = Duration::from_millis(10);
 
 /// What others want to hear of.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -213,7 +213,7 @@ BEGIN
             array_agg(coalesce(i.status, 0::smallint) ORDER BY u.n),
             array_agg(coalesce(i.execution, 0) ORDER BY u.n),
             array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
-            array_agg(coalesce(i.commit_id, '00000000-0000-0000-0000-000000000000') ORDER BY u.n),
+            array_agg(i.commit_id ORDER BY u.n),
             array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
             array_agg(r.lease_token ORDER BY u.n),
             array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
@@ -240,8 +240,6 @@ BEGIN
                     WHEN t.token IS NULL
                     THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
                     ELSE v_token[t.ref] IS DISTINCT FROM t.token OR v_hold_until[t.ref] <= v_now
-                END THEN lease_lost
-                    ELSE v_token[t.ref] <> t.token OR v_hold_until[t.ref] <= v_now
                 END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution
                     OR v_next_event_id[t.ref] <> t.next_event_id THEN position_conflict
