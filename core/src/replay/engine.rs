@@ -341,13 +341,8 @@ impl Engine {
 
     /// Quiet code must wait for something that a later input can answer.
     fn check_durable(&mut self) {
-        let waits = self
-            .journal
-            .state()
-            .tokens
-            .values()
-            .any(|token| token.is_open());
-        if !waits {
+        let is_waiting = self.journal.state().open().next().is_some();
+        if !is_waiting {
             self.fail(Failure::NotDurable);
         }
     }

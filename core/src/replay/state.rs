@@ -99,11 +99,19 @@ impl State {
         self.closed || self.failure.is_some() || self.continuation.is_some()
     }
 
+    /// What is not answered yet, the latest first: of many that are answered one after another, that
+    /// is where the open ones are.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u64, &TokenKind)> {
+        let tokens = self.tokens.iter().rev();
+        tokens
+            .filter(|(_, token)| token.is_open())
+            .map(|(event_id, token)| (*event_id, &token.kind))
+    }
+
     /// Whether this activity and timers are all that is open.
     pub(super) fn waits_only_for(&self, activity_id: u64) -> bool {
-        let mut open = self.tokens.iter().filter(|(_, token)| token.is_open());
-        open.all(|(event_id, token)| match token.kind {
-            TokenKind::Activity => *event_id == activity_id,
+        self.open().all(|(event_id, kind)| match kind {
+            TokenKind::Activity => event_id == activity_id,
             TokenKind::Timer => true,
             TokenKind::Wait { .. } | TokenKind::Child { .. } | TokenKind::System => false,
         })

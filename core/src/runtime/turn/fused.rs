@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::occasion::Occasion;
 use super::process::{Plan, plan};
 use super::publish::publish;
-use crate::providers::ActivityOutcome;
+use crate::providers::{ActivityOutcome, Message};
 use crate::runtime::node::{Node, Slot};
+use crate::runtime::warm::Warm;
 
 /// Runs the turn that an outcome brings, and records both. False if the outcome must still be
 /// recorded by itself: the instance waits for other things as well, somebody else has it, or it
@@ -30,6 +31,17 @@ pub(in crate::runtime) async fn run_with_outcome(
     let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
         return false;
     };
+    // In a box, since every activity's task would be as large as a turn otherwise.
+    Box::pin(run_turn(node, outcome, message, warm, slot)).await
+}
+
+async fn run_turn(
+    node: &Arc<Node>,
+    outcome: &ActivityOutcome,
+    message: &Message,
+    warm: Warm,
+    slot: &mut Option<Slot>,
+) -> bool {
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
     let Plan::Commit(mut work) = plan(node, &turn, Some(warm)).await else {
         return false;
