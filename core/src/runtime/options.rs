@@ -14,8 +14,9 @@ pub struct RuntimeOptions {
     pub dispatcher_min_poll_interval: Duration,
     /// How long the runtime waits for work before it looks again by itself.
     pub dispatcher_long_poll_timeout: Duration,
-    /// How many turns are in flight at once. A turn in flight costs memory and no thread, and
-    /// turns that end together are committed together, so the default is high.
+    /// How many claimed turns are in flight at once. A turn in flight costs memory and no thread,
+    /// and turns that end together are committed together, so the default is high. A turn that
+    /// goes on with the outcome of an activity of this runtime counts as that activity.
     pub orchestration_concurrency: usize,
     /// How many activities are in flight at once. Most of them wait for something, so the default
     /// is high; lower it if they compute.

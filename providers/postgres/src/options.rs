@@ -160,7 +160,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Asks for others' work after this time at the latest while nobody tells of it, 1 s by default.
+    /// Asks for others' work after this time at the latest while nobody tells of it, 1 s by default
+    /// and 25 ms at least.
     #[must_use]
     pub fn poll_interval_max(mut self, interval: Duration) -> Self {
         self.poll_interval_max = interval;

@@ -44,7 +44,9 @@ pub(crate) async fn run(setup: Arc<Setup>) {
                 pause = if now.is_later_than(seen) {
                     ASKING_FIRST
                 } else {
-                    (pause * 2).min(setup.options.poll_interval_max)
+                    (pause * 2)
+                        .min(setup.options.poll_interval_max)
+                        .max(ASKING_FIRST)
                 };
                 seen = now;
             }

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and says what it did when it does"
 )]
 
+#[path = "support/operations.rs"]
+mod operations;
 #[path = "support/private_server.rs"]
 mod private_server;
 
@@ -22,7 +24,6 @@ mod faults {
     mod load;
     mod locks;
     mod old_transaction;
-    mod operations;
     mod restarts;
     mod stalls;
     mod store;

@@ -1,5 +1,7 @@
 //! How a schema comes to be, who may make it, and who may work with it.
 
+#[path = "support/operations.rs"]
+mod operations;
 mod support_opening;
 
 use std::time::Duration;
@@ -9,7 +11,7 @@ use duroxide_core::providers::{DeleteMode, ErrorKind, Provider, ProviderAdmin};
 use duroxide_postgres::{Migrations, PostgresOptions, PostgresProvider};
 use tokio::task::JoinSet;
 
-use support_opening::operations::{apply, claim_turn, id, run_one, start};
+use operations::{apply, claim_turn, id, run_one, start};
 use support_opening::{AtEnd, Place, config_refusal, execute, fresh, refusal, url_in, value};
 
 fn verify(place: &Place) -> PostgresOptions {

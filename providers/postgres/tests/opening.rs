@@ -1,5 +1,7 @@
 //! What a provider says when it cannot be opened, and what it keeps to itself.
 
+#[path = "support/operations.rs"]
+mod operations;
 mod support_opening;
 
 use std::time::Duration;
@@ -8,7 +10,7 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{ErrorKind, Provider};
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 
-use support_opening::operations::{apply, claim_turn, id, run_one, start};
+use operations::{apply, claim_turn, id, run_one, start};
 use support_opening::private::{PrivateServer, WITH_PASSWORDS, free_port};
 use support_opening::{
     Place, Role, SECRET, config_refusal, execute, fresh, log, quoted, refusal, shared_url, url_as,
@@ -308,7 +310,7 @@ async fn two_schemas_are_two_stores() {
     let (one, other) = (lower.open().await, upper.open().await);
     apply(&one, start("a")).await;
     assert!(other.read_head(&id("a")).await.unwrap().is_none());
-    let turns = support_opening::operations::turns(9);
+    let turns = operations::turns(9);
     assert!(other.claim_turns(&turns).await.unwrap().items.is_empty());
     apply(&other, start("a")).await;
     assert_eq!(claim_turn(&one).await.head.instance, id("a"));

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/operations.rs"]
+mod operations;
 mod support_opening;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use duroxide_core::providers::{
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 use sqlx::AssertSqlSafe;
 
-use support_opening::operations::{
+use operations::{
     LEASE, activities, activity, apply, claim_activity, claim_turn, commit_of, end_of, id, next_of,
     outcome, send, start, turns,
 };
@@ -52,7 +54,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let release = given_back(Lease::Turn(turn.lease));
     provider.release(vec![release]).await.remove(0)?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
-    ask(Commit::Turn(commit_of(&turn, vec![activity(1, 1)]))).await?;
+    ask(Commit::Turn(commit_of(&turn, vec![activity(1)]))).await?;
     let claimed = provider.claim_activities(&activities(1)).await?;
     let lease = Lease::Activity(claimed.items[0].lease.clone());
     provider
@@ -169,7 +171,7 @@ async fn the_documented_rights_are_enough() {
         .unwrap();
     apply(&one, start("a")).await;
     let turn = claim_turn(&other).await;
-    apply(&other, Commit::Turn(commit_of(&turn, vec![activity(1, 1)]))).await;
+    apply(&other, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
     apply(&one, outcome(&claim_activity(&one).await)).await;
     // It may work with what is there, and make nothing.
     let alter = format!(

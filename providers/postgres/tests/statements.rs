@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/operations.rs"]
+mod operations;
 mod support_opening;
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use duroxide_postgres::PostgresProvider;
 
 use tokio::sync::Mutex;
 
-use support_opening::operations::{
+use operations::{
     LEASE, activity, apply, claim_activity, claim_turn, commit_of, end_of, id, outcome, send,
     start, turns,
 };
@@ -265,7 +267,7 @@ async fn what_waits_is_not_read() {
     let claimed = provider.claim_turns(&turns(9)).await.unwrap().items;
     assert_eq!(claimed.len(), 3);
     let commits = claimed.iter().map(|turn| {
-        let activities = (1..=2).map(|number| activity(1, number)).collect();
+        let activities = (1..=2).map(activity).collect();
         Commit::Turn(commit_of(turn, activities))
     });
     let answers = provider.commit(commits.collect()).await;
@@ -336,7 +338,7 @@ impl Costs {
         let began = now();
         let turn = claim_turn(provider).await;
         self.turn.push(began.elapsed().as_micros());
-        let wanted = vec![activity(1, 1)];
+        let wanted = vec![activity(1)];
         apply(provider, Commit::Turn(commit_of(&turn, wanted))).await;
         let began = now();
         let claimed = claim_activity(provider).await;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/operations.rs"]
+mod operations;
 mod support_opening;
 
 use std::fs;
@@ -12,7 +14,7 @@ use duroxide_core::providers::Provider;
 use duroxide_postgres::{Listen, PostgresOptions, PostgresProvider};
 use tempfile::TempDir;
 
-use support_opening::operations::run_one;
+use operations::run_one;
 use support_opening::private::{PrivateServer, give_to_server, run};
 use support_opening::{SECRET, config_refusal, log, value};
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, Provider, Turn};
+use duroxide_core::providers::{ClaimTurns, Commit, ErrorKind, Provider, Turn};
 use duroxide_postgres::{Listen, Migrations};
 use duroxide_provider_tests::network::Fault;
 
-use super::operations::{apply, id, start, turn_of, turn_queue, turns};
 use super::store::{Store, now_ms};
+use crate::operations::{apply, commit_of, id, start, turn_queue, turns};
 
 const CUT: &str = "cut";
 const LEASE: Duration = Duration::from_millis(150);
@@ -27,32 +27,24 @@ async fn what_a_lost_claim_has_leased_comes_back() {
     let cut = store.open_through(&proxy, CUT, options).await;
     // Everything is connected and known, so that nothing but the claim is counted.
     assert!(cut.read_head(&id("nobody")).await.unwrap().is_none());
-    apply(&*whole, vec![start("first")]).await;
-    assert_eq!(
-        cut.claim_turns(&turns(1, LEASE)).await.unwrap().items.len(),
-        1
-    );
+    apply(&*whole, start("first")).await;
+    assert_eq!(cut.claim_turns(&one()).await.unwrap().items.len(), 1);
     let claimed = claim_in_the_end(&*cut).await;
     finish(&*whole, &claimed).await;
-    apply(&*whole, vec![start("second")]).await;
+    apply(&*whole, start("second")).await;
     proxy.reset();
-    let claimed = cut
-        .claim_turns(&turns(1, LEASE))
-        .await
-        .unwrap()
-        .items
-        .remove(0);
+    let claimed = cut.claim_turns(&one()).await.unwrap().items.remove(0);
     let counts = proxy.counts();
     finish(&*whole, &claimed).await;
 
     let mut lost = 0;
     for (number, at) in counts.boundaries().into_iter().enumerate() {
         let name = format!("instance {number}");
-        apply(&*whole, vec![start(&name)]).await;
+        apply(&*whole, start(&name)).await;
         proxy.reset();
         let fault = Fault::cut(at);
         proxy.arm(fault);
-        let answer = cut.claim_turns(&turns(1, LEASE)).await;
+        let answer = cut.claim_turns(&one()).await;
         proxy.settled().await;
         assert_eq!(proxy.fired(), [fault]);
         let turn = match answer {
@@ -80,12 +72,20 @@ async fn what_a_lost_claim_has_leased_comes_back() {
     whole.close().await;
 }
 
+/// A claim of one turn.
+fn one() -> ClaimTurns {
+    ClaimTurns {
+        lease: LEASE,
+        ..turns(1)
+    }
+}
+
 /// Waits as a node does, and claims.
 async fn claim_in_the_end(provider: &dyn Provider) -> Turn {
     let since_ms = now_ms();
     let lease_ms = u64::try_from(LEASE.as_millis()).unwrap();
     loop {
-        let claimed = provider.claim_turns(&turns(1, LEASE)).await;
+        let claimed = provider.claim_turns(&one()).await;
         if let Some(turn) = claimed.into_iter().flat_map(|it| it.items).next() {
             return turn;
         }
@@ -98,6 +98,5 @@ async fn claim_in_the_end(provider: &dyn Provider) -> Turn {
 
 /// Ends a turn, by a connection that nobody cuts.
 async fn finish(whole: &dyn Provider, turn: &Turn) {
-    let commit = duroxide_core::providers::Commit::Turn(turn_of(turn));
-    apply(whole, vec![commit]).await;
+    apply(whole, Commit::Turn(commit_of(turn, Vec::new()))).await;
 }

@@ -7,10 +7,10 @@ use duroxide_postgres::{Listen, Migrations, PostgresProvider};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy};
 use sqlx::Row as _;
 
-use super::operations::{
-    activities, activity, apply, claim_all, commit, envelope, id, outcome_of, start, turn_of,
-};
 use super::store::Store;
+use crate::operations::{
+    activities, activity, apply_all, claim_all, commit, commit_of, envelope, id, outcome, start,
+};
 
 /// The name of the connections that are cut.
 const CUT: &str = "cut";
@@ -55,18 +55,18 @@ impl Trial {
         let instances = ["turn", "receiver", "worker", "target"];
         let instances = instances.map(|name| format!("{name} {number}"));
         let names = instances.each_ref().map(String::as_str);
-        apply(whole, names.map(start).to_vec()).await;
+        apply_all(whole, names.map(start).to_vec()).await;
         let turns = claim_all(whole, &names).await;
-        let mut of_worker = turn_of(&turns[2]);
+        let mut of_worker = commit_of(&turns[2], Vec::new());
         of_worker.activities = vec![activity(1)];
-        apply(whole, vec![Commit::Turn(of_worker)]).await;
+        apply_all(whole, vec![Commit::Turn(of_worker)]).await;
         let claimed = whole.claim_activities(&activities(9)).await.unwrap();
-        let mut turn = turn_of(&turns[0]);
+        let mut turn = commit_of(&turns[0], Vec::new());
         turn.activities = vec![activity(1)];
         turn.messages = vec![envelope(names[1])];
         let operations = vec![
             Commit::Turn(turn),
-            outcome_of(&claimed.items[0]),
+            outcome(&claimed.items[0]),
             Commit::Send(envelope(names[3])),
         ];
         Self {
@@ -288,7 +288,7 @@ async fn a_commit_is_there_once_wherever_its_first_connection_breaks() {
 async fn connections_that_have_died_unused_cost_one_attempt() {
     let store = Store::shared().await;
     let provider = store.open(CUT, store.options().write_connections(1)).await;
-    apply(&*provider, vec![start("a")]).await;
+    apply_all(&*provider, vec![start("a")]).await;
     store.terminate(CUT, 100).await;
     let send = Commit::Send(envelope("a"));
     let first = commit(&*provider, send.clone()).await;

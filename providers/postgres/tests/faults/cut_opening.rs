@@ -6,8 +6,8 @@ use duroxide_core::providers::{ErrorKind, Provider as _};
 use duroxide_postgres::{Listen, PostgresProvider};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy};
 
-use super::operations::{claim_all, commit, start};
 use super::store::Store;
+use crate::operations::{claim_all, commit, start};
 
 const CUT: &str = "cut";
 

@@ -7,8 +7,8 @@ use duroxide_postgres::PostgresProvider;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
-use super::operations::{LEASE, commit, id, start, turns};
 use super::store::{Store, sleep};
+use crate::operations::{commit, id, start, turns};
 use crate::private_server::PrivateServer;
 
 const CONNECTIONS: usize = 8;
@@ -73,13 +73,13 @@ async fn a_server_without_a_free_connection_is_told_of_and_waited_for() {
     // Each lane notices its loss, and cannot connect again.
     commit(&*provider, start("lost")).await.ok();
     check(&commit(&*provider, start("c")).await.unwrap_err());
-    check(&provider.claim_turns(&turns(9, LEASE)).await.unwrap_err());
+    check(&provider.claim_turns(&turns(9)).await.unwrap_err());
     check(&provider.read_head(&id("a")).await.unwrap_err());
     give_back(taken).await;
     store.until_free().await;
     commit(&*provider, start("c")).await.unwrap();
     assert!(provider.read_head(&id("c")).await.unwrap().is_some());
-    let claimed = provider.claim_turns(&turns(9, LEASE)).await.unwrap();
+    let claimed = provider.claim_turns(&turns(9)).await.unwrap();
     assert!(claimed.items.len() >= 3, "{claimed:?}");
     // The one that listens is back too, by itself.
     sleep(Duration::from_millis(10)).await;

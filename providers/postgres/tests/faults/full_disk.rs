@@ -13,8 +13,8 @@ use sqlx::Row as _;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::operations::{LEASE, activity, apply, commit, envelope, start, turn_of, turns};
 use super::store::Store;
+use crate::operations::{activity, apply_all, commit, commit_of, envelope, start, turns};
 use crate::private_server::{Part, PrivateServer, is_root, run};
 
 const DISK: &str = "size=96m";
@@ -93,8 +93,8 @@ async fn a_full_disk_is_told_of_and_takes_nothing_by_half() {
     let server = PrivateServer::start_on(disk.path(), Part::Tables).await;
     let store = Store::at(&server.url());
     let provider = store.open("full", store.options()).await;
-    apply(&*provider, vec![start("turn"), start("target")]).await;
-    let claimed = provider.claim_turns(&turns(9, LEASE)).await.unwrap();
+    apply_all(&*provider, vec![start("turn"), start("target")]).await;
+    let claimed = provider.claim_turns(&turns(9)).await.unwrap();
     let turn = claimed.items.iter().find(|it| &*it.head.instance == "turn");
     disk.fill();
 
@@ -119,7 +119,7 @@ async fn a_full_disk_is_told_of_and_takes_nothing_by_half() {
         }
         assert!(sent < 3_000, "the disk is not full");
     };
-    let mut turn = turn_of(turn.unwrap());
+    let mut turn = commit_of(turn.unwrap(), Vec::new());
     let chunk = turn.executions[0].chunk.as_mut().unwrap();
     chunk.body = vec![7; 1 << 20].into();
     turn.activities = (1..=200).map(activity).collect();
@@ -187,7 +187,7 @@ async fn fill_log(senders_count: usize) {
     let store = Store::at(&server.url());
     let options = store.options().write_connections(4);
     let provider = store.open("full", options).await;
-    apply(&*provider, vec![start("target")]).await;
+    apply_all(&*provider, vec![start("target")]).await;
     disk.fill();
     let mut senders = JoinSet::new();
     for _ in 0..senders_count {

@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::clients::Clients;
 use super::load::{node, shared};
-use super::operations::{apply, claim_all, commit, envelope, start, turn_of};
 use super::store::{Store, now_ms, sleep};
 use super::verify::verify;
+use crate::operations::{apply_all, claim_all, commit, commit_of, envelope, start};
 
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 const LOAD_MS: u64 = 4_000;
@@ -38,7 +38,7 @@ fn options_of(store: &Store) -> PostgresOptions {
 async fn a_row_that_is_locked_for_too_long_costs_its_own_commit_only() {
     let store = Store::shared().await;
     let provider = store.open("waiting", options_of(&store)).await;
-    apply(&*provider, vec![start("locked"), start("free")]).await;
+    apply_all(&*provider, vec![start("locked"), start("free")]).await;
     let mut stranger = store.connection().await;
     execute(&mut stranger, "BEGIN").await.unwrap();
     execute(&mut stranger, &lock_of("locked")).await.unwrap();
@@ -69,15 +69,15 @@ async fn a_commit_that_the_server_ends_for_a_deadlock_is_made_again() {
     let provider = store
         .open_with_setting("impatient", "deadlock_timeout", "300ms", store.options())
         .await;
-    apply(&*provider, vec![start("first")]).await;
+    apply_all(&*provider, vec![start("first")]).await;
     let turn = claim_all(&*provider, &["first"]).await.remove(0);
-    apply(&*provider, vec![start("second")]).await;
+    apply_all(&*provider, vec![start("second")]).await;
     let mut stranger = store.connection().await;
     execute(&mut stranger, "SET deadlock_timeout = '1h'; BEGIN")
         .await
         .unwrap();
     execute(&mut stranger, &lock_of("second")).await.unwrap();
-    let mut turn = turn_of(&turn);
+    let mut turn = commit_of(&turn, Vec::new());
     turn.messages = vec![envelope("second")];
     let before = deadlocks(&store).await;
     let circle = async {

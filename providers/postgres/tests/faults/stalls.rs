@@ -6,8 +6,8 @@ use duroxide_core::providers::{Commit, Committed, ErrorKind, Provider};
 use duroxide_postgres::{Listen, Migrations};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place};
 
-use super::operations::{LEASE, apply, claim_all, commit, envelope, id, start, turn_of, turns};
 use super::store::{Store, now_ms};
+use crate::operations::{apply_all, claim_all, commit, commit_of, envelope, id, start, turns};
 
 const STALLED: &str = "stalled";
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -28,9 +28,9 @@ async fn stall(direction: Direction) {
         .statement_timeout(Some(STATEMENT_TIMEOUT));
     let stalled = store.open_through(&proxy, STALLED, options).await;
     assert!(stalled.read_head(&id("nobody")).await.unwrap().is_none());
-    apply(&*stalled, vec![start("a"), start("b")]).await;
+    apply_all(&*stalled, vec![start("a"), start("b")]).await;
     let turn = claim_all(&*whole, &["a", "b"]).await.remove(0);
-    let mut turn = turn_of(&turn);
+    let mut turn = commit_of(&turn, Vec::new());
     turn.messages = vec![envelope("b")];
     let turn = Commit::Turn(turn);
 
@@ -89,13 +89,13 @@ async fn a_claim_that_does_not_come_through_is_made_again() {
     let stalled = store.open_through(&proxy, STALLED, options).await;
     assert!(
         stalled
-            .claim_turns(&turns(1, LEASE))
+            .claim_turns(&turns(1))
             .await
             .unwrap()
             .items
             .is_empty()
     );
-    apply(&*stalled, vec![start("a")]).await;
+    apply_all(&*stalled, vec![start("a")]).await;
     proxy.reset();
     let fault = Fault::stall(Boundary {
         direction: Direction::ToServer,
@@ -104,7 +104,7 @@ async fn a_claim_that_does_not_come_through_is_made_again() {
     });
     proxy.arm(fault);
     let since_ms = now_ms();
-    let claimed = stalled.claim_turns(&turns(1, LEASE)).await.unwrap();
+    let claimed = stalled.claim_turns(&turns(1)).await.unwrap();
     let took_ms = now_ms() - since_ms;
     assert_eq!(proxy.fired(), [fault]);
     assert_eq!(claimed.items.len(), 1);

@@ -9,7 +9,6 @@
 )]
 
 pub(crate) mod log;
-pub(crate) mod operations;
 pub(crate) mod private;
 
 use std::error::Error;

@@ -1,13 +1,17 @@
 //! The operations that the tests ask for, in their simplest form.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit, Envelope,
+    ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit, Committed, Envelope,
     ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId,
-    LeaseAfterCommit, Message, NewActivity, Provider, Recipient, TaskQueue, Turn, TurnCommit,
+    LeaseAfterCommit, Message, NewActivity, Provider, ProviderError, Queues, Recipient, TaskQueue,
+    Turn, TurnCommit,
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -37,16 +41,21 @@ pub(crate) fn start(instance: &str) -> Commit {
     })
 }
 
-/// A client's message to this instance.
-pub(crate) fn send(instance: &str) -> Commit {
-    Commit::Send(Envelope {
+/// A message to this instance.
+pub(crate) fn envelope(instance: &str) -> Envelope {
+    Envelope {
         recipient: Recipient::Instance {
             instance: id(instance),
             incarnation: None,
         },
         delay: Duration::ZERO,
         message: message(),
-    })
+    }
+}
+
+/// A client's message to this instance.
+pub(crate) fn send(instance: &str) -> Commit {
+    Commit::Send(envelope(instance))
 }
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
@@ -58,6 +67,13 @@ pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     }
 }
 
+pub(crate) fn turn_queue() -> Queues {
+    Queues {
+        turns: true,
+        activities: Vec::new(),
+    }
+}
+
 pub(crate) fn activities(activities_max: usize) -> ClaimActivities {
     ClaimActivities {
         queues: vec![TaskQueue::default()],
@@ -66,9 +82,9 @@ pub(crate) fn activities(activities_max: usize) -> ClaimActivities {
     }
 }
 
-pub(crate) fn activity(execution: u64, activity_id: u64) -> NewActivity {
+pub(crate) fn activity(activity_id: u64) -> NewActivity {
     NewActivity {
-        execution,
+        execution: 1,
         activity_id,
         queue: TaskQueue::default(),
         reservation: None,
@@ -143,10 +159,37 @@ pub(crate) fn next_of(turn: &Turn) -> TurnCommit {
     commit
 }
 
+/// Commits one operation.
+pub(crate) async fn commit(
+    provider: &dyn Provider,
+    operation: Commit,
+) -> Result<Committed, ProviderError> {
+    provider.commit(vec![operation]).await.pop().unwrap()
+}
+
+/// Commits operations that must succeed.
+pub(crate) async fn apply_all(provider: &dyn Provider, operations: Vec<Commit>) {
+    let answers = provider.commit(operations).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
 /// Commits one operation that must succeed.
 pub(crate) async fn apply(provider: &dyn Provider, operation: Commit) {
-    let answers = provider.commit(vec![operation]).await;
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    apply_all(provider, vec![operation]).await;
+}
+
+/// Claims the turns of these instances, which are all that can be claimed.
+pub(crate) async fn claim_all(provider: &dyn Provider, instances: &[&str]) -> Vec<Turn> {
+    let claimed = provider.claim_turns(&turns(100)).await.unwrap();
+    let mut found = claimed.items;
+    assert_eq!(found.len(), instances.len(), "{found:?}");
+    instances
+        .iter()
+        .map(|&instance| {
+            let place = found.iter().position(|it| &*it.head.instance == instance);
+            found.swap_remove(place.unwrap())
+        })
+        .collect()
 }
 
 /// Claims the only turn that is due.
@@ -167,11 +210,7 @@ pub(crate) async fn claim_activity(provider: &dyn Provider) -> ClaimedActivity {
 pub(crate) async fn run_one(provider: &dyn Provider, instance: &str) {
     apply(provider, start(instance)).await;
     let turn = claim_turn(provider).await;
-    apply(
-        provider,
-        Commit::Turn(commit_of(&turn, vec![activity(1, 1)])),
-    )
-    .await;
+    apply(provider, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
     let activity = claim_activity(provider).await;
     apply(provider, outcome(&activity)).await;
     let turn = claim_turn(provider).await;
