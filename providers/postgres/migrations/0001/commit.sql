@@ -122,8 +122,11 @@ DECLARE
 
     v_now bigint;
     v_turns integer := cardinality(t_ref);
+    v_creates boolean := cardinality(array_remove(m_new_id, NULL))
+        + cardinality(array_remove(t_new_id, NULL)) > 0;
     v_new bigint[];
     v_locked integer;
+    v_present integer;
     -- By the place in p_ids; 0 for an instance that is not there.
     v_ino bigint[];
     v_incarnation uuid[];
@@ -170,36 +173,35 @@ BEGIN
 
     -- New instances come first, before it is known whether their creator may create them: whoever
     -- waits for one of these rows holds no other lock yet.
-    IF cardinality(array_remove(m_new_id, NULL)) + cardinality(array_remove(t_new_id, NULL)) > 0 THEN
-        WITH created AS (
-            INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
-                updated_ms, orchestration, core_state)
-            SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.orchestration,
-                c.core_state
-            FROM (
-                SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.orchestration,
-                    m.core_state, m.n
-                FROM unnest(m_new_id, m_message_id, m_orchestration, m_core_state)
-                    WITH ORDINALITY m (id, message_id, orchestration, core_state, n)
-                WHERE m.id IS NOT NULL
-                UNION ALL
-                SELECT t.id COLLATE "C", t.incarnation, t.orchestration, t.core_state, 0
-                FROM unnest(t_new_id, t_incarnation, t_orchestration, t_core_state)
-                    t (id, incarnation, orchestration, core_state)
-                WHERE t.id IS NOT NULL
-            ) c
-            ORDER BY c.id, c.n
-            ON CONFLICT (id) DO NOTHING
-            RETURNING ino
-        ), readied AS (
-            INSERT INTO ready (ino, claim_order, hold_until)
-            SELECT c.ino, 0, v_now FROM created c
-            RETURNING ino
-        )
-        SELECT coalesce(array_agg(r.ino), '{}') INTO v_new FROM readied r;
-    END IF;
-
     LOOP
+        IF v_creates THEN
+            WITH created AS (
+                INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
+                    updated_ms, orchestration, core_state)
+                SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.orchestration,
+                    c.core_state
+                FROM (
+                    SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.orchestration,
+                        m.core_state, m.n
+                    FROM unnest(m_new_id, m_message_id, m_orchestration, m_core_state)
+                        WITH ORDINALITY m (id, message_id, orchestration, core_state, n)
+                    WHERE m.id IS NOT NULL
+                    UNION ALL
+                    SELECT t.id COLLATE "C", t.incarnation, t.orchestration, t.core_state, 0
+                    FROM unnest(t_new_id, t_incarnation, t_orchestration, t_core_state)
+                        t (id, incarnation, orchestration, core_state)
+                    WHERE t.id IS NOT NULL
+                ) c
+                ORDER BY c.id, c.n
+                ON CONFLICT (id) DO NOTHING
+                RETURNING ino
+            ), readied AS (
+                INSERT INTO ready (ino, claim_order, hold_until)
+                SELECT c.ino, 0, v_now FROM created c
+                RETURNING ino
+            )
+            SELECT v_new || coalesce(array_agg(r.ino), '{}') INTO v_new FROM readied r;
+        END IF;
         SELECT count(*) INTO v_locked FROM (
             SELECT r.ino FROM unnest(p_ids) u (id)
             JOIN instance i ON i.id = u.id
@@ -224,7 +226,14 @@ BEGIN
         LEFT JOIN instance i ON i.id = u.id
         LEFT JOIN ready r ON r.ino = i.ino;
         -- One that was deleted and created again while this waited is not locked yet.
-        EXIT WHEN v_locked = coalesce(cardinality(array_remove(v_ino, 0)), 0);
+        v_present := cardinality(array_remove(v_ino, 0));
+        CONTINUE WHEN v_locked <> v_present;
+        -- One that was there and was deleted while this waited is not created yet.
+        EXIT WHEN NOT v_creates OR v_present = cardinality(p_ids);
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM unnest(t_ref || m_ref, t_new_id || m_new_id) c (ref, new_id)
+            WHERE c.new_id IS NOT NULL AND v_ino[c.ref] = 0
+        );
     END LOOP;
     v_now := now_ms();
 

@@ -99,6 +99,41 @@ async fn a_commit_that_the_server_ends_for_a_deadlock_is_made_again() {
     }
 }
 
+/// A turn starts a child whose namesake is there when the commit looks, and gone when it has the lock.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn a_child_is_created_though_its_namesake_was_deleted_meanwhile() {
+    let store = Store::shared().await;
+    let provider = store.open("creating", store.options()).await;
+    apply_all(&*provider, vec![start("parent")]).await;
+    let turn = claim_all(&*provider, &["parent"]).await.remove(0);
+    apply_all(&*provider, vec![start("child")]).await;
+    let mut turn = commit_of(&turn, Vec::new());
+    let Commit::Send(child) = start("child") else {
+        panic!("a start is sent");
+    };
+    let incarnation = child.message.id.incarnation();
+    turn.messages = vec![child];
+    let mut stranger = store.connection().await;
+    execute(&mut stranger, "BEGIN").await.unwrap();
+    execute(&mut stranger, &lock_of("child")).await.unwrap();
+    let deletion = async {
+        // By now the commit has met the namesake, and waits for its row.
+        sleep(Duration::from_millis(200)).await;
+        let delete = "SELECT delete_v1(NULL, 'child', true); COMMIT";
+        execute(&mut stranger, delete).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(commit(&*provider, Commit::Turn(turn)), deletion);
+    answer.unwrap();
+    let lost = "SELECT count(*) FROM inbox WHERE ino NOT IN (SELECT ino FROM instance)";
+    assert_eq!(store.number(lost).await, 0);
+    let claimed = claim_all(&*provider, &["child"]).await.remove(0);
+    assert_eq!(claimed.head.incarnation, incarnation);
+    assert_eq!(claimed.messages.len(), 1);
+    stranger.close().await.unwrap();
+    provider.close().await;
+}
+
 /// How many deadlocks the server has resolved in this database, as its statistics know by now.
 async fn deadlocks(store: &Store) -> i64 {
     let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
