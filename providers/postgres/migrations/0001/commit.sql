@@ -172,7 +172,8 @@ BEGIN
     v_now := now_ms();
 
     -- New instances come first, before it is known whether their creator may create them: whoever
-    -- waits for one of these rows holds no other lock yet.
+    -- waits for one of these rows holds no other lock yet. In a second pass it may; should that end in
+    -- a deadlock, the caller makes the commit again.
     LOOP
         IF v_creates THEN
             WITH created AS (

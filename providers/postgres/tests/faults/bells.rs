@@ -8,7 +8,7 @@ use duroxide_postgres::{Listen, PostgresProvider};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy};
 
 use super::store::{Store, now_ms, sleep};
-use crate::operations::{apply_all, claim_all, commit_of, id, start, turn_queue};
+use crate::operations::{apply, claim_all, commit_of, id, start, turn_queue};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -54,7 +54,7 @@ impl Scene {
         let starting = async {
             // It waits by then.
             sleep(Duration::from_millis(50)).await;
-            apply_all(&*self.other, vec![start(instance)]).await;
+            apply(&*self.other, start(instance)).await;
             now_ms()
         };
         let (waited, started_ms) = tokio::join!(waiting, starting);
@@ -120,7 +120,7 @@ async fn a_bell_in_a_black_hole_is_made_up_for_by_looking() {
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn what_happened_while_nobody_listened_is_looked_for_once() {
     let scene = Scene::new().await;
-    apply_all(&*scene.other, vec![start("watched")]).await;
+    apply(&*scene.other, start("watched")).await;
     let turn = claim_all(&*scene.other, &["watched"]).await.remove(0);
     let commit = commit_of(&turn, Vec::new());
     let watched = [Watch {
@@ -133,7 +133,7 @@ async fn what_happened_while_nobody_listened_is_looked_for_once() {
         let fault = Fault::cut(next_bell(&scene.proxy, Place::Before));
         scene.proxy.arm(fault);
         let since_ms = now_ms();
-        apply_all(&*scene.other, vec![Commit::Turn(commit)]).await;
+        apply(&*scene.other, Commit::Turn(commit)).await;
         since_ms
     };
     let (changed, idle, since_ms) = tokio::join!(

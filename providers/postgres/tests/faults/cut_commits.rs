@@ -9,7 +9,8 @@ use sqlx::Row as _;
 
 use super::store::Store;
 use crate::operations::{
-    activities, activity, apply_all, claim_all, commit, commit_of, envelope, id, outcome, start,
+    activities, activity, apply, apply_all, claim_all, commit, commit_of, envelope, id, outcome,
+    start,
 };
 
 /// The name of the connections that are cut.
@@ -59,7 +60,7 @@ impl Trial {
         let turns = claim_all(whole, &names).await;
         let mut of_worker = commit_of(&turns[2], Vec::new());
         of_worker.activities = vec![activity(1)];
-        apply_all(whole, vec![Commit::Turn(of_worker)]).await;
+        apply(whole, Commit::Turn(of_worker)).await;
         let claimed = whole.claim_activities(&activities(9)).await.unwrap();
         let mut turn = commit_of(&turns[0], Vec::new());
         turn.activities = vec![activity(1)];
@@ -288,7 +289,7 @@ async fn a_commit_is_there_once_wherever_its_first_connection_breaks() {
 async fn connections_that_have_died_unused_cost_one_attempt() {
     let store = Store::shared().await;
     let provider = store.open(CUT, store.options().write_connections(1)).await;
-    apply_all(&*provider, vec![start("a")]).await;
+    apply(&*provider, start("a")).await;
     store.terminate(CUT, 100).await;
     let send = Commit::Send(envelope("a"));
     let first = commit(&*provider, send.clone()).await;

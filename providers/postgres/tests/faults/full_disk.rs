@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::store::Store;
-use crate::operations::{activity, apply_all, commit, commit_of, envelope, start, turns};
+use crate::operations::{activity, apply, apply_all, commit, commit_of, envelope, start, turns};
 use crate::private_server::{Part, PrivateServer, is_root, run};
 
 const DISK: &str = "size=96m";
@@ -187,7 +187,7 @@ async fn fill_log(senders_count: usize) {
     let store = Store::at(&server.url());
     let options = store.options().write_connections(4);
     let provider = store.open("full", options).await;
-    apply_all(&*provider, vec![start("target")]).await;
+    apply(&*provider, start("target")).await;
     disk.fill();
     let mut senders = JoinSet::new();
     for _ in 0..senders_count {

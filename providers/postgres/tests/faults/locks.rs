@@ -11,7 +11,7 @@ use super::clients::Clients;
 use super::load::{node, shared};
 use super::store::{Store, now_ms, sleep};
 use super::verify::verify;
-use crate::operations::{apply_all, claim_all, commit, commit_of, envelope, start};
+use crate::operations::{apply, apply_all, claim_all, commit, commit_of, envelope, start};
 
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 const LOAD_MS: u64 = 4_000;
@@ -69,9 +69,9 @@ async fn a_commit_that_the_server_ends_for_a_deadlock_is_made_again() {
     let provider = store
         .open_with_setting("impatient", "deadlock_timeout", "300ms", store.options())
         .await;
-    apply_all(&*provider, vec![start("first")]).await;
+    apply(&*provider, start("first")).await;
     let turn = claim_all(&*provider, &["first"]).await.remove(0);
-    apply_all(&*provider, vec![start("second")]).await;
+    apply(&*provider, start("second")).await;
     let mut stranger = store.connection().await;
     execute(&mut stranger, "SET deadlock_timeout = '1h'; BEGIN")
         .await
@@ -105,9 +105,9 @@ async fn a_commit_that_the_server_ends_for_a_deadlock_is_made_again() {
 async fn a_child_is_created_though_its_namesake_was_deleted_meanwhile() {
     let store = Store::shared().await;
     let provider = store.open("creating", store.options()).await;
-    apply_all(&*provider, vec![start("parent")]).await;
+    apply(&*provider, start("parent")).await;
     let turn = claim_all(&*provider, &["parent"]).await.remove(0);
-    apply_all(&*provider, vec![start("child")]).await;
+    apply(&*provider, start("child")).await;
     let mut turn = commit_of(&turn, Vec::new());
     let Commit::Send(child) = start("child") else {
         panic!("a start is sent");

@@ -7,7 +7,9 @@ use duroxide_postgres::{Listen, Migrations};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place};
 
 use super::store::{Store, now_ms};
-use crate::operations::{apply_all, claim_all, commit, commit_of, envelope, id, start, turns};
+use crate::operations::{
+    apply, apply_all, claim_all, commit, commit_of, envelope, id, start, turns,
+};
 
 const STALLED: &str = "stalled";
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -95,7 +97,7 @@ async fn a_claim_that_does_not_come_through_is_made_again() {
             .items
             .is_empty()
     );
-    apply_all(&*stalled, vec![start("a")]).await;
+    apply(&*stalled, start("a")).await;
     proxy.reset();
     let fault = Fault::stall(Boundary {
         direction: Direction::ToServer,
