@@ -63,21 +63,31 @@ impl fmt::Display for ContentError {
 impl std::error::Error for ContentError {}
 
 /// Why bytes cannot be decoded.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// They do not begin as anything that duroxide wrote.
+    #[error("these bytes were not written by duroxide")]
     NotOurs,
     /// A later duroxide wrote them.
+    #[error(
+        "these bytes have format version {version}, this duroxide reads up to {VERSION}; update it"
+    )]
     NewerFormat {
         /// The version it used.
         version: u8,
     },
     /// They are not the bytes that were written.
+    #[error(
+        "these bytes are damaged: their checksum is wrong; restore the store from a backup"
+    )]
     Damaged,
-    /// They are what was written, and say nothing this duroxide understands.
-    Content(ContentError),
+    /// They are what was written, since their checksum is right, and say something that this
+    /// duroxide does not know: a later one has kinds of events and messages that this one lacks.
+    #[error("these bytes say what this duroxide does not know: {0}; update it")]
+    Content(#[source] ContentError),
     /// They hold another number of events than their envelope says.
+    #[error("a history chunk holds {found} events and should hold {declared}")]
     EventCount {
         /// What the envelope says.
         declared: u64,
@@ -87,48 +97,11 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether a later duroxide may understand the bytes.
+    /// Whether a later duroxide may understand the bytes: they are whole, and this one does not
+    /// know what they say.
     #[must_use]
     pub fn is_newer_format(&self) -> bool {
-        matches!(self, Self::NewerFormat { .. })
-    }
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotOurs => f.write_str("these bytes were not written by duroxide"),
-            Self::NewerFormat { version } => write!(
-                f,
-                "these bytes have format version {version}, this duroxide reads up to {VERSION}; \
-                 update it"
-            ),
-            Self::Damaged => f.write_str(
-                "these bytes are damaged: their checksum is wrong; restore the store from a backup",
-            ),
-            Self::Content(error) => write!(
-                f,
-                "these bytes cannot be understood: {error}; update duroxide, or restore the store \
-                 from a backup"
-            ),
-            Self::EventCount { declared, found } => {
-                write!(
-                    f,
-                    "a history chunk holds {found} events and should hold {declared}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Content(error) => Some(error),
-            Self::NotOurs | Self::NewerFormat { .. } | Self::Damaged | Self::EventCount { .. } => {
-                None
-            }
-        }
+        matches!(self, Self::NewerFormat { .. } | Self::Content(_))
     }
 }
 

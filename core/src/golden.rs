@@ -17,7 +17,8 @@ use crate::event::{
     decode_entries, encode_chunk,
 };
 use crate::message::{
-    ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
+    ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink,
+    Start,
 };
 use crate::providers::{HistoryChunk, Incarnation, InstanceId};
 
@@ -70,6 +71,13 @@ fn parent() -> ParentLink {
         incarnation: Incarnation(ID),
         execution: 2,
         event_id: 7,
+    }
+}
+
+fn notice() -> Notice {
+    Notice {
+        reason: text("activity \"Charge\" is not registered on worker-1"),
+        activity_id: Some(2),
     }
 }
 
@@ -212,7 +220,10 @@ fn message_bodies() {
         MessageBody::Cancel {
             reason: text("enough"),
         },
-        MessageBody::Nudge,
+        MessageBody::Nudge { notice: None },
+        MessageBody::Nudge {
+            notice: Some(notice()),
+        },
     ];
     for body in bodies {
         let name = match body {
@@ -224,7 +235,8 @@ fn message_bodies() {
             MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
             MessageBody::ChildFailed { .. } => "message_child_failed.bin",
             MessageBody::Cancel { .. } => "message_cancel.bin",
-            MessageBody::Nudge => "message_nudge.bin",
+            MessageBody::Nudge { notice: None } => "message_nudge.bin",
+            MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
         };
         check(name, &body, MessageBody::encode, MessageBody::decode);
     }
@@ -257,7 +269,19 @@ fn activity_body() {
 fn core_state() {
     let of_child = CoreState {
         parent: Some(parent()),
+        ..CoreState::default()
     };
+    let with_notice = CoreState {
+        parent: Some(parent()),
+        notice: Some(notice()),
+        ..CoreState::default()
+    };
+    check(
+        "core_state_notice.bin",
+        &with_notice,
+        CoreState::encode,
+        CoreState::decode,
+    );
     check(
         "core_state_child.bin",
         &of_child,

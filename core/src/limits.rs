@@ -39,6 +39,9 @@ pub const TURN_MESSAGES_MAX: usize = 1_000;
 /// quarter of the provider's `commit_bytes_max` where that is less.
 pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How many items a node remembers to have given back, since it could not run them.
+pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
+
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -334,6 +337,12 @@ fn of_turns() -> Vec<Limit> {
             count(CLAIM_ITEMS_MAX),
             "turns, or activities, of one claim",
             "the rest wait for the next claim",
+        ),
+        fixed(
+            "GIVEN_BACK_ITEMS_MAX",
+            count(GIVEN_BACK_ITEMS_MAX),
+            "turns and activities that a node remembers to have given back",
+            "the least recent ones are given back as if for the first time",
         ),
         fixed(
             "HISTORY_PAGE_BYTES_MAX",

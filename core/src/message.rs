@@ -37,8 +37,29 @@ pub(crate) enum MessageBody {
     },
     /// Somebody cancels the instance.
     Cancel { reason: String },
-    /// Look at the instance: something outside has interfered with its code. No event.
-    Nudge,
+    /// Look at the instance, since something outside has interfered with its code, or since a node
+    /// has something to say of it. No event.
+    Nudge {
+        /// What keeps the instance from going on; a field, so that a node that does not know it
+        /// still takes the rest for what it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<Notice>,
+    },
+}
+
+impl MessageBody {
+    /// Which message it is, for people.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "a start",
+            Self::ActivityCompleted { .. } | Self::ActivityFailed { .. } => "an activity's outcome",
+            Self::TimerFired { .. } => "a timer",
+            Self::ExternalEvent { .. } => "an event",
+            Self::ChildCompleted { .. } | Self::ChildFailed { .. } => "a child's outcome",
+            Self::Cancel { .. } => "a cancellation",
+            Self::Nudge { .. } => "a nudge",
+        }
+    }
 }
 
 /// How an execution begins.
@@ -88,6 +109,23 @@ pub(crate) struct ActivityBody {
 pub(crate) struct CoreState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<ParentLink>,
+    /// What keeps the instance from going on, as the last node that could not run it put it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notice: Option<Notice>,
+    /// What later versions keep here. It is written back as it was read.
+    #[serde(flatten)]
+    pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why an instance waits for another deployment, for whoever waits for the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    /// What is missing, and where.
+    pub(crate) reason: String,
+    /// The activity that nobody runs, if it is not the orchestration itself. The notice holds as
+    /// long as that one is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) activity_id: Option<u64>,
 }
 
 /// The result or the error in an ended instance's head.

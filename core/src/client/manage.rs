@@ -204,7 +204,14 @@ fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
         InstanceStatus::Failed => "Failed",
     };
     Ok(InstanceInfo {
-        output: output_text("get_instance_info", &head.instance, head.output.as_deref())?,
+        output: output_text(
+            "get_instance_info",
+            &head.instance,
+            // What the head of a running instance holds is for the runtime.
+            head.output
+                .as_deref()
+                .filter(|_| head.status.is_terminal()),
+        )?,
         instance_id: head.instance.into(),
         orchestration_name: head.orchestration,
         orchestration_version: head.version.unwrap_or_default(),
@@ -228,7 +235,14 @@ fn execution_info(
     Ok(ExecutionInfo {
         execution_id: record.execution,
         status: status.to_owned(),
-        output: output_text("get_execution_info", instance, record.output.as_deref())?,
+        output: output_text(
+            "get_execution_info",
+            instance,
+            record
+                .output
+                .as_deref()
+                .filter(|_| record.status != ExecutionStatus::Running),
+        )?,
         started_at: record.started_at_ms,
         completed_at: record.completed_at_ms,
         event_count: usize::try_from(record.event_count).unwrap_or(usize::MAX),

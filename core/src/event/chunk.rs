@@ -4,29 +4,41 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Event};
 use crate::frame::{self, DecodeError};
-use crate::providers::{HistoryChunk, InstanceId};
+use crate::providers::{CommitId, HistoryChunk, InstanceId};
 
 #[derive(Serialize)]
 struct ChunkOut<'a> {
     duroxide: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<u32>,
     events: &'a [Entry],
 }
 
 #[derive(Deserialize)]
 struct ChunkIn {
     duroxide: String,
+    #[serde(default)]
+    after: Option<u32>,
     events: Vec<Entry>,
 }
 
 /// Encodes consecutive entries; `None` if there are none.
 #[must_use]
 pub fn encode_chunk(entries: &[Entry]) -> Option<HistoryChunk> {
+    encode_chunk_after(entries, None)
+}
+
+/// The same, with the mark of the commit that the turn began from: an engine that stands there may
+/// go on with these entries.
+#[must_use]
+pub(crate) fn encode_chunk_after(entries: &[Entry], after: Option<u32>) -> Option<HistoryChunk> {
     let first = entries.first()?;
     Some(HistoryChunk {
         first_event_id: first.event_id,
         event_count: entries.len() as u64,
         body: frame::encode(&ChunkOut {
             duroxide: env!("CARGO_PKG_VERSION"),
+            after,
             events: entries,
         }),
     })
@@ -40,6 +52,19 @@ pub fn decode_entries(chunk: &HistoryChunk) -> Result<Vec<Entry>, DecodeError> {
     decode(chunk).map(|decoded| decoded.events)
 }
 
+/// The same, with the mark of the commit that the turn began from, if it was noted.
+pub(crate) fn decode_entries_after(
+    chunk: &HistoryChunk,
+) -> Result<(Vec<Entry>, Option<u32>), DecodeError> {
+    decode(chunk).map(|decoded| (decoded.events, decoded.after))
+}
+
+/// A mark by which a commit is told from others. It has 32 bits: it guards against a store that was
+/// set back under a running node, which is an accident, and fences guard against all else.
+pub(crate) fn commit_mark(commit_id: CommitId) -> u32 {
+    crc32fast::hash(commit_id.0.as_bytes())
+}
+
 /// Decodes what [`encode_chunk`] made, for people and diagnostics.
 ///
 /// # Errors
@@ -49,7 +74,9 @@ pub fn decode_chunk(
     execution: u64,
     chunk: &HistoryChunk,
 ) -> Result<Vec<Event>, DecodeError> {
-    let ChunkIn { duroxide, events } = decode(chunk)?;
+    let ChunkIn {
+        duroxide, events, ..
+    } = decode(chunk)?;
     Ok(events
         .into_iter()
         .map(|entry| entry.into_event(instance, execution, &duroxide))

@@ -6,6 +6,7 @@ mod entry;
 mod kind;
 
 pub use crate::frame::{ContentError, DecodeError};
+pub(crate) use chunk::{commit_mark, decode_entries_after, encode_chunk_after};
 pub use chunk::{decode_chunk, decode_entries, encode_chunk};
 pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use entry::{Entry, Event};

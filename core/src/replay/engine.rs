@@ -102,6 +102,11 @@ impl Engine {
         self.journal.state().waits_only_for(activity_id)
     }
 
+    /// Whether this operation has been scheduled and not answered.
+    pub(crate) fn is_open(&self, event_id: u64) -> bool {
+        self.journal.state().is_open(event_id)
+    }
+
     /// Sets whom to tell when something outside of a step interferes.
     #[cfg(test)]
     pub(super) fn set_alarm(&self, alarm: super::Alarm) {

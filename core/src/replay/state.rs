@@ -108,6 +108,11 @@ impl State {
             .map(|(event_id, token)| (*event_id, &token.kind))
     }
 
+    /// Whether this operation is not answered yet.
+    pub(super) fn is_open(&self, event_id: u64) -> bool {
+        self.tokens.get(&event_id).is_some_and(Token::is_open)
+    }
+
     /// Whether this activity and timers are all that is open.
     pub(super) fn waits_only_for(&self, activity_id: u64) -> bool {
         self.open().all(|(event_id, kind)| match kind {

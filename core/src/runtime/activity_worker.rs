@@ -2,28 +2,32 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::give_back::Item;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
+use super::obstacle::Obstacle;
 use super::options::MismatchPolicy;
 use super::turn::{self, within};
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::cancel_token::CancelToken;
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
-use crate::message::{ActivityBody, Cause, MessageBody, Origin};
+use crate::message::{ActivityBody, Cause, MessageBody, Notice, Origin};
 use crate::providers::{
-    ActivityOutcome, ClaimedActivity, Commit, ErrorKind, Lease, Message, ProviderError,
+    ActivityKey, ActivityOutcome, ClaimedActivity, Commit, Envelope, ErrorKind, Lease, Message,
+    ProviderError, Recipient,
 };
 use crate::replay::panic_text;
 
 /// What is to become of a claimed activity.
 enum Outcome {
     Report(Result<String, ErrorDetails>),
-    /// Give it back for a while; another node may have the code for it.
-    Release(std::time::Duration),
+    /// Give it back for a while; another node may be able to run it.
+    GiveBack(Obstacle),
     /// Nobody wants to know.
     Abandon,
 }
@@ -32,11 +36,12 @@ enum Outcome {
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
     let mut slot = Some(slot);
     match outcome(&node, &claimed, &held.cancel).await {
-        Outcome::Report(result) => report(&node, &claimed, result, &mut slot).await,
-        Outcome::Release(delay) => {
-            let lease = Lease::Activity(claimed.lease.clone());
-            node.release(lease, delay, false).await;
+        Outcome::Report(result) => {
+            report(&node, &claimed, result, &mut slot, &held.cancel).await;
+            node.give_backs
+                .forget(|| Item::Activity(claimed.lease.key.clone()));
         }
+        Outcome::GiveBack(obstacle) => give_back(&node, &claimed, &obstacle).await,
         Outcome::Abandon => {}
     }
     drop(held);
@@ -46,21 +51,22 @@ pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGu
 async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -> Outcome {
     let body = match ActivityBody::decode(&claimed.body) {
         Ok(body) => body,
-        Err(error) => return undecodable(node, claimed, &error),
+        Err(error) => return undecodable(claimed, error),
     };
     let max_attempts = node.options.max_attempts;
     if claimed.attempt > max_attempts {
         return Outcome::Report(Err(poison(claimed, &body, max_attempts)));
     }
     let Some((_, handler)) = node.activities.resolve_handler(&body.name) else {
-        if let MismatchPolicy::RetryLater { delay } = node.options.mismatch_policy {
-            return Outcome::Release(delay);
-        }
-        return Outcome::Report(Err(ErrorDetails::Configuration {
+        let details = ErrorDetails::Configuration {
             kind: ConfigErrorKind::UnregisteredActivity,
             message: Some(format!("register activity {:?} on this runtime", body.name)),
             resource: body.name,
-        }));
+        };
+        return match node.options.mismatch_policy {
+            MismatchPolicy::GiveBack { .. } => Outcome::GiveBack(Obstacle::Mismatch(details)),
+            MismatchPolicy::FailAtOnce => Outcome::Report(Err(details)),
+        };
     };
     let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
     let input = body.input;
@@ -98,21 +104,59 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
     }
 }
 
-fn undecodable(node: &Node, claimed: &ClaimedActivity, error: &DecodeError) -> Outcome {
+fn undecodable(claimed: &ClaimedActivity, error: DecodeError) -> Outcome {
+    if error.is_newer_format() {
+        let what = "an activity";
+        return Outcome::GiveBack(Obstacle::NewerFormat { what, error });
+    }
     tracing::error!(
         target: "duroxide::runtime",
         activity = %claimed.lease.key,
         %error,
-        "an activity's body cannot be understood"
+        "an activity's body is damaged"
     );
-    if error.is_newer_format() && claimed.attempt <= node.options.max_attempts {
-        return Outcome::Release(std::time::Duration::from_secs(1));
-    }
     Outcome::Report(Err(ErrorDetails::Infrastructure {
         operation: "decode_activity".to_owned(),
         message: error.to_string(),
         retryable: false,
     }))
+}
+
+/// Gives an activity back; its attempt does not count. Its instance is told if it lasts, so that
+/// whoever waits for that hears of it.
+async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) {
+    let key = &claimed.lease.key;
+    let given_back = node.note_given_back(Item::Activity(key.clone()), obstacle, None);
+    if given_back.is_first_lasting {
+        tell_instance(node, key, &obstacle.missing()).await;
+    }
+    let lease = Lease::Activity(claimed.lease.clone());
+    node.release(lease, given_back.delay, false).await;
+}
+
+async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
+    let notice = Notice {
+        reason: node.notice(missing),
+        activity_id: Some(key.activity_id),
+    };
+    let nudge = Envelope {
+        recipient: Recipient::Instance {
+            instance: key.instance.clone(),
+            incarnation: Some(key.incarnation),
+        },
+        delay: Duration::ZERO,
+        message: Message {
+            id: node.entropy.message_id(),
+            execution: Some(key.execution),
+            body: MessageBody::Nudge {
+                notice: Some(notice),
+            }
+            .encode(),
+        },
+    };
+    if let Err(error) = node.commit(Commit::Send(nudge)).await {
+        tracing::debug!(target: "duroxide::runtime", %error, "an instance was not told");
+    }
 }
 
 fn poison(claimed: &ClaimedActivity, body: &ActivityBody, max_attempts: u32) -> ErrorDetails {
@@ -145,6 +189,7 @@ async fn report(
     claimed: &ClaimedActivity,
     result: Result<String, ErrorDetails>,
     slot: &mut Option<Slot>,
+    lease_lost: &CancelToken,
 ) {
     match &result {
         Ok(_) => node.metrics.activity_completed(),
@@ -187,9 +232,37 @@ async fn report(
     if turn::run_with_outcome(node, &outcome, slot).await {
         return;
     }
-    if let Err(error) = node.commit(Commit::Activity(outcome)).await {
-        log_unreported(&error);
+    record(node, outcome, lease_lost).await;
+}
+
+/// Records the outcome by itself, as long as the lease holds: what was done is not done again since
+/// the store failed. One that the store refuses becomes a failure that says so.
+async fn record(node: &Node, mut outcome: ActivityOutcome, lease_lost: &CancelToken) {
+    let commit = Commit::Activity(outcome.clone());
+    let Err(mut error) = node.commit_outcome(commit, lease_lost).await else {
+        return;
+    };
+    if let ErrorKind::InvalidInput | ErrorKind::LimitExceeded = error.kind()
+        && let Some(message) = &mut outcome.message
+    {
+        message.body = MessageBody::ActivityFailed {
+            activity_id: outcome.lease.key.activity_id,
+            details: ErrorDetails::Infrastructure {
+                operation: "commit".to_owned(),
+                message: error.to_string(),
+                retryable: false,
+            },
+        }
+        .encode();
+        match node
+            .commit_outcome(Commit::Activity(outcome), lease_lost)
+            .await
+        {
+            Ok(_) => return,
+            Err(refused_again) => error = refused_again,
+        }
     }
+    log_unreported(&error);
 }
 
 fn log_unreported(error: &ProviderError) {

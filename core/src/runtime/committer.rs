@@ -13,6 +13,8 @@ type Answer = Result<Committed, ProviderError>;
 
 struct Request {
     operation: Commit,
+    /// Whether it goes into no batch with others.
+    is_alone: bool,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -41,6 +43,15 @@ pub(super) fn channel() -> (Committer, Requests) {
 impl Committer {
     /// Commits one operation together with others.
     pub(super) async fn commit(&self, operation: Commit) -> Answer {
+        self.request(operation, false).await
+    }
+
+    /// Commits one operation by itself.
+    pub(super) async fn commit_alone(&self, operation: Commit) -> Answer {
+        self.request(operation, true).await
+    }
+
+    async fn request(&self, operation: Commit, is_alone: bool) -> Answer {
         let (answer, answered) = oneshot::channel();
         let stopped = || {
             ProviderError::new(
@@ -50,7 +61,11 @@ impl Committer {
             )
         };
         self.requests
-            .send(Request { operation, answer })
+            .send(Request {
+                operation,
+                is_alone,
+                answer,
+            })
             .map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
@@ -86,6 +101,7 @@ struct Batch {
     bytes: usize,
     /// Two turns of one instance would both be refused (FEN-06).
     turns: BTreeSet<InstanceId>,
+    is_closed: bool,
 }
 
 impl Batch {
@@ -95,6 +111,7 @@ impl Batch {
             answers: Vec::new(),
             bytes: 0,
             turns: BTreeSet::new(),
+            is_closed: false,
         };
         batch.push(first);
         batch
@@ -104,6 +121,8 @@ impl Batch {
         let same_instance = matches!(&request.operation, Commit::Turn(turn)
             if self.turns.contains(&turn.instance));
         !same_instance
+            && !self.is_closed
+            && !request.is_alone
             && self.operations.len() < limits.commit_operations_max
             && self
                 .bytes
@@ -116,6 +135,7 @@ impl Batch {
             self.turns.insert(turn.instance.clone());
         }
         self.bytes += check::commit_bytes(&request.operation);
+        self.is_closed |= request.is_alone;
         self.operations.push(request.operation);
         self.answers.push(request.answer);
     }

@@ -17,9 +17,21 @@ const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Claims until the runtime stops.
 pub(super) async fn run(node: Arc<Node>) {
     let mut error_pause = ERROR_PAUSE_MIN;
+    let mut probe_pause = ERROR_PAUSE_MIN;
     let mut was_empty = false;
     while !node.stopping.is_cancelled() {
-        let claimed = claim(&node).await;
+        let mut items_max = CLAIM_ITEMS_MAX;
+        if node.health.is_failing("commit") {
+            // What is claimed now could not be committed either. One item at a time finds out when
+            // commits succeed again, and leaves the others alone.
+            items_max = 1;
+            pause_for(&node, node.entropy.jittered(probe_pause)).await;
+            probe_pause = (probe_pause * 2).min(ERROR_PAUSE_MAX);
+        } else {
+            probe_pause = ERROR_PAUSE_MIN;
+        }
+        let claimed = claim(&node, items_max).await;
+        node.health.note("claim", &claimed, node.clock.now_ms());
         let pause = match claimed {
             Ok(found) => {
                 error_pause = ERROR_PAUSE_MIN;
@@ -45,6 +57,14 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
+async fn pause_for(node: &Node, pause: Duration) {
+    tokio::select! {
+        biased;
+        () = node.stopping.cancelled() => {}
+        () = node.clock.sleep(pause) => {}
+    }
+}
+
 /// What a claim came to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
@@ -55,11 +75,11 @@ struct Found {
 }
 
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
-async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
+async fn claim(node: &Arc<Node>, items_max: usize) -> Result<Found, ProviderError> {
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
-        take_slots(&node.turn_slots),
-        take_slots(&node.activity_slots),
+        take_slots(&node.turn_slots, items_max),
+        take_slots(&node.activity_slots, items_max),
     );
     let (turns, activities) = tokio::join!(
         claim_turns(node, turn_slots),
@@ -106,9 +126,9 @@ async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, P
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
 /// the time it answers, and a claimed item that nobody works on rests until its lease has passed.
-fn take_slots(slots: &Slots) -> Vec<Slot> {
+fn take_slots(slots: &Slots, slots_max: usize) -> Vec<Slot> {
     std::iter::from_fn(|| slots.try_take())
-        .take(CLAIM_ITEMS_MAX)
+        .take(slots_max)
         .collect()
 }
 

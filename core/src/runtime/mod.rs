@@ -6,9 +6,12 @@ pub mod registry;
 mod activity_worker;
 mod committer;
 mod dispatcher;
+mod give_back;
 mod handler;
+mod health;
 mod lease_keeper;
 mod node;
+mod obstacle;
 mod options;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
@@ -16,6 +19,7 @@ mod turn;
 mod warm;
 
 pub use crate::client::OrchestrationStatus;
+pub use health::{Fault, Health};
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};
 pub use observability::{LogFormat, MetricsSnapshot, ObservabilityConfig};
 pub use options::{MismatchPolicy, RuntimeOptions};

@@ -11,17 +11,19 @@ use tokio::task::JoinSet;
 
 use super::activity_worker;
 use super::committer::Committer;
+use super::give_back::GiveBacks;
+use super::health::{HealthRecord, is_fault};
 use super::lease_keeper::LeaseKeeper;
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::warm::{Warm, WarmInstances};
+use super::warm::{Kept, Warm, WarmInstances};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, Incarnation, InstanceHead,
+    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation, InstanceHead,
     InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
 };
 use crate::replay::Alarm;
@@ -44,6 +46,8 @@ pub(super) struct Node {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Entropy,
     pub(super) metrics: Metrics,
+    pub(super) health: HealthRecord,
+    pub(super) give_backs: GiveBacks,
     pub(super) committer: Committer,
     pub(super) leases: Arc<LeaseKeeper>,
     pub(super) warm: Mutex<WarmInstances>,
@@ -94,6 +98,8 @@ impl Node {
             clock: Arc::clone(&options.clock),
             entropy,
             metrics: Metrics::default(),
+            health: HealthRecord::default(),
+            give_backs: GiveBacks::default(),
             committer,
             leases: Arc::new(LeaseKeeper::default()),
             warm: Mutex::new(warm),
@@ -142,12 +148,12 @@ impl Node {
         }
     }
 
-    /// The instance's engine, if it stands where the head does.
-    pub(super) fn take_warm(&self, head: &InstanceHead) -> Option<Warm> {
+    /// The instance's engine, if it can go on from where the head stands.
+    pub(super) fn take_warm(&self, head: &InstanceHead) -> Option<Kept> {
         // Dropping a stale engine runs the user's code, which must not happen under the lock.
-        let (warm, stale) = self.warm.lock().take(head);
+        let (kept, stale) = self.warm.lock().take(head);
         drop(stale);
-        warm
+        kept
     }
 
     /// The engine of an activity's instance, if it waits for nothing but this activity.
@@ -158,11 +164,33 @@ impl Node {
     /// Commits, and tries again as long as the store cannot be reached: the same commit with the
     /// same id is safe to repeat (IDM-01), and is refused once the lease has passed.
     pub(super) async fn commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+        self.commit_while(operation, ProviderError::is_retryable)
+            .await
+    }
+
+    /// Commits, and tries again whatever the store's fault is, until the lease has passed: what an
+    /// activity did is not done again because a password was changed.
+    pub(super) async fn commit_outcome(
+        &self,
+        operation: Commit,
+        lease_lost: &CancelToken,
+    ) -> Result<Committed, ProviderError> {
+        self.commit_while(operation, |error| {
+            is_fault(error) && !lease_lost.is_cancelled()
+        })
+        .await
+    }
+
+    async fn commit_while(
+        &self,
+        operation: Commit,
+        may_pass: impl Fn(&ProviderError) -> bool,
+    ) -> Result<Committed, ProviderError> {
         let mut pause = COMMIT_BACKOFF_MIN;
         loop {
-            let result = self.committer.commit(operation.clone()).await;
+            let result = self.try_commit(operation.clone()).await;
             match result {
-                Err(error) if error.is_retryable() && !self.stopping.is_cancelled() => {
+                Err(error) if may_pass(&error) && !self.stopping.is_cancelled() => {
                     tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
                     self.clock.sleep(self.entropy.jittered(pause)).await;
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
@@ -170,6 +198,22 @@ impl Node {
                 result => return result,
             }
         }
+    }
+
+    /// Commits once. What is refused for its content is sent once more by itself, so that no
+    /// instance answers for another one's part of a batch.
+    async fn try_commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+        let mut result = self.committer.commit(operation.clone()).await;
+        if result.as_ref().is_err_and(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::LimitExceeded
+            )
+        }) {
+            result = self.committer.commit_alone(operation).await;
+        }
+        self.health.note("commit", &result, self.clock.now_ms());
+        result
     }
 
     /// What to do when something outside interferes with an instance's code: have a turn look at
@@ -195,7 +239,7 @@ impl Node {
                 message: Message {
                     id: self.entropy.message_id(),
                     execution: None,
-                    body: MessageBody::Nudge.encode(),
+                    body: MessageBody::Nudge { notice: None }.encode(),
                 },
             };
             if let Err(error) = self.commit(Commit::Send(nudge)).await {
@@ -212,6 +256,7 @@ impl Node {
             count_attempt,
         };
         for result in self.store.release(vec![release]).await {
+            self.health.note("release", &result, self.clock.now_ms());
             if let Err(error) = result {
                 tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
             }

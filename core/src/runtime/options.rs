@@ -33,7 +33,7 @@ pub struct RuntimeOptions {
     pub observability: ObservabilityConfig,
     /// How often a turn or an activity is tried before it is given up as poison.
     pub max_attempts: u32,
-    /// What happens to an instance that the deployed code does not fit.
+    /// What happens to work that the deployed code does not fit.
     pub mismatch_policy: MismatchPolicy,
     /// How many instances stay in memory between their turns, so that they need no replay.
     pub warm_instances_max: usize,
@@ -89,19 +89,37 @@ impl RuntimeOptions {
     }
 }
 
-/// What happens to an instance that the deployed code does not fit: its orchestration, version or
-/// activity is not registered, or the code does not do what history says it did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What happens to work that the deployed code does not fit: its orchestration, version or activity
+/// is not registered, or the code does not do what history says it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MismatchPolicy {
-    /// It fails, and says why.
-    #[default]
-    FailAtOnce,
-    /// It is left alone for a while and tried again, perhaps by a node with other code, as often
-    /// as it takes. For deployments during which old and new nodes share a store.
-    RetryLater {
-        /// For how long it is left alone.
-        delay: Duration,
+    /// It is given back, for longer each time, as often as it takes: a node with other code may run
+    /// it, and a deployment mends it. Nothing is ended by a deployment. The log says what is missing
+    /// and how many wait for it, and so does the error of a client that waits in vain.
+    GiveBack {
+        /// For how long it is given back the first time; twice as long each further time.
+        delay_min: Duration,
+        /// The longest such time.
+        delay_max: Duration,
     },
+    /// It fails, and says why. An activity that is not registered fails as any other: the
+    /// orchestration's code gets the error.
+    FailAtOnce,
+}
+
+impl MismatchPolicy {
+    /// The default times.
+    pub(super) const DELAY_MIN: Duration = Duration::from_millis(100);
+    pub(super) const DELAY_MAX: Duration = Duration::from_secs(30);
+}
+
+impl Default for MismatchPolicy {
+    fn default() -> Self {
+        Self::GiveBack {
+            delay_min: Self::DELAY_MIN,
+            delay_max: Self::DELAY_MAX,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::committer::{self, Requests};
 use super::dispatcher;
+use super::health::Health;
 use super::lease_keeper::LeaseTimes;
 use super::node::{Alarms, Node, NodeParts};
 use super::observability::{MetricsSnapshot, init_logging};
@@ -188,6 +189,13 @@ impl Runtime {
         enabled.then(|| self.node.metrics.snapshot())
     }
 
+    /// What of the store fails at present, as far as this runtime has noticed, and since when. While
+    /// commits fail, the runtime claims no more than it needs to find out when they succeed again.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.node.health.report()
+    }
+
     /// What an instance runs; `None` if there is no such instance, or it cannot be read.
     pub async fn get_orchestration_descriptor(
         &self,
@@ -258,7 +266,10 @@ fn serve(node: &Arc<Node>, requests: Requests, alarms: Alarms, stop: oneshot::Re
 
 async fn maintain(node: &Node) {
     loop {
-        let next_due = match node.store.maintain(MAINTENANCE_BUDGET).await {
+        let maintained = node.store.maintain(MAINTENANCE_BUDGET).await;
+        node.health
+            .note("maintain", &maintained, node.clock.now_ms());
+        let next_due = match maintained {
             Ok(next_due) => next_due,
             Err(error) => {
                 tracing::warn!(target: "duroxide::runtime", %error, "maintenance failed");

@@ -28,12 +28,29 @@ impl Warm {
             && self.head.commit_id == head.commit_id
     }
 
+    /// Whether the engine has seen the beginning of what is stored, and another node went on from
+    /// there, so that the rest is enough to read.
+    fn is_behind(&self, head: &InstanceHead) -> bool {
+        self.head.incarnation == head.incarnation
+            && self.head.position.execution == head.position.execution
+            && self.head.position.next_event_id < head.position.next_event_id
+    }
+
     /// Whether the code waits for this activity, and for nothing else that may come unforeseen.
     fn waits_for(&self, activity: &ActivityKey) -> bool {
         self.head.incarnation == activity.incarnation
             && self.head.position.execution == activity.execution
             && self.engine.waits_only_for(activity.activity_id)
     }
+}
+
+/// An engine that was kept, and how it stands to the instance's head.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// It stands where the head does.
+    Current(Warm),
+    /// Another node has gone on since.
+    Behind(Warm),
 }
 
 /// The least recently used ones go first, by number and by bytes.
@@ -55,15 +72,17 @@ impl WarmInstances {
         }
     }
 
-    /// Takes the instance's engine out: first the one that stands where the head does, or else the
-    /// one that is of no use any more. The caller drops the latter where it holds no lock.
-    pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Warm>, Option<Warm>) {
+    /// Takes the instance's engine out: first the one that can go on, or else the one that is of no
+    /// use any more. The caller drops the latter where it holds no lock.
+    pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Kept>, Option<Warm>) {
         let Some(warm) = self.instances.pop(&head.instance) else {
             return (None, None);
         };
         self.bytes -= warm.history_bytes + BYTES_PER_INSTANCE;
         if warm.stands_at(head) {
-            (Some(warm), None)
+            (Some(Kept::Current(warm)), None)
+        } else if warm.is_behind(head) {
+            (Some(Kept::Behind(warm)), None)
         } else {
             (None, Some(warm))
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::event::ErrorDetails;
+use crate::runtime::obstacle::ObstacleKind;
 
 /// What a runtime has done since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +30,22 @@ pub struct MetricsSnapshot {
     pub activity_config_errors: u64,
     /// Activities that were tried too often.
     pub activity_poison: u64,
+    /// Turns and activities that were given back since this node has no code of that name or version.
+    pub given_back_not_registered: u64,
+    /// Turns that were given back since the code does not do what history says it did.
+    pub given_back_nondeterminism: u64,
+    /// Turns and activities that were given back since a later duroxide wrote them.
+    pub given_back_newer_format: u64,
+    /// Turns that were given back since the store failed.
+    pub given_back_store: u64,
+    /// Turns of instances that were in memory as they are stored.
+    pub turns_warm: u64,
+    /// Turns of instances that were in memory, and for which what another node had added was read.
+    pub turns_caught_up: u64,
+    /// Turns of instances whose whole history was read.
+    pub turns_cold: u64,
+    /// Events that were read from histories and replayed.
+    pub events_replayed: u64,
 }
 
 /// The counters behind a [`MetricsSnapshot`].
@@ -36,6 +53,25 @@ pub struct MetricsSnapshot {
 pub(crate) struct Metrics {
     orchestrations: Counters,
     activities: Counters,
+    given_back: GivenBack,
+    turns: Turns,
+}
+
+#[derive(Debug, Default)]
+struct GivenBack {
+    not_registered: AtomicU64,
+    nondeterminism: AtomicU64,
+    newer_format: AtomicU64,
+    store: AtomicU64,
+}
+
+/// How the code of turns came to stand where the history ends.
+#[derive(Debug, Default)]
+struct Turns {
+    warm: AtomicU64,
+    caught_up: AtomicU64,
+    cold: AtomicU64,
+    events_replayed: AtomicU64,
 }
 
 /// The counters are independent of each other, so no order between them is needed.
@@ -83,6 +119,40 @@ impl Metrics {
         self.activities.failed(details);
     }
 
+    /// An item was given back.
+    pub(crate) fn given_back(&self, kind: ObstacleKind) {
+        let counter = match kind {
+            ObstacleKind::NotRegistered => &self.given_back.not_registered,
+            ObstacleKind::Nondeterminism => &self.given_back.nondeterminism,
+            ObstacleKind::NewerFormat => &self.given_back.newer_format,
+            ObstacleKind::Store => &self.given_back.store,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An engine stood where the history ends.
+    pub(crate) fn turn_was_warm(&self) {
+        self.turns.warm.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An engine was led on to where the history ends.
+    pub(crate) fn turn_caught_up(&self, events: usize) {
+        self.turns.caught_up.fetch_add(1, Ordering::Relaxed);
+        self.replayed(events);
+    }
+
+    /// An engine was led from the beginning of a history to its end.
+    pub(crate) fn turn_was_cold(&self, events: usize) {
+        self.turns.cold.fetch_add(1, Ordering::Relaxed);
+        self.replayed(events);
+    }
+
+    fn replayed(&self, events: usize) {
+        self.turns
+            .events_replayed
+            .fetch_add(events as u64, Ordering::Relaxed);
+    }
+
     /// The counts so far.
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -99,6 +169,14 @@ impl Metrics {
             activity_infra_errors: read(&activities.infrastructure),
             activity_config_errors: read(&activities.configuration),
             activity_poison: read(&activities.poison),
+            given_back_not_registered: read(&self.given_back.not_registered),
+            given_back_nondeterminism: read(&self.given_back.nondeterminism),
+            given_back_newer_format: read(&self.given_back.newer_format),
+            given_back_store: read(&self.given_back.store),
+            turns_warm: read(&self.turns.warm),
+            turns_caught_up: read(&self.turns.caught_up),
+            turns_cold: read(&self.turns.cold),
+            events_replayed: read(&self.turns.events_replayed),
         };
         snapshot.orch_failures = snapshot.orch_application_errors
             + snapshot.orch_infrastructure_errors

@@ -1,20 +1,26 @@
 //! The commit of a turn, as it grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, encode_chunk};
+use crate::event::{
+    AppErrorKind, DecodeError, Entry, ErrorDetails, EventKind, commit_mark, encode_chunk_after,
+};
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
-    ActivityBody, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
+    ActivityBody, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, Start,
 };
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceId, Limits, Message, MessageId, NewActivity, Recipient, TaskQueue,
+    InstanceHead, InstanceId, Limits, Message, MessageId, NewActivity, Position, Recipient,
+    TaskQueue,
 };
 use crate::replay::{Harvest, TokenKind, TraceLine};
+
+/// Why a child is cancelled whose future was dropped.
+const NOT_AWAITED: &str = "the parent does not wait for it any more";
 
 /// The execution that a part of a draft belongs to.
 #[derive(Debug, Clone)]
@@ -24,10 +30,48 @@ pub(super) struct Scope {
     pub(super) execution: u64,
     pub(super) orchestration: String,
     pub(super) version: String,
-    pub(super) parent: Option<ParentLink>,
+    pub(super) core_state: CoreState,
+    /// The bytes that the head has for it, and what they say.
+    stored: (Bytes, CoreState),
 }
 
 impl Scope {
+    /// What the head says of the current execution.
+    ///
+    /// # Errors
+    /// If its core state cannot be understood: to go on without it would be to lose it.
+    pub(super) fn of(head: &InstanceHead) -> Result<Self, DecodeError> {
+        let core_state = CoreState::decode(&head.core_state)?;
+        Ok(Self {
+            core_state: core_state.clone(),
+            stored: (head.core_state.clone(), core_state),
+            ..Self::without_core_state(head)
+        })
+    }
+
+    /// The same for a head whose core state is damaged. Its bytes are kept as they are.
+    pub(super) fn without_core_state(head: &InstanceHead) -> Self {
+        Self {
+            instance: head.instance.clone(),
+            incarnation: head.incarnation,
+            execution: head.position.execution,
+            orchestration: head.orchestration.clone(),
+            version: head.version.clone().unwrap_or_default(),
+            core_state: CoreState::default(),
+            stored: (head.core_state.clone(), CoreState::default()),
+        }
+    }
+
+    /// The core state for the head: where nothing has changed, byte for byte what was there.
+    pub(super) fn encoded_core_state(&self) -> Bytes {
+        let (bytes, stored) = &self.stored;
+        if self.core_state == *stored {
+            bytes.clone()
+        } else {
+            self.core_state.encode()
+        }
+    }
+
     fn origin(&self, event_id: u64) -> Origin {
         Origin {
             incarnation: self.incarnation,
@@ -58,9 +102,34 @@ pub(super) struct Draft {
     pub(super) refused: Option<ErrorDetails>,
     /// How the instance ends, if it does.
     pub(super) ended: Option<Output>,
+    /// The start of an execution that is left to the next turn.
+    handed_on: Option<Bytes>,
+    /// What a node has to say of the instance.
+    pub(super) notice: Option<Notice>,
+    /// Where the history ended before the turn.
+    begun_at: Option<Position>,
+    /// The mark of the commit that the turn begins from, for the first chunk.
+    after: Option<u32>,
 }
 
 impl Draft {
+    /// A draft that removes these messages, and does nothing else yet.
+    pub(super) fn consuming(consumed: Vec<MessageId>) -> Self {
+        Self {
+            consumed,
+            ..Self::default()
+        }
+    }
+
+    /// The draft of a turn that begins where this head stands.
+    pub(super) fn from(head: &InstanceHead) -> Self {
+        Self {
+            begun_at: Some(head.position),
+            after: head.commit_id.map(commit_mark),
+            ..Self::default()
+        }
+    }
+
     /// How many parts the commit has; stores work through each of them.
     pub(super) fn parts(&self) -> usize {
         self.entries.len() + self.activities.len() + self.messages.len() + self.consumed.len()
@@ -91,12 +160,66 @@ impl Draft {
                 self.send(scope, limits, now_ms, entry, &versions);
             }
         }
+        let mut unsent = BTreeMap::new();
         for (event_id, kind) in withdrawn {
-            self.withdraw(scope, event_id, kind);
+            if self.is_of_this_turn(scope, event_id) {
+                unsent.insert(event_id, kind);
+            } else {
+                self.withdraw(scope, event_id, kind);
+            }
+        }
+        if !unsent.is_empty() {
+            self.unsend(scope, &unsent);
         }
         self.traces
             .extend(traces.into_iter().map(|line| (scope.clone(), line)));
         self.entries.extend(entries);
+    }
+
+    /// Whether an event was appended by this turn, so that what it scheduled is in this draft only.
+    fn is_of_this_turn(&self, scope: &Scope, event_id: u64) -> bool {
+        let position = Position {
+            execution: scope.execution,
+            next_event_id: event_id,
+        };
+        self.begun_at.is_some_and(|begun_at| position >= begun_at)
+    }
+
+    /// Takes out what an earlier step of this turn scheduled and a later one withdrew. A commit
+    /// creates after it cancels (COM-08), so that a cancellation beside it would come too early.
+    fn unsend(&mut self, scope: &Scope, unsent: &BTreeMap<u64, TokenKind>) {
+        let bytes = &mut self.bytes;
+        self.activities.retain(|activity| {
+            let stays = activity.execution != scope.execution
+                || !unsent.contains_key(&activity.activity_id);
+            if !stays {
+                *bytes -= activity.body.len();
+            }
+            stays
+        });
+        let ids: BTreeSet<MessageId> = unsent
+            .iter()
+            .flat_map(|(event_id, kind)| {
+                let origin = scope.origin(*event_id);
+                let cause = match kind {
+                    TokenKind::Timer => Some(Cause::Timer),
+                    TokenKind::Child { .. } => Some(Cause::Start),
+                    TokenKind::Activity | TokenKind::Wait { .. } | TokenKind::System => None,
+                };
+                let refusal = Some(Cause::Refused);
+                [cause, refusal]
+                    .into_iter()
+                    .flatten()
+                    .map(move |cause| origin.message_id(cause))
+            })
+            .collect();
+        self.messages.retain(|envelope| {
+            let stays = !ids.contains(&envelope.message.id);
+            if !stays {
+                *bytes -= envelope.message.body.len();
+            }
+            stays
+        });
     }
 
     fn send(
@@ -228,6 +351,7 @@ impl Draft {
         text_within(version, VERSION_BYTES_MAX, "a version")?;
         let core_state = CoreState {
             parent: start.parent.clone(),
+            ..CoreState::default()
         }
         .encode();
         let orchestration = start.orchestration.clone();
@@ -260,19 +384,27 @@ impl Draft {
                 self.consumed
                     .push(scope.origin(event_id).message_id(Cause::Timer));
             }
-            TokenKind::Child { instance } => self.cancel_child(scope, event_id, &instance),
+            TokenKind::Child { instance } => {
+                self.cancel_child(scope, event_id, &instance, NOT_AWAITED);
+            }
             TokenKind::Wait { .. } | TokenKind::System => {}
         }
     }
 
     /// Cancels a child, in the life that this parent gave it.
-    pub(super) fn cancel_child(&mut self, scope: &Scope, event_id: u64, instance: &str) {
+    pub(super) fn cancel_child(
+        &mut self,
+        scope: &Scope,
+        event_id: u64,
+        instance: &str,
+        reason: &str,
+    ) {
         // An id that is none was refused when the child was scheduled.
         let Ok(instance) = InstanceId::new(instance) else {
             return;
         };
         let origin = scope.origin(event_id);
-        let reason = "the parent does not wait for it any more".to_owned();
+        let reason = reason.to_owned();
         self.post(Envelope {
             recipient: Recipient::Instance {
                 instance,
@@ -287,10 +419,13 @@ impl Draft {
         });
     }
 
-    /// Hands the rest of a long chain of executions to a next turn.
+    /// Hands the rest of a long chain of executions to a next turn. The message brings the turn, and
+    /// the head has the start as well: a backlog may come before the message.
     pub(super) fn continue_later(&mut self, scope: &Scope, next: Start) {
         let id = scope.origin(0).message_id(Cause::NextExecution);
-        self.post_to_self(scope, id, Duration::ZERO, &MessageBody::Start(next));
+        let start = MessageBody::Start(next);
+        self.handed_on = Some(start.encode());
+        self.post_to_self(scope, id, Duration::ZERO, &start);
     }
 
     fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: &MessageBody) {
@@ -315,7 +450,8 @@ impl Draft {
 
     /// Leaves the execution as it is: running, with the new events.
     pub(super) fn pause_execution(&mut self, scope: &Scope) {
-        self.close(scope, ExecutionStatus::Running, None);
+        let handed_on = self.handed_on.take();
+        self.close(scope, ExecutionStatus::Running, handed_on);
     }
 
     /// Cancels every activity of the execution, for an end that nobody's code was asked about. Code
@@ -345,7 +481,7 @@ impl Draft {
                 },
             };
         }
-        if let Some(parent) = &scope.parent {
+        if let Some(parent) = &scope.core_state.parent {
             self.tell_parent(
                 parent,
                 scope.origin(event_id).message_id(Cause::ChildOutcome),
@@ -383,7 +519,8 @@ impl Draft {
     }
 
     fn close(&mut self, scope: &Scope, status: ExecutionStatus, output: Option<Bytes>) {
-        let chunk = encode_chunk(&std::mem::take(&mut self.entries));
+        let after = self.after.take();
+        let chunk = encode_chunk_after(&std::mem::take(&mut self.entries), after);
         self.bytes += chunk.as_ref().map_or(0, |chunk| chunk.body.len());
         self.executions.push(ExecutionUpdate {
             execution: scope.execution,

@@ -5,26 +5,23 @@ use super::inbox::{self, Letter};
 use super::load::open_children;
 use super::occasion::Occasion;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType};
-use crate::message::{Cause, Origin, Output};
+use crate::message::{Cause, MessageBody, Origin, Output};
 use crate::providers::Limits;
 use crate::replay::cancelled;
 
 /// The start of the draft that each of these makes: everything in the turn is consumed.
 fn consuming_all(turn: &Occasion) -> Draft {
-    Draft {
-        consumed: turn.messages.iter().map(|message| message.id).collect(),
-        ..Draft::default()
-    }
+    Draft::consuming(turn.messages.iter().map(|message| message.id).collect())
 }
 
-/// Ends the instance with this failure.
+/// Ends the instance with this failure, and what it has open with it, which follows from the events.
 pub(super) fn failed(
     turn: &Occasion,
     letters: &[Letter],
     scope: &Scope,
     limits: &Limits,
     now_ms: u64,
-    details: ErrorDetails,
+    (details, history): (ErrorDetails, &[Entry]),
 ) -> Draft {
     let mut draft = consuming_all(turn);
     open_books(&mut draft, turn, letters, scope, now_ms);
@@ -32,6 +29,7 @@ pub(super) fn failed(
         details: details.clone(),
     };
     append(&mut draft, turn, now_ms, terminal);
+    cancel_children(&mut draft, scope, history, "parent failed");
     answer_refused_parents(&mut draft, turn, letters);
     draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
@@ -66,17 +64,31 @@ pub(super) fn on_request(
             details: details.clone(),
         },
     );
-    for (event_id, instance) in open_children(history) {
-        draft.cancel_child(scope, event_id, &instance);
-    }
+    cancel_children(&mut draft, scope, history, "parent canceled");
     answer_refused_parents(&mut draft, turn, letters);
     draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
     draft
 }
 
+fn cancel_children(draft: &mut Draft, scope: &Scope, history: &[Entry], reason: &str) {
+    for (event_id, instance) in open_children(history) {
+        draft.cancel_child(scope, event_id, &instance, reason);
+    }
+}
+
 /// Consumes what reaches an instance that has ended.
 pub(super) fn drained(turn: &Occasion, letters: &[Letter]) -> Draft {
+    for letter in letters {
+        if let MessageBody::ExternalEvent { name, .. } = &letter.body {
+            tracing::warn!(
+                target: "duroxide::runtime",
+                instance_id = %turn.head.instance,
+                event = name,
+                "an event is dropped: its instance has ended"
+            );
+        }
+    }
     let mut draft = consuming_all(turn);
     answer_refused_parents(&mut draft, turn, letters);
     draft
@@ -146,8 +158,8 @@ pub(super) fn poison(turn: &Occasion, max_attempts: u32) -> ErrorDetails {
     }
 }
 
-/// The failure of an instance whose stored bytes cannot be understood.
-pub(super) fn damaged(what: &str, error: &dyn std::error::Error) -> ErrorDetails {
+/// The failure of an instance whose stored bytes are damaged, or whose commit is refused.
+pub(super) fn infrastructure(what: &str, error: &dyn std::error::Error) -> ErrorDetails {
     ErrorDetails::Infrastructure {
         operation: what.to_owned(),
         message: error.to_string(),

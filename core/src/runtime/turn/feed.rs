@@ -6,7 +6,7 @@ use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
 use crate::limits::{EXECUTIONS_PER_TURN_MAX, PARTS_PER_TURN_MAX};
 use crate::message::{MessageBody, Output, Start};
-use crate::providers::Limits;
+use crate::providers::{InstanceHead, Limits};
 use crate::replay::{End, Engine, Failure, Input, Moment};
 use crate::runtime::node::Node;
 
@@ -25,9 +25,15 @@ pub(super) struct Feeder<'a> {
 pub(super) struct Unfit(pub(super) ErrorDetails);
 
 impl<'a> Feeder<'a> {
-    pub(super) fn new(node: &'a Node, scope: Scope, engine: Engine, history_bytes: usize) -> Self {
+    pub(super) fn new(
+        node: &'a Node,
+        head: &InstanceHead,
+        scope: Scope,
+        engine: Engine,
+        history_bytes: usize,
+    ) -> Self {
         let limits = node.limits;
-        let draft = Draft::default();
+        let draft = Draft::from(head);
         Self {
             node,
             limits,
@@ -69,6 +75,9 @@ impl<'a> Feeder<'a> {
                 self.step(&input);
             }
             None => {
+                if let MessageBody::Nudge { notice: Some(notice) } = &letter.body {
+                    self.draft.notice = Some(notice.clone());
+                }
                 let moment = self.moment();
                 self.engine.examine(moment);
                 self.collect(moment);
@@ -120,7 +129,7 @@ impl<'a> Feeder<'a> {
                 orchestration: self.scope.orchestration.clone(),
                 version,
                 input,
-                parent: self.scope.parent.clone(),
+                parent: self.scope.core_state.parent.clone(),
                 carried,
             };
             if !self.open_next(&next)? {
@@ -142,6 +151,7 @@ impl<'a> Feeder<'a> {
         within(&self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
+        self.scope.core_state.notice = None;
         if self.executions == EXECUTIONS_PER_TURN_MAX {
             self.executions += 1;
             self.draft.continue_later(&self.scope, next.clone());
@@ -171,6 +181,7 @@ impl<'a> Feeder<'a> {
 
     /// Closes the books of the turn.
     pub(super) fn finish(&mut self) {
+        self.renew_notice();
         match self.engine.end().cloned() {
             None => self.draft.pause_execution(&self.scope),
             Some(End::Completed { output }) => {
@@ -184,5 +195,21 @@ impl<'a> Feeder<'a> {
             // The chain was too long for this turn: the next execution is open and has no event.
             Some(End::ContinuedAsNew { .. }) => self.draft.pause_execution(&self.scope),
         }
+    }
+
+    /// What was said of the orchestration has been overcome, since it runs; what was said of an
+    /// activity holds as long as that is open.
+    fn renew_notice(&mut self) {
+        let kept = self.scope.core_state.notice.take().filter(|notice| {
+            notice
+                .activity_id
+                .is_some_and(|activity_id| self.engine.is_open(activity_id))
+        });
+        let said = self.draft.notice.take().filter(|notice| {
+            notice
+                .activity_id
+                .is_none_or(|activity_id| self.engine.is_open(activity_id))
+        });
+        self.scope.core_state.notice = said.or(kept);
     }
 }

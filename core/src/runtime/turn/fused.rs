@@ -9,7 +9,7 @@ use super::process::{Plan, plan};
 use super::publish::publish;
 use crate::providers::{ActivityOutcome, Message};
 use crate::runtime::node::{Node, Slot};
-use crate::runtime::warm::Warm;
+use crate::runtime::warm::{Kept, Warm};
 
 /// Runs the turn that an outcome brings, and records both. False if the outcome must still be
 /// recorded by itself: the instance waits for other things as well, somebody else has it, or it
@@ -43,7 +43,7 @@ async fn run_turn(
     slot: &mut Option<Slot>,
 ) -> bool {
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
-    let Plan::Commit(mut work) = plan(node, &turn, Some(warm)).await else {
+    let Plan::Commit(mut work) = plan(node, &turn, Some(Kept::Current(warm))).await else {
         return false;
     };
     if !work.draft.complete(&outcome.lease, message.id) {

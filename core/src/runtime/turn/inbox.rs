@@ -38,7 +38,14 @@ pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
 /// The start that begins the current execution, if it is among the letters: the one that made the
 /// instance, or the one that the execution before sent.
 pub(super) fn own_start<'a>(turn: &Occasion, letters: &'a [Letter]) -> Option<&'a Start> {
-    starts(letters).find_map(|(letter, start)| is_own_start(turn, letter).then_some(start))
+    let position = turn.head.position;
+    starts(letters).find_map(|(letter, start)| {
+        let begins_it = letter.execution.map_or_else(
+            || is_own_start(turn, letter) && position.execution == 1,
+            |execution| execution == position.execution,
+        );
+        begins_it.then_some(start)
+    })
 }
 
 fn starts(letters: &[Letter]) -> impl Iterator<Item = (&Letter, &Start)> {
@@ -50,9 +57,10 @@ fn starts(letters: &[Letter]) -> impl Iterator<Item = (&Letter, &Start)> {
     })
 }
 
+/// Whether a start begins the current execution, or began this one or an earlier one: only this
+/// instance addresses a start to an execution.
 fn is_own_start(turn: &Occasion, letter: &Letter) -> bool {
-    letter.id.incarnation() == turn.head.incarnation
-        || letter.execution == Some(turn.head.position.execution)
+    letter.id.incarnation() == turn.head.incarnation || letter.execution.is_some()
 }
 
 /// The parents whose start met this instance, which is not theirs. They must hear of it.
@@ -107,7 +115,9 @@ impl Letter {
             MessageBody::ExternalEvent { name, data } => {
                 Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
             }
-            MessageBody::Start(_) | MessageBody::Cancel { .. } | MessageBody::Nudge => return None,
+            MessageBody::Start(_) | MessageBody::Cancel { .. } | MessageBody::Nudge { .. } => {
+                return None;
+            }
         };
         Some(input)
     }

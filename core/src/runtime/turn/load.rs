@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::code::Code;
 use super::draft::Scope;
-use crate::event::{DecodeError, Entry, EventKind, decode_entries};
+use crate::event::{DecodeError, Entry, EventKind, decode_entries_after};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
-use crate::providers::{InstanceId, Provider, ProviderError, ReadHistory};
+use crate::providers::{
+    ErrorKind, HistoryChunk, InstanceHead, Provider, ProviderError, ReadHistory,
+};
 use crate::replay::{Alarm, Engine, Failure};
 
 /// Why a history could not be loaded.
@@ -16,42 +18,109 @@ pub(super) enum LoadError {
     Decode(DecodeError),
 }
 
-/// A history, and how many bytes it takes.
+/// A history, or its end.
 #[derive(Debug, Default)]
 pub(super) struct History {
     pub(super) entries: Vec<Entry>,
+    /// How many bytes it takes.
     pub(super) bytes: usize,
+    /// The mark of the commit before the first chunk.
+    pub(super) after: Option<u32>,
 }
 
-/// Reads the whole history of one execution.
+/// Reads the history of a head's execution, from this event to where the head says it ends.
+///
+/// # Errors
+/// One that ends elsewhere, or has a gap, is not what the head belongs to: a replica lags behind, or
+/// a part is lost. Code cannot be held to it.
 pub(super) async fn read(
     store: &dyn Provider,
-    instance: &InstanceId,
-    execution: u64,
+    head: &InstanceHead,
+    from_event_id: u64,
 ) -> Result<History, LoadError> {
+    let mut history = History::default();
+    for (index, chunk) in chunks(store, head, from_event_id).await?.iter().enumerate() {
+        let (entries, after) = decode_entries_after(chunk).map_err(LoadError::Decode)?;
+        history.entries.extend(entries);
+        history.bytes += chunk.body.len();
+        if index == 0 {
+            history.after = after;
+        }
+    }
+    Ok(history)
+}
+
+/// Reads what can be understood of a history, for an end that goes by it: damaged parts are left out.
+///
+/// # Errors
+/// The store's, and those of parts that a later version wrote, which can be understood there.
+pub(super) async fn read_readable(
+    store: &dyn Provider,
+    head: &InstanceHead,
+) -> Result<Vec<Entry>, LoadError> {
+    let mut entries = Vec::new();
+    for chunk in &chunks(store, head, 1).await? {
+        match decode_entries_after(chunk) {
+            Ok((decoded, _)) => entries.extend(decoded),
+            Err(error) if error.is_newer_format() => return Err(LoadError::Decode(error)),
+            Err(_) => {}
+        }
+    }
+    Ok(entries)
+}
+
+async fn chunks(
+    store: &dyn Provider,
+    head: &InstanceHead,
+    from_event_id: u64,
+) -> Result<Vec<HistoryChunk>, LoadError> {
+    let end = head.position.next_event_id;
     let mut request = ReadHistory {
-        instance: instance.clone(),
-        execution,
-        from_event_id: 1,
+        instance: head.instance.clone(),
+        execution: head.position.execution,
+        from_event_id,
         bytes_max: HISTORY_PAGE_BYTES_MAX,
     };
-    let mut history = History::default();
-    loop {
+    let mut chunks = Vec::new();
+    while request.from_event_id < end {
         let page = store
             .read_history(&request)
             .await
             .map_err(LoadError::Store)?;
-        for chunk in &page.chunks {
-            history
-                .entries
-                .extend(decode_entries(chunk).map_err(LoadError::Decode)?);
-            history.bytes += chunk.body.len();
+        for chunk in page.chunks {
+            if chunk.first_event_id != request.from_event_id || chunk.next_event_id() > end {
+                return Err(inconsistent(head, chunk.next_event_id()));
+            }
             request.from_event_id = chunk.next_event_id();
+            chunks.push(chunk);
+            if request.from_event_id == end {
+                return Ok(chunks);
+            }
         }
-        if !page.more || page.chunks.is_empty() {
-            return Ok(history);
+        if !page.more {
+            break;
         }
     }
+    if request.from_event_id == end {
+        return Ok(chunks);
+    }
+    Err(inconsistent(head, request.from_event_id))
+}
+
+fn inconsistent(head: &InstanceHead, found: u64) -> LoadError {
+    let error = ProviderError::new(
+        ErrorKind::Corrupt,
+        "read_history",
+        "the history does not end where the instance's head says; look whether a replica is read, \
+         or a part was lost",
+    );
+    LoadError::Store(
+        error
+            .with_context("instance", &head.instance)
+            .with_context("execution", head.position.execution)
+            .with_context("expected", head.position.next_event_id)
+            .with_context("found", found),
+    )
 }
 
 /// Runs code through a history; the engine then stands where the history ends.

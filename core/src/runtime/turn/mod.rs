@@ -5,11 +5,14 @@ mod draft;
 mod ending;
 mod feed;
 mod fused;
+mod give_back;
 mod inbox;
 mod load;
 mod occasion;
+mod open;
 mod process;
 mod publish;
+mod shadow;
 
 pub(super) use draft::within;
 pub(super) use fused::run_with_outcome;

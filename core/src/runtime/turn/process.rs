@@ -1,25 +1,27 @@
 //! What is to become of a claimed turn, and making it so.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::code::Code;
 use super::draft::{Draft, Scope};
 use super::ending;
 use super::feed::{Feeder, Unfit};
+use super::give_back::give_back;
 use super::inbox::{self, Letter};
 use super::load::{self, LoadError};
 use super::occasion::Occasion;
+use super::open::{Stopped, feeder};
 use super::publish::publish;
+use super::shadow;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
-use crate::message::CoreState;
-use crate::providers::{ErrorKind, Lease, ProviderError, Turn, TurnLease};
+use crate::providers::{ErrorKind, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
+use crate::runtime::give_back::Item;
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::{Node, Slot};
+use crate::runtime::obstacle::Obstacle;
 use crate::runtime::options::MismatchPolicy;
-use crate::runtime::warm::Warm;
+use crate::runtime::warm::Kept;
 
 /// What to commit, and the engine that lives on if it is committed.
 pub(super) struct Work {
@@ -31,11 +33,8 @@ pub(super) struct Work {
 /// What is to become of a turn.
 pub(super) enum Plan {
     Commit(Box<Work>),
-    /// Give it back for a while.
-    Release {
-        delay: Duration,
-        count_attempt: bool,
-    },
+    /// Give it back for a while: nothing that happened is the instance's own doing.
+    GiveBack(Obstacle),
 }
 
 impl From<Work> for Plan {
@@ -44,166 +43,175 @@ impl From<Work> for Plan {
     }
 }
 
+impl From<Obstacle> for Plan {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::GiveBack(obstacle)
+    }
+}
+
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
 pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuard, slot: Slot) {
     let (lease, turn) = Occasion::claimed(turn);
-    let warm = node.take_warm(&turn.head);
-    match plan(&node, &turn, warm).await {
-        Plan::Commit(work) => {
-            if let Err(error) = publish(&node, &turn, *work, &mut None).await {
-                recover(&node, &turn, lease, &error).await;
-            }
-        }
-        Plan::Release {
-            delay,
-            count_attempt,
-        } => node.release(Lease::Turn(lease), delay, count_attempt).await,
+    let kept = node.take_warm(&turn.head);
+    match plan(&node, &turn, kept).await {
+        Plan::Commit(work) => match publish(&node, &turn, *work, &mut None).await {
+            Ok(()) => node
+                .give_backs
+                .forget(|| Item::Turn(turn.head.instance.clone())),
+            Err(error) => recover(&node, &turn, lease, error).await,
+        },
+        Plan::GiveBack(obstacle) => give_back(&node, &turn, lease, &obstacle).await,
     }
     drop(held);
     drop(slot);
 }
 
-/// A commit was refused. If another node has the instance, it goes on from there; if the commit
-/// itself cannot be stored, the run fails and says why.
-async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
+/// A commit did not succeed. If another node has the instance, it goes on from there. Only if the
+/// store refuses what this commit says, the run fails and says why: any other fault is the store's,
+/// and no instance answers for it.
+async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: ProviderError) {
     match error.kind() {
-        ErrorKind::LeaseLost
-        | ErrorKind::PositionConflict
-        | ErrorKind::NotFound
-        | ErrorKind::Unavailable
-        | ErrorKind::CommitUnknown => {
+        ErrorKind::LeaseLost | ErrorKind::PositionConflict | ErrorKind::NotFound => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
         }
+        ErrorKind::InvalidInput | ErrorKind::LimitExceeded => {
+            tracing::error!(
+                target: "duroxide::runtime",
+                instance_id = %turn.head.instance,
+                %error,
+                "the store refuses what a turn commits"
+            );
+            end_refused(node, turn, lease, &error).await;
+        }
         ErrorKind::AlreadyExists
-        | ErrorKind::InvalidInput
-        | ErrorKind::LimitExceeded
+        | ErrorKind::Unavailable
+        | ErrorKind::CommitUnknown
         | ErrorKind::Corrupt
         | ErrorKind::Unsupported
         | ErrorKind::Config
         | ErrorKind::Unexpected => {
-            tracing::error!(target: "duroxide::runtime", %error, "a turn cannot be committed");
-            let letters = inbox::decode(&turn.messages).unwrap_or_default();
-            let work = end(node, turn, &letters, ending::damaged("commit", error));
-            if let Err(error) = publish(node, turn, work, &mut None).await {
-                tracing::error!(target: "duroxide::runtime", %error, "nor can its failure");
-                let pause = backoff(turn.attempt);
-                node.release(Lease::Turn(lease), pause, true).await;
-            }
+            give_back(node, turn, lease, &Obstacle::Store(error)).await;
         }
     }
 }
 
-/// Runs the turn, on the engine that stands where the head does if there is one.
-pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) -> Plan {
-    let decoded = inbox::decode(&turn.messages);
-    let letters: &[Letter] = decoded.as_deref().unwrap_or_default();
+async fn end_refused(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
+    let letters = inbox::decode(&turn.messages).unwrap_or_default();
+    let details = ending::infrastructure("commit", error);
+    match end(node, turn, &letters, details).await {
+        Plan::Commit(work) => {
+            if let Err(error) = publish(node, turn, *work, &mut None).await {
+                tracing::error!(target: "duroxide::runtime", %error, "nor its failure");
+                give_back(node, turn, lease, &Obstacle::Store(error)).await;
+            }
+        }
+        Plan::GiveBack(obstacle) => give_back(node, turn, lease, &obstacle).await,
+    }
+}
+
+/// Runs the turn, on the engine that was kept if there is one.
+pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) -> Plan {
+    let letters = match inbox::decode(&turn.messages) {
+        Ok(letters) => letters,
+        // Nothing is done before all is understood: to drop one of them would be to destroy it.
+        Err(error) if error.is_newer_format() => return newer("a message", error),
+        Err(error) if turn.head.status.is_terminal() => {
+            log_damage(turn, "decode_message", &error);
+            Vec::new()
+        }
+        Err(error) => {
+            log_damage(turn, "decode_message", &error);
+            let details = ending::infrastructure("decode_message", &error);
+            return end(node, turn, &[], details).await;
+        }
+    };
+    let scope = match Scope::of(&turn.head) {
+        Ok(scope) => scope,
+        Err(error) => return undecodable_head(node, turn, &letters, error).await,
+    };
     if turn.head.status.is_terminal() {
-        let draft = ending::drained(turn, letters);
         return Work {
-            draft,
-            scope: scope_of(turn),
+            draft: ending::drained(turn, &letters),
+            scope,
             alive: None,
         }
         .into();
     }
+    if let Some(reason) = inbox::cancel_reason(&letters) {
+        return cancel(node, turn, &letters, scope, reason).await;
+    }
     let max_attempts = node.options.max_attempts;
     if turn.attempt > max_attempts {
-        return end(node, turn, letters, ending::poison(turn, max_attempts)).into();
+        return end(node, turn, &letters, ending::poison(turn, max_attempts)).await;
     }
-    if let Err(error) = &decoded {
-        return undecodable(node, turn, letters, "decode_message", error);
-    }
-    if let Some(reason) = inbox::cancel_reason(letters) {
-        return cancel(node, turn, letters, reason).await;
-    }
-    let fed = match feeder(node, turn, letters, warm).await {
-        Ok(mut feeder) => match feed(&mut feeder, turn, letters) {
+    let fed = match feeder(node, turn, scope, &letters, kept).await {
+        Ok(mut feeder) => match feed(&mut feeder, turn, &letters) {
             Ok(()) => Ok(feeder),
-            Err(unfit) => Err(Stopped::Unfit(unfit)),
+            Err(Unfit(details)) => Err(Stopped::Unfit(details)),
         },
         Err(stopped) => Err(stopped),
     };
     match fed {
-        Ok(feeder) => finish(node, turn, letters, feeder).await,
-        Err(Stopped::Unfit(Unfit(details))) => mismatch(node, turn, letters, details),
-        Err(Stopped::Damaged(error)) => undecodable(node, turn, letters, "decode_history", &error),
-        Err(Stopped::Store(error)) => {
-            tracing::warn!(target: "duroxide::runtime", %error, "a history was not read");
-            Plan::Release {
-                delay: backoff(turn.attempt),
-                count_attempt: false,
-            }
-        }
+        Ok(feeder) => finish(node, turn, &letters, feeder).await,
+        Err(Stopped::Unfit(details)) => mismatch(node, turn, &letters, details).await,
+        Err(Stopped::Load(error)) => unreadable(node, turn, &letters, error).await,
     }
 }
 
-/// Why a turn got no code to run.
-enum Stopped {
-    Unfit(Unfit),
-    Damaged(DecodeError),
-    Store(ProviderError),
+fn newer(what: &'static str, error: DecodeError) -> Plan {
+    Obstacle::NewerFormat { what, error }.into()
 }
 
-impl From<LoadError> for Stopped {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Store(error) => Self::Store(error),
-            LoadError::Decode(error) => Self::Damaged(error),
-        }
-    }
+fn log_damage(turn: &Occasion, operation: &str, error: &DecodeError) {
+    tracing::error!(
+        target: "duroxide::runtime",
+        instance_id = %turn.head.instance,
+        %error,
+        operation,
+        "stored bytes are damaged"
+    );
 }
 
-/// The execution's code, standing where its history ends: new, still warm, or replayed.
-async fn feeder<'a>(
-    node: &'a Node,
+/// Without its head, nobody knows who waits for the instance; so it is left as it is until the store
+/// is mended, unless a person wants it ended.
+async fn undecodable_head(
+    node: &Arc<Node>,
     turn: &Occasion,
     letters: &[Letter],
-    warm: Option<Warm>,
-) -> Result<Feeder<'a>, Stopped> {
-    let unfit = |details| Stopped::Unfit(Unfit(details));
-    let mut scope = scope_of(turn);
-    let events_max = node.limits.history_events_max;
-    if turn.head.position.next_event_id == 1 {
-        let start = inbox::own_start(turn, letters).ok_or_else(|| {
-            unfit(ErrorDetails::Infrastructure {
-                operation: "start".to_owned(),
-                message: "the message that starts this execution is missing".to_owned(),
-                retryable: false,
-            })
-        })?;
-        let code = Code::find(
-            &node.orchestrations,
-            &start.orchestration,
-            start.version.as_deref(),
-        )
-        .map_err(unfit)?;
-        scope.version.clone_from(&code.version);
-        scope.parent.clone_from(&start.parent);
-        let engine = code.engine(
-            &scope,
-            start.input.clone(),
-            events_max,
-            Some(node.alarm(&scope.instance, scope.incarnation)),
-        );
-        let mut feeder = Feeder::new(node, scope, engine, 0);
-        feeder.begin(start).map_err(Stopped::Unfit)?;
-        return Ok(feeder);
+    error: DecodeError,
+) -> Plan {
+    if error.is_newer_format() {
+        return newer("the instance's head", error);
     }
-    if let Some(warm) = warm {
-        return Ok(Feeder::new(node, scope, warm.engine, warm.history_bytes));
+    log_damage(turn, "decode_head", &error);
+    if let Some(reason) = inbox::cancel_reason(letters) {
+        return cancel(node, turn, letters, Scope::without_core_state(&turn.head), reason).await;
     }
-    let code = Code::find(
-        &node.orchestrations,
-        &scope.orchestration,
-        Some(&scope.version),
+    let error = ProviderError::new(
+        ErrorKind::Corrupt,
+        "claim_turns",
+        "the head of an instance is damaged; restore the store from a backup, or cancel the instance",
     )
-    .map_err(unfit)?;
-    let (instance, execution) = (&turn.head.instance, turn.head.position.execution);
-    let history = load::read(&*node.store, instance, execution).await?;
-    let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
-    let engine = load::replayed(&code, &scope, events_max, alarm, history.entries)
-        .map_err(|failure| unfit(failure.into_details(&scope.orchestration)))?;
-    Ok(Feeder::new(node, scope, engine, history.bytes))
+    .with_context("instance", &turn.head.instance)
+    .with_source(error);
+    Obstacle::Store(error).into()
+}
+
+async fn unreadable(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    letters: &[Letter],
+    error: LoadError,
+) -> Plan {
+    match error {
+        LoadError::Store(error) => Obstacle::Store(error).into(),
+        LoadError::Decode(error) if error.is_newer_format() => newer("the history", error),
+        LoadError::Decode(error) => {
+            log_damage(turn, "decode_history", &error);
+            let details = ending::infrastructure("decode_history", &error);
+            end(node, turn, letters, details).await
+        }
+    }
 }
 
 fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> Result<(), Unfit> {
@@ -227,13 +235,8 @@ async fn finish(
         .failure()
         .is_some_and(Failure::is_from_outside);
     let shadowed = if node.options.shadow_replay && repeatable {
-        shadow_replay(
-            node,
-            turn,
-            feeder.scope.clone(),
-            feeder.draft.entries.clone(),
-        )
-        .await
+        let new_entries = feeder.draft.entries.clone();
+        shadow::replay(node, turn, &feeder.scope, new_entries).await
     } else {
         Ok(())
     };
@@ -243,7 +246,7 @@ async fn finish(
     };
     if let Some(failure) = failure {
         let details = failure.into_details(&feeder.scope.orchestration);
-        return mismatch(node, turn, letters, details);
+        return mismatch(node, turn, letters, details).await;
     }
     feeder.finish();
     let Feeder {
@@ -262,47 +265,17 @@ async fn finish(
     .into()
 }
 
-/// Replays what is stored and what the turn adds, with fresh code: it must do the same.
-async fn shadow_replay(
-    node: &Node,
+async fn cancel(
+    node: &Arc<Node>,
     turn: &Occasion,
+    letters: &[Letter],
     scope: Scope,
-    new_entries: Vec<Entry>,
-) -> Result<(), Failure> {
-    let Ok(code) = Code::find(
-        &node.orchestrations,
-        &scope.orchestration,
-        Some(&scope.version),
-    ) else {
-        return Ok(());
+    reason: &str,
+) -> Plan {
+    let history = match recorded(node, turn).await {
+        Ok(history) => history,
+        Err(obstacle) => return obstacle.into(),
     };
-    let mut entries = Vec::new();
-    if scope.execution == turn.head.position.execution {
-        match load::read(&*node.store, &turn.head.instance, scope.execution).await {
-            Ok(history) => entries = history.entries,
-            // The commit will say what is wrong with the store.
-            Err(_) => return Ok(()),
-        }
-    }
-    entries.extend(new_entries);
-    load::replayed(&code, &scope, node.limits.history_events_max, None, entries).map(drop)
-}
-
-async fn cancel(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], reason: &str) -> Plan {
-    let (instance, execution) = (&turn.head.instance, turn.head.position.execution);
-    let history = match load::read(&*node.store, instance, execution).await {
-        Ok(history) => history.entries,
-        Err(LoadError::Store(error)) => {
-            tracing::warn!(target: "duroxide::runtime", %error, "a history was not read");
-            return Plan::Release {
-                delay: backoff(turn.attempt),
-                count_attempt: false,
-            };
-        }
-        // What cannot be read has no children that could be found; the instance ends all the same.
-        Err(LoadError::Decode(_)) => Vec::new(),
-    };
-    let scope = scope_of(turn);
     let request = (reason, history.as_slice());
     let now_ms = node.clock.now_ms();
     let draft = ending::on_request(turn, letters, &scope, &node.limits, now_ms, request);
@@ -314,32 +287,13 @@ async fn cancel(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], reason: &
     .into()
 }
 
-fn undecodable(
+/// The deployed code does not fit the instance, or the instance asked for what cannot be done.
+async fn mismatch(
     node: &Arc<Node>,
     turn: &Occasion,
     letters: &[Letter],
-    what: &str,
-    error: &DecodeError,
+    details: ErrorDetails,
 ) -> Plan {
-    tracing::error!(
-        target: "duroxide::runtime",
-        instance_id = %turn.head.instance,
-        %error,
-        operation = what,
-        "stored bytes cannot be understood"
-    );
-    if error.is_newer_format() {
-        // A node that was updated already can go on.
-        return Plan::Release {
-            delay: backoff(turn.attempt),
-            count_attempt: true,
-        };
-    }
-    end(node, turn, letters, ending::damaged(what, error)).into()
-}
-
-/// The deployed code does not fit the instance.
-fn mismatch(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Plan {
     let may_be_mended = matches!(
         details,
         ErrorDetails::Configuration {
@@ -349,58 +303,57 @@ fn mismatch(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: Erro
             ..
         }
     );
-    tracing::warn!(
-        target: "duroxide::runtime",
-        instance_id = %turn.head.instance,
-        error = details.display_message(),
-        "an instance cannot go on"
-    );
     match node.options.mismatch_policy {
-        MismatchPolicy::RetryLater { delay } if may_be_mended => Plan::Release {
-            delay,
-            count_attempt: false,
-        },
-        MismatchPolicy::RetryLater { .. } | MismatchPolicy::FailAtOnce => {
-            end(node, turn, letters, details).into()
+        MismatchPolicy::GiveBack { .. } if may_be_mended => Obstacle::Mismatch(details).into(),
+        MismatchPolicy::GiveBack { .. } | MismatchPolicy::FailAtOnce => {
+            tracing::warn!(
+                target: "duroxide::runtime",
+                instance_id = %turn.head.instance,
+                error = details.display_message(),
+                "an instance cannot go on"
+            );
+            end(node, turn, letters, details).await
         }
     }
 }
 
-fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Work {
-    let mut scope = scope_of(turn);
+/// Ends the instance without asking its code, with all that it has open.
+async fn end(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    letters: &[Letter],
+    details: ErrorDetails,
+) -> Plan {
+    let history = match recorded(node, turn).await {
+        Ok(history) => history,
+        Err(obstacle) => return obstacle.into(),
+    };
+    let mut scope =
+        Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
     if let Some(start) = inbox::own_start(turn, letters)
         && scope.version.is_empty()
     {
         scope.version = start.version.clone().unwrap_or_default();
     }
     let now_ms = node.clock.now_ms();
-    let draft = ending::failed(turn, letters, &scope, &node.limits, now_ms, details);
+    let ending = (details, history.as_slice());
+    let draft = ending::failed(turn, letters, &scope, &node.limits, now_ms, ending);
     Work {
         draft,
         scope,
         alive: None,
     }
+    .into()
 }
 
-/// What the head says of the current execution.
-fn scope_of(turn: &Occasion) -> Scope {
-    let head = &turn.head;
-    // A head that cannot be decoded names no parent; the instance can still be worked on.
-    let core_state = CoreState::decode(&head.core_state).unwrap_or_default();
-    Scope {
-        instance: head.instance.clone(),
-        incarnation: head.incarnation,
-        execution: head.position.execution,
-        orchestration: head.orchestration.clone(),
-        version: head.version.clone().unwrap_or_default(),
-        parent: core_state.parent,
-    }
-}
-
-/// How long to leave an instance alone after so many attempts.
-fn backoff(attempt: u32) -> Duration {
-    const BACKOFF_MAX: Duration = Duration::from_secs(10);
-    Duration::from_millis(100)
-        .saturating_mul(1 << attempt.min(16))
-        .min(BACKOFF_MAX)
+/// What is recorded of the execution, as far as it can be understood: an end goes by it.
+async fn recorded(node: &Node, turn: &Occasion) -> Result<Vec<Entry>, Obstacle> {
+    let read = load::read_readable(&*node.store, &turn.head).await;
+    read.map_err(|error| match error {
+        LoadError::Store(error) => Obstacle::Store(error),
+        LoadError::Decode(error) => Obstacle::NewerFormat {
+            what: "the history",
+            error,
+        },
+    })
 }

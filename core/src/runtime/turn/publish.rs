@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::occasion::Occasion;
 use super::process::Work;
-use crate::message::{CoreState, Output};
+use crate::message::Output;
 use crate::providers::{
     ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, HeadUpdate, LeaseAfterCommit,
     ProviderError, Reservation, TurnCommit, TurnCommitted, check,
@@ -35,10 +35,7 @@ pub(super) async fn publish(
     let head = HeadUpdate {
         orchestration: scope.orchestration.clone(),
         version,
-        core_state: CoreState {
-            parent: scope.parent.clone(),
-        }
-        .encode(),
+        core_state: scope.encoded_core_state(),
     };
     let commit = into_commit(node, turn, draft, head);
     let created_at_ms = turn.head.created_at_ms;

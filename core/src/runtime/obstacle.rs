@@ -1,0 +1,136 @@
+//! What keeps this node from running what it has claimed, and is no fault of the item's.
+
+use super::give_back::{Delays, GivenBack, Item, Unfit};
+use super::node::Node;
+use super::options::MismatchPolicy;
+use crate::event::{ConfigErrorKind, ErrorDetails};
+use crate::frame::DecodeError;
+use crate::providers::ProviderError;
+
+/// Why an item is given back.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    /// The deployed code does not fit.
+    Mismatch(ErrorDetails),
+    /// A later duroxide wrote what this one does not know.
+    NewerFormat {
+        what: &'static str,
+        error: DecodeError,
+    },
+    /// The store fails, or does not have what it must have.
+    Store(ProviderError),
+}
+
+/// The kinds of obstacles that are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ObstacleKind {
+    NotRegistered,
+    Nondeterminism,
+    NewerFormat,
+    Store,
+}
+
+impl Obstacle {
+    pub(super) fn kind(&self) -> ObstacleKind {
+        match self {
+            Self::Mismatch(ErrorDetails::Configuration {
+                kind: ConfigErrorKind::Nondeterminism,
+                ..
+            }) => ObstacleKind::Nondeterminism,
+            Self::Mismatch(_) => ObstacleKind::NotRegistered,
+            Self::NewerFormat { .. } => ObstacleKind::NewerFormat,
+            Self::Store(_) => ObstacleKind::Store,
+        }
+    }
+
+    /// What would have to change, the same for all items that wait for the same.
+    pub(super) fn missing(&self) -> String {
+        match self {
+            Self::Mismatch(ErrorDetails::Configuration {
+                kind,
+                resource,
+                message,
+            }) => match kind {
+                ConfigErrorKind::UnregisteredOrchestration => {
+                    format!("orchestration {resource:?} is not registered")
+                }
+                ConfigErrorKind::UnregisteredActivity => {
+                    format!("activity {resource:?} is not registered")
+                }
+                ConfigErrorKind::MissingVersion { requested_version } => {
+                    format!("version {requested_version} of orchestration {resource:?} is not registered")
+                }
+                ConfigErrorKind::Nondeterminism => format!(
+                    "the code of orchestration {resource:?} does not fit its history: {}",
+                    message.as_deref().unwrap_or("it is nondeterministic")
+                ),
+            },
+            Self::Mismatch(details) => details.display_message(),
+            Self::NewerFormat { what, error } => format!("{what}: {error}"),
+            Self::Store(error) => format!("the store fails: {error}"),
+        }
+    }
+
+    /// Whether a deployment removes it, so that whoever waits for the instance should hear of it.
+    pub(super) fn concerns_deployment(&self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
+}
+
+impl Node {
+    /// Notes that an item is given back, says so in the log now and then, and answers for how long.
+    pub(super) fn note_given_back(
+        &self,
+        item: Item,
+        obstacle: &Obstacle,
+        unfit: Option<Unfit>,
+    ) -> GivenBack {
+        self.metrics.given_back(obstacle.kind());
+        let delays = match self.options.mismatch_policy {
+            MismatchPolicy::GiveBack {
+                delay_min,
+                delay_max,
+            } => Delays {
+                min: delay_min,
+                max: delay_max,
+            },
+            MismatchPolicy::FailAtOnce => Delays {
+                min: MismatchPolicy::DELAY_MIN,
+                max: MismatchPolicy::DELAY_MAX,
+            },
+        };
+        let missing = obstacle.missing();
+        let now_ms = self.clock.now_ms();
+        let given_back = self
+            .give_backs
+            .note(item, &missing, unfit, delays, now_ms);
+        if let Some(waiting) = given_back.warn_of {
+            tracing::warn!(
+                target: "duroxide::runtime",
+                worker_id = self.worker_id,
+                waiting,
+                "work is given back until another node or a deployment can run it: {missing}"
+            );
+        }
+        given_back
+    }
+
+    /// What to tell whoever waits for an instance: what is missing, and where.
+    pub(super) fn notice(&self, missing: &str) -> String {
+        let place = format!(" (said by {})", self.worker_id);
+        let room = NOTICE_BYTES_MAX - place.len();
+        let cut = missing.floor_char_boundary(room);
+        let shown = missing.get(..cut).unwrap_or_default();
+        format!("{shown}{place}")
+    }
+
+    /// Whether a notice says that this is missing, whichever node wrote it.
+    pub(super) fn says_the_same(&self, notice: &str, missing: &str) -> bool {
+        let said = notice.rsplit_once(" (said by ").map_or(notice, |(said, _)| said);
+        let room = NOTICE_BYTES_MAX - self.notice("").len();
+        said == missing.get(..missing.floor_char_boundary(room)).unwrap_or_default()
+    }
+}
+
+/// How long a notice may be; it is a part of the head's core state, which is small.
+const NOTICE_BYTES_MAX: usize = 600;

@@ -1,0 +1,167 @@
+//! The code of an execution, standing where its history ends.
+
+use super::code::Code;
+use super::draft::Scope;
+use super::feed::{Feeder, Unfit};
+use super::inbox::{self, Letter};
+use super::load::{self, History, LoadError};
+use super::occasion::Occasion;
+use crate::event::{ErrorDetails, commit_mark};
+use crate::message::{MessageBody, Start};
+use crate::providers::{ErrorKind, InstanceHead, ProviderError};
+use crate::replay::Engine;
+use crate::runtime::node::Node;
+use crate::runtime::warm::{Kept, Warm};
+
+/// Why a turn got no code to run.
+pub(super) enum Stopped {
+    /// The deployed code does not fit, or what the code asks for cannot be done.
+    Unfit(ErrorDetails),
+    /// What is stored could not be had.
+    Load(LoadError),
+}
+
+/// The execution's code: new, still warm, led on from where it was warm, or replayed.
+pub(super) async fn feeder<'a>(
+    node: &'a Node,
+    turn: &Occasion,
+    scope: Scope,
+    letters: &[Letter],
+    kept: Option<Kept>,
+) -> Result<Feeder<'a>, Stopped> {
+    let head = &turn.head;
+    if head.position.next_event_id == 1 {
+        let start = start_of(turn, letters).map_err(Stopped::Load)?;
+        return begun(node, head, scope, &start);
+    }
+    let (engine, history_bytes) = match kept {
+        Some(Kept::Current(Warm {
+            engine,
+            history_bytes,
+            ..
+        })) => {
+            node.metrics.turn_was_warm();
+            (engine, history_bytes)
+        }
+        Some(Kept::Behind(warm)) => match caught_up(node, head, warm).await? {
+            Some(led_on) => led_on,
+            None => replayed(node, head, &scope).await?,
+        },
+        None => replayed(node, head, &scope).await?,
+    };
+    Ok(Feeder::new(node, head, scope, engine, history_bytes))
+}
+
+/// What the execution begins with: the message, or what the execution before left in the head, where
+/// no backlog of messages can come before it.
+fn start_of(turn: &Occasion, letters: &[Letter]) -> Result<Start, LoadError> {
+    if let Some(start) = inbox::own_start(turn, letters) {
+        return Ok(start.clone());
+    }
+    let Some(left) = &turn.head.output else {
+        let error = ProviderError::new(
+            ErrorKind::Corrupt,
+            "claim_turns",
+            "the message that starts an execution is missing; look whether a part of the store was \
+             lost",
+        );
+        let error = error
+            .with_context("instance", &turn.head.instance)
+            .with_context("execution", turn.head.position.execution);
+        return Err(LoadError::Store(error));
+    };
+    match MessageBody::decode(left).map_err(LoadError::Decode)? {
+        MessageBody::Start(start) => Ok(start),
+        other => Err(LoadError::Store(ProviderError::new(
+            ErrorKind::Corrupt,
+            "claim_turns",
+            format!("a head should hold a start, and holds {}", other.name()),
+        ))),
+    }
+}
+
+fn begun<'a>(
+    node: &'a Node,
+    head: &InstanceHead,
+    mut scope: Scope,
+    start: &Start,
+) -> Result<Feeder<'a>, Stopped> {
+    let code = Code::find(
+        &node.orchestrations,
+        &start.orchestration,
+        start.version.as_deref(),
+    )
+    .map_err(Stopped::Unfit)?;
+    scope.version.clone_from(&code.version);
+    scope.core_state.parent.clone_from(&start.parent);
+    let engine = code.engine(
+        &scope,
+        start.input.clone(),
+        node.limits.history_events_max,
+        Some(node.alarm(&scope.instance, scope.incarnation)),
+    );
+    let mut feeder = Feeder::new(node, head, scope, engine, 0);
+    match feeder.begin(start) {
+        Ok(()) => Ok(feeder),
+        Err(Unfit(details)) => Err(Stopped::Unfit(details)),
+    }
+}
+
+/// Leads an engine on through what another node has added. `None` if it cannot be: the whole history
+/// decides then.
+async fn caught_up(
+    node: &Node,
+    head: &InstanceHead,
+    warm: Warm,
+) -> Result<Option<(Engine, usize)>, Stopped> {
+    let Warm {
+        mut engine,
+        head: stood_at,
+        history_bytes,
+    } = warm;
+    let History {
+        entries,
+        bytes,
+        after,
+    } = load::read(&*node.store, head, stood_at.position.next_event_id)
+        .await
+        .map_err(Stopped::Load)?;
+    if after.is_none() || after != stood_at.commit_id.map(commit_mark) {
+        return Ok(None);
+    }
+    let events = entries.len();
+    if engine.replay(entries).is_err() {
+        return Ok(None);
+    }
+    node.metrics.turn_caught_up(events);
+    Ok(Some((engine, history_bytes + bytes)))
+}
+
+async fn replayed(
+    node: &Node,
+    head: &InstanceHead,
+    scope: &Scope,
+) -> Result<(Engine, usize), Stopped> {
+    let code = Code::find(
+        &node.orchestrations,
+        &scope.orchestration,
+        Some(&scope.version),
+    )
+    .map_err(Stopped::Unfit)?;
+    if let Some(details) = node
+        .give_backs
+        .known_unfit(&head.instance, head.commit_id)
+    {
+        return Err(Stopped::Unfit(details));
+    }
+    let history = load::read(&*node.store, head, 1)
+        .await
+        .map_err(Stopped::Load)?;
+    let events = history.entries.len();
+    let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
+    let events_max = node.limits.history_events_max;
+    let engine = load::replayed(&code, scope, events_max, alarm, history.entries)
+        .map_err(|failure| Stopped::Unfit(failure.into_details(&scope.orchestration)))?;
+    node.metrics.turn_was_cold(events);
+    Ok((engine, history.bytes))
+}
