@@ -78,9 +78,7 @@ pub enum DecodeError {
         version: u8,
     },
     /// They are not the bytes that were written.
-    #[error(
-        "these bytes are damaged: their checksum is wrong; restore the store from a backup"
-    )]
+    #[error("these bytes are damaged: their checksum is wrong; restore the store from a backup")]
     Damaged,
     /// They are what was written, since their checksum is right, and say something that this
     /// duroxide does not know: a later one has kinds of events and messages that this one lacks.

@@ -353,6 +353,7 @@ macro_rules! __catalogue {
             an_event_outruns_a_timer ["DLY-02" "CLM-04"],
             a_timer_outruns_an_event ["DLY-01" "WAK-02"],
             senders_at_once_lose_nothing ["CON-01" "MSG-03" "MSG-04" "WAK-01"],
+            what_a_turn_withdraws_is_never_begun ["COM-01" "COM-08" "MSG-04"],
         }
         timers {
             a_thousand_timers_fire ["DLY-01" "CLM-02" "CLM-04" "COM-04"],
@@ -374,6 +375,7 @@ macro_rules! __catalogue {
         executions {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
             a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],
+            a_loop_works_off_a_backlog ["EXE-01" "HEA-01" "CLM-02" "CLM-03"],
             versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
         }
         payloads {
@@ -388,6 +390,19 @@ macro_rules! __catalogue {
             a_status_follows_the_instance ["HEA-01" "STA-01"],
             a_client_hears_what_was_refused ["STA-02" "STA-04"],
         }
+        deployments {
+            an_unknown_orchestration_is_given_back ["LEA-06" "ATT-03" "WAK-01"],
+            an_unknown_version_is_given_back ["LEA-06" "ATT-03" "WAK-01"],
+            an_unknown_activity_is_given_back ["LEA-06" "ATT-03" "WAK-01"],
+            changed_code_waits_for_code_that_fits ["LEA-06" "ATT-03" "HIS-01"],
+            an_end_by_force_takes_the_children_along ["COM-01" "CAN-05" "MSG-05"],
+            an_unknown_activity_can_be_an_error ["ACT-03" "COM-01"],
+        }
+        store_faults {
+            no_instance_answers_for_failing_commits ["LEA-06" "ATT-03" "ERR-02"],
+            an_outcome_is_kept_until_it_is_recorded ["LEA-04" "ACT-03" "ERR-02"],
+            a_short_history_ends_nobody ["HIS-01" "LEA-06" "ATT-03"],
+        }
         restarts {
             a_shutdown_hands_the_work_over ["LEA-06" "ATT-03" "HIS-01"],
             a_crash_at_every_step_loses_nothing ["DUR-01" "LEA-03" "ACT-03" "CXL-01"],
@@ -400,6 +415,7 @@ macro_rules! __catalogue {
             the_other_node_finishes ["LEA-03" "FEN-04" "ACT-03" "CXL-02"],
             a_late_outcome_does_not_count ["ACT-04" "LEA-03" "LEA-05"],
             a_late_turn_does_not_count ["FEN-01" "FEN-02" "FEN-05" "LEA-03"],
+            nodes_catch_up_with_each_other ["HIS-03" "IDM-02" "FEN-02"],
         }
         poison {
             a_deadly_activity_is_given_up ["ATT-01" "ATT-04" "CLM-10" "LEA-03"],

@@ -208,9 +208,7 @@ fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
             "get_instance_info",
             &head.instance,
             // What the head of a running instance holds is for the runtime.
-            head.output
-                .as_deref()
-                .filter(|_| head.status.is_terminal()),
+            head.output.as_deref().filter(|_| head.status.is_terminal()),
         )?,
         instance_id: head.instance.into(),
         orchestration_name: head.orchestration,

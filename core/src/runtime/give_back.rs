@@ -215,7 +215,10 @@ mod tests {
         };
         for longest in [100, 200, 400, 800, 1_600] {
             let drawn = delay(&given_back);
-            assert!(drawn >= longest / 2 && drawn <= longest, "{drawn} of {longest}");
+            assert!(
+                drawn >= longest / 2 && drawn <= longest,
+                "{drawn} of {longest}"
+            );
         }
         for _ in 0..50 {
             assert!(delay(&given_back) <= 30_000);

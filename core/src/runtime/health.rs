@@ -133,7 +133,10 @@ mod tests {
         record.note("claim", &failed(ErrorKind::Unavailable), 8);
         let health = record.report();
         let commit = &health.faults[1];
-        assert_eq!((commit.operation, commit.since_ms, commit.count), ("commit", 5, 2));
+        assert_eq!(
+            (commit.operation, commit.since_ms, commit.count),
+            ("commit", 5, 2)
+        );
         assert_eq!(commit.kind, ErrorKind::Unavailable);
         assert!(record.is_failing("commit"));
         record.note("commit", &Ok::<_, ProviderError>(()), 9);

@@ -19,8 +19,8 @@ mod turn;
 mod warm;
 
 pub use crate::client::OrchestrationStatus;
-pub use health::{Fault, Health};
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};
+pub use health::{Fault, Health};
 pub use observability::{LogFormat, MetricsSnapshot, ObservabilityConfig};
 pub use options::{MismatchPolicy, RuntimeOptions};
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};

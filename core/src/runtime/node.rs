@@ -23,8 +23,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation, InstanceHead,
-    InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
+    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
+    InstanceHead, InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
 };
 use crate::replay::Alarm;
 

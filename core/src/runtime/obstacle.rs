@@ -58,7 +58,9 @@ impl Obstacle {
                     format!("activity {resource:?} is not registered")
                 }
                 ConfigErrorKind::MissingVersion { requested_version } => {
-                    format!("version {requested_version} of orchestration {resource:?} is not registered")
+                    format!(
+                        "version {requested_version} of orchestration {resource:?} is not registered"
+                    )
                 }
                 ConfigErrorKind::Nondeterminism => format!(
                     "the code of orchestration {resource:?} does not fit its history: {}",
@@ -101,9 +103,7 @@ impl Node {
         };
         let missing = obstacle.missing();
         let now_ms = self.clock.now_ms();
-        let given_back = self
-            .give_backs
-            .note(item, &missing, unfit, delays, now_ms);
+        let given_back = self.give_backs.note(item, &missing, unfit, delays, now_ms);
         if let Some(waiting) = given_back.warn_of {
             tracing::warn!(
                 target: "duroxide::runtime",
@@ -126,9 +126,13 @@ impl Node {
 
     /// Whether a notice says that this is missing, whichever node wrote it.
     pub(super) fn says_the_same(&self, notice: &str, missing: &str) -> bool {
-        let said = notice.rsplit_once(" (said by ").map_or(notice, |(said, _)| said);
+        let said = notice
+            .rsplit_once(" (said by ")
+            .map_or(notice, |(said, _)| said);
         let room = NOTICE_BYTES_MAX - self.notice("").len();
-        said == missing.get(..missing.floor_char_boundary(room)).unwrap_or_default()
+        said == missing
+            .get(..missing.floor_char_boundary(room))
+            .unwrap_or_default()
     }
 }
 

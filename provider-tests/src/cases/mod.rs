@@ -30,7 +30,7 @@ pub(crate) mod sta;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
-    basics, cancellation, children, errors, events, executions, nodes, operations, payloads,
-    poison, restarts, timers, waits,
+    basics, cancellation, children, deployments, errors, events, executions, nodes, operations,
+    payloads, poison, restarts, store_faults, timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -1,8 +1,11 @@
 //! People and other programs that raise events.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use duroxide_core::{DurableOutput, OrchestrationContext};
+use duroxide_core::{DurableFuture, DurableOutput, OrchestrationContext};
 
 use super::stage::{Code, Gate, Text, World};
 use crate::support::Cx;
@@ -109,4 +112,80 @@ pub(crate) async fn senders_at_once_lose_nothing(cx: &Cx) {
         let expected: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
         assert_eq!(of_sender.collect::<Vec<_>>(), expected, "sender {sender}");
     }
+}
+
+/// Two events lie in the inbox: the first lets the instance schedule something, the second withdraws it
+/// within the same turn. It is never begun.
+pub(crate) async fn what_a_turn_withdraws_is_never_begun(cx: &Cx) {
+    async fn drops(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_wait("approve").into_event().await;
+        let work = ctx.schedule_activity("Work", "");
+        let abort = ctx.schedule_wait("abort");
+        let (first, _) = ctx.select2(work, abort).await;
+        Ok(first.to_string())
+    }
+    async fn ends(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_wait("approve").into_event().await;
+        let mut work = ctx.schedule_activity("Work", "");
+        let mut child = ctx.schedule_sub_orchestration("Child", "");
+        let mut timer = ctx.schedule_timer(Duration::from_hours(1));
+        schedule(&mut work).await;
+        schedule(&mut child).await;
+        schedule(&mut timer).await;
+        ctx.schedule_wait("abort").into_event().await;
+        Ok("1".to_owned())
+    }
+    async fn hands_over(ctx: OrchestrationContext, round: String) -> Text {
+        if round == "2" {
+            return Ok("1".to_owned());
+        }
+        ctx.schedule_wait("approve").into_event().await;
+        let mut work = ctx.schedule_activity("Work", "");
+        let mut child = ctx.schedule_sub_orchestration("Child", "");
+        schedule(&mut work).await;
+        schedule(&mut child).await;
+        ctx.schedule_wait("abort").into_event().await;
+        ctx.continue_as_new("2").await
+    }
+    async fn child(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_activity("Work", "").into_activity().await
+    }
+    let gate = Gate::closed();
+    let code = Code::of("Drops", drops)
+        .orchestration("Ends", ends)
+        .orchestration("HandsOver", hands_over)
+        .orchestration("Child", child)
+        .activity("Work", gate.activity());
+    let world = World::open(cx, code);
+    for name in ["Drops", "Ends", "HandsOver"] {
+        world.begin(name, name, "1").await;
+        world.raise(name, "approve", "").await;
+        world.raise(name, "abort", "").await;
+    }
+
+    let _node = world.node().await;
+
+    for name in ["Drops", "Ends", "HandsOver"] {
+        assert_eq!(world.output(name).await, "1", "{name}");
+    }
+    // What comes later is begun later: nothing of theirs can be on its way any more.
+    world.begin("last", "Child", "").await;
+    gate.begun(1).await;
+    gate.open();
+    assert_eq!(world.output("last").await, "");
+    assert_eq!(gate.runs(), 1);
+    let instances = world.client.list_all_instances().await;
+    if let Ok(instances) = instances {
+        assert_eq!(instances, ["Drops", "Ends", "HandsOver", "last"]);
+    }
+}
+
+/// Polls a durable operation once, so that it is scheduled.
+async fn schedule(operation: &mut DurableFuture) {
+    poll_fn(|cx| {
+        let is_pending = Pin::new(&mut *operation).poll(cx).is_pending();
+        assert!(is_pending, "nothing has answered it yet");
+        Poll::Ready(())
+    })
+    .await;
 }

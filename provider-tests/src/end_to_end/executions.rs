@@ -109,3 +109,27 @@ pub(crate) async fn versions_live_side_by_side(cx: &Cx) {
         assert_eq!(info.expect("it is there").orchestration_version, version);
     }
 }
+
+/// Each execution takes one event of a backlog that no turn takes in at once. The start of the next
+/// execution never waits behind the backlog.
+pub(crate) async fn a_loop_works_off_a_backlog(cx: &Cx) {
+    const EVENTS: usize = 1_200;
+    async fn one_by_one(ctx: OrchestrationContext, sum: String) -> Text {
+        let event = ctx.schedule_wait("Add").into_event().await;
+        if event == "end" {
+            return Ok(sum);
+        }
+        let sum: usize = sum.parse().map_err(|_| "no number".to_owned())?;
+        ctx.continue_as_new((sum + 1).to_string()).await
+    }
+    let world = World::open(cx, Code::of("Loop", one_by_one));
+    world.begin("loop", "Loop", "0").await;
+    for _ in 0..EVENTS {
+        world.raise("loop", "Add", "1").await;
+    }
+    world.raise("loop", "Add", "end").await;
+
+    let _node = world.node().await;
+
+    assert_eq!(world.output("loop").await, EVENTS.to_string());
+}

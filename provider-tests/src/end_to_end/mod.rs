@@ -7,6 +7,7 @@
 pub(crate) mod basics;
 pub(crate) mod cancellation;
 pub(crate) mod children;
+pub(crate) mod deployments;
 pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod executions;
@@ -16,5 +17,6 @@ pub(crate) mod payloads;
 pub(crate) mod poison;
 pub(crate) mod restarts;
 mod stage;
+pub(crate) mod store_faults;
 pub(crate) mod timers;
 pub(crate) mod waits;

@@ -1,8 +1,8 @@
 //! Two nodes on one store, through one handle and, where that is offered, through two.
 
-use duroxide_core::{ActivityContext, OrchestrationContext};
+use duroxide_core::{ActivityContext, EventKind, OrchestrationContext};
 
-use super::stage::{Code, Fuse, Gate, Handles, LEASE, Text, World, types};
+use super::stage::{Code, Fuse, Gate, Handles, LEASE, Text, World, count, types, until};
 use crate::support::{Cx, id};
 
 async fn work(ctx: OrchestrationContext, _: String) -> Text {
@@ -144,4 +144,53 @@ pub(crate) async fn a_late_turn_does_not_count(cx: &Cx) {
         );
         assert_eq!(gate.runs(), 1, "{handles:?}");
     }
+}
+
+/// An instance goes from node to node, and each reads what the others have added since it had the
+/// instance, and nothing more.
+pub(crate) async fn nodes_catch_up_with_each_other(cx: &Cx) {
+    const NODES: usize = 3;
+    const EVENTS: usize = 60;
+    async fn collect(ctx: OrchestrationContext, _: String) -> Text {
+        let mut text = String::new();
+        for _ in 0..EVENTS {
+            text.push_str(&ctx.schedule_wait("Go").into_event().await);
+        }
+        Ok(text)
+    }
+    let world = World::open(cx, Code::of("Collect", collect));
+    let mut nodes = Vec::new();
+    for _ in 0..NODES {
+        let node = world.node().await;
+        node.refuse_turns();
+        nodes.push(node);
+    }
+    world.begin("collects", "Collect", "").await;
+    for number in 0..EVENTS {
+        let node = &nodes[number % NODES];
+        node.take_turns();
+        let taken = async || {
+            let history = world.history("collects").await;
+            (count(&history, is_wait) > number).then_some(())
+        };
+        until("the wait for the next event", taken).await;
+        node.refuse_turns();
+        world.raise("collects", "Go", "x").await;
+    }
+    nodes[0].take_turns();
+
+    assert_eq!(world.output("collects").await, "x".repeat(EVENTS));
+    let replayed: u64 = nodes
+        .iter()
+        .map(|node| node.metrics().events_replayed)
+        .sum();
+    let cold: u64 = nodes.iter().map(|node| node.metrics().turns_cold).sum();
+    // A turn adds two events, and a node misses two turns between two of its own.
+    let events_max = 2 * NODES * EVENTS + 4 * NODES * NODES;
+    assert!(replayed <= events_max as u64, "{replayed} events replayed");
+    assert!(cold <= NODES as u64, "{cold} histories read as a whole");
+}
+
+fn is_wait(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::ExternalSubscribed { .. })
 }

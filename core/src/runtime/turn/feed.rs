@@ -75,7 +75,10 @@ impl<'a> Feeder<'a> {
                 self.step(&input);
             }
             None => {
-                if let MessageBody::Nudge { notice: Some(notice) } = &letter.body {
+                if let MessageBody::Nudge {
+                    notice: Some(notice),
+                } = &letter.body
+                {
                     self.draft.notice = Some(notice.clone());
                 }
                 let moment = self.moment();

@@ -148,10 +148,7 @@ async fn replayed(
         Some(&scope.version),
     )
     .map_err(Stopped::Unfit)?;
-    if let Some(details) = node
-        .give_backs
-        .known_unfit(&head.instance, head.commit_id)
-    {
+    if let Some(details) = node.give_backs.known_unfit(&head.instance, head.commit_id) {
         return Err(Stopped::Unfit(details));
     }
     let history = load::read(&*node.store, head, 1)

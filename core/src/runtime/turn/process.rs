@@ -185,7 +185,14 @@ async fn undecodable_head(
     }
     log_damage(turn, "decode_head", &error);
     if let Some(reason) = inbox::cancel_reason(letters) {
-        return cancel(node, turn, letters, Scope::without_core_state(&turn.head), reason).await;
+        return cancel(
+            node,
+            turn,
+            letters,
+            Scope::without_core_state(&turn.head),
+            reason,
+        )
+        .await;
     }
     let error = ProviderError::new(
         ErrorKind::Corrupt,
@@ -318,18 +325,12 @@ async fn mismatch(
 }
 
 /// Ends the instance without asking its code, with all that it has open.
-async fn end(
-    node: &Arc<Node>,
-    turn: &Occasion,
-    letters: &[Letter],
-    details: ErrorDetails,
-) -> Plan {
+async fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Plan {
     let history = match recorded(node, turn).await {
         Ok(history) => history,
         Err(obstacle) => return obstacle.into(),
     };
-    let mut scope =
-        Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
+    let mut scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
     if let Some(start) = inbox::own_start(turn, letters)
         && scope.version.is_empty()
     {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use duroxide_core::runtime::{Runtime, RuntimeOptions};
+use duroxide_core::providers::ErrorKind;
+use duroxide_core::runtime::{
+    Health, MetricsSnapshot, ObservabilityConfig, Runtime, RuntimeOptions,
+};
 
 use super::code::Registered;
-use super::process::{Fuse, Process};
+use super::process::{Ailment, Fuse, Process};
 use super::{LEASE, within};
 use crate::support::Cx;
 
@@ -29,6 +32,10 @@ impl Habits {
                 shadow_replay: true,
                 clock: cx.clock(),
                 orchestrator_lock_timeout: LEASE,
+                observability: ObservabilityConfig {
+                    metrics_enabled: true,
+                    ..ObservabilityConfig::default()
+                },
                 worker_lock_timeout: LEASE,
                 ..RuntimeOptions::default()
             },
@@ -67,6 +74,43 @@ impl Node {
     /// Lets the node do what it has, and take on no further turns.
     pub(crate) fn refuse_turns(&self) {
         self.process.refuse_turns();
+    }
+
+    /// Lets the node take on turns again.
+    pub(crate) fn take_turns(&self) {
+        self.process.take_turns();
+    }
+
+    /// Makes every commit of this node fail, with nothing changed, as a store does whose password
+    /// was changed.
+    pub(crate) fn fail_commits(&self, kind: ErrorKind) {
+        self.process.ail(Some(Ailment::Commits(kind)));
+    }
+
+    /// Makes this node see histories without their ends, as a replica shows them that lags behind.
+    pub(crate) fn hide_histories(&self) {
+        self.process.ail(Some(Ailment::Histories));
+    }
+
+    /// Ends what was wrong with the store.
+    pub(crate) fn heal(&self) {
+        self.process.ail(None);
+    }
+
+    /// How often the node was let down by its store.
+    pub(crate) fn let_downs(&self) -> u64 {
+        self.process.let_downs()
+    }
+
+    /// What the runtime says of its store.
+    pub(crate) fn health(&self) -> Health {
+        self.runtime.health()
+    }
+
+    /// What the runtime has done.
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        let metrics = self.runtime.metrics_snapshot();
+        metrics.expect("the nodes of the suite count")
     }
 
     /// Stops the process where it stands: it has no share in what happens until it goes on, and

@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 use std::future::{Future, pending};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -37,6 +38,15 @@ pub(crate) enum Fuse {
     Freeze(InstanceId),
 }
 
+/// What is wrong with the store, as one process sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ailment {
+    /// Every commit fails, and nothing is changed.
+    Commits(ErrorKind),
+    /// Histories have no end.
+    Histories,
+}
+
 /// The store as one process sees it. From its death on no call begins and none is answered: those
 /// under way are dropped, and whether they happened nobody knows.
 ///
@@ -47,6 +57,8 @@ pub(super) struct Process {
     store: Arc<dyn Provider>,
     state: watch::Sender<State>,
     fuse: Mutex<Option<Fuse>>,
+    ailment: Mutex<Option<Ailment>>,
+    let_downs: AtomicU64,
     /// How many commits were answered.
     commits: watch::Sender<u64>,
 }
@@ -57,6 +69,8 @@ impl Process {
             store,
             state: watch::Sender::new(State::Alive),
             fuse: Mutex::new(fuse),
+            ailment: Mutex::new(None),
+            let_downs: AtomicU64::new(0),
             commits: watch::Sender::new(0),
         }
     }
@@ -84,6 +98,26 @@ impl Process {
         self.state.send_replace(State::WithoutTurns);
     }
 
+    pub(super) fn take_turns(&self) {
+        self.state.send_replace(State::Alive);
+    }
+
+    pub(super) fn ail(&self, ailment: Option<Ailment>) {
+        *self.ailment.lock() = ailment;
+    }
+
+    pub(super) fn let_downs(&self) -> u64 {
+        self.let_downs.load(Ordering::SeqCst)
+    }
+
+    fn ailment(&self) -> Option<Ailment> {
+        *self.ailment.lock()
+    }
+
+    fn let_down(&self) {
+        self.let_downs.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(super) async fn death(&self) {
         self.becomes(|state| state == State::Dead).await;
     }
@@ -106,12 +140,16 @@ impl Process {
         }
     }
 
-    /// The answer to a claim of turns, if the process still wants it.
-    async fn willing<T>(&self, claim: impl Future<Output = T> + Send) -> T {
-        tokio::select! {
-            biased;
-            () = self.becomes(|state| state == State::WithoutTurns) => pending().await,
-            answer = self.alive(claim) => answer,
+    /// The answer to a claim of turns, once the process wants it.
+    async fn willing<T, F: Future<Output = T> + Send>(&self, claim: impl Fn() -> F + Sync) -> T {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.becomes(|state| state == State::WithoutTurns) => {
+                    self.becomes(|state| state != State::WithoutTurns).await;
+                }
+                answer = self.alive(claim()) => return answer,
+            }
         }
     }
 
@@ -142,7 +180,7 @@ impl Provider for Process {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        self.willing(self.store.claim_turns(request)).await
+        self.willing(|| self.store.claim_turns(request)).await
     }
 
     async fn claim_activities(
@@ -158,6 +196,11 @@ impl Provider for Process {
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
         self.light(&operations);
+        if let Some(Ailment::Commits(kind)) = self.ailment() {
+            self.let_down();
+            let refused = || Err(ProviderError::new(kind, "commit", "told to fail"));
+            return operations.iter().map(|_| refused()).collect();
+        }
         let answers = self.alive(self.store.commit(operations)).await;
         self.commits.send_modify(|commits| *commits += 1);
         answers
@@ -178,6 +221,10 @@ impl Provider for Process {
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        if let Some(Ailment::Histories) = self.ailment() {
+            self.let_down();
+            return Ok(HistoryPage::default());
+        }
         self.alive(self.store.read_history(request)).await
     }
 

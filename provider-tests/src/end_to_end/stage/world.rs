@@ -77,6 +77,13 @@ impl World {
         Node::start(&self.cx, self.code.clone(), habits).await
     }
 
+    /// Starts a node that runs other code than the world's, through the world's own handle.
+    pub(crate) async fn node_of(&self, code: Code, change: impl FnOnce(&mut Habits)) -> Node {
+        let mut habits = Habits::of(&self.cx);
+        change(&mut habits);
+        Node::start(&self.cx, code.register(), habits).await
+    }
+
     /// Starts a node beside another.
     pub(crate) async fn further_node(
         &self,
@@ -190,6 +197,23 @@ impl World {
         };
         history::check(&history, speedup);
         history
+    }
+
+    /// The ids of an instance's children, in the order in which they were scheduled.
+    pub(crate) async fn children_of(&self, instance: &str) -> Vec<String> {
+        let history = self.history(instance).await.into_iter();
+        history
+            .filter_map(|event| match event.kind {
+                EventKind::SubOrchestrationScheduled { instance, .. } => Some(instance),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How an instance stands.
+    pub(crate) async fn status(&self, instance: &str) -> OrchestrationStatus {
+        let status = self.client.get_orchestration_status(instance).await;
+        status.expect("the store answers")
     }
 
     /// Waits until an instance has decided or learnt something.
