@@ -16,6 +16,7 @@ use crate::event::{
     AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType,
     decode_entries, encode_chunk,
 };
+use crate::frame;
 use crate::message::{
     ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink,
     Start,
@@ -454,4 +455,48 @@ fn the_ids_of_messages_stay() {
     let expected: Vec<&str> = causes.iter().map(|(_, expected)| *expected).collect();
     assert_eq!(ids, expected);
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), causes.len());
+}
+
+/// What a made-up version 2 writes: another format, and kinds that this version does not know. None
+/// of it may be taken for damage.
+#[test]
+fn what_a_later_version_wrote_is_told_from_damage() {
+    let of_version_2 = |json: &str| {
+        let mut bytes = frame::around(json.as_bytes()).to_vec();
+        bytes[1] = 2;
+        Bytes::from(bytes)
+    };
+    let message = r#"{"type":"Suspend","reason":"lunch"}"#;
+    let chunk = r#"{"duroxide":"2.0.0","events":[{"at":1,"kind":{"type":"Suspended"}}]}"#;
+    let bodies = [
+        ("v2_format.bin", of_version_2("{}")),
+        ("v2_message.bin", frame::around(message.as_bytes())),
+    ];
+    for (name, encoded) in bodies {
+        let stored = golden(name, &encoded);
+        let error = MessageBody::decode(&stored).unwrap_err();
+        assert!(error.is_newer_format(), "{name}: {error}");
+    }
+    let stored = golden("v2_history.bin", &frame::around(chunk.as_bytes()));
+    let chunk = HistoryChunk {
+        first_event_id: 1,
+        event_count: 1,
+        body: stored,
+    };
+    let error = decode_entries(&chunk).unwrap_err();
+    assert!(error.is_newer_format(), "{error}");
+}
+
+/// A head that a later version wrote keeps what this one does not know.
+#[test]
+fn what_a_later_version_keeps_in_the_head_is_kept() {
+    let json = r#"{"labels":{"tenant":"a"},"zone":[7,null]}"#;
+    let stored = golden("v2_core_state.bin", &frame::around(json.as_bytes()));
+    let mut core_state = CoreState::decode(&stored).unwrap();
+    assert_eq!(core_state.encode(), stored);
+    core_state.notice = Some(notice());
+    let encoded = core_state.encode();
+    core_state = CoreState::decode(&encoded).unwrap();
+    assert_eq!(core_state.notice.take(), Some(notice()));
+    assert_eq!(core_state.encode(), stored);
 }

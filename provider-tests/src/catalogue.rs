@@ -213,6 +213,7 @@ macro_rules! __catalogue {
         }
         hea {
             an_absent_instance_has_no_head ["HEA-01"],
+            a_running_instance_has_an_output_too ["HEA-03"],
             the_head_is_what_the_last_turn_wrote ["HEA-01"],
             the_status_follows_the_executions ["HEA-01"],
             a_turn_leaves_what_it_does_not_name ["HEA-02"],

@@ -45,7 +45,13 @@ fn options_have_their_fields_and_defaults() {
     );
     assert_eq!(
         (max_attempts, options.mismatch_policy),
-        (10, MismatchPolicy::FailAtOnce)
+        (
+            10,
+            MismatchPolicy::GiveBack {
+                delay_min: Duration::from_millis(100),
+                delay_max: Duration::from_secs(30),
+            }
+        )
     );
     let ObservabilityConfig {
         metrics_enabled,
@@ -136,6 +142,7 @@ async fn counts_what_it_does_if_asked_to() {
     };
     let options = RuntimeOptions {
         observability,
+        mismatch_policy: MismatchPolicy::FailAtOnce,
         ..RuntimeOptions::default()
     };
     let store: Arc<dyn Provider> = Arc::new(MemoryProvider::new());

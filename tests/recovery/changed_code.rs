@@ -120,7 +120,10 @@ async fn shadow_replay_finds_code_that_is_not_deterministic() {
 fn patient() -> RuntimeOptions {
     let delay = Duration::from_millis(20);
     RuntimeOptions {
-        mismatch_policy: MismatchPolicy::RetryLater { delay },
+        mismatch_policy: MismatchPolicy::GiveBack {
+            delay_min: delay,
+            delay_max: delay,
+        },
         max_attempts: 1_000,
         ..checked()
     }
@@ -139,7 +142,7 @@ async fn stays_running(world: &World, instance: &str) {
 }
 
 #[tokio::test]
-async fn with_retry_later_the_instance_waits_for_the_right_code() {
+async fn the_instance_waits_for_the_right_code() {
     let store = waiting().await;
     let provider = || Arc::<MemoryProvider>::clone(&store);
     let wrong = World::start(provider(), activities(), calling("Charge"), patient()).await;
@@ -153,7 +156,7 @@ async fn with_retry_later_the_instance_waits_for_the_right_code() {
 }
 
 #[tokio::test]
-async fn with_retry_later_unregistered_names_wait_for_a_node_that_knows_them() {
+async fn unregistered_names_wait_for_a_node_that_knows_them() {
     let store = Arc::new(MemoryProvider::new());
     let provider = || Arc::<MemoryProvider>::clone(&store);
     let nothing = OrchestrationRegistry::builder().build();

@@ -169,7 +169,7 @@ async fn a_sequence_does_not_hold_up_a_shutdown() {
     };
     let provider = Arc::<MemoryProvider>::clone(&store);
     let world = World::start(provider, activities(), sequences(), checked()).await;
-    world.begin("i", "Sequence", "500").await;
+    world.begin("i", "Sequence", "200").await;
     until("some steps", async || {
         (world.history("i").await.len() > 10).then_some(())
     })
@@ -183,6 +183,6 @@ async fn a_sequence_does_not_hold_up_a_shutdown() {
 
     is_slow.store(false, Ordering::SeqCst);
     let next = World::start(store, activities(), sequences(), checked()).await;
-    assert_eq!(next.output("i").await, "500");
+    assert_eq!(next.output("i").await, "200");
     next.shutdown().await;
 }

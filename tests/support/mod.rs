@@ -17,7 +17,7 @@ use duroxide::providers::Provider;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{Runtime, RuntimeOptions};
+use duroxide::runtime::{MismatchPolicy, Runtime, RuntimeOptions};
 use duroxide::{
     Client, ErrorDetails, Event, EventKind, OrchestrationRegistry, OrchestrationStatus,
 };
@@ -25,8 +25,9 @@ use duroxide::{
 /// What an orchestration or an activity returns.
 pub(crate) type Text = Result<String, String>;
 
-/// How long a test waits for anything before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for anything before it fails. It is only spent when something is wrong, so
+/// that it is long enough for a machine that is busy with other work.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Fails the test if this takes too long, whatever clock the runtime goes by.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
@@ -54,10 +55,12 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: im
     .await
 }
 
-/// Options that let every turn be checked against a replay of its history.
+/// Options that let every turn be checked against a replay of its history. What does not fit fails,
+/// so that a test hears of it.
 pub(crate) fn checked() -> RuntimeOptions {
     RuntimeOptions {
         shadow_replay: true,
+        mismatch_policy: MismatchPolicy::FailAtOnce,
         ..RuntimeOptions::default()
     }
 }

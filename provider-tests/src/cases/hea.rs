@@ -1,7 +1,7 @@
 //! The head.
 
 use bytes::Bytes;
-use duroxide_core::providers::{ExecutionStatus, HeadUpdate, InstanceStatus};
+use duroxide_core::providers::{ExecutionStatus, ExecutionUpdate, HeadUpdate, InstanceStatus};
 
 use crate::support::{Cx, SECOND};
 
@@ -88,7 +88,7 @@ pub(crate) async fn a_turn_leaves_what_it_does_not_name(cx: &Cx) {
 pub(crate) async fn a_turn_may_end_without_an_event(cx: &Cx) {
     let old = cx.running("a").await;
     let turn = cx.poke_and_claim("a").await;
-    let ended = duroxide_core::providers::ExecutionUpdate {
+    let ended = ExecutionUpdate {
         execution: 1,
         chunk: None,
         status: ExecutionStatus::Failed,
@@ -101,4 +101,27 @@ pub(crate) async fn a_turn_may_end_without_an_event(cx: &Cx) {
     assert_eq!(head.status, InstanceStatus::Failed);
     assert_eq!(head.position, old.position);
     assert_eq!(cx.history("a", 1).await.len(), 1);
+}
+
+/// What a running execution names is in the head until a later turn names something else.
+pub(crate) async fn a_running_instance_has_an_output_too(cx: &Cx) {
+    let kept = Bytes::from_static(b"the next start");
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let running = |output| ExecutionUpdate {
+        execution: 1,
+        chunk: None,
+        status: ExecutionStatus::Running,
+        output,
+    };
+
+    cx.apply(cx.turn(&turn).execution(running(Some(kept.clone()))))
+        .await;
+
+    assert_eq!(cx.head("a").await.output, Some(kept.clone()));
+    let turn = cx.poke_and_claim("a").await;
+    assert_eq!(turn.head.output, Some(kept));
+    assert_eq!(turn.head.status, InstanceStatus::Running);
+    cx.apply(cx.turn(&turn).execution(running(None))).await;
+    assert_eq!(cx.head("a").await.output, None);
 }

@@ -16,23 +16,31 @@ pub(super) struct Letter {
     pub(super) bytes: usize,
 }
 
+/// A turn's messages, as far as they can be understood.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    pub(super) letters: Vec<Letter>,
+    /// Why the first of the others cannot be understood.
+    pub(super) error: Option<DecodeError>,
+}
+
 /// Decodes a turn's messages.
-///
-/// # Errors
-/// The first message that cannot be understood.
-pub(super) fn decode(messages: &[Message]) -> Result<Vec<Letter>, DecodeError> {
-    messages
-        .iter()
-        .map(|message| {
-            let body = MessageBody::decode(&message.body)?;
-            Ok(Letter {
+pub(super) fn decode(messages: &[Message]) -> Inbox {
+    let mut inbox = Inbox::default();
+    for message in messages {
+        match MessageBody::decode(&message.body) {
+            Ok(body) => inbox.letters.push(Letter {
                 id: message.id,
                 execution: message.execution,
                 body,
                 bytes: message.body.len(),
-            })
-        })
-        .collect()
+            }),
+            Err(error) => {
+                inbox.error.get_or_insert(error);
+            }
+        }
+    }
+    inbox
 }
 
 /// The start that begins the current execution, if it is among the letters: the one that made the

@@ -6,7 +6,7 @@ use super::draft::{Draft, Scope};
 use super::ending;
 use super::feed::{Feeder, Unfit};
 use super::give_back::give_back;
-use super::inbox::{self, Letter};
+use super::inbox::{self, Inbox, Letter};
 use super::load::{self, LoadError};
 use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
@@ -96,7 +96,7 @@ async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: Pro
 }
 
 async fn end_refused(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
-    let letters = inbox::decode(&turn.messages).unwrap_or_default();
+    let letters = inbox::decode(&turn.messages).letters;
     let details = ending::infrastructure("commit", error);
     match end(node, turn, &letters, details).await {
         Plan::Commit(work) => {
@@ -111,20 +111,22 @@ async fn end_refused(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error:
 
 /// Runs the turn, on the engine that was kept if there is one.
 pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) -> Plan {
-    let letters = match inbox::decode(&turn.messages) {
-        Ok(letters) => letters,
-        // Nothing is done before all is understood: to drop one of them would be to destroy it.
-        Err(error) if error.is_newer_format() => return newer("a message", error),
-        Err(error) if turn.head.status.is_terminal() => {
+    let Inbox { letters, error } = inbox::decode(&turn.messages);
+    // Nothing is done before all is understood: to drop one of them would be to destroy it. Only a
+    // person's wish to end the instance goes before that.
+    let is_cancelled = inbox::cancel_reason(&letters).is_some();
+    match error {
+        None => {}
+        Some(error) if error.is_newer_format() && is_cancelled => {}
+        Some(error) if error.is_newer_format() => return newer("a message", error),
+        Some(error) => {
             log_damage(turn, "decode_message", &error);
-            Vec::new()
+            if !turn.head.status.is_terminal() && !is_cancelled {
+                let details = ending::infrastructure("decode_message", &error);
+                return end(node, turn, &letters, details).await;
+            }
         }
-        Err(error) => {
-            log_damage(turn, "decode_message", &error);
-            let details = ending::infrastructure("decode_message", &error);
-            return end(node, turn, &[], details).await;
-        }
-    };
+    }
     let scope = match Scope::of(&turn.head) {
         Ok(scope) => scope,
         Err(error) => return undecodable_head(node, turn, &letters, error).await,

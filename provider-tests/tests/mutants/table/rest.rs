@@ -227,6 +227,16 @@ pub(crate) const READS: &[Mutant] = &[
         Rewrite::Heads(|head| head.output = None::<Bytes>),
     ),
     Mutant::outside(
+        "only_an_end_has_an_output",
+        &["HEA-03"],
+        "The head of a running instance has no output.",
+        Rewrite::Heads(|head| {
+            if !head.status.is_terminal() {
+                head.output = None::<Bytes>;
+            }
+        }),
+    ),
+    Mutant::outside(
         "continued_execution_stays_open",
         &["EXE-01", "ADM-02"],
         "An execution that handed over is listed as running.",
