@@ -16,6 +16,7 @@ use crate::frame::DecodeError;
 use crate::message::CoreState;
 use crate::providers::{ErrorKind, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
+use crate::runtime::attempts::Item;
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::options::MismatchPolicy;
@@ -49,29 +50,37 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuar
     let (lease, turn) = Occasion::claimed(turn);
     let warm = node.take_warm(&turn.head);
     match plan(&node, &turn, warm).await {
-        Plan::Commit(work) => {
-            if let Err(error) = publish(&node, &turn, *work, &mut None).await {
-                recover(&node, &turn, lease, &error).await;
-            }
-        }
+        Plan::Commit(work) => match publish(&node, &turn, *work, &mut None).await {
+            Ok(()) => held.finish(),
+            Err(error) => recover(&node, &turn, lease, held, &error).await,
+        },
         Plan::Release {
             delay,
             count_attempt,
-        } => node.release(Lease::Turn(lease), delay, count_attempt).await,
+        } => {
+            node.release(Lease::Turn(lease), delay, count_attempt).await;
+            held.finish();
+        }
     }
-    drop(held);
     drop(slot);
 }
 
 /// A commit was refused. If another node has the instance, it goes on from there; if the commit
 /// itself cannot be stored, the run fails and says why.
-async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
+async fn recover(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    lease: TurnLease,
+    held: LeaseGuard,
+    error: &ProviderError,
+) {
     match error.kind() {
-        ErrorKind::LeaseLost
-        | ErrorKind::PositionConflict
-        | ErrorKind::NotFound
-        | ErrorKind::Unavailable
-        | ErrorKind::CommitUnknown => {
+        ErrorKind::LeaseLost | ErrorKind::PositionConflict | ErrorKind::NotFound => {
+            tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
+            held.lost();
+        }
+        // What is dropped is given back.
+        ErrorKind::Unavailable | ErrorKind::CommitUnknown => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
         }
         ErrorKind::AlreadyExists
@@ -89,6 +98,7 @@ async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &Pr
                 let pause = backoff(turn.attempt);
                 node.release(Lease::Turn(lease), pause, true).await;
             }
+            held.finish();
         }
     }
 }
@@ -106,9 +116,10 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) 
         }
         .into();
     }
-    let max_attempts = node.options.max_attempts;
-    if turn.attempt > max_attempts {
-        return end(node, turn, letters, ending::poison(turn, max_attempts)).into();
+    let item = || Item::Turn(turn.head.instance.clone());
+    if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
+        let details = ending::poison(turn, attempts, node.options.max_attempts);
+        return end(node, turn, letters, details).into();
     }
     if let Err(error) = &decoded {
         return undecodable(node, turn, letters, "decode_message", error);
