@@ -2,18 +2,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::give_back::Item;
+use super::attempts::Item;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::obstacle::Obstacle;
 use super::options::MismatchPolicy;
 use super::turn::{self, within};
 use crate::activity::{ActivityContext, ActivityInfo};
-use crate::cancel_token::CancelToken;
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
 use crate::message::{ActivityBody, Cause, MessageBody, Notice, Origin};
@@ -30,32 +30,39 @@ enum Outcome {
     GiveBack(Obstacle),
     /// Nobody wants to know.
     Abandon,
+    /// The runtime stops, and the activity has ended for that: the next node runs it again.
+    CutOff,
 }
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
     let mut slot = Some(slot);
-    match outcome(&node, &claimed, &held.cancel).await {
+    match outcome(&node, &claimed, &held).await {
         Outcome::Report(result) => {
-            report(&node, &claimed, result, &mut slot, &held.cancel).await;
+            report(&node, &claimed, held, result, &mut slot).await;
             node.give_backs
                 .forget(|| Item::Activity(claimed.lease.key.clone()));
         }
-        Outcome::GiveBack(obstacle) => give_back(&node, &claimed, &obstacle).await,
-        Outcome::Abandon => {}
+        Outcome::GiveBack(obstacle) => {
+            give_back(&node, &claimed, &obstacle).await;
+            held.finish();
+        }
+        Outcome::Abandon => held.finish(),
+        // What is dropped is given back.
+        Outcome::CutOff => drop(held),
     }
-    drop(held);
     drop(slot);
 }
 
-async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -> Outcome {
+async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> Outcome {
     let body = match ActivityBody::decode(&claimed.body) {
         Ok(body) => body,
         Err(error) => return undecodable(claimed, error),
     };
-    let max_attempts = node.options.max_attempts;
-    if claimed.attempt > max_attempts {
-        return Outcome::Report(Err(poison(claimed, &body, max_attempts)));
+    let item = || Item::Activity(claimed.lease.key.clone());
+    if let Some(attempts) = node.attempts.poison(claimed.attempt, item) {
+        let max_attempts = node.options.max_attempts;
+        return Outcome::Report(Err(poison(claimed, &body, attempts, max_attempts)));
     }
     let Some((_, handler)) = node.activities.resolve_handler(&body.name) else {
         let details = ErrorDetails::Configuration {
@@ -68,13 +75,16 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
             MismatchPolicy::FailAtOnce => Outcome::Report(Err(details)),
         };
     };
-    let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
+    let (cancel, stopping) = (held.cancel.clone(), node.stopping.clone());
+    let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel, stopping);
+    let told = ctx.clone();
+    held.begin();
     let input = body.input;
     // Made within the guarded future, so that a panic in the handler itself is caught as well.
     let work = async move { handler.invoke(ctx, input).await };
     let work = AssertUnwindSafe(work).catch_unwind();
     let given_up = async {
-        cancel.cancelled().await;
+        held.cancel.cancelled().await;
         node.clock
             .sleep(node.options.activity_cancellation_grace)
             .await;
@@ -83,6 +93,8 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
         biased;
         result = work => Outcome::Report(match result {
             Ok(Ok(result)) => Ok(result),
+            // Whether it has failed, or has ended because it was told to, nobody can say.
+            Ok(Err(_)) if told.was_told_of_shutdown() => return Outcome::CutOff,
             Ok(Err(message)) => Err(failure(message)),
             Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
         }),
@@ -101,6 +113,7 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
         activity_id: key.activity_id,
         worker_id: node.worker_id.clone(),
         attempt: claimed.attempt,
+        told_of_shutdown: AtomicBool::new(false),
     }
 }
 
@@ -159,10 +172,15 @@ async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
     }
 }
 
-fn poison(claimed: &ClaimedActivity, body: &ActivityBody, max_attempts: u32) -> ErrorDetails {
+fn poison(
+    claimed: &ClaimedActivity,
+    body: &ActivityBody,
+    attempt_count: u32,
+    max_attempts: u32,
+) -> ErrorDetails {
     let key = &claimed.lease.key;
     ErrorDetails::Poison {
-        attempt_count: claimed.attempt,
+        attempt_count,
         max_attempts,
         message_type: PoisonMessageType::Activity {
             instance: key.instance.as_str().to_owned(),
@@ -187,9 +205,9 @@ fn failure(message: String) -> ErrorDetails {
 async fn report(
     node: &Arc<Node>,
     claimed: &ClaimedActivity,
+    held: LeaseGuard,
     result: Result<String, ErrorDetails>,
     slot: &mut Option<Slot>,
-    lease_lost: &CancelToken,
 ) {
     match &result {
         Ok(_) => node.metrics.activity_completed(),
@@ -230,17 +248,17 @@ async fn report(
         message: Some(message),
     };
     if turn::run_with_outcome(node, &outcome, slot).await {
-        return;
+        return held.finish();
     }
-    record(node, outcome, lease_lost).await;
+    record(node, outcome, held).await;
 }
 
 /// Records the outcome by itself, as long as the lease holds: what was done is not done again since
 /// the store failed. One that the store refuses becomes a failure that says so.
-async fn record(node: &Node, mut outcome: ActivityOutcome, lease_lost: &CancelToken) {
+async fn record(node: &Node, mut outcome: ActivityOutcome, held: LeaseGuard) {
     let commit = Commit::Activity(outcome.clone());
-    let Err(mut error) = node.commit_outcome(commit, lease_lost).await else {
-        return;
+    let Err(mut error) = node.commit_outcome(commit, &held.cancel).await else {
+        return held.finish();
     };
     if let ErrorKind::InvalidInput | ErrorKind::LimitExceeded = error.kind()
         && let Some(message) = &mut outcome.message
@@ -255,21 +273,27 @@ async fn record(node: &Node, mut outcome: ActivityOutcome, lease_lost: &CancelTo
         }
         .encode();
         match node
-            .commit_outcome(Commit::Activity(outcome), lease_lost)
+            .commit_outcome(Commit::Activity(outcome), &held.cancel)
             .await
         {
-            Ok(_) => return,
+            Ok(_) => return held.finish(),
             Err(refused_again) => error = refused_again,
         }
     }
-    log_unreported(&error);
+    unreported(node, held, &error);
 }
 
-fn log_unreported(error: &ProviderError) {
+fn unreported(node: &Node, held: LeaseGuard, error: &ProviderError) {
     // A lost lease is the ordinary end of an activity that was cancelled meanwhile.
     if error.kind() == ErrorKind::LeaseLost {
         tracing::debug!(target: "duroxide::runtime", %error, "an outcome is not wanted");
+        return held.lost();
+    }
+    tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
+    if node.stopping.is_cancelled() {
+        // What is dropped is given back.
+        drop(held);
     } else {
-        tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
+        held.forfeit();
     }
 }

@@ -3,34 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::isolation::{Isolation, Suspect, Work};
 use super::node::{Node, Slot, Slots};
-use super::turn;
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
-use crate::providers::{
-    ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue,
-};
+use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Claims until the runtime stops.
-pub(super) async fn run(node: Arc<Node>) {
+/// Claims until the runtime stops. A claim that is under way then is waited for, and what it brings
+/// is given back at once.
+pub(super) async fn run(node: &Arc<Node>) {
+    dispatch(node).await;
+    node.leases.release_left(&*node.store).await;
+}
+
+async fn dispatch(node: &Arc<Node>) {
     let mut error_pause = ERROR_PAUSE_MIN;
     let mut probe_pause = ERROR_PAUSE_MIN;
     let mut was_empty = false;
+    let mut isolation = Isolation::default();
     while !node.stopping.is_cancelled() {
         let mut items_max = CLAIM_ITEMS_MAX;
         if node.health.is_failing("commit") {
             // What is claimed now could not be committed either. One item at a time finds out when
             // commits succeed again, and leaves the others alone.
             items_max = 1;
-            pause_for(&node, node.entropy.jittered(probe_pause)).await;
+            pause_for(node, node.entropy.jittered(probe_pause)).await;
             probe_pause = (probe_pause * 2).min(ERROR_PAUSE_MAX);
         } else {
             probe_pause = ERROR_PAUSE_MIN;
         }
-        let claimed = claim(&node, items_max).await;
+        let claimed = claim(node, items_max, &mut isolation).await;
         node.health.note("claim", &claimed, node.clock.now_ms());
         let pause = match claimed {
             Ok(found) => {
@@ -52,7 +57,7 @@ pub(super) async fn run(node: Arc<Node>) {
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => return,
-            () = wait(&node, &pause) => {}
+            () = wait(node, &pause) => {}
         }
     }
 }
@@ -75,24 +80,35 @@ struct Found {
 }
 
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
-async fn claim(node: &Arc<Node>, items_max: usize) -> Result<Found, ProviderError> {
+async fn claim(
+    node: &Arc<Node>,
+    items_max: usize,
+    isolation: &mut Isolation,
+) -> Result<Found, ProviderError> {
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
         take_slots(&node.turn_slots, items_max),
         take_slots(&node.activity_slots, items_max),
     );
-    let (turns, activities) = tokio::join!(
-        claim_turns(node, turn_slots),
-        claim_activities(node, activity_slots)
+    let (mut turns, mut activities) = (Vec::new(), Vec::new());
+    let found = tokio::join!(
+        claim_turns(node, turn_slots, &mut turns),
+        claim_activities(node, activity_slots, &mut activities)
     );
-    let (turns, activities) = (turns?, activities?);
+    turns.append(&mut activities);
+    isolation.admit(node, turns).await;
+    let (turns, activities) = (found.0?, found.1?);
     Ok(Found {
         any: turns.any || activities.any,
         more: turns.more || activities.more,
     })
 }
 
-async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
+async fn claim_turns(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    suspects: &mut Vec<Suspect>,
+) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }
@@ -103,13 +119,14 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, Provid
         lease: node.options.orchestrator_lock_timeout,
     };
     let claimed = node.store.claim_turns(&request).await;
-    hand_out(claimed, slots, |item, slot| {
-        let held = node.leases.hold(Lease::Turn(item.lease.clone()));
-        node.spawn(turn::run(Arc::clone(node), item, held, slot));
-    })
+    hand_out(node, claimed, slots, suspects, Work::Turn)
 }
 
-async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
+async fn claim_activities(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    suspects: &mut Vec<Suspect>,
+) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }
@@ -119,9 +136,7 @@ async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, P
         lease: node.options.worker_lock_timeout,
     };
     let claimed = node.store.claim_activities(&request).await;
-    hand_out(claimed, slots, |item, slot| {
-        node.start_activity(item, slot);
-    })
+    hand_out(node, claimed, slots, suspects, Work::Activity)
 }
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
@@ -132,11 +147,14 @@ fn take_slots(slots: &Slots, slots_max: usize) -> Vec<Slot> {
         .collect()
 }
 
-/// Starts each claimed item on a slot and gives the other slots back.
+/// Starts each claimed item on a slot, puts those apart that must run alone, and gives the other
+/// slots back.
 fn hand_out<T>(
+    node: &Arc<Node>,
     claimed: Result<Claimed<T>, ProviderError>,
     slots: Vec<Slot>,
-    start: impl Fn(T, Slot),
+    suspects: &mut Vec<Suspect>,
+    work: impl Fn(T) -> Work,
 ) -> Result<Found, ProviderError> {
     let (items, answer) = match claimed {
         Ok(claimed) => {
@@ -148,11 +166,30 @@ fn hand_out<T>(
         }
         Err(error) => (Vec::new(), Err(error)),
     };
+    // Asked once: a stop that comes later finds the tasks.
+    let is_stopping = node.stopping.is_cancelled();
     let mut items = items.into_iter();
     for slot in slots {
-        match items.next() {
-            Some(item) => start(item, slot),
-            None => slot.give_back(),
+        let Some(work) = items.next().map(&work) else {
+            slot.give_back();
+            continue;
+        };
+        let (lease, attempt) = (work.lease(), work.attempt());
+        let suspect = node.attempts.suspect(attempt, &lease);
+        let held = node.leases.hold(lease, attempt);
+        if is_stopping {
+            drop(held);
+            slot.give_back();
+            continue;
+        }
+        match suspect {
+            Some(item) => suspects.push(Suspect {
+                item,
+                work,
+                held,
+                slot,
+            }),
+            None => work.start(node, held, slot),
         }
     }
     answer

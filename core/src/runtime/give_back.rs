@@ -7,10 +7,11 @@ use std::time::Duration;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::attempts::Item;
 use crate::entropy::Entropy;
 use crate::event::ErrorDetails;
 use crate::limits::GIVEN_BACK_ITEMS_MAX;
-use crate::providers::{ActivityKey, CommitId, InstanceId};
+use crate::providers::{CommitId, InstanceId};
 
 /// How often the log repeats that the same thing is missing.
 const WARN_EVERY_MS: u64 = 30_000;
@@ -18,13 +19,6 @@ const WARN_EVERY_MS: u64 = 30_000;
 /// From how many times on whoever waits for the instance is told. A rolling deployment in which
 /// another node takes the item is over by then, and costs no commit.
 const TIMES_BEFORE_NOTICE: u32 = 4;
-
-/// Something that was claimed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Item {
-    Turn(InstanceId),
-    Activity(ActivityKey),
-}
 
 /// The shortest and the longest time for which an item is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,17 +4,21 @@ pub mod observability;
 pub mod registry;
 
 mod activity_worker;
+mod attempts;
 mod committer;
 mod dispatcher;
 mod give_back;
 mod handler;
 mod health;
+mod isolation;
 mod lease_keeper;
 mod node;
 mod obstacle;
 mod options;
+mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
+mod service;
 mod turn;
 mod warm;
 

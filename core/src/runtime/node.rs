@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,13 +11,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::activity_worker;
+use super::attempts::Attempts;
 use super::committer::Committer;
 use super::give_back::GiveBacks;
 use super::health::{HealthRecord, is_fault};
-use super::lease_keeper::LeaseKeeper;
+use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
@@ -25,6 +28,7 @@ use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
     InstanceHead, InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
+    Turn,
 };
 use crate::replay::Alarm;
 
@@ -50,6 +54,7 @@ pub(super) struct Node {
     pub(super) give_backs: GiveBacks,
     pub(super) committer: Committer,
     pub(super) leases: Arc<LeaseKeeper>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) warm: Mutex<WarmInstances>,
     pub(super) turn_slots: Slots,
     pub(super) activity_slots: Slots,
@@ -58,7 +63,8 @@ pub(super) struct Node {
     pub(super) worker_id: String,
     /// Where the user's code runs.
     pub(super) user: Handle,
-    tasks: Mutex<JoinSet<()>>,
+    /// `None` once they were aborted: no others come.
+    tasks: Mutex<Option<JoinSet<()>>>,
     alarms: mpsc::UnboundedSender<(InstanceId, Incarnation)>,
 }
 
@@ -90,6 +96,7 @@ impl Node {
         let entropy = Entropy;
         let warm = WarmInstances::new(options.warm_instances_max, options.warm_bytes_max);
         let (alarms, alarmed) = mpsc::unbounded_channel();
+        let attempts = Arc::new(Attempts::new(options.max_attempts));
         let node = Arc::new(Self {
             limits: store.capabilities().limits,
             store,
@@ -101,41 +108,80 @@ impl Node {
             health: HealthRecord::default(),
             give_backs: GiveBacks::default(),
             committer,
-            leases: Arc::new(LeaseKeeper::default()),
+            leases: Arc::new(LeaseKeeper::new(Arc::clone(&attempts))),
+            attempts,
             warm: Mutex::new(warm),
             turn_slots: Slots::new(options.orchestration_concurrency, &freed),
             activity_slots: Slots::new(options.worker_concurrency, &freed),
             stopping: CancelToken::default(),
             worker_id: format!("worker-{}", entropy.lease_token()),
             user,
-            tasks: Mutex::new(JoinSet::new()),
+            tasks: Mutex::new(Some(JoinSet::new())),
             alarms,
             options,
         });
         (node, alarmed)
     }
 
-    /// Runs a task that calls the user's code, on the user's executor.
+    /// Runs a task that calls the user's code, on the user's executor. It holds the lease of what it
+    /// works on, so that one that comes too late to run gives it back.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        let Some(running) = tasks.as_mut() else {
+            drop(tasks);
+            drop(task);
+            return;
+        };
+        while running.try_join_next().is_some() {}
+        running.spawn_on(task, &self.user);
+    }
+
+    /// Runs a leased turn.
     ///
     /// It is not subject to the executor's cooperative budget: that would make it depend on the
     /// node when an orchestration is quiet.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(tokio::task::unconstrained(task), &self.user);
+    pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
+        let turn = turn::run(Arc::clone(self), claimed, held, slot);
+        self.spawn(tokio::task::unconstrained(turn));
     }
 
-    /// Runs a leased activity. The lease is held before the task exists, so that a task that is
-    /// aborted before its first poll gives it back all the same.
+    /// Holds the lease of an activity and runs it. The lease is held before the task exists, so
+    /// that a task that is aborted before its first poll gives it back all the same.
     pub(super) fn start_activity(self: &Arc<Self>, claimed: ClaimedActivity, slot: Slot) {
-        let held = self.leases.hold(Lease::Activity(claimed.lease.clone()));
+        let lease = Lease::Activity(claimed.lease.clone());
+        let held = self.leases.hold(lease, claimed.attempt);
+        self.run_activity(claimed, held, slot);
+    }
+
+    /// Runs a leased activity, which shares its executor with others by its cooperative budget.
+    pub(super) fn run_activity(
+        self: &Arc<Self>,
+        claimed: ClaimedActivity,
+        held: LeaseGuard,
+        slot: Slot,
+    ) {
         self.spawn(activity_worker::run(Arc::clone(self), claimed, held, slot));
     }
 
-    /// Ends all tasks where they stand, and waits until they have ended. A task that blocks its
-    /// thread cannot be ended; it is left to its executor after a while.
+    /// Takes on no more work: what is claimed from now on is given back.
+    pub(super) fn stop(&self) {
+        self.turn_slots.close();
+        self.activity_slots.close();
+        self.stopping.cancel();
+    }
+
+    /// Ends when nothing is being worked on, if the node takes on no more work.
+    pub(super) async fn drained(&self) {
+        self.turn_slots.drained().await;
+        self.activity_slots.drained().await;
+    }
+
+    /// Ends all tasks where they stand, and waits until they have ended; none is started from then
+    /// on. A task that blocks its thread cannot be ended; it is left to its executor after a while.
     pub(super) async fn abort_tasks(&self) {
-        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        let Some(mut tasks) = self.tasks.lock().take() else {
+            return;
+        };
         tokio::select! {
             biased;
             () = tasks.shutdown() => {}
@@ -190,7 +236,8 @@ impl Node {
         loop {
             let result = self.try_commit(operation.clone()).await;
             match result {
-                Err(error) if may_pass(&error) && !self.stopping.is_cancelled() => {
+                // Whoever waits for it is aborted when the runtime runs out of patience.
+                Err(error) if may_pass(&error) => {
                     tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
                     self.clock.sleep(self.entropy.jittered(pause)).await;
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
@@ -255,7 +302,15 @@ impl Node {
             delay,
             count_attempt,
         };
-        for result in self.store.release(vec![release]).await {
+        self.release_all(vec![release]).await;
+    }
+
+    /// Gives leases back with one call.
+    pub(super) async fn release_all(&self, releases: Vec<Release>) {
+        if releases.is_empty() {
+            return;
+        }
+        for result in self.store.release(releases).await {
             self.health.note("release", &result, self.clock.now_ms());
             if let Err(error) = result {
                 tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
@@ -270,6 +325,8 @@ pub(super) struct Slots {
     free: Arc<Semaphore>,
     all: u32,
     freed: Arc<Notify>,
+    is_closed: AtomicBool,
+    is_paused: AtomicBool,
 }
 
 /// The right to work on one item. Dropping it tells the dispatcher.
@@ -303,14 +360,44 @@ impl Slots {
             free: Arc::new(Semaphore::new(all as usize)),
             all,
             freed: Arc::clone(freed),
+            is_closed: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
         }
+    }
+
+    /// Hands out no more slots.
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands out no slots until [`resume`](Self::resume).
+    pub(super) fn pause(&self) {
+        self.is_paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands out slots again.
+    pub(super) fn resume(&self) {
+        self.is_paused.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether those who have a slot are to begin nothing new with it.
+    pub(super) fn are_withheld(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed) || self.is_paused.load(Ordering::Relaxed)
     }
 
     pub(super) fn free(&self) -> usize {
         self.free.available_permits()
     }
 
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        (self.all as usize).saturating_sub(self.free())
+    }
+
     pub(super) fn try_take(&self) -> Option<Slot> {
+        if self.are_withheld() {
+            return None;
+        }
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         Some(Slot {
             permit: Some(permit),
@@ -324,7 +411,7 @@ impl Slots {
     }
 
     /// Ends when nothing is being worked on. Takes all slots for good.
-    pub(super) async fn drained(&self) {
+    async fn drained(&self) {
         if let Ok(permits) = self.free.acquire_many(self.all).await {
             permits.forget();
         }

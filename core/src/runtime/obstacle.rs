@@ -1,6 +1,7 @@
 //! What keeps this node from running what it has claimed, and is no fault of the item's.
 
-use super::give_back::{Delays, GivenBack, Item, Unfit};
+use super::attempts::Item;
+use super::give_back::{Delays, GivenBack, Unfit};
 use super::node::Node;
 use super::options::MismatchPolicy;
 use crate::event::{ConfigErrorKind, ErrorDetails};

@@ -24,15 +24,16 @@ pub(in crate::runtime) async fn run_with_outcome(
     let Some(message) = &outcome.message else {
         return false;
     };
-    // A runtime that stops takes on no more turns.
-    if node.stopping.is_cancelled() {
+    // A runtime that stops takes on no more turns, nor does one that makes room.
+    if node.activity_slots.are_withheld() {
         return false;
     }
     let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
         return false;
     };
-    // In a box, since every activity's task would be as large as a turn otherwise.
-    Box::pin(run_turn(node, outcome, message, warm, slot)).await
+    // In a box, since every activity's task would be as large as a turn otherwise; and without the
+    // executor's budget, as every turn.
+    tokio::task::unconstrained(Box::pin(run_turn(node, outcome, message, warm, slot))).await
 }
 
 async fn run_turn(

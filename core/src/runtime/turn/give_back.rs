@@ -7,7 +7,9 @@ use crate::message::{CoreState, Notice};
 use crate::providers::{
     Commit, HeadUpdate, Lease, LeaseAfterCommit, ProviderError, TurnCommit, TurnLease,
 };
-use crate::runtime::give_back::{Item, Unfit};
+use crate::runtime::attempts::Item;
+use crate::runtime::give_back::Unfit;
+use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::obstacle::{Obstacle, ObstacleKind};
 
@@ -17,6 +19,7 @@ pub(super) async fn give_back(
     node: &Arc<Node>,
     turn: &Occasion,
     lease: TurnLease,
+    held: LeaseGuard,
     obstacle: &Obstacle,
 ) {
     let unfit = match (obstacle, turn.head.commit_id) {
@@ -36,14 +39,20 @@ pub(super) async fn give_back(
     {
         match note(node, turn, noticed).await {
             // The instance is claimable at once, and is given back the next time it is claimed.
-            Ok(()) => return,
+            Ok(()) => return held.finish(),
             Err(error) => {
                 tracing::debug!(target: "duroxide::runtime", %error, "a notice was not stored");
             }
         }
     }
+    if let ObstacleKind::Store = obstacle.kind() {
+        // A store that fails may not take the lease back either, and counts the attempt then.
+        let item = Item::Turn(turn.head.instance.clone());
+        node.attempts.excuse(item, turn.attempt);
+    }
     node.release(Lease::Turn(lease), given_back.delay, false)
         .await;
+    held.finish();
 }
 
 /// The head's core state with a notice of what is missing; `None` if it says so already, or cannot.

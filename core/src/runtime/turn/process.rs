@@ -16,7 +16,7 @@ use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::providers::{ErrorKind, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
-use crate::runtime::give_back::Item;
+use crate::runtime::attempts::Item;
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::obstacle::Obstacle;
@@ -55,24 +55,32 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuar
     let kept = node.take_warm(&turn.head);
     match plan(&node, &turn, kept).await {
         Plan::Commit(work) => match publish(&node, &turn, *work, &mut None).await {
-            Ok(()) => node
-                .give_backs
-                .forget(|| Item::Turn(turn.head.instance.clone())),
-            Err(error) => recover(&node, &turn, lease, error).await,
+            Ok(()) => {
+                held.finish();
+                node.give_backs
+                    .forget(|| Item::Turn(turn.head.instance.clone()));
+            }
+            Err(error) => recover(&node, &turn, lease, held, error).await,
         },
-        Plan::GiveBack(obstacle) => give_back(&node, &turn, lease, &obstacle).await,
+        Plan::GiveBack(obstacle) => give_back(&node, &turn, lease, held, &obstacle).await,
     }
-    drop(held);
     drop(slot);
 }
 
 /// A commit did not succeed. If another node has the instance, it goes on from there. Only if the
 /// store refuses what this commit says, the run fails and says why: any other fault is the store's,
 /// and no instance answers for it.
-async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: ProviderError) {
+async fn recover(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    lease: TurnLease,
+    held: LeaseGuard,
+    error: ProviderError,
+) {
     match error.kind() {
         ErrorKind::LeaseLost | ErrorKind::PositionConflict | ErrorKind::NotFound => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
+            held.lost();
         }
         ErrorKind::InvalidInput | ErrorKind::LimitExceeded => {
             tracing::error!(
@@ -81,7 +89,7 @@ async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: Pro
                 %error,
                 "the store refuses what a turn commits"
             );
-            end_refused(node, turn, lease, &error).await;
+            end_refused(node, turn, lease, held, &error).await;
         }
         ErrorKind::AlreadyExists
         | ErrorKind::Unavailable
@@ -90,22 +98,29 @@ async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: Pro
         | ErrorKind::Unsupported
         | ErrorKind::Config
         | ErrorKind::Unexpected => {
-            give_back(node, turn, lease, &Obstacle::Store(error)).await;
+            give_back(node, turn, lease, held, &Obstacle::Store(error)).await;
         }
     }
 }
 
-async fn end_refused(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
+async fn end_refused(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    lease: TurnLease,
+    held: LeaseGuard,
+    error: &ProviderError,
+) {
     let letters = inbox::decode(&turn.messages).letters;
     let details = ending::infrastructure("commit", error);
     match end(node, turn, &letters, details).await {
-        Plan::Commit(work) => {
-            if let Err(error) = publish(node, turn, *work, &mut None).await {
+        Plan::Commit(work) => match publish(node, turn, *work, &mut None).await {
+            Ok(()) => held.finish(),
+            Err(error) => {
                 tracing::error!(target: "duroxide::runtime", %error, "nor its failure");
-                give_back(node, turn, lease, &Obstacle::Store(error)).await;
+                give_back(node, turn, lease, held, &Obstacle::Store(error)).await;
             }
-        }
-        Plan::GiveBack(obstacle) => give_back(node, turn, lease, &obstacle).await,
+        },
+        Plan::GiveBack(obstacle) => give_back(node, turn, lease, held, &obstacle).await,
     }
 }
 
@@ -142,9 +157,10 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
     if let Some(reason) = inbox::cancel_reason(&letters) {
         return cancel(node, turn, &letters, scope, reason).await;
     }
-    let max_attempts = node.options.max_attempts;
-    if turn.attempt > max_attempts {
-        return end(node, turn, &letters, ending::poison(turn, max_attempts)).await;
+    let item = || Item::Turn(turn.head.instance.clone());
+    if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
+        let details = ending::poison(turn, attempts, node.options.max_attempts);
+        return end(node, turn, &letters, details).await;
     }
     let fed = match feeder(node, turn, scope, &letters, kept).await {
         Ok(mut feeder) => match feed(&mut feeder, turn, &letters) {
