@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A future that ends when a clock has reached some time.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -13,14 +14,21 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// Everything in duroxide takes time from one of these, so that a test can move it by hand.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The wall time, in milliseconds since the Unix epoch.
+    /// The time, in milliseconds since the Unix epoch.
+    ///
+    /// It should not go back; [`SystemClock`] never does. Whoever counts time by a clock that does
+    /// uses [`SteadyTime`].
     fn now_ms(&self) -> u64;
 
-    /// Ends when this much time has passed.
+    /// Ends when this much time has passed, whatever the clock is set to meanwhile.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// The machine's clock.
+/// The machine's clock, as one process sees it: it follows the wall time forward, and where the wall
+/// time is set back it goes on from where it stood, as fast as ever.
+///
+/// A wall time that moves forward is followed at once, since a machine that slept looks the same:
+/// its timers are due. One that is set back would stop every timer until it has caught up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -35,15 +43,85 @@ impl SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn now_ms(&self) -> u64 {
-        let since_epoch = SystemTime::now()
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        static PROCESS: ProcessTime = ProcessTime::new();
+        let beginning = *BEGINNING;
+        // In this order: a thread that pauses between the two may see too little of the wall time,
+        // which changes nothing, and never too much of it.
+        let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+        PROCESS.at(wall, beginning.elapsed())
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// The time of a process: what has passed since it began, on top of the latest beginning that its
+/// wall time has ever meant.
+#[derive(Debug)]
+struct ProcessTime {
+    /// In microseconds since the Unix epoch; it only grows.
+    began_us: AtomicI64,
+}
+
+impl ProcessTime {
+    const fn new() -> Self {
+        Self {
+            began_us: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// The time in milliseconds, when the wall shows `wall` and `passed` is how long the process
+    /// has lived.
+    fn at(&self, wall: Duration, passed: Duration) -> u64 {
+        let began_us = micros(wall).saturating_sub(micros(passed));
+        let mut latest_us = self.began_us.load(Ordering::Relaxed);
+        if began_us > latest_us {
+            latest_us = self
+                .began_us
+                .fetch_max(began_us, Ordering::Relaxed)
+                .max(began_us);
+        }
+        let now_us = latest_us.saturating_add(micros(passed));
+        u64::try_from(now_us).unwrap_or_default() / 1_000
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Time that goes on from where it stood when the clock that it is read from goes back.
+///
+/// [`SystemClock`] needs it not. It is for stores, which work by whatever clock they are given and
+/// must not make invisible what was visible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SteadyTime {
+    /// What the clock has shown last.
+    reading_ms: u64,
+    /// How much later it is than the clock shows.
+    ahead_ms: u64,
+}
+
+impl SteadyTime {
+    /// The time when the clock shows `reading_ms`. Readings are handed in one after the other, as
+    /// they were taken.
+    pub fn at(&mut self, reading_ms: u64) -> u64 {
+        let set_back_ms = self.reading_ms.saturating_sub(reading_ms);
+        self.ahead_ms = self.ahead_ms.saturating_add(set_back_ms);
+        self.reading_ms = reading_ms;
+        reading_ms.saturating_add(self.ahead_ms)
+    }
+
+    /// Lets the time be at least this much, when the clock shows `reading_ms`, for example since
+    /// something was written at that time.
+    pub fn not_before(&mut self, at_ms: u64, reading_ms: u64) {
+        let now_ms = self.at(reading_ms);
+        self.ahead_ms = self.ahead_ms.saturating_add(at_ms.saturating_sub(now_ms));
     }
 }
 
@@ -67,6 +145,9 @@ mod manual {
     use super::{Clock, Sleep, millis_ceil};
 
     /// A clock that stands still until a test moves it.
+    ///
+    /// Setting it forward lets time pass. Setting it back does not: whoever sleeps has as long to
+    /// sleep as before.
     #[derive(Debug, Clone)]
     pub struct ManualClock {
         state: Arc<Mutex<State>>,
@@ -100,6 +181,10 @@ mod manual {
         pub fn set_ms(&self, now_ms: u64) {
             let due: Vec<_> = {
                 let mut state = self.state.lock();
+                let set_back_ms = state.now_ms.saturating_sub(now_ms);
+                for (at_ms, _) in &mut state.sleepers {
+                    *at_ms = at_ms.saturating_sub(set_back_ms);
+                }
                 state.now_ms = now_ms;
                 state
                     .sleepers
@@ -134,5 +219,90 @@ mod manual {
                 woken.await.ok();
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const NOON: Duration = Duration::from_secs(1_700_000_000);
+
+    fn ms(duration: Duration) -> u64 {
+        millis_ceil(duration)
+    }
+
+    #[test]
+    fn the_time_of_a_process_goes_on_where_the_wall_time_is_set_back() {
+        let process = ProcessTime::new();
+        let second = Duration::from_secs(1);
+        assert_eq!(process.at(NOON, second), ms(NOON));
+        assert_eq!(process.at(NOON - HOUR, second), ms(NOON));
+        assert_eq!(
+            process.at(NOON - HOUR + second, 2 * second),
+            ms(NOON + second)
+        );
+        // Set right again, nothing has happened.
+        assert_eq!(
+            process.at(NOON + 2 * second, 3 * second),
+            ms(NOON + 2 * second)
+        );
+    }
+
+    #[test]
+    fn the_time_of_a_process_follows_the_wall_time_forward() {
+        let process = ProcessTime::new();
+        let second = Duration::from_secs(1);
+        assert_eq!(process.at(NOON, second), ms(NOON));
+        // The machine slept, and its processes did not notice.
+        assert_eq!(process.at(NOON + HOUR, second), ms(NOON + HOUR));
+        assert_eq!(
+            process.at(NOON + HOUR + second, 2 * second),
+            ms(NOON + HOUR + second)
+        );
+    }
+
+    #[test]
+    fn a_wall_time_that_was_read_late_takes_nothing_back() {
+        let process = ProcessTime::new();
+        let second = Duration::from_secs(1);
+        assert_eq!(process.at(NOON + second, second), ms(NOON + second));
+        // A second passed between the two readings.
+        assert_eq!(process.at(NOON + second, 2 * second), ms(NOON + 2 * second));
+        assert_eq!(
+            process.at(Duration::ZERO, 2 * second),
+            ms(NOON + 2 * second)
+        );
+    }
+
+    #[test]
+    fn a_process_can_begin_before_its_machine_knows_the_date() {
+        let process = ProcessTime::new();
+        assert_eq!(process.at(Duration::ZERO, HOUR), 0);
+        assert_eq!(process.at(NOON, HOUR), ms(NOON));
+    }
+
+    #[test]
+    fn the_machines_clock_never_goes_back() {
+        let mut latest_ms = 0;
+        for _ in 0..1_000 {
+            let now_ms = SystemClock.now_ms();
+            assert!(now_ms >= latest_ms);
+            latest_ms = now_ms;
+        }
+    }
+
+    #[test]
+    fn steady_time_goes_on_from_where_it_stood() {
+        let mut time = SteadyTime::default();
+        assert_eq!(time.at(1_000), 1_000);
+        assert_eq!(time.at(400), 1_000);
+        assert_eq!(time.at(410), 1_010);
+        assert_eq!(time.at(10), 1_010);
+        time.not_before(900, 20);
+        assert_eq!(time.at(20), 1_020);
+        time.not_before(5_000, 20);
+        assert_eq!(time.at(30), 5_010);
     }
 }

@@ -26,7 +26,7 @@ pub mod runtime;
 use std::sync::Arc;
 
 pub use activity::ActivityContext;
-pub use client::{Client, ClientError, StartOptions};
+pub use client::{Client, ClientError, RaiseOptions, RaiseOutcome, StartOptions, StartOutcome};
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
     BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput, JoinFuture, LogLevel,

@@ -312,6 +312,8 @@ macro_rules! __catalogue {
             instances_are_listed_where_they_stand ["ADM-01" "ADM-03"],
             a_deleted_instance_begins_again ["DEL-01" "DEL-02" "STA-05"],
             a_forced_deletion_ends_the_work ["DEL-01" "CAN-03" "LEA-05"],
+            children_are_deleted_with_their_parent ["ADM-01" "DEL-01" "DEL-04" "STA-05"],
+            a_forced_deletion_takes_children_along ["ADM-01" "DEL-01" "DEL-02" "CAN-03"],
             a_pruned_loop_goes_on ["DEL-03" "ADM-02" "EXE-02"],
         }
     }};
@@ -351,6 +353,7 @@ macro_rules! __catalogue {
         events {
             events_after_their_wait_come_in_order ["MSG-04" "WAK-01"],
             events_before_their_wait_are_kept ["MSG-03" "MSG-04" "STA-01"],
+            a_repeated_event_is_delivered_once ["MSG-01" "MSG-02"],
             an_event_outruns_a_timer ["DLY-02" "CLM-04"],
             a_timer_outruns_an_event ["DLY-01" "WAK-02"],
             senders_at_once_lose_nothing ["CON-01" "MSG-03" "MSG-04" "WAK-01"],
@@ -389,7 +392,8 @@ macro_rules! __catalogue {
             every_waiter_hears_the_end ["WAK-04"],
             a_wait_in_vain_ends ["WAK-04" "STA-04"],
             a_status_follows_the_instance ["HEA-01" "STA-01"],
-            a_client_hears_what_was_refused ["STA-02" "STA-04"],
+            a_client_hears_what_became_of_it ["STA-02" "HEA-01"],
+            a_client_hears_what_was_refused ["STA-04"],
         }
         deployments {
             an_unknown_orchestration_is_given_back ["LEA-06" "ATT-03" "WAK-01"],

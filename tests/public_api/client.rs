@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide::client::StartOptions;
+use duroxide::client::{RaiseOptions, RaiseOutcome, StartOptions, StartOutcome};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{ErrorKind, Provider, ProviderError};
 use duroxide::{
@@ -46,10 +46,22 @@ async fn all_ways_to_start() {
         .start_orchestration_versioned_typed("d", "Add", "1.0.0", 4_u32)
         .await
         .unwrap();
-    client
+    let started: StartOutcome = client
         .start_orchestration_with("e", "Echo", "5", StartOptions::default())
         .await
         .unwrap();
+    assert_eq!(started, StartOutcome::Started);
+    let started = client
+        .start_orchestration_with_typed("f", "Add", 6_u32, StartOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(started, StartOutcome::Started);
+    let options = RaiseOptions::new().event_id("twenty");
+    let raised: RaiseOutcome = client
+        .raise_event_with_typed("f", "More", 20_u32, options)
+        .await
+        .unwrap();
+    assert_eq!(raised, RaiseOutcome::Delivered);
     client.raise_event("c", "More", "10").await.unwrap();
     client
         .raise_event("d".to_owned(), "More", String::from("no number"))
@@ -62,6 +74,10 @@ async fn all_ways_to_start() {
     let typed: Result<Result<u32, String>, ClientError> = wait("c").await;
     assert_eq!(typed.unwrap(), Ok(13));
     assert!(wait("d").await.unwrap().is_err());
+    assert_eq!(wait("f").await.unwrap(), Ok(26));
+    let late = client.raise_event_with("f", "More", "", RaiseOptions::default());
+    assert_eq!(late.await.unwrap(), RaiseOutcome::Ended);
+    client.raise_event_typed("f", "More", 1_u32).await.unwrap();
     world.shutdown().await;
 }
 

@@ -1,12 +1,13 @@
-//! A clock that is set back by an hour while a runtime works.
+//! A clock that is set back by an hour while a runtime works, or between two of them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide::clock::{Clock, ManualClock};
 use duroxide::providers::Provider;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
-use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider};
+use duroxide::providers::sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, Client, OrchestrationContext, OrchestrationRegistry};
@@ -23,10 +24,14 @@ async fn world(clock: &ManualClock, store: Arc<dyn Provider>) -> World {
         })
         .build();
     let orchestrations = OrchestrationRegistry::builder()
-        .register("Sleep", |ctx: OrchestrationContext, _: String| async move {
-            ctx.schedule_timer(Duration::from_secs(60)).await;
-            ctx.schedule_activity("Echo", "slept").into_activity().await
-        })
+        .register(
+            "Sleep",
+            |ctx: OrchestrationContext, seconds: String| async move {
+                let seconds = seconds.parse().map_err(|_| "no number".to_owned())?;
+                ctx.schedule_timer(Duration::from_secs(seconds)).await;
+                ctx.schedule_activity("Echo", "slept").into_activity().await
+            },
+        )
         .register(
             "Ask",
             |ctx: OrchestrationContext, input: String| async move {
@@ -47,11 +52,11 @@ async fn world(clock: &ManualClock, store: Arc<dyn Provider>) -> World {
     }
 }
 
-/// Nothing that was waiting is lost, work goes on at once, and what waits for a time comes when
-/// the clock is there: at the latest once it has caught up with the time it has shown before.
+/// Nothing that was waiting is lost, work goes on at once, and what waits for a time waits as long as
+/// it would have without the change, neither longer nor shorter.
 async fn nothing_is_lost_on(clock: &ManualClock, store: Arc<dyn Provider>) {
     let world = world(clock, store).await;
-    world.begin("asleep", "Sleep", "").await;
+    world.begin("asleep", "Sleep", "60").await;
     world.begin("asking", "Ask", "before").await;
     until("both to wait", async || {
         let (asleep, asking) = (world.history("asleep").await, world.history("asking").await);
@@ -65,20 +70,27 @@ async fn nothing_is_lost_on(clock: &ManualClock, store: Arc<dyn Provider>) {
     world.begin("new", "Ask", "started").await;
     world.raise("new", "Go", "later").await;
     assert_eq!(world.output("new").await, "started later");
-    world.begin("asleep too", "Sleep", "").await;
+    world.begin("asleep too", "Sleep", "10").await;
     until("another timer", async || {
         (world.history("asleep too").await.len() == 2).then_some(())
     })
     .await;
-    for instance in ["asleep", "asleep too"] {
-        assert_eq!(world.history(instance).await.len(), 2, "{instance}");
-    }
 
-    clock.set_ms(NOON_MS + 61_000);
-    assert_eq!(world.output("asleep").await, "slept");
+    clock.advance(Duration::from_millis(9_999));
+    assert_eq!(timers(&world).await, 2);
+    clock.advance(Duration::from_millis(1));
     assert_eq!(world.output("asleep too").await, "slept");
-    assert_eq!(clock.now_ms(), NOON_MS + 61_000);
+    clock.advance(Duration::from_millis(49_999));
+    assert_eq!(timers(&world).await, 1);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(world.output("asleep").await, "slept");
+    assert_eq!(clock.now_ms(), NOON_MS - HOUR_MS + 60_000);
     world.shutdown().await;
+}
+
+/// How many messages are not due yet, by the store's clock.
+async fn timers(world: &World) -> usize {
+    world.client.get_queue_depths().await.unwrap().timer_queue
 }
 
 #[tokio::test]
@@ -96,4 +108,56 @@ async fn on_sqlite_nothing_is_lost() {
     let store = SqliteProvider::new_in_memory_with_options(Some(options));
     let store = store.await.unwrap();
     nothing_is_lost_on(&clock, Arc::new(store)).await;
+}
+
+async fn open(path: &Path, clock: &ManualClock, mode: SqliteMode) -> Arc<dyn Provider> {
+    let options = SqliteOptions::default()
+        .mode(mode)
+        .clock(Arc::new(clock.clone()));
+    let store = SqliteProvider::new(path.to_str().unwrap(), Some(options)).await;
+    Arc::new(store.unwrap())
+}
+
+/// The clock is set back while nobody has the store open: whoever opens it goes on where it stood.
+async fn a_store_that_is_opened_later_goes_on(mode: SqliteMode) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data.db");
+    let clock = ManualClock::at_ms(NOON_MS);
+    let first = world(&clock, open(&path, &clock, mode).await).await;
+    first.begin("asleep", "Sleep", "10").await;
+    first.begin("asking", "Ask", "before").await;
+    first.waits_for("asking", "Go").await;
+    until("a timer", async || {
+        (first.history("asleep").await.len() == 2).then_some(())
+    })
+    .await;
+    let store = Arc::clone(&first.store);
+    first.shutdown().await;
+    let client = Client::new(Arc::clone(&store));
+    // What waits for a node is due, and was a moment ago.
+    client.raise_event("asking", "Go", "after").await.unwrap();
+    store.close().await;
+    drop((client, store));
+
+    clock.set_ms(NOON_MS - HOUR_MS);
+    let second = world(&clock, open(&path, &clock, mode).await).await;
+
+    assert_eq!(second.output("asking").await, "before after");
+    clock.advance(Duration::from_millis(9_999));
+    assert_eq!(timers(&second).await, 1);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(second.output("asleep").await, "slept");
+    let store = Arc::clone(&second.store);
+    second.shutdown().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_of_one_process_goes_on_where_it_stood() {
+    a_store_that_is_opened_later_goes_on(SqliteMode::SingleProcess).await;
+}
+
+#[tokio::test]
+async fn a_store_of_several_processes_goes_on_where_it_stood() {
+    a_store_that_is_opened_later_goes_on(SqliteMode::MultiProcess).await;
 }

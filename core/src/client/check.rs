@@ -27,6 +27,17 @@ pub(super) fn name(kind: &str, name: &str) -> Result<(), ClientError> {
     )))
 }
 
+/// What tells one event from another.
+pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
+    if (1..=NAME_BYTES_MAX).contains(&event_id.len()) {
+        return Ok(event_id);
+    }
+    Err(ClientError::invalid(format!(
+        "the id of an event has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
+        event_id.len()
+    )))
+}
+
 /// A version.
 pub(super) fn version(version: &str) -> Result<(), ClientError> {
     if version.len() > VERSION_BYTES_MAX {

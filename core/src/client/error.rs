@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::providers::ProviderError;
+use crate::providers::{ErrorKind, ProviderError};
 
 /// Why a client's call did not succeed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The store refused, or could not be reached.
     Provider(ProviderError),
@@ -16,17 +17,27 @@ pub enum ClientError {
         /// What is wrong with it and what to do.
         message: String,
     },
-    /// The orchestration did not end in time.
+    /// The orchestration did not end in time. Nobody has ended it either: it may still be running.
     Timeout,
+    /// The orchestration did not end in time, and a node has said that it cannot go on as things
+    /// are, for example since no node that was deployed has its code. It waits for that to change.
+    Blocked {
+        /// What is missing, and where.
+        reason: String,
+    },
 }
 
 impl ClientError {
     /// Whether the same call may succeed later.
+    ///
+    /// A call that ended as [`CommitUnknown`](crate::providers::ErrorKind::CommitUnknown) may have
+    /// been carried out; repeating it is harmless for a start and a cancellation, and for an event
+    /// with an [id](super::RaiseOptions::event_id).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Provider(error) => error.is_retryable(),
-            Self::Timeout => true,
+            Self::Timeout | Self::Blocked { .. } => true,
             Self::ManagementNotAvailable | Self::InvalidInput { .. } => false,
         }
     }
@@ -41,15 +52,39 @@ impl ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Provider(error) if is_refusal(error.kind()) => {
+                write!(f, "the store refused: {error}")
+            }
             Self::Provider(error) => write!(f, "the store failed: {error}"),
             Self::ManagementNotAvailable => f.write_str(
                 "this store has no management operations; ask `has_management_capability` first",
             ),
             Self::InvalidInput { message } => write!(f, "invalid input: {message}"),
-            Self::Timeout => f.write_str(
-                "the orchestration did not end in time; it goes on, wait again or longer",
-            ),
+            Self::Timeout => {
+                f.write_str("timed out waiting; the orchestration may still be running")
+            }
+            Self::Blocked { reason } => {
+                write!(f, "timed out waiting; the instance cannot go on: {reason}")
+            }
         }
+    }
+}
+
+/// Whether a store that works answers so.
+fn is_refusal(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::LeaseLost
+        | ErrorKind::PositionConflict
+        | ErrorKind::AlreadyExists
+        | ErrorKind::NotFound
+        | ErrorKind::InvalidInput
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Unsupported => true,
+        ErrorKind::Corrupt
+        | ErrorKind::Unavailable
+        | ErrorKind::CommitUnknown
+        | ErrorKind::Config
+        | ErrorKind::Unexpected => false,
     }
 }
 
@@ -57,7 +92,10 @@ impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Provider(error) => Some(error),
-            Self::ManagementNotAvailable | Self::InvalidInput { .. } | Self::Timeout => None,
+            Self::ManagementNotAvailable
+            | Self::InvalidInput { .. }
+            | Self::Timeout
+            | Self::Blocked { .. } => None,
         }
     }
 }
@@ -83,5 +121,37 @@ mod tests {
         assert!(!ClientError::from(ProviderError::permanent("commit", "bug")).is_retryable());
         assert!(!ClientError::invalid("no").is_retryable());
         assert!(!ClientError::ManagementNotAvailable.is_retryable());
+    }
+
+    #[test]
+    fn a_store_that_refuses_has_not_failed() {
+        let text = |kind| ClientError::from(ProviderError::new(kind, "commit", "no")).to_string();
+        assert_eq!(
+            text(ErrorKind::AlreadyExists),
+            "the store refused: commit: no"
+        );
+        assert_eq!(text(ErrorKind::NotFound), "the store refused: commit: no");
+        assert_eq!(
+            text(ErrorKind::LimitExceeded),
+            "the store refused: commit: no"
+        );
+        assert_eq!(text(ErrorKind::Unavailable), "the store failed: commit: no");
+        assert_eq!(text(ErrorKind::Corrupt), "the store failed: commit: no");
+    }
+
+    #[test]
+    fn whose_time_is_up_hears_what_is_known_of_the_instance() {
+        assert_eq!(
+            ClientError::Timeout.to_string(),
+            "timed out waiting; the orchestration may still be running"
+        );
+        let blocked = ClientError::Blocked {
+            reason: "node-1 has no orchestration Order".to_owned(),
+        };
+        assert_eq!(
+            blocked.to_string(),
+            "timed out waiting; the instance cannot go on: node-1 has no orchestration Order"
+        );
+        assert!(blocked.is_retryable() && blocked.source().is_none());
     }
 }

@@ -17,7 +17,7 @@ use crate::providers::{
     DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryPage, Incarnation,
     InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, Position,
     Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues, ReadHistory,
-    Release, Renewal, SystemMetrics, Turn, Watch,
+    Release, Renewal, SystemMetrics, Turn, Watch, refusal,
 };
 
 /// The store and its clock; clones share them.
@@ -32,6 +32,9 @@ struct State {
     heads: BTreeMap<InstanceId, InstanceHead>,
     sent: Vec<Envelope>,
     failures: VecDeque<ProviderError>,
+    read_failures: VecDeque<ProviderError>,
+    /// After so many deletions.
+    deletion_failure: Option<(usize, ProviderError)>,
     slept_ms: Vec<u64>,
 }
 
@@ -54,6 +57,21 @@ impl Fake {
     /// Makes the next commits and waits fail.
     pub(super) fn fail_next(&self, failures: impl IntoIterator<Item = ProviderError>) {
         self.state.lock().failures.extend(failures);
+    }
+
+    /// Makes no call fail any more.
+    pub(super) fn forgive(&self) {
+        self.state.lock().failures.clear();
+    }
+
+    /// Makes the next reads of a head fail.
+    pub(super) fn fail_reads(&self, failures: impl IntoIterator<Item = ProviderError>) {
+        self.state.lock().read_failures.extend(failures);
+    }
+
+    /// Makes one deletion fail, after so many that do not.
+    pub(super) fn fail_deletion_after(&self, count: usize, failure: ProviderError) {
+        self.state.lock().deletion_failure = Some((count, failure));
     }
 
     /// What was sent, failed attempts included.
@@ -154,7 +172,11 @@ impl Provider for Fake {
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
-        Ok(self.state.lock().heads.get(id).cloned())
+        let mut state = self.state.lock();
+        match state.read_failures.pop_front() {
+            Some(failure) => Err(failure),
+            None => Ok(state.heads.get(id).cloned()),
+        }
     }
 
     async fn wait_for_change(
@@ -233,7 +255,24 @@ impl ProviderAdmin for Fake {
         ])
     }
 
-    async fn delete_instance(&self, _: &InstanceId, _: DeleteMode) -> Result<(), ProviderError> {
+    async fn delete_instance(
+        &self,
+        id: &InstanceId,
+        mode: DeleteMode,
+    ) -> Result<(), ProviderError> {
+        const OPERATION: &str = "delete_instance";
+        let mut state = self.state.lock();
+        match state.deletion_failure.take() {
+            Some((0, failure)) => return Err(failure),
+            Some((count, failure)) => state.deletion_failure = Some((count - 1, failure)),
+            None => {}
+        }
+        let head = state.heads.get(id);
+        let head = head.ok_or_else(|| refusal::not_found(OPERATION, id))?;
+        if mode == DeleteMode::TerminalOnly && !head.status.is_terminal() {
+            return Err(refusal::invalid(OPERATION, id, "it has not ended"));
+        }
+        state.heads.remove(id);
         Ok(())
     }
 

@@ -3,10 +3,12 @@
 mod check;
 #[expect(clippy::module_inception, reason = "the file of the type Client")]
 mod client;
+mod delete;
 mod error;
 #[cfg(test)]
 mod fake;
 mod manage;
+mod raise;
 mod send;
 mod start;
 mod status;
@@ -14,5 +16,6 @@ mod wait;
 
 pub use client::Client;
 pub use error::ClientError;
-pub use start::StartOptions;
+pub use raise::{RaiseOptions, RaiseOutcome};
+pub use start::{StartOptions, StartOutcome};
 pub use status::OrchestrationStatus;

@@ -1,65 +1,59 @@
 //! Messages to instances.
 
+use std::future::Future;
 use std::time::Duration;
 
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
+use crate::clock::millis_ceil;
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
-use crate::providers::{Commit, Envelope, ErrorKind, Message, ProviderError, Recipient, Retry};
+use crate::providers::{
+    Commit, Envelope, ErrorKind, InstanceId, Message, MessageId, ProviderError, Recipient,
+};
 
-/// How often a message is sent in all, while the store says that trying again may help.
-const SEND_ATTEMPTS_MAX: u32 = 5;
-/// The pause before the second attempt; it doubles before each further one.
+/// How long a message is sent again, while the store says that trying again may help. It is longer
+/// than most connections take to come back, and shorter than most callers wait for an answer.
+const SEND_PATIENCE: Duration = Duration::from_secs(5);
+/// The pause before the second attempt; it doubles before each further one, and each is shortened
+/// by chance.
 const SEND_BACKOFF: Duration = Duration::from_millis(10);
+/// The longest such pause.
+const SEND_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Raises an event: the instance's next wait for that name receives the data. An event that
-    /// comes before the wait is kept, and two equal events are two events.
-    ///
-    /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
-    /// argument.
-    pub async fn raise_event(
-        &self,
-        instance: impl Into<String>,
-        event_name: impl Into<String>,
-        data: impl Into<String>,
-    ) -> Result<(), ClientError> {
-        let (name, data) = (event_name.into(), data.into());
-        check::name("event", &name)?;
-        self.tell(&instance.into(), &MessageBody::ExternalEvent { name, data })
-            .await
-    }
-
     /// Cancels an instance: its next turn ends it as failed, with its open activities and
     /// children. An instance that has ended stays as it is.
     ///
     /// # Errors
     /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
-    /// argument.
+    /// argument. A store that cannot be reached is tried again for five seconds; the error is
+    /// [retryable](ClientError::is_retryable) then.
     pub async fn cancel_instance(
         &self,
         instance: impl Into<String>,
         reason: impl Into<String>,
     ) -> Result<(), ClientError> {
-        let reason = reason.into();
-        self.tell(&instance.into(), &MessageBody::Cancel { reason })
-            .await
+        let instance = check::instance_id(&instance.into())?;
+        let body = MessageBody::Cancel {
+            reason: reason.into(),
+        };
+        self.tell(instance, Entropy.message_id(), &body).await
     }
 
     /// Sends a message to whichever life and execution the instance is in.
-    async fn tell(&self, instance: &str, body: &MessageBody) -> Result<(), ClientError> {
-        let instance = check::instance_id(instance)?;
-        self.send(
-            Recipient::Instance {
-                instance,
-                incarnation: None,
-            },
-            body,
-        )
-        .await
+    pub(super) async fn tell(
+        &self,
+        instance: InstanceId,
+        id: MessageId,
+        body: &MessageBody,
+    ) -> Result<(), ClientError> {
+        let recipient = Recipient::Instance {
+            instance,
+            incarnation: None,
+        };
+        self.send(recipient, id, body).await
     }
 
     /// Sends a message. While the store is not sure or not there, it is sent again with the same
@@ -67,12 +61,13 @@ impl Client {
     pub(super) async fn send(
         &self,
         recipient: Recipient,
+        id: MessageId,
         body: &MessageBody,
     ) -> Result<(), ClientError> {
         let body = body.encode();
         check::body(body.len(), &self.store.capabilities().limits)?;
         let message = Message {
-            id: Entropy.message_id(),
+            id,
             execution: None,
             body,
         };
@@ -81,25 +76,30 @@ impl Client {
             delay: Duration::ZERO,
             message,
         };
+        self.trying_again(|| self.try_send(envelope.clone())).await
+    }
+
+    /// Does something again while the store says that this may help, for a bounded while.
+    pub(super) async fn trying_again<T, F: Future<Output = Result<T, ProviderError>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, ClientError> {
+        let patience_ms = millis_ceil(SEND_PATIENCE);
+        let began_ms = self.clock.now_ms();
         let mut backoff = SEND_BACKOFF;
-        for _ in 1..SEND_ATTEMPTS_MAX {
-            match self.try_send(envelope.clone()).await {
-                Err(error) if error.is_retryable() => {
-                    tracing::debug!(target: "duroxide::client", %error, "sending again");
-                    self.clock.sleep(backoff).await;
-                    backoff *= 2;
-                }
-                result => return result.map_err(ClientError::from),
-            }
-        }
-        self.try_send(envelope).await.map_err(|error| {
-            let retry = if error.is_retryable() {
-                Retry::Exhausted
-            } else {
-                error.retry()
+        loop {
+            let error = match attempt().await {
+                Err(error) if error.is_retryable() => error,
+                result => return Ok(result?),
             };
-            ClientError::Provider(error.with_retry(retry))
-        })
+            let passed_ms = self.clock.now_ms().saturating_sub(began_ms);
+            if passed_ms >= patience_ms {
+                return Err(error.into());
+            }
+            tracing::debug!(target: "duroxide::client", %error, "trying again");
+            self.clock.sleep(Entropy.jittered(backoff)).await;
+            backoff = (backoff * 2).min(SEND_BACKOFF_MAX);
+        }
     }
 
     async fn try_send(&self, envelope: Envelope) -> Result<(), ProviderError> {
@@ -119,6 +119,7 @@ impl Client {
 mod tests {
     use super::super::fake::Fake;
     use super::*;
+    use crate::clock::Clock;
     use crate::providers::InstanceId;
 
     fn error(kind: ErrorKind) -> ProviderError {
@@ -174,24 +175,39 @@ mod tests {
         let sent = fake.sent();
         assert_eq!(sent.len(), 3);
         assert!(sent.iter().all(|envelope| *envelope == sent[0]));
-        assert_eq!(fake.slept_ms(), [10, 20]);
+        let slept_ms = fake.slept_ms();
+        assert!(matches!(slept_ms[..], [5..=10, 10..=20]), "{slept_ms:?}");
     }
 
     #[tokio::test]
-    async fn in_the_end_it_gives_up_and_says_that_it_tried() {
+    async fn an_outage_is_borne_for_a_while_and_may_be_over_later() {
+        let fake = Fake::default();
+        let client = fake.client();
+        for kind in [ErrorKind::Unavailable, ErrorKind::CommitUnknown] {
+            fake.fail_next(std::iter::repeat_with(|| error(kind)).take(3 * 99));
+            let before_ms = fake.now_ms();
+            let given_up = [
+                client.start_orchestration("i", "Order", "").await,
+                client.raise_event("i", "Event", "").await,
+                client.cancel_instance("i", "").await,
+            ];
+            for result in given_up {
+                let given_up = result.unwrap_err();
+                assert!(given_up.is_retryable(), "{given_up}");
+                assert!(matches!(&given_up, ClientError::Provider(it) if it.kind() == kind));
+            }
+            let took_ms = fake.now_ms() - before_ms;
+            assert!((15_000..18_000).contains(&took_ms), "{took_ms}");
+            fake.forgive();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outage_that_ends_in_time_is_not_noticed() {
         let fake = Fake::default();
         fake.fail_next(std::iter::repeat_with(|| error(ErrorKind::Unavailable)).take(9));
-        let given_up = fake.client().cancel_instance("i", "").await.unwrap_err();
-        assert!(!given_up.is_retryable());
-        let ClientError::Provider(given_up) = given_up else {
-            panic!("{given_up}")
-        };
-        assert_eq!(
-            (given_up.kind(), given_up.retry()),
-            (ErrorKind::Unavailable, Retry::Exhausted)
-        );
-        assert_eq!(fake.sent().len(), 5);
-        assert_eq!(fake.slept_ms(), [10, 20, 40, 80]);
+        fake.client().cancel_instance("i", "").await.unwrap();
+        assert_eq!(fake.sent().len(), 10);
     }
 
     #[tokio::test]

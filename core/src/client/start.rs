@@ -6,6 +6,7 @@ use super::check;
 use super::client::Client;
 use super::error::ClientError;
 use crate::codec;
+use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::providers::{ErrorKind, Recipient};
 
@@ -16,12 +17,23 @@ pub struct StartOptions {
     pub version: Option<String>,
 }
 
+/// What became of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a start of an id that exists has no effect"]
+pub enum StartOutcome {
+    /// The instance was started.
+    Started,
+    /// There is an instance of that id, running or ended; nothing was changed.
+    AlreadyExists,
+}
+
 impl Client {
     /// Starts an instance. If there is one of that id already, nothing happens but a warning in
     /// the log; [`start_orchestration_with`](Self::start_orchestration_with) tells.
     ///
     /// # Errors
-    /// `InvalidInput` for a bad argument; `Provider` if the store fails.
+    /// `InvalidInput` for a bad argument; `Provider` if the store fails. One that cannot be reached
+    /// is tried again for five seconds; the error is [retryable](ClientError::is_retryable) then.
     pub async fn start_orchestration(
         &self,
         instance: impl Into<String>,
@@ -63,7 +75,7 @@ impl Client {
         orchestration: impl Into<String>,
         input: In,
     ) -> Result<(), ClientError> {
-        let input = encode_input(&input)?;
+        let input = encode("input", &input)?;
         self.start_orchestration(instance, orchestration, input)
             .await
     }
@@ -80,23 +92,23 @@ impl Client {
         version: impl Into<String>,
         input: In,
     ) -> Result<(), ClientError> {
-        let input = encode_input(&input)?;
+        let input = encode("input", &input)?;
         self.start_orchestration_versioned(instance, orchestration, version, input)
             .await
     }
 
-    /// Starts an instance, and tells if there is one of that id already.
+    /// Starts an instance, and tells whether there was one of that id already. This costs no more
+    /// than [`start_orchestration`](Self::start_orchestration).
     ///
     /// # Errors
-    /// `Provider` with the kind `AlreadyExists` if there is one; else as
-    /// [`start_orchestration`](Self::start_orchestration).
+    /// As [`start_orchestration`](Self::start_orchestration).
     pub async fn start_orchestration_with(
         &self,
         instance: impl Into<String>,
         orchestration: impl Into<String>,
         input: impl Into<String>,
         options: StartOptions,
-    ) -> Result<(), ClientError> {
+    ) -> Result<StartOutcome, ClientError> {
         self.start(
             &instance.into(),
             orchestration.into(),
@@ -106,6 +118,23 @@ impl Client {
         .await
     }
 
+    /// Starts an instance with an input that is encoded as JSON; else as
+    /// [`start_orchestration_with`](Self::start_orchestration_with).
+    ///
+    /// # Errors
+    /// As [`start_orchestration`](Self::start_orchestration).
+    pub async fn start_orchestration_with_typed<In: Serialize>(
+        &self,
+        instance: impl Into<String>,
+        orchestration: impl Into<String>,
+        input: In,
+        options: StartOptions,
+    ) -> Result<StartOutcome, ClientError> {
+        let input = encode("input", &input)?;
+        self.start_orchestration_with(instance, orchestration, input, options)
+            .await
+    }
+
     async fn start_or_warn(
         &self,
         instance: String,
@@ -113,17 +142,15 @@ impl Client {
         input: String,
         options: StartOptions,
     ) -> Result<(), ClientError> {
-        match self.start(&instance, orchestration, input, options).await {
-            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
-                tracing::warn!(
-                    target: "duroxide::client",
-                    instance_id = %instance,
-                    "not started: there is such an instance already"
-                );
-                Ok(())
-            }
-            result => result,
+        match self.start(&instance, orchestration, input, options).await? {
+            StartOutcome::Started => {}
+            StartOutcome::AlreadyExists => tracing::warn!(
+                target: "duroxide::client",
+                instance_id = %instance,
+                "not started: there is such an instance already"
+            ),
         }
+        Ok(())
     }
 
     async fn start(
@@ -132,7 +159,7 @@ impl Client {
         orchestration: String,
         input: String,
         options: StartOptions,
-    ) -> Result<(), ClientError> {
+    ) -> Result<StartOutcome, ClientError> {
         let instance = check::instance_id(instance)?;
         check::name("orchestration", &orchestration)?;
         if let Some(version) = &options.version {
@@ -150,12 +177,20 @@ impl Client {
             parent: None,
             carried: Vec::new(),
         };
-        self.send(recipient, &MessageBody::Start(start)).await
+        let body = MessageBody::Start(start);
+        match self.send(recipient, Entropy.message_id(), &body).await {
+            Ok(()) => Ok(StartOutcome::Started),
+            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
+                Ok(StartOutcome::AlreadyExists)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
-fn encode_input<In: Serialize>(input: &In) -> Result<String, ClientError> {
-    codec::encode(input).map_err(|error| ClientError::invalid(format!("the input: {error}")))
+/// Encodes what the caller names so.
+pub(super) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, ClientError> {
+    codec::encode(value).map_err(|error| ClientError::invalid(format!("the {what}: {error}")))
 }
 
 #[cfg(test)]
@@ -208,7 +243,7 @@ mod tests {
                 .all(|start| start.parent.is_none() && start.carried.is_empty())
         );
         let inputs: Vec<_> = starts.iter().map(|start| start.input.as_str()).collect();
-        assert_eq!(inputs, ["plain", "plain", "[1,2]", "\"1\""]);
+        assert_eq!(inputs, ["plain", "plain", "[1,2]", "1"]);
         let versions: Vec<_> = starts
             .iter()
             .map(|start| start.version.as_deref())
@@ -223,16 +258,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_id_that_exists_is_reported_only_where_it_is_asked_for() {
+    async fn an_id_that_exists_is_told_where_it_is_asked_for() {
         let fake = Fake::default();
         let client = fake.client();
-        fake.fail_next([already_exists(), already_exists()]);
+        fake.fail_next([already_exists(), already_exists(), already_exists()]);
         client.start_orchestration("a", "Order", "").await.unwrap();
-        let result = client.start_orchestration_with("a", "Order", "", StartOptions::default());
-        assert!(matches!(
-            result.await,
-            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists
-        ));
+        let options = StartOptions::default;
+        let outcome = client.start_orchestration_with("a", "Order", "", options());
+        assert_eq!(outcome.await.unwrap(), StartOutcome::AlreadyExists);
+        let outcome = client.start_orchestration_with_typed("a", "Order", 1, options());
+        assert_eq!(outcome.await.unwrap(), StartOutcome::AlreadyExists);
+        let outcome = client.start_orchestration_with_typed("b", "Order", 1, options());
+        assert_eq!(outcome.await.unwrap(), StartOutcome::Started);
     }
 
     #[tokio::test]

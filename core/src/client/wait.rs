@@ -9,12 +9,14 @@ use super::client::Client;
 use super::error::ClientError;
 use super::status::OrchestrationStatus;
 use crate::codec;
-use crate::providers::{InstanceId, Until, Watch};
+use crate::providers::{InstanceHead, InstanceId, Until, Watch};
 
 /// The pause after the store failed while waiting; it doubles each time.
 const WAIT_BACKOFF: Duration = Duration::from_millis(10);
 /// The longest such pause.
 const WAIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// How long the look at an instance may take that did not end in time.
+const LAST_LOOK_MAX: Duration = Duration::from_millis(500);
 
 impl Client {
     /// How an instance stands.
@@ -32,8 +34,9 @@ impl Client {
     /// cannot be reached is asked again until the time is up.
     ///
     /// # Errors
-    /// `Timeout` if it does not end in time; `InvalidInput` for a bad id; `Provider` if the store
-    /// fails for good.
+    /// `Timeout` if it does not end in time, or `Blocked` if a node has said why it cannot; the
+    /// store is asked for that at most half a second longer. `InvalidInput` for a bad id;
+    /// `Provider` if the store fails for good.
     pub async fn wait_for_orchestration(
         &self,
         instance: &str,
@@ -41,19 +44,20 @@ impl Client {
     ) -> Result<OrchestrationStatus, ClientError> {
         let instance = check::instance_id(instance)?;
         if timeout.is_zero() {
-            let status = self.status_of(&instance).await?;
+            let head = self.store.read_head(&instance).await?;
+            let status = OrchestrationStatus::of(head.as_ref())?;
             return if is_end(&status) {
                 Ok(status)
             } else {
-                Err(ClientError::Timeout)
+                Err(out_of_time(head.as_ref()))
             };
         }
-        // The deadline is a sleep of its own: the wall time may jump.
+        // The deadline is a sleep of its own, which ends whatever becomes of the wall time.
         let deadline = self.clock.sleep(timeout);
         tokio::select! {
             biased;
-            ended = self.wait_until_ended(instance, timeout) => ended,
-            () = deadline => Err(ClientError::Timeout),
+            ended = self.wait_until_ended(instance.clone(), timeout) => ended,
+            () = deadline => Err(self.last_look(&instance).await),
         }
     }
 
@@ -80,6 +84,15 @@ impl Client {
     async fn status_of(&self, instance: &InstanceId) -> Result<OrchestrationStatus, ClientError> {
         let head = self.store.read_head(instance).await?;
         Ok(OrchestrationStatus::of(head.as_ref())?)
+    }
+
+    /// What to say of an instance that did not end in time.
+    async fn last_look(&self, instance: &InstanceId) -> ClientError {
+        tokio::select! {
+            biased;
+            head = self.store.read_head(instance) => out_of_time(head.ok().flatten().as_ref()),
+            () = self.clock.sleep(LAST_LOOK_MAX) => ClientError::Timeout,
+        }
     }
 
     async fn wait_until_ended(
@@ -110,6 +123,18 @@ impl Client {
             }
         }
     }
+}
+
+fn out_of_time(head: Option<&InstanceHead>) -> ClientError {
+    match head.and_then(blocked_reason) {
+        Some(reason) => ClientError::Blocked { reason },
+        None => ClientError::Timeout,
+    }
+}
+
+/// What a node has said of an instance that cannot go on as things are.
+fn blocked_reason(_head: &InstanceHead) -> Option<String> {
+    None
 }
 
 fn is_end(status: &OrchestrationStatus) -> bool {
@@ -233,6 +258,15 @@ mod tests {
             .wait_for_orchestration("i", Duration::ZERO)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_at_the_end_makes_no_other_error() {
+        let fake = Fake::default();
+        fake.put(head("i", InstanceStatus::Running, None));
+        fake.fail_reads([ProviderError::permanent("read_head", "broken")]);
+        let result = fake.client().wait_for_orchestration("i", SECOND).await;
+        assert!(matches!(result, Err(ClientError::Timeout)), "{result:?}");
     }
 
     #[tokio::test]

@@ -41,6 +41,30 @@ pub enum BackoffStrategy {
     },
 }
 
+impl BackoffStrategy {
+    /// The pause after this attempt, counted from 1.
+    #[must_use]
+    pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
+        match *self {
+            Self::None => Duration::ZERO,
+            Self::Fixed { delay } => delay,
+            Self::Linear { base, max } => base.saturating_mul(attempt).min(max),
+            // Its factor may be more than a number holds, and no times infinity is not a number.
+            Self::Exponential { base, .. } if base.is_zero() => Duration::ZERO,
+            Self::Exponential {
+                base,
+                multiplier,
+                max,
+            } => {
+                let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+                let seconds = base.as_secs_f64() * multiplier.powi(exponent);
+                // Beyond what a duration can hold, the longest pause is meant.
+                Duration::try_from_secs_f64(seconds).unwrap_or(max).min(max)
+            }
+        }
+    }
+}
+
 impl Default for BackoffStrategy {
     fn default() -> Self {
         Self::Exponential {
@@ -99,21 +123,7 @@ impl RetryPolicy {
     /// The pause after this attempt, counted from 1.
     #[must_use]
     pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
-        match self.backoff {
-            BackoffStrategy::None => Duration::ZERO,
-            BackoffStrategy::Fixed { delay } => delay,
-            BackoffStrategy::Linear { base, max } => base.saturating_mul(attempt).min(max),
-            BackoffStrategy::Exponential {
-                base,
-                multiplier,
-                max,
-            } => {
-                let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-                let seconds = base.as_secs_f64() * multiplier.powi(exponent);
-                // Beyond what a duration can hold, the longest pause is meant.
-                Duration::try_from_secs_f64(seconds).unwrap_or(max).min(max)
-            }
-        }
+        self.backoff.delay_for_attempt(attempt)
     }
 }
 
@@ -146,6 +156,18 @@ mod tests {
         );
         let policy = RetryPolicy::new(1);
         assert_eq!(policy.delay_for_attempt(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_pause_of_nothing_stays_nothing_however_often_it_grows() {
+        let backoff = BackoffStrategy::Exponential {
+            base: Duration::ZERO,
+            multiplier: 2.0,
+            max: SECOND,
+        };
+        for attempt in [1, 1_024, 1_026, u32::MAX] {
+            assert_eq!(backoff.delay_for_attempt(attempt), Duration::ZERO);
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderErro
     ProviderError::new(
         ErrorKind::NotFound,
         operation,
-        "there is no such instance; start it first",
+        "instance not found; start it first",
     )
     .with_context("instance", instance)
 }

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use duroxide_core::{DurableFuture, DurableOutput, OrchestrationContext};
+use duroxide_core::{
+    DurableFuture, DurableOutput, EventKind, OrchestrationContext, RaiseOptions, RaiseOutcome,
+};
 
-use super::stage::{Code, Gate, Text, World};
+use super::stage::{Code, Gate, Text, World, count};
 use crate::support::Cx;
 
 /// Takes two events and says in which order they came.
@@ -47,6 +49,32 @@ pub(crate) async fn events_before_their_wait_are_kept(cx: &Cx) {
     gate.open();
 
     assert_eq!(world.output("contract").await, "Ada, Grace");
+}
+
+/// An event with an id is one event, however often it is sent: while it waits for a node, after it
+/// was received, and beside others.
+pub(crate) async fn a_repeated_event_is_delivered_once(cx: &Cx) {
+    async fn raise(world: &World, event_id: &str, data: &str) {
+        let options = RaiseOptions::new().event_id(event_id);
+        let raised = world
+            .client
+            .raise_event_with("contract", "Sign", data, options);
+        let outcome = raised.await.expect("the instance is there");
+        assert_eq!(outcome, RaiseOutcome::Delivered);
+    }
+    let world = World::open(cx, Code::of("Contract", two_signatures));
+    world.begin("contract", "Contract", "").await;
+    raise(&world, "1", "Ada").await;
+    raise(&world, "1", "Ada").await;
+    let _node = world.node().await;
+    let is_event = |kind: &EventKind| matches!(kind, EventKind::ExternalEvent { .. });
+    world.reaches("contract", is_event).await;
+    raise(&world, "1", "Ada").await;
+
+    raise(&world, "2", "Grace").await;
+
+    assert_eq!(world.output("contract").await, "Ada, Grace");
+    assert_eq!(count(&world.history("contract").await, is_event), 2);
 }
 
 /// Waits for an answer as many seconds as the input says.

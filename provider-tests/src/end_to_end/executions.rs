@@ -1,6 +1,6 @@
 //! Orchestrations without an end, and code that changes.
 
-use duroxide_core::{EventKind, OrchestrationContext, StartOptions};
+use duroxide_core::{EventKind, OrchestrationContext, StartOptions, StartOutcome};
 
 use super::stage::{Code, Text, World};
 use crate::support::Cx;
@@ -97,7 +97,8 @@ pub(crate) async fn versions_live_side_by_side(cx: &Cx) {
     let asked = world
         .client
         .start_orchestration_with("asks", "Order", "", options);
-    asked.await.expect("the id is free");
+    let asked = asked.await.expect("the store takes it");
+    assert_eq!(asked, StartOutcome::Started);
     world.raise("asks", "Go", "").await;
 
     assert_eq!(world.output("stays").await, "first");

@@ -1,7 +1,7 @@
 //! What operators do, through the client. These belong to the profile `management`.
 
 use duroxide_core::OrchestrationContext;
-use duroxide_core::providers::{DeleteMode, ErrorKind};
+use duroxide_core::providers::{DeleteMode, ErrorKind, InstanceId};
 use duroxide_core::{ClientError, EventKind};
 
 use super::stage::{Code, Gate, LEASE, Text, World, count};
@@ -92,6 +92,105 @@ pub(crate) async fn a_forced_deletion_ends_the_work(cx: &Cx) {
     assert_eq!(world.output("works").await, "second");
     let failed = |kind: &EventKind| matches!(kind, EventKind::ActivityFailed { .. });
     assert_eq!(count(&world.history("works").await, failed), 0);
+}
+
+/// As many generations below as the input says; the last one asks.
+async fn generations(ctx: OrchestrationContext, depth: String) -> Text {
+    let depth: u32 = depth.parse().map_err(|_| "no number".to_owned())?;
+    if depth == 0 {
+        return Ok(ctx.schedule_wait("Answer").into_event().await);
+    }
+    let child = ctx.schedule_sub_orchestration("Generations", (depth - 1).to_string());
+    child.into_sub_orchestration().await
+}
+
+async fn all_instances(world: &World) -> Vec<String> {
+    let listed = world.client.list_all_instances().await;
+    listed.expect("a list")
+}
+
+/// The grandchild, once it asks.
+async fn youngest(world: &World) -> String {
+    let youngest = super::stage::until("the grandchild", async || {
+        let instances = all_instances(world).await;
+        instances
+            .into_iter()
+            .find(|id| id.matches("::sub::").count() == 2)
+    })
+    .await;
+    world.waits_for(&youngest, "Answer").await;
+    youngest
+}
+
+/// Children go with their parent, and nobody else does: neither who has such an id, nor who was
+/// started detached. If something was left, the same call removes it, also without the parent.
+pub(crate) async fn children_are_deleted_with_their_parent(cx: &Cx) {
+    async fn parent(ctx: OrchestrationContext, depth: String) -> Text {
+        ctx.schedule_orchestration("Ask", "parent::sub::detached", "");
+        generations(ctx, depth).await
+    }
+    let code = Code::of("Parent", parent)
+        .orchestration("Generations", generations)
+        .orchestration("Ask", ask);
+    let (world, _node) = World::with_node(cx, code).await;
+    world.begin("parent", "Parent", "2").await;
+    world.begin("parent::sub::named", "Ask", "").await;
+    let youngest = youngest(&world).await;
+    world.raise(&youngest, "Answer", "42").await;
+    assert_eq!(world.output("parent").await, "42");
+    assert_eq!(all_instances(&world).await.len(), 5);
+    let delete = async || {
+        let mode = DeleteMode::TerminalOnly;
+        world.client.delete_instance("parent", mode).await
+    };
+
+    // The parent alone, as a deletion that was cut might leave it.
+    let admin = cx.provider().admin().expect("the profile needs it");
+    let parent = InstanceId::new("parent").expect("an id");
+    let deleted = admin.delete_instance(&parent, DeleteMode::TerminalOnly);
+    deleted.await.expect("it has ended");
+    let absent = delete().await.expect_err("it is gone");
+    let is_expected =
+        matches!(&absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound);
+    assert!(is_expected, "{absent:?}");
+
+    let others = ["parent::sub::detached", "parent::sub::named"];
+    assert_eq!(all_instances(&world).await, others);
+    for instance in others {
+        world.raise(instance, "Answer", "here").await;
+        assert_eq!(world.output(instance).await, "here");
+    }
+    world.begin("parent", "Ask", "").await;
+    world.raise("parent", "Answer", "43").await;
+    assert_eq!(world.output("parent").await, "43");
+    delete().await.expect("it has ended");
+    assert_eq!(all_instances(&world).await, others);
+}
+
+/// Children at work keep a parent from nothing if it is deleted by force: they are gone with it,
+/// and what they did is cancelled.
+pub(crate) async fn a_forced_deletion_takes_children_along(cx: &Cx) {
+    async fn work(ctx: OrchestrationContext, depth: String) -> Text {
+        if depth == "0" {
+            return ctx.schedule_activity("Work", "").into_activity().await;
+        }
+        let child = ctx.schedule_sub_orchestration("Work", "0");
+        child.into_sub_orchestration().await
+    }
+    let gate = Gate::closed();
+    let code = Code::of("Work", work).activity("Work", gate.activity());
+    let (world, _node) = World::with_node(cx, code).await;
+    world.begin("parent", "Work", "1").await;
+    gate.begun(1).await;
+    assert_eq!(all_instances(&world).await.len(), 2);
+
+    let deleted = world.client.delete_instance("parent", DeleteMode::Force);
+    deleted.await.expect("any instance can be deleted by force");
+
+    assert_eq!(all_instances(&world).await, Vec::<String>::new());
+    world.pass(LEASE / 2).await;
+    gate.cancelled(1).await;
+    assert_eq!(all_instances(&world).await, Vec::<String>::new());
 }
 
 /// A loop whose past is pruned goes on.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use duroxide_core::providers::ErrorKind;
-use duroxide_core::{ClientError, OrchestrationContext, OrchestrationStatus, StartOptions};
+use duroxide_core::{
+    ClientError, OrchestrationContext, OrchestrationStatus, RaiseOptions, RaiseOutcome,
+    StartOptions, StartOutcome,
+};
 
 use super::stage::{Code, Text, World, within};
 use crate::support::Cx;
@@ -74,20 +77,51 @@ pub(crate) async fn a_status_follows_the_instance(cx: &Cx) {
     assert_eq!(status().await, OrchestrationStatus::Completed { output });
 }
 
-/// A second start of an id and a message to nobody are told to whoever tries.
+/// Whether there was an instance of that id, whether an event came too late: whoever asks is told,
+/// and whoever does not is not bothered.
+pub(crate) async fn a_client_hears_what_became_of_it(cx: &Cx) {
+    let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
+    let start = async || {
+        let options = StartOptions::default();
+        let started = world
+            .client
+            .start_orchestration_with("ask", "Ask", "", options);
+        started.await.expect("the store takes it")
+    };
+    let raise = async || {
+        let options = RaiseOptions::new();
+        let raised = world
+            .client
+            .raise_event_with("ask", "Answer", "42", options);
+        raised.await.expect("the instance is there")
+    };
+    assert_eq!(start().await, StartOutcome::Started);
+    assert_eq!(start().await, StartOutcome::AlreadyExists);
+    assert_eq!(raise().await, RaiseOutcome::Delivered);
+
+    assert_eq!(world.output("ask").await, "42");
+
+    assert_eq!(start().await, StartOutcome::AlreadyExists);
+    assert_eq!(raise().await, RaiseOutcome::Ended);
+    world.begin("ask", "Ask", "").await;
+    world.raise("ask", "Answer", "43").await;
+    assert_eq!(world.output("ask").await, "42");
+}
+
+/// A message to nobody is told to whoever sends it.
 pub(crate) async fn a_client_hears_what_was_refused(cx: &Cx) {
     let (world, _node) = World::with_node(cx, Code::of("Ask", ask)).await;
     world.begin("ask", "Ask", "").await;
 
-    let options = StartOptions::default();
-    let again = world
-        .client
-        .start_orchestration_with("ask", "Ask", "", options);
-    check(again.await, ErrorKind::AlreadyExists);
     let lost = world.client.raise_event("nobody", "Answer", "42").await;
     check(lost, ErrorKind::NotFound);
     let lost = world.client.cancel_instance("nobody", "enough").await;
     check(lost, ErrorKind::NotFound);
+    let options = RaiseOptions::new().event_id("answer-1");
+    let lost = world
+        .client
+        .raise_event_with("nobody", "Answer", "42", options);
+    check(lost.await.map(|_| ()), ErrorKind::NotFound);
 
     world.raise("ask", "Answer", "42").await;
     assert_eq!(world.output("ask").await, "42");

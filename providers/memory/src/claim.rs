@@ -137,7 +137,8 @@ impl State {
         self.ready.first_key_value().map(|(slot, _)| slot.at_ms)
     }
 
-    fn until(&self, at_ms: u64) -> Duration {
+    /// How long it is until then.
+    pub(crate) fn until(&self, at_ms: u64) -> Duration {
         Duration::from_millis(at_ms.saturating_sub(self.now_ms))
     }
 }

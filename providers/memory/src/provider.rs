@@ -83,7 +83,7 @@ impl MemoryProvider {
         if state.closed {
             return Err(refusal::closed(operation));
         }
-        state.now_ms = state.now_ms.max(self.options.clock.now_ms());
+        state.begin_at(self.options.clock.now_ms());
         Ok(state)
     }
 }

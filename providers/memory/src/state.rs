@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::clock::millis_ceil;
+use duroxide_core::clock::{SteadyTime, millis_ceil};
 use duroxide_core::providers::{
     ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Position,
 };
@@ -18,8 +18,9 @@ use crate::lease::Hold;
 pub(crate) struct State {
     pub(crate) defects: Defects,
     pub(crate) closed: bool,
-    /// The time of the current operation. It stands still while the clock is behind it: a message
-    /// that was visible must not become invisible.
+    time: SteadyTime,
+    /// The time of the current operation. It does not go back where the clock does: a message that
+    /// was visible must not become invisible, and a timer must not wait for the clock.
     pub(crate) now_ms: u64,
     arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
@@ -88,6 +89,11 @@ impl Instance {
 }
 
 impl State {
+    /// Begins an operation, when the clock shows this time.
+    pub(crate) fn begin_at(&mut self, reading_ms: u64) {
+        self.now_ms = self.time.at(reading_ms);
+    }
+
     /// The time that is this far away.
     pub(crate) fn after(&self, delay: Duration) -> u64 {
         self.now_ms.saturating_add(millis_ceil(delay))

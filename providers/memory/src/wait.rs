@@ -45,19 +45,17 @@ impl MemoryProvider {
         let mut deadline = self.options.clock.sleep(max_wait);
         loop {
             let clock_ms = self.options.clock.now_ms();
-            let next_due_ms = {
+            let next_due = {
                 let state = self.enter("wait_for_work")?;
                 let next_due_ms = state.next_due_ms(queues);
-                if next_due_ms.is_some_and(|due_ms| due_ms <= state.now_ms) {
-                    return Ok(());
-                }
-                next_due_ms
+                next_due_ms.map(|due_ms| state.until(due_ms))
             };
+            if next_due == Some(Duration::ZERO) {
+                return Ok(());
+            }
             let is_blind = self.options.defects.has(Defect::WaitIgnoresTheClock);
-            let next_due_ms = next_due_ms.filter(|_| !is_blind);
-            let pause = next_due_ms.map_or(max_wait, |due_ms| {
-                Duration::from_millis(due_ms.saturating_sub(clock_ms)).min(max_wait)
-            });
+            let next_due = next_due.filter(|_| !is_blind);
+            let pause = next_due.map_or(max_wait, |due| due.min(max_wait));
             let due = self.options.clock.sleep(pause);
             // The pause began at the time it was computed for only if the clock stood still.
             if self.options.clock.now_ms() != clock_ms {

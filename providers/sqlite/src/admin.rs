@@ -62,7 +62,7 @@ impl ProviderAdmin for SqliteProvider {
     }
 
     async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        let now_ms = self.setup.clock.now_ms();
+        let now_ms = self.store.setup.clock.now_ms();
         let count = move |sql: &Sql| queue_depths(sql, now_ms);
         self.query("queue_depths", Reach::Wide, count).await
     }

@@ -18,6 +18,7 @@ use crate::hub::{Effect, NEVER_MS, Queue};
 use crate::job::{Access, Member};
 use crate::session::Session;
 use crate::sql::Sql;
+use crate::written;
 
 /// Each reads the front of an index and nothing else (CLM-05).
 const TURN_CANDIDATES: &str = concat!(
@@ -33,6 +34,12 @@ const FIRST_TURN: &str = "SELECT claim_at FROM instance
      WHERE claim_at IS NOT NULL ORDER BY claim_at, claim_order LIMIT 1";
 const FIRST_ACTIVITY: &str =
     "SELECT claim_at FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1";
+/// The same with the time at which it was decided.
+const FRONT_TURN: &str = "SELECT claim_at, claim_order FROM instance
+     WHERE claim_at IS NOT NULL ORDER BY claim_at, claim_order LIMIT 1";
+const FRONT_ACTIVITY: &str = "SELECT claim_at,
+         (SELECT claim_order FROM instance WHERE ino = activity.ino)
+     FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1";
 
 impl Member for ClaimTurns {
     type Answer = Claimed<Turn>;
@@ -209,19 +216,39 @@ fn first_activity_ms(sql: &Sql, queue: &str) -> rusqlite::Result<u64> {
     Ok(first_ms.unwrap_or(NEVER_MS))
 }
 
-/// When the first item of these queues becomes claimable, or became.
-pub(crate) fn first_ms(sql: &Sql, queues: &Queues) -> rusqlite::Result<u64> {
-    let mut due_ms = NEVER_MS;
-    if queues.turns {
-        due_ms = first_turn_ms(sql)?;
-    }
-    for queue in distinct(&queues.activities) {
-        due_ms = due_ms.min(first_activity_ms(sql, &queue)?);
-    }
-    Ok(due_ms)
+/// What comes first of some queues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Front {
+    /// When the first item becomes claimable, or became; [`NEVER_MS`] without one.
+    pub(crate) due_ms: u64,
+    /// The latest time at which any of the first items was written.
+    pub(crate) written_ms: u64,
 }
 
-/// The same, asked by the writer, for waiters to know.
+/// What comes first of these queues.
+pub(crate) fn front(sql: &Sql, queues: &Queues) -> rusqlite::Result<Front> {
+    let mut front = Front {
+        due_ms: NEVER_MS,
+        written_ms: 0,
+    };
+    let mut meet = |first: Option<(u64, i64)>| {
+        if let Some((due_ms, claim_order)) = first {
+            front.due_ms = front.due_ms.min(due_ms);
+            front.written_ms = front.written_ms.max(written::time_of(claim_order));
+        }
+    };
+    if queues.turns {
+        meet(sql.first(FRONT_TURN, [], |row| Ok((row.get(0)?, row.get(1)?)))?);
+    }
+    for queue in distinct(&queues.activities) {
+        meet(sql.first(FRONT_ACTIVITY, [&*queue], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?);
+    }
+    Ok(front)
+}
+
+/// When the first item of these queues becomes claimable, asked by the writer, for waiters to know.
 pub(crate) fn note_first(session: &mut Session, queues: &Queues) -> rusqlite::Result<u64> {
     let mut due_ms = note_first_of_each(session, &distinct(&queues.activities))?;
     if queues.turns {

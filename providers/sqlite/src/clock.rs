@@ -1,35 +1,42 @@
-//! The store's clock: the process's, which never goes back.
+//! The store's clock, which never goes back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use duroxide_core::clock::{Clock, Sleep, millis_ceil};
+use duroxide_core::clock::{Clock, Sleep, SteadyTime, millis_ceil};
+use parking_lot::Mutex;
 
 /// The latest time that SQLite's integers hold; everything later is as good as never.
 pub(crate) const TIME_MAX_MS: u64 = u64::MAX >> 1;
 
-/// A clock that stands still while its source is behind what it has shown: a message that was
-/// visible must not become invisible again.
+/// A clock that goes on from where it stood when its source goes back: a message that was visible
+/// must not become invisible again, and a timer must not wait until the source has caught up.
 #[derive(Debug)]
 pub(crate) struct StoreClock {
     source: Arc<dyn Clock>,
-    latest_ms: AtomicU64,
+    time: Mutex<SteadyTime>,
 }
 
 impl StoreClock {
     pub(crate) fn new(source: Arc<dyn Clock>) -> Self {
         Self {
             source,
-            latest_ms: AtomicU64::new(0),
+            time: Mutex::default(),
         }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        let now_ms = self.source.now_ms().min(TIME_MAX_MS);
-        self.latest_ms
-            .fetch_max(now_ms, Ordering::Relaxed)
-            .max(now_ms)
+        let mut time = self.time.lock();
+        // Read under the lock: of two readings the one that was taken first must be the first to
+        // be handed in, or the clock would seem to go back.
+        time.at(self.source.now_ms()).min(TIME_MAX_MS)
+    }
+
+    /// Follows the store, in which something was written at this time: by a process whose clock
+    /// stood there before the machine's was set back.
+    pub(crate) fn not_before(&self, at_ms: u64) {
+        let mut time = self.time.lock();
+        time.not_before(at_ms.min(TIME_MAX_MS), self.source.now_ms());
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
@@ -72,14 +79,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_never_goes_back() {
+    fn time_never_goes_back_and_never_stands_still() {
         let manual = ManualClock::at_ms(1_000);
         let clock = StoreClock::new(Arc::new(manual.clone()));
         assert_eq!(clock.now_ms(), 1_000);
         manual.set_ms(400);
         assert_eq!(clock.now_ms(), 1_000);
-        manual.set_ms(1_001);
-        assert_eq!(clock.now_ms(), 1_001);
+        manual.set_ms(410);
+        assert_eq!(clock.now_ms(), 1_010);
+        clock.not_before(2_000);
+        clock.not_before(1_500);
+        assert_eq!(clock.now_ms(), 2_000);
+    }
+
+    #[tokio::test]
+    async fn whoever_sleeps_does_not_wait_for_a_source_that_was_set_back() {
+        let manual = ManualClock::at_ms(10_000);
+        let clock = StoreClock::new(Arc::new(manual.clone()));
+        assert_eq!(clock.now_ms(), 10_000);
+        manual.set_ms(1_000);
+        let sleep = clock.sleep_until(10_500).unwrap();
+        manual.set_ms(1_500);
+        sleep.await;
+        assert!(clock.sleep_until(10_500).is_none());
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Member for Commit {
 
 impl SqliteProvider {
     pub(crate) async fn commit_batch(&self, operations: Vec<Commit>) -> Vec<Answer> {
-        let refusals = check::batch(&self.setup.options.limits, &operations);
+        let refusals = check::batch(&self.store.setup.options.limits, &operations);
         let mut refused = Vec::new();
         let mut accepted = Vec::with_capacity(operations.len());
         for (place, (operation, refusal)) in operations.into_iter().zip(refusals).enumerate() {

@@ -47,14 +47,14 @@ impl OpenFiles {
 
 /// A file, whatever path leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileId {
+pub(crate) struct FileId {
     device: u64,
     inode: u64,
 }
 
 impl FileId {
     #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self {
@@ -65,7 +65,7 @@ impl FileId {
 
     /// Elsewhere a file that is open cannot be deleted or replaced.
     #[cfg(not(unix))]
-    fn of(_path: &Path) -> Option<Self> {
+    pub(crate) fn of(_path: &Path) -> Option<Self> {
         None
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Batch<M: Member> {
     parts: Vec<Part<M>>,
     reply: oneshot::Sender<Answers<M>>,
     /// What it takes of the writer's queue, until it is answered.
-    _room: Option<Taken>,
+    room: Option<Taken>,
 }
 
 #[derive(Debug)]
@@ -87,11 +87,7 @@ impl<M: Member> Batch<M> {
                 answer: None,
             })
             .collect();
-        let batch = Self {
-            parts,
-            reply,
-            _room: room,
-        };
+        let batch = Self { parts, reply, room };
         (batch, answers)
     }
 }
@@ -146,8 +142,11 @@ impl<M: Member> Job for Batch<M> {
     }
 
     fn answer(self: Box<Self>) {
-        let answers = self.parts.into_iter().filter_map(|part| part.answer);
+        let Self { parts, reply, room } = *self;
+        let answers = parts.into_iter().filter_map(|part| part.answer).collect();
+        // Whoever has the answer finds the room free.
+        drop(room);
         // A caller who has gone away wants no answer.
-        self.reply.send(answers.collect()).ok();
+        reply.send(answers).ok();
     }
 }

@@ -40,26 +40,29 @@ impl Member for Renew {
     }
 }
 
-fn renew_turn(session: &Session, lease: &TurnLease, until_ms: u64) -> rusqlite::Result<usize> {
+fn renew_turn(session: &mut Session, lease: &TurnLease, until_ms: u64) -> rusqlite::Result<usize> {
+    let claim_order = session.next_claim_order();
     // Without a message there is nothing to claim, so `claim_at` stays NULL as `max` makes it.
     session.sql.execute(
-        "UPDATE instance SET hold_until = max(hold_until, ?4), claim_at = max(claim_at, ?4)
+        "UPDATE instance SET hold_until = max(hold_until, ?4), claim_at = max(claim_at, ?4),
+             claim_order = ?5
          WHERE id = ?1 AND lease_token = ?2 AND hold_until > ?3",
         params![
             lease.instance.as_str(),
             lease.token.0,
             session.now_ms,
-            until_ms
+            until_ms,
+            claim_order
         ],
     )
 }
 
 fn renew_activity(
-    session: &Session,
+    session: &mut Session,
     lease: &ActivityLease,
     until_ms: u64,
 ) -> rusqlite::Result<usize> {
-    session.sql.execute(
+    let renewed = session.sql.execute(
         "UPDATE activity SET claim_at = max(claim_at, ?7)
          WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
              AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6",
@@ -72,7 +75,27 @@ fn renew_activity(
             session.now_ms,
             until_ms,
         ],
-    )
+    )?;
+    if renewed > 0 && session.is_shared {
+        note_time(session, lease)?;
+    }
+    Ok(renewed)
+}
+
+/// Lets others know at which time an activity's lease was renewed, by its instance, which has a
+/// place in no order while it has no message: who takes over may have a clock that was set back.
+fn note_time(session: &mut Session, lease: &ActivityLease) -> rusqlite::Result<()> {
+    let claim_order = session.next_claim_order();
+    session.sql.execute(
+        "UPDATE instance SET claim_order = ?3
+         WHERE id = ?1 AND incarnation = ?2 AND claim_at IS NULL",
+        params![
+            lease.key.instance.as_str(),
+            lease.key.incarnation.0,
+            claim_order
+        ],
+    )?;
+    Ok(())
 }
 
 impl Member for Release {

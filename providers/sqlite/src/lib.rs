@@ -43,12 +43,15 @@ mod reader;
 mod room;
 mod schema;
 mod session;
+mod shared;
 mod sql;
 mod stats;
+mod store;
 mod turn;
 mod wait;
 mod worker;
 mod writer;
+mod written;
 
 pub use options::{SqliteMode, SqliteOptions, Synchronous};
 pub use provider::SqliteProvider;

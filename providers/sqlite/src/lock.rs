@@ -66,12 +66,14 @@ fn in_use(database: &Path, mode: SqliteMode) -> ProviderError {
     let database = database.display();
     config(match mode {
         SqliteMode::SingleProcess => format!(
-            "another provider has the database `{database}` open; close it first, or open it \
-             everywhere with `SqliteMode::MultiProcess`"
+            "another process has the database `{database}` open, or a provider of this one that is \
+             set up for several; close it there first, or let every process open it with \
+             `SqliteOptions::default().mode(SqliteMode::MultiProcess)`"
         ),
         SqliteMode::MultiProcess => format!(
-            "another provider has the database `{database}` open in `SqliteMode::SingleProcess`; \
-             open it everywhere with `SqliteMode::MultiProcess`"
+            "another process has the database `{database}` open in `SqliteMode::SingleProcess`, the \
+             default; let every process open it with \
+             `SqliteOptions::default().mode(SqliteMode::MultiProcess)`"
         ),
     })
 }

@@ -16,14 +16,15 @@ pub struct SqliteOptions {
     pub(crate) mode: SqliteMode,
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// The machine's if there is none.
+    clock: Option<Arc<dyn Clock>>,
     pub(crate) limits: Limits,
 }
 
 /// Who may work on one database file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SqliteMode {
-    /// One provider of one process. Work is heard of at once, a waiting provider issues no
+    /// One process, in which all providers of the file share one store. Work is heard of at once, a waiting provider issues no
     /// statement, and what a crashed predecessor had leased is claimable as soon as it is opened.
     #[default]
     SingleProcess,
@@ -75,7 +76,7 @@ impl SqliteOptions {
     /// Takes time from this clock instead of the machine's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
@@ -84,6 +85,28 @@ impl SqliteOptions {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    pub(crate) fn clock_or_system(&self) -> Arc<dyn Clock> {
+        self.clock.clone().unwrap_or_else(SystemClock::shared)
+    }
+
+    /// The first setting that is another one there. Two clocks are the same if they are one.
+    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        let is_same_clock = match (&self.clock, &other.clock) {
+            (None, None) => true,
+            (Some(one), Some(another)) => Arc::ptr_eq(one, another),
+            _ => false,
+        };
+        let settings = [
+            ("mode", self.mode == other.mode),
+            ("synchronous", self.synchronous == other.synchronous),
+            ("busy_timeout", self.busy_timeout == other.busy_timeout),
+            ("limits", self.limits == other.limits),
+            ("clock", is_same_clock),
+        ];
+        let differing = settings.iter().find(|(_, is_same)| !is_same);
+        differing.map(|(name, _)| *name)
     }
 
     /// Sets one of the limits: how many events an execution may have.
@@ -100,7 +123,7 @@ impl Default for SqliteOptions {
             mode: SqliteMode::default(),
             synchronous: Synchronous::default(),
             busy_timeout: Duration::from_secs(5),
-            clock: SystemClock::shared(),
+            clock: None,
             limits: Limits::default(),
         }
     }

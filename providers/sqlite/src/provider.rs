@@ -2,41 +2,38 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Durability, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
-use crate::clock::StoreClock;
 use crate::error;
 use crate::head;
 use crate::history;
-use crate::hub::Hub;
 use crate::job::{Access, Batch, Member};
 use crate::lease::Renew;
 use crate::location::Location;
 use crate::options::{SqliteMode, SqliteOptions};
-use crate::reader::{Reach, Readers};
-use crate::room::Rooms;
+use crate::reader::Reach;
+use crate::shared;
 use crate::sql::Sql;
-use crate::stats::{Counters, SqliteStats};
-use crate::worker::Worker;
-use crate::writer::{Order, Setup, Writer};
+use crate::stats::SqliteStats;
+use crate::store::Store;
+use crate::writer::Order;
 
 /// A provider that keeps everything in one SQLite database.
+///
+/// In [`SqliteMode::SingleProcess`] all providers that a process opens on one file are handles on
+/// the same store. Closing one ends its own calls; the file is closed with the last one.
 pub struct SqliteProvider {
-    pub(crate) setup: Arc<Setup>,
-    /// Dropped before the writer, so that the connection that writes is the last one.
-    pub(crate) readers: Readers,
-    pub(crate) writer: Worker<Order>,
-    pub(crate) rooms: Rooms,
-    durability: Durability,
+    pub(crate) store: Arc<Store>,
+    /// Whether this handle was closed.
+    closed: watch::Sender<bool>,
 }
 
 impl SqliteProvider {
@@ -45,10 +42,13 @@ impl SqliteProvider {
     /// The url is `sqlite:data.db`, `sqlite:///an/absolute/path`, `sqlite::memory:` or a plain
     /// path. `?mode=rw` refuses to create it, `?mode=memory` keeps it in memory.
     ///
+    /// If this process has the file open already, with the same options, this is another handle on
+    /// that store. Several processes open it with [`SqliteMode::MultiProcess`].
+    ///
     /// # Errors
     /// `Config` for a url, a file or a setting that cannot work, or while the file is open in a
-    /// mode that excludes this one; `Corrupt` for a damaged database; `Unavailable` where trying
-    /// again can help.
+    /// mode that excludes this one, or in this process with other options; `Corrupt` for a damaged
+    /// database; `Unavailable` where trying again can help.
     pub async fn new(url: &str, options: Option<SqliteOptions>) -> Result<Self, ProviderError> {
         let location = Location::parse(url)?;
         Self::open(location, options.unwrap_or_default()).await
@@ -72,10 +72,10 @@ impl SqliteProvider {
         Self::open(Location::Memory, options.unwrap_or_default()).await
     }
 
-    /// What was asked of SQLite so far.
+    /// What was asked of SQLite so far, through all handles of this process.
     #[must_use]
     pub fn stats(&self) -> SqliteStats {
-        self.setup.counters.snapshot()
+        self.store.setup.counters.snapshot()
     }
 
     async fn open(location: Location, mut options: SqliteOptions) -> Result<Self, ProviderError> {
@@ -85,28 +85,34 @@ impl SqliteProvider {
             // Nobody else can reach what is in memory.
             options.mode = SqliteMode::SingleProcess;
         }
-        let setup = Arc::new(Setup {
-            clock: Arc::new(StoreClock::new(Arc::clone(&options.clock))),
-            location,
-            options,
-            counters: Arc::new(Counters::default()),
-            hub: Arc::new(Hub::default()),
-        });
-        let (reply, opened) = oneshot::channel();
-        let writer = Worker::spawn("duroxide-sqlite-write", {
-            let setup = Arc::clone(&setup);
-            move |orders| write(&setup, reply, orders)
-        })?;
-        let durability = opened
-            .await
-            .unwrap_or_else(|_| Err(error::abandoned("open", false)))?;
         Ok(Self {
-            readers: Readers::open(&setup)?,
-            setup,
-            writer,
-            rooms: Rooms::new(),
-            durability,
+            store: shared::open(location, options).await?,
+            closed: watch::Sender::new(false),
         })
+    }
+
+    pub(crate) fn check_open(&self, operation: &'static str) -> Result<(), ProviderError> {
+        if *self.closed.borrow() {
+            return Err(error::closed(operation));
+        }
+        self.store.setup.hub.check_open(operation)
+    }
+
+    /// Waits until this handle is closed, or its store is.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            // It fails only once the handle is gone, which its borrower excludes.
+            _ = closed.wait_for(|closed| *closed) => {}
+            () = self.store.setup.hub.closed() => {}
+        }
+    }
+
+    /// Ends the calls of this handle.
+    fn leave(&self) {
+        if !self.closed.send_replace(true) {
+            self.store.leave();
+        }
     }
 
     /// Has the writer do operations, each answered in its place.
@@ -118,19 +124,22 @@ impl SqliteProvider {
         if count == 0 {
             return Vec::new();
         }
+        let fail_each =
+            |error: &dyn Fn() -> ProviderError| (0..count).map(|_| Err(error())).collect();
+        if self.check_open(M::OPERATION).is_err() {
+            return fail_each(&|| error::closed(M::OPERATION));
+        }
         // Leases are few, and must not wait behind a flood of commits.
         let room = match M::ACCESS {
             Access::Lease => None,
             Access::Durable => {
                 let bytes = members.iter().map(Member::bytes);
                 let bytes = bytes.fold(0, usize::saturating_add);
-                Some(self.rooms.for_writes(count, bytes).await)
+                Some(self.store.rooms.for_writes(count, bytes).await)
             }
         };
         let (job, answers) = Batch::new(members, room);
-        let sent = self.writer.send(Order::Write(Box::new(job)));
-        let fail_each =
-            |error: &dyn Fn() -> ProviderError| (0..count).map(|_| Err(error())).collect();
+        let sent = self.store.writer.send(Order::Write(Box::new(job)));
         if sent.is_err() {
             return fail_each(&|| error::closed(M::OPERATION));
         }
@@ -151,38 +160,18 @@ impl SqliteProvider {
     }
 }
 
-/// The life of the writer's thread.
-fn write(
-    setup: &Arc<Setup>,
-    reply: oneshot::Sender<Result<Durability, ProviderError>>,
-    orders: &Receiver<Order>,
-) {
-    // Nobody may wait for a writer that is gone, even if it ended by a panic.
-    struct CloseAtEnd<'a>(&'a Hub);
-    impl Drop for CloseAtEnd<'_> {
-        fn drop(&mut self) {
-            self.0.close();
-        }
-    }
-    let _close_at_end = CloseAtEnd(&setup.hub);
-    match Writer::open(Arc::clone(setup)) {
-        Ok((writer, durability)) => {
-            // If the caller has gone away, there are no orders and this ends at once.
-            reply.send(Ok(durability)).ok();
-            writer.serve(orders);
-        }
-        Err(error) => {
-            reply.send(Err(error)).ok();
-        }
+impl Drop for SqliteProvider {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
 impl fmt::Debug for SqliteProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteProvider")
-            .field("location", &self.setup.location)
-            .field("options", &self.setup.options)
-            .field("durability", &self.durability)
+            .field("location", &self.store.setup.location)
+            .field("options", &self.store.setup.options)
+            .field("durability", &self.store.durability)
             .finish_non_exhaustive()
     }
 }
@@ -199,12 +188,12 @@ impl Provider for SqliteProvider {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let is_shared = self.setup.options.mode == SqliteMode::MultiProcess;
+        let is_shared = self.store.setup.options.mode == SqliteMode::MultiProcess;
         let mut capabilities = Capabilities::volatile();
-        capabilities.durability = self.durability;
+        capabilities.durability = self.store.durability;
         capabilities.multi_process = is_shared;
         capabilities.push_wakeups = !is_shared;
-        capabilities.limits = self.setup.options.limits;
+        capabilities.limits = self.store.setup.options.limits;
         capabilities
     }
 
@@ -275,10 +264,8 @@ impl Provider for SqliteProvider {
     }
 
     async fn close(&self) {
-        self.setup.hub.close();
-        // The writer's connection is the last one, which leaves a single file behind.
-        self.readers.close().await;
-        self.writer.close().await;
+        self.leave();
+        self.store.close_if_abandoned().await;
     }
 
     fn admin(&self) -> Option<&dyn ProviderAdmin> {

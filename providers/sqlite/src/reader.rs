@@ -68,9 +68,10 @@ impl SqliteProvider {
         reach: Reach,
         read: impl FnOnce(&Sql) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ProviderError> {
+        self.check_open(operation)?;
         let (worker, room) = match reach {
-            Reach::Narrow => (&self.readers.narrow, &self.rooms.narrow_reads),
-            Reach::Wide => (&self.readers.wide, &self.rooms.wide_reads),
+            Reach::Narrow => (&self.store.readers.narrow, &self.store.rooms.narrow_reads),
+            Reach::Wide => (&self.store.readers.wide, &self.store.rooms.wide_reads),
         };
         let room = room.take(1).await;
         let read = move |sql: &Sql| {
@@ -98,6 +99,7 @@ impl SqliteProvider {
         operation: &'static str,
         task: impl FnOnce(&mut Writer) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ProviderError> {
+        self.check_open(operation)?;
         let (reply, answer) = oneshot::channel();
         let order = Order::Aside(Box::new(move |writer: &mut Writer| {
             if !reply.is_closed() {
@@ -105,7 +107,7 @@ impl SqliteProvider {
                 reply.send(outcome).ok();
             }
         }));
-        let sent = self.writer.send(order);
+        let sent = self.store.writer.send(order);
         settle(operation, sent, answer).await
     }
 }

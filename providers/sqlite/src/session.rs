@@ -6,7 +6,9 @@ use duroxide_core::providers::Limits;
 
 use crate::clock::StoreClock;
 use crate::hub::{Effect, Queue};
+use crate::options::{SqliteMode, SqliteOptions};
 use crate::sql::Sql;
+use crate::written;
 
 /// A connection, the time, and the effects to make known once the transaction is committed.
 #[derive(Debug)]
@@ -15,18 +17,21 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// The time of the current operation.
     pub(crate) now_ms: u64,
+    /// Whether other processes may have the database open.
+    pub(crate) is_shared: bool,
     clock: Arc<StoreClock>,
     claim_order: i64,
     effects: Vec<Effect>,
 }
 
 impl Session {
-    pub(crate) fn new(sql: Sql, limits: Limits, clock: Arc<StoreClock>) -> Self {
+    pub(crate) fn new(sql: Sql, options: &SqliteOptions, clock: Arc<StoreClock>) -> Self {
         let now_ms = clock.now_ms();
         Self {
             sql,
-            limits,
+            limits: options.limits,
             now_ms,
+            is_shared: options.mode == SqliteMode::MultiProcess,
             clock,
             claim_order: 0,
             effects: Vec::new(),
@@ -39,12 +44,9 @@ impl Session {
     }
 
     /// The next place among those who become claimable at the same time. It grows with the clock,
-    /// so that it goes on from where a former process stopped.
+    /// so that it goes on from where a former process stopped, and tells when it was given out.
     pub(crate) fn next_claim_order(&mut self) -> i64 {
-        const TIME_BITS: u32 = 42;
-        const COUNT_BITS: u32 = 20;
-        let latest_ms = (1_u64 << TIME_BITS) - 1;
-        let floor = i64::try_from(self.now_ms.min(latest_ms) << COUNT_BITS).unwrap_or(i64::MAX);
+        let floor = written::claim_order_at(self.now_ms);
         self.claim_order = self.claim_order.saturating_add(1).max(floor);
         self.claim_order
     }

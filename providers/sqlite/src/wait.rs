@@ -31,21 +31,21 @@ impl SqliteProvider {
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
         const OPERATION: &str = "wait_for_work";
-        let Self { setup, .. } = self;
+        let setup = &self.store.setup;
         let mut deadline = setup.clock.sleep(max_wait);
         let mut poll = Poll::new(setup.options.mode);
         let mut is_due = false;
         loop {
             let mut woken = pin!(setup.hub.work().notified());
             woken.as_mut().enable();
-            setup.hub.check_open(OPERATION)?;
+            self.check_open(OPERATION)?;
             let due_ms = self.due_ms(queues, is_due).await?;
             let Some(due) = setup.clock.sleep_until(due_ms) else {
                 return Ok(());
             };
             tokio::select! {
                 biased;
-                () = setup.hub.closed() => return Err(error::closed(OPERATION)),
+                () = self.closed() => return Err(error::closed(OPERATION)),
                 () = woken => is_due = false,
                 () = &mut deadline => return Ok(()),
                 () = due => is_due = true,
@@ -58,12 +58,15 @@ impl SqliteProvider {
     /// lease that has ended before, so that it is checked when the time has come.
     async fn due_ms(&self, queues: &Queues, must_check: bool) -> Result<u64, ProviderError> {
         const OPERATION: &str = "wait_for_work";
-        if self.setup.options.mode == SqliteMode::MultiProcess {
+        if self.store.setup.options.mode == SqliteMode::MultiProcess {
             let queues = queues.clone();
-            let ask = move |sql: &Sql| claim::first_ms(sql, &queues);
-            return self.query(OPERATION, Reach::Narrow, ask).await;
+            let ask = move |sql: &Sql| claim::front(sql, &queues);
+            let front = self.query(OPERATION, Reach::Narrow, ask).await?;
+            // Another process may have begun before the machine's clock was set back.
+            self.store.setup.clock.not_before(front.written_ms);
+            return Ok(front.due_ms);
         }
-        let known_ms = self.setup.hub.due_ms(queues);
+        let known_ms = self.store.setup.hub.due_ms(queues);
         if known_ms != UNKNOWN_MS && !must_check {
             return Ok(known_ms);
         }
@@ -83,14 +86,14 @@ impl SqliteProvider {
         max_wait: Duration,
     ) -> Result<Vec<InstanceHead>, ProviderError> {
         const OPERATION: &str = "wait_for_change";
-        let Self { setup, .. } = self;
+        let setup = &self.store.setup;
         let mut deadline = setup.clock.sleep(max_wait);
         let mut poll = Poll::new(setup.options.mode);
         let instances = watched.iter().map(|watch| watch.instance.clone());
         let watching = setup.hub.watchers.watch(instances.collect());
         let mut in_question = watched.to_vec();
         loop {
-            setup.hub.check_open(OPERATION)?;
+            self.check_open(OPERATION)?;
             let ask = move |sql: &Sql| heads_that_meet(sql, &in_question);
             let changed = self.query(OPERATION, Reach::Narrow, ask).await?;
             if !changed.is_empty() {
@@ -98,7 +101,7 @@ impl SqliteProvider {
             }
             tokio::select! {
                 biased;
-                () = setup.hub.closed() => return Err(error::closed(OPERATION)),
+                () = self.closed() => return Err(error::closed(OPERATION)),
                 changes = watching.changed() => {
                     let has_changed = |watch: &&Watch| changes.contains_key(&watch.instance);
                     in_question = watched.iter().filter(has_changed).cloned().collect();
@@ -136,7 +139,7 @@ impl Poll {
         match self.next {
             None => pending().await,
             Some(pause) => {
-                let sleep: Sleep = provider.setup.clock.sleep(pause);
+                let sleep: Sleep = provider.store.setup.clock.sleep(pause);
                 sleep.await;
                 self.next = Some((pause * 2).min(POLL_LAST));
             }

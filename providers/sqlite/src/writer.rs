@@ -20,6 +20,7 @@ use crate::options::{SqliteMode, SqliteOptions, Synchronous};
 use crate::session::Session;
 use crate::sql::Sql;
 use crate::stats::Counters;
+use crate::written;
 
 const PARTS_MAX: usize = 512;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -72,7 +73,7 @@ impl Writer {
         let connection = connection::open_writer(location, options)?;
         let durability = connection::read_durability(&connection, location)?;
         let sql = Sql::new(connection, Arc::clone(&setup.counters));
-        let session = Session::new(sql, options.limits, Arc::clone(&setup.clock));
+        let session = Session::new(sql, options, Arc::clone(&setup.clock));
         let mut writer = Self {
             session,
             level: options.synchronous,
@@ -84,6 +85,7 @@ impl Writer {
         };
         writer
             .leave_found_log()
+            .and_then(|()| written::follow(&writer.session.sql, &writer.setup.clock))
             .map_err(|cause| error::of_store("open", cause))?;
         if writer.setup.options.mode == SqliteMode::SingleProcess {
             writer
@@ -357,7 +359,7 @@ mod tests {
         // On this one thread all of them run up to their wait before this goes on.
         tokio::task::yield_now().await;
         // Not all of them fit, so there is no room for another one.
-        assert!(provider.rooms.free_bytes() < 2 * 1024 * 1024);
+        assert!(provider.store.rooms.free_bytes() < 2 * 1024 * 1024);
         let claim = ClaimTurns {
             turns_max: 1,
             messages_max: 1,
@@ -372,7 +374,7 @@ mod tests {
         claim.await.unwrap();
         callers.join_all().await;
         assert_eq!(
-            provider.rooms.free_bytes(),
+            provider.store.rooms.free_bytes(),
             SqliteOptions::QUEUED_WRITE_BYTES_MAX
         );
         provider.close().await;

@@ -117,11 +117,6 @@ async fn one_mode_excludes_the_other_until_the_file_is_closed() {
     let path = directory.path().join("data.db");
     let url = path.to_str().unwrap();
     let single = open(&path).await;
-    let error = refusal(url, SqliteMode::SingleProcess).await;
-    assert!(
-        error.message().contains("SqliteMode::MultiProcess"),
-        "{error}"
-    );
     refusal(url, SqliteMode::MultiProcess).await;
     // Others may read it all the while.
     let reader = Connection::open(&path).unwrap();
@@ -133,7 +128,11 @@ async fn one_mode_excludes_the_other_until_the_file_is_closed() {
 
     let first = open_with(&path, impatient(SqliteMode::MultiProcess)).await;
     let second = open_with(&path, impatient(SqliteMode::MultiProcess)).await;
-    refusal(url, SqliteMode::SingleProcess).await;
+    let error = refusal(url, SqliteMode::SingleProcess).await;
+    assert!(
+        error.message().contains("SqliteMode::MultiProcess"),
+        "{error}"
+    );
     first.close().await;
     second.close().await;
     open(&path).await.close().await;

@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide_core::providers::{Commit, Provider, Queues, Until, Watch};
+use duroxide_core::clock::ManualClock;
+use duroxide_core::providers::{Commit, Lease, Provider, Queues, Renewal, TaskQueue, Until, Watch};
 use duroxide_sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
 use tempfile::TempDir;
 
-use support::{activities, activity, apply, commit_of, id, open_with, start, turns};
+use support::{LEASE, activities, activity, apply, commit_of, id, open_with, start, turns};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -86,6 +88,77 @@ async fn nothing_is_claimed_twice() {
     claimed.sort();
     claimed.dedup();
     assert_eq!(claimed.len(), 40);
+    first.close().await;
+    second.close().await;
+}
+
+const NOON_MS: u64 = 1_767_614_400_000;
+const HOUR_MS: u64 = 3_600_000;
+
+async fn at(directory: &TempDir, clock: &ManualClock) -> SqliteProvider {
+    let path = directory.path().join("data.db");
+    let options = SqliteOptions::default()
+        .mode(SqliteMode::MultiProcess)
+        .clock(Arc::new(clock.clone()));
+    open_with(&path, options).await
+}
+
+/// The clock is set back after the death of a process: whoever opens the store afterwards waits for
+/// its leases as long as they were given for, not for an hour longer.
+#[tokio::test]
+async fn leases_run_out_though_the_clock_was_set_back() {
+    let directory = TempDir::new().unwrap();
+    let clock = ManualClock::at_ms(NOON_MS);
+    let first = at(&directory, &clock).await;
+    apply(&first, start("a")).await;
+    let turn = first.claim_turns(&turns(1)).await.unwrap().items.remove(0);
+    apply(&first, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
+    let activity = first.claim_activities(&activities(1)).await.unwrap();
+    let lease = Lease::Activity(activity.items[0].lease.clone());
+    // It was long ago that the instance was written.
+    clock.advance(LEASE / 2);
+    let renewed = first.renew(&[lease], LEASE).await.remove(0).unwrap();
+    assert_eq!(renewed, Renewal::Renewed);
+    drop(first);
+
+    clock.set_ms(NOON_MS - HOUR_MS);
+    let second = at(&directory, &clock).await;
+    let claim = async || second.claim_activities(&activities(1)).await.unwrap().items;
+    clock.advance(LEASE - Duration::from_millis(1));
+    assert!(claim().await.is_empty());
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(claim().await.len(), 1);
+    second.close().await;
+}
+
+/// Two processes have begun at two times of the machine's clock. What the one has written comes
+/// due for the other one as well, for example since the first one has died.
+#[tokio::test]
+async fn a_process_follows_the_time_of_the_others() {
+    let directory = TempDir::new().unwrap();
+    let before = ManualClock::at_ms(NOON_MS);
+    let after = ManualClock::at_ms(NOON_MS - HOUR_MS);
+    let first = at(&directory, &before).await;
+    let second = at(&directory, &after).await;
+    apply(&first, start("a")).await;
+
+    let queues = Queues {
+        turns: true,
+        activities: vec![TaskQueue::default()],
+    };
+    second.wait_for_work(&queues, LONG).await.unwrap();
+
+    let turn = second.claim_turns(&turns(1)).await.unwrap().items.remove(0);
+    apply(&second, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
+    assert_eq!(
+        first
+            .claim_activities(&activities(1))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
     first.close().await;
     second.close().await;
 }

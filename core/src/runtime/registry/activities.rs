@@ -11,6 +11,9 @@ use super::registry::Registry;
 use crate::activity::ActivityContext;
 use crate::runtime::handler::{ActivityHandler, FnActivity, typed_activity};
 
+/// What programs look for in the text of the mistake.
+const DUPLICATE: &str = "duplicate activity registration";
+
 /// The registered activities. They have one version, 1.0.0.
 pub type ActivityRegistry = Registry<dyn ActivityHandler>;
 
@@ -29,7 +32,7 @@ impl ActivityRegistryBuilder {
         F: Fn(ActivityContext, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, String>> + Send + 'static,
     {
-        self.add_first(&name.into(), Arc::new(FnActivity(f)))
+        self.add_first(&name.into(), Arc::new(FnActivity(f)), DUPLICATE)
     }
 
     /// Registers an activity whose input and output are encoded as JSON.
@@ -41,12 +44,12 @@ impl ActivityRegistryBuilder {
         Fut: Future<Output = Result<Out, String>> + Send + 'static,
     {
         let name = name.into();
-        self.add_first(&name, typed_activity(name.clone(), f))
+        self.add_first(&name, typed_activity(name.clone(), f), DUPLICATE)
     }
 
     /// Adds all that another registry has; what both have is a mistake.
     pub fn merge(self, other: ActivityRegistry) -> Self {
-        self.merge_registry(other, "on merging, activity ")
+        self.merge_registry(other, "duplicate activity in merge")
     }
 
     /// Registers each of these activities.
@@ -95,8 +98,17 @@ mod tests {
         let merged = ActivityRegistryBuilder::from_registry(&registry).merge(registry);
         let error = merged.build_result().unwrap_err();
         assert!(
-            error.contains("on merging, activity Echo@1.0.0 is registered twice"),
+            error.contains("duplicate activity in merge: Echo@1.0.0 is registered twice"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_activity_is_registered_once() {
+        let builder = ActivityRegistry::builder().register("Echo", echo);
+        let twice = builder.register_typed("Echo", |_, n: u64| async move { Ok(n) });
+        let error = twice.build_result().unwrap_err();
+        let expected = "duplicate activity registration: Echo@1.0.0 is registered twice";
+        assert!(error.contains(expected), "{error}");
     }
 }

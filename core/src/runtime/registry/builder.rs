@@ -62,8 +62,8 @@ impl<H: ?Sized> RegistryBuilder<H> {
         }
     }
 
-    /// Adds all that another registry has. What both have is a mistake, reported with this prefix;
-    /// where both have a policy, this one's stays.
+    /// Adds all that another registry has. What both have is a mistake, reported after this prefix
+    /// and a colon; where both have a policy, this one's stays.
     #[expect(clippy::needless_pass_by_value, reason = "programs pass it so")]
     pub fn merge_registry(mut self, other: Registry<H>, error_prefix: &str) -> Self {
         for (name, versions) in other.entries.iter() {
@@ -90,15 +90,21 @@ impl<H: ?Sized> RegistryBuilder<H> {
         })
     }
 
-    /// Registers the first version of a name.
-    pub(super) fn add_first(mut self, name: &str, handler: Arc<H>) -> Self {
-        self.insert(name, Version::new(1, 0, 0), handler, "");
+    /// Registers the first version of a name; `duplicate` is what to say of a second one.
+    pub(super) fn add_first(mut self, name: &str, handler: Arc<H>, duplicate: &str) -> Self {
+        self.insert(name, Version::new(1, 0, 0), handler, duplicate);
         self
     }
 
     /// Registers the next version of a name; panics if it is lower than the latest.
     #[track_caller]
-    pub(super) fn add_next(mut self, name: &str, version: &str, handler: Arc<H>) -> Self {
+    pub(super) fn add_next(
+        mut self,
+        name: &str,
+        version: &str,
+        handler: Arc<H>,
+        duplicate: &str,
+    ) -> Self {
         match Version::parse(version) {
             Ok(version) => {
                 let versions = self.entries.get(name);
@@ -106,11 +112,11 @@ impl<H: ?Sized> RegistryBuilder<H> {
                 if let Some((latest, _)) = versions.and_then(BTreeMap::last_key_value) {
                     assert!(
                         known || version > *latest,
-                        "{name}@{version} is not greater than {name}@{latest}, which is \
-                         registered; register versions in ascending order"
+                        "non-monotonic orchestration version: {name}@{version} is not greater than \
+                         {name}@{latest}, which is registered; register versions in ascending order"
                     );
                 }
-                self.insert(name, version, handler, "");
+                self.insert(name, version, handler, duplicate);
             }
             Err(error) => self.errors.push(format!(
                 "{name}@{version} has no semantic version ({error}); write one like 1.0.0"
@@ -124,10 +130,10 @@ impl<H: ?Sized> RegistryBuilder<H> {
         self
     }
 
-    fn insert(&mut self, name: &str, version: Version, handler: Arc<H>, error_prefix: &str) {
+    fn insert(&mut self, name: &str, version: Version, handler: Arc<H>, duplicate: &str) {
         if name.len() > NAME_BYTES_MAX {
             self.errors.push(format!(
-                "{error_prefix}a name has at most {NAME_BYTES_MAX} bytes, one has {}",
+                "a name has at most {NAME_BYTES_MAX} bytes, one has {}",
                 name.len()
             ));
             return;
@@ -143,9 +149,8 @@ impl<H: ?Sized> RegistryBuilder<H> {
             }
             Entry::Occupied(place) => {
                 let version = place.key();
-                self.errors.push(format!(
-                    "{error_prefix}{name}@{version} is registered twice"
-                ));
+                self.errors
+                    .push(format!("{duplicate}: {name}@{version} is registered twice"));
             }
         }
     }

@@ -12,6 +12,9 @@ use super::registry::Registry;
 use crate::OrchestrationContext;
 use crate::runtime::handler::{FnOrchestration, OrchestrationHandler, typed_orchestration};
 
+/// What programs look for in the text of the mistake.
+const DUPLICATE: &str = "duplicate orchestration registration";
+
 /// The registered orchestrations.
 pub type OrchestrationRegistry = Registry<dyn OrchestrationHandler>;
 
@@ -25,7 +28,7 @@ impl OrchestrationRegistryBuilder {
         F: Fn(OrchestrationContext, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, String>> + Send + 'static,
     {
-        self.add_first(&name.into(), Arc::new(FnOrchestration(f)))
+        self.add_first(&name.into(), Arc::new(FnOrchestration(f)), DUPLICATE)
     }
 
     /// Registers version 1.0.0 of an orchestration whose input and output are encoded as JSON.
@@ -37,7 +40,7 @@ impl OrchestrationRegistryBuilder {
         Fut: Future<Output = Result<Out, String>> + Send + 'static,
     {
         let name = name.into();
-        self.add_first(&name, typed_orchestration(name.clone(), f))
+        self.add_first(&name, typed_orchestration(name.clone(), f), DUPLICATE)
     }
 
     /// Registers the next version of an orchestration.
@@ -55,7 +58,12 @@ impl OrchestrationRegistryBuilder {
         F: Fn(OrchestrationContext, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, String>> + Send + 'static,
     {
-        self.add_next(&name.into(), version.as_ref(), Arc::new(FnOrchestration(f)))
+        self.add_next(
+            &name.into(),
+            version.as_ref(),
+            Arc::new(FnOrchestration(f)),
+            DUPLICATE,
+        )
     }
 
     /// Registers the next version of an orchestration whose input and output are encoded as JSON.
@@ -80,12 +88,13 @@ impl OrchestrationRegistryBuilder {
             &name,
             version.as_ref(),
             typed_orchestration(name.clone(), f),
+            DUPLICATE,
         )
     }
 
     /// Adds all that another registry has; what both have is a mistake.
     pub fn merge(self, other: OrchestrationRegistry) -> Self {
-        self.merge_registry(other, "on merging, orchestration ")
+        self.merge_registry(other, "duplicate orchestration in merge")
     }
 
     /// Registers version 1.0.0 of each of these orchestrations.
@@ -191,11 +200,18 @@ mod tests {
             3,
             "{error}"
         );
+        let of_kind = |kind: &str| error.matches(&format!("{kind}: A@")).count();
+        assert_eq!(
+            of_kind("duplicate orchestration registration"),
+            2,
+            "{error}"
+        );
+        assert_eq!(of_kind("duplicate orchestration in merge"), 1, "{error}");
         assert!(error.contains("B@one has no semantic version"), "{error}");
     }
 
     #[test]
-    #[should_panic(expected = "A@1.0.0 is registered twice")]
+    #[should_panic(expected = "duplicate orchestration registration: A@1.0.0 is registered twice")]
     fn build_panics_with_the_mistakes() {
         drop(
             OrchestrationRegistry::builder()
@@ -206,7 +222,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "A@1.5.0 is not greater than A@2.0.0")]
+    #[should_panic(
+        expected = "non-monotonic orchestration version: A@1.5.0 is not greater than A@2.0.0"
+    )]
     fn a_version_below_the_latest_panics() {
         let builder = OrchestrationRegistry::builder().register_versioned("A", "2.0.0", noop);
         drop(builder.register_versioned("A", "1.5.0", noop));

@@ -1,0 +1,340 @@
+//! Deleting an instance with the children that it had.
+//!
+//! The store deletes one instance at a time, so a deletion may stop half way. Children go before
+//! their parents, the deepest first: whoever asks again finds what is left by its parent, or by
+//! the id of the parent that it had.
+
+use std::collections::BTreeMap;
+
+use super::check;
+use super::client::Client;
+use super::error::ClientError;
+use crate::message::{CoreState, ParentLink};
+use crate::providers::{
+    DeleteMode, ErrorKind, Incarnation, InstanceFilter, InstanceHead, InstanceId,
+};
+
+impl Client {
+    /// Removes an instance and all that belongs to it, with its children and theirs. Its id may be
+    /// used again.
+    ///
+    /// A child that has not ended stays, with its own children, unless the deletion is forced; it
+    /// was told to end when its parent did, and a second deletion removes it then. Orchestrations
+    /// that were started detached are nobody's children.
+    ///
+    /// If this fails half way, some of the children are gone and the rest can be deleted by the
+    /// same call. That holds for an instance that is gone itself: what is left of its children is
+    /// removed before the call answers `NotFound`.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such instance, `InvalidInput` if it has
+    /// not ended and the deletion is not forced; `ManagementNotAvailable`.
+    pub async fn delete_instance(
+        &self,
+        instance: &str,
+        mode: DeleteMode,
+    ) -> Result<(), ClientError> {
+        let id = check::instance_id(instance)?;
+        let admin = self.admin()?;
+        let head = self.store.read_head(&id).await?;
+        let is_refused =
+            mode == DeleteMode::TerminalOnly && head.is_some_and(|head| !head.status.is_terminal());
+        if !is_refused {
+            self.sweep_children(&id, mode).await?;
+        }
+        admin.delete_instance(&id, mode).await?;
+        // One that was at work may have started others since.
+        while mode == DeleteMode::Force && self.sweep_children(&id, mode).await? > 0 {}
+        Ok(())
+    }
+
+    /// Removes the children of an instance that may be removed, and theirs, and answers how many
+    /// that were.
+    async fn sweep_children(
+        &self,
+        root: &InstanceId,
+        mode: DeleteMode,
+    ) -> Result<usize, ClientError> {
+        let admin = self.admin()?;
+        let doomed = self.doomed_children(root, mode).await?;
+        // The id of a child begins with that of its parent, and so comes after it.
+        for child in doomed.iter().rev() {
+            match admin.delete_instance(child, mode).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(doomed.len())
+    }
+
+    /// The descendants of an instance that are to go with it, in the order of their ids.
+    async fn doomed_children(
+        &self,
+        root: &InstanceId,
+        mode: DeleteMode,
+    ) -> Result<Vec<InstanceId>, ClientError> {
+        let admin = self.admin()?;
+        let prefix = format!("{root}::sub::");
+        // A parent whose id leaves no room for the id of a child has none.
+        let Ok(before) = InstanceId::new(&prefix) else {
+            return Ok(Vec::new());
+        };
+        let mut filter = InstanceFilter {
+            after: Some(before),
+            ..InstanceFilter::default()
+        };
+        let mut family = Family::of(root, mode);
+        loop {
+            let page = admin.list_instances(&filter).await?;
+            filter.after = page.instances.last().map(|head| head.instance.clone());
+            let found = page.instances.len();
+            let of_family = page.instances.iter();
+            let of_family = of_family.take_while(|head| head.instance.starts_with(&prefix));
+            let counted = of_family.map(|head| family.meet(head)).count();
+            if counted < found || !page.more {
+                return Ok(family.doomed);
+            }
+        }
+    }
+}
+
+/// The instances below one that is deleted, as far as they were met: in the order of their ids,
+/// which is that of the generations.
+struct Family<'a> {
+    root: &'a InstanceId,
+    mode: DeleteMode,
+    /// Which life of each lives, and whether it goes.
+    met: BTreeMap<InstanceId, (Incarnation, bool)>,
+    doomed: Vec<InstanceId>,
+}
+
+impl<'a> Family<'a> {
+    fn of(root: &'a InstanceId, mode: DeleteMode) -> Self {
+        Self {
+            root,
+            mode,
+            met: BTreeMap::new(),
+            doomed: Vec::new(),
+        }
+    }
+
+    fn meet(&mut self, head: &InstanceHead) {
+        let is_doomed = self.dooms(head);
+        if is_doomed {
+            self.doomed.push(head.instance.clone());
+        }
+        let life = (head.incarnation, is_doomed);
+        self.met.insert(head.instance.clone(), life);
+    }
+
+    fn dooms(&self, head: &InstanceHead) -> bool {
+        let may_go = self.mode == DeleteMode::Force || head.status.is_terminal();
+        may_go && parent_of(head).is_some_and(|parent| self.loses(&parent))
+    }
+
+    /// Whether this parent is deleted, or was, so that nobody waits for its children. Only an id
+    /// below the root's is looked for: what the child says of another one is not known here.
+    fn loses(&self, parent: &ParentLink) -> bool {
+        if parent.instance == *self.root {
+            return true;
+        }
+        match self.met.get(&parent.instance) {
+            Some((incarnation, is_doomed)) => *is_doomed || *incarnation != parent.incarnation,
+            None => {
+                let below = parent.instance.strip_prefix(self.root.as_str());
+                below.is_some_and(|rest| rest.starts_with("::sub::"))
+            }
+        }
+    }
+}
+
+/// Whose child an instance is. A head that cannot be read names nobody, and its instance stays.
+fn parent_of(head: &InstanceHead) -> Option<ParentLink> {
+    CoreState::decode(&head.core_state).ok()?.parent
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::fake::{Fake, head};
+    use super::*;
+    use crate::message::Output;
+    use crate::providers::{InstanceStatus, ProviderError};
+
+    const RUNNING: InstanceStatus = InstanceStatus::Running;
+    const ENDED: InstanceStatus = InstanceStatus::Completed;
+
+    fn life(number: u128) -> Incarnation {
+        Incarnation(Uuid::from_u128(number))
+    }
+
+    /// An instance in its first life, perhaps the child of another one in this life.
+    fn instance(id: &str, status: InstanceStatus, parent: Option<(&str, u128)>) -> InstanceHead {
+        let parent = parent.map(|(instance, number)| ParentLink {
+            instance: InstanceId::new(instance).unwrap(),
+            incarnation: life(number),
+            execution: 1,
+            event_id: 2,
+        });
+        let core_state = CoreState {
+            parent,
+            ..CoreState::default()
+        };
+        let output = (status == ENDED).then(|| Output::Completed(String::new()));
+        InstanceHead {
+            incarnation: life(1),
+            core_state: core_state.encode(),
+            ..head(id, status, output)
+        }
+    }
+
+    fn store(heads: impl IntoIterator<Item = InstanceHead>) -> Fake {
+        let fake = Fake::default();
+        heads.into_iter().for_each(|head| fake.put(head));
+        fake
+    }
+
+    async fn left(fake: &Fake) -> Vec<String> {
+        fake.client().list_all_instances().await.unwrap()
+    }
+
+    fn is_not_found(result: Result<(), ClientError>) -> bool {
+        matches!(result, Err(ClientError::Provider(it)) if it.kind() == ErrorKind::NotFound)
+    }
+
+    #[tokio::test]
+    async fn ended_children_go_with_their_parent_and_nobody_else_does() {
+        let fake = store([
+            instance("a", ENDED, None),
+            instance("a::sub::2", ENDED, Some(("a", 1))),
+            instance("a::sub::2::sub::3", ENDED, Some(("a::sub::2", 1))),
+            // A child that works on, and what belongs to it.
+            instance("a::sub::3", RUNNING, Some(("a", 1))),
+            instance("a::sub::3::sub::2", ENDED, Some(("a::sub::3", 1))),
+            // Somebody chose such an id.
+            instance("a::sub::4", ENDED, None),
+            instance("a::sub::4::sub::2", ENDED, Some(("a::sub::4", 1))),
+            instance("a::sub::5", ENDED, Some(("elsewhere", 1))),
+            instance("a::suburb", ENDED, None),
+            instance("ab", ENDED, None),
+        ]);
+        let client = fake.client();
+
+        client
+            .delete_instance("a", DeleteMode::TerminalOnly)
+            .await
+            .unwrap();
+
+        let expected = [
+            "a::sub::3",
+            "a::sub::3::sub::2",
+            "a::sub::4",
+            "a::sub::4::sub::2",
+            "a::sub::5",
+            "a::suburb",
+            "ab",
+        ];
+        assert_eq!(left(&fake).await, expected);
+        // The one that worked on has ended.
+        fake.put(instance("a::sub::3", ENDED, Some(("a", 1))));
+        assert!(is_not_found(
+            client.delete_instance("a", DeleteMode::TerminalOnly).await
+        ));
+        assert_eq!(left(&fake).await, expected[2..]);
+    }
+
+    #[tokio::test]
+    async fn children_at_work_go_by_force_alone() {
+        let fake = store([
+            instance("a", RUNNING, None),
+            instance("a::sub::2", ENDED, Some(("a", 1))),
+            instance("a::sub::3", RUNNING, Some(("a", 1))),
+            instance("a::sub::3::sub::2", RUNNING, Some(("a::sub::3", 1))),
+            instance("b", RUNNING, None),
+        ]);
+        let client = fake.client();
+
+        let refused = client.delete_instance("a", DeleteMode::TerminalOnly).await;
+        assert!(matches!(
+            refused,
+            Err(ClientError::Provider(it)) if it.kind() == ErrorKind::InvalidInput
+        ));
+        assert_eq!(left(&fake).await.len(), 5);
+
+        client
+            .delete_instance("a", DeleteMode::Force)
+            .await
+            .unwrap();
+        assert_eq!(left(&fake).await, ["b"]);
+    }
+
+    /// Wherever it stops, the same call finishes it.
+    #[tokio::test]
+    async fn a_deletion_that_stopped_half_way_is_finished_by_the_next_one() {
+        let family = || {
+            [
+                instance("a", ENDED, None),
+                instance("a::sub::2", ENDED, Some(("a", 1))),
+                instance("a::sub::2::sub::2", ENDED, Some(("a::sub::2", 1))),
+                instance("a::sub::3", ENDED, Some(("a", 1))),
+                instance("b", ENDED, None),
+            ]
+        };
+        for deleted in 0..4 {
+            let fake = store(family());
+            let client = fake.client();
+            fake.fail_deletion_after(deleted, ProviderError::retryable("delete_instance", "cut"));
+            let cut = client.delete_instance("a", DeleteMode::TerminalOnly).await;
+            assert!(cut.unwrap_err().is_retryable());
+            assert_eq!(left(&fake).await.len(), 5 - deleted);
+            client
+                .delete_instance("a", DeleteMode::TerminalOnly)
+                .await
+                .unwrap();
+            assert_eq!(left(&fake).await, ["b"], "after {deleted}");
+        }
+    }
+
+    #[tokio::test]
+    async fn orphans_of_an_absent_parent_are_swept_before_it_is_not_found() {
+        let fake = store([
+            instance("a::sub::2::sub::2", ENDED, Some(("a::sub::2", 1))),
+            instance("a::sub::3", ENDED, Some(("a", 1))),
+        ]);
+        let client = fake.client();
+        assert!(is_not_found(
+            client.delete_instance("a", DeleteMode::TerminalOnly).await
+        ));
+        assert!(left(&fake).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_a_former_life_left_behind_goes_too() {
+        let fake = store([
+            instance("a", ENDED, None),
+            instance("a::sub::2", ENDED, Some(("a", 9))),
+            instance("a::sub::3", RUNNING, Some(("a", 1))),
+            instance("a::sub::3::sub::2", ENDED, Some(("a::sub::3", 9))),
+        ]);
+        let client = fake.client();
+        client
+            .delete_instance("a", DeleteMode::TerminalOnly)
+            .await
+            .unwrap();
+        assert_eq!(left(&fake).await, ["a::sub::3"]);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_leaves_no_room_for_children_is_deleted_as_well() {
+        let id = "x".repeat(InstanceId::BYTES_MAX);
+        let fake = store([instance(&id, ENDED, None)]);
+        let client = fake.client();
+        client
+            .delete_instance(&id, DeleteMode::TerminalOnly)
+            .await
+            .unwrap();
+        assert!(left(&fake).await.is_empty());
+    }
+}
