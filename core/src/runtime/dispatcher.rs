@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
 use super::turn;
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{
-    ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue,
+    ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue, Turn,
 };
 
 /// The pauses after failed claims.
@@ -55,6 +56,9 @@ struct Found {
 }
 
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
+///
+/// The turns begin once both have answered. One that began while the other claim still had all the
+/// activity slots could reserve none of them for what it schedules, which would have to be claimed.
 async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
@@ -62,9 +66,12 @@ async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
         take_slots(&node.activity_slots),
     );
     let (turns, activities) = tokio::join!(
-        claim_turns(node, turn_slots),
+        claim_turns(node, turn_slots.len()),
         claim_activities(node, activity_slots)
     );
+    let turns = hand_out(turns, turn_slots, |(item, held), slot| {
+        node.spawn(turn::run(Arc::clone(node), item, held, slot));
+    });
     let (turns, activities) = (turns?, activities?);
     Ok(Found {
         any: turns.any || activities.any,
@@ -72,20 +79,29 @@ async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
     })
 }
 
-async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
-    if slots.is_empty() {
-        return Ok(Found::default());
+/// Claims turns for so many slots. Their leases are kept alive from now on.
+async fn claim_turns(
+    node: &Node,
+    turns_max: usize,
+) -> Result<Claimed<(Turn, LeaseGuard)>, ProviderError> {
+    if turns_max == 0 {
+        return Ok(Claimed::default());
     }
     let request = ClaimTurns {
-        turns_max: slots.len(),
+        turns_max,
         messages_max: TURN_MESSAGES_MAX,
         bytes_max: TURN_BYTES_MAX.min(node.limits.commit_bytes_max / 4),
         lease: node.options.orchestrator_lock_timeout,
     };
-    let claimed = node.store.claim_turns(&request).await;
-    hand_out(claimed, slots, |item, slot| {
+    let claimed = node.store.claim_turns(&request).await?;
+    let hold = |item: Turn| {
         let held = node.leases.hold(Lease::Turn(item.lease.clone()));
-        node.spawn(turn::run(Arc::clone(node), item, held, slot));
+        (item, held)
+    };
+    Ok(Claimed {
+        items: claimed.items.into_iter().map(hold).collect(),
+        more: claimed.more,
+        next_due: claimed.next_due,
     })
 }
 
