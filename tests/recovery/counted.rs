@@ -21,6 +21,8 @@ pub(crate) struct Counted<P> {
     /// Closed while the answers to claims are held back.
     answers: Semaphore,
     held_back: AtomicU64,
+    /// Closed while the answers to claims of activities are held back, whatever they found.
+    activity_answers: Semaphore,
     /// Closed while commits of turns are held back.
     commits: Semaphore,
     held_commits: AtomicU64,
@@ -36,6 +38,8 @@ pub(crate) struct Load {
     pub(crate) turns_ever: usize,
     pub(crate) activities: usize,
     pub(crate) activities_max: usize,
+    /// The activities that were created without a node that has reserved them, so far.
+    pub(crate) unreserved_ever: usize,
     /// The most messages and bytes that a turn was claimed with.
     pub(crate) messages_max: usize,
     pub(crate) bytes_max: usize,
@@ -47,28 +51,31 @@ struct Change {
     turns: usize,
     ended: usize,
     reserved: usize,
+    unreserved: usize,
 }
 
 impl Change {
     fn of(operation: &Commit) -> Self {
-        let (turns, ended, reserved) = match operation {
+        let (turns, ended, reserved, unreserved) = match operation {
             Commit::Turn(turn) => {
                 let activities = turn.activities.iter();
-                let reserved = activities.filter(|it| it.reservation.is_some());
+                let reserved = activities.filter(|it| it.reservation.is_some()).count();
                 let is_claimed = matches!(turn.fence, Fence::At { .. });
                 (
                     usize::from(is_claimed),
                     turn.completed.len(),
-                    reserved.count(),
+                    reserved,
+                    turn.activities.len() - reserved,
                 )
             }
-            Commit::Activity(_) => (0, 1, 0),
-            Commit::Send(_) => (0, 0, 0),
+            Commit::Activity(_) => (0, 1, 0, 0),
+            Commit::Send(_) => (0, 0, 0, 0),
         };
         Self {
             turns,
             ended,
             reserved,
+            unreserved,
         }
     }
 }
@@ -99,6 +106,7 @@ impl<P: Provider> Counted<P> {
             renewals: AtomicU64::new(0),
             answers: Semaphore::new(1),
             held_back: AtomicU64::new(0),
+            activity_answers: Semaphore::new(1),
             commits: Semaphore::new(1),
             held_commits: AtomicU64::new(0),
             load: Mutex::default(),
@@ -108,6 +116,11 @@ impl<P: Provider> Counted<P> {
     /// Holds back the answers to claims that found something, until the permit is dropped.
     pub(crate) async fn hold_back_claims(&self) -> SemaphorePermit<'_> {
         self.answers.acquire().await.unwrap()
+    }
+
+    /// Holds back the answers to claims of activities, until the permit is dropped.
+    pub(crate) async fn hold_back_activity_claims(&self) -> SemaphorePermit<'_> {
+        self.activity_answers.acquire().await.unwrap()
     }
 
     /// How many answers were held back so far.
@@ -172,6 +185,7 @@ impl<P: Provider> Provider for Counted<P> {
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
         let claimed = self.count().claim_activities(request).await?;
         self.load.lock().unwrap().work(claimed.items.len());
+        drop(self.activity_answers.acquire().await);
         Ok(claimed)
     }
 
@@ -193,6 +207,7 @@ impl<P: Provider> Provider for Counted<P> {
                 load.turns -= change.turns;
                 load.activities -= change.ended;
                 load.work(change.reserved);
+                load.unreserved_ever += change.unreserved;
             }
         }
         drop(load);

@@ -84,6 +84,33 @@ async fn a_sequence_takes_one_durable_commit_a_step() {
     world.shutdown().await;
 }
 
+/// A claim takes all the free slots while it is under way. The turn that was claimed beside it
+/// finds them again, however late the other answer is: its activity is born leased, and cannot be
+/// claimed and end before the turn has kept the engine that waits for it.
+#[tokio::test]
+async fn a_turn_reserves_the_slot_that_a_slow_claim_of_activities_had() {
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let options = duroxide::runtime::RuntimeOptions {
+        worker_concurrency: 1,
+        ..checked()
+    };
+    let runs = Arc::new(AtomicU64::new(0));
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
+    let world = World::start(provider, steps(&runs), sequences(), options).await;
+    let held = store.hold_back_activity_claims().await;
+    world.begin("i", "Sequence", "3").await;
+    until("a claimed turn", async || {
+        (store.load().turns_ever == 1).then_some(())
+    })
+    .await;
+    // Enough for a turn that does not wait for the slot.
+    pause(20).await;
+    drop(held);
+    assert_eq!(world.output("i").await, "3");
+    assert_eq!(store.load().unreserved_ever, 0);
+    world.shutdown().await;
+}
+
 /// Whoever has claimed the instance meanwhile comes first; the outcome waits in the inbox.
 #[tokio::test]
 async fn a_claimed_instance_gets_its_outcome_as_a_message() {

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::error::ClientError;
 use super::status::OrchestrationStatus;
 use crate::codec;
+use crate::message::CoreState;
 use crate::providers::{InstanceHead, InstanceId, Until, Watch};
 
 /// The pause after the store failed while waiting; it doubles each time.
@@ -133,8 +134,9 @@ fn out_of_time(head: Option<&InstanceHead>) -> ClientError {
 }
 
 /// What a node has said of an instance that cannot go on as things are.
-fn blocked_reason(_head: &InstanceHead) -> Option<String> {
-    None
+fn blocked_reason(head: &InstanceHead) -> Option<String> {
+    let core_state = CoreState::decode(&head.core_state).ok()?;
+    core_state.notice.map(|notice| notice.reason)
 }
 
 fn is_end(status: &OrchestrationStatus) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::isolation::{Isolation, Suspect, Work};
+use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
@@ -79,7 +80,28 @@ struct Found {
     more: bool,
 }
 
+/// What a claim brought.
+#[derive(Debug, Default)]
+struct Batch {
+    found: Found,
+    /// What may start.
+    ready: Vec<(Work, LeaseGuard, Slot)>,
+    /// What must run alone.
+    suspects: Vec<Suspect>,
+}
+
+impl Batch {
+    fn start(&mut self, node: &Arc<Node>) {
+        for (work, held, slot) in self.ready.drain(..) {
+            work.start(node, held, slot);
+        }
+    }
+}
+
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
+///
+/// The turns begin once both have answered. One that began while the other claim still had all the
+/// activity slots could reserve none of them for what it schedules, which would have to be claimed.
 async fn claim(
     node: &Arc<Node>,
     items_max: usize,
@@ -90,27 +112,30 @@ async fn claim(
         take_slots(&node.turn_slots, items_max),
         take_slots(&node.activity_slots, items_max),
     );
-    let (mut turns, mut activities) = (Vec::new(), Vec::new());
-    let found = tokio::join!(
-        claim_turns(node, turn_slots, &mut turns),
-        claim_activities(node, activity_slots, &mut activities)
+    let (mut turns, activities) = tokio::join!(
+        claim_turns(node, turn_slots),
+        claim_activities(node, activity_slots)
     );
-    turns.append(&mut activities);
-    isolation.admit(node, turns).await;
-    let (turns, activities) = (found.0?, found.1?);
+    let mut suspects = Vec::new();
+    if let Ok(turns) = &mut turns {
+        turns.start(node);
+        suspects.append(&mut turns.suspects);
+    }
+    let activities = activities.map(|mut activities| {
+        suspects.append(&mut activities.suspects);
+        activities.found
+    });
+    isolation.admit(node, suspects).await;
+    let (turns, activities) = (turns?.found, activities?);
     Ok(Found {
         any: turns.any || activities.any,
         more: turns.more || activities.more,
     })
 }
 
-async fn claim_turns(
-    node: &Arc<Node>,
-    slots: Vec<Slot>,
-    suspects: &mut Vec<Suspect>,
-) -> Result<Found, ProviderError> {
+async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
     if slots.is_empty() {
-        return Ok(Found::default());
+        return Ok(Batch::default());
     }
     let request = ClaimTurns {
         turns_max: slots.len(),
@@ -119,16 +144,12 @@ async fn claim_turns(
         lease: node.options.orchestrator_lock_timeout,
     };
     let claimed = node.store.claim_turns(&request).await;
-    hand_out(node, claimed, slots, suspects, Work::Turn)
+    sort_out(node, claimed, slots, Work::Turn)
 }
 
-async fn claim_activities(
-    node: &Arc<Node>,
-    slots: Vec<Slot>,
-    suspects: &mut Vec<Suspect>,
-) -> Result<Found, ProviderError> {
+async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
     if slots.is_empty() {
-        return Ok(Found::default());
+        return Ok(Batch::default());
     }
     let request = ClaimActivities {
         queues: vec![TaskQueue::default()],
@@ -136,7 +157,9 @@ async fn claim_activities(
         lease: node.options.worker_lock_timeout,
     };
     let claimed = node.store.claim_activities(&request).await;
-    hand_out(node, claimed, slots, suspects, Work::Activity)
+    let mut batch = sort_out(node, claimed, slots, Work::Activity)?;
+    batch.start(node);
+    Ok(batch)
 }
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
@@ -147,15 +170,14 @@ fn take_slots(slots: &Slots, slots_max: usize) -> Vec<Slot> {
         .collect()
 }
 
-/// Starts each claimed item on a slot, puts those apart that must run alone, and gives the other
-/// slots back.
-fn hand_out<T>(
+/// Gives each claimed item a slot, puts those apart that must run alone, and gives the other slots
+/// back. From now on the leases are renewed.
+fn sort_out<T>(
     node: &Arc<Node>,
     claimed: Result<Claimed<T>, ProviderError>,
     slots: Vec<Slot>,
-    suspects: &mut Vec<Suspect>,
     work: impl Fn(T) -> Work,
-) -> Result<Found, ProviderError> {
+) -> Result<Batch, ProviderError> {
     let (items, answer) = match claimed {
         Ok(claimed) => {
             let found = Found {
@@ -166,6 +188,7 @@ fn hand_out<T>(
         }
         Err(error) => (Vec::new(), Err(error)),
     };
+    let mut batch = Batch::default();
     // Asked once: a stop that comes later finds the tasks.
     let is_stopping = node.stopping.is_cancelled();
     let mut items = items.into_iter();
@@ -183,16 +206,17 @@ fn hand_out<T>(
             continue;
         }
         match suspect {
-            Some(item) => suspects.push(Suspect {
+            Some(item) => batch.suspects.push(Suspect {
                 item,
                 work,
                 held,
                 slot,
             }),
-            None => work.start(node, held, slot),
+            None => batch.ready.push((work, held, slot)),
         }
     }
-    answer
+    batch.found = answer?;
+    Ok(batch)
 }
 
 /// Why nothing is claimed for now.
