@@ -70,6 +70,7 @@ impl Code {
     ) -> Engine {
         let identity = Identity {
             instance: scope.instance.as_str().to_owned(),
+            incarnation: scope.incarnation,
             execution: scope.execution,
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),

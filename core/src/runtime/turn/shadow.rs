@@ -31,5 +31,12 @@ pub(super) async fn replay(
         }
     }
     entries.extend(new_entries);
-    load::replayed(&code, scope, node.limits.history_events_max, None, entries).map(drop)
+    let inputs = node.options.shadow_replay_inputs;
+    load::compared(
+        &code,
+        scope,
+        node.limits.history_events_max,
+        inputs,
+        entries,
+    )
 }
