@@ -52,6 +52,7 @@ mod cases;
 mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
+mod ending;
 mod fixture;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -73,6 +74,7 @@ mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
+pub use ending::{Ending, copy_as_killed};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
 pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
