@@ -69,6 +69,7 @@ pub mod servers;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
+mod torture;
 mod transcript;
 mod untestable;
 
