@@ -52,6 +52,7 @@ mod cases;
 mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
+mod ending;
 mod fixture;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -68,11 +69,13 @@ pub mod servers;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
+mod torture;
 mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
+pub use ending::{Ending, copy_as_killed};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
 pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};

@@ -1,51 +1,32 @@
-//! Kills processes that run orchestrations, and checks that nothing was lost and nothing was done
-//! twice: `cargo xtask torture`.
+//! Kills processes that run orchestrations on a backend of this repository, and checks that nothing
+//! was lost and nothing was done twice: `cargo xtask torture`.
 //!
-//! The parent starts copies of this program as workers on one store, asks them to start
-//! orchestrations and to raise events, and writes down what they acknowledged. It kills them with
-//! SIGKILL at moments drawn from a seed. In the end it reads the store and compares.
+//! The torture itself is that of `duroxide-provider-tests`, which is open to any provider; here is
+//! only what is different about each backend.
 #![allow(
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command-line tool talks to the person who runs it"
 )]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "processes are killed at moments of real time"
-)]
-
-mod backend;
-mod child;
-mod code;
-mod driver;
-mod history;
-mod ledger;
-mod plan;
-mod scene;
-mod shape;
-mod verify;
-mod worker;
 
 use std::process::ExitCode;
 
-use ledger::Ledger;
-use plan::Plan;
-use scene::Scene;
+use duroxide_postgres::conformance::PostgresFixture;
+use duroxide_provider_tests::Subject;
+use duroxide_sqlite::SqliteMode;
+use duroxide_sqlite::conformance::SqliteFixture;
 
-/// The command that checks what a run left.
-const CHECK: &str = "check";
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// The variable with the URL of the database for `check`: it may hold a password, and a command line
+/// that somebody copies is seen by others.
+const URL_VARIABLE: &str = "DUROXIDE_TORTURE_POSTGRES_URL";
 
 const USAGE: &str = "\
 usage: duroxide-torture kill|processes [--backend URL] [--short] [--seed N] [--keep]
        duroxide-torture check MODE FOLDER
 
   kill        one process, killed at 25 random moments with 50 orchestrations in flight
-  processes   three processes on one store, one of them killed again and again: every second, with
-              1,000 orchestrations, on a SQLite file; every other second, with 2,000, on Postgres
-  check       what a run left in a folder, once more; for the mode postgres the URL of the database
-              is in DUROXIDE_TORTURE_POSTGRES_URL
+  processes   three processes on one store, one of them killed every second, with 1,000 orchestrations
+  check       what a run left in a folder, once more; the mode is single_process, multi_process or
+              postgres, for which the URL of the database is in DUROXIDE_TORTURE_POSTGRES_URL
 
   --backend   postgres://..., for a schema of its own in that database, which is removed afterwards;
               a SQLite file otherwise
@@ -53,38 +34,44 @@ usage: duroxide-torture kill|processes [--backend URL] [--short] [--seed N] [--k
   --seed N    the moments and the mixture, drawn anew for each run otherwise
   --keep      keeps the store and the ledger, as a failure does";
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, mode, directory] = arguments.as_slice()
-        && let Some(scene) = Scene::parse(mode, directory)
-    {
-        match command.as_str() {
-            worker::COMMAND => return end(worker::run(&scene)),
-            CHECK => return end(check(&scene)),
-            _ => {}
+/// The store that is tortured, and the words that say how.
+fn parse(mut words: Vec<String>) -> Option<(Subject, Vec<String>)> {
+    let sqlite = |mode| Subject::new(SqliteFixture::on_disk(mode));
+    let postgres = |url: &str| Subject::new(PostgresFixture::listening().at(url));
+    let url = match words.iter().position(|word| word == "--backend") {
+        Some(place) if place + 1 < words.len() => {
+            words.remove(place);
+            Some(words.remove(place))
         }
-    }
-    match Plan::parse(&arguments) {
-        Some(plan) => end(driver::run(&plan)),
+        _ => None,
+    };
+    let is_postgres =
+        |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let subject = match (words.first()?.as_str(), url) {
+        ("check", None) => {
+            let mode = (words.len() == 3).then(|| words.remove(1))?;
+            match mode.as_str() {
+                "single_process" => sqlite(SqliteMode::SingleProcess),
+                "multi_process" => sqlite(SqliteMode::MultiProcess),
+                "postgres" => postgres(&std::env::var(URL_VARIABLE).ok()?),
+                _ => return None,
+            }
+        }
+        ("kill" | "processes", Some(url)) if is_postgres(&url) => postgres(&url),
+        ("kill", None) => sqlite(SqliteMode::SingleProcess),
+        ("processes", None) => sqlite(SqliteMode::MultiProcess),
+        _ => return None,
+    };
+    words.insert(0, "torture".to_owned());
+    Some((subject, words))
+}
+
+fn main() -> ExitCode {
+    match parse(std::env::args().skip(1).collect()) {
+        Some((subject, words)) => duroxide_provider_tests::main(subject, words),
         None => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
-        }
-    }
-}
-
-fn check(scene: &Scene) -> Result<(), Failure> {
-    let summary = verify::check(scene, &Ledger::read(&scene.ledger())?)?;
-    println!("check: PASSED, {summary}");
-    Ok(())
-}
-
-fn end(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("FAILED: {error}");
-            ExitCode::FAILURE
         }
     }
 }
