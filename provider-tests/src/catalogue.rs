@@ -408,6 +408,7 @@ macro_rules! __catalogue {
             changed_code_waits_for_code_that_fits ["LEA-06" "ATT-03" "HIS-01"],
             an_end_by_force_takes_the_children_along ["COM-01" "CAN-05" "MSG-05"],
             an_unknown_activity_can_be_an_error ["ACT-03" "COM-01"],
+            who_waits_in_vain_is_told_why ["HEA-01" "HEA-02" "MSG-03"],
         }
         store_faults {
             no_instance_answers_for_failing_commits ["LEA-06" "ATT-03" "ERR-02"],

@@ -151,7 +151,9 @@ impl State {
 
     /// Whether this operation is not answered yet.
     pub(super) fn is_open(&self, event_id: u64) -> bool {
-        self.tokens.get(event_id).is_some_and(|token| token.is_open())
+        self.tokens
+            .get(event_id)
+            .is_some_and(|token| token.is_open())
     }
 
     /// Whether this activity and timers are all that is open.

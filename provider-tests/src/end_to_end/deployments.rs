@@ -1,7 +1,9 @@
 //! Nodes with different code on one store, as in every deployment.
 
+use std::time::Duration;
+
 use duroxide_core::runtime::MismatchPolicy;
-use duroxide_core::{ErrorDetails, OrchestrationContext, OrchestrationStatus};
+use duroxide_core::{ClientError, ErrorDetails, OrchestrationContext, OrchestrationStatus};
 
 use super::stage::{Code, Gate, Node, Text, World, until};
 use crate::support::Cx;
@@ -188,4 +190,38 @@ pub(crate) async fn an_unknown_activity_can_be_an_error(cx: &Cx) {
     let output = world.run("saga", "Saga", "").await;
 
     assert_eq!(output, "unregistered:Nobody");
+}
+
+/// A client that waits for what no node can run is told what is missing; and nothing of that is left
+/// once a node can.
+pub(crate) async fn who_waits_in_vain_is_told_why(cx: &Cx) {
+    let world = World::open(cx, new_code());
+    let old = world.node_of(Code::of("Main", work), |_| {}).await;
+    world.begin("orchestration", "Work", "done").await;
+    world.begin("activity", "Main", "done").await;
+
+    for (instance, missing) in [
+        ("orchestration", "orchestration \"Work\" is not registered"),
+        ("activity", "activity \"Work\" is not registered"),
+    ] {
+        let look = async || {
+            let wait = Duration::from_millis(100);
+            match world.client.wait_for_orchestration(instance, wait).await {
+                Err(ClientError::Blocked { reason }) => Some(reason),
+                Err(ClientError::Timeout) => None,
+                other => panic!("{instance}: {other:?}"),
+            }
+        };
+        let reason = until("the reason", look).await;
+        assert!(reason.starts_with(missing), "{reason}");
+        assert!(reason.contains("worker-"), "it names the node: {reason}");
+    }
+    old.stop().await;
+
+    let code = new_code().orchestration("Main", work);
+    let _new = world.node_of(code, |_| {}).await;
+
+    for instance in ["orchestration", "activity"] {
+        assert_eq!(world.output(instance).await, "done", "{instance}");
+    }
 }

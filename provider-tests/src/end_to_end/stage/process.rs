@@ -1,7 +1,7 @@
 //! A process that can be killed, or stopped for a while.
 
 use std::fmt::Debug;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
