@@ -112,3 +112,59 @@ async fn sample_typed_events() {
     assert_eq!(sum, Ok(42));
     world.shutdown().await;
 }
+
+/// Teaches: a string is a text for whoever reads it, also if it holds JSON. Typed and untyped code
+/// can be mixed as one likes.
+#[tokio::test]
+async fn sample_typed_and_untyped_code_mixed() {
+    let activities = ActivityRegistry::builder()
+        // Untyped: sees the text and answers with it.
+        .register("Seen", |_: ActivityContext, text: String| async move {
+            Ok(text)
+        })
+        // Typed: sees the value that the text spells.
+        .register_typed("Double", |_: ActivityContext, number: u64| async move {
+            Ok::<u64, String>(number * 2)
+        })
+        .register_typed("Quote", |_: ActivityContext, text: String| async move {
+            Ok::<String, String>(format!("<{text}>"))
+        })
+        .build();
+    async fn mixed(ctx: OrchestrationContext, texts: Vec<String>) -> Result<Vec<String>, String> {
+        let mut seen = Vec::new();
+        for text in &texts {
+            let typed = ctx.schedule_activity_typed::<String, String>("Seen", text);
+            seen.push(typed.into_activity_typed::<String>().await?);
+            let raw = ctx.schedule_activity("Quote", text.as_str());
+            seen.push(raw.into_activity().await?);
+        }
+        let doubled = ctx.schedule_activity_typed::<String, String>("Double", &"21".to_owned());
+        seen.push(doubled.into_activity().await?);
+        Ok(seen)
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register_typed("Mixed", mixed)
+        .build();
+    let world = World::on_sqlite(activities, orchestrations).await;
+
+    let texts = [r#"{"a":1}"#, "42", "true", "null", "plain"];
+    world
+        .client
+        .start_orchestration_typed("mixed", "Mixed", texts)
+        .await
+        .unwrap();
+    let seen = world
+        .client
+        .wait_for_orchestration_typed::<Vec<String>>("mixed", PATIENCE)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let mut expected: Vec<String> = Vec::new();
+    for text in texts {
+        expected.extend([text.to_owned(), format!("<{text}>")]);
+    }
+    expected.push("42".to_owned());
+    assert_eq!(seen, expected);
+    world.shutdown().await;
+}

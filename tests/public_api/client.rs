@@ -222,6 +222,7 @@ async fn errors() {
         matches!(&closed, ClientError::Provider(error) if error.kind() == ErrorKind::Unavailable),
         "{closed:?}"
     );
+    assert!(closed.is_retryable());
     let passing = ClientError::Provider(ProviderError::retryable("commit", "busy"));
     assert!(passing.is_retryable());
     for error in [
@@ -230,6 +231,9 @@ async fn errors() {
         &timeout,
         &closed,
         &ClientError::ManagementNotAvailable,
+        &ClientError::Blocked {
+            reason: "no node has its code".to_owned(),
+        },
     ] {
         let error: &dyn std::error::Error = error;
         assert!(!error.to_string().is_empty());

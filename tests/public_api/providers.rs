@@ -71,6 +71,31 @@ async fn sqlite_in_a_file() {
     }
 }
 
+/// The first provider lives on in a client somewhere, as in many a program.
+#[tokio::test]
+async fn sqlite_is_opened_again_while_the_first_one_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    let open = async || Arc::new(SqliteProvider::new(&url, None).await.unwrap());
+    let wait = || {
+        OrchestrationRegistry::builder()
+            .register("Wait", |ctx: OrchestrationContext, _: String| async move {
+                Text::Ok(ctx.schedule_wait("Go").into_event().await)
+            })
+            .build()
+    };
+    let first = World::start(open().await, no_activities(), wait(), checked()).await;
+    first.begin("i", "Wait", "").await;
+    first.waits_for("i", "Go").await;
+    let client = first.client.clone();
+    first.shutdown().await;
+
+    let second = World::start(open().await, no_activities(), wait(), checked()).await;
+    client.raise_event("i", "Go", "on").await.unwrap();
+    assert_eq!(second.output("i").await, "on");
+    second.shutdown().await;
+}
+
 #[tokio::test]
 async fn sqlite_reads_executions_for_diagnostics() {
     let store = Arc::new(SqliteProvider::new_in_memory().await.unwrap());

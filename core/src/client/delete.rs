@@ -178,10 +178,7 @@ mod tests {
             execution: 1,
             event_id: 2,
         });
-        let core_state = CoreState {
-            parent,
-            ..CoreState::default()
-        };
+        let core_state = CoreState { parent };
         let output = (status == ENDED).then(|| Output::Completed(String::new()));
         InstanceHead {
             incarnation: life(1),
