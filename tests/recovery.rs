@@ -27,6 +27,8 @@ mod fused;
 mod idle;
 #[path = "recovery/leases.rs"]
 mod leases;
+#[path = "recovery/shadow.rs"]
+mod shadow;
 #[path = "recovery/shapes.rs"]
 mod shapes;
 #[path = "recovery/shutdown.rs"]

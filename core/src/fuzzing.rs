@@ -9,7 +9,6 @@ use crate::OrchestrationContext;
 use crate::event::{Entry, EventKind};
 use crate::frame::{self, DecodeError};
 use crate::message::{ActivityBody, CoreState, MessageBody, Output};
-use crate::providers::Incarnation;
 use crate::replay::{Engine, Identity, Input, Journal, Moment, Root};
 
 /// A wire type: decodes bytes, and checks that the value survives being encoded again.
@@ -62,7 +61,7 @@ impl Run {
     {
         let identity = Identity {
             instance: "fuzzed".to_owned(),
-            incarnation: Incarnation(Uuid::nil()),
+            incarnation: Uuid::nil(),
             execution: 1,
             orchestration: "Fuzzed".to_owned(),
             version: "1.0.0".to_owned(),

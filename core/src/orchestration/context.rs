@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::providers::Incarnation;
 use crate::replay::{Identity, Journal, TraceLevel, TraceLine};
 
 /// How much a trace line matters; [`OrchestrationContext::trace`] takes it as its level.
@@ -56,7 +55,7 @@ impl OrchestrationContext {
         let events_max = u64::try_from(history.len()).unwrap_or(u64::MAX);
         let identity = Identity {
             instance: instance_id,
-            incarnation: Incarnation(uuid::Uuid::nil()),
+            incarnation: uuid::Uuid::nil(),
             execution: execution_id,
             orchestration: orchestration_name.unwrap_or_default(),
             version: orchestration_version.unwrap_or_default(),

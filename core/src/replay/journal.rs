@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
+use uuid::Uuid;
 
 use super::failure::Failure;
 use super::state::{Continuation, State};
 use super::step_waker::{Alarm, StepWaker};
 use super::token::{Answer, Decided, Decision, TokenState};
-use crate::providers::Incarnation;
 
 /// Which execution of which instance this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) instance: String,
     /// Which life of the instance this is: an id that was deleted can be used again.
-    pub(crate) incarnation: Incarnation,
+    pub(crate) incarnation: Uuid,
     pub(crate) execution: u64,
     pub(crate) orchestration: String,
     pub(crate) version: String,
@@ -34,7 +34,7 @@ impl Identity {
             execution,
             ..
         } = self;
-        let (life, _, _, _) = incarnation.0.as_fields();
+        let (life, _, _, _) = incarnation.as_fields();
         if *execution == 1 {
             format!("{instance}::sub::{event_id}-{life:08x}")
         } else {

@@ -31,7 +31,7 @@ pub(crate) mod sta;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
-    basics, cancellation, children, deployments, errors, events, executions, nodes, operations,
-    payloads, poison, restarts, store_faults, timers, waits,
+    basics, cancellation, changed_types, children, deployments, errors, events, executions,
+    fan_outs, nodes, operations, payloads, poison, restarts, store_faults, timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::event::{Entry, ErrorDetails, EventKind};
 use crate::orchestration::OrchestrationContext;
-use crate::providers::Incarnation;
 use crate::replay::{End, Engine, Failure, Harvest, Identity, Input, Journal, Moment, Root};
 
 pub(super) const EVENTS_MAX: u64 = 1_024;
@@ -196,7 +195,7 @@ impl Bench {
 fn fresh(code: &Code, events_max: u64) -> Engine {
     let identity = Identity {
         instance: "i".to_owned(),
-        incarnation: Incarnation(INCARNATION),
+        incarnation: INCARNATION,
         execution: 1,
         orchestration: "Code".to_owned(),
         version: "1.0.0".to_owned(),
