@@ -17,7 +17,7 @@ use std::process::Stdio;
 use crate::servers::Servers;
 use crate::steps::{Steps, cargo};
 use backend::{BACKENDS, Backend};
-use certificate::Certificate;
+use certificate::{Certificate, Ending};
 use mutants::Mutants;
 
 /// Runs the whole suite on every backend and writes the certificates, then the pages.
@@ -46,9 +46,27 @@ fn certify(backend: &Backend, server: Option<&str>) -> Result<(), String> {
     if !output.status.success() {
         return Err(format!("the suite ended with {}", output.status));
     }
-    let certificate = Certificate::of_report(&output.stdout, backend, Mutants::read()?)?;
+    let endings = torture(backend, server)?;
+    let certificate = Certificate::of_report(&output.stdout, backend, Mutants::read()?, endings)?;
     println!("{}", certificate.summary());
     write(&backend.file(), &certificate.json()?)
+}
+
+/// Does to a backend's processes what is done besides the suite, and answers what they survived.
+fn torture(backend: &Backend, server: Option<&str>) -> Result<Vec<Ending>, String> {
+    let mut endings = Vec::new();
+    for (torture, command) in backend.tortures() {
+        println!("{command}");
+        let ended = cargo()
+            .args(torture.run_arguments(server))
+            .status()
+            .map_err(|error| format!("cargo cannot be run: {error}"))?;
+        if !ended.success() {
+            return Err(format!("the torture ended with {ended}"));
+        }
+        endings.push(Ending::of(torture.ending(), command));
+    }
+    Ok(endings)
 }
 
 fn write_pages() -> Result<(), String> {
