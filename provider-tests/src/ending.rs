@@ -104,3 +104,28 @@ fn write(folder: &Path, files: &Files) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_what_was_written_and_not_what_was_kept_back() {
+        use std::io::{BufWriter, Write as _};
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(from.path().join("log")).unwrap();
+        fs::write(from.path().join("log/1"), "flushed").unwrap();
+        let file = fs::File::create(from.path().join("data")).unwrap();
+        let mut buffered = BufWriter::new(file);
+        buffered.write_all(b"only in memory").unwrap();
+
+        copy_as_killed(from.path(), to.path()).unwrap();
+        drop(buffered);
+
+        let read = |file: &str| fs::read_to_string(to.path().join(file)).unwrap();
+        assert_eq!(read("log/1"), "flushed");
+        assert_eq!(read("data"), "");
+        let late = fs::read_to_string(from.path().join("data")).unwrap();
+        assert_eq!(late, "only in memory", "a destructor wrote it");
+    }
+}

@@ -10,13 +10,15 @@
 //! }
 //! ```
 //!
-//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it.
+//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it. The
+//! same program kills the provider's processes, by its command `torture`.
 //!
 //! # What is where
 //!
 //! | for | there is |
 //! |---|---|
 //! | a fixture | [`Fixture`], [`Store`], [`TestClock`]; [`Unavailable`] where there is no store |
+//! | the end of a process | [`Store::crash`] and [`copy_as_killed`], [`Ending`]; [`Fixture::open_in`] for the torture |
 //! | time | `ManualClock` of the core, which is a [`TestClock`]; [`RealTime`] for a store whose time nobody can move |
 //! | running cases | [`conformance_tests!`], [`main`]; one by one with [`CATALOGUE`] and [`run_case`] |
 //! | repeating what was drawn | [`RunOptions`]; [`model::replay`] for a sequence that a failure printed |
@@ -36,7 +38,7 @@
 //! and the registry from it. The cases are in `cases/`, one file for each area of the contract, in
 //! `end_to_end/`, on the real runtime and client, and in `random/`, drawn from a seed; `support/` is
 //! what they are written with. `suite/` runs one case; `runner/` runs many as a program, and
-//! `report/` renders what came of them.
+//! `report/` renders what came of them. `torture/` is the other half of the program.
 
 #[macro_use]
 mod macros;

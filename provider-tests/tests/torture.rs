@@ -6,6 +6,7 @@
     clippy::print_stdout,
     reason = "a program talks to the person who runs it"
 )]
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         ["fuzz", seconds] => fuzz_for(seconds, no_install),
         ["certify"] => {
             let mut steps = Steps::default();
-            certify::run(&mut steps, &mut Servers::new(no_install));
+            certify::run(&mut steps, &mut Servers::new(no_install), no_install);
             steps.summary("certify")
         }
         _ => {

@@ -62,7 +62,7 @@ pub(crate) fn is_worker() -> bool {
 pub(crate) fn work(subject: &Subject) -> ExitCode {
     let folder = std::env::var_os(worker::FOLDER_VARIABLE).unwrap_or_default();
     let ended = worker::run(&Scene::new(folder.into(), subject));
-    ended.map_or_else(worker::fail, |()| ExitCode::SUCCESS)
+    ended.map_or_else(|error| worker::fail(&error), |()| ExitCode::SUCCESS)
 }
 
 /// Does what the arguments say that follow the word; the error says what is wrong with them.

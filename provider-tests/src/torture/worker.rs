@@ -42,7 +42,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// Says why this worker could not go on.
-pub(super) fn fail(error: Failure) -> ExitCode {
+pub(super) fn fail(error: &Failure) -> ExitCode {
     eprintln!("FAILED: {error}");
     ExitCode::FAILURE
 }

@@ -30,12 +30,8 @@ impl Activities {
 
     /// How many may be claimed, as seen by looking at each of them.
     pub(crate) fn claimable(&self, now_ms: u64) -> usize {
-        let mut slots = self.stored.values();
-        let mut count = 0;
-        while let Some((slot, _)) = slots.next() {
-            count += usize::from(slot.at_ms <= now_ms);
-        }
-        count
+        let slots = self.stored.values().map(|(slot, _)| slot);
+        slots.filter(|slot| slot.at_ms <= now_ms).count()
     }
 
     pub(crate) fn get(&self, key: &ActivityKey) -> Option<&Activity> {
