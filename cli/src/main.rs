@@ -10,5 +10,5 @@ mod scheme;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    command::run(std::env::args().skip(1).collect())
+    command::run()
 }

@@ -1,5 +1,9 @@
 //! The schemes of URLs, and what is said of one that is of no use.
 
+use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+
 /// Every scheme that duroxide knows.
 const SCHEMES: &[&str] = &[
     "memory",
@@ -10,9 +14,6 @@ const SCHEMES: &[&str] = &[
     "rediss",
     "dynamodb",
 ];
-/// Schemes less alike than this are not what was meant.
-const LIKENESS_MIN: f64 = 0.7;
-
 /// A backend that the contract was made for and that is still to come.
 pub(crate) fn not_yet(backend: &str) -> String {
     format!(
@@ -31,17 +32,26 @@ pub(crate) fn not_built_in(backend: &str, feature: &str) -> String {
 
 /// No backend has this scheme.
 pub(crate) fn unknown(scheme: &str) -> String {
-    let rated = SCHEMES
-        .iter()
-        .map(|known| (strsim::jaro_winkler(scheme, known), known));
-    let near = rated
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let hint = near.map_or(String::new(), |(_, known)| {
-        format!("; did you mean {known}:?")
-    });
+    let hint = nearest(scheme).map_or(String::new(), |known| format!("; did you mean {known}:?"));
     format!(
         "the URL does not begin with a scheme that duroxide knows, memory:, sqlite:PATH or \
          postgres://HOST/DATABASE{hint}"
     )
+}
+
+/// The scheme that is most like this one, by the measure that is used for the flags as well. The
+/// URL is not given to the command line's own check, whose error would repeat it.
+fn nearest(scheme: &str) -> Option<String> {
+    let argument = Arg::new("scheme")
+        .allow_hyphen_values(true)
+        .value_parser(PossibleValuesParser::new(SCHEMES));
+    let command = Command::new("nearest").no_binary_name(true).arg(argument);
+    let Err(error) = command.try_get_matches_from([scheme]) else {
+        // Only the colon is missing.
+        return Some(scheme.to_owned());
+    };
+    match error.get(ContextKind::SuggestedValue) {
+        Some(ContextValue::String(known)) => Some(known.clone()),
+        _ => None,
+    }
 }

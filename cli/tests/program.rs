@@ -68,10 +68,10 @@ fn the_list_and_the_help_need_no_backend() {
     assert!(text(&list.stdout).contains("an_expired_turn_comes_back"));
     let help = conformance(&["--help"]);
     for says in [
-        "--backend URL",
+        "--backend <URL>",
         "sqlite::memory:",
         "postgres://",
-        "--time-limit SECONDS",
+        "--time-limit <SECONDS>",
     ] {
         assert!(text(&help.stdout).contains(says), "{says}");
     }
@@ -79,7 +79,49 @@ fn the_list_and_the_help_need_no_backend() {
     let version = text(&duroxide(&["--version"]).stdout);
     assert_eq!(version, format!("duroxide {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(duroxide(&[]).status.code(), Some(2));
-    assert_eq!(duroxide(&["conform"]).status.code(), Some(2));
+    let near = duroxide(&["conform"]);
+    assert_eq!(near.status.code(), Some(2));
+    assert!(text(&near.stderr).contains("'conformance'"));
+}
+
+/// A URL in the wrong place is a mistake that is made easily, and may hold a password.
+#[test]
+fn a_url_in_the_wrong_place_is_not_repeated() {
+    let url = "postgres://user:hunter2@host/db";
+    refused(&[url], "invalid value 'URL'");
+    refused(&["list", url], "unexpected argument 'URL'");
+    refused(
+        &["--backend", "memory:", "--profile", url],
+        "invalid value 'URL'",
+    );
+    refused(
+        &["--backend", "memory:", "--jobs", url],
+        "invalid value 'URL'",
+    );
+    refused(
+        &["--backend", "memory:", "--case", url],
+        "invalid value 'URL'",
+    );
+    refused(
+        &["--backend", "memory:", &format!("--{url}")],
+        "unexpected argument",
+    );
+    let output = duroxide(&[url]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!text(&output.stderr).contains("hunter2"));
+}
+
+#[test]
+fn a_shell_completes_commands_and_flags() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = duroxide(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = text(&output.stdout);
+        for says in ["conformance", "schema", "time-limit"] {
+            assert!(script.contains(says), "{shell}: {says}");
+        }
+    }
+    assert_eq!(duroxide(&["completions", "sh"]).status.code(), Some(2));
 }
 
 #[test]
@@ -104,10 +146,10 @@ fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
         "nothing can follow memory:",
     );
     refused(&["--backend", "memory:", "--mode", "hunter2"], "no modes");
-    refused(&["--backend"], "--backend needs a value");
+    refused(&["--backend"], "a value is required for '--backend <URL>'");
     refused(&[], "--backend memory:");
     refused(
         &["--backend", "memory:", "--profile", "requird"],
-        "did you mean required?",
+        "similar value exists: 'required'",
     );
 }

@@ -81,7 +81,7 @@ pub use ending::{Ending, copy_as_killed};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
 pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
-pub use runner::{Console, FLAGS, main, main_on};
+pub use runner::{Arguments, Console, main, main_on, run_suite};
 pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };

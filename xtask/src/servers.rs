@@ -103,7 +103,8 @@ impl Servers {
             "--package",
             package,
             "--all-features",
-            "--all-targets",
+            // Neither measurements nor examples are among those that need servers.
+            "--tests",
         ];
         let arguments = [&arguments[..], &["--no-fail-fast", "--", "--ignored"]].concat();
         steps.cargo(&name, &arguments, &urls);

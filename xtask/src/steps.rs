@@ -9,6 +9,8 @@ pub(crate) struct Steps {
     passed: usize,
     failed: Vec<String>,
     not_run: Vec<String>,
+    /// What is added to the names of steps that are run again.
+    round: Option<String>,
 }
 
 impl Steps {
@@ -31,13 +33,14 @@ impl Steps {
 
     /// Runs anything; answers whether it succeeded.
     pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) -> bool {
+        let name = self.named(name);
         println!("\n== {name}");
         let result = step();
         match &result {
             Ok(()) => self.passed += 1,
             Err(why) => {
                 println!("FAILED {name}: {why}");
-                self.failed.push(name.to_owned());
+                self.failed.push(name);
             }
         }
         result.is_ok()
@@ -45,8 +48,21 @@ impl Steps {
 
     /// Says loudly that something was not run, which is not the same as passed.
     pub(crate) fn not_run(&mut self, name: &str, why: &str) {
+        let name = self.named(name);
         println!("\nNOT RUN {name}: {why}");
-        self.not_run.push(name.to_owned());
+        self.not_run.push(name);
+    }
+
+    /// Which round of the same steps comes now, where there are several.
+    pub(crate) fn set_round(&mut self, round: Option<String>) {
+        self.round = round;
+    }
+
+    fn named(&self, name: &str) -> String {
+        match &self.round {
+            Some(round) => format!("{name}, {round}"),
+            None => name.to_owned(),
+        }
     }
 
     /// Counts what was not run as failed.

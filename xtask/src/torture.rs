@@ -4,6 +4,8 @@
 //! `cargo test` holds the faults that can be enumerated; here are those that are drawn, so that each
 //! run tries others. The seed is new each time and printed first.
 
+use clap::Args;
+
 use crate::fuzz;
 use crate::servers::Servers;
 use crate::steps::{Steps, line};
@@ -31,36 +33,34 @@ const CASE_SECONDS_MAX: u32 = 600;
 const FUZZ_SECONDS: u32 = 60;
 
 /// How much, and from which seed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Torture {
+    /// Repeat the run of this seed; drawn anew for each run otherwise
+    #[arg(long, value_name = "NUMBER", default_value_t = fastrand::u64(..),
+        hide_default_value = true)]
     seed: u64,
+    /// Only a look: fewer of everything
+    #[arg(long = "short")]
     is_short: bool,
 }
 
 impl Torture {
-    /// From the arguments of the command line; `None` if they are none.
-    pub(crate) fn parse(arguments: &[&str]) -> Option<Self> {
-        let mut torture = Self {
-            seed: fastrand::u64(..),
-            is_short: false,
-        };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            match *argument {
-                "--short" => torture.is_short = true,
-                "--seed" => torture.seed = arguments.next()?.parse().ok()?,
-                _ => return None,
-            }
-        }
-        Some(torture)
-    }
-
     /// The short form, with a new seed.
     pub(crate) fn short() -> Self {
         Self {
             seed: fastrand::u64(..),
             is_short: true,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn seed(self) -> u64 {
+        self.seed
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_short(self) -> bool {
+        self.is_short
     }
 
     /// Everything. Each kind of fault has a function of its own; a further kind is a further line.
@@ -205,22 +205,6 @@ impl Torture {
         let env = env.as_slice();
         if !steps.cargo(name, &arguments, env) {
             println!("to repeat it: {}", line(&arguments, env));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_seed_and_the_size_are_read_and_anything_else_is_refused() {
-        let read = Torture::parse(&["--seed", "7", "--short"]).map(|it| (it.seed, it.is_short));
-        assert_eq!(read, Some((7, true)));
-        let fresh = |_| Torture::parse(&[]).map(|it| it.seed);
-        assert_ne!(fresh(1), fresh(2));
-        for wrong in [&["--seed"][..], &["--seed", "x"], &["--long"], &["kill"]] {
-            assert!(Torture::parse(wrong).is_none(), "{wrong:?}");
         }
     }
 }

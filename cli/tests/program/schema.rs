@@ -24,10 +24,13 @@ fn what_makes_no_sense_is_refused() {
         &["--backend", "mysql://user:hunter2@host"],
         "memory:, sqlite:",
     );
-    refused(&["--backend", "postgres:", "hunter2"], "nothing else");
+    refused(
+        &["--backend", "postgres:", "postgres://user:hunter2@host"],
+        "unexpected argument 'URL'",
+    );
     refused(
         &["--backend", "postgres:", "--schema"],
-        "--schema needs a value",
+        "a value is required for '--schema <NAME>'",
     );
 }
 

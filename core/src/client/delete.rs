@@ -178,7 +178,10 @@ mod tests {
             execution: 1,
             event_id: 2,
         });
-        let core_state = CoreState { parent };
+        let core_state = CoreState {
+            parent,
+            ..CoreState::default()
+        };
         let output = (status == ENDED).then(|| Output::Completed(String::new()));
         InstanceHead {
             incarnation: life(1),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use duroxide_core::{OrchestrationContext, StartOptions};
+use duroxide_core::{OrchestrationContext, StartOptions, StartOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::stage::{Code, Text, World};
@@ -112,7 +112,8 @@ pub(crate) async fn a_map_without_an_order_is_no_change(cx: &Cx) {
         world
             .client
             .start_orchestration_with("sums", "Sums", "", StartOptions::default());
-    started.await.expect("the id is free");
+    let started = started.await.expect("the store takes the start");
+    assert_eq!(started, StartOutcome::Started);
     for _ in 0..6 {
         world.raise("sums", "Go", "").await;
     }

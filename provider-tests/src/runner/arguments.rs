@@ -1,66 +1,108 @@
 //! The command line.
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use lexopt::{Arg, Parser, ValueExt};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, ValueEnum, value_parser};
 
-use super::selection::{Filters, near_matches, suggest};
+use super::selection::{self, Filters, NamedCases};
+use crate::case::Profile;
 use crate::suite::{RunOptions, Seed};
 
 /// More seeds than anybody waits for.
 const REPEAT_MAX: u64 = 1_000_000;
 /// More threads than anything gains from.
-const JOBS_MAX: usize = 256;
+const JOBS_MAX: i64 = 256;
 /// A day.
 const TIME_LIMIT_SECONDS_MAX: f64 = 86_400.0;
-/// Every flag, for near matches.
-const FLAG_NAMES: &[&str] = &[
-    "--profile",
-    "--case",
-    "--clause",
-    "--seed",
-    "--repeat",
-    "--rounds",
-    "--jobs",
-    "--time-limit",
-    "--format",
-    "--output",
-    "--help",
-];
+/// What the exit code says.
+const EXIT_CODE: &str =
+    "Exit code: 0 passed; 1 something failed, was skipped or had no store; 2 a wrong argument.";
 
-/// What can be said to [`main`](crate::main), for the help of a program that adds flags of its own.
-pub const FLAGS: &str = "\
-commands:
-  run                    run the cases and report (if no command is given)
-  list                   list the cases with the clauses they show
+const WHICH: &str = "Which cases (several of a flag widen the choice, different flags narrow it)";
+const HOW: &str = "How they are run";
+const REPORT: &str = "The report";
 
-which cases (a flag can be repeated; several widen the choice, different ones narrow it):
-  --profile NAME         required, management, durable, multi_handle, end_to_end, random
-  --case ID              the case of this id, or those whose id has this in it
-  --clause ID            the cases that show this clause, for example LEA-03
+/// What can be said to [`main`](crate::main), for a program that has arguments of its own: it
+/// takes these in with `#[command(flatten)]`, and gives them to [`run_suite`](crate::run_suite).
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Whether to run the cases and report, or to list them
+    #[arg(value_enum, value_name = "COMMAND", default_value_t = Verb::Run)]
+    verb: Verb,
+    /// The cases of this profile
+    #[arg(long = "profile", value_name = "NAME", help_heading = WHICH, value_parser = profiles())]
+    profiles: Vec<Profile>,
+    /// The case of this id, or those whose id has this in it
+    #[arg(long = "case", value_name = "ID", help_heading = WHICH,
+        value_parser = selection::cases_named)]
+    cases: Vec<NamedCases>,
+    /// The cases that show this clause, for example LEA-03
+    #[arg(long = "clause", value_name = "ID", help_heading = WHICH,
+        value_parser = selection::clause)]
+    clauses: Vec<&'static str>,
+    /// What everything random is drawn from [default: 1, or DUROXIDE_TEST_SEED]
+    #[arg(long, value_name = "NUMBER", help_heading = HOW)]
+    seed: Option<u64>,
+    /// Run with this many seeds, from --seed on
+    #[arg(long, value_name = "NUMBER", help_heading = HOW, default_value_t = 1,
+        value_parser = value_parser!(u64).range(1..=REPEAT_MAX))]
+    repeat: u64,
+    /// How much a random case draws [default: its own number, or DUROXIDE_TEST_ROUNDS]
+    #[arg(long, value_name = "NUMBER", help_heading = HOW,
+        value_parser = value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Cases at a time [default: one for each processor]
+    #[arg(long, value_name = "NUMBER", help_heading = HOW,
+        value_parser = value_parser!(u16).range(1..=JOBS_MAX))]
+    jobs: Option<u16>,
+    /// What one case may take before it fails [default: as its profile has it]
+    #[arg(long, value_name = "SECONDS", help_heading = HOW, value_parser = time_limit)]
+    time_limit: Option<Duration>,
+    /// How the report is written
+    #[arg(long, value_enum, value_name = "NAME", help_heading = REPORT,
+        default_value_t = Format::Terminal)]
+    format: Format,
+    /// Write the report there, and the terminal's to standard output
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    output: Option<PathBuf>,
+}
 
-how they are run:
-  --seed NUMBER          what everything random is drawn from (1, or DUROXIDE_TEST_SEED)
-  --repeat NUMBER        run with this many seeds, from --seed on
-  --rounds NUMBER        how much a random case draws (or DUROXIDE_TEST_ROUNDS)
-  --jobs NUMBER          cases at a time (one for each processor)
-  --time-limit SECONDS   what one case may take before it fails (its profile's)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Verb {
+    /// Run the cases and report
+    Run,
+    /// List the cases with the clauses they show
+    List,
+}
 
-the report:
-  --format NAME          terminal, json, markdown or junit (terminal)
-  --output FILE          write the report there, and the terminal's to standard output
-  --help                 this text
+/// The renderings of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Terminal,
+    Json,
+    Markdown,
+    Junit,
+}
 
-exit code: 0 passed; 1 something failed, was skipped or had no store; 2 a wrong argument
-";
+/// The whole command line of a program that has no other arguments.
+#[derive(Debug, Parser)]
+#[command(
+    name = "conformance",
+    no_binary_name = true,
+    about = "Checks a duroxide provider against the provider contract",
+    after_help = EXIT_CODE
+)]
+struct Conformance {
+    #[command(flatten)]
+    arguments: Arguments,
+}
 
 /// The whole help.
 pub(super) fn help() -> String {
-    format!("Checks a duroxide provider against the provider contract.\n\n{FLAGS}")
+    Conformance::command().render_help().to_string()
 }
 
 /// What is to be done.
@@ -82,119 +124,66 @@ pub(super) struct Options {
     pub(super) output: Option<PathBuf>,
 }
 
-/// The renderings of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Terminal,
-    Json,
-    Markdown,
-    Junit,
-}
-
 impl Command {
     /// Reads a command line; the error says what is wrong with it.
     pub(super) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut parser = Parser::from_args(arguments);
-        let mut verb = None;
-        let mut options = Options {
-            filters: Filters::default(),
-            run: RunOptions::from_env()?,
-            repeat: 1,
-            jobs: std::thread::available_parallelism().map_or(1, usize::from),
-            format: Format::Terminal,
-            output: None,
-        };
-        while let Some(argument) = parser.next().map_err(text)? {
-            match argument {
-                Arg::Short('h') | Arg::Long("help") => return Ok(Self::Help),
-                Arg::Value(word) if verb.is_none() => verb = Some(word.string().map_err(text)?),
-                Arg::Value(word) => {
-                    return Err(format!("{} is one word too many", word.to_string_lossy()));
-                }
-                Arg::Short(flag) => return Err(format!("there is no flag -{flag}")),
-                Arg::Long(name) => {
-                    let name = name.to_owned();
-                    options.set(&name, &mut parser)?;
-                }
-            }
-        }
-        match verb.as_deref() {
-            None | Some("run") => Ok(Self::Run(options)),
-            Some("list") => Ok(Self::List(options.filters)),
-            Some(other) => Err(format!(
-                "there is no command {other:?}{}",
-                near_matches(other, ["run", "list"])
-            )),
+        match Conformance::try_parse_from(arguments) {
+            Ok(read) => read.arguments.into_command(),
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => Ok(Self::Help),
+            Err(error) => Err(error.render().to_string().trim_end().to_owned()),
         }
     }
 }
 
-impl Options {
-    fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
-        let flag = format!("--{name}");
-        if !FLAG_NAMES.contains(&flag.as_str()) {
-            let alike = |known: &&'static str| {
-                (
-                    strsim::jaro_winkler(name, known.trim_start_matches('-')),
-                    *known,
-                )
-            };
-            let near = suggest(FLAG_NAMES.iter().map(alike));
-            return Err(format!("there is no flag {flag}{near}"));
+impl Arguments {
+    /// Whether the cases are only listed, for which no provider is needed.
+    #[must_use]
+    pub fn only_lists(&self) -> bool {
+        self.verb == Verb::List
+    }
+
+    /// What is to be done. The environment says what the arguments leave open, and the error what
+    /// is wrong with that.
+    pub(super) fn into_command(self) -> Result<Command, String> {
+        let filters = Filters::new(self.profiles, self.cases, self.clauses);
+        if self.verb == Verb::List {
+            return Ok(Command::List(filters));
         }
-        let value = parser
-            .value()
-            .map_err(|_| format!("{flag} needs a value"))?
-            .string()
-            .map_err(text)?;
-        match name {
-            "profile" => self.filters.add_profile(&value)?,
-            "case" => self.filters.add_case(&value)?,
-            "clause" => self.filters.add_clause(&value)?,
-            "seed" => self.run.seed = Seed(number(name, &value, &(0..=u64::MAX))?),
-            "repeat" => self.repeat = number(name, &value, &(1..=REPEAT_MAX))?,
-            "rounds" => self.run.rounds = Some(number(name, &value, &(1..=u32::MAX))?),
-            "jobs" => self.jobs = number(name, &value, &(1..=JOBS_MAX))?,
-            "time-limit" => {
-                let seconds = number(name, &value, &(0.001..=TIME_LIMIT_SECONDS_MAX))?;
-                self.run.time_limit = Some(Duration::from_secs_f64(seconds));
-            }
-            "format" => self.format = Format::of(&value)?,
-            _ => self.output = Some(PathBuf::from(value)),
+        let mut run = RunOptions::from_env()?;
+        if let Some(seed) = self.seed {
+            run.seed = Seed(seed);
         }
-        Ok(())
+        run.rounds = self.rounds.or(run.rounds);
+        run.time_limit = self.time_limit.or(run.time_limit);
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Command::Run(Options {
+            filters,
+            run,
+            repeat: self.repeat,
+            jobs: self.jobs.map_or_else(processors, usize::from),
+            format: self.format,
+            output: self.output,
+        }))
     }
 }
 
-impl Format {
-    fn of(name: &str) -> Result<Self, String> {
-        match name {
-            "terminal" => Ok(Self::Terminal),
-            "json" => Ok(Self::Json),
-            "markdown" => Ok(Self::Markdown),
-            "junit" => Ok(Self::Junit),
-            other => Err(format!(
-                "there is no format {other:?}; use terminal, json, markdown or junit"
-            )),
-        }
-    }
+/// Reads the name of a profile.
+fn profiles() -> impl clap::builder::TypedValueParser<Value = Profile> {
+    let names = Profile::ALL.iter().map(|profile| profile.name());
+    PossibleValuesParser::new(names).try_map(|name| {
+        let named = |profile: &&Profile| profile.name() == name;
+        let profile = Profile::ALL.iter().copied().find(|it| named(&it));
+        profile.ok_or("there is no such profile")
+    })
 }
 
-fn number<N>(name: &str, value: &str, range: &RangeInclusive<N>) -> Result<N, String>
-where
-    N: FromStr + PartialOrd + Display,
-{
-    match value.parse::<N>() {
-        Ok(number) if range.contains(&number) => Ok(number),
+fn time_limit(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=TIME_LIMIT_SECONDS_MAX).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
         _ => Err(format!(
-            "--{name} takes a number from {} to {}, and not {value:?}",
-            range.start(),
-            range.end()
+            "it takes a number from 0.001 to {TIME_LIMIT_SECONDS_MAX}"
         )),
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` calls it")]
-fn text(error: lexopt::Error) -> String {
-    error.to_string()
 }

@@ -11,7 +11,7 @@ mod selection;
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-pub use arguments::FLAGS;
+pub use arguments::Arguments;
 pub use console::Console;
 
 use crate::suite::Subject;
@@ -59,7 +59,21 @@ pub fn main_on(
     arguments: impl IntoIterator<Item = String>,
 ) -> ExitCode {
     done(&mut console, subject, arguments).unwrap_or_else(|wrong| {
-        console.mention(&format!("{wrong}\n--help says what can be chosen\n"));
+        console.mention(&format!("{wrong}\n"));
+        ExitCode::from(USAGE)
+    })
+}
+
+/// As [`main`], with arguments that the program has read itself, beside others of its own.
+#[must_use]
+pub fn run_suite(subject: Subject, arguments: Arguments) -> ExitCode {
+    let (mut out, mut err) = (stdout(), stderr());
+    let mut console = Console::standard(&mut out, &mut err);
+    let done = arguments
+        .into_command()
+        .and_then(|command| act(&mut console, subject, command));
+    done.unwrap_or_else(|wrong| {
+        console.mention(&format!("{wrong}\n"));
         ExitCode::from(USAGE)
     })
 }
@@ -78,7 +92,11 @@ fn done(
         Some(CONFORMANCE) => drop(arguments.remove(0)),
         Some(_) | None => {}
     }
-    match Command::parse(arguments)? {
+    act(console, subject, Command::parse(arguments)?)
+}
+
+fn act(console: &mut Console<'_>, subject: Subject, command: Command) -> Result<ExitCode, String> {
+    match command {
         Command::Help => console.print(&(arguments::help() + torture::HELP)),
         Command::List(filters) => console.print(&selection::list(&filters)?),
         Command::Run(options) => return run::run(console, subject, &options),

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use clap::Arg;
+use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue};
+
 use crate::case::{CATALOGUE, Case, Profile};
 use crate::untestable::UNTESTABLE;
-
-/// The names that are offered for one that does not exist.
-const NEAR_MAX: usize = 3;
-/// Names less alike than this are not what was meant.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// Which cases are meant: those that are in each list that is not empty.
 #[derive(Debug, Default)]
@@ -20,49 +19,17 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    pub(super) fn add_profile(&mut self, name: &str) -> Result<(), String> {
-        let found = Profile::ALL.iter().find(|profile| profile.name() == name);
-        let profile = found.ok_or_else(|| {
-            let names = Profile::ALL.iter().map(|profile| profile.name());
-            format!("there is no profile {name:?}{}", near_matches(name, names))
-        })?;
-        self.profiles.insert(*profile);
-        Ok(())
-    }
-
-    /// Adds the case of this id, or else those whose id has this text in it.
-    pub(super) fn add_case(&mut self, text: &str) -> Result<(), String> {
-        let ids: Vec<_> = if all().any(|case| case.id == text) {
-            all().map(|case| case.id).filter(|id| *id == text).collect()
-        } else {
-            all()
-                .map(|case| case.id)
-                .filter(|id| id.contains(text))
-                .collect()
-        };
-        if ids.is_empty() {
-            return Err(format!(
-                "no case has {text:?} in its id{}",
-                near_cases(text)
-            ));
+    /// What a command line asks for.
+    pub(super) fn new(
+        profiles: Vec<Profile>,
+        cases: Vec<NamedCases>,
+        clauses: Vec<&'static str>,
+    ) -> Self {
+        Self {
+            profiles: profiles.into_iter().collect(),
+            cases: cases.into_iter().flat_map(|named| named.0).collect(),
+            clauses: clauses.into_iter().collect(),
         }
-        self.cases.extend(ids);
-        Ok(())
-    }
-
-    pub(super) fn add_clause(&mut self, id: &str) -> Result<(), String> {
-        let wanted = id.to_ascii_uppercase();
-        if let Some((_, reason)) = UNTESTABLE.iter().find(|(id, _)| *id == wanted) {
-            return Err(format!("no case shows {wanted}: {reason}"));
-        }
-        let clauses = || all().flat_map(|case| case.clauses).copied();
-        let found = clauses().find(|clause| *clause == wanted);
-        let clause = found.ok_or_else(|| {
-            let near = near_matches(&wanted, clauses());
-            format!("no case shows a clause {id:?}{near}")
-        })?;
-        self.clauses.insert(clause);
-        Ok(())
     }
 
     /// The cases, in the order of the catalogue.
@@ -97,36 +64,65 @@ fn all() -> impl Iterator<Item = &'static Case> {
     CATALOGUE.iter().copied().flatten()
 }
 
-/// The names that are most like this one, as [`suggest`] says them.
-pub(super) fn near_matches<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: BTreeSet<_> = names.into_iter().collect();
-    suggest(
-        names
-            .into_iter()
-            .map(|name| (strsim::jaro_winkler(wanted, name), name)),
-    )
+/// The cases that one text stands for.
+#[derive(Debug, Clone)]
+pub(super) struct NamedCases(Vec<&'static str>);
+
+/// The case of this id, or else those whose id has this text in it.
+pub(super) fn cases_named(text: &str) -> Result<NamedCases, String> {
+    let ids = || all().map(|case| case.id);
+    let ids: Vec<_> = if ids().any(|id| id == text) {
+        ids().filter(|id| *id == text).collect()
+    } else {
+        ids().filter(|id| id.contains(text)).collect()
+    };
+    if ids.is_empty() {
+        return Err(format!("no case has it in its id{}", near_case(text)));
+    }
+    Ok(NamedCases(ids))
 }
 
-/// As [`near_matches`], by the name of a case or by the end of its id.
-fn near_cases(wanted: &str) -> String {
-    let last = wanted.rsplit("::").next().unwrap_or(wanted);
-    suggest(all().map(|case| {
-        let name = case.id.rsplit("::").next().unwrap_or(case.id);
-        let by_name = strsim::jaro_winkler(last, name);
-        (by_name.max(strsim::jaro_winkler(wanted, case.id)), case.id)
-    }))
+/// The clause of this id, in letters of any size, if a case shows it.
+pub(super) fn clause(id: &str) -> Result<&'static str, String> {
+    let wanted = id.to_ascii_uppercase();
+    if let Some((_, reason)) = UNTESTABLE.iter().find(|(id, _)| *id == wanted) {
+        return Err(format!("no case shows {wanted}: {reason}"));
+    }
+    let clauses = || all().flat_map(|case| case.clauses).copied();
+    let found = clauses().find(|clause| *clause == wanted);
+    found.ok_or_else(|| {
+        let hint = nearest(&wanted, clauses()).map(did_you_mean);
+        format!("no case shows such a clause{}", hint.unwrap_or_default())
+    })
 }
 
-/// `; did you mean …?` with the names that have the highest likeness, or nothing.
-pub(super) fn suggest<'a>(rated: impl Iterator<Item = (f64, &'a str)>) -> String {
-    let mut rated: Vec<_> = rated
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .collect();
-    rated.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let names: Vec<_> = rated.iter().take(NEAR_MAX).map(|(_, name)| *name).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [name] => format!("; did you mean {name}?"),
-        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
+/// The id of the case whose name is most like the end of this one.
+fn near_case(wanted: &str) -> String {
+    fn name_of(id: &str) -> &str {
+        id.rsplit("::").next().unwrap_or(id)
+    }
+    let name = nearest(name_of(wanted), all().map(|case| name_of(case.id)));
+    let id = name.and_then(|name| all().map(|case| case.id).find(|id| name_of(id) == name));
+    id.map(|id| did_you_mean(id.to_owned())).unwrap_or_default()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map` calls it")]
+fn did_you_mean(name: String) -> String {
+    format!("; did you mean {name}?")
+}
+
+/// The name that is most like this one, by the measure that is used for the flags as well.
+fn nearest(wanted: &str, names: impl Iterator<Item = &'static str>) -> Option<String> {
+    let names: BTreeSet<_> = names.collect();
+    let argument = Arg::new("name")
+        .allow_hyphen_values(true)
+        .value_parser(PossibleValuesParser::new(names));
+    let command = clap::Command::new("nearest")
+        .no_binary_name(true)
+        .arg(argument);
+    let error = command.try_get_matches_from([wanted]).err()?;
+    match error.get(ContextKind::SuggestedValue) {
+        Some(ContextValue::String(name)) => Some(name.clone()),
+        _ => None,
     }
 }

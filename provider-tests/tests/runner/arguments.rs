@@ -62,7 +62,7 @@ fn help_and_the_list_need_no_provider() {
 #[test]
 fn a_name_that_does_not_exist_is_answered_with_those_most_like_it() {
     for (arguments, says) in [
-        (["--profile", "requird"], "did you mean required?"),
+        (["--profile", "requird"], "similar value exists: 'required'"),
         (
             ["--case", "an_expired_trun_comes_back"],
             "did you mean required::lea::an_expired_turn_comes_back",
@@ -72,7 +72,7 @@ fn a_name_that_does_not_exist_is_answered_with_those_most_like_it() {
             ["--clause", "ERR-03"],
             "no case shows ERR-03: needs a fault between",
         ),
-        (["--sead", "1"], "did you mean --seed?"),
+        (["--sead", "1"], "similar argument exists: '--seed'"),
     ] {
         let said = say(subject(), &arguments);
         assert!(said.err.contains(says), "{}", said.err);
