@@ -256,8 +256,10 @@ async fn a_suspect_does_not_starve_on_a_busy_node() {
     scene.passing("the suspect", suspect).await;
 
     let waited = Duration::from_millis(scene.clock.now_ms() - before);
-    assert!(waited >= ISOLATION_DRAIN_MAX, "{waited:?}");
-    assert!(ISOLATION_TRIES_MAX > 0);
+    assert!(
+        waited >= ISOLATION_DRAIN_MAX * ISOLATION_TRIES_MAX,
+        "{waited:?}"
+    );
     assert_eq!(scene.long_runs(), 1);
     within("shutdown", world.runtime.shutdown(Some(0))).await;
 }
