@@ -23,8 +23,12 @@ mod crashes;
 mod flood;
 #[path = "recovery/fused.rs"]
 mod fused;
+#[path = "recovery/handle.rs"]
+mod handle;
 #[path = "recovery/idle.rs"]
 mod idle;
+#[path = "recovery/isolation.rs"]
+mod isolation;
 #[path = "recovery/leases.rs"]
 mod leases;
 #[path = "recovery/shadow.rs"]
@@ -33,5 +37,7 @@ mod shadow;
 mod shapes;
 #[path = "recovery/shutdown.rs"]
 mod shutdown;
+#[path = "recovery/thousand_shutdowns.rs"]
+mod thousand_shutdowns;
 #[path = "recovery/warm_and_cold.rs"]
 mod warm_and_cold;
