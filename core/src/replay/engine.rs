@@ -8,11 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::accept::Accepted;
 use super::failure::{Failure, Mismatch, panic_text};
 use super::input::{Input, Moment};
 use super::journal::{Journal, TraceLine};
 use super::matching::describe_event;
-use super::state::Accepted;
 use super::token::TokenKind;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
 use crate::limits::POLLS_PER_STEP_MAX;
