@@ -146,7 +146,9 @@ async fn a_process_follows_the_time_of_the_others() {
         turns: true,
         activities: vec![TaskQueue::default()],
     };
-    second.wait_for_work(&queues, LONG).await.unwrap();
+    // By its own clock it would wait for an hour, and that clock stands still.
+    let waited = tokio::time::timeout(LONG, second.wait_for_work(&queues, LONG));
+    waited.await.unwrap().unwrap();
 
     let turn = second.claim_turns(&turns(1)).await.unwrap().items.remove(0);
     apply(&second, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
