@@ -1,6 +1,5 @@
 //! What an implementer writes: how to get an empty store, and how its time passes.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +150,8 @@ impl TestClock for ManualClock {
 }
 
 /// There is no store to test: the text says what to install or to set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct Unavailable(String);
 
 impl Unavailable {
@@ -161,11 +161,3 @@ impl Unavailable {
         Self(remedy.into())
     }
 }
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unavailable {}

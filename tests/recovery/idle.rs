@@ -20,7 +20,7 @@ fn orchestrations() -> OrchestrationRegistry {
 
 /// Looks at a count until it stands still for 300 ms; fails if it never does.
 async fn settles(count: impl Fn() -> u64) {
-    for _ in 0..5 {
+    for _ in 0..100 {
         let before = count();
         pause(300).await;
         if count() == before {

@@ -1,7 +1,7 @@
 //! Work that takes longer than its lease.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use duroxide::clock::ManualClock;
@@ -12,7 +12,7 @@ use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry};
 use tokio::sync::Notify;
 
 use crate::counted::Counted;
-use crate::support::{World, checked, pause, within};
+use crate::support::{PATIENCE, World, checked, pause, within};
 
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -84,18 +84,24 @@ async fn renewed_once(clock: &ManualClock, store: &Counted<MemoryProvider>) {
     }
 }
 
-/// In real time too: code that blocks its executor does not keep its lease from being renewed.
+/// Code that blocks its executor does not keep its lease from being renewed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_activity_that_blocks_its_thread_keeps_its_lease() {
-    let ran = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&ran);
+    let clock = ManualClock::at_ms(1_700_000_000_000);
+    let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
+    let store = Arc::new(Counted::new(MemoryProvider::with_options(options)));
+    let (started, ran) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let (tell, count) = (Arc::clone(&started), Arc::clone(&ran));
     let activities = ActivityRegistry::builder()
         .register("Block", move |_: ActivityContext, _: String| {
             let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+            let (tell, released) = (Arc::clone(&tell), Arc::clone(&released));
             async move {
-                let (_sender, receiver) = std::sync::mpsc::channel::<()>();
-                let blocked = receiver.recv_timeout(Duration::from_millis(300));
-                Ok(format!("run {number} {}", blocked.is_err()))
+                tell.notify_one();
+                let released = released.lock().unwrap().recv_timeout(PATIENCE * 2);
+                Ok(format!("run {number} {}", released.is_ok()))
             }
         })
         .build();
@@ -105,12 +111,20 @@ async fn an_activity_that_blocks_its_thread_keeps_its_lease() {
         })
         .build();
     let options = RuntimeOptions {
-        worker_lock_timeout: Duration::from_millis(200),
+        clock: Arc::new(clock.clone()),
+        worker_lock_timeout: LEASE,
         ..checked()
     };
-    let store = Arc::new(MemoryProvider::new());
-    let world = World::start(store, activities, orchestrations, options).await;
-    assert_eq!(world.run("i", "Main", "").await, "run 1 true");
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
+    let world = World::start(provider, activities, orchestrations, options).await;
+    world.begin("i", "Main", "").await;
+    within("the start of the activity", started.notified()).await;
+    // Longer than the lease, and the node itself would claim it again.
+    for _ in 0..6 {
+        within("a renewal", renewed_once(&clock, &store)).await;
+    }
+    release.send(()).unwrap();
+    assert_eq!(world.output("i").await, "run 1 true");
     assert_eq!(ran.load(Ordering::SeqCst), 1);
     world.shutdown().await;
 }

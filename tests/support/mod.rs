@@ -25,8 +25,7 @@ use duroxide::{
 /// What an orchestration or an activity returns.
 pub(crate) type Text = Result<String, String>;
 
-/// How long a test waits for anything before it fails. It is only spent when something is wrong, so
-/// that it is long enough for a machine that is busy with other work.
+/// How long a test waits for anything before it fails: so long that no machine is too slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Fails the test if this takes too long, whatever clock the runtime goes by.

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use uuid::Uuid;
 
 /// The name a user gives to an instance: 1 to 1,024 bytes of UTF-8 without control characters.
@@ -45,41 +46,28 @@ impl InstanceId {
 }
 
 /// Why a text is no instance id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidInstanceId {
     /// It has no characters.
+    #[error("an instance id must not be empty")]
     Empty,
     /// It is longer than [`InstanceId::BYTES_MAX`].
+    #[error(
+        "an instance id has at most {} bytes, this one has {bytes}; use a shorter id",
+        InstanceId::BYTES_MAX
+    )]
     TooLong {
         /// Its length in bytes.
         bytes: usize,
     },
     /// It holds a control character.
+    #[error("an instance id must not hold control characters, this one has one at byte {at}")]
     ControlCharacter {
         /// The byte at which that character begins.
         at: usize,
     },
 }
-
-impl fmt::Display for InvalidInstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("an instance id must not be empty"),
-            Self::TooLong { bytes } => write!(
-                f,
-                "an instance id has at most {} bytes, this one has {bytes}; use a shorter id",
-                InstanceId::BYTES_MAX
-            ),
-            Self::ControlCharacter { at } => write!(
-                f,
-                "an instance id must not hold control characters, this one has one at byte {at}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for InvalidInstanceId {}
 
 impl Deref for InstanceId {
     type Target = str;

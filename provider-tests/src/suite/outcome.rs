@@ -1,7 +1,5 @@
 //! What can come of a case.
 
-use std::fmt;
-
 use crate::transcript::Transcript;
 
 /// What came of a case. Only one of these is a pass.
@@ -35,18 +33,11 @@ impl Outcome {
 }
 
 /// Why a case failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}\ncalls:\n{transcript}")]
 pub struct Failure {
     /// What was expected and what happened.
     pub message: String,
     /// The calls up to there.
     pub transcript: Transcript,
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\ncalls:\n{}", self.message, self.transcript)
-    }
-}
-
-impl std::error::Error for Failure {}

