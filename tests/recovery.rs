@@ -23,6 +23,8 @@ mod crashes;
 mod flood;
 #[path = "recovery/fused.rs"]
 mod fused;
+#[path = "recovery/hanging.rs"]
+mod hanging;
 #[path = "recovery/idle.rs"]
 mod idle;
 #[path = "recovery/leases.rs"]

@@ -1,5 +1,6 @@
 //! The context that every activity is given.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::cancel_token::CancelToken;
@@ -9,6 +10,12 @@ use crate::cancel_token::CancelToken;
 pub struct ActivityContext {
     info: Arc<ActivityInfo>,
     cancelled: CancelToken,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
+}
+
+/// Whoever wants to hear that an activity is still at work.
+pub(crate) trait Heartbeat: Debug + Send + Sync {
+    fn beat(&self);
 }
 
 /// Which activity this is, and on whose behalf it runs.
@@ -46,7 +53,17 @@ macro_rules! trace {
 
 impl ActivityContext {
     pub(crate) fn new(info: Arc<ActivityInfo>, cancelled: CancelToken) -> Self {
-        Self { info, cancelled }
+        Self {
+            info,
+            cancelled,
+            heartbeat: None,
+        }
+    }
+
+    /// The same, with somebody who wants to hear of its progress.
+    pub(crate) fn heard_by(mut self, heartbeat: Arc<dyn Heartbeat>) -> Self {
+        self.heartbeat = Some(heartbeat);
+        self
     }
 
     /// The id of the instance that scheduled it.
@@ -102,6 +119,14 @@ impl ActivityContext {
     /// Ends once [`is_cancelled`](Self::is_cancelled) is true; made for `tokio::select!`.
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
+    }
+
+    /// Says that it is still at work. An activity that was scheduled with a heartbeat timeout fails
+    /// when it is silent for that long; for others this does nothing.
+    pub fn heartbeat(&self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat();
+        }
     }
 
     /// Logs a line at the level `info`.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A future that ends when a clock has reached some time.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -47,16 +47,32 @@ impl Clock for SystemClock {
     }
 }
 
+/// Real time since it was started. What watches over the machine's threads goes by this, whatever a
+/// [`Clock`] shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// A duration in whole milliseconds, rounded up, so that nothing happens early.
 #[must_use]
 pub fn millis_ceil(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub use manual::ManualClock;
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 mod manual {
     use std::sync::Arc;
     use std::time::Duration;

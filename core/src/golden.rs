@@ -244,10 +244,23 @@ fn activity_body() {
         input: text("42"),
         orchestration: text("Order"),
         version: text("1.2.3"),
+        start_to_close_ms: None,
+        heartbeat_ms: None,
     };
     check(
         "activity.bin",
         &body,
+        ActivityBody::encode,
+        ActivityBody::decode,
+    );
+    let limited = ActivityBody {
+        start_to_close_ms: Some(30_000),
+        heartbeat_ms: Some(1),
+        ..body
+    };
+    check(
+        "activity_with_timeouts.bin",
+        &limited,
         ActivityBody::encode,
         ActivityBody::decode,
     );

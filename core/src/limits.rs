@@ -236,6 +236,12 @@ fn of_runtimes() -> Vec<Limit> {
             "it fails as `Poison`",
         ),
         limit(
+            "turn_deadline",
+            Amount::Time(options.turn_deadline),
+            "the code of a turn, without yielding",
+            "the turn is given up and counts as an attempt; it is logged from 1 s on",
+        ),
+        limit(
             "orchestrator_lock_timeout",
             Amount::Time(options.orchestrator_lock_timeout),
             "the lease of a turn, unless it is renewed",

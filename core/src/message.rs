@@ -81,6 +81,12 @@ pub(crate) struct ActivityBody {
     pub(crate) input: String,
     pub(crate) orchestration: String,
     pub(crate) version: String,
+    /// How long an attempt may run, from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start_to_close_ms: Option<u64>,
+    /// How long an attempt may be silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) heartbeat_ms: Option<u64>,
 }
 
 /// What core keeps in an instance's head.

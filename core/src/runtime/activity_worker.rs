@@ -9,6 +9,7 @@ use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::options::MismatchPolicy;
 use super::turn::{self, within};
+use super::watch::TimedAttempt;
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::cancel_token::CancelToken;
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
@@ -30,9 +31,12 @@ enum Outcome {
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
-    let mut slot = Some(slot);
     match outcome(&node, &claimed, &held.cancel).await {
-        Outcome::Report(result) => report(&node, &claimed, result, &mut slot).await,
+        Outcome::Report(result) => {
+            let report = report(Arc::clone(&node), claimed, result, held, slot);
+            node.run_as_turn(report).await;
+            return;
+        }
         Outcome::Release(delay) => {
             let lease = Lease::Activity(claimed.lease.clone());
             node.release(lease, delay, false).await;
@@ -62,7 +66,12 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
             resource: body.name,
         }));
     };
-    let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
+    let mut ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
+    let timed = TimedAttempt::start(claimed, &body, cancel, &node.clock);
+    let _code_runs = timed.as_ref().map(|timed| node.timeouts.watch(timed));
+    if let Some(timed) = &timed {
+        ctx = ctx.heard_by(Arc::<TimedAttempt>::clone(timed));
+    }
     let input = body.input;
     // Made within the guarded future, so that a panic in the handler itself is caught as well.
     let work = async move { handler.invoke(ctx, input).await };
@@ -75,11 +84,17 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
     };
     tokio::select! {
         biased;
-        result = work => Outcome::Report(match result {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(message)) => Err(failure(message)),
-            Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
-        }),
+        result = work => {
+            if timed.is_some_and(|timed| !timed.conclude()) {
+                // It was reported as timed out.
+                return Outcome::Abandon;
+            }
+            Outcome::Report(match result {
+                Ok(Ok(result)) => Ok(result),
+                Ok(Err(message)) => Err(failure(message)),
+                Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
+            })
+        }
         () = given_up => Outcome::Abandon,
     }
 }
@@ -138,14 +153,42 @@ fn failure(message: String) -> ErrorDetails {
     }
 }
 
-/// Records the outcome, with the turn that it brings if possible. One that the store would refuse
-/// for its size becomes a failure that says so.
+/// Records the outcome, with the turn that it brings if possible.
 async fn report(
-    node: &Arc<Node>,
+    node: Arc<Node>,
+    claimed: ClaimedActivity,
+    result: Result<String, ErrorDetails>,
+    held: LeaseGuard,
+    slot: Slot,
+) {
+    let outcome = Arc::new(recordable(&node, &claimed, result));
+    let mut slot = Some(slot);
+    if !turn::run_with_outcome(&node, &outcome, &mut slot).await {
+        record(&node, outcome).await;
+    }
+    drop(held);
+    drop(slot);
+}
+
+/// Reports an activity that is out of time, while its code may still be running. True if that is
+/// recorded.
+pub(super) async fn time_out(node: &Node, claimed: &ClaimedActivity, message: &str) -> bool {
+    let details = ErrorDetails::Application {
+        kind: AppErrorKind::ActivityFailed,
+        message: message.to_owned(),
+        retryable: true,
+    };
+    let outcome = recordable(node, claimed, Err(details));
+    record(node, Arc::new(outcome)).await
+}
+
+/// The outcome as it can be stored. One that the store would refuse for its size becomes a failure
+/// that says so.
+fn recordable(
+    node: &Node,
     claimed: &ClaimedActivity,
     result: Result<String, ErrorDetails>,
-    slot: &mut Option<Slot>,
-) {
+) -> ActivityOutcome {
     match &result {
         Ok(_) => node.metrics.activity_completed(),
         Err(details) => node.metrics.activity_failed(details),
@@ -180,15 +223,21 @@ async fn report(
         execution: Some(key.execution),
         body,
     };
-    let outcome = ActivityOutcome {
+    ActivityOutcome {
         lease: claimed.lease.clone(),
         message: Some(message),
-    };
-    if turn::run_with_outcome(node, &outcome, slot).await {
-        return;
     }
-    if let Err(error) = node.commit(Commit::Activity(outcome)).await {
-        log_unreported(&error);
+}
+
+/// Records an outcome by itself. False if that has failed for good.
+pub(super) async fn record(node: &Node, outcome: Arc<ActivityOutcome>) -> bool {
+    let outcome = Arc::unwrap_or_clone(outcome);
+    match node.commit(Commit::Activity(outcome)).await {
+        Ok(_) => true,
+        Err(error) => {
+            log_unreported(&error);
+            false
+        }
     }
 }
 

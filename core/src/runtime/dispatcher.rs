@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{Node, Slot, Slots};
-use super::turn;
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
-use crate::providers::{
-    ClaimActivities, ClaimTurns, Claimed, Lease, ProviderError, Queues, TaskQueue,
-};
+use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -84,8 +81,7 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, Provid
     };
     let claimed = node.store.claim_turns(&request).await;
     hand_out(claimed, slots, |item, slot| {
-        let held = node.leases.hold(Lease::Turn(item.lease.clone()));
-        node.spawn(turn::run(Arc::clone(node), item, held, slot));
+        node.start_turn(item, slot);
     })
 }
 

@@ -96,6 +96,11 @@ impl LeaseKeeper {
         }
     }
 
+    /// Lets a lease pass: it is neither renewed nor given back from now on.
+    pub(super) fn forget(&self, token: LeaseToken) {
+        self.held.lock().remove(&token);
+    }
+
     /// Everything that is held, to be given back: the attempts do not count.
     pub(super) fn take_releases(&self) -> Vec<Release> {
         let held = std::mem::take(&mut *self.held.lock());

@@ -14,6 +14,7 @@ mod options;
 mod runtime;
 mod turn;
 mod warm;
+mod watch;
 
 pub use crate::client::OrchestrationStatus;
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};

@@ -15,14 +15,16 @@ use super::lease_keeper::LeaseKeeper;
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::turn;
 use super::warm::{Warm, WarmInstances};
+use super::watch::{ActivityTimeouts, CodeExecutor, RunningTurn, TurnWatch};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, Incarnation, InstanceHead,
-    InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
+    InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release, Turn,
 };
 use crate::replay::Alarm;
 
@@ -53,7 +55,9 @@ pub(super) struct Node {
     pub(super) stopping: CancelToken,
     pub(super) worker_id: String,
     /// Where the user's code runs.
-    pub(super) user: Handle,
+    pub(super) executor: CodeExecutor,
+    pub(super) watch: TurnWatch,
+    pub(super) timeouts: ActivityTimeouts,
     tasks: Mutex<JoinSet<()>>,
     alarms: mpsc::UnboundedSender<(InstanceId, Incarnation)>,
 }
@@ -101,7 +105,9 @@ impl Node {
             activity_slots: Slots::new(options.worker_concurrency, &freed),
             stopping: CancelToken::default(),
             worker_id: format!("worker-{}", entropy.lease_token()),
-            user,
+            executor: CodeExecutor::new(user),
+            watch: TurnWatch::default(),
+            timeouts: ActivityTimeouts::default(),
             tasks: Mutex::new(JoinSet::new()),
             alarms,
             options,
@@ -109,21 +115,48 @@ impl Node {
         (node, alarmed)
     }
 
-    /// Runs a task that calls the user's code, on the user's executor.
-    ///
-    /// It is not subject to the executor's cooperative budget: that would make it depend on the
-    /// node when an orchestration is quiet.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    fn spawn_turn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(tokio::task::unconstrained(task), &self.user);
+        self.executor.spawn_turn(&mut tasks, task);
+    }
+
+    /// Works on a claimed turn.
+    pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, slot: Slot) {
+        let held = self.leases.hold(Lease::Turn(claimed.lease.clone()));
+        let running = RunningTurn::claimed(&claimed, slot);
+        let node = Arc::clone(self);
+        self.spawn_turn(async move {
+            let work = turn::run(Arc::clone(&node), claimed, held, Arc::clone(&running));
+            node.watch.follow(&running, work).await;
+        });
+    }
+
+    /// Does what may bring a turn, on the executor that turns run on. Only where that is not the
+    /// user's does it take a task of its own.
+    pub(super) async fn run_as_turn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // A runtime that stops takes on no more turns, nor tasks.
+        if self.executor.is_own() && !self.stopping.is_cancelled() {
+            self.spawn_turn(work);
+        } else {
+            work.await;
+        }
+    }
+
+    /// See [`CodeExecutor::go_on`].
+    pub(super) fn go_on(&self, blocked_since: &[Duration], now: Duration) {
+        let mut tasks = self.tasks.lock();
+        self.executor.go_on(&mut tasks, blocked_since, now);
     }
 
     /// Runs a leased activity. The lease is held before the task exists, so that a task that is
     /// aborted before its first poll gives it back all the same.
     pub(super) fn start_activity(self: &Arc<Self>, claimed: ClaimedActivity, slot: Slot) {
         let held = self.leases.hold(Lease::Activity(claimed.lease.clone()));
-        self.spawn(activity_worker::run(Arc::clone(self), claimed, held, slot));
+        let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        self.executor.spawn_activity(&mut tasks, work);
     }
 
     /// Ends all tasks where they stand, and waits until they have ended. A task that blocks its

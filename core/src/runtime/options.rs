@@ -33,6 +33,9 @@ pub struct RuntimeOptions {
     pub observability: ObservabilityConfig,
     /// How often a turn or an activity is tried before it is given up as poison.
     pub max_attempts: u32,
+    /// How long a turn's code may run without yielding. Beyond that the turn is given up: its lease
+    /// is left to pass, the attempt counts, and its slot serves others.
+    pub turn_deadline: Duration,
     /// What happens to an instance that the deployed code does not fit.
     pub mismatch_policy: MismatchPolicy,
     /// How many instances stay in memory between their turns, so that they need no replay.
@@ -61,6 +64,7 @@ impl Default for RuntimeOptions {
             worker_lock_renewal_buffer: Duration::from_secs(5),
             observability: ObservabilityConfig::default(),
             max_attempts: 10,
+            turn_deadline: Duration::from_secs(10),
             mismatch_policy: MismatchPolicy::default(),
             warm_instances_max: 10_000,
             warm_bytes_max: 256 * 1024 * 1024,

@@ -31,8 +31,9 @@ const MAINTENANCE_PAUSE: Duration = Duration::from_secs(60);
 /// Runs orchestrations and activities.
 ///
 /// Claims, commits and lease renewals run on a thread of its own; the user's code runs on the
-/// executor that the runtime was started on. User code that blocks its executor so delays only
-/// itself.
+/// executor that the runtime was started on. Orchestrations run on threads of the runtime's own
+/// where that executor has a single thread, and once one of them was seen to block its thread. User
+/// code that does not yield so delays only itself.
 #[derive(Debug)]
 pub struct Runtime {
     node: Arc<Node>,
@@ -142,6 +143,7 @@ impl Runtime {
         // What is held is read before the tasks end: each task's guard takes its own out.
         let releases = node.leases.take_releases();
         node.abort_tasks().await;
+        node.executor.stop();
         if !releases.is_empty() {
             for result in node.store.release(releases).await {
                 if let Err(error) = result {
@@ -248,6 +250,8 @@ fn serve(node: &Arc<Node>, requests: Requests, alarms: Alarms, stop: oneshot::Re
             () = leases.run(&*node.store, &*node.clock, times) => {}
             () = maintain(node) => {}
             () = node.answer_alarms(alarms) => {}
+            () = node.watch.run(node) => {}
+            () = node.timeouts.run(node) => {}
             () = async {
                 dispatcher::run(Arc::clone(node)).await;
                 std::future::pending().await

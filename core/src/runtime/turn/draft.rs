@@ -188,6 +188,8 @@ impl Draft {
             input: input.to_owned(),
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),
+            start_to_close_ms: None,
+            heartbeat_ms: None,
         }
         .encode();
         let checked = text_within(name, NAME_BYTES_MAX, "the name of an activity")

@@ -17,9 +17,10 @@ use crate::message::CoreState;
 use crate::providers::{ErrorKind, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::lease_keeper::LeaseGuard;
-use crate::runtime::node::{Node, Slot};
+use crate::runtime::node::Node;
 use crate::runtime::options::MismatchPolicy;
 use crate::runtime::warm::Warm;
+use crate::runtime::watch::{Blocked, RunningTurn};
 
 /// What to commit, and the engine that lives on if it is committed.
 pub(super) struct Work {
@@ -45,10 +46,20 @@ impl From<Work> for Plan {
 }
 
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
-pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuard, slot: Slot) {
+pub(in crate::runtime) async fn run(
+    node: Arc<Node>,
+    turn: Turn,
+    held: LeaseGuard,
+    running: Arc<RunningTurn>,
+) {
     let (lease, turn) = Occasion::claimed(turn);
     let warm = node.take_warm(&turn.head);
-    match plan(&node, &turn, warm).await {
+    let plan = plan(&node, &turn, warm).await;
+    if !running.end() {
+        // The code took so long that the watch has given the turn up.
+        return;
+    }
+    match plan {
         Plan::Commit(work) => {
             if let Err(error) = publish(&node, &turn, *work, &mut None).await {
                 recover(&node, &turn, lease, &error).await;
@@ -60,7 +71,6 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuar
         } => node.release(Lease::Turn(lease), delay, count_attempt).await,
     }
     drop(held);
-    drop(slot);
 }
 
 /// A commit was refused. If another node has the instance, it goes on from there; if the commit
@@ -115,6 +125,9 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) 
     }
     if let Some(reason) = inbox::cancel_reason(letters) {
         return cancel(node, turn, letters, reason).await;
+    }
+    if let Some(blocked) = node.watch.blocked(&turn.head, turn.fence) {
+        return leave_alone(turn, blocked);
     }
     let fed = match feeder(node, turn, letters, warm).await {
         Ok(mut feeder) => match feed(&mut feeder, turn, letters) {
@@ -394,6 +407,20 @@ fn scope_of(turn: &Occasion) -> Scope {
         orchestration: head.orchestration.clone(),
         version: head.version.clone().unwrap_or_default(),
         parent: core_state.parent,
+    }
+}
+
+/// The instance's code is within a turn on this node already, which has lost its right to commit.
+fn leave_alone(turn: &Occasion, blocked: Blocked) -> Plan {
+    match blocked {
+        Blocked::ForNow(delay) => Plan::Release {
+            delay,
+            count_attempt: false,
+        },
+        Blocked::Hanging => Plan::Release {
+            delay: backoff(turn.attempt),
+            count_attempt: true,
+        },
     }
 }
 
