@@ -39,6 +39,10 @@ pub const TURN_MESSAGES_MAX: usize = 1_000;
 /// quarter of the provider's `commit_bytes_max` where that is less.
 pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How long the code of an orchestration may hold back the outcome of an activity that wakes it,
+/// in order to record both at once.
+pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
+
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -340,6 +344,12 @@ fn of_turns() -> Vec<Limit> {
             count(CLAIM_ITEMS_MAX),
             "turns, or activities, of one claim",
             "the rest wait for the next claim",
+        ),
+        fixed(
+            "OUTCOME_HELD_MAX",
+            Amount::Time(OUTCOME_HELD_MAX),
+            "the code of a turn, while the outcome of an activity waits to be recorded with it",
+            "the outcome is recorded by itself, and the turn is run again",
         ),
         fixed(
             "HISTORY_PAGE_BYTES_MAX",

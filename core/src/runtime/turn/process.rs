@@ -14,7 +14,7 @@ use super::publish::publish;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::message::CoreState;
-use crate::providers::{ErrorKind, Lease, ProviderError, Turn, TurnLease};
+use crate::providers::{ErrorKind, Fence, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
@@ -126,7 +126,9 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) 
     if let Some(reason) = inbox::cancel_reason(letters) {
         return cancel(node, turn, letters, reason).await;
     }
-    if let Some(blocked) = node.watch.blocked(&turn.head, turn.fence) {
+    if let Fence::At { lease, .. } = turn.fence
+        && let Some(blocked) = node.watch.blocked(&turn.head, lease)
+    {
         return leave_alone(turn, blocked);
     }
     let fed = match feeder(node, turn, letters, warm).await {

@@ -99,3 +99,96 @@ impl Drop for Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicBool, AtomicU32};
+    use std::sync::mpsc;
+
+    use futures_util::task::noop_waker;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn poll_once(driver: &mut Driver) -> Poll<()> {
+        Pin::new(driver).poll(&mut Context::from_waker(&noop_waker()))
+    }
+
+    #[tokio::test]
+    async fn the_newest_driver_goes_on_and_those_before_end() {
+        let (send, receive) = oneshot::channel::<()>();
+        let task = MovableTask::new(async move { receive.await.unwrap() });
+        let mut first = task.drive();
+        assert!(poll_once(&mut first).is_pending());
+        let mut second = task.drive();
+        assert!(poll_once(&mut first).is_ready(), "it has been superseded");
+        drop(first);
+        assert!(
+            poll_once(&mut second).is_pending(),
+            "the work is still there"
+        );
+        send.send(()).unwrap();
+        assert!(poll_once(&mut second).is_ready());
+    }
+
+    #[test]
+    fn the_work_ends_with_its_newest_driver() {
+        struct Tell(Arc<AtomicBool>);
+        impl Drop for Tell {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let tell = Tell(Arc::clone(&is_dropped));
+        let task = MovableTask::new(async move {
+            let _tell = tell;
+            std::future::pending().await
+        });
+        let mut first = task.drive();
+        assert!(poll_once(&mut first).is_pending());
+        let second = task.drive();
+        drop(first);
+        assert!(!is_dropped.load(Ordering::SeqCst));
+        drop(second);
+        assert!(
+            is_dropped.load(Ordering::SeqCst),
+            "though the task is still held"
+        );
+        drop(task);
+    }
+
+    /// The driver that comes while a poll is under way goes on with what that poll leaves.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_driver_waits_for_the_poll_that_is_under_way() {
+        let (enter, entered) = mpsc::channel();
+        let (leave, left) = mpsc::channel::<()>();
+        let polls = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&polls);
+        let task = MovableTask::new(poll_fn(move |_| {
+            if count.fetch_add(1, Ordering::SeqCst) > 0 {
+                return Poll::Ready(());
+            }
+            enter.send(()).unwrap();
+            left.recv().unwrap();
+            Poll::Pending
+        }));
+        let first = task.drive();
+        let blocked = std::thread::spawn(move || {
+            let mut first = first;
+            poll_once(&mut first)
+        });
+        entered.recv().unwrap();
+        let second = tokio::spawn(task.drive());
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!second.is_finished());
+        assert_eq!(polls.load(Ordering::SeqCst), 1);
+        leave.send(()).unwrap();
+        assert!(blocked.join().unwrap().is_pending());
+        second.await.unwrap();
+        assert_eq!(polls.load(Ordering::SeqCst), 2);
+    }
+}

@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 
 use super::running_turn::{Hold, RunningTurn};
 use crate::clock::{Clock, Stopwatch, SystemClock};
-use crate::providers::{ActivityOutcome, Fence, InstanceHead, InstanceId};
+use crate::limits::OUTCOME_HELD_MAX;
+use crate::providers::{ActivityOutcome, InstanceHead, InstanceId, LeaseToken};
 use crate::runtime::activity_worker;
 use crate::runtime::node::Node;
 
@@ -24,8 +25,6 @@ use crate::runtime::node::Node;
 const TICK: Duration = Duration::from_millis(25);
 /// After so many looks at nothing it sleeps until the next turn: it is not woken for each of them.
 const QUIET_TICKS: u32 = 40;
-/// How long a fused turn's code may hold back the outcome of an activity.
-const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
 /// How long code runs before everything else leaves its executor.
 const LEFT_FROM: Duration = Duration::from_millis(100);
 /// How long code runs before it is logged.
@@ -132,12 +131,13 @@ impl TurnWatch {
         Followed { watch: self, turn }
     }
 
-    /// Whether a turn, which begins behind this fence, must leave the instance's code alone: another
-    /// turn is still within it on this node. So an instance blocks one thread at most.
-    pub(in crate::runtime) fn blocked(&self, head: &InstanceHead, fence: Fence) -> Option<Blocked> {
-        let Fence::At { lease, .. } = fence else {
-            return None;
-        };
+    /// Whether the turn with this lease must leave the instance's code alone: another turn is still
+    /// within it on this node. So an instance blocks one thread at most.
+    pub(in crate::runtime) fn blocked(
+        &self,
+        head: &InstanceHead,
+        lease: LeaseToken,
+    ) -> Option<Blocked> {
         let running = self.running.lock();
         let beside = running.turns.get(&head.instance)?.iter();
         let (turn, entered_at) = beside
