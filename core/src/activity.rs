@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cancel_token::CancelToken;
 
@@ -10,6 +11,8 @@ use crate::cancel_token::CancelToken;
 pub struct ActivityContext {
     info: Arc<ActivityInfo>,
     cancelled: CancelToken,
+    /// The runtime shuts down.
+    stopping: CancelToken,
     heartbeat: Option<Arc<dyn Heartbeat>>,
 }
 
@@ -30,6 +33,8 @@ pub(crate) struct ActivityInfo {
     pub(crate) activity_id: u64,
     pub(crate) worker_id: String,
     pub(crate) attempt: u32,
+    /// Whether its code was told of a shutdown.
+    pub(crate) told_of_shutdown: AtomicBool,
 }
 
 /// Logs one line with everything that tells this activity from others.
@@ -52,10 +57,15 @@ macro_rules! trace {
 }
 
 impl ActivityContext {
-    pub(crate) fn new(info: Arc<ActivityInfo>, cancelled: CancelToken) -> Self {
+    pub(crate) fn new(
+        info: Arc<ActivityInfo>,
+        cancelled: CancelToken,
+        stopping: CancelToken,
+    ) -> Self {
         Self {
             info,
             cancelled,
+            stopping,
             heartbeat: None,
         }
     }
@@ -64,6 +74,15 @@ impl ActivityContext {
     pub(crate) fn heard_by(mut self, heartbeat: Arc<dyn Heartbeat>) -> Self {
         self.heartbeat = Some(heartbeat);
         self
+    }
+
+    fn hear_of_shutdown(&self) {
+        self.info.told_of_shutdown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the code knows of a shutdown, so that it may have ended for that.
+    pub(crate) fn was_told_of_shutdown(&self) -> bool {
+        self.info.told_of_shutdown.load(Ordering::Relaxed) && !self.cancelled.is_cancelled()
     }
 
     /// The id of the instance that scheduled it.
@@ -102,23 +121,52 @@ impl ActivityContext {
         &self.info.worker_id
     }
 
-    /// The how-manieth time it is started for the same scheduling, from 1. Later times follow a
-    /// crash or a lost lease; a retry that the orchestration asked for is another activity.
+    /// The how-manieth time it is started for the same scheduling: 1 if it was never started
+    /// before, and more if it was. A retry that the orchestration asked for is another activity.
+    ///
+    /// Each run that ended with its process, or with a lost lease, makes the next number higher.
+    /// Of the runs that shutdowns cut off only a first one does: no number of deployments makes an
+    /// activity look like one that kills its process.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.info.attempt
     }
 
-    /// Whether its outcome is not wanted any more: the orchestration has ended, was cancelled or
-    /// has dropped it, or another worker has taken it over. What it still returns is thrown away.
+    /// Whether it should end: nobody wants its outcome any more, or the runtime shuts down.
+    ///
+    /// The outcome is not wanted if the orchestration has ended, was cancelled or has dropped the
+    /// activity, or if another worker has taken it over. What it still returns is thrown away.
+    /// In a [shutdown](Self::is_shutting_down) it is not.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled()
+        self.cancelled.is_cancelled() || self.is_shutting_down()
+    }
+
+    /// Whether the runtime shuts down. The activity has as long as the shutdown is patient
+    /// ([`Runtime::shutdown`]) and is aborted then.
+    ///
+    /// If it returns `Ok` in time, that is recorded. An `Err` is recorded only if the activity was
+    /// not told of the shutdown, by this, [`is_cancelled`](Self::is_cancelled) or
+    /// [`cancelled`](Self::cancelled): otherwise nobody could tell a failure from an end that the
+    /// shutdown has asked for, and the next node runs the activity again.
+    ///
+    /// [`Runtime::shutdown`]: crate::runtime::Runtime::shutdown
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        let is_stopping = self.stopping.is_cancelled();
+        if is_stopping {
+            self.hear_of_shutdown();
+        }
+        is_stopping
     }
 
     /// Ends once [`is_cancelled`](Self::is_cancelled) is true; made for `tokio::select!`.
     pub async fn cancelled(&self) {
-        self.cancelled.cancelled().await;
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => {}
+            () = self.stopping.cancelled() => self.hear_of_shutdown(),
+        }
     }
 
     /// Says that it is still at work. An activity that was scheduled with a heartbeat timeout fails
@@ -163,8 +211,13 @@ impl ActivityContext {
             activity_id: 2,
             worker_id: "worker".to_owned(),
             attempt: 1,
+            told_of_shutdown: AtomicBool::new(false),
         };
-        Self::new(Arc::new(info), CancelToken::default())
+        Self::new(
+            Arc::new(info),
+            CancelToken::default(),
+            CancelToken::default(),
+        )
     }
 }
 
@@ -187,5 +240,29 @@ mod tests {
         context.cancelled.cancel();
         context.clone().cancelled().await;
         assert!(context.is_cancelled());
+        assert!(!context.is_shutting_down() && !context.was_told_of_shutdown());
+    }
+
+    #[tokio::test]
+    async fn it_hears_of_a_shutdown_and_it_is_known_that_it_did() {
+        let ways: [fn(&ActivityContext) -> bool; 2] = [
+            ActivityContext::is_cancelled,
+            ActivityContext::is_shutting_down,
+        ];
+        for way in ways {
+            let context = ActivityContext::for_test("Activity");
+            assert!(!way(&context));
+            context.stopping.cancel();
+            assert!(!context.was_told_of_shutdown());
+            assert!(way(&context.clone()));
+            assert!(context.was_told_of_shutdown());
+        }
+        let context = ActivityContext::for_test("Activity");
+        context.stopping.cancel();
+        context.cancelled().await;
+        assert!(context.was_told_of_shutdown());
+        // It is told of the stronger reason, too.
+        context.cancelled.cancel();
+        assert!(!context.was_told_of_shutdown());
     }
 }

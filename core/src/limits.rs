@@ -43,6 +43,19 @@ pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
 
+/// From how many attempts on without an end a turn or an activity runs alone on its node: those
+/// before may have ended with a process that something else has killed.
+pub const ATTEMPTS_BESIDE_OTHERS_MAX: u32 = 2;
+
+/// For how long a node claims nothing while what is to run alone waits for the rest to end.
+pub const ISOLATION_DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// For how long a node claims nothing beside what runs alone.
+pub const ISOLATION_MAX: Duration = Duration::from_secs(30);
+
+/// How often something waits in vain to run alone before it runs beside others.
+pub const ISOLATION_TRIES_MAX: u32 = 3;
+
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -137,6 +150,7 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_runtimes());
     all.extend(of_texts());
     all.extend(of_turns());
+    all.extend(of_suspects());
     all
 }
 
@@ -236,7 +250,7 @@ fn of_runtimes() -> Vec<Limit> {
         limit(
             "max_attempts",
             count(options.max_attempts),
-            "attempts of a turn or an activity without an end",
+            "attempts of a turn or an activity that end with their process while it runs alone",
             "it fails as `Poison`",
         ),
         limit(
@@ -356,6 +370,35 @@ fn of_turns() -> Vec<Limit> {
             bytes(HISTORY_PAGE_BYTES_MAX),
             "history in one read",
             "the rest comes with the next read",
+        ),
+    ]
+}
+
+fn of_suspects() -> Vec<Limit> {
+    vec![
+        fixed(
+            "ATTEMPTS_BESIDE_OTHERS_MAX",
+            count(ATTEMPTS_BESIDE_OTHERS_MAX),
+            "attempts of a turn or an activity without an end, whatever ran beside it",
+            "it runs alone on its node",
+        ),
+        fixed(
+            "ISOLATION_DRAIN_MAX",
+            Amount::Time(ISOLATION_DRAIN_MAX),
+            "a node that claims nothing until what is to run alone can begin",
+            "that is given back, uncounted, and the node goes on",
+        ),
+        fixed(
+            "ISOLATION_MAX",
+            Amount::Time(ISOLATION_MAX),
+            "a node that claims nothing beside what runs alone",
+            "it goes on beside others",
+        ),
+        fixed(
+            "ISOLATION_TRIES_MAX",
+            count(ISOLATION_TRIES_MAX),
+            "waits in vain to run alone",
+            "it runs beside others",
         ),
     ]
 }

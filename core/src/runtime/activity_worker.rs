@@ -2,16 +2,17 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt;
 
+use super::attempts::Item;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::options::MismatchPolicy;
 use super::turn::{self, within};
 use super::watch::TimedAttempt;
 use crate::activity::{ActivityContext, ActivityInfo};
-use crate::cancel_token::CancelToken;
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
 use crate::message::{ActivityBody, Cause, MessageBody, Origin};
@@ -27,11 +28,13 @@ enum Outcome {
     Release(std::time::Duration),
     /// Nobody wants to know.
     Abandon,
+    /// The runtime stops, and the activity has ended for that: the next node runs it again.
+    CutOff,
 }
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
-    match outcome(&node, &claimed, &held.cancel).await {
+    match outcome(&node, &claimed, &held).await {
         Outcome::Report(result) => {
             let report = report(Arc::clone(&node), claimed, result, held, slot);
             node.run_as_turn(report).await;
@@ -40,21 +43,24 @@ pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGu
         Outcome::Release(delay) => {
             let lease = Lease::Activity(claimed.lease.clone());
             node.release(lease, delay, false).await;
+            held.finish();
         }
-        Outcome::Abandon => {}
+        Outcome::Abandon => held.finish(),
+        // What is dropped is given back.
+        Outcome::CutOff => drop(held),
     }
-    drop(held);
     drop(slot);
 }
 
-async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -> Outcome {
+async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> Outcome {
     let body = match ActivityBody::decode(&claimed.body) {
         Ok(body) => body,
         Err(error) => return undecodable(node, claimed, &error),
     };
-    let max_attempts = node.options.max_attempts;
-    if claimed.attempt > max_attempts {
-        return Outcome::Report(Err(poison(claimed, &body, max_attempts)));
+    let item = || Item::Activity(claimed.lease.key.clone());
+    if let Some(attempts) = node.attempts.poison(claimed.attempt, item) {
+        let max_attempts = node.options.max_attempts;
+        return Outcome::Report(Err(poison(claimed, &body, attempts, max_attempts)));
     }
     let Some((_, handler)) = node.activities.resolve_handler(&body.name) else {
         if let MismatchPolicy::RetryLater { delay } = node.options.mismatch_policy {
@@ -66,18 +72,21 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
             resource: body.name,
         }));
     };
-    let mut ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel.clone());
-    let timed = TimedAttempt::start(claimed, &body, cancel, &node.clock);
+    let (cancel, stopping) = (held.cancel.clone(), node.stopping.clone());
+    let mut ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel, stopping);
+    let timed = TimedAttempt::start(claimed, &body, &held.cancel, &node.clock);
     let _code_runs = timed.as_ref().map(|timed| node.timeouts.watch(timed));
     if let Some(timed) = &timed {
         ctx = ctx.heard_by(Arc::<TimedAttempt>::clone(timed));
     }
+    let told = ctx.clone();
+    held.begin();
     let input = body.input;
     // Made within the guarded future, so that a panic in the handler itself is caught as well.
     let work = async move { handler.invoke(ctx, input).await };
     let work = AssertUnwindSafe(work).catch_unwind();
     let given_up = async {
-        cancel.cancelled().await;
+        held.cancel.cancelled().await;
         node.clock
             .sleep(node.options.activity_cancellation_grace)
             .await;
@@ -91,6 +100,8 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, cancel: &CancelToken) -
             }
             Outcome::Report(match result {
                 Ok(Ok(result)) => Ok(result),
+                // Whether it has failed, or has ended because it was told to, nobody can say.
+                Ok(Err(_)) if told.was_told_of_shutdown() => return Outcome::CutOff,
                 Ok(Err(message)) => Err(failure(message)),
                 Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
             })
@@ -110,6 +121,7 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
         activity_id: key.activity_id,
         worker_id: node.worker_id.clone(),
         attempt: claimed.attempt,
+        told_of_shutdown: AtomicBool::new(false),
     }
 }
 
@@ -130,10 +142,15 @@ fn undecodable(node: &Node, claimed: &ClaimedActivity, error: &DecodeError) -> O
     }))
 }
 
-fn poison(claimed: &ClaimedActivity, body: &ActivityBody, max_attempts: u32) -> ErrorDetails {
+fn poison(
+    claimed: &ClaimedActivity,
+    body: &ActivityBody,
+    attempt_count: u32,
+    max_attempts: u32,
+) -> ErrorDetails {
     let key = &claimed.lease.key;
     ErrorDetails::Poison {
-        attempt_count: claimed.attempt,
+        attempt_count,
         max_attempts,
         message_type: PoisonMessageType::Activity {
             instance: key.instance.as_str().to_owned(),
@@ -163,23 +180,26 @@ async fn report(
 ) {
     let outcome = Arc::new(recordable(&node, &claimed, result));
     let mut slot = Some(slot);
-    if !turn::run_with_outcome(&node, &outcome, &mut slot).await {
-        record(&node, outcome).await;
+    if turn::run_with_outcome(&node, &outcome, &mut slot).await {
+        held.finish();
+    } else {
+        match record(&node, outcome).await {
+            Ok(()) => held.finish(),
+            Err(error) => unreported(&node, held, &error),
+        }
     }
-    drop(held);
     drop(slot);
 }
 
-/// Reports an activity that is out of time, while its code may still be running. True if that is
-/// recorded.
-pub(super) async fn time_out(node: &Node, claimed: &ClaimedActivity, message: &str) -> bool {
+/// Reports an activity that is out of time, while its code may still be running.
+pub(super) async fn time_out(node: &Node, claimed: &ClaimedActivity, message: &str) {
     let details = ErrorDetails::Application {
         kind: AppErrorKind::ActivityFailed,
         message: message.to_owned(),
         retryable: true,
     };
     let outcome = recordable(node, claimed, Err(details));
-    record(node, Arc::new(outcome)).await
+    record_unattended(node, Arc::new(outcome)).await;
 }
 
 /// The outcome as it can be stored. One that the store would refuse for its size becomes a failure
@@ -229,16 +249,20 @@ fn recordable(
     }
 }
 
-/// Records an outcome by itself. False if that has failed for good.
-pub(super) async fn record(node: &Node, outcome: Arc<ActivityOutcome>) -> bool {
+/// Records an outcome by itself.
+async fn record(node: &Node, outcome: Arc<ActivityOutcome>) -> Result<(), ProviderError> {
     let outcome = Arc::unwrap_or_clone(outcome);
-    match node.commit(Commit::Activity(outcome)).await {
-        Ok(_) => true,
-        Err(error) => {
-            log_unreported(&error);
-            false
-        }
+    node.commit(Commit::Activity(outcome)).await.map(drop)
+}
+
+/// Records an outcome while something else still holds its lease, which ends with this.
+pub(super) async fn record_unattended(node: &Node, outcome: Arc<ActivityOutcome>) {
+    let token = outcome.lease.token;
+    if let Err(error) = record(node, outcome).await {
+        log_unreported(&error);
     }
+    // One that could not be recorded is run again when its lease has passed.
+    node.leases.forget(token);
 }
 
 fn log_unreported(error: &ProviderError) {
@@ -247,5 +271,17 @@ fn log_unreported(error: &ProviderError) {
         tracing::debug!(target: "duroxide::runtime", %error, "an outcome is not wanted");
     } else {
         tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
+    }
+}
+
+fn unreported(node: &Node, held: LeaseGuard, error: &ProviderError) {
+    log_unreported(error);
+    if error.kind() == ErrorKind::LeaseLost {
+        held.lost();
+    } else if node.stopping.is_cancelled() {
+        // What is dropped is given back.
+        drop(held);
+    } else {
+        held.forfeit();
     }
 }

@@ -16,26 +16,29 @@ struct Request {
     answer: oneshot::Sender<Answer>,
 }
 
+enum Order {
+    Commit(Request),
+    /// Commit what came before, then no more.
+    Close(oneshot::Sender<()>),
+}
+
 /// The door to [`run`].
 #[derive(Debug, Clone)]
 pub(super) struct Committer {
-    requests: mpsc::UnboundedSender<Request>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 /// The other end of the door.
 #[derive(Debug)]
 pub(super) struct Requests {
-    requests: mpsc::UnboundedReceiver<Request>,
+    orders: mpsc::UnboundedReceiver<Order>,
 }
 
 /// A committer, and what its task is to be given. The queue needs no bound of its own: each slot
 /// of the runtime has at most one operation in it.
 pub(super) fn channel() -> (Committer, Requests) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (
-        Committer { requests: sender },
-        Requests { requests: receiver },
-    )
+    (Committer { orders: sender }, Requests { orders: receiver })
 }
 
 impl Committer {
@@ -49,32 +52,50 @@ impl Committer {
                 "the runtime has stopped",
             )
         };
-        self.requests
-            .send(Request { operation, answer })
+        self.orders
+            .send(Order::Commit(Request { operation, answer }))
             .map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
+
+    /// Waits until everything that was asked for so far is committed; nothing is from then on.
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.orders.send(Order::Close(done)).is_ok() {
+            closed.await.ok();
+        }
+    }
 }
 
-/// Commits until every [`Committer`] is gone.
+/// Commits until a [`Committer`] is closed, or all of them are gone.
 pub(super) async fn run(store: Arc<dyn Provider>, mut requests: Requests) {
     let limits = store.capabilities().limits;
-    let mut held_over: Option<Request> = None;
+    let mut held_over: Option<Order> = None;
     loop {
-        let first = match held_over.take() {
-            Some(request) => request,
-            None => match requests.requests.recv().await {
-                Some(request) => request,
-                None => return,
-            },
+        let next = match held_over.take() {
+            Some(order) => Some(order),
+            None => requests.orders.recv().await,
+        };
+        let first = match next {
+            Some(Order::Commit(request)) => request,
+            Some(Order::Close(done)) => {
+                requests.orders.close();
+                done.send(()).ok();
+                return;
+            }
+            None => return,
         };
         let mut batch = Batch::starting_with(first);
-        while let Ok(request) = requests.requests.try_recv() {
-            if !batch.has_room_for(&request, &limits) {
-                held_over = Some(request);
-                break;
+        while let Ok(order) = requests.orders.try_recv() {
+            match order {
+                Order::Commit(request) if batch.has_room_for(&request, &limits) => {
+                    batch.push(request);
+                }
+                Order::Commit(_) | Order::Close(_) => {
+                    held_over = Some(order);
+                    break;
+                }
             }
-            batch.push(request);
         }
         batch.commit(&*store).await;
     }
@@ -123,7 +144,8 @@ impl Batch {
     async fn commit(self, store: &dyn Provider) {
         let results = store.commit(self.operations).await;
         for (answer, result) in self.answers.into_iter().zip(results) {
-            // Whoever asked may have been aborted; the commit stands all the same.
+            // Whoever asked may have been aborted; the commit stands all the same, and what it
+            // granted is given back by what the asker left (see `Reserved`).
             answer.send(result).ok();
         }
     }

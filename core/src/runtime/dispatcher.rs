@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::isolation::{Isolation, Suspect, Work};
 use super::node::{Node, Slot, Slots};
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
@@ -11,12 +12,19 @@ use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queu
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Claims until the runtime stops.
-pub(super) async fn run(node: Arc<Node>) {
+/// Claims until the runtime stops. A claim that is under way then is waited for, and what it brings
+/// is given back at once.
+pub(super) async fn run(node: &Arc<Node>) {
+    dispatch(node).await;
+    node.leases.release_left(&*node.store).await;
+}
+
+async fn dispatch(node: &Arc<Node>) {
     let mut error_pause = ERROR_PAUSE_MIN;
     let mut was_empty = false;
+    let mut isolation = Isolation::default();
     while !node.stopping.is_cancelled() {
-        let claimed = claim(&node).await;
+        let claimed = claim(node, &mut isolation).await;
         let pause = match claimed {
             Ok(found) => {
                 error_pause = ERROR_PAUSE_MIN;
@@ -37,7 +45,7 @@ pub(super) async fn run(node: Arc<Node>) {
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => return,
-            () = wait(&node, &pause) => {}
+            () = wait(node, &pause) => {}
         }
     }
 }
@@ -52,24 +60,31 @@ struct Found {
 }
 
 /// Claims turns and activities at once, which a store behind a network can do in one round trip.
-async fn claim(node: &Arc<Node>) -> Result<Found, ProviderError> {
+async fn claim(node: &Arc<Node>, isolation: &mut Isolation) -> Result<Found, ProviderError> {
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
         take_slots(&node.turn_slots),
         take_slots(&node.activity_slots),
     );
-    let (turns, activities) = tokio::join!(
-        claim_turns(node, turn_slots),
-        claim_activities(node, activity_slots)
+    let (mut turns, mut activities) = (Vec::new(), Vec::new());
+    let found = tokio::join!(
+        claim_turns(node, turn_slots, &mut turns),
+        claim_activities(node, activity_slots, &mut activities)
     );
-    let (turns, activities) = (turns?, activities?);
+    turns.append(&mut activities);
+    isolation.admit(node, turns).await;
+    let (turns, activities) = (found.0?, found.1?);
     Ok(Found {
         any: turns.any || activities.any,
         more: turns.more || activities.more,
     })
 }
 
-async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
+async fn claim_turns(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    suspects: &mut Vec<Suspect>,
+) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }
@@ -80,12 +95,14 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, Provid
         lease: node.options.orchestrator_lock_timeout,
     };
     let claimed = node.store.claim_turns(&request).await;
-    hand_out(claimed, slots, |item, slot| {
-        node.start_turn(item, slot);
-    })
+    hand_out(node, claimed, slots, suspects, Work::Turn)
 }
 
-async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, ProviderError> {
+async fn claim_activities(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    suspects: &mut Vec<Suspect>,
+) -> Result<Found, ProviderError> {
     if slots.is_empty() {
         return Ok(Found::default());
     }
@@ -95,9 +112,7 @@ async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Found, P
         lease: node.options.worker_lock_timeout,
     };
     let claimed = node.store.claim_activities(&request).await;
-    hand_out(claimed, slots, |item, slot| {
-        node.start_activity(item, slot);
-    })
+    hand_out(node, claimed, slots, suspects, Work::Activity)
 }
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
@@ -108,11 +123,14 @@ fn take_slots(slots: &Slots) -> Vec<Slot> {
         .collect()
 }
 
-/// Starts each claimed item on a slot and gives the other slots back.
+/// Starts each claimed item on a slot, puts those apart that must run alone, and gives the other
+/// slots back.
 fn hand_out<T>(
+    node: &Arc<Node>,
     claimed: Result<Claimed<T>, ProviderError>,
     slots: Vec<Slot>,
-    start: impl Fn(T, Slot),
+    suspects: &mut Vec<Suspect>,
+    work: impl Fn(T) -> Work,
 ) -> Result<Found, ProviderError> {
     let (items, answer) = match claimed {
         Ok(claimed) => {
@@ -124,11 +142,34 @@ fn hand_out<T>(
         }
         Err(error) => (Vec::new(), Err(error)),
     };
+    // Asked once: a stop that comes later finds the tasks.
+    let is_stopping = node.stopping.is_cancelled();
     let mut items = items.into_iter();
     for slot in slots {
-        match items.next() {
-            Some(item) => start(item, slot),
-            None => slot.give_back(),
+        let Some(work) = items.next().map(&work) else {
+            slot.give_back();
+            continue;
+        };
+        let (lease, attempt) = (work.lease(), work.attempt());
+        // One whose code is not entered need not run alone.
+        let suspect = node
+            .attempts
+            .suspect(attempt, &lease)
+            .filter(|_| !work.is_blocked(node));
+        let held = node.leases.hold(lease, attempt);
+        if is_stopping {
+            drop(held);
+            slot.give_back();
+            continue;
+        }
+        match suspect {
+            Some(item) => suspects.push(Suspect {
+                item,
+                work,
+                held,
+                slot,
+            }),
+            None => work.start(node, held, slot),
         }
     }
     answer

@@ -1,18 +1,26 @@
 //! Keeps the leases of what this node works on, with one call a tick.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
+use super::attempts::{Attempts, Item};
 use crate::cancel_token::CancelToken;
 use crate::clock::Clock;
-use crate::providers::{Lease, LeaseToken, Provider, Release, Renewal};
+use crate::providers::{Lease, LeaseToken, Provider, ProviderError, Release, Renewal};
 
 /// The longest pause between two renewals.
 const TICK_MAX: Duration = Duration::from_secs(5);
+
+/// For how long an item rests whose task has panicked.
+const PANIC_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause between attempts to give everything back.
+const RELEASE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long leases are held.
 #[derive(Debug, Clone, Copy)]
@@ -38,46 +46,134 @@ impl LeaseTimes {
 #[derive(Debug)]
 struct Held {
     lease: Lease,
+    attempt: u32,
     /// Tells the activity that its outcome is not wanted.
     cancel: CancelToken,
+    begun: Arc<AtomicBool>,
+}
+
+impl Held {
+    /// Gives the lease back. What ends in good order is no sign of poison, so that the attempt does
+    /// not count; only the first run of an activity's code does, so that the next one is told by
+    /// its number that there was one. That cannot make poison: it takes higher numbers.
+    fn release(self) -> Release {
+        let is_activity = matches!(self.lease, Lease::Activity(_));
+        let has_begun = self.begun.load(Ordering::Relaxed);
+        Release {
+            lease: self.lease,
+            delay: Duration::ZERO,
+            count_attempt: is_activity && has_begun && self.attempt == 1,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Leases {
+    held: BTreeMap<LeaseToken, Held>,
+    /// Those that nobody works on any more, and that are to be given back.
+    left: Vec<Release>,
 }
 
 /// The leases that this node holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LeaseKeeper {
-    held: Mutex<BTreeMap<LeaseToken, Held>>,
+    leases: Mutex<Leases>,
     added: Notify,
+    attempts: Arc<Attempts>,
 }
 
 /// Holds a lease as long as it lives: it is renewed until this is dropped.
+///
+/// Whoever holds one ends it by what became of its item. One that is just dropped, since its task
+/// was aborted or has panicked, gives its lease back.
 #[derive(Debug)]
 pub(super) struct LeaseGuard {
     keeper: Arc<LeaseKeeper>,
     token: LeaseToken,
     pub(super) cancel: CancelToken,
+    begun: Arc<AtomicBool>,
+    is_over: bool,
+    /// Dropped with this, which tells whoever watches the item.
+    watched: Option<mpsc::Sender<()>>,
+}
+
+impl LeaseGuard {
+    /// From now on the user's code runs.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody wants to know when this ends.
+    pub(super) fn watch(&mut self, watcher: mpsc::Sender<()>) {
+        self.watched = Some(watcher);
+    }
+
+    /// The lease is not held any more: it was committed or released.
+    pub(super) fn finish(mut self) {
+        self.is_over = true;
+    }
+
+    /// The lease is not wanted any more, and is not given back either: the item rests until it has
+    /// passed, and the attempt counts.
+    pub(super) fn forfeit(mut self) {
+        self.is_over = true;
+    }
+
+    /// The store says that the lease has passed, or is somebody else's. The attempt does not count
+    /// against the item.
+    pub(super) fn lost(mut self) {
+        self.is_over = true;
+        self.keeper.lose(self.token);
+    }
 }
 
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.keeper.held.lock().remove(&self.token);
+        let mut leases = self.keeper.leases.lock();
+        let Some(held) = leases.held.remove(&self.token) else {
+            return;
+        };
+        if self.is_over {
+            return;
+        }
+        let mut release = held.release();
+        if std::thread::panicking() {
+            // Without a count it would go on for ever, and without a pause at once.
+            release.count_attempt = true;
+            release.delay = PANIC_PAUSE;
+        }
+        leases.left.push(release);
+        drop(leases);
+        self.keeper.added.notify_one();
     }
 }
 
 impl LeaseKeeper {
-    /// Renews this lease from now on.
-    pub(super) fn hold(self: &Arc<Self>, lease: Lease) -> LeaseGuard {
+    pub(super) fn new(attempts: Arc<Attempts>) -> Self {
+        Self {
+            leases: Mutex::default(),
+            added: Notify::new(),
+            attempts,
+        }
+    }
+
+    /// Renews this lease from now on; `attempt` is the number that its claim gave.
+    pub(super) fn hold(self: &Arc<Self>, lease: Lease, attempt: u32) -> LeaseGuard {
         let token = lease.token();
         let cancel = CancelToken::default();
+        let begun = Arc::new(AtomicBool::new(false));
         let was_empty = {
-            let mut held = self.held.lock();
-            held.insert(
+            let mut leases = self.leases.lock();
+            leases.held.insert(
                 token,
                 Held {
                     lease,
+                    attempt,
                     cancel: cancel.clone(),
+                    begun: Arc::clone(&begun),
                 },
             );
-            held.len() == 1
+            leases.held.len() == 1
         };
         if was_empty {
             self.added.notify_one();
@@ -86,49 +182,104 @@ impl LeaseKeeper {
             keeper: Arc::clone(self),
             token,
             cancel,
+            begun,
+            is_over: false,
+            watched: None,
         }
     }
 
     /// A commit has cancelled what this lease was for.
     pub(super) fn cancel(&self, token: LeaseToken) {
-        if let Some(held) = self.held.lock().remove(&token) {
+        if let Some(held) = self.leases.lock().held.remove(&token) {
             held.cancel.cancel();
         }
     }
 
     /// Lets a lease pass: it is neither renewed nor given back from now on.
     pub(super) fn forget(&self, token: LeaseToken) {
-        self.held.lock().remove(&token);
+        self.leases.lock().held.remove(&token);
     }
 
-    /// Everything that is held, to be given back: the attempts do not count.
-    pub(super) fn take_releases(&self) -> Vec<Release> {
-        let held = std::mem::take(&mut *self.held.lock());
-        held.into_values()
-            .map(|held| Release {
-                lease: held.lease,
-                delay: Duration::ZERO,
-                count_attempt: false,
-            })
-            .collect()
+    /// The store does not know this lease any more, and this node did nothing to end it.
+    fn lose(&self, token: LeaseToken) {
+        let held = self.leases.lock().held.remove(&token);
+        if let Some(held) = held {
+            self.attempts.excuse(Item::from(&held.lease), held.attempt);
+            held.cancel.cancel();
+        }
+    }
+
+    /// Gives these back with the next tick. For leases that nobody has begun to hold.
+    pub(super) fn leave(&self, leases: impl Iterator<Item = Lease>) {
+        self.leases.lock().left.extend(leases.map(|lease| Release {
+            lease,
+            delay: Duration::ZERO,
+            count_attempt: false,
+        }));
+        self.added.notify_one();
+    }
+
+    /// Gives back everything that is held and that was left, and tries again until the store has
+    /// answered.
+    pub(super) async fn release_everything(&self, store: &dyn Provider, clock: &dyn Clock) {
+        {
+            let mut leases = self.leases.lock();
+            let held = std::mem::take(&mut leases.held);
+            leases.left.extend(held.into_values().map(Held::release));
+        }
+        loop {
+            self.release_left(store).await;
+            if self.leases.lock().left.is_empty() {
+                return;
+            }
+            clock.sleep(RELEASE_PAUSE).await;
+        }
     }
 
     /// Renews for ever.
     pub(super) async fn run(&self, store: &dyn Provider, clock: &dyn Clock, times: LeaseTimes) {
         loop {
-            if self.held.lock().is_empty() {
+            if self.is_idle() {
                 self.added.notified().await;
             }
             clock.sleep(times.tick()).await;
+            self.release_left(store).await;
             let (turns, activities): (Vec<Lease>, Vec<Lease>) = self
-                .held
+                .leases
                 .lock()
+                .held
                 .values()
                 .map(|held| held.lease.clone())
                 .partition(|lease| matches!(lease, Lease::Turn(_)));
             self.renew(store, &turns, times.turn).await;
             self.renew(store, &activities, times.activity).await;
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        let leases = self.leases.lock();
+        leases.held.is_empty() && leases.left.is_empty()
+    }
+
+    /// Gives back what was left. It stays on the list until the store has answered, so that a call
+    /// that is dropped is made again.
+    pub(super) async fn release_left(&self, store: &dyn Provider) {
+        let releases = self.leases.lock().left.clone();
+        if releases.is_empty() {
+            return;
+        }
+        let tokens: Vec<LeaseToken> = releases.iter().map(|it| it.lease.token()).collect();
+        let results = store.release(releases).await;
+        let answered: BTreeSet<LeaseToken> = tokens
+            .into_iter()
+            .zip(&results)
+            .filter(|(_, result)| !is_worth_another_try(result))
+            .map(|(token, _)| token)
+            .collect();
+        let mut leases = self.leases.lock();
+        leases
+            .left
+            .retain(|release| !answered.contains(&release.lease.token()));
     }
 
     async fn renew(&self, store: &dyn Provider, leases: &[Lease], extend_by: Duration) {
@@ -139,7 +290,8 @@ impl LeaseKeeper {
         for (lease, result) in leases.iter().zip(results) {
             match result {
                 Ok(Renewal::Renewed) => {}
-                Ok(Renewal::Cancelled | Renewal::Lost) => self.cancel(lease.token()),
+                Ok(Renewal::Cancelled) => self.cancel(lease.token()),
+                Ok(Renewal::Lost) => self.lose(lease.token()),
                 Err(error) => {
                     // The next tick tries again; the lease lasts for two more.
                     tracing::warn!(target: "duroxide::runtime", %error, "a lease was not renewed");
@@ -147,4 +299,9 @@ impl LeaseKeeper {
             }
         }
     }
+}
+
+/// A lease that passes meanwhile is not worth it, which the store says then.
+fn is_worth_another_try(result: &Result<(), ProviderError>) -> bool {
+    result.as_ref().is_err_and(ProviderError::is_retryable)
 }

@@ -4,14 +4,18 @@ pub mod observability;
 pub mod registry;
 
 mod activity_worker;
+mod attempts;
 mod committer;
 mod dispatcher;
 mod handler;
+mod isolation;
 mod lease_keeper;
 mod node;
 mod options;
+mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
+mod service;
 mod turn;
 mod warm;
 mod watch;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,8 +11,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::activity_worker;
+use super::attempts::Attempts;
 use super::committer::Committer;
-use super::lease_keeper::LeaseKeeper;
+use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
@@ -48,6 +50,7 @@ pub(super) struct Node {
     pub(super) metrics: Metrics,
     pub(super) committer: Committer,
     pub(super) leases: Arc<LeaseKeeper>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) warm: Mutex<WarmInstances>,
     pub(super) turn_slots: Slots,
     pub(super) activity_slots: Slots,
@@ -58,7 +61,8 @@ pub(super) struct Node {
     pub(super) executor: CodeExecutor,
     pub(super) watch: TurnWatch,
     pub(super) timeouts: ActivityTimeouts,
-    tasks: Mutex<JoinSet<()>>,
+    /// `None` once they were aborted: no others come.
+    tasks: Mutex<Option<JoinSet<()>>>,
     alarms: mpsc::UnboundedSender<(InstanceId, Incarnation)>,
 }
 
@@ -90,6 +94,7 @@ impl Node {
         let entropy = Entropy;
         let warm = WarmInstances::new(options.warm_instances_max, options.warm_bytes_max);
         let (alarms, alarmed) = mpsc::unbounded_channel();
+        let attempts = Arc::new(Attempts::new(options.max_attempts));
         let node = Arc::new(Self {
             limits: store.capabilities().limits,
             store,
@@ -99,7 +104,8 @@ impl Node {
             entropy,
             metrics: Metrics::default(),
             committer,
-            leases: Arc::new(LeaseKeeper::default()),
+            leases: Arc::new(LeaseKeeper::new(Arc::clone(&attempts))),
+            attempts,
             warm: Mutex::new(warm),
             turn_slots: Slots::new(options.orchestration_concurrency, &freed),
             activity_slots: Slots::new(options.worker_concurrency, &freed),
@@ -108,36 +114,43 @@ impl Node {
             executor: CodeExecutor::new(user),
             watch: TurnWatch::default(),
             timeouts: ActivityTimeouts::default(),
-            tasks: Mutex::new(JoinSet::new()),
+            tasks: Mutex::new(Some(JoinSet::new())),
             alarms,
             options,
         });
         (node, alarmed)
     }
 
-    fn spawn_turn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Starts tasks. What they work on is held by leases of their own, so that what comes too late
+    /// to run is given back.
+    fn with_tasks(&self, start: impl FnOnce(&mut JoinSet<()>)) {
         let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        self.executor.spawn_turn(&mut tasks, task);
+        let Some(running) = tasks.as_mut() else {
+            drop(tasks);
+            drop(start);
+            return;
+        };
+        while running.try_join_next().is_some() {}
+        start(running);
     }
 
-    /// Works on a claimed turn.
-    pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, slot: Slot) {
-        let held = self.leases.hold(Lease::Turn(claimed.lease.clone()));
+    /// Runs a leased turn.
+    pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
         let running = RunningTurn::claimed(&claimed, slot);
         let node = Arc::clone(self);
-        self.spawn_turn(async move {
+        let turn = async move {
             let work = turn::run(Arc::clone(&node), claimed, held, Arc::clone(&running));
             node.watch.follow(&running, work).await;
-        });
+        };
+        self.with_tasks(|tasks| self.executor.spawn_turn(tasks, turn));
     }
 
     /// Does what may bring a turn, on the executor that turns run on. Only where that is not the
     /// user's does it take a task of its own.
     pub(super) async fn run_as_turn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // A runtime that stops takes on no more turns, nor tasks.
-        if self.executor.is_own() && !self.stopping.is_cancelled() {
-            self.spawn_turn(work);
+        // A runtime that stops, or makes room, takes on no more turns.
+        if self.executor.is_own() && !self.activity_slots.are_withheld() {
+            self.with_tasks(|tasks| self.executor.spawn_turn(tasks, work));
         } else {
             work.await;
         }
@@ -145,24 +158,47 @@ impl Node {
 
     /// See [`CodeExecutor::go_on`].
     pub(super) fn go_on(&self, blocked_since: &[Duration], now: Duration) {
-        let mut tasks = self.tasks.lock();
-        self.executor.go_on(&mut tasks, blocked_since, now);
+        self.with_tasks(|tasks| self.executor.go_on(tasks, blocked_since, now));
     }
 
-    /// Runs a leased activity. The lease is held before the task exists, so that a task that is
-    /// aborted before its first poll gives it back all the same.
+    /// Holds the lease of an activity and runs it. The lease is held before the task exists, so
+    /// that a task that is aborted before its first poll gives it back all the same.
     pub(super) fn start_activity(self: &Arc<Self>, claimed: ClaimedActivity, slot: Slot) {
-        let held = self.leases.hold(Lease::Activity(claimed.lease.clone()));
-        let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        self.executor.spawn_activity(&mut tasks, work);
+        let lease = Lease::Activity(claimed.lease.clone());
+        let held = self.leases.hold(lease, claimed.attempt);
+        self.run_activity(claimed, held, slot);
     }
 
-    /// Ends all tasks where they stand, and waits until they have ended. A task that blocks its
-    /// thread cannot be ended; it is left to its executor after a while.
+    /// Runs a leased activity, which shares its executor with others by its cooperative budget.
+    pub(super) fn run_activity(
+        self: &Arc<Self>,
+        claimed: ClaimedActivity,
+        held: LeaseGuard,
+        slot: Slot,
+    ) {
+        let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
+        self.with_tasks(|tasks| self.executor.spawn_activity(tasks, work));
+    }
+
+    /// Takes on no more work: what is claimed from now on is given back.
+    pub(super) fn stop(&self) {
+        self.turn_slots.close();
+        self.activity_slots.close();
+        self.stopping.cancel();
+    }
+
+    /// Ends when nothing is being worked on, if the node takes on no more work.
+    pub(super) async fn drained(&self) {
+        self.turn_slots.drained().await;
+        self.activity_slots.drained().await;
+    }
+
+    /// Ends all tasks where they stand, and waits until they have ended; none is started from then
+    /// on. A task that blocks its thread cannot be ended; it is left to its executor after a while.
     pub(super) async fn abort_tasks(&self) {
-        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        let Some(mut tasks) = self.tasks.lock().take() else {
+            return;
+        };
         tokio::select! {
             biased;
             () = tasks.shutdown() => {}
@@ -195,7 +231,8 @@ impl Node {
         loop {
             let result = self.committer.commit(operation.clone()).await;
             match result {
-                Err(error) if error.is_retryable() && !self.stopping.is_cancelled() => {
+                // Whoever waits for it is aborted when the runtime runs out of patience.
+                Err(error) if error.is_retryable() => {
                     tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
                     self.clock.sleep(self.entropy.jittered(pause)).await;
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
@@ -244,7 +281,15 @@ impl Node {
             delay,
             count_attempt,
         };
-        for result in self.store.release(vec![release]).await {
+        self.release_all(vec![release]).await;
+    }
+
+    /// Gives leases back with one call.
+    pub(super) async fn release_all(&self, releases: Vec<Release>) {
+        if releases.is_empty() {
+            return;
+        }
+        for result in self.store.release(releases).await {
             if let Err(error) = result {
                 tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
             }
@@ -258,6 +303,8 @@ pub(super) struct Slots {
     free: Arc<Semaphore>,
     all: u32,
     freed: Arc<Notify>,
+    is_closed: AtomicBool,
+    is_paused: AtomicBool,
 }
 
 /// The right to work on one item. Dropping it tells the dispatcher.
@@ -291,14 +338,44 @@ impl Slots {
             free: Arc::new(Semaphore::new(all as usize)),
             all,
             freed: Arc::clone(freed),
+            is_closed: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
         }
+    }
+
+    /// Hands out no more slots.
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands out no slots until [`resume`](Self::resume).
+    pub(super) fn pause(&self) {
+        self.is_paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands out slots again.
+    pub(super) fn resume(&self) {
+        self.is_paused.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether those who have a slot are to begin nothing new with it.
+    pub(super) fn are_withheld(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed) || self.is_paused.load(Ordering::Relaxed)
     }
 
     pub(super) fn free(&self) -> usize {
         self.free.available_permits()
     }
 
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        (self.all as usize).saturating_sub(self.free())
+    }
+
     pub(super) fn try_take(&self) -> Option<Slot> {
+        if self.are_withheld() {
+            return None;
+        }
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         Some(Slot {
             permit: Some(permit),
@@ -312,7 +389,7 @@ impl Slots {
     }
 
     /// Ends when nothing is being worked on. Takes all slots for good.
-    pub(super) async fn drained(&self) {
+    async fn drained(&self) {
         if let Ok(permits) = self.free.acquire_many(self.all).await {
             permits.forget();
         }

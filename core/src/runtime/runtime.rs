@@ -8,25 +8,19 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::committer::{self, Requests};
-use super::dispatcher;
-use super::lease_keeper::LeaseTimes;
-use super::node::{Alarms, Node, NodeParts};
+use super::committer;
+use super::node::{Node, NodeParts};
 use super::observability::{MetricsSnapshot, init_logging};
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::service::{self, Service};
+use crate::cancel_token::CancelToken;
 use crate::client::{Client, ClientError};
-use crate::clock::{Clock, SystemClock};
 use crate::message::CoreState;
 use crate::providers::{InstanceId, Provider};
 
 /// How long `shutdown(None)` waits for work in flight.
 const SHUTDOWN_MS_DEFAULT: u64 = 1_000;
-
-/// How much time one call of [`Provider::maintain`] gets, and how often it is called where the
-/// store does not say.
-const MAINTENANCE_BUDGET: Duration = Duration::from_millis(50);
-const MAINTENANCE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Runs orchestrations and activities.
 ///
@@ -34,13 +28,18 @@ const MAINTENANCE_PAUSE: Duration = Duration::from_secs(60);
 /// executor that the runtime was started on. Orchestrations run on threads of the runtime's own
 /// where that executor has a single thread, and once one of them was seen to block its thread. User
 /// code that does not yield so delays only itself.
+///
+/// It works until [`shutdown`](Self::shutdown), or until that executor is shut down; that this
+/// handle is dropped does not end it.
 #[derive(Debug)]
 pub struct Runtime {
     node: Arc<Node>,
     client: Client,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Dropping it ends the runtime's thread.
-    running: Mutex<Option<oneshot::Sender<()>>>,
+    /// Ends the runtime's thread after so much patience.
+    stop: Mutex<Option<oneshot::Sender<Duration>>>,
+    /// Set once the thread has done its last.
+    ended: CancelToken,
 }
 
 /// What an instance runs.
@@ -97,75 +96,76 @@ impl Runtime {
         init_logging(&options.observability);
         let (committer, requests) = committer::channel();
         let client = Client::with_clock(Arc::clone(&history_store), Arc::clone(&options.clock));
+        let user = Handle::current();
         let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,
             orchestrations: orchestration_registry,
             options,
             committer,
-            user: Handle::current(),
+            user: user.clone(),
         });
-        let (running, stop) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let ended = CancelToken::default();
+        let service = Service {
+            node: Arc::clone(&node),
+            requests,
+            alarms,
+            stopped,
+            orphaned: service::sentinel(&user, ended.clone()),
+            ended: ended.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("duroxide-runtime".to_owned())
-            .spawn({
-                let node = Arc::clone(&node);
-                move || serve(&node, requests, alarms, stop)
-            })
+            .spawn(move || service.run())
             .expect("the system gives a thread");
         Arc::new(Self {
             node,
             client,
             thread: Mutex::new(Some(thread)),
-            running: Mutex::new(Some(running)),
+            stop: Mutex::new(Some(stop)),
+            ended,
         })
     }
 
-    /// Ends the runtime: claims nothing more, waits until the work in flight is done, at most this
-    /// many milliseconds (1,000 if none are given), and gives the rest back to the store. It
-    /// returns as soon as that is done, and nothing that the runtime started runs on.
+    /// Ends the runtime.
+    ///
+    /// From the call on it claims nothing more, and activities hear of it
+    /// ([`ActivityContext::is_shutting_down`]). It waits until the turns and activities in flight
+    /// are done, at most this many milliseconds (1,000 if none are given), and records what they
+    /// come to. Then it ends the rest where they stand, at their next await, and gives everything
+    /// it holds back to the store, whatever `timeout_ms` is: other runtimes, or the next one, go on
+    /// with it at once. None of that counts as an attempt, but for the first run of an activity's
+    /// code, so that [`ActivityContext::attempt`] says that there was one.
+    ///
+    /// It returns as soon as that is done; nothing that the runtime started runs on then, but for
+    /// code that blocks its thread: that is waited for a second longer, and what it had in hand is
+    /// given back all the same. A store that does not answer is given up after five seconds; what
+    /// it does not take back rests until the leases have passed.
+    ///
+    /// A shutdown goes on if this future is dropped. A second call waits for the first one's end.
+    /// A runtime that nobody shuts down ends with the executor it was started on, and then gives
+    /// back what it can; that its handle is dropped does not end it.
+    ///
+    /// [`ActivityContext::is_shutting_down`]: crate::ActivityContext::is_shutting_down
+    /// [`ActivityContext::attempt`]: crate::ActivityContext::attempt
     pub async fn shutdown(self: Arc<Self>, timeout_ms: Option<u64>) {
-        let node = &self.node;
-        node.stopping.cancel();
         let patience = Duration::from_millis(timeout_ms.unwrap_or(SHUTDOWN_MS_DEFAULT));
-        if !patience.is_zero() {
-            let drained = async {
-                node.turn_slots.drained().await;
-                node.activity_slots.drained().await;
-            };
-            // This is about the caller's patience, so real time counts whatever the clock shows.
-            tokio::select! {
-                biased;
-                () = drained => {}
-                () = SystemClock.sleep(patience) => {}
-            }
+        self.node.stop();
+        if let Some(stop) = self.stop.lock().take() {
+            stop.send(patience).ok();
         }
-        // What is held is read before the tasks end: each task's guard takes its own out.
-        let releases = node.leases.take_releases();
-        node.abort_tasks().await;
-        node.executor.stop();
-        if !releases.is_empty() {
-            for result in node.store.release(releases).await {
-                if let Err(error) = result {
-                    tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
-                }
-            }
-        }
-        let gone = node.warm.lock().clear();
-        drop(gone);
-        self.stop_thread().await;
-    }
-
-    async fn stop_thread(&self) {
-        drop(self.running.lock().take());
+        self.ended.cancelled().await;
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
-            // The thread ends within its current call; waiting for it must not block the executor.
+            // It has nothing left to do, but joining it must not block the executor all the same.
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {
                 tracing::error!(target: "duroxide::runtime", "the runtime's thread has panicked");
             }
         }
+        let gone = self.node.warm.lock().clear();
+        drop(gone);
     }
 
     /// Raises an event for an instance; the same as [`Client::raise_event`].
@@ -206,71 +206,5 @@ impl Runtime {
                 .map(|parent| parent.instance.as_str().to_owned()),
             parent_id: parent.map(|parent| parent.event_id),
         })
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        // Without a shutdown the thread ends by itself, and the leases pass.
-        self.node.stopping.cancel();
-    }
-}
-
-/// The runtime's own thread.
-fn serve(node: &Arc<Node>, requests: Requests, alarms: Alarms, stop: oneshot::Receiver<()>) {
-    let executor = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(executor) => executor,
-        Err(error) => {
-            tracing::error!(target: "duroxide::runtime", %error, "the runtime cannot start");
-            return;
-        }
-    };
-    let options = &node.options;
-    let times = LeaseTimes {
-        turn: options.orchestrator_lock_timeout,
-        activity: options.worker_lock_timeout,
-        turn_renewal: RuntimeOptions::renewal_interval(
-            options.orchestrator_lock_timeout,
-            options.orchestrator_lock_renewal_buffer,
-        ),
-        activity_renewal: RuntimeOptions::renewal_interval(
-            options.worker_lock_timeout,
-            options.worker_lock_renewal_buffer,
-        ),
-    };
-    executor.block_on(async {
-        let leases = Arc::clone(&node.leases);
-        // None of these ends by itself while the runtime is up; the stop ends them all.
-        tokio::select! {
-            _ = stop => {}
-            () = committer::run(Arc::clone(&node.store), requests) => {}
-            () = leases.run(&*node.store, &*node.clock, times) => {}
-            () = maintain(node) => {}
-            () = node.answer_alarms(alarms) => {}
-            () = node.watch.run(node) => {}
-            () = node.timeouts.run(node) => {}
-            () = async {
-                dispatcher::run(Arc::clone(node)).await;
-                std::future::pending().await
-            } => {}
-        }
-    });
-}
-
-async fn maintain(node: &Node) {
-    loop {
-        let next_due = match node.store.maintain(MAINTENANCE_BUDGET).await {
-            Ok(next_due) => next_due,
-            Err(error) => {
-                tracing::warn!(target: "duroxide::runtime", %error, "maintenance failed");
-                None
-            }
-        };
-        node.clock
-            .sleep(next_due.unwrap_or(MAINTENANCE_PAUSE))
-            .await;
     }
 }

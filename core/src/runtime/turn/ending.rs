@@ -133,10 +133,10 @@ pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Occasion, letters
     }
 }
 
-/// The failure of an instance that was tried too often.
-pub(super) fn poison(turn: &Occasion, max_attempts: u32) -> ErrorDetails {
+/// The failure of an instance that was tried too often, by so many attempts.
+pub(super) fn poison(turn: &Occasion, attempt_count: u32, max_attempts: u32) -> ErrorDetails {
     ErrorDetails::Poison {
-        attempt_count: turn.attempt,
+        attempt_count,
         max_attempts,
         message_type: PoisonMessageType::Orchestration {
             instance: turn.head.instance.as_str().to_owned(),

@@ -25,8 +25,8 @@ pub(in crate::runtime) async fn run_with_outcome(
     let Some(message) = &outcome.message else {
         return false;
     };
-    // A runtime that stops takes on no more turns.
-    if node.stopping.is_cancelled() {
+    // A runtime that stops takes on no more turns, nor does one that makes room.
+    if node.activity_slots.are_withheld() {
         return false;
     }
     let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {

@@ -16,6 +16,7 @@ use crate::frame::DecodeError;
 use crate::message::CoreState;
 use crate::providers::{ErrorKind, Fence, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
+use crate::runtime::attempts::Item;
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::options::MismatchPolicy;
@@ -57,31 +58,39 @@ pub(in crate::runtime) async fn run(
     let plan = plan(&node, &turn, warm).await;
     if !running.end() {
         // The code took so long that the watch has given the turn up.
-        return;
+        return held.forfeit();
     }
     match plan {
-        Plan::Commit(work) => {
-            if let Err(error) = publish(&node, &turn, *work, &mut None).await {
-                recover(&node, &turn, lease, &error).await;
-            }
-        }
+        Plan::Commit(work) => match publish(&node, &turn, *work, &mut None).await {
+            Ok(()) => held.finish(),
+            Err(error) => recover(&node, &turn, lease, held, &error).await,
+        },
         Plan::Release {
             delay,
             count_attempt,
-        } => node.release(Lease::Turn(lease), delay, count_attempt).await,
+        } => {
+            node.release(Lease::Turn(lease), delay, count_attempt).await;
+            held.finish();
+        }
     }
-    drop(held);
 }
 
 /// A commit was refused. If another node has the instance, it goes on from there; if the commit
 /// itself cannot be stored, the run fails and says why.
-async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &ProviderError) {
+async fn recover(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    lease: TurnLease,
+    held: LeaseGuard,
+    error: &ProviderError,
+) {
     match error.kind() {
-        ErrorKind::LeaseLost
-        | ErrorKind::PositionConflict
-        | ErrorKind::NotFound
-        | ErrorKind::Unavailable
-        | ErrorKind::CommitUnknown => {
+        ErrorKind::LeaseLost | ErrorKind::PositionConflict | ErrorKind::NotFound => {
+            tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
+            held.lost();
+        }
+        // What is dropped is given back.
+        ErrorKind::Unavailable | ErrorKind::CommitUnknown => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
         }
         ErrorKind::AlreadyExists
@@ -99,6 +108,7 @@ async fn recover(node: &Arc<Node>, turn: &Occasion, lease: TurnLease, error: &Pr
                 let pause = backoff(turn.attempt);
                 node.release(Lease::Turn(lease), pause, true).await;
             }
+            held.finish();
         }
     }
 }
@@ -116,9 +126,10 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, warm: Option<Warm>) 
         }
         .into();
     }
-    let max_attempts = node.options.max_attempts;
-    if turn.attempt > max_attempts {
-        return end(node, turn, letters, ending::poison(turn, max_attempts)).into();
+    let item = || Item::Turn(turn.head.instance.clone());
+    if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
+        let details = ending::poison(turn, attempts, node.options.max_attempts);
+        return end(node, turn, letters, details).into();
     }
     if let Err(error) = &decoded {
         return undecodable(node, turn, letters, "decode_message", error);

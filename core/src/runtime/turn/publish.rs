@@ -7,11 +7,12 @@ use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::{CoreState, Output};
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, HeadUpdate, LeaseAfterCommit,
-    ProviderError, Reservation, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, ErrorKind, HeadUpdate,
+    LeaseAfterCommit, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
+use crate::runtime::reserved::Reserved;
 use crate::runtime::warm::Warm;
 
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
@@ -28,7 +29,7 @@ pub(super) async fn publish(
         scope,
         alive,
     } = work;
-    let (reserved, slots) = reserve(node, turn, &mut draft, spare.is_some());
+    let (mut reserved, slots) = reserve(node, turn, &mut draft, spare.is_some());
     let traces = std::mem::take(&mut draft.traces);
     let ended = draft.ended.take();
     let version = (!scope.version.is_empty()).then(|| scope.version.clone());
@@ -50,7 +51,15 @@ pub(super) async fn publish(
         .and_then(|update| update.chunk.as_ref())
         .map_or(0, |chunk| chunk.body.len());
 
-    let committed = match node.commit(Commit::Turn(commit)).await? {
+    let committed = node.commit(Commit::Turn(commit)).await;
+    if committed
+        .as_ref()
+        .is_err_and(|error| error.kind() != ErrorKind::CommitUnknown)
+    {
+        // Nothing was changed, so that there is nothing to give back.
+        reserved.take();
+    }
+    let committed = match committed? {
         Committed::Turn(committed) => committed,
         Committed::Activity { .. } | Committed::Sent => TurnCommitted::default(),
     };
@@ -88,7 +97,7 @@ pub(super) async fn publish(
         .take_if(|_| !reserved.is_empty())
         .into_iter()
         .chain(slots);
-    for (activity, slot) in reserved.into_iter().zip(slots) {
+    for (activity, slot) in reserved.take().into_iter().zip(slots) {
         node.start_activity(activity, slot);
     }
     Ok(())
@@ -101,7 +110,7 @@ fn reserve(
     turn: &Occasion,
     draft: &mut Draft,
     has_spare: bool,
-) -> (Vec<ClaimedActivity>, Vec<Slot>) {
+) -> (Reserved, Vec<Slot>) {
     let mut reserved = Vec::new();
     let mut slots = Vec::new();
     for activity in &mut draft.activities {
@@ -128,7 +137,7 @@ fn reserve(
         };
         reserved.push(claimed);
     }
-    (reserved, slots)
+    (Reserved::new(&node.leases, reserved), slots)
 }
 
 fn into_commit(node: &Node, turn: &Occasion, draft: Draft, head: HeadUpdate) -> TurnCommit {

@@ -85,7 +85,5 @@ async fn enforce(node: &Node, watched: Watched) {
         "{message}"
     );
     attempt.cancel.cancel();
-    if activity_worker::time_out(node, &attempt.claimed, message).await {
-        node.leases.forget(attempt.claimed.lease.token);
-    }
+    activity_worker::time_out(node, &attempt.claimed, message).await;
 }

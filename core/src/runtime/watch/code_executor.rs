@@ -89,7 +89,9 @@ impl CodeExecutor {
         tasks: &mut JoinSet<()>,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        let task = MovableTask::new(work);
+        // The executor's cooperative budget would make it depend on the node when an orchestration
+        // is quiet.
+        let task = MovableTask::new(tokio::task::unconstrained(work));
         let mut place = self.place.lock();
         let handle = if place.is_own {
             self.own_handle(&mut place)
@@ -210,9 +212,7 @@ struct Tasks {
 impl Tasks {
     /// Has a task driven there from now on.
     fn drive(&mut self, task: &Arc<MovableTask>, tasks: &mut JoinSet<()>, handle: &Handle) {
-        // The executor's cooperative budget would make it depend on the node when an orchestration
-        // is quiet.
-        let driver = tasks.spawn_on(tokio::task::unconstrained(task.drive()), handle);
+        let driver = tasks.spawn_on(task.drive(), handle);
         if self.tasks.len() >= self.tasks_max {
             self.tasks.retain(|(task, _)| task.strong_count() > 0);
             self.tasks_max = TASKS_MIN.max(2 * self.tasks.len());

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::running_turn::{Hold, RunningTurn};
 use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::limits::OUTCOME_HELD_MAX;
-use crate::providers::{ActivityOutcome, InstanceHead, InstanceId, LeaseToken};
+use crate::providers::{InstanceHead, InstanceId, LeaseToken};
 use crate::runtime::activity_worker;
 use crate::runtime::node::Node;
 
@@ -210,7 +210,8 @@ impl TurnWatch {
             && turn.take()
         {
             drop(turn.take_slot());
-            errands.push(Box::pin(record(node, Arc::clone(outcome))));
+            let record = activity_worker::record_unattended(node, Arc::clone(outcome));
+            errands.push(Box::pin(record));
         }
         let deadline = node.options.turn_deadline;
         if blocked_for >= LOGGED_FROM.min(deadline) && !turn.is_seen.swap(true, Ordering::Relaxed) {
@@ -224,11 +225,12 @@ impl TurnWatch {
             );
         }
         if blocked_for >= deadline && !turn.is_overdue.swap(true, Ordering::AcqRel) {
-            // Whatever it was that ended by itself, it holds up nobody else.
-            let is_given_up = turn.take();
+            // The lease first, so that whoever finds the turn taken cannot give it back. Even one
+            // that has ended by itself, and hangs in what it drops, holds up nobody else.
             if let Hold::Lease(lease) = &turn.hold {
                 node.leases.forget(*lease);
             }
+            let is_given_up = turn.take();
             drop(turn.take_slot());
             tracing::error!(
                 target: "duroxide::runtime",
@@ -238,14 +240,6 @@ impl TurnWatch {
                 "a turn is past its deadline; its lease is left to pass"
             );
         }
-    }
-}
-
-/// Records the outcome that a fused turn holds back. The activity is over then.
-async fn record(node: &Node, outcome: Arc<ActivityOutcome>) {
-    let token = outcome.lease.token;
-    if activity_worker::record(node, outcome).await {
-        node.leases.forget(token);
     }
 }
 

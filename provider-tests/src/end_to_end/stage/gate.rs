@@ -1,6 +1,6 @@
 //! Activities that a case holds back.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Gate {
                 opened.expect("a gate is never closed for good").forget();
                 Ok(input)
             }
-            () = ctx.cancelled() => {
+            () = unwanted(ctx) => {
                 self.cancelled.send_modify(|runs| *runs += 1);
                 Err("cancelled".to_owned())
             }
@@ -79,5 +79,13 @@ impl Gate {
         let enough = cancelled.wait_for(|count| *count >= runs);
         let enough = within("the cancellation of an activity", enough).await;
         enough.expect("the gate is still there");
+    }
+}
+
+/// Ends when nobody wants the activity's outcome; a shutdown is no reason to end.
+async fn unwanted(ctx: &ActivityContext) {
+    ctx.cancelled().await;
+    if ctx.is_shutting_down() {
+        pending::<()>().await;
     }
 }

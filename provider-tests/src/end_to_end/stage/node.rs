@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use duroxide_core::runtime::{Runtime, RuntimeOptions};
+use tokio::runtime::Handle;
 
 use super::code::Registered;
 use super::process::{Fuse, Process};
@@ -37,11 +38,25 @@ impl Habits {
     }
 }
 
-/// A runtime in a process of its own, as far as the store can tell. One that is dropped ends by
-/// itself.
+/// A runtime in a process of its own, as far as the store can tell. The process of one that is
+/// dropped dies.
 pub(crate) struct Node {
     runtime: Arc<Runtime>,
     process: Arc<Process>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.process.is_cleared_away() {
+            return;
+        }
+        // A runtime does not end with its handle.
+        self.process.die();
+        self.process.clear_away();
+        if let Ok(executor) = Handle::try_current() {
+            executor.spawn(Arc::clone(&self.runtime).shutdown(Some(0)));
+        }
+    }
 }
 
 impl Node {
@@ -60,8 +75,9 @@ impl Node {
 
     /// Shuts the runtime down: it finishes what it can and gives the rest back.
     pub(crate) async fn stop(self) {
-        let shutdown = self.runtime.shutdown(Some(SHUTDOWN_PATIENCE_MS));
+        let shutdown = Arc::clone(&self.runtime).shutdown(Some(SHUTDOWN_PATIENCE_MS));
         within("a shutdown", shutdown).await;
+        self.process.clear_away();
     }
 
     /// Lets the node do what it has, and take on no further turns.
@@ -96,6 +112,8 @@ impl Node {
     /// users' code ends where it stands.
     pub(crate) async fn kill(self) {
         self.process.die();
-        within("an abort", self.runtime.shutdown(Some(0))).await;
+        self.process.clear_away();
+        let shutdown = Arc::clone(&self.runtime).shutdown(Some(0));
+        within("an abort", shutdown).await;
     }
 }

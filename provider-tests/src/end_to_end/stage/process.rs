@@ -23,8 +23,10 @@ enum State {
     WithoutTurns,
     /// It stands still: its calls wait until it goes on.
     Frozen,
-    /// Nothing it does reaches the store any more.
+    /// Nothing it does reaches the store any more, and nothing is answered.
     Dead,
+    /// The same, but its calls fail, so that what is left of its runtime ends.
+    Gone,
 }
 
 /// Something in one instance's turn that its process runs into, once, just before it commits the
@@ -40,8 +42,8 @@ pub(crate) enum Fuse {
 /// The store as one process sees it. From its death on no call begins and none is answered: those
 /// under way are dropped, and whether they happened nobody knows.
 ///
-/// Only a release is answered, with an error, so that the runtime of a dead process can be cleared
-/// away; it does not reach the store either.
+/// Once it is cleared away its calls are answered, with errors, so that its runtime can end; they do
+/// not reach the store either.
 #[derive(Debug)]
 pub(super) struct Process {
     store: Arc<dyn Provider>,
@@ -65,6 +67,15 @@ impl Process {
         self.state.send_replace(State::Dead);
     }
 
+    /// Lets what is left of a dead process end.
+    pub(super) fn clear_away(&self) {
+        self.state.send_replace(State::Gone);
+    }
+
+    pub(super) fn is_cleared_away(&self) -> bool {
+        *self.state.borrow() == State::Gone
+    }
+
     pub(super) fn freeze(&self) {
         self.state.send_replace(State::Frozen);
     }
@@ -85,7 +96,8 @@ impl Process {
     }
 
     pub(super) async fn death(&self) {
-        self.becomes(|state| state == State::Dead).await;
+        self.becomes(|state| matches!(state, State::Dead | State::Gone))
+            .await;
     }
 
     async fn becomes(&self, is_it: impl Fn(State) -> bool + Send + Sync) {
@@ -95,22 +107,37 @@ impl Process {
     }
 
     /// The answer to a call, if the process lives to hear it.
-    async fn alive<T>(&self, call: impl Future<Output = T> + Send) -> T {
+    async fn alive<T>(&self, call: impl Future<Output = T> + Send) -> Result<T, ProviderError> {
         tokio::select! {
             biased;
-            () = self.death() => pending().await,
+            () = self.death() => {
+                self.becomes(|state| state == State::Gone).await;
+                Err(is_dead())
+            }
             answer = async {
                 self.becomes(|state| state != State::Frozen).await;
                 call.await
-            } => answer,
+            } => Ok(answer),
+        }
+    }
+
+    /// The answers to a call with several members.
+    async fn each_alive<T: Send>(
+        &self,
+        members: usize,
+        call: impl Future<Output = Vec<Result<T, ProviderError>>> + Send,
+    ) -> Vec<Result<T, ProviderError>> {
+        match self.alive(call).await {
+            Ok(answers) => answers,
+            Err(_) => (0..members).map(|_| Err(is_dead())).collect(),
         }
     }
 
     /// The answer to a claim of turns, if the process still wants it.
-    async fn willing<T>(&self, claim: impl Future<Output = T> + Send) -> T {
+    async fn willing<T>(&self, claim: impl Future<Output = T> + Send) -> Result<T, ProviderError> {
         tokio::select! {
             biased;
-            () = self.becomes(|state| state == State::WithoutTurns) => pending().await,
+            () = self.becomes(|state| state == State::WithoutTurns) => self.alive(pending()).await,
             answer = self.alive(claim) => answer,
         }
     }
@@ -131,6 +158,10 @@ impl Process {
     }
 }
 
+fn is_dead() -> ProviderError {
+    ProviderError::permanent("call", "the process is dead")
+}
+
 #[async_trait]
 impl Provider for Process {
     fn about(&self) -> ProviderInfo {
@@ -142,47 +173,46 @@ impl Provider for Process {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        self.willing(self.store.claim_turns(request)).await
+        self.willing(self.store.claim_turns(request)).await?
     }
 
     async fn claim_activities(
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        self.alive(self.store.claim_activities(request)).await
+        self.alive(self.store.claim_activities(request)).await?
     }
 
     async fn wait_for_work(&self, queues: &Queues, max: Duration) -> Result<(), ProviderError> {
-        self.alive(self.store.wait_for_work(queues, max)).await
+        self.alive(self.store.wait_for_work(queues, max)).await?
     }
 
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
         self.light(&operations);
-        let answers = self.alive(self.store.commit(operations)).await;
+        let members = operations.len();
+        let answers = self
+            .each_alive(members, self.store.commit(operations))
+            .await;
         self.commits.send_modify(|commits| *commits += 1);
         answers
     }
 
     async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
-        self.alive(self.store.renew(leases, by)).await
+        self.each_alive(leases.len(), self.store.renew(leases, by))
+            .await
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
-        let refused = || Err(ProviderError::retryable("release", "the process is dead"));
-        let refusals = releases.iter().map(|_| refused()).collect();
-        tokio::select! {
-            biased;
-            () = self.death() => refusals,
-            answers = self.store.release(releases) => answers,
-        }
+        let members = releases.len();
+        self.each_alive(members, self.store.release(releases)).await
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
-        self.alive(self.store.read_history(request)).await
+        self.alive(self.store.read_history(request)).await?
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
-        self.alive(self.store.read_head(id)).await
+        self.alive(self.store.read_head(id)).await?
     }
 
     async fn wait_for_change(
@@ -190,15 +220,15 @@ impl Provider for Process {
         watched: &[Watch],
         max: Duration,
     ) -> Result<Vec<InstanceHead>, ProviderError> {
-        self.alive(self.store.wait_for_change(watched, max)).await
+        self.alive(self.store.wait_for_change(watched, max)).await?
     }
 
     async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        self.alive(self.store.maintain(budget)).await
+        self.alive(self.store.maintain(budget)).await?
     }
 
     async fn close(&self) {
-        self.alive(self.store.close()).await;
+        self.alive(self.store.close()).await.ok();
     }
 
     fn admin(&self) -> Option<&dyn ProviderAdmin> {

@@ -1,0 +1,167 @@
+//! What the number of an attempt says about the item.
+//!
+//! The store counts an attempt when it is claimed, and whatever ends in good order takes it back or
+//! starts the count anew. What is left are attempts that ended with their process, those of the
+//! item and those that only ran beside it. They are told apart by running an item alone from its
+//! third attempt on: what is counted from then on is its own.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
+use crate::providers::{ActivityKey, InstanceId, Lease};
+
+/// How many items are remembered. One that is forgotten counts as if nothing had been excused.
+const REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+
+/// What is tried: an instance's turn or an activity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Item {
+    Turn(InstanceId),
+    Activity(ActivityKey),
+}
+
+impl From<&Lease> for Item {
+    fn from(lease: &Lease) -> Self {
+        match lease {
+            Lease::Turn(lease) => Self::Turn(lease.instance.clone()),
+            Lease::Activity(lease) => Self::Activity(lease.key.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Turn(instance) => write!(f, "turn of {instance}"),
+            Self::Activity(key) => write!(f, "activity {key}"),
+        }
+    }
+}
+
+/// Attempts that ended by no fault of the item, as far as this node knows.
+#[derive(Debug, Clone, Copy)]
+struct Excused {
+    attempts: u32,
+    /// The number of the latest of them. If a later attempt has no higher one, the count has
+    /// begun anew.
+    latest: u32,
+}
+
+/// Judges items by their attempts.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    max: u32,
+    excused: Mutex<LruCache<Item, Excused>>,
+}
+
+impl Attempts {
+    pub(super) fn new(max: u32) -> Self {
+        Self {
+            max,
+            excused: Mutex::new(LruCache::new(REMEMBERED_MAX)),
+        }
+    }
+
+    /// How many attempts count against an item: those before this one that it made alone and that
+    /// nothing else ended, and this one.
+    fn counted(&self, attempt: u32, item: impl FnOnce() -> Item) -> u32 {
+        let alone = attempt.saturating_sub(ATTEMPTS_BESIDE_OTHERS_MAX);
+        if alone == 0 {
+            return 0;
+        }
+        let excused = self.excused.lock().get(&item()).copied();
+        let excused = excused.filter(|excused| excused.latest < attempt);
+        alone.saturating_sub(excused.map_or(0, |excused| excused.attempts))
+    }
+
+    /// Whether an item was tried so often that it is given up, and by how many attempts. The item is
+    /// only asked for if its attempt is a late one.
+    pub(super) fn poison(&self, attempt: u32, item: impl FnOnce() -> Item) -> Option<u32> {
+        let counted = self.counted(attempt, item);
+        (counted > self.max).then_some(counted)
+    }
+
+    /// The item, if it is to run with nothing beside it.
+    pub(super) fn suspect(&self, attempt: u32, lease: &Lease) -> Option<Item> {
+        let counted = self.counted(attempt, || lease.into());
+        (1..=self.max).contains(&counted).then(|| lease.into())
+    }
+
+    /// An attempt has ended by the store's fault, or by the time that has passed; the process and
+    /// the item are as well as ever.
+    pub(super) fn excuse(&self, item: Item, attempt: u32) {
+        let mut all = self.excused.lock();
+        let before = all.get(&item).filter(|before| before.latest < attempt);
+        let attempts = before.map_or(0, |before| before.attempts);
+        all.put(
+            item,
+            Excused {
+                attempts: attempts.saturating_add(1),
+                latest: attempt,
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Entropy;
+    use crate::providers::TurnLease;
+
+    fn item(name: &str) -> Item {
+        Item::Turn(InstanceId::new(name).unwrap())
+    }
+
+    fn is_suspect(attempts: &Attempts, name: &str, attempt: u32) -> bool {
+        let lease = Lease::Turn(TurnLease {
+            instance: InstanceId::new(name).unwrap(),
+            token: Entropy.lease_token(),
+        });
+        attempts.suspect(attempt, &lease).is_some()
+    }
+
+    #[test]
+    fn an_item_is_ordinary_then_a_suspect_and_then_poison() {
+        let attempts = Attempts::new(3);
+        for attempt in 0..=2 {
+            assert!(!is_suspect(&attempts, "i", attempt), "{attempt}");
+            assert_eq!(attempts.poison(attempt, || item("i")), None);
+        }
+        for attempt in 3..=5 {
+            assert!(is_suspect(&attempts, "i", attempt), "{attempt}");
+            assert_eq!(attempts.poison(attempt, || item("i")), None);
+        }
+        assert!(!is_suspect(&attempts, "i", 6));
+        assert_eq!(attempts.poison(6, || item("i")), Some(4));
+    }
+
+    #[test]
+    fn what_is_excused_does_not_count_for_this_item() {
+        let attempts = Attempts::new(3);
+        for attempt in 1..=20 {
+            attempts.excuse(item("i"), attempt);
+            assert_eq!(attempts.poison(attempt + 1, || item("i")), None);
+            assert!(!is_suspect(&attempts, "i", attempt + 1));
+        }
+        assert_eq!(attempts.poison(26, || item("i")), Some(4));
+        assert_eq!(attempts.poison(21, || item("j")), Some(19));
+    }
+
+    /// A turn that is committed starts the store's count anew; what was excused before is over.
+    #[test]
+    fn a_count_that_begins_anew_has_nothing_excused() {
+        let attempts = Attempts::new(3);
+        for attempt in 1..=10 {
+            attempts.excuse(item("i"), attempt);
+        }
+        assert_eq!(attempts.poison(6, || item("i")), Some(4));
+        attempts.excuse(item("i"), 1);
+        assert_eq!(attempts.poison(6, || item("i")), None);
+        assert_eq!(attempts.poison(7, || item("i")), Some(4));
+    }
+}
