@@ -29,6 +29,8 @@ mod hanging;
 mod idle;
 #[path = "recovery/leases.rs"]
 mod leases;
+#[path = "recovery/shadow.rs"]
+mod shadow;
 #[path = "recovery/shapes.rs"]
 mod shapes;
 #[path = "recovery/shutdown.rs"]

@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 
 use super::Failure;
 use super::meter::Counts;
-use super::stage::HISTORY_EVENTS_MAX;
 
 /// Where the server is.
 pub(crate) const URL_VARIABLE: &str = "DUROXIDE_BENCH_POSTGRES_URL";
@@ -77,8 +76,6 @@ impl Server {
 }
 
 pub(crate) async fn open(url: &str, schema: &str) -> Result<Arc<dyn Provider>, Failure> {
-    let options = PostgresOptions::default()
-        .schema(schema)
-        .history_events_max(HISTORY_EVENTS_MAX);
+    let options = PostgresOptions::default().schema(schema);
     Ok(Arc::new(PostgresProvider::new(url, Some(options)).await?))
 }

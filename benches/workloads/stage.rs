@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duroxide::providers::Provider;
-use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
-use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider};
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::runtime::{Runtime, RuntimeOptions};
 use duroxide::{Client, OrchestrationRegistry, OrchestrationStatus};
@@ -17,8 +17,6 @@ use super::server::Server;
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
-/// Above what the longest workload records in one execution.
-pub(crate) const HISTORY_EVENTS_MAX: u64 = 50_000;
 
 /// A kind of store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +78,10 @@ impl Stage {
         let mut sqlite = None;
         let mut server = None;
         let store: Arc<dyn Provider> = match backend {
-            Backend::Memory => {
-                let options = MemoryOptions::default().history_events_max(HISTORY_EVENTS_MAX);
-                Arc::new(MemoryProvider::with_options(options))
-            }
+            Backend::Memory => Arc::new(MemoryProvider::new()),
             Backend::Sqlite => {
                 let url = format!("sqlite:{}", directory.path().join("bench.db").display());
-                let options = SqliteOptions::default().history_events_max(HISTORY_EVENTS_MAX);
-                let provider = Arc::new(SqliteProvider::new(&url, Some(options)).await?);
+                let provider = Arc::new(SqliteProvider::new(&url, None).await?);
                 sqlite = Some(Arc::clone(&provider));
                 provider
             }

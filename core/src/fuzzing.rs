@@ -61,6 +61,7 @@ impl Run {
     {
         let identity = Identity {
             instance: "fuzzed".to_owned(),
+            incarnation: Uuid::nil(),
             execution: 1,
             orchestration: "Fuzzed".to_owned(),
             version: "1.0.0".to_owned(),

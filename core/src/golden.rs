@@ -310,6 +310,7 @@ fn all_kinds() -> Vec<EventKind> {
             input: input.clone(),
             parent_instance: Some(text("parent")),
             parent_id: Some(7),
+            history_events_max: None,
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -399,8 +400,47 @@ fn a_history_of_every_kind_of_event_and_failure() {
             kind,
         })
         .collect();
-    let encoded = encode_chunk(&entries).unwrap();
-    let stored = golden("history.bin", &encoded.body);
+    check_history("history.bin", &entries);
+}
+
+/// What a history says of its cap, and of what did not fit into it.
+#[test]
+fn a_history_with_a_cap_of_its_own_and_a_refusal() {
+    let kinds = [
+        EventKind::OrchestrationStarted {
+            name: text("Order"),
+            version: text("1.2.3"),
+            input: text("1"),
+            parent_instance: None,
+            parent_id: None,
+            history_events_max: Some(1_024),
+        },
+        EventKind::ActivityScheduled {
+            name: text("Charge"),
+            input: text("42"),
+        },
+        EventKind::SystemCall {
+            op: text("no_room"),
+            value: text("no room: activity \"Charge\" is refused"),
+        },
+    ];
+    let entries: Vec<Entry> = (1..)
+        .zip(kinds)
+        .map(|(event_id, kind)| Entry {
+            event_id,
+            source_event_id: None,
+            timestamp_ms: 1_700_000_000_000,
+            message_id: None,
+            kind,
+        })
+        .collect();
+    check_history("history_capped.bin", &entries);
+}
+
+#[track_caller]
+fn check_history(name: &str, entries: &[Entry]) {
+    let encoded = encode_chunk(entries).unwrap();
+    let stored = golden(name, &encoded.body);
     let chunk = HistoryChunk {
         body: stored.clone(),
         ..encoded.clone()

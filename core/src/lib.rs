@@ -29,8 +29,8 @@ pub use activity::ActivityContext;
 pub use client::{Client, ClientError, StartOptions};
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
-    BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput, JoinFuture, LogLevel,
-    MappedFuture, OrchestrationContext, RetryPolicy, SelectFuture,
+    ActivityOptions, BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput,
+    JoinFuture, LogLevel, MappedFuture, OrchestrationContext, RetryPolicy, SelectFuture,
 };
 pub use providers::{ExecutionInfo, InstanceInfo, ProviderAdmin, QueueDepths, SystemMetrics};
 pub use runtime::{

@@ -16,8 +16,19 @@ pub const NAME_BYTES_MAX: usize = 1_024;
 /// The bytes of a version, as text.
 pub const VERSION_BYTES_MAX: usize = 256;
 
-/// What one step of an orchestration, from one input to where it waits, may schedule. This bounds
-/// the fan-out of a turn where a provider's `history_events_max` is raised.
+/// The events of one execution, unless a provider is told otherwise. Histories that name no cap of
+/// their own were begun under this one, so it never changes.
+pub const HISTORY_EVENTS_MAX_DEFAULT: u64 = 51_200;
+
+/// How many events of a history are kept free, so that code can handle the refusal of what would not
+/// fit. A sixteenth of `history_events_max` where that is less.
+pub const HISTORY_RESERVE_EVENTS_MAX: u64 = 64;
+
+/// The bytes of texts in a history from which on `ctx.should_continue_as_new()` says yes, however
+/// few its events are.
+pub const CONTINUE_AS_NEW_BYTES: usize = 4 * 1024 * 1024;
+
+/// What one step of an orchestration, from one input to where it waits, may schedule.
 pub const DECISIONS_PER_STEP_MAX: usize = 20_000;
 
 /// How often one step may poll before the code is taken to be spinning.
@@ -175,8 +186,10 @@ fn of_providers() -> Vec<Limit> {
         limit(
             "history_events_max",
             count(history_events_max),
-            "events of one execution, the last one kept for its end",
-            "the instance fails and says to use `continue_as_new`",
+            "events of one execution with the outcomes that it waits for, the last one kept for \
+             its end",
+            "an activity or a sub-orchestration fails with all that is scheduled with it, and says \
+             to use `continue_as_new`; beyond a timer, a wait or an event the instance fails",
         ),
         limit(
             "body_bytes_max",
@@ -321,7 +334,21 @@ fn of_turns() -> Vec<Limit> {
             "DECISIONS_PER_STEP_MAX",
             count(DECISIONS_PER_STEP_MAX),
             "what an orchestration schedules between two waits",
-            "the instance fails",
+            "activities and sub-orchestrations fail, none of them having run; code that schedules \
+             without an end fails the instance",
+        ),
+        fixed(
+            "HISTORY_RESERVE_EVENTS_MAX",
+            count(HISTORY_RESERVE_EVENTS_MAX),
+            "events kept free for code that handles a refusal, or a sixteenth of \
+             `history_events_max`",
+            "a second refusal, and in the end the instance fails",
+        ),
+        fixed(
+            "CONTINUE_AS_NEW_BYTES",
+            bytes(CONTINUE_AS_NEW_BYTES),
+            "texts in one history",
+            "`should_continue_as_new` says yes, as it does from a quarter of the cap on",
         ),
         fixed(
             "POLLS_PER_STEP_MAX",

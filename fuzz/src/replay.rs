@@ -107,6 +107,7 @@ fn start() -> EventKind {
         input: String::new(),
         parent_instance: None,
         parent_id: None,
+        history_events_max: None,
     }
 }
 

@@ -349,6 +349,7 @@ macro_rules! __catalogue {
         }
         events {
             events_after_their_wait_come_in_order ["MSG-04" "WAK-01"],
+            a_malformed_event_is_an_error ["MSG-03" "MSG-04"],
             events_before_their_wait_are_kept ["MSG-03" "MSG-04" "STA-01"],
             an_event_outruns_a_timer ["DLY-02" "CLM-04"],
             a_timer_outruns_an_event ["DLY-01" "WAK-02"],
@@ -363,6 +364,10 @@ macro_rules! __catalogue {
             a_saga_compensates ["COM-01" "ACT-03"],
             a_retry_succeeds_after_pauses ["DLY-01" "ACT-03" "COM-04"],
             a_slow_attempt_is_given_up ["DLY-01" "CAN-01" "CAN-02"],
+            a_slow_attempt_is_tried_again ["ACT-01" "ACT-03" "ACT-05"],
+            all_attempts_together_are_limited ["DLY-01" "ACT-03" "COM-04"],
+            a_queue_is_no_timeout ["ACT-01" "LEA-04" "CLM-02"],
+            an_unregistered_activity_is_an_error ["ACT-03" "COM-01"],
         }
         children {
             children_report_to_their_parent ["STA-03" "MSG-01" "COM-07"],
@@ -375,6 +380,14 @@ macro_rules! __catalogue {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
             a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],
             versions_live_side_by_side ["HEA-01" "EXE-01" "LEA-06"],
+            a_next_execution_need_not_be_awaited ["EXE-01" "COM-03"],
+        }
+        changed_types {
+            a_type_may_gain_a_field ["HIS-01" "LEA-06" "ATT-03"],
+            a_map_without_an_order_is_no_change ["HIS-01" "HIS-02"],
+        }
+        fan_outs {
+            what_cannot_fit_does_not_run ["ACT-01" "COM-01" "HIS-01" "HIS-06"],
         }
         payloads {
             large_texts_go_round ["LIM-02" "MSG-01" "ACT-05" "HIS-01"],

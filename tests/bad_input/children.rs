@@ -1,11 +1,22 @@
 //! Children that cannot be started.
 
+use duroxide::providers::DeleteMode;
 use duroxide::{OrchestrationContext, OrchestrationRegistry};
 
 use crate::support::{Text, World, no_activities};
 
 async fn parent(ctx: OrchestrationContext, child: String) -> Text {
     ctx.schedule_sub_orchestration(child, "")
+        .into_sub_orchestration()
+        .await
+}
+
+/// Starts two children, and waits for an event in between.
+async fn patient(ctx: OrchestrationContext, _input: String) -> Text {
+    let first = ctx.schedule_sub_orchestration("Wait", "");
+    let event = ctx.schedule_wait("On");
+    ctx.join(vec![first, event]).await;
+    ctx.schedule_sub_orchestration("Wait", "")
         .into_sub_orchestration()
         .await
 }
@@ -18,6 +29,7 @@ async fn detaching(ctx: OrchestrationContext, instance: String) -> Text {
 async fn world() -> World {
     let orchestrations = OrchestrationRegistry::builder()
         .register("Parent", parent)
+        .register("Patient", patient)
         .register("Detaching", detaching)
         .register("Wait", |ctx: OrchestrationContext, _: String| async move {
             Ok(ctx.schedule_wait("Go").into_event().await)
@@ -26,35 +38,63 @@ async fn world() -> World {
     World::on_memory(no_activities(), orchestrations).await
 }
 
+/// Lets an instance of `Patient` wait before it starts its second child, and answers that one's id:
+/// it names the event that schedules the child, and the life of its parent.
+async fn next_child(world: &World, parent: &str) -> String {
+    world.begin(parent, "Patient", "").await;
+    world.waits_for(parent, "On").await;
+    let first = world.child_of(parent).await;
+    world.raise(&first, "Go", "").await;
+    let second = first.replace("::sub::2-", "::sub::6-");
+    assert_ne!(first, second);
+    second
+}
+
 #[tokio::test]
 async fn a_child_whose_id_is_taken_is_a_failure_for_its_parent() {
     let world = world().await;
-    world.begin("p::sub::2", "Wait", "").await;
-    world.waits_for("p::sub::2", "Go").await;
-    let message = world
-        .run_failing("p", "Parent", "Wait")
-        .await
-        .display_message();
-    assert!(message.contains("p::sub::2"), "{message}");
+    let child = next_child(&world, "p").await;
+    world.begin(&child, "Wait", "").await;
+    world.waits_for(&child, "Go").await;
+    world.raise("p", "On", "").await;
+    let message = world.failure("p").await.display_message();
+    assert!(message.contains(&child), "{message}");
 
     // The one that was there first is not disturbed.
-    world.raise("p::sub::2", "Go", "on").await;
-    assert_eq!(world.output("p::sub::2").await, "on");
+    world.raise(&child, "Go", "on").await;
+    assert_eq!(world.output(&child).await, "on");
     world.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_child_whose_id_was_taken_and_has_ended_is_one_too() {
     let world = world().await;
-    world.begin("p::sub::2", "Wait", "").await;
-    world.raise("p::sub::2", "Go", "on").await;
-    assert_eq!(world.output("p::sub::2").await, "on");
-    let message = world
-        .run_failing("p", "Parent", "Wait")
-        .await
-        .display_message();
-    assert!(message.contains("p::sub::2"), "{message}");
-    assert_eq!(world.output("p::sub::2").await, "on");
+    let child = next_child(&world, "p").await;
+    world.begin(&child, "Wait", "").await;
+    world.raise(&child, "Go", "on").await;
+    assert_eq!(world.output(&child).await, "on");
+    world.raise("p", "On", "").await;
+    let message = world.failure("p").await.display_message();
+    assert!(message.contains(&child), "{message}");
+    assert_eq!(world.output(&child).await, "on");
+    world.shutdown().await;
+}
+
+/// The children of its first life may still be there, and are in nobody's way.
+#[tokio::test]
+async fn an_id_that_was_deleted_can_be_used_again_children_and_all() {
+    let world = world().await;
+    for life in ["first", "second"] {
+        world.begin("p", "Parent", "Wait").await;
+        let child = world.child_of("p").await;
+        world.raise(&child, "Go", life).await;
+        assert_eq!(world.output("p").await, life);
+        let deleted = world
+            .client
+            .delete_instance("p", DeleteMode::TerminalOnly)
+            .await;
+        deleted.unwrap();
+    }
     world.shutdown().await;
 }
 

@@ -5,7 +5,7 @@ use duroxide::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use duroxide::providers::ErrorKind;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, AppErrorKind, ClientError, ConfigErrorKind, ErrorDetails,
+    ActivityContext, AppErrorKind, ClientError, ConfigErrorKind, ErrorDetails, EventKind,
     OrchestrationContext, OrchestrationRegistry,
 };
 
@@ -45,16 +45,30 @@ async fn an_unknown_orchestration_fails_and_names_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_activity_fails_the_instance_and_names_it() {
+async fn an_unknown_activity_is_an_error_that_names_it() {
     let orchestrations = OrchestrationRegistry::builder()
         .register("Main", |ctx: OrchestrationContext, _: String| async move {
-            ctx.schedule_activity("Wrok", "").into_activity().await
+            match ctx.schedule_activity("Wrok", "").into_activity().await {
+                Ok(output) => Ok(output),
+                Err(error) => Ok(format!("made good: {error}")),
+            }
         })
         .build();
     let world = World::on_memory(no_activities(), orchestrations).await;
-    let details = world.run_failing("i", "Main", "").await;
-    let ErrorDetails::Configuration { kind, resource, .. } = &details else {
-        panic!("{details:?}");
+    assert_eq!(
+        world.run("i", "Main", "").await,
+        "made good: unregistered:Wrok"
+    );
+    let failure = world
+        .history("i")
+        .await
+        .into_iter()
+        .find_map(|event| match event.kind {
+            EventKind::ActivityFailed { details } => Some(details),
+            _ => None,
+        });
+    let Some(ErrorDetails::Configuration { kind, resource, .. }) = &failure else {
+        panic!("{failure:?}");
     };
     assert_eq!(
         (kind, &**resource),

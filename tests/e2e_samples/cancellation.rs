@@ -83,7 +83,7 @@ async fn sample_cancellation_reaches_children_and_activities() {
         .await
         .unwrap();
     assert!(was_cancelled(&world.failure("parent").await, "disk full"));
-    let child = world.failure("parent::sub::2").await;
+    let child = world.failure(&world.child_of("parent").await).await;
     assert!(matches!(
         child,
         ErrorDetails::Application {
@@ -116,7 +116,7 @@ async fn sample_select_cancels_the_losing_child() {
     let world = World::on_sqlite(no_activities(), orchestrations).await;
 
     assert_eq!(world.run("parent", "Impatient", "").await, "went on");
-    let child = world.failure("parent::sub::2").await;
+    let child = world.failure(&world.child_of("parent").await).await;
     assert_eq!(child.category(), "application");
     world.shutdown().await;
 }

@@ -11,7 +11,7 @@ use duroxide::{
     RetryPolicy,
 };
 
-use crate::support::World;
+use crate::support::{World, until};
 
 /// An activity that fails so many times before it succeeds.
 fn flaky(failures: u32) -> ActivityRegistry {
@@ -108,29 +108,67 @@ async fn sample_retry_with_exponential_backoff() {
     assert_eq!(pauses(backoff).await, [1_000, 3_000, 9_000, 20_000]);
 }
 
-/// Teaches: each attempt may have a time limit. The activity is told, and a timeout is not tried
-/// again.
-#[tokio::test]
-async fn sample_retry_with_timeout_per_attempt() {
+/// An activity that never ends by itself, and counts how often it was told to.
+fn endless() -> (ActivityRegistry, Arc<AtomicU32>) {
+    let told = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&told);
     let activities = ActivityRegistry::builder()
-        .register("Flaky", |ctx: ActivityContext, _input: String| async move {
-            ctx.cancelled().await;
-            Err("given up".to_owned())
+        .register("Flaky", move |ctx: ActivityContext, _input: String| {
+            let told = Arc::clone(&counted);
+            async move {
+                ctx.cancelled().await;
+                told.fetch_add(1, Ordering::SeqCst);
+                Err("given up".to_owned())
+            }
         })
         .build();
-    let policy = RetryPolicy::new(3).with_timeout(Duration::from_millis(20));
+    (activities, told)
+}
+
+async fn attempts(world: &World, instance: &str) -> usize {
+    let history = world.history(instance).await;
+    let scheduled = history
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::ActivityScheduled { .. }));
+    scheduled.count()
+}
+
+/// Teaches: each attempt may have a time limit, which counts from its start. The activity is told,
+/// and tried again like any that fails.
+#[tokio::test]
+async fn sample_retry_with_timeout_per_attempt() {
+    let (activities, told) = endless();
+    let policy = RetryPolicy::new(3)
+        .with_timeout(Duration::from_millis(20))
+        .with_backoff(BackoffStrategy::None);
     let world = World::on_sqlite(activities, retrying(policy)).await;
 
     let details = world.run_failing("slow", "Retry", "").await;
     assert_eq!(details.display_message(), "timeout: activity timed out");
-    let scheduled = |kind: &EventKind| matches!(kind, EventKind::ActivityScheduled { .. });
-    let history = world.history("slow").await;
-    assert_eq!(
-        history
-            .iter()
-            .filter(|event| scheduled(&event.kind))
-            .count(),
-        1
+    assert_eq!(attempts(&world, "slow").await, 3);
+    until("the end of the activities", async || {
+        (told.load(Ordering::SeqCst) == 3).then_some(())
+    })
+    .await;
+    world.shutdown().await;
+}
+
+/// Teaches: all attempts and pauses together may have a limit as well. It counts from the scheduling
+/// on, and what is under way then is cancelled.
+#[tokio::test]
+async fn sample_retry_with_a_total_time_limit() {
+    let clock = ManualClock::at_ms(1_700_000_000_000);
+    let (activities, _told) = endless();
+    let policy = RetryPolicy::new(3).with_schedule_to_close(Duration::from_secs(60));
+    let world = World::on_manual_time(&clock, activities, retrying(policy)).await;
+
+    world.begin("slow", "Retry", "").await;
+    assert_eq!(world.fire_timer(&clock, "slow").await.as_secs(), 60);
+    let message = world.failure("slow").await.display_message();
+    assert!(
+        message.starts_with("timeout: activity timed out"),
+        "{message}"
     );
+    assert_eq!(attempts(&world, "slow").await, 1);
     world.shutdown().await;
 }

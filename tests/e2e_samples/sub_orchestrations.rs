@@ -44,10 +44,12 @@ async fn sample_sub_orchestration() {
         world.run("parent", "Parent", "hey").await,
         "child said HEY!"
     );
-    assert_eq!(world.output("parent::sub::2").await, "HEY!");
+    let child = world.child_of("parent").await;
+    assert!(child.starts_with("parent::sub::2-"), "{child}");
+    assert_eq!(world.output(&child).await, "HEY!");
     let descriptor = world
         .runtime
-        .get_orchestration_descriptor("parent::sub::2")
+        .get_orchestration_descriptor(&child)
         .await
         .unwrap();
     assert_eq!(descriptor.parent_instance.as_deref(), Some("parent"));
@@ -189,7 +191,10 @@ async fn sample_sub_orchestration_nested() {
     let world = World::on_sqlite(no_activities(), orchestrations).await;
 
     assert_eq!(world.run("f", "Factorial", "5").await, "120");
-    assert_eq!(world.output("f::sub::2::sub::2").await, "6");
+    let child = world.child_of("f").await;
+    let grandchild = world.child_of(&child).await;
+    assert!(grandchild.starts_with("f::sub::2-") && grandchild.contains("::sub::2-"));
+    assert_eq!(world.output(&grandchild).await, "6");
     world.shutdown().await;
 }
 

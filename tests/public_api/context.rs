@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, BackoffStrategy, DurableFuture, DurableOutput, JoinFuture, LogLevel,
-    OrchestrationContext, OrchestrationRegistry, RetryPolicy, SelectFuture,
+    ActivityContext, ActivityOptions, BackoffStrategy, DurableFuture, DurableOutput, JoinFuture,
+    LogLevel, OrchestrationContext, OrchestrationRegistry, RetryPolicy, SelectFuture,
 };
 
 use crate::support::{Text, World};
@@ -221,6 +221,51 @@ async fn continue_as_new_plain_typed_and_versioned() {
     assert_eq!(run(main).await, "last");
 }
 
+/// What later versions have added.
+#[tokio::test]
+async fn activity_options_event_results_and_the_length_of_a_history() {
+    let output = run(|ctx, _| async move {
+        let minute = Duration::from_secs(60);
+        let options = ActivityOptions::new()
+            .with_start_to_close(minute)
+            .with_heartbeat(minute);
+        assert_eq!(options.start_to_close, Some(minute));
+        assert_eq!(options.heartbeat, Some(minute));
+        let a = ctx
+            .schedule_activity_with_options("Echo", "a", options)
+            .into_activity()
+            .await?;
+        let b: u32 = ctx
+            .schedule_activity_with_options_typed::<u32, u32>("Double", &4, options)
+            .into_activity_typed()
+            .await?;
+        let policy = RetryPolicy::new(2)
+            .with_retry_timeouts(false)
+            .with_schedule_to_close(minute);
+        let c = ctx
+            .schedule_activity_with_retry("Echo", "c", policy)
+            .await?;
+        let len: u64 = ctx.history_len();
+        let is_long: bool = ctx.should_continue_as_new();
+        Ok(format!("{a} {b} {c} {len} {is_long}"))
+    })
+    .await;
+    assert_eq!(output, "a 8 c 8 false");
+    async fn main(ctx: OrchestrationContext, _input: String) -> Text {
+        let event = ctx.schedule_wait("E").into_event_result_typed::<u32>();
+        let event: Result<u32, String> = event.await;
+        Ok(event.is_err().to_string())
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", main)
+        .build();
+    let world = World::on_memory(activities(), orchestrations).await;
+    world.begin("main", "Main", "").await;
+    world.raise("main", "E", "no number").await;
+    assert_eq!(world.output("main").await, "true");
+    world.shutdown().await;
+}
+
 #[tokio::test]
 async fn traces() {
     let output = run(|ctx, _| async move {
@@ -286,10 +331,16 @@ fn retry_policies() {
         max_attempts: 2,
         backoff: BackoffStrategy::None,
         timeout: None,
+        ..RetryPolicy::default()
     };
     assert_eq!(policy.delay_for_attempt(1), Duration::ZERO);
     let default = RetryPolicy::default();
     assert_eq!((default.max_attempts, default.timeout), (3, None));
+    assert!(default.retry_timeouts && default.schedule_to_close.is_none());
+    assert_eq!(
+        default.backoff.delay_for_attempt(1),
+        Duration::from_millis(100)
+    );
     assert_eq!(default.delay_for_attempt(1), Duration::from_millis(100));
     assert_eq!(default.delay_for_attempt(2), Duration::from_millis(200));
     assert_eq!(default.delay_for_attempt(30), Duration::from_secs(30));
@@ -326,7 +377,7 @@ fn retry_policies() {
 }
 
 #[test]
-#[should_panic(expected = "attempt")]
+#[should_panic(expected = "max_attempts must be at least 1")]
 fn a_retry_policy_without_attempts_is_refused() {
     drop(RetryPolicy::new(0));
 }

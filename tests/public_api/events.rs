@@ -41,6 +41,7 @@ fn kinds() -> Vec<EventKind> {
             input: text(),
             parent_instance: Some(text()),
             parent_id: Some(2),
+            history_events_max: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

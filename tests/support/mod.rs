@@ -216,6 +216,16 @@ impl World {
         .await
     }
 
+    /// The id of the child that an instance scheduled first.
+    pub(crate) async fn child_of(&self, instance: &str) -> String {
+        let is_child =
+            |kind: &EventKind| matches!(kind, EventKind::SubOrchestrationScheduled { .. });
+        match self.event(instance, is_child).await.kind {
+            EventKind::SubOrchestrationScheduled { instance, .. } => instance,
+            other => panic!("{other:?} schedules no child"),
+        }
+    }
+
     /// Waits until an instance has asked for this event.
     pub(crate) async fn waits_for(&self, instance: &str, name: &str) {
         self.event(

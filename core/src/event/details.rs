@@ -110,6 +110,16 @@ impl ErrorDetails {
         }
     }
 
+    /// The bytes of what it says at length.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Infrastructure { message, .. }
+            | Self::Application { message, .. }
+            | Self::Poison { message, .. } => message.len(),
+            Self::Configuration { message, .. } => message.as_ref().map_or(0, String::len),
+        }
+    }
+
     /// Whether the same may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -26,6 +26,11 @@ pub enum EventKind {
         /// The event of the parent that scheduled this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent_id: Option<u64>,
+        /// The cap on the history, where it is not
+        /// [the default](crate::limits::HISTORY_EVENTS_MAX_DEFAULT): the answers of
+        /// `ctx.should_continue_as_new()` follow from it, also in a replay under another cap.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        history_events_max: Option<u64>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {
@@ -116,9 +121,9 @@ pub enum EventKind {
     },
     /// Decision, answered at once: a value that code may not make up by itself.
     SystemCall {
-        /// Which: `guid` or `utcnow_ms`.
+        /// Which: `guid`, `utcnow_ms`, or `no_room` for a refusal.
         op: String,
-        /// The value.
+        /// The value, or the error that the refused operations failed with.
         value: String,
     },
 }
@@ -153,5 +158,43 @@ impl EventKind {
     #[must_use]
     pub fn is_input(&self) -> bool {
         !self.is_decision() && !self.is_terminal()
+    }
+
+    /// The bytes of its texts, which are what makes one event larger than another.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::OrchestrationStarted {
+                name,
+                version,
+                input,
+                ..
+            } => name.len() + version.len() + input.len(),
+            Self::ActivityScheduled { name, input } => name.len() + input.len(),
+            Self::OrchestrationChained {
+                name,
+                instance,
+                input,
+            }
+            | Self::SubOrchestrationScheduled {
+                name,
+                instance,
+                input,
+            } => name.len() + instance.len() + input.len(),
+            Self::ActivityCompleted { result } | Self::SubOrchestrationCompleted { result } => {
+                result.len()
+            }
+            Self::ExternalSubscribed { name } => name.len(),
+            Self::ExternalEvent { name, data } => name.len() + data.len(),
+            Self::SystemCall { op, value } => op.len() + value.len(),
+            Self::OrchestrationCompleted { output } => output.len(),
+            Self::OrchestrationContinuedAsNew { input } => input.len(),
+            Self::OrchestrationCancelRequested { reason } => reason.len(),
+            Self::ActivityFailed { details } | Self::SubOrchestrationFailed { details } => {
+                details.text_bytes()
+            }
+            Self::OrchestrationFailed { .. }
+            | Self::TimerCreated { .. }
+            | Self::TimerFired { .. } => 0,
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::replay::DurableOutput;
 #[must_use = "a durable operation is scheduled when it is awaited"]
 pub struct SelectFuture {
     members: Vec<DurableFuture>,
+    race: Race,
     done: bool,
 }
 
@@ -24,6 +25,7 @@ impl SelectFuture {
     pub(super) fn new(members: Vec<DurableFuture>) -> Self {
         Self {
             members,
+            race: Race::default(),
             done: false,
         }
     }
@@ -34,17 +36,8 @@ impl Future for SelectFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(usize, DurableOutput)> {
         let this = self.get_mut();
-        // Every member is polled, so that all are scheduled, in the order of the arguments. The
-        // loop must not end early for that reason.
-        let mut first: Option<(u64, usize)> = None;
-        for (index, member) in this.members.iter_mut().enumerate() {
-            if let Some(at) = member.poll_resolved_at(cx)
-                && first.is_none_or(|(earliest, _)| at < earliest)
-            {
-                first = Some((at, index));
-            }
-        }
-        let won = first.and_then(|(_, index)| Some((index, this.members[index].take()?)));
+        let first = this.race.poll(&mut this.members, |member| Some(member), cx);
+        let won = first.and_then(|index| Some((index, this.members[index].take()?)));
         match won {
             Some((index, output)) => {
                 this.done = true;
@@ -59,6 +52,47 @@ impl Future for SelectFuture {
 impl FusedFuture for SelectFuture {
     fn is_terminated(&self) -> bool {
         self.done
+    }
+}
+
+/// Which of several durable operations is first in history.
+#[derive(Debug, Default)]
+pub(super) struct Race {
+    began: bool,
+}
+
+impl Race {
+    /// The place of the first one that was answered, if any was.
+    pub(super) fn poll<M>(
+        &mut self,
+        members: &mut [M],
+        future: impl for<'a> Fn(&'a mut M) -> Option<&'a mut DurableFuture>,
+        cx: &Context<'_>,
+    ) -> Option<usize> {
+        // At first every member is polled, so that all are scheduled, in the order of the arguments.
+        let mut schedules = !self.began;
+        self.began = true;
+        loop {
+            let mut first: Option<(u64, usize)> = None;
+            let mut left = 0_usize;
+            for (index, member) in members.iter_mut().enumerate() {
+                let Some(member) = future(member) else {
+                    continue;
+                };
+                if member.is_unscheduled() && !schedules {
+                    left += 1;
+                } else if let Some(at) = member.poll_resolved_at(cx)
+                    && first.is_none_or(|(earliest, _)| at < earliest)
+                {
+                    first = Some((at, index));
+                }
+            }
+            // One that could not be scheduled then is scheduled now, if nobody has won without it.
+            if first.is_some() || left == 0 {
+                return first.map(|(_, index)| index);
+            }
+            schedules = true;
+        }
     }
 }
 
@@ -95,11 +129,12 @@ impl Future for JoinFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<DurableOutput>> {
         let this = self.get_mut();
         if !this.scheduled {
-            this.scheduled = true;
             for member in &mut this.members {
                 // The answer does not matter yet: the poll schedules the member.
                 member.poll_resolved_at(cx);
             }
+            // A member that could not be scheduled now does not wait for those before it.
+            this.scheduled = !this.members.iter().any(DurableFuture::is_unscheduled);
         }
         while let Some(member) = this.members.get_mut(this.resolved_at.len()) {
             match member.poll_resolved_at(cx) {

@@ -55,6 +55,7 @@ impl OrchestrationContext {
         let events_max = u64::try_from(history.len()).unwrap_or(u64::MAX);
         let identity = Identity {
             instance: instance_id,
+            incarnation: uuid::Uuid::nil(),
             execution: execution_id,
             orchestration: orchestration_name.unwrap_or_default(),
             version: orchestration_version.unwrap_or_default(),
@@ -91,6 +92,23 @@ impl OrchestrationContext {
     #[must_use]
     pub fn orchestration_version(&self) -> &str {
         &self.identity.version
+    }
+
+    /// How many events the history of this execution has so far, which is the same in replay.
+    #[must_use]
+    pub fn history_len(&self) -> u64 {
+        self.journal.history_len()
+    }
+
+    /// Whether the history is long enough to begin a new one with
+    /// [`continue_as_new`](Self::continue_as_new): it has a quarter of the events that the cap
+    /// allowed when the execution began, or 4 MiB of texts
+    /// ([`CONTINUE_AS_NEW_BYTES`](crate::limits::CONTINUE_AS_NEW_BYTES)). It is the same in replay.
+    ///
+    /// An orchestration without an end asks at the end of each of its rounds.
+    #[must_use]
+    pub fn should_continue_as_new(&self) -> bool {
+        self.journal.is_long()
     }
 
     /// Whether a line that is logged now would be new: false while replaying.

@@ -11,7 +11,7 @@ use futures_core::FusedFuture;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
-use crate::replay::{Decision, DurableOutput, Journal};
+use crate::replay::{Answer, Decided, Decision, DurableOutput, Journal};
 
 /// An operation whose outcome is recorded in history.
 ///
@@ -54,19 +54,25 @@ impl DurableFuture {
         }
     }
 
-    /// Schedules the operation if that has not been done.
-    fn schedule(&mut self) {
+    /// Schedules the operation if that has not been done and can be done now.
+    fn schedule(&mut self, cx: &Context<'_>) {
         if let Stage::Unscheduled(decision) = &self.stage {
             self.stage = match self.journal.decide(decision, self.location) {
-                Some(event_id) => Stage::Scheduled(event_id),
-                None => Stage::Stopped,
+                Decided::Scheduled(event_id) => Stage::Scheduled(event_id),
+                Decided::Postponed => return self.journal.poll_postponed(cx),
+                Decided::Stopped => Stage::Stopped,
             };
         }
     }
 
+    /// Whether the operation has still to be scheduled.
+    pub(super) fn is_unscheduled(&self) -> bool {
+        matches!(self.stage, Stage::Unscheduled(_))
+    }
+
     /// The event that answered the operation, if there is one; the outcome is left in place.
     pub(super) fn poll_resolved_at(&mut self, cx: &Context<'_>) -> Option<u64> {
-        self.schedule();
+        self.schedule(cx);
         let Stage::Scheduled(event_id) = self.stage else {
             return None;
         };
@@ -75,12 +81,17 @@ impl DurableFuture {
 
     /// The outcome of an operation that was answered.
     pub(super) fn take(&mut self) -> Option<DurableOutput> {
+        self.take_answer().map(|answer| answer.output)
+    }
+
+    /// The same with what only the engine knows of it.
+    pub(super) fn take_answer(&mut self) -> Option<Answer> {
         let Stage::Scheduled(event_id) = self.stage else {
             return None;
         };
-        let output = self.journal.take(event_id)?;
+        let answer = self.journal.take(event_id)?;
         self.stage = Stage::Taken;
-        Some(output)
+        Some(answer)
     }
 
     fn map<T>(self, map: fn(DurableOutput) -> T) -> MappedFuture<T> {
@@ -127,12 +138,22 @@ impl DurableFuture {
     ///
     /// # Panics
     /// The returned future panics if this is another operation, or if the data cannot be decoded,
-    /// which fails the orchestration.
+    /// which fails the orchestration: an orchestration that is to outlive a malformed event uses
+    /// [`into_event_result_typed`](Self::into_event_result_typed).
     pub fn into_event_typed<T: DeserializeOwned>(self) -> MappedFuture<T> {
         self.map(|output| {
             codec::decode(&event(output))
                 .unwrap_or_else(|error| panic!("the event's data cannot be decoded: {error}"))
         })
+    }
+
+    /// The decoded data of an external event, or why it cannot be decoded. The event is used up
+    /// either way.
+    ///
+    /// # Panics
+    /// The returned future panics if this is another operation.
+    pub fn into_event_result_typed<T: DeserializeOwned>(self) -> MappedFuture<Result<T, String>> {
+        self.map(|output| codec::decode(&event(output)))
     }
 
     /// The result of a sub-orchestration, or the text of its error.
@@ -248,12 +269,14 @@ impl<T> FusedFuture for MappedFuture<T> {
     }
 }
 
-/// The end of this execution and the beginning of the next. It never resolves: the code after it
-/// is not run.
-#[must_use = "continue_as_new takes effect when it is awaited"]
+/// The end of this execution and the beginning of the next, which has been asked for. It never
+/// resolves, unless the input cannot be encoded: the code after it is not run.
+#[must_use = "return it, as in `return ctx.continue_as_new(input).await`: what is awaited after it \
+              never resolves"]
 pub struct ContinueAsNewFuture {
     journal: Arc<Journal>,
-    request: Option<(Result<String, String>, Option<String>)>,
+    /// Why the input cannot be encoded, until the code has seen it.
+    error: Option<String>,
 }
 
 impl fmt::Debug for ContinueAsNewFuture {
@@ -269,10 +292,15 @@ impl ContinueAsNewFuture {
         input: Result<String, String>,
         version: Option<String>,
     ) -> Self {
-        Self {
-            journal: Arc::clone(journal),
-            request: Some((input, version)),
-        }
+        let journal = Arc::clone(journal);
+        let error = match input {
+            Ok(input) => {
+                journal.continue_as_new(input, version);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        Self { journal, error }
     }
 }
 
@@ -280,18 +308,25 @@ impl Future for ContinueAsNewFuture {
     type Output = Result<String, String>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<String, String>> {
-        match self.request.take() {
-            Some((Ok(input), version)) => self.journal.continue_as_new(input, version),
+        match self.error.take() {
             // An input that cannot be encoded is the code's error, which it may handle.
-            Some((Err(error), _)) => return Poll::Ready(Err(error)),
-            None => {}
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Pending,
         }
-        Poll::Pending
     }
 }
 
 impl FusedFuture for ContinueAsNewFuture {
     fn is_terminated(&self) -> bool {
         false
+    }
+}
+
+impl Drop for ContinueAsNewFuture {
+    fn drop(&mut self) {
+        // The code would end as if it had asked for nothing.
+        if let Some(error) = self.error.take() {
+            self.journal.refuse_continuation(error);
+        }
     }
 }

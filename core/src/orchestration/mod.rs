@@ -1,5 +1,6 @@
 //! What an orchestration's code is written with.
 
+mod activity_options;
 mod combinators;
 mod context;
 mod durable_future;
@@ -8,6 +9,7 @@ mod retry_policy;
 mod schedule;
 
 pub use crate::replay::DurableOutput;
+pub use activity_options::ActivityOptions;
 pub use combinators::{JoinFuture, SelectFuture};
 pub use context::{LogLevel, OrchestrationContext};
 pub use durable_future::{ContinueAsNewFuture, DurableFuture, MappedFuture};

@@ -2,15 +2,28 @@
 
 use std::time::Duration;
 
+/// What a policy without attempts is told.
+pub(super) const NO_ATTEMPTS: &str =
+    "max_attempts must be at least 1: a retry policy has to try once";
+
 /// How an activity is retried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// How often it is tried, at least once.
+    /// How often it is tried, at least once. With 0 there is no attempt, and an error that says so.
     pub max_attempts: u32,
     /// How long to wait before each further attempt.
     pub backoff: BackoffStrategy,
-    /// How long one attempt may take; a timeout is not retried.
+    /// How long one attempt may take, from when it starts on a worker. One that takes longer is
+    /// cancelled, fails with `timeout: activity timed out`, and is retried like any that fails.
     pub timeout: Option<Duration>,
+    /// Whether it is, which is the default. Without it, `timeout` counts from when the attempt is
+    /// scheduled, so that the time it waits for a worker counts as well, and a timeout is not
+    /// retried.
+    pub retry_timeouts: bool,
+    /// How long all of it may take: all attempts, the pauses between them, and the time that they
+    /// wait for a worker. Beyond that the attempt is cancelled, and the error begins with
+    /// `timeout: activity timed out`.
+    pub schedule_to_close: Option<Duration>,
 }
 
 /// The pause before the next attempt.
@@ -61,21 +74,20 @@ impl RetryPolicy {
     /// So many attempts, with the default pauses.
     ///
     /// # Panics
-    /// If there are none.
+    /// If there are none. A literal with none fails the call that it is given to instead.
     #[must_use]
     pub fn new(max_attempts: u32) -> Self {
-        assert!(
-            max_attempts > 0,
-            "a retry policy needs at least one attempt"
-        );
+        assert!(max_attempts > 0, "{NO_ATTEMPTS}");
         Self {
             max_attempts,
             backoff: BackoffStrategy::default(),
             timeout: None,
+            retry_timeouts: true,
+            schedule_to_close: None,
         }
     }
 
-    /// The same with a limit to each attempt.
+    /// The same with a limit to each attempt, from when it starts.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -89,6 +101,21 @@ impl RetryPolicy {
         self.with_timeout(timeout)
     }
 
+    /// The same with or without retries of attempts that took too long; see
+    /// [`retry_timeouts`](Self::retry_timeouts).
+    #[must_use]
+    pub fn with_retry_timeouts(mut self, retry_timeouts: bool) -> Self {
+        self.retry_timeouts = retry_timeouts;
+        self
+    }
+
+    /// The same with a limit to all attempts and pauses together.
+    #[must_use]
+    pub fn with_schedule_to_close(mut self, timeout: Duration) -> Self {
+        self.schedule_to_close = Some(timeout);
+        self
+    }
+
     /// The same with other pauses.
     #[must_use]
     pub fn with_backoff(mut self, backoff: BackoffStrategy) -> Self {
@@ -99,11 +126,21 @@ impl RetryPolicy {
     /// The pause after this attempt, counted from 1.
     #[must_use]
     pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
-        match self.backoff {
-            BackoffStrategy::None => Duration::ZERO,
-            BackoffStrategy::Fixed { delay } => delay,
-            BackoffStrategy::Linear { base, max } => base.saturating_mul(attempt).min(max),
-            BackoffStrategy::Exponential {
+        self.backoff.delay_for_attempt(attempt)
+    }
+}
+
+impl BackoffStrategy {
+    /// The pause after this attempt, counted from 1.
+    #[must_use]
+    pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
+        match *self {
+            Self::None => Duration::ZERO,
+            Self::Fixed { delay } => delay,
+            Self::Linear { base, max } => base.saturating_mul(attempt).min(max),
+            // However large the factor has become.
+            Self::Exponential { base, .. } if base.is_zero() => Duration::ZERO,
+            Self::Exponential {
                 base,
                 multiplier,
                 max,
@@ -146,10 +183,16 @@ mod tests {
         );
         let policy = RetryPolicy::new(1);
         assert_eq!(policy.delay_for_attempt(u32::MAX), Duration::from_secs(30));
+        let nothing = BackoffStrategy::Exponential {
+            base: Duration::ZERO,
+            multiplier: 2.0,
+            max,
+        };
+        assert_eq!(nothing.delay_for_attempt(1_026), Duration::ZERO);
     }
 
     #[test]
-    #[should_panic(expected = "at least one attempt")]
+    #[should_panic(expected = "max_attempts must be at least 1")]
     fn no_attempts_are_refused() {
         drop(RetryPolicy::new(0));
     }

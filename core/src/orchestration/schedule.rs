@@ -7,6 +7,7 @@ use futures_core::FusedFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::activity_options::ActivityOptions;
 use super::combinators::{JoinFuture, SelectFuture};
 use super::context::OrchestrationContext;
 use super::durable_future::{ContinueAsNewFuture, DurableFuture};
@@ -35,9 +36,21 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture {
+        self.schedule_activity_with_options(name, input, ActivityOptions::default())
+    }
+
+    /// Runs an activity that may take so long.
+    #[track_caller]
+    pub fn schedule_activity_with_options(
+        &self,
+        name: impl Into<String>,
+        input: impl Into<String>,
+        options: ActivityOptions,
+    ) -> DurableFuture {
         self.durable(Decision::Activity {
             name: name.into(),
             input: input.into(),
+            options,
         })
     }
 
@@ -51,9 +64,28 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: &In,
     ) -> DurableFuture {
+        self.schedule_activity_with_options_typed::<In, Out>(
+            name,
+            input,
+            ActivityOptions::default(),
+        )
+    }
+
+    /// As [`schedule_activity_with_options`](Self::schedule_activity_with_options), with a typed
+    /// input. `Out` only documents what it yields.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_activity_with_options_typed<In: Serialize, Out: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+        input: &In,
+        options: ActivityOptions,
+    ) -> DurableFuture {
         let name = name.into();
         let input = encoded(&name, input);
-        self.durable(Decision::Activity { name, input })
+        self.schedule_activity_with_options(name, input, options)
     }
 
     /// Waits for this long, across restarts.
@@ -229,13 +261,15 @@ impl OrchestrationContext {
     /// Ends this execution and begins the next with this input and an empty history, in the
     /// version that the registry's policy chooses. External events that were not used go along.
     ///
-    /// Await it and return: `return ctx.continue_as_new(input).await`. It never resolves.
+    /// Return it: `return ctx.continue_as_new(input).await`. It takes effect when it is called: it
+    /// wins over whatever the code returns afterwards and over later calls, and what is awaited
+    /// after it never resolves. Only a panic undoes it, which fails the orchestration.
     pub fn continue_as_new(&self, input: impl Into<String>) -> ContinueAsNewFuture {
         ContinueAsNewFuture::new(&self.journal, Ok(input.into()), None)
     }
 
-    /// As [`continue_as_new`](Self::continue_as_new), with a typed input. It resolves to an error
-    /// only if the input cannot be encoded.
+    /// As [`continue_as_new`](Self::continue_as_new), with a typed input. If that cannot be encoded,
+    /// it resolves to an error, and fails the orchestration if nobody looks.
     pub fn continue_as_new_typed<In: Serialize>(&self, input: &In) -> ContinueAsNewFuture {
         ContinueAsNewFuture::new(&self.journal, codec::encode(input), None)
     }

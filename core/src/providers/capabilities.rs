@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::HISTORY_EVENTS_MAX_DEFAULT;
+
 /// Who a provider is, for logs and reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderInfo {
@@ -97,7 +99,7 @@ impl Default for Limits {
             commit_bytes_max: 64 * 1024 * 1024,
             core_state_bytes_max: 4 * 1024,
             commit_operations_max: 512,
-            history_events_max: 1_024,
+            history_events_max: HISTORY_EVENTS_MAX_DEFAULT,
             inbox_messages_max: 10_000,
         }
     }

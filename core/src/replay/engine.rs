@@ -17,6 +17,7 @@ use super::token::TokenKind;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
 use crate::limits::POLLS_PER_STEP_MAX;
 use crate::message::CarriedEvent;
+use crate::orchestration::ActivityOptions;
 
 /// An orchestration's code, running.
 pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
@@ -51,6 +52,8 @@ pub(crate) struct Harvest {
     pub(crate) entries: Vec<Entry>,
     /// The versions asked for by the starts among them.
     pub(crate) versions: BTreeMap<u64, String>,
+    /// The options of the activities among them that have some.
+    pub(crate) activity_options: BTreeMap<u64, ActivityOptions>,
     /// The operations that are of no use any more, by the event that scheduled them. One that is
     /// among the entries was scheduled and dropped at once, and is never sent.
     pub(crate) withdrawn: BTreeMap<u64, TokenKind>,
@@ -100,6 +103,11 @@ impl Engine {
     /// Whether this activity and timers are all that the code waits for.
     pub(crate) fn waits_only_for(&self, activity_id: u64) -> bool {
         self.journal.state().waits_only_for(activity_id)
+    }
+
+    /// Has replays compare inputs and outputs as well, which are adopted otherwise.
+    pub(crate) fn compare_inputs(&self) {
+        self.journal.state().compares_inputs = true;
     }
 
     /// Sets whom to tell when something outside of a step interferes.
@@ -203,21 +211,23 @@ impl Engine {
         }
     }
 
-    /// A shadow replay reaches the end of a run: the code must have ended in the same way.
+    /// A shadow replay reaches the end of a run: the code must have ended in the same way. What it
+    /// says is compared as inputs are.
     fn check_end(&self, terminal: &Entry) -> Result<(), Failure> {
+        let compares = self.journal.state().compares_inputs;
         let same = match (&terminal.kind, &self.end) {
             (
                 EventKind::OrchestrationCompleted { output: recorded },
                 Some(End::Completed { output }),
-            ) => recorded == output,
+            ) => !compares || recorded == output,
             (
                 EventKind::OrchestrationFailed { details: recorded },
                 Some(End::Failed { details }),
-            ) => recorded == details,
+            ) => recorded == details || (!compares && recorded.category() == details.category()),
             (
                 EventKind::OrchestrationContinuedAsNew { input: recorded },
                 Some(End::ContinuedAsNew { input, .. }),
-            ) => recorded == input,
+            ) => !compares || recorded == input,
             // These end a run from outside, whatever the code does.
             (EventKind::OrchestrationFailed { details }, None) => !matches!(
                 details,
@@ -307,26 +317,40 @@ impl Engine {
             if let Some(failure) = self.pending_failure() {
                 return self.fail(failure);
             }
-            match polled {
+            let polled = match polled {
                 Err(panic) => return self.fail(Failure::Panicked(panic_text(&*panic))),
-                Ok(Poll::Ready(Ok(output))) => return self.finish(End::Completed { output }),
-                Ok(Poll::Ready(Err(message))) => {
+                Ok(polled) => polled,
+            };
+            // It was asked for before, and wins over what the code returned afterwards.
+            if self.journal.state().continuation.is_some() {
+                return self.hand_over();
+            }
+            match polled {
+                Poll::Ready(Ok(output)) => return self.finish(End::Completed { output }),
+                Poll::Ready(Err(message)) => {
                     return self.finish(End::Failed {
                         details: application_failure(message),
                     });
                 }
-                Ok(Poll::Pending) => {}
+                Poll::Pending => {}
             }
-            if self.journal.state().continuation.is_some() {
-                return self.hand_over();
-            }
-            if !self.journal.waker.take_signal() {
+            if !self.journal.waker.take_signal() && !self.tell_refused() {
                 return self.check_durable();
             }
         }
         self.fail(Failure::PollLimit {
             polls_max: POLLS_PER_STEP_MAX,
         });
+    }
+
+    /// The code is quiet: if something was refused, now it hears of it. False if nothing was.
+    fn tell_refused(&self) -> bool {
+        let (was_told, woken) = {
+            let mut state = self.journal.state();
+            (state.end_round(), std::mem::take(&mut state.woken))
+        };
+        woken.into_iter().for_each(Waker::wake);
+        was_told
     }
 
     fn pending_failure(&self) -> Option<Failure> {
@@ -341,7 +365,7 @@ impl Engine {
 
     /// Quiet code must wait for something that a later input can answer.
     fn check_durable(&mut self) {
-        let is_waiting = self.journal.state().open().next().is_some();
+        let is_waiting = self.journal.state().tokens.open().next().is_some();
         if !is_waiting {
             self.fail(Failure::NotDurable);
         }
@@ -406,6 +430,7 @@ impl Engine {
         Harvest {
             entries: std::mem::take(&mut state.entries),
             versions: std::mem::take(&mut state.versions),
+            activity_options: std::mem::take(&mut state.activity_options),
             withdrawn: std::mem::take(&mut state.withdrawn),
             traces: std::mem::take(&mut state.traces),
         }
@@ -418,16 +443,12 @@ impl Drop for Engine {
     }
 }
 
-/// Inputs that end the run without asking the code: a cancellation, and an activity that the
-/// deployment does not have, which no code can make good.
+/// A cancellation ends the run without asking the code.
 fn ends_the_run(input: &EventKind) -> Option<ErrorDetails> {
-    if let EventKind::OrchestrationCancelRequested { reason } = input {
-        return Some(cancelled(reason));
-    }
-    let EventKind::ActivityFailed { details } = input else {
+    let EventKind::OrchestrationCancelRequested { reason } = input else {
         return None;
     };
-    matches!(details, ErrorDetails::Configuration { .. }).then(|| details.clone())
+    Some(cancelled(reason))
 }
 
 /// The recorded error of a cancelled run.

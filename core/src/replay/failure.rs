@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     PollLimit { polls_max: u32 },
     /// The code scheduled too much before it waited.
     StepFull { decisions_max: usize },
+    /// The code continues as new with an input that cannot be written, and does not look.
+    NotEncoded(String),
     /// The code panicked.
     Panicked(String),
 }
@@ -69,6 +71,7 @@ impl Failure {
             Self::NotDurable
             | Self::PollLimit { .. }
             | Self::StepFull { .. }
+            | Self::NotEncoded(_)
             | Self::Panicked(_) => ErrorDetails::Application {
                 kind: AppErrorKind::OrchestrationFailed,
                 message,
@@ -110,6 +113,9 @@ impl fmt::Display for Failure {
                  any (DECISIONS_PER_STEP_MAX); wait for some of them first, or share the work \
                  among sub-orchestrations"
             ),
+            Self::NotEncoded(error) => {
+                write!(f, "the input of continue_as_new cannot be encoded: {error}")
+            }
             Self::Panicked(message) => write!(f, "orchestration panicked: {message}"),
         }
     }

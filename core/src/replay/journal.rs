@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
+use uuid::Uuid;
 
 use super::failure::Failure;
 use super::state::{Continuation, State};
 use super::step_waker::{Alarm, StepWaker};
-use super::token::{Decision, DurableOutput, TokenState};
+use super::token::{Answer, Decided, Decision, TokenState};
 
 /// Which execution of which instance this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) instance: String,
+    /// Which life of the instance this is: an id that was deleted can be used again.
+    pub(crate) incarnation: Uuid,
     pub(crate) execution: u64,
     pub(crate) orchestration: String,
     pub(crate) version: String,
@@ -22,17 +25,20 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The instance id of the child that this event schedules. It names the execution from the
-    /// second on, where event ids begin anew.
+    /// second on, where event ids begin anew, and the parent's life, so that the children of an
+    /// earlier instance of this id are in nobody's way.
     pub(crate) fn child_instance(&self, event_id: u64) -> String {
         let Self {
             instance,
+            incarnation,
             execution,
             ..
         } = self;
+        let (life, _, _, _) = incarnation.as_fields();
         if *execution == 1 {
-            format!("{instance}::sub::{event_id}")
+            format!("{instance}::sub::{event_id}-{life:08x}")
         } else {
-            format!("{instance}::sub::{execution}_{event_id}")
+            format!("{instance}::sub::{execution}_{event_id}-{life:08x}")
         }
     }
 }
@@ -84,17 +90,22 @@ impl Journal {
         self.state().identity.clone()
     }
 
-    /// Records a decision. `None` if the run has failed or ended; the caller then never resolves.
+    /// Records a decision.
     pub(crate) fn decide(
         &self,
         decision: &Decision,
         location: &'static Location<'static>,
-    ) -> Option<u64> {
-        let mut state = self.enter_state()?;
-        if state.is_stopped() {
-            None
-        } else {
-            state.decide(decision, location)
+    ) -> Decided {
+        match self.enter_state() {
+            Some(mut state) if state.may_decide(decision) => state.decide(decision, location),
+            _ => Decided::Stopped,
+        }
+    }
+
+    /// Has the code called again once it may make a decision that was postponed.
+    pub(crate) fn poll_postponed(&self, cx: &Context<'_>) {
+        if let Some(mut state) = self.enter_state() {
+            state.postpone(cx.waker());
         }
     }
 
@@ -104,8 +115,8 @@ impl Journal {
         if state.is_stopped() {
             return None;
         }
-        match &mut state.tokens.get_mut(&event_id)?.state {
-            TokenState::Resolved { at, .. } => Some(*at),
+        match state.tokens.state_mut(event_id)? {
+            TokenState::Resolved(answer) => Some(answer.at),
             TokenState::Open(waker) => {
                 let before = match waker {
                     Some(known) if known.will_wake(cx.waker()) => None,
@@ -120,7 +131,7 @@ impl Journal {
     }
 
     /// The answer of an operation that was answered.
-    pub(crate) fn take(&self, event_id: u64) -> Option<DurableOutput> {
+    pub(crate) fn take(&self, event_id: u64) -> Option<Answer> {
         self.state().take(event_id)
     }
 
@@ -142,13 +153,31 @@ impl Journal {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// The code hands over to a next execution.
+    /// The code hands over to a next execution. The first time counts.
     pub(crate) fn continue_as_new(&self, input: String, version: Option<String>) {
         if let Some(mut state) = self.enter_state()
             && !state.is_stopped()
         {
             state.continuation = Some(Continuation { input, version });
         }
+    }
+
+    /// The code wanted to hand over with an input that cannot be written, and has not looked.
+    pub(crate) fn refuse_continuation(&self, error: String) {
+        let mut state = self.state();
+        if !state.closed {
+            state.fail(Failure::NotEncoded(error));
+        }
+    }
+
+    /// How many events the history has.
+    pub(crate) fn history_len(&self) -> u64 {
+        self.enter_state().map_or(0, |state| state.history_len())
+    }
+
+    /// Whether the history is long enough to begin a new one.
+    pub(crate) fn is_long(&self) -> bool {
+        self.enter_state().is_some_and(|state| state.is_long())
     }
 
     /// The code wants a line logged.

@@ -10,11 +10,13 @@ mod failure;
 mod input;
 mod journal;
 mod matching;
+mod refusal;
 mod state;
 mod step_waker;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tokens;
 
 pub(crate) use engine::{End, Engine, Harvest, Root, cancelled};
 pub(crate) use failure::{Failure, panic_text};
@@ -22,4 +24,4 @@ pub(crate) use input::{Input, Moment};
 pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};
 pub(crate) use step_waker::Alarm;
 pub use token::DurableOutput;
-pub(crate) use token::{Decision, TokenKind};
+pub(crate) use token::{Answer, Decided, Decision, TokenKind};

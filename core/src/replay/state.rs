@@ -9,11 +9,14 @@ use uuid::Uuid;
 use super::external::{ExternalEvents, Received};
 use super::failure::{Failure, Mismatch};
 use super::input::{Input, Moment};
-use super::journal::{Identity, TraceLine};
+use super::journal::{Identity, TraceLevel, TraceLine};
 use super::matching::{adopted, describe_decision, describe_event};
-use super::token::{Decision, DurableOutput, Token, TokenKind, TokenState};
-use crate::event::{Entry, EventKind};
-use crate::limits::DECISIONS_PER_STEP_MAX;
+use super::refusal::{REFUSAL, Refusal, Shortage};
+use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind, TokenState};
+use super::tokens::Tokens;
+use crate::event::{Entry, ErrorDetails, EventKind};
+use crate::limits::{CONTINUE_AS_NEW_BYTES, HISTORY_EVENTS_MAX_DEFAULT};
+use crate::orchestration::ActivityOptions;
 
 /// The handing over to a next execution, as the code asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +46,11 @@ pub(super) struct State {
     pub(super) entries: Vec<Entry>,
     /// The versions asked for by the starts among them.
     pub(super) versions: BTreeMap<u64, String>,
+    /// The options of the activities among them that have some.
+    pub(super) activity_options: BTreeMap<u64, ActivityOptions>,
     pub(super) withdrawn: BTreeMap<u64, TokenKind>,
     pub(super) traces: Vec<TraceLine>,
-    pub(super) tokens: BTreeMap<u64, Token>,
+    pub(super) tokens: Tokens,
     /// Whom to wake once the lock on this is released: a waker may run or drop the code's futures,
     /// which come back here.
     pub(super) woken: Vec<Waker>,
@@ -57,7 +62,22 @@ pub(super) struct State {
     /// How many random values this step has drawn.
     draws: u64,
     /// How many decisions this step has made.
-    decisions: usize,
+    pub(super) decisions: usize,
+    /// How many refusals this step has recorded.
+    pub(super) refusals: usize,
+    /// Whether this execution has recorded any.
+    pub(super) was_refused: bool,
+    /// Where the round began: it reaches from an input, or from the refusal before it, to where the
+    /// code is quiet.
+    pub(super) round_began_at: u64,
+    /// What this round is refused, if it is.
+    pub(super) refusal: Option<Refusal>,
+    /// Whether a replay compares inputs and outputs as well.
+    pub(super) compares_inputs: bool,
+    /// The cap that held when the execution began, whatever it is now.
+    first_events_max: u64,
+    /// The bytes of all texts in the history so far.
+    pub(super) history_bytes: usize,
 }
 
 impl State {
@@ -70,9 +90,10 @@ impl State {
             recorded: None,
             entries: Vec::new(),
             versions: BTreeMap::new(),
+            activity_options: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             traces: Vec::new(),
-            tokens: BTreeMap::new(),
+            tokens: Tokens::default(),
             woken: Vec::new(),
             external: ExternalEvents::default(),
             continuation: None,
@@ -80,6 +101,13 @@ impl State {
             closed: false,
             draws: 0,
             decisions: 0,
+            refusals: 0,
+            was_refused: false,
+            round_began_at: 1,
+            refusal: None,
+            compares_inputs: false,
+            first_events_max: HISTORY_EVENTS_MAX_DEFAULT,
+            history_bytes: 0,
         }
     }
 
@@ -88,6 +116,8 @@ impl State {
         self.recorded = recorded;
         self.draws = 0;
         self.decisions = 0;
+        self.refusals = 0;
+        self.round_began_at = self.next_event_id;
     }
 
     pub(super) fn is_replaying(&self) -> bool {
@@ -99,18 +129,29 @@ impl State {
         self.closed || self.failure.is_some() || self.continuation.is_some()
     }
 
-    /// What is not answered yet, the latest first: of many that are answered one after another, that
-    /// is where the open ones are.
-    pub(super) fn open(&self) -> impl Iterator<Item = (u64, &TokenKind)> {
-        let tokens = self.tokens.iter().rev();
-        tokens
-            .filter(|(_, token)| token.is_open())
-            .map(|(event_id, token)| (*event_id, &token.kind))
+    /// Whether the code may make this decision. What is done at once is done even beside a
+    /// `continue_as_new`, which does not stop code that does not await it.
+    pub(super) fn may_decide(&self, decision: &Decision) -> bool {
+        !self.closed
+            && self.failure.is_none()
+            && (self.continuation.is_none() || !decision.is_awaited())
+    }
+
+    /// How many events there are.
+    pub(super) fn history_len(&self) -> u64 {
+        self.next_event_id - 1
+    }
+
+    /// Whether the history is long enough to begin a new one. It goes by the cap that held when the
+    /// execution began, so that a replay under another cap says the same.
+    pub(super) fn is_long(&self) -> bool {
+        self.history_len() >= self.first_events_max / 4
+            || self.history_bytes >= CONTINUE_AS_NEW_BYTES
     }
 
     /// Whether this activity and timers are all that is open.
     pub(super) fn waits_only_for(&self, activity_id: u64) -> bool {
-        self.open().all(|(event_id, kind)| match kind {
+        self.tokens.open().all(|(event_id, kind)| match kind {
             TokenKind::Activity => event_id == activity_id,
             TokenKind::Timer => true,
             TokenKind::Wait { .. } | TokenKind::Child { .. } | TokenKind::System => false,
@@ -122,52 +163,61 @@ impl State {
         self.failure.get_or_insert(failure);
     }
 
-    /// Records a decision, or finds it in history. `None` if the run cannot go on.
+    /// Records a decision, or finds it in history.
     pub(super) fn decide(
         &mut self,
         decision: &Decision,
         location: &'static Location<'static>,
-    ) -> Option<u64> {
+    ) -> Decided {
+        if self.refusal.is_some() && decision.is_awaited() {
+            return self.refuse(decision);
+        }
         let event_id = self.next_event_id;
         let kind = match self.decided(event_id, decision, location) {
             Ok(kind) => kind,
-            Err(failure) => {
+            Err(Shortage::Refused(text)) => {
+                self.begin_refusal(text);
+                return self.refuse(decision);
+            }
+            Err(Shortage::Failed(failure)) => {
                 self.fail(failure);
-                return None;
+                return Decided::Stopped;
             }
         };
         self.next_event_id += 1;
+        self.history_bytes += kind.text_bytes();
         self.open_token(event_id, &kind);
         if !self.is_replaying() {
-            if let Decision::Child {
+            self.note_beside(event_id, decision);
+            self.append(event_id, None, None, kind);
+        }
+        Decided::Scheduled(event_id)
+    }
+
+    /// Keeps what a decision says and its event does not.
+    fn note_beside(&mut self, event_id: u64, decision: &Decision) {
+        match decision {
+            Decision::Child {
                 version: Some(version),
                 ..
             }
             | Decision::Detached {
                 version: Some(version),
                 ..
-            } = decision
-            {
+            } => {
                 self.versions.insert(event_id, version.clone());
             }
-            self.append(event_id, None, None, kind);
+            Decision::Activity { options, .. } if *options != ActivityOptions::default() => {
+                self.activity_options.insert(event_id, *options);
+            }
+            Decision::Activity { .. }
+            | Decision::Timer { .. }
+            | Decision::Wait { .. }
+            | Decision::Child { .. }
+            | Decision::Detached { .. }
+            | Decision::Guid
+            | Decision::UtcNow => {}
         }
-        Some(event_id)
-    }
-
-    /// Whether there may be another decision.
-    fn check_room(&self, event_id: u64) -> Result<(), Failure> {
-        if event_id >= self.events_max {
-            return Err(Failure::HistoryFull {
-                events_max: self.events_max,
-            });
-        }
-        if self.decisions >= DECISIONS_PER_STEP_MAX {
-            return Err(Failure::StepFull {
-                decisions_max: DECISIONS_PER_STEP_MAX,
-            });
-        }
-        Ok(())
     }
 
     fn decided(
@@ -175,21 +225,32 @@ impl State {
         event_id: u64,
         decision: &Decision,
         location: &'static Location<'static>,
-    ) -> Result<EventKind, Failure> {
+    ) -> Result<EventKind, Shortage> {
         let is_live = self.recorded.is_none();
         let entry = self.recorded.as_mut().and_then(VecDeque::pop_front);
-        // What is recorded was within the limits of its time.
-        if entry.is_none() {
-            self.check_room(event_id)?;
+        match &entry {
+            Some(entry) => {
+                if let EventKind::SystemCall { op, value } = &entry.kind
+                    && op == REFUSAL
+                    && decision.is_awaited()
+                {
+                    return Err(Shortage::Refused(value.clone()));
+                }
+            }
+            // What is recorded was within the limits of its time.
+            None => match self.check_room(decision) {
+                // A refusal would be on record.
+                Err(Shortage::Refused(_)) if !is_live => {}
+                checked => checked?,
+            },
         }
         self.decisions += 1;
         if is_live {
             return Ok(self.live(event_id, decision));
         }
-        let child_instance = self.identity.child_instance(event_id);
         match entry {
-            Some(entry) if adopted(&entry.kind, decision, &child_instance) => Ok(entry.kind),
-            other => Err(Failure::Nondeterminism(Mismatch {
+            Some(entry) if adopted(&entry.kind, decision, self.compares_inputs) => Ok(entry.kind),
+            other => Err(Shortage::Failed(Failure::Nondeterminism(Mismatch {
                 event_id,
                 recorded: other.as_ref().map_or_else(
                     || "no decision".to_owned(),
@@ -197,13 +258,13 @@ impl State {
                 ),
                 code: describe_decision(decision, other.as_ref().map(|entry| &entry.kind)),
                 location: Some(location),
-            })),
+            }))),
         }
     }
 
     fn live(&mut self, event_id: u64, decision: &Decision) -> EventKind {
         match decision.clone() {
-            Decision::Activity { name, input } => EventKind::ActivityScheduled { name, input },
+            Decision::Activity { name, input, .. } => EventKind::ActivityScheduled { name, input },
             Decision::Timer { delay } => EventKind::TimerCreated {
                 fire_at_ms: self
                     .moment
@@ -253,9 +314,9 @@ impl State {
                 instance: instance.clone(),
             },
             EventKind::SystemCall { value, .. } => {
+                self.tokens.insert(event_id, TokenKind::System);
                 let output = DurableOutput::Activity(Ok(value.clone()));
-                self.tokens.insert(event_id, Token::open(TokenKind::System));
-                return self.resolve(event_id, event_id, output);
+                return self.resolve(event_id, answer(event_id, output));
             }
             // A detached start is never answered.
             EventKind::OrchestrationChained { .. } => return,
@@ -277,20 +338,18 @@ impl State {
         } else {
             None
         };
-        self.tokens.insert(event_id, Token::open(kind));
+        self.tokens.insert(event_id, kind);
         if let Some(Received {
             event_id: at, data, ..
         }) = received
         {
-            self.resolve(event_id, at, DurableOutput::External(data));
+            self.resolve(event_id, answer(at, DurableOutput::External(data)));
         }
     }
 
-    /// Gives an operation its answer, which the event at this place in history is.
-    fn resolve(&mut self, event_id: u64, at: u64, output: DurableOutput) {
-        if let Some(token) = self.tokens.get_mut(&event_id) {
-            self.woken.extend(token.resolve(at, output));
-        }
+    /// Gives an operation its answer.
+    pub(super) fn resolve(&mut self, event_id: u64, answer: Answer) {
+        self.woken.extend(self.tokens.resolve(event_id, answer));
     }
 
     /// Takes in an input: live, as a new event; in replay, as the event that history has.
@@ -299,16 +358,29 @@ impl State {
         let accepted = self.resolve_for(event_id, input);
         if accepted == Accepted::Recorded {
             self.next_event_id += 1;
+            self.history_bytes += input.kind.text_bytes();
+            let kind = self.pin_cap(input.kind.clone());
             if !self.is_replaying() {
-                self.append(
-                    event_id,
-                    input.source_event_id,
-                    input.message_id,
-                    input.kind.clone(),
-                );
+                self.append(event_id, input.source_event_id, input.message_id, kind);
             }
         }
         accepted
+    }
+
+    /// Has the start say which cap holds, unless it is the default; a replay goes by what it says.
+    fn pin_cap(&mut self, mut kind: EventKind) -> EventKind {
+        let is_live = !self.is_replaying();
+        if let EventKind::OrchestrationStarted {
+            history_events_max, ..
+        } = &mut kind
+        {
+            if is_live {
+                let is_default = self.events_max == HISTORY_EVENTS_MAX_DEFAULT;
+                *history_events_max = (!is_default).then_some(self.events_max);
+            }
+            self.first_events_max = history_events_max.unwrap_or(HISTORY_EVENTS_MAX_DEFAULT);
+        }
+        kind
     }
 
     fn resolve_for(&mut self, event_id: u64, input: &Input) -> Accepted {
@@ -352,7 +424,19 @@ impl State {
         };
         if self.answers_open_token(input) {
             if let Some(source) = input.source_event_id {
-                self.resolve(source, event_id, output);
+                let is_final = matches!(
+                    &input.kind,
+                    EventKind::ActivityFailed {
+                        details: ErrorDetails::Poison { .. }
+                    }
+                );
+                self.resolve(
+                    source,
+                    Answer {
+                        is_final,
+                        ..answer(event_id, output)
+                    },
+                );
             }
             return Accepted::Recorded;
         }
@@ -376,7 +460,7 @@ impl State {
     }
 
     fn answers_open_token(&self, input: &Input) -> bool {
-        let token = input.source_event_id.and_then(|id| self.tokens.get(&id));
+        let token = input.source_event_id.and_then(|id| self.tokens.get(id));
         token.is_some_and(|token| {
             token.is_open()
                 && matches!(
@@ -404,18 +488,19 @@ impl State {
             message_id,
         };
         if let Some(wait) = self.external.receive(name, received) {
-            self.resolve(wait, event_id, DurableOutput::External(data.to_owned()));
+            let output = DurableOutput::External(data.to_owned());
+            self.resolve(wait, answer(event_id, output));
         }
     }
 
     /// Gives a resolved operation's answer to its future.
-    pub(super) fn take(&mut self, event_id: u64) -> Option<DurableOutput> {
-        let token = self.tokens.remove(&event_id)?;
+    pub(super) fn take(&mut self, event_id: u64) -> Option<Answer> {
+        let token = self.tokens.remove(event_id)?;
         if let TokenKind::Wait { name } = &token.kind {
             self.external.observe(name, event_id);
         }
         match token.state {
-            TokenState::Resolved { output, .. } => Some(output),
+            TokenState::Resolved(answer) => Some(answer),
             TokenState::Open(_) => None,
         }
     }
@@ -425,15 +510,15 @@ impl State {
         if self.closed {
             return;
         }
-        let Some(token) = self.tokens.remove(&event_id) else {
+        let Some(token) = self.tokens.remove(event_id) else {
             return;
         };
         if let TokenKind::Wait { name } = &token.kind {
             if let Some((next, received)) = self.external.abandon(name, event_id) {
                 let output = DurableOutput::External(received.data);
-                self.resolve(next, received.event_id, output);
+                self.resolve(next, answer(received.event_id, output));
             }
-        } else if token.is_open() && !self.is_replaying() {
+        } else if token.is_open() && token.kind != TokenKind::System && !self.is_replaying() {
             self.withdrawn.insert(event_id, token.kind);
         }
     }
@@ -447,14 +532,13 @@ impl State {
         let event_id = self.next_event_id;
         self.next_event_id += 1;
         self.append(event_id, None, None, terminal);
-        for (event_id, token) in std::mem::take(&mut self.tokens) {
-            if token.is_open() {
-                self.withdrawn.insert(event_id, token.kind);
-            }
-        }
+        let open = self.tokens.take_open();
+        // The engine has withdrawn what it answers by itself.
+        self.withdrawn
+            .extend(open.filter(|(_, kind)| *kind != TokenKind::System));
     }
 
-    fn append(
+    pub(super) fn append(
         &mut self,
         event_id: u64,
         source_event_id: Option<u64>,
@@ -462,6 +546,9 @@ impl State {
         kind: EventKind,
     ) {
         let timestamp_ms = self.moment.now_ms;
+        if event_id == nearly_full_at(self.events_max) && !kind.is_terminal() {
+            self.traces.push(nearly_full(event_id, self.events_max));
+        }
         self.entries.push(Entry {
             event_id,
             source_event_id,
@@ -469,5 +556,30 @@ impl State {
             message_id,
             kind,
         });
+    }
+}
+
+/// An answer that trying again may change.
+fn answer(at: u64, output: DurableOutput) -> Answer {
+    Answer {
+        at,
+        output,
+        is_final: false,
+    }
+}
+
+/// The event that fills four fifths of a history. It is recorded once in an execution, so the
+/// warning comes once.
+fn nearly_full_at(events_max: u64) -> u64 {
+    events_max - events_max / 5
+}
+
+fn nearly_full(event_id: u64, events_max: u64) -> TraceLine {
+    TraceLine {
+        level: TraceLevel::Warn,
+        message: format!(
+            "the history has {event_id} of at most {events_max} events; use continue_as_new, as \
+             ctx.should_continue_as_new() suggests, before it is full"
+        ),
     }
 }

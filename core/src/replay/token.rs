@@ -3,6 +3,8 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::orchestration::ActivityOptions;
+
 /// What a durable operation yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DurableOutput {
@@ -22,6 +24,7 @@ pub(crate) enum Decision {
     Activity {
         name: String,
         input: String,
+        options: ActivityOptions,
     },
     Timer {
         delay: Duration,
@@ -44,14 +47,87 @@ pub(crate) enum Decision {
     UtcNow,
 }
 
+impl Decision {
+    /// Whether it is answered through a future, and not done once it is recorded.
+    pub(super) fn is_awaited(&self) -> bool {
+        !matches!(self, Self::Detached { .. })
+    }
+
+    /// Whether it brings an event that answers it, for which there must be room later.
+    pub(super) fn brings_outcome(&self) -> bool {
+        match self {
+            Self::Activity { .. } | Self::Timer { .. } | Self::Child { .. } => true,
+            // Events may come or not, with or without a wait for them.
+            Self::Wait { .. } | Self::Detached { .. } | Self::Guid | Self::UtcNow => false,
+        }
+    }
+
+    /// What it yields if it fails with this error. `None` if it yields no errors.
+    pub(super) fn failed(&self, error: &str) -> Option<DurableOutput> {
+        match self {
+            Self::Activity { .. } | Self::Guid | Self::UtcNow => {
+                Some(DurableOutput::Activity(Err(error.to_owned())))
+            }
+            Self::Child { .. } => Some(DurableOutput::SubOrchestration(Err(error.to_owned()))),
+            Self::Timer { .. } | Self::Wait { .. } | Self::Detached { .. } => None,
+        }
+    }
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// Its answer will be found under this id.
+    Scheduled(u64),
+    /// It has to be made again: something before it was refused, and the code must hear of that
+    /// first.
+    Postponed,
+    /// The run has ended or failed; nothing comes any more.
+    Stopped,
+}
+
 /// Which kind of operation a token stands for, with what its end needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     Activity,
     Timer,
-    Wait { name: String },
-    Child { instance: String },
+    Wait {
+        name: String,
+    },
+    Child {
+        instance: String,
+    },
+    /// Answered by the engine itself.
     System,
+}
+
+impl TokenKind {
+    /// Whether an event will answer it, unless it is withdrawn.
+    pub(super) fn brings_outcome(&self) -> bool {
+        match self {
+            Self::Activity | Self::Timer | Self::Child { .. } => true,
+            Self::Wait { .. } | Self::System => false,
+        }
+    }
+
+    /// What it yields if it fails with this error. `None` if it yields no errors.
+    pub(super) fn failed(&self, error: &str) -> Option<DurableOutput> {
+        match self {
+            Self::Activity => Some(DurableOutput::Activity(Err(error.to_owned()))),
+            Self::Child { .. } => Some(DurableOutput::SubOrchestration(Err(error.to_owned()))),
+            Self::Timer | Self::Wait { .. } | Self::System => None,
+        }
+    }
+}
+
+/// The answer to a durable operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The event that answered it.
+    pub(crate) at: u64,
+    pub(crate) output: DurableOutput,
+    /// Whether the same operation would only fail again, so that trying it again is of no use.
+    pub(crate) is_final: bool,
 }
 
 /// A scheduled operation whose answer nobody has taken yet.
@@ -65,28 +141,11 @@ pub(super) struct Token {
 pub(super) enum TokenState {
     /// Not answered; whom to wake when it is.
     Open(Option<Waker>),
-    /// Answered by this event.
-    Resolved { at: u64, output: DurableOutput },
+    Resolved(Answer),
 }
 
 impl Token {
-    pub(super) fn open(kind: TokenKind) -> Self {
-        Self {
-            kind,
-            state: TokenState::Open(None),
-        }
-    }
-
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, TokenState::Open(_))
-    }
-
-    /// Records the answer, and says whom to wake: whoever polled last.
-    #[must_use]
-    pub(super) fn resolve(&mut self, at: u64, output: DurableOutput) -> Option<Waker> {
-        match std::mem::replace(&mut self.state, TokenState::Resolved { at, output }) {
-            TokenState::Open(waker) => waker,
-            TokenState::Resolved { .. } => None,
-        }
     }
 }

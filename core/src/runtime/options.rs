@@ -45,6 +45,9 @@ pub struct RuntimeOptions {
     /// Whether every turn is replayed from its history and compared, which finds code that is not
     /// deterministic. For tests: it costs as much as the history is long.
     pub shadow_replay: bool,
+    /// Whether that comparison includes inputs, outputs and the inputs of `continue_as_new`. They
+    /// need not be the same for a replay to succeed: what was recorded is adopted.
+    pub shadow_replay_inputs: bool,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// How long a cancelled activity may go on after it was told, before it is aborted.
@@ -69,6 +72,7 @@ impl Default for RuntimeOptions {
             warm_instances_max: 10_000,
             warm_bytes_max: 256 * 1024 * 1024,
             shadow_replay: false,
+            shadow_replay_inputs: false,
             clock: SystemClock::shared(),
             activity_cancellation_grace: Duration::from_secs(10),
         }

@@ -132,6 +132,7 @@ mod tests {
     fn warm(number: usize, history_bytes: usize) -> Warm {
         let identity = Identity {
             instance: String::new(),
+            incarnation: uuid::Uuid::nil(),
             execution: 1,
             orchestration: String::new(),
             version: String::new(),

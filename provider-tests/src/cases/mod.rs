@@ -30,7 +30,7 @@ pub(crate) mod sta;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
-    basics, cancellation, children, errors, events, executions, nodes, operations, payloads,
-    poison, restarts, timers, waits,
+    basics, cancellation, changed_types, children, errors, events, executions, fan_outs, nodes,
+    operations, payloads, poison, restarts, timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -75,23 +75,35 @@ pub(crate) async fn a_detached_orchestration_lives_on(cx: &Cx) {
 /// An id that somebody else has taken is told to the parent, and the other one is left alone.
 pub(crate) async fn a_taken_id_is_told_to_the_parent(cx: &Cx) {
     async fn parent(ctx: OrchestrationContext, _: String) -> Text {
-        let child = ctx.schedule_sub_orchestration("Echo", "child");
-        Ok(match child.into_sub_orchestration().await {
-            Ok(output) => format!("ran: {output}"),
-            Err(_) => "refused".to_owned(),
+        let child = |input: &str| {
+            let child = ctx.schedule_sub_orchestration("Echo", input);
+            child.into_sub_orchestration()
+        };
+        let first = child("first").await?;
+        ctx.schedule_wait("Go").into_event().await;
+        Ok(match child("second").await {
+            Ok(output) => format!("{first}, ran: {output}"),
+            Err(_) => format!("{first}, refused"),
         })
     }
     let code = Code::of("Parent", parent).orchestration("Echo", echo);
     let (world, _node) = World::with_node(cx, code).await;
-    // The first event of an execution is its start; the second one schedules the child.
-    assert_eq!(world.run("parent::sub::2", "Echo", "other").await, "other");
+    world.begin("parent", "Parent", "").await;
+    world.waits_for("parent", "Go").await;
+    // An id names the event that schedules the child, and the life of its parent.
+    let first = world.child_of("parent").await;
+    let second = first.replace("::sub::2-", "::sub::6-");
+    assert_ne!(first, second);
+    assert_eq!(world.run(&second, "Echo", "other").await, "other");
 
-    assert_eq!(world.run("parent", "Parent", "").await, "refused");
+    world.raise("parent", "Go", "").await;
+
+    assert_eq!(world.output("parent").await, "first, refused");
     assert_eq!(
-        types(&world.history("parent").await),
-        ["started", "child", "child failed", "completed"]
+        types(&world.history("parent").await)[5..],
+        ["child", "child failed", "completed"]
     );
-    assert_eq!(world.output("parent::sub::2").await, "other");
+    assert_eq!(world.output(&second).await, "other");
 }
 
 /// A cancellation goes down the tree to the activity at its end.
@@ -113,7 +125,7 @@ pub(crate) async fn a_child_ends_with_its_parent(cx: &Cx) {
 
     world.cancel("parent").await;
 
-    for instance in ["parent", "parent::sub::2"] {
+    for instance in ["parent", &world.child_of("parent").await] {
         let failure = world.failure(instance).await.display_message();
         assert!(failure.starts_with("canceled"), "{instance}: {failure}");
     }

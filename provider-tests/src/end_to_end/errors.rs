@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use duroxide_core::{ActivityContext, BackoffStrategy, OrchestrationContext, RetryPolicy};
+use duroxide_core::runtime::MismatchPolicy;
+use duroxide_core::{
+    ActivityContext, BackoffStrategy, EventKind, OrchestrationContext, RetryPolicy,
+};
 
 use super::stage::{Code, Gate, Text, World, types};
 use crate::support::Cx;
@@ -75,10 +78,109 @@ pub(crate) async fn a_retry_succeeds_after_pauses(cx: &Cx) {
     );
 }
 
-/// An attempt that takes too long is given up, and told so.
+/// A name that nobody has registered is an error like any other, and the code goes on.
+pub(crate) async fn an_unregistered_activity_is_an_error(cx: &Cx) {
+    async fn trip(ctx: OrchestrationContext, _: String) -> Text {
+        let flight = ctx.schedule_activity("Echo", "flight");
+        let flight = flight.into_activity().await?;
+        let Err(error) = ctx.schedule_activity("Misspelt", "").into_activity().await else {
+            return Ok("all booked".to_owned());
+        };
+        let undone = ctx.schedule_activity("Echo", format!("no {flight}"));
+        Ok(format!("{error}, {}", undone.into_activity().await?))
+    }
+    let world = World::open(cx, Code::of("Trip", trip));
+    let _node = world
+        .node_with(|it| it.options.mismatch_policy = MismatchPolicy::FailAtOnce)
+        .await;
+
+    let output = world.run("trip", "Trip", "").await;
+
+    assert_eq!(output, "unregistered:Misspelt, no flight");
+}
+
+/// The time of an attempt counts from when it starts, and not from when it is scheduled: one that
+/// waits behind others for longer than it may take itself is none the worse for it.
+pub(crate) async fn a_queue_is_no_timeout(cx: &Cx) {
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    async fn slow(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_activity("Slow", "").into_activity().await
+    }
+    async fn quick(ctx: OrchestrationContext, _: String) -> Text {
+        let policy = RetryPolicy::new(1).with_timeout(TIMEOUT);
+        ctx.schedule_activity_with_retry("Echo", "quick", policy)
+            .await
+    }
+    let gate = Gate::closed();
+    let code = Code::of("Slow", slow)
+        .orchestration("Quick", quick)
+        .activity("Slow", gate.activity());
+    let world = World::open(cx, code);
+    let _node = world
+        .node_with(|it| it.options.worker_concurrency = 1)
+        .await;
+    world.begin("slow", "Slow", "").await;
+    gate.begun(1).await;
+    world.begin("quick", "Quick", "").await;
+    let is_scheduled = |kind: &EventKind| matches!(kind, EventKind::ActivityScheduled { .. });
+    world.reaches("quick", is_scheduled).await;
+    world.pass(TIMEOUT + Duration::from_secs(1)).await;
+    gate.open();
+
+    assert_eq!(world.output("quick").await, "quick");
+}
+
+/// An attempt that takes too long is given up, told so, and tried again.
+pub(crate) async fn a_slow_attempt_is_tried_again(cx: &Cx) {
+    async fn fetch(ctx: OrchestrationContext, _: String) -> Text {
+        let policy = RetryPolicy::new(2)
+            .with_timeout(Duration::from_secs(1))
+            .with_backoff(BackoffStrategy::None);
+        ctx.schedule_activity_with_retry("Slow", "", policy).await
+    }
+    let gate = Gate::closed();
+    let (world, _node) = World::with_node(
+        cx,
+        Code::of("Fetch", fetch).activity("Slow", gate.activity()),
+    )
+    .await;
+    world.begin("fetch", "Fetch", "").await;
+
+    let failure = world.failure("fetch").await;
+
+    assert_eq!(failure.display_message(), "timeout: activity timed out");
+    gate.cancelled(2).await;
+    assert_eq!(gate.runs(), 2);
+}
+
+/// All attempts and pauses together have a limit of their own, across them.
+pub(crate) async fn all_attempts_together_are_limited(cx: &Cx) {
+    async fn fetch(ctx: OrchestrationContext, _: String) -> Text {
+        let policy = RetryPolicy::new(u32::MAX)
+            .with_schedule_to_close(Duration::from_secs(5))
+            .with_backoff(BackoffStrategy::Fixed {
+                delay: Duration::from_secs(1),
+            });
+        ctx.schedule_activity_with_retry("Fail", "no", policy).await
+    }
+    let (world, _node) = World::with_node(cx, Code::of("Fetch", fetch)).await;
+    world.begin("fetch", "Fetch", "").await;
+
+    let failure = world.failure("fetch").await.display_message();
+
+    let says_so = failure.starts_with("timeout: activity timed out");
+    assert!(
+        says_so && failure.contains("schedule_to_close"),
+        "{failure}"
+    );
+}
+
+/// Without retries of timeouts, an attempt that takes too long from its scheduling on ends it.
 pub(crate) async fn a_slow_attempt_is_given_up(cx: &Cx) {
     async fn fetch(ctx: OrchestrationContext, _: String) -> Text {
-        let policy = RetryPolicy::new(2).with_timeout(Duration::from_secs(1));
+        let policy = RetryPolicy::new(2)
+            .with_timeout(Duration::from_secs(1))
+            .with_retry_timeouts(false);
         ctx.schedule_activity_with_retry("Slow", "", policy).await
     }
     let gate = Gate::closed();

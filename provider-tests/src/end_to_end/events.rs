@@ -14,6 +14,29 @@ async fn two_signatures(ctx: OrchestrationContext, _: String) -> Text {
     Ok(format!("{first}, {second}"))
 }
 
+/// A singleton lives on when somebody sends it what it cannot read.
+pub(crate) async fn a_malformed_event_is_an_error(cx: &Cx) {
+    async fn counter(ctx: OrchestrationContext, _: String) -> Text {
+        let mut sum = 0;
+        let mut errors = 0;
+        while sum < 5 {
+            let number = ctx.schedule_wait("Number").into_event_result_typed::<u32>();
+            match number.await {
+                Ok(number) => sum += number,
+                Err(_) => errors += 1,
+            }
+        }
+        Ok(format!("{sum} {errors}"))
+    }
+    let (world, _node) = World::with_node(cx, Code::of("Counter", counter)).await;
+    world.begin("counter", "Counter", "").await;
+    for data in ["2", "two", "", "3"] {
+        world.raise("counter", "Number", data).await;
+    }
+
+    assert_eq!(world.output("counter").await, "5 2");
+}
+
 pub(crate) async fn events_after_their_wait_come_in_order(cx: &Cx) {
     let (world, _node) = World::with_node(cx, Code::of("Contract", two_signatures)).await;
     world.begin("contract", "Contract", "").await;

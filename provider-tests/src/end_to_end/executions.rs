@@ -40,6 +40,20 @@ pub(crate) async fn a_loop_takes_every_input(cx: &Cx) {
     assert_eq!(info.expect("it is there").current_execution_id, 20);
 }
 
+/// The next round is asked for and not awaited: it comes all the same.
+pub(crate) async fn a_next_execution_need_not_be_awaited(cx: &Cx) {
+    async fn rounds(ctx: OrchestrationContext, round: String) -> Text {
+        let done = ctx.schedule_activity("Echo", round).into_activity().await?;
+        if done.len() < 5 {
+            drop(ctx.continue_as_new(format!("{done}+")));
+        }
+        Ok(done)
+    }
+    let (world, _node) = World::with_node(cx, Code::of("Rounds", rounds)).await;
+
+    assert_eq!(world.run("loop", "Rounds", "").await, "+++++");
+}
+
 /// Each execution's history stays as it was.
 pub(crate) async fn a_loop_leaves_its_histories(cx: &Cx) {
     const ROUNDS: u64 = 40;

@@ -6,10 +6,12 @@
 
 pub(crate) mod basics;
 pub(crate) mod cancellation;
+pub(crate) mod changed_types;
 pub(crate) mod children;
 pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod fan_outs;
 pub(crate) mod nodes;
 pub(crate) mod operations;
 pub(crate) mod payloads;

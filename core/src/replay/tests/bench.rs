@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::event::{Entry, ErrorDetails, EventKind};
 use crate::orchestration::OrchestrationContext;
 use crate::replay::{End, Engine, Failure, Harvest, Identity, Input, Journal, Moment, Root};
 
 pub(super) const EVENTS_MAX: u64 = 1_024;
+const INCARNATION: Uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
 
 type Code = Arc<dyn Fn(OrchestrationContext) -> Root + Send + Sync>;
 
@@ -53,6 +56,7 @@ impl Bench {
             input: String::new(),
             parent_instance: None,
             parent_id: None,
+            history_events_max: None,
         }));
         bench
     }
@@ -70,7 +74,9 @@ impl Bench {
         );
         self.last = self.engine.harvest();
         self.history.extend(self.last.entries.iter().cloned());
-        if self.engine.failure().is_none() {
+        let repeats =
+            |failure: &Failure| !failure.is_from_outside() && !failure.is_nondeterminism();
+        if self.engine.failure().is_none_or(repeats) {
             self.replayed()
                 .expect("a replay does what the live run did");
         }
@@ -108,9 +114,21 @@ impl Bench {
         self.input(Input::new(kind))
     }
 
-    /// A fresh engine that has replayed the history so far.
+    pub(super) fn activity_failed(&mut self, id: u64, details: ErrorDetails) -> &mut Self {
+        self.input(Input::answering(id, EventKind::ActivityFailed { details }))
+    }
+
+    /// A fresh engine that has replayed the history so far, inputs and outputs compared.
     pub(super) fn replayed(&self) -> Result<Engine, Failure> {
-        self.replayed_with(&self.code, self.history.clone())
+        self.replayed_under(self.events_max)
+    }
+
+    /// The same under another cap.
+    pub(super) fn replayed_under(&self, events_max: u64) -> Result<Engine, Failure> {
+        let mut engine = fresh(&self.code, events_max);
+        engine.compare_inputs();
+        engine.replay(self.history.clone())?;
+        Ok(engine)
     }
 
     /// Goes on with an engine that was replayed, as a node does that has it cold.
@@ -121,19 +139,37 @@ impl Bench {
         self
     }
 
+    /// Goes on under another cap, as after a deployment.
+    pub(super) fn go_cold_under(&mut self, events_max: u64) -> &mut Self {
+        self.events_max = events_max;
+        self.go_cold()
+    }
+
     /// A replay of this history by other code.
     pub(super) fn replayed_by<F, Fut>(&self, code: F) -> Result<Engine, Failure>
     where
         F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String, String>> + Send + 'static,
     {
-        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
-        self.replayed_with(&code, self.history.clone())
+        self.compared_with(code, false)
     }
 
-    fn replayed_with(&self, code: &Code, history: Vec<Entry>) -> Result<Engine, Failure> {
-        let mut engine = fresh(code, self.events_max);
-        engine.replay(history)?;
+    /// The same, with inputs and outputs compared if that is asked for.
+    pub(super) fn compared_with<F, Fut>(
+        &self,
+        code: F,
+        compares_inputs: bool,
+    ) -> Result<Engine, Failure>
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
+        let mut engine = fresh(&code, self.events_max);
+        if compares_inputs {
+            engine.compare_inputs();
+        }
+        engine.replay(self.history.clone())?;
         Ok(engine)
     }
 
@@ -159,6 +195,7 @@ impl Bench {
 fn fresh(code: &Code, events_max: u64) -> Engine {
     let identity = Identity {
         instance: "i".to_owned(),
+        incarnation: INCARNATION,
         execution: 1,
         orchestration: "Code".to_owned(),
         version: "1.0.0".to_owned(),

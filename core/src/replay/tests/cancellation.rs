@@ -28,7 +28,7 @@ fn cancellation_ends_the_run_without_asking_the_code() {
     ));
     let open: Vec<_> = bench.last.withdrawn.values().cloned().collect();
     let child = TokenKind::Child {
-        instance: "i::sub::4".to_owned(),
+        instance: "i::sub::4-00112233".to_owned(),
     };
     assert_eq!(open, [TokenKind::Activity, TokenKind::Timer, child]);
 }
@@ -82,7 +82,7 @@ fn a_child_is_named_after_its_parent_and_event() {
             .await
     });
     assert!(matches!(bench.kinds()[1],
-        EventKind::SubOrchestrationScheduled { instance, .. } if instance == "i::sub::2"));
+        EventKind::SubOrchestrationScheduled { instance, .. } if instance == "i::sub::2-00112233"));
     bench.child(2, "out");
     assert_eq!(bench.output(), "out");
 }

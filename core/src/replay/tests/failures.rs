@@ -102,7 +102,8 @@ fn a_panic_is_an_application_failure_that_says_so() {
 fn the_cap_holds_within_one_poll_and_leaves_a_slot_for_the_end() {
     let bench = Bench::start_capped(16, |ctx| async move {
         loop {
-            ctx.new_guid().await?;
+            // Whatever it hears.
+            drop(ctx.new_guid().await);
         }
     });
     assert_eq!(

@@ -9,7 +9,11 @@
 mod bench;
 mod cancellation;
 mod combinators;
+mod continuation;
 mod external;
 mod failures;
+mod long_histories;
 mod matching;
 mod programs;
+mod refusals;
+mod retries;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::bench::Bench;
+use super::bench::{Bench, EVENTS_MAX};
 use crate::event::{Entry, EventKind};
 use crate::orchestration::{DurableFuture, OrchestrationContext};
-use crate::replay::{End, Input};
+use crate::replay::{End, Failure, Input};
 
 /// One durable operation.
 #[derive(Debug, Clone)]
@@ -29,6 +29,9 @@ enum Statement {
     Await(Leaf),
     Select(Vec<Leaf>),
     Join(Vec<Leaf>),
+    /// Many at once, perhaps more than fit: by `join`, or by a combinator that knows nothing of
+    /// durable futures.
+    FanOut(Vec<Leaf>, bool),
     /// Scheduled, then dropped a statement later.
     Drop(Leaf, Leaf),
     Detach(u8),
@@ -36,6 +39,10 @@ enum Statement {
     /// Two branches side by side, by a combinator that knows nothing of durable futures.
     Both(Vec<Self>, Vec<Self>),
     ContinueAsNew,
+    /// The same, and nobody awaits it.
+    AskToContinueAsNew,
+    /// What the code is told of its history.
+    Look,
     Fail,
 }
 
@@ -55,6 +62,10 @@ fn statement() -> impl Strategy<Value = Statement> {
         6 => leaf().prop_map(Statement::Await),
         3 => prop::collection::vec(leaf(), 1..4).prop_map(Statement::Select),
         3 => prop::collection::vec(leaf(), 0..4).prop_map(Statement::Join),
+        2 => (prop::collection::vec(leaf(), 5..30), any::<bool>())
+            .prop_map(|(leaves, joins)| Statement::FanOut(leaves, joins)),
+        1 => Just(Statement::AskToContinueAsNew),
+        1 => Just(Statement::Look),
         2 => (leaf(), leaf()).prop_map(|(dropped, next)| Statement::Drop(dropped, next)),
         1 => (0..3_u8).prop_map(Statement::Detach),
         1 => Just(Statement::Trace),
@@ -91,6 +102,21 @@ fn run(ctx: OrchestrationContext, program: Vec<Statement>) -> Ran {
                     said += &format!("{:?};", ctx.select(all(leaves)).await)
                 }
                 Statement::Join(leaves) => said += &format!("{:?};", ctx.join(all(leaves)).await),
+                Statement::FanOut(leaves, true) => {
+                    said += &format!("{:?};", ctx.join(all(leaves)).await)
+                }
+                Statement::FanOut(leaves, false) => {
+                    let all = leaves.iter().map(|leaf| {
+                        let ctx = ctx.clone();
+                        // Made when it is polled.
+                        async move { schedule(&ctx, leaf).await }
+                    });
+                    said += &format!("{:?};", futures_util::future::join_all(all).await)
+                }
+                Statement::AskToContinueAsNew => drop(ctx.continue_as_new(said.as_str())),
+                Statement::Look => {
+                    said += &format!("{}{};", ctx.history_len(), ctx.should_continue_as_new())
+                }
                 Statement::Drop(dropped, next) => {
                     let mut dropped = schedule(&ctx, dropped);
                     let seen = futures_util::poll!(&mut dropped);
@@ -151,11 +177,12 @@ proptest! {
     fn warm_cold_and_replayed_are_the_same(
         program in prop::collection::vec(statement(), 1..8),
         numbers in prop::collection::vec(any::<u16>(), 0..40),
+        events_max in prop_oneof![8..64_u64, Just(EVENTS_MAX)],
     ) {
         let code = move |ctx| run(ctx, program.clone());
         // The bench replays the whole history after every step, so every prefix is replayed.
-        let mut warm = Bench::start(code.clone());
-        let mut cold = Bench::start(code);
+        let mut warm = Bench::start_capped(events_max, code.clone());
+        let mut cold = Bench::start_capped(events_max, code);
         for number in numbers {
             let input = chosen(number, &warm.history);
             warm.input(input.clone());
@@ -167,8 +194,14 @@ proptest! {
             prop_assert_eq!(&warm.last, &cold.last);
             prop_assert_eq!(warm.engine.end(), cold.engine.end());
         }
+        prop_assert!(warm.history.len() as u64 <= events_max);
+        if warm.engine.failure().is_none() {
+            prop_assert!(warm.replayed_under(1_000_000).is_ok(), "a raised cap changes nothing");
+        }
         if let Some(End::Failed { details }) = warm.engine.end() {
-            prop_assert!(warm.engine.failure().is_none(), "{:?}", details);
+            let full = Failure::HistoryFull { events_max };
+            let may_be = warm.engine.failure().is_none_or(|failure| *failure == full);
+            prop_assert!(may_be, "{:?}", details);
         }
     }
 }

@@ -70,6 +70,7 @@ impl Code {
     ) -> Engine {
         let identity = Identity {
             instance: scope.instance.as_str().to_owned(),
+            incarnation: scope.incarnation.0,
             execution: scope.execution,
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),

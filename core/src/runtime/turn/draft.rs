@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::millis_ceil;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, encode_chunk};
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Origin, Output, ParentLink, Start,
 };
+use crate::orchestration::ActivityOptions;
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
     InstanceId, Limits, Message, MessageId, NewActivity, Recipient, TaskQueue,
@@ -82,13 +84,14 @@ impl Draft {
         let Harvest {
             entries,
             versions,
+            activity_options,
             mut withdrawn,
             traces,
         } = harvest;
         for entry in &entries {
             // What was scheduled and dropped at once is an event, and nothing else.
             if withdrawn.remove(&entry.event_id).is_none() {
-                self.send(scope, limits, now_ms, entry, &versions);
+                self.send(scope, limits, now_ms, entry, (&versions, &activity_options));
             }
         }
         for (event_id, kind) in withdrawn {
@@ -105,13 +108,14 @@ impl Draft {
         limits: &Limits,
         now_ms: u64,
         entry: &Entry,
-        versions: &BTreeMap<u64, String>,
+        (versions, activity_options): (&BTreeMap<u64, String>, &BTreeMap<u64, ActivityOptions>),
     ) {
         let event_id = entry.event_id;
         let version = versions.get(&event_id).cloned();
         match &entry.kind {
             EventKind::ActivityScheduled { name, input } => {
-                self.new_activity(scope, limits, event_id, name, input);
+                let options = activity_options.get(&event_id).copied().unwrap_or_default();
+                self.new_activity(scope, limits, event_id, (name, input), options);
             }
             EventKind::TimerCreated { fire_at_ms } => {
                 let body = MessageBody::TimerFired {
@@ -180,16 +184,16 @@ impl Draft {
         scope: &Scope,
         limits: &Limits,
         activity_id: u64,
-        name: &str,
-        input: &str,
+        (name, input): (&str, &str),
+        options: ActivityOptions,
     ) {
         let body = ActivityBody {
             name: name.to_owned(),
             input: input.to_owned(),
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),
-            start_to_close_ms: None,
-            heartbeat_ms: None,
+            start_to_close_ms: options.start_to_close.map(millis_ceil),
+            heartbeat_ms: options.heartbeat.map(millis_ceil),
         }
         .encode();
         let checked = text_within(name, NAME_BYTES_MAX, "the name of an activity")

@@ -94,6 +94,7 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
             input: String::new(),
             parent_instance: None,
             parent_id: None,
+            history_events_max: None,
         },
         |start| inbox::started(start, scope.version.clone()).kind,
     );

@@ -62,13 +62,32 @@ pub(super) fn replayed(
     alarm: Option<Alarm>,
     entries: Vec<Entry>,
 ) -> Result<Engine, Failure> {
-    let input = match entries.first().map(|entry| &entry.kind) {
-        Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
-        _ => String::new(),
-    };
-    let mut engine = code.engine(scope, input, events_max, alarm);
+    let mut engine = code.engine(scope, first_input(&entries), events_max, alarm);
     engine.replay(entries)?;
     Ok(engine)
+}
+
+/// Replays a history for nothing but the comparison, with inputs and outputs if that is asked for.
+pub(super) fn compared(
+    code: &Code,
+    scope: &Scope,
+    events_max: u64,
+    compares_inputs: bool,
+    entries: Vec<Entry>,
+) -> Result<(), Failure> {
+    let mut engine = code.engine(scope, first_input(&entries), events_max, None);
+    if compares_inputs {
+        engine.compare_inputs();
+    }
+    engine.replay(entries)
+}
+
+/// The input that an execution began with.
+fn first_input(entries: &[Entry]) -> String {
+    match entries.first().map(|entry| &entry.kind) {
+        Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
+        _ => String::new(),
+    }
 }
 
 /// The children that a history scheduled and got no answer from: event and instance.

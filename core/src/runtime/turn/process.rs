@@ -310,8 +310,12 @@ async fn shadow_replay(
             Err(_) => return Ok(()),
         }
     }
+    // A turn elsewhere may have gone on meanwhile; this one stands where its head says.
+    entries.retain(|entry| entry.event_id < turn.head.position.next_event_id);
     entries.extend(new_entries);
-    load::replayed(&code, &scope, node.limits.history_events_max, None, entries).map(drop)
+    let events_max = node.limits.history_events_max;
+    let inputs = node.options.shadow_replay_inputs;
+    load::compared(&code, &scope, events_max, inputs, entries)
 }
 
 async fn cancel(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], reason: &str) -> Plan {

@@ -201,6 +201,18 @@ impl World {
         until(instance, look).await;
     }
 
+    /// The id of the child that an instance scheduled first.
+    pub(crate) async fn child_of(&self, instance: &str) -> String {
+        let look = async || {
+            let history = self.history(instance).await;
+            history.into_iter().find_map(|event| match event.kind {
+                EventKind::SubOrchestrationScheduled { instance, .. } => Some(instance),
+                _ => None,
+            })
+        };
+        until("a child", look).await
+    }
+
     /// Waits until an instance waits for this event.
     pub(crate) async fn waits_for(&self, instance: &str, event: &str) {
         let is_wait = |kind: &EventKind| matches!(kind, EventKind::ExternalSubscribed { name } if name == event);

@@ -1,0 +1,130 @@
+//! The comparison of a turn with a replay, while somebody else has gone on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide::event::{Entry, encode_chunk};
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::{
+    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
+    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+};
+use duroxide::{EventKind, OrchestrationContext, OrchestrationRegistry};
+
+use crate::support::{World, checked, no_activities};
+
+/// A store in which another node is always a turn ahead: whoever reads a history reads an event more
+/// than there was when the turn began.
+#[derive(Debug, Default)]
+struct Ahead {
+    inner: MemoryProvider,
+    is_ahead: AtomicBool,
+}
+
+#[async_trait]
+impl Provider for Ahead {
+    fn about(&self) -> ProviderInfo {
+        self.inner.about()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        self.inner.claim_turns(request).await
+    }
+
+    async fn claim_activities(
+        &self,
+        request: &ClaimActivities,
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        self.inner.claim_activities(request).await
+    }
+
+    async fn wait_for_work(&self, queues: &Queues, max: Duration) -> Result<(), ProviderError> {
+        self.inner.wait_for_work(queues, max).await
+    }
+
+    async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
+        self.inner.commit(operations).await
+    }
+
+    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+        self.inner.renew(leases, by).await
+    }
+
+    async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
+        self.inner.release(releases).await
+    }
+
+    async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        let mut page = self.inner.read_history(request).await?;
+        if self.is_ahead.load(Ordering::SeqCst)
+            && let Some(last) = page.chunks.last()
+        {
+            let entry = Entry {
+                event_id: last.next_event_id(),
+                source_event_id: None,
+                timestamp_ms: 0,
+                message_id: None,
+                kind: EventKind::ExternalEvent {
+                    name: "Elsewhere".to_owned(),
+                    data: String::new(),
+                },
+            };
+            page.chunks.extend(encode_chunk(&[entry]));
+        }
+        Ok(page)
+    }
+
+    async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
+        self.inner.read_head(id).await
+    }
+
+    async fn wait_for_change(
+        &self,
+        watched: &[Watch],
+        max: Duration,
+    ) -> Result<Vec<InstanceHead>, ProviderError> {
+        self.inner.wait_for_change(watched, max).await
+    }
+
+    async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError> {
+        self.inner.maintain(budget).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+
+    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+        self.inner.admin()
+    }
+}
+
+/// A turn is compared with the history that it began with, and not with what a turn elsewhere has
+/// added since. Whether it may be committed is the store's business.
+#[tokio::test]
+async fn what_another_turn_added_meanwhile_is_no_nondeterminism() {
+    let store = Arc::new(Ahead::default());
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", |ctx: OrchestrationContext, _: String| async move {
+            let first = ctx.schedule_wait("Go").into_event().await;
+            let second = ctx.schedule_wait("Go").into_event().await;
+            Ok(format!("{first} {second}"))
+        })
+        .build();
+    let provider = Arc::<Ahead>::clone(&store);
+    let world = World::start(provider, no_activities(), orchestrations, checked()).await;
+    world.begin("i", "Main", "").await;
+    world.waits_for("i", "Go").await;
+    store.is_ahead.store(true, Ordering::SeqCst);
+    world.raise("i", "Go", "on").await;
+    world.raise("i", "Go", "and on").await;
+    assert_eq!(world.output("i").await, "on and on");
+    world.shutdown().await;
+}
