@@ -9,6 +9,8 @@
 
 mod support;
 
+#[path = "recovery/activity_timeouts.rs"]
+mod activity_timeouts;
 #[path = "recovery/blocked.rs"]
 mod blocked;
 #[path = "recovery/changed_code.rs"]
@@ -23,10 +25,14 @@ mod crashes;
 mod flood;
 #[path = "recovery/fused.rs"]
 mod fused;
+#[path = "recovery/handle.rs"]
+mod handle;
 #[path = "recovery/hanging.rs"]
 mod hanging;
 #[path = "recovery/idle.rs"]
 mod idle;
+#[path = "recovery/isolation.rs"]
+mod isolation;
 #[path = "recovery/leases.rs"]
 mod leases;
 #[path = "recovery/shadow.rs"]
@@ -35,5 +41,7 @@ mod shadow;
 mod shapes;
 #[path = "recovery/shutdown.rs"]
 mod shutdown;
+#[path = "recovery/thousand_shutdowns.rs"]
+mod thousand_shutdowns;
 #[path = "recovery/warm_and_cold.rs"]
 mod warm_and_cold;

@@ -403,6 +403,8 @@ macro_rules! __catalogue {
         }
         restarts {
             a_shutdown_hands_the_work_over ["LEA-06" "ATT-03" "HIS-01"],
+            a_shutdown_leaves_no_lease ["LEA-06" "ACT-02" "ATT-03" "COM-04"],
+            an_activity_hears_of_a_shutdown ["LEA-06" "ATT-01" "ATT-03"],
             a_crash_at_every_step_loses_nothing ["DUR-01" "LEA-03" "ACT-03" "CXL-01"],
             an_abandoned_activity_runs_again ["LEA-03" "ATT-01" "ATT-04"],
             cold_instances_go_on ["HIS-01" "HIS-02" "IDM-02"],

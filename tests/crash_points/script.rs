@@ -2,6 +2,7 @@
 //! it has happened.
 
 use duroxide::EventKind;
+use duroxide::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
 use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths};
 
 use crate::ledger::Ledger;
@@ -90,7 +91,7 @@ async fn wear_out(stage: &Stage) {
             && claimed
                 .items
                 .iter()
-                .any(|turn| turn.attempt >= ATTEMPTS_MAX)
+                .any(|turn| turn.attempt >= ATTEMPTS_BESIDE_OTHERS_MAX + ATTEMPTS_MAX)
         {
             break;
         }

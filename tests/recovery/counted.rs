@@ -93,8 +93,13 @@ impl Load {
 
 impl<P: Provider> Counted<P> {
     pub(crate) fn new(inner: P) -> Self {
+        Self::around(Arc::new(inner))
+    }
+
+    /// Around a store that the test has as well.
+    pub(crate) fn around(inner: Arc<P>) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner,
             calls: AtomicU64::new(0),
             renewals: AtomicU64::new(0),
             answers: Semaphore::new(1),

@@ -150,7 +150,7 @@ async fn an_activity_that_keeps_killing_its_process_is_poison() {
     let mut store = Arc::new(MemoryProvider::with_options(options));
     let started = Arc::new(Notify::new());
     let mut crashed = Vec::new();
-    for attempt in 1..=3 {
+    for attempt in 1..=5 {
         let tell = Arc::clone(&started);
         let deadly = ActivityRegistry::builder()
             .register("Step", move |_: ActivityContext, _: String| {
@@ -171,7 +171,7 @@ async fn an_activity_that_keeps_killing_its_process_is_poison() {
         if attempt == 1 {
             world.begin("two", "Two", "").await;
         }
-        if attempt == 3 {
+        if attempt == 5 {
             let details = world.failure("two").await;
             assert!(
                 matches!(
@@ -199,7 +199,8 @@ async fn an_activity_that_keeps_killing_its_process_is_poison() {
         clock.advance(Duration::from_secs(60));
         crashed.push(attempt);
     }
-    assert_eq!(crashed, [1, 2]);
+    // Two that may have been anybody's, and two that were its own.
+    assert_eq!(crashed, [1, 2, 3, 4]);
 }
 
 #[tokio::test]

@@ -6,11 +6,14 @@ use std::time::Duration;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry, ProviderRef};
+use duroxide::{
+    ActivityContext, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus, ProviderRef,
+};
 use tokio::sync::Notify;
 
 use crate::counted::Counted;
-use crate::support::{Text, World, checked, no_activities, pause, until, within};
+use crate::handle::claimable;
+use crate::support::{PATIENCE, Text, World, checked, no_activities, pause, until, within};
 
 fn one_step() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
@@ -195,4 +198,125 @@ async fn what_was_leased_and_never_begun_is_given_back() {
     let soon = tokio::time::timeout(Duration::from_secs(2), next.output("i")).await;
     assert_eq!(soon.as_deref(), Ok("done"));
     next.shutdown().await;
+}
+
+/// What an activity returns that heard of the shutdown and ended well is its outcome.
+#[tokio::test]
+async fn an_activity_that_ends_well_when_it_is_told_has_ended() {
+    let started = Arc::new(Notify::new());
+    let activities = step(&started, |ctx| async move {
+        ctx.cancelled().await;
+        assert!(ctx.is_shutting_down());
+        Ok("in time".to_owned())
+    });
+    assert_eq!(outcome_after(started, activities).await, "in time");
+}
+
+/// So is the failure of one that does not know of it.
+#[tokio::test]
+async fn an_activity_that_fails_and_was_not_told_has_failed() {
+    let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wait = Arc::clone(&go);
+    let activities = step(&started, move |_| {
+        let wait = Arc::clone(&wait);
+        async move {
+            wait.notified().await;
+            Err("failed by itself".to_owned())
+        }
+    });
+    go.notify_one();
+    assert_eq!(outcome_after(started, activities).await, "failed by itself");
+}
+
+/// But that of one that was told is none: it is run again.
+#[tokio::test]
+async fn an_activity_that_fails_when_it_is_told_is_run_again() {
+    let started = Arc::new(Notify::new());
+    let activities = step(&started, |ctx| async move {
+        ctx.cancelled().await;
+        Err("told to end".to_owned())
+    });
+    let outcome = outcome_after(started, activities).await;
+    assert_eq!(outcome, "run again, attempt 2");
+}
+
+/// Shuts a runtime down while its activity runs, and answers what the instance comes to on the next
+/// one.
+async fn outcome_after(started: Arc<Notify>, activities: ActivityRegistry) -> String {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = World::start(Arc::clone(&store), activities, one_step(), checked()).await;
+    world.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    within("shutdown", world.runtime.shutdown(Some(60_000))).await;
+    let again = step(&started, |ctx| async move {
+        Ok(format!("run again, attempt {}", ctx.attempt()))
+    });
+    let next = World::start(store, again, one_step(), checked()).await;
+    let outcome = match next.ended("i").await {
+        OrchestrationStatus::Completed { output } => output,
+        OrchestrationStatus::Failed { details } => details.display_message(),
+        other => panic!("{other:?}"),
+    };
+    next.shutdown().await;
+    outcome
+}
+
+/// An activity that never waits shares its executor all the same: it hears of the shutdown and is
+/// aborted.
+#[test]
+fn an_activity_that_is_always_ready_is_told_and_aborted() {
+    let (send, ended) = std::sync::mpsc::channel();
+    // On a thread of its own, since one that cannot be aborted would never give it back.
+    std::thread::spawn(move || {
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        executor.block_on(async {
+            let (started, heard) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let tell = Arc::clone(&heard);
+            let ready = step(&started, move |ctx| {
+                let tell = Arc::clone(&tell);
+                async move {
+                    let always = tokio::sync::Semaphore::new(1);
+                    loop {
+                        drop(always.acquire().await.unwrap());
+                        if ctx.is_cancelled() {
+                            tell.notify_one();
+                        }
+                    }
+                }
+            });
+            let store = Arc::new(MemoryProvider::new());
+            let world = World::start(store, ready, one_step(), checked()).await;
+            world.begin("i", "One", "").await;
+            within("the start of the activity", started.notified()).await;
+            let shutdown = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(1_000)));
+            within("the word of it", heard.notified()).await;
+            within("shutdown", shutdown).await.unwrap();
+        });
+        send.send(()).unwrap();
+    });
+    ended.recv_timeout(PATIENCE).unwrap();
+}
+
+/// A shutdown whose future is dropped goes on, and another one waits for it.
+#[tokio::test]
+async fn a_shutdown_that_is_not_waited_for_ends_all_the_same() {
+    let started = Arc::new(Notify::new());
+    let stubborn = step(&started, |_| std::future::pending());
+    let store = Arc::new(MemoryProvider::new());
+    let provider = Arc::<MemoryProvider>::clone(&store);
+    let world = World::start(provider, stubborn, one_step(), checked()).await;
+    world.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    let first = Arc::clone(&world.runtime).shutdown(Some(1));
+    let dropped = tokio::time::timeout(Duration::ZERO, first).await;
+    assert!(dropped.is_err(), "it takes a moment");
+    within(
+        "shutdown",
+        Arc::clone(&world.runtime).shutdown(Some(60_000)),
+    )
+    .await;
+    assert_eq!(claimable(&*store).await, 1);
 }

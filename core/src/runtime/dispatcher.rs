@@ -16,7 +16,7 @@ const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// is given back at once.
 pub(super) async fn run(node: &Arc<Node>) {
     dispatch(node).await;
-    node.leases.release_left(&*node.store).await;
+    node.leases.release_granted(&*node.store).await;
 }
 
 async fn dispatch(node: &Arc<Node>) {

@@ -1,6 +1,6 @@
 //! Keeps the leases of what this node works on, with one call a tick.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -67,11 +67,23 @@ impl Held {
     }
 }
 
+/// A lease that nobody works on any more, to be given back.
+#[derive(Debug)]
+struct Left {
+    release: Release,
+    /// How often the store may still say that it is not held, before that is taken for true.
+    denials: u32,
+}
+
+/// A lease that the store has granted is held or has passed.
+const DENIALS_OF_GRANTED: u32 = 1;
+/// One that is granted by a commit under way may not be there yet.
+const DENIALS_OF_PROMISED: u32 = 5;
+
 #[derive(Debug, Default)]
 struct Leases {
     held: BTreeMap<LeaseToken, Held>,
-    /// Those that nobody works on any more, and that are to be given back.
-    left: Vec<Release>,
+    left: Vec<Left>,
 }
 
 /// The leases that this node holds.
@@ -142,7 +154,10 @@ impl Drop for LeaseGuard {
             release.count_attempt = true;
             release.delay = PANIC_PAUSE;
         }
-        leases.left.push(release);
+        leases.left.push(Left {
+            release,
+            denials: DENIALS_OF_GRANTED,
+        });
         drop(leases);
         self.keeper.added.notify_one();
     }
@@ -209,23 +224,34 @@ impl LeaseKeeper {
         }
     }
 
-    /// Gives these back with the next tick. For leases that nobody has begun to hold.
+    /// Gives these back with the next ticks. For leases that a commit may grant or have granted, and
+    /// that nobody has begun to hold.
     pub(super) fn leave(&self, leases: impl Iterator<Item = Lease>) {
-        self.leases.lock().left.extend(leases.map(|lease| Release {
-            lease,
-            delay: Duration::ZERO,
-            count_attempt: false,
-        }));
+        let left = leases.map(|lease| Left {
+            release: Release {
+                lease,
+                delay: Duration::ZERO,
+                count_attempt: false,
+            },
+            denials: DENIALS_OF_PROMISED,
+        });
+        self.leases.lock().left.extend(left);
         self.added.notify_one();
     }
 
     /// Gives back everything that is held and that was left, and tries again until the store has
-    /// answered.
+    /// answered. For when no commit is under way.
     pub(super) async fn release_everything(&self, store: &dyn Provider, clock: &dyn Clock) {
         {
             let mut leases = self.leases.lock();
             let held = std::mem::take(&mut leases.held);
-            leases.left.extend(held.into_values().map(Held::release));
+            leases.left.extend(held.into_values().map(|held| Left {
+                release: held.release(),
+                denials: DENIALS_OF_GRANTED,
+            }));
+            for left in &mut leases.left {
+                left.denials = DENIALS_OF_GRANTED;
+            }
         }
         loop {
             self.release_left(store).await;
@@ -263,23 +289,41 @@ impl LeaseKeeper {
 
     /// Gives back what was left. It stays on the list until the store has answered, so that a call
     /// that is dropped is made again.
-    pub(super) async fn release_left(&self, store: &dyn Provider) {
-        let releases = self.leases.lock().left.clone();
+    async fn release_left(&self, store: &dyn Provider) {
+        self.release_those(store, |_| true).await;
+    }
+
+    /// The same for leases that this node has held, and not for those that it was promised.
+    pub(super) async fn release_granted(&self, store: &dyn Provider) {
+        self.release_those(store, |left| left.denials == DENIALS_OF_GRANTED)
+            .await;
+    }
+
+    async fn release_those(&self, store: &dyn Provider, is_it: impl Fn(&Left) -> bool) {
+        let releases: Vec<Release> = {
+            let leases = self.leases.lock();
+            let those = leases.left.iter().filter(|left| is_it(left));
+            those.map(|left| left.release.clone()).collect()
+        };
         if releases.is_empty() {
             return;
         }
         let tokens: Vec<LeaseToken> = releases.iter().map(|it| it.lease.token()).collect();
         let results = store.release(releases).await;
-        let answered: BTreeSet<LeaseToken> = tokens
-            .into_iter()
-            .zip(&results)
-            .filter(|(_, result)| !is_worth_another_try(result))
-            .map(|(token, _)| token)
-            .collect();
-        let mut leases = self.leases.lock();
-        leases
-            .left
-            .retain(|release| !answered.contains(&release.lease.token()));
+        let answers: BTreeMap<LeaseToken, Result<(), ProviderError>> =
+            tokens.into_iter().zip(results).collect();
+        self.leases.lock().left.retain_mut(|left| {
+            match answers.get(&left.release.lease.token()) {
+                Some(Ok(())) => false,
+                // A lease that passes meanwhile is denied then.
+                Some(Err(error)) if error.is_retryable() => true,
+                Some(Err(_)) => {
+                    left.denials = left.denials.saturating_sub(1);
+                    left.denials > 0
+                }
+                None => true,
+            }
+        });
     }
 
     async fn renew(&self, store: &dyn Provider, leases: &[Lease], extend_by: Duration) {
@@ -299,9 +343,4 @@ impl LeaseKeeper {
             }
         }
     }
-}
-
-/// A lease that passes meanwhile is not worth it, which the store says then.
-fn is_worth_another_try(result: &Result<(), ProviderError>) -> bool {
-    result.as_ref().is_err_and(ProviderError::is_retryable)
 }

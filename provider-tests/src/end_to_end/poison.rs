@@ -5,8 +5,10 @@ use duroxide_core::{ErrorDetails, EventKind, OrchestrationContext};
 use super::stage::{Code, Fuse, Gate, LEASE, Text, World};
 use crate::support::{Cx, id};
 
-/// How often the cases let something be tried.
+/// How often the cases let something be tried alone, and how often it is tried by then: the first
+/// two deaths may have been anybody's.
 const ATTEMPTS: u32 = 2;
+const RUNS: u32 = ATTEMPTS + 2;
 
 async fn work(ctx: OrchestrationContext, activity: String) -> Text {
     ctx.schedule_activity(activity, "done")
@@ -33,7 +35,7 @@ pub(crate) async fn a_deadly_activity_is_given_up(cx: &Cx) {
     let code = Code::of("Work", work).activity("Deadly", gate.activity());
     let mut world = World::open(&cx.twin().await, code);
     world.begin("deadly", "Work", "Deadly").await;
-    for run in 1..=ATTEMPTS {
+    for run in 1..=RUNS {
         let node = world
             .node_with(|it| it.options.max_attempts = ATTEMPTS)
             .await;
@@ -59,8 +61,8 @@ pub(crate) async fn a_deadly_activity_is_given_up(cx: &Cx) {
         Some(details)
     });
     check(reason.expect("the activity has failed"));
-    assert_eq!(gate.runs(), ATTEMPTS);
-    for run in 1..=ATTEMPTS {
+    assert_eq!(gate.runs(), RUNS);
+    for run in 1..=RUNS {
         let output = world.output(&format!("harmless {run}")).await;
         assert_eq!(output, "done");
     }
@@ -70,7 +72,7 @@ pub(crate) async fn a_deadly_activity_is_given_up(cx: &Cx) {
 pub(crate) async fn a_deadly_orchestration_is_given_up(cx: &Cx) {
     let mut world = World::open(&cx.twin().await, Code::of("Work", work));
     world.begin("deadly", "Work", "Echo").await;
-    for run in 1..=ATTEMPTS {
+    for run in 1..=RUNS {
         let node = world
             .node_with(|it| it.fuse = Some(Fuse::Death(id("deadly"))))
             .await;
@@ -87,7 +89,7 @@ pub(crate) async fn a_deadly_orchestration_is_given_up(cx: &Cx) {
         .await;
 
     check(&world.failure("deadly").await);
-    for run in 1..=ATTEMPTS {
+    for run in 1..=RUNS {
         let output = world.output(&format!("harmless {run}")).await;
         assert_eq!(output, "done");
     }
@@ -99,7 +101,7 @@ pub(crate) async fn shutdowns_are_not_counted(cx: &Cx) {
     let code = Code::of("Work", work).activity("Work", gate.activity());
     let world = World::open(cx, code);
     world.begin("works", "Work", "Work").await;
-    for run in 1..=ATTEMPTS + 1 {
+    for run in 1..=RUNS + 1 {
         let node = world
             .node_with(|it| it.options.max_attempts = ATTEMPTS)
             .await;

@@ -41,7 +41,7 @@ impl Gate {
     }
 
     async fn pass(&self, ctx: &ActivityContext, input: String) -> Text {
-        self.begun.send_modify(|runs| *runs += 1);
+        self.count();
         tokio::select! {
             opened = self.open.acquire() => {
                 opened.expect("a gate is never closed for good").forget();
@@ -58,6 +58,16 @@ impl Gate {
     pub(crate) fn open(&self) {
         const ENOUGH: usize = 100_000;
         self.open.add_permits(ENOUGH);
+    }
+
+    /// Counts a run of an activity of the case's own, and answers the how-manieth it is.
+    pub(crate) fn count(&self) -> u32 {
+        let mut runs = 0;
+        self.begun.send_modify(|begun| {
+            *begun += 1;
+            runs = *begun;
+        });
+        runs
     }
 
     /// How many runs have begun.

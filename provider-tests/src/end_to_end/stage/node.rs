@@ -75,7 +75,12 @@ impl Node {
 
     /// Shuts the runtime down: it finishes what it can and gives the rest back.
     pub(crate) async fn stop(self) {
-        let shutdown = Arc::clone(&self.runtime).shutdown(Some(SHUTDOWN_PATIENCE_MS));
+        self.stop_within(SHUTDOWN_PATIENCE_MS).await;
+    }
+
+    /// The same, with this patience.
+    pub(crate) async fn stop_within(self, patience_ms: u64) {
+        let shutdown = Arc::clone(&self.runtime).shutdown(Some(patience_ms));
         within("a shutdown", shutdown).await;
         self.process.clear_away();
     }
