@@ -148,7 +148,7 @@ fn mended() -> OrchestrationRegistry {
 
 fn hasty() -> RuntimeOptions {
     RuntimeOptions {
-        max_attempts: 2,
+        max_attempts: 1,
         turn_deadline: Duration::from_millis(200),
         orchestrator_lock_timeout: Duration::from_millis(300),
         ..checked()
