@@ -9,6 +9,8 @@
 
 mod support;
 
+#[path = "recovery/activity_timeouts.rs"]
+mod activity_timeouts;
 #[path = "recovery/blocked.rs"]
 mod blocked;
 #[path = "recovery/changed_code.rs"]
@@ -25,6 +27,8 @@ mod flood;
 mod fused;
 #[path = "recovery/handle.rs"]
 mod handle;
+#[path = "recovery/hanging.rs"]
+mod hanging;
 #[path = "recovery/idle.rs"]
 mod idle;
 #[path = "recovery/isolation.rs"]

@@ -1,5 +1,6 @@
 //! The context that every activity is given.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +13,12 @@ pub struct ActivityContext {
     cancelled: CancelToken,
     /// The runtime shuts down.
     stopping: CancelToken,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
+}
+
+/// Whoever wants to hear that an activity is still at work.
+pub(crate) trait Heartbeat: Debug + Send + Sync {
+    fn beat(&self);
 }
 
 /// Which activity this is, and on whose behalf it runs.
@@ -59,7 +66,14 @@ impl ActivityContext {
             info,
             cancelled,
             stopping,
+            heartbeat: None,
         }
+    }
+
+    /// The same, with somebody who wants to hear of its progress.
+    pub(crate) fn heard_by(mut self, heartbeat: Arc<dyn Heartbeat>) -> Self {
+        self.heartbeat = Some(heartbeat);
+        self
     }
 
     fn hear_of_shutdown(&self) {
@@ -152,6 +166,14 @@ impl ActivityContext {
             biased;
             () = self.cancelled.cancelled() => {}
             () = self.stopping.cancelled() => self.hear_of_shutdown(),
+        }
+    }
+
+    /// Says that it is still at work. An activity that was scheduled with a heartbeat timeout fails
+    /// when it is silent for that long; for others this does nothing.
+    pub fn heartbeat(&self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat();
         }
     }
 

@@ -60,6 +60,22 @@ impl Clock for SystemClock {
     }
 }
 
+/// Real time since it was started. What watches over the machine's threads goes by this, whatever a
+/// [`Clock`] shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// The time of a process: what has passed since it began, on top of the latest beginning that its
 /// wall time has ever meant.
 #[derive(Debug)]
@@ -131,10 +147,10 @@ pub fn millis_ceil(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub use manual::ManualClock;
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 mod manual {
     use std::sync::Arc;
     use std::time::Duration;

@@ -50,6 +50,10 @@ pub const TURN_MESSAGES_MAX: usize = 1_000;
 /// quarter of the provider's `commit_bytes_max` where that is less.
 pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How long the code of an orchestration may hold back the outcome of an activity that wakes it,
+/// in order to record both at once.
+pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
+
 /// From how many attempts on without an end a turn or an activity runs alone on its node: those
 /// before may have ended with a process that something else has killed.
 pub const ATTEMPTS_BESIDE_OTHERS_MAX: u32 = 2;
@@ -266,6 +270,12 @@ fn of_runtimes() -> Vec<Limit> {
             "it fails as `Poison`",
         ),
         limit(
+            "turn_deadline",
+            Amount::Time(options.turn_deadline),
+            "the code of a turn, without yielding",
+            "the turn is given up and counts as an attempt; it is logged from 1 s on",
+        ),
+        limit(
             "orchestrator_lock_timeout",
             Amount::Time(options.orchestrator_lock_timeout),
             "the lease of a turn, unless it is renewed",
@@ -384,6 +394,12 @@ fn of_turns() -> Vec<Limit> {
             count(GIVEN_BACK_ITEMS_MAX),
             "turns and activities that a node remembers to have given back",
             "the least recent ones are given back as if for the first time",
+        ),
+        fixed(
+            "OUTCOME_HELD_MAX",
+            Amount::Time(OUTCOME_HELD_MAX),
+            "the code of a turn, while the outcome of an activity waits to be recorded with it",
+            "the outcome is recorded by itself, and the turn is run again",
         ),
         fixed(
             "HISTORY_PAGE_BYTES_MAX",

@@ -29,11 +29,13 @@ fn options_have_their_fields_and_defaults() {
         worker_lock_renewal_buffer,
         observability,
         max_attempts,
+        turn_deadline,
         ..
     } = options.clone();
     let seconds = Duration::from_secs;
     assert_eq!(dispatcher_min_poll_interval, Duration::from_millis(100));
     assert_eq!(dispatcher_long_poll_timeout, seconds(30));
+    assert_eq!(turn_deadline, seconds(10));
     assert!(orchestration_concurrency >= 2 && worker_concurrency >= 2);
     assert_eq!(
         (orchestrator_lock_timeout, orchestrator_lock_renewal_buffer),

@@ -228,17 +228,17 @@ async fn nothing_runs_after_the_shutdown() {
     );
 }
 
-/// A turn that was claimed, and whose task has not run when the runtime is aborted, is given back:
-/// its lease would rest for longer than the test waits.
+/// An activity that was leased, and whose task has not run when the runtime is aborted, is given
+/// back: its lease would rest for half a minute.
 #[tokio::test]
-async fn a_turn_that_was_claimed_and_never_begun_is_given_back() {
+async fn what_was_leased_and_never_begun_is_given_back() {
     let store: ProviderRef = Arc::new(MemoryProvider::new());
     let begun = Arc::new(Notify::new());
     let done = || step(&begun, |_| async { Ok("done".to_owned()) });
     let leaving = World::start(Arc::clone(&store), done(), one_step(), long_leases()).await;
     leaving.begin("i", "One", "").await;
-    // This thread is the executor of the user's code. While it does not yield, the runtime's own
-    // thread claims the turn, and its task cannot begin.
+    // This thread is the executor of activities. While it does not yield, the turn runs on a thread
+    // of the runtime's own, and the activity that it leases cannot begin.
     let (_sender, receiver) = std::sync::mpsc::channel::<()>();
     receiver.recv_timeout(Duration::from_millis(100)).ok();
     within("an abort", leaving.runtime.shutdown(Some(0))).await;

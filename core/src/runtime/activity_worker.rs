@@ -13,6 +13,7 @@ use super::node::{Node, Slot};
 use super::obstacle::Obstacle;
 use super::options::MismatchPolicy;
 use super::turn::{self, within};
+use super::watch::TimedAttempt;
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
@@ -36,12 +37,11 @@ enum Outcome {
 
 /// Works on a claimed activity until its outcome is recorded, or is not wanted any more.
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
-    let mut slot = Some(slot);
     match outcome(&node, &claimed, &held).await {
         Outcome::Report(result) => {
-            report(&node, &claimed, held, result, &mut slot).await;
-            node.give_backs
-                .forget(|| Item::Activity(claimed.lease.key.clone()));
+            let report = report(Arc::clone(&node), claimed, result, held, slot);
+            node.run_as_turn(report).await;
+            return;
         }
         Outcome::GiveBack(obstacle) => {
             give_back(&node, &claimed, &obstacle).await;
@@ -76,7 +76,12 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
         };
     };
     let (cancel, stopping) = (held.cancel.clone(), node.stopping.clone());
-    let ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel, stopping);
+    let mut ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel, stopping);
+    let timed = TimedAttempt::start(claimed, &body, &held.cancel, &node.clock);
+    let _code_runs = timed.as_ref().map(|timed| node.timeouts.watch(timed));
+    if let Some(timed) = &timed {
+        ctx = ctx.heard_by(Arc::<TimedAttempt>::clone(timed));
+    }
     let told = ctx.clone();
     held.begin();
     let input = body.input;
@@ -91,13 +96,19 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
     };
     tokio::select! {
         biased;
-        result = work => Outcome::Report(match result {
-            Ok(Ok(result)) => Ok(result),
-            // Whether it has failed, or has ended because it was told to, nobody can say.
-            Ok(Err(_)) if told.was_told_of_shutdown() => return Outcome::CutOff,
-            Ok(Err(message)) => Err(failure(message)),
-            Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
-        }),
+        result = work => {
+            if timed.is_some_and(|timed| !timed.conclude()) {
+                // It was reported as timed out.
+                return Outcome::Abandon;
+            }
+            Outcome::Report(match result {
+                Ok(Ok(result)) => Ok(result),
+                // Whether it has failed, or has ended because it was told to, nobody can say.
+                Ok(Err(_)) if told.was_told_of_shutdown() => return Outcome::CutOff,
+                Ok(Err(message)) => Err(failure(message)),
+                Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
+            })
+        }
         () = given_up => Outcome::Abandon,
     }
 }
@@ -200,15 +211,47 @@ fn failure(message: String) -> ErrorDetails {
     }
 }
 
-/// Records the outcome, with the turn that it brings if possible. One that the store would refuse
-/// for its size becomes a failure that says so.
+/// Records the outcome, with the turn that it brings if possible.
 async fn report(
-    node: &Arc<Node>,
-    claimed: &ClaimedActivity,
-    held: LeaseGuard,
+    node: Arc<Node>,
+    claimed: ClaimedActivity,
     result: Result<String, ErrorDetails>,
-    slot: &mut Option<Slot>,
+    held: LeaseGuard,
+    slot: Slot,
 ) {
+    let outcome = Arc::new(recordable(&node, &claimed, result));
+    let mut slot = Some(slot);
+    if turn::run_with_outcome(&node, &outcome, &mut slot).await {
+        held.finish();
+    } else {
+        match record(&node, outcome, || !held.cancel.is_cancelled()).await {
+            Ok(()) => held.finish(),
+            Err(error) => unreported(&node, held, &error),
+        }
+    }
+    node.give_backs
+        .forget(|| Item::Activity(claimed.lease.key.clone()));
+    drop(slot);
+}
+
+/// Reports an activity that is out of time, while its code may still be running.
+pub(super) async fn time_out(node: &Node, claimed: &ClaimedActivity, message: &str) {
+    let details = ErrorDetails::Application {
+        kind: AppErrorKind::ActivityFailed,
+        message: message.to_owned(),
+        retryable: true,
+    };
+    let outcome = recordable(node, claimed, Err(details));
+    record_unattended(node, Arc::new(outcome)).await;
+}
+
+/// The outcome as it can be stored. One that the store would refuse for its size becomes a failure
+/// that says so.
+fn recordable(
+    node: &Node,
+    claimed: &ClaimedActivity,
+    result: Result<String, ErrorDetails>,
+) -> ActivityOutcome {
     match &result {
         Ok(_) => node.metrics.activity_completed(),
         Err(details) => node.metrics.activity_failed(details),
@@ -243,54 +286,66 @@ async fn report(
         execution: Some(key.execution),
         body,
     };
-    let outcome = ActivityOutcome {
+    ActivityOutcome {
         lease: claimed.lease.clone(),
         message: Some(message),
-    };
-    if turn::run_with_outcome(node, &outcome, slot).await {
-        return held.finish();
     }
-    record(node, outcome, held).await;
 }
 
-/// Records the outcome by itself, as long as the lease holds: what was done is not done again since
+/// Records an outcome by itself, as long as its lease is held: what was done is not done again since
 /// the store failed. One that the store refuses becomes a failure that says so.
-async fn record(node: &Node, mut outcome: ActivityOutcome, held: LeaseGuard) {
+async fn record(
+    node: &Node,
+    outcome: Arc<ActivityOutcome>,
+    is_held: impl Fn() -> bool,
+) -> Result<(), ProviderError> {
+    let mut outcome = Arc::unwrap_or_clone(outcome);
     let commit = Commit::Activity(outcome.clone());
-    let Err(mut error) = node.commit_outcome(commit, &held.cancel).await else {
-        return held.finish();
+    let Err(error) = node.commit_outcome(commit, &is_held).await else {
+        return Ok(());
     };
-    if let ErrorKind::InvalidInput | ErrorKind::LimitExceeded = error.kind()
-        && let Some(message) = &mut outcome.message
-    {
-        message.body = MessageBody::ActivityFailed {
-            activity_id: outcome.lease.key.activity_id,
-            details: ErrorDetails::Infrastructure {
-                operation: "commit".to_owned(),
-                message: error.to_string(),
-                retryable: false,
-            },
-        }
-        .encode();
-        match node
-            .commit_outcome(Commit::Activity(outcome), &held.cancel)
-            .await
-        {
-            Ok(_) => return held.finish(),
-            Err(refused_again) => error = refused_again,
-        }
+    let (ErrorKind::InvalidInput | ErrorKind::LimitExceeded, Some(message)) =
+        (error.kind(), &mut outcome.message)
+    else {
+        return Err(error);
+    };
+    message.body = MessageBody::ActivityFailed {
+        activity_id: outcome.lease.key.activity_id,
+        details: ErrorDetails::Infrastructure {
+            operation: "commit".to_owned(),
+            message: error.to_string(),
+            retryable: false,
+        },
     }
-    unreported(node, held, &error);
+    .encode();
+    let commit = Commit::Activity(outcome);
+    node.commit_outcome(commit, is_held).await.map(drop)
 }
 
-fn unreported(node: &Node, held: LeaseGuard, error: &ProviderError) {
+/// Records an outcome while something else still holds its lease, which ends with this.
+pub(super) async fn record_unattended(node: &Node, outcome: Arc<ActivityOutcome>) {
+    let token = outcome.lease.token;
+    if let Err(error) = record(node, outcome, || node.leases.holds(token)).await {
+        log_unreported(&error);
+    }
+    // One that could not be recorded is run again when its lease has passed.
+    node.leases.forget(token);
+}
+
+fn log_unreported(error: &ProviderError) {
     // A lost lease is the ordinary end of an activity that was cancelled meanwhile.
     if error.kind() == ErrorKind::LeaseLost {
         tracing::debug!(target: "duroxide::runtime", %error, "an outcome is not wanted");
-        return held.lost();
+    } else {
+        tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
     }
-    tracing::error!(target: "duroxide::runtime", %error, "an outcome was not recorded");
-    if node.stopping.is_cancelled() {
+}
+
+fn unreported(node: &Node, held: LeaseGuard, error: &ProviderError) {
+    log_unreported(error);
+    if error.kind() == ErrorKind::LeaseLost {
+        held.lost();
+    } else if node.stopping.is_cancelled() {
         // What is dropped is given back.
         drop(held);
     } else {

@@ -198,7 +198,11 @@ fn sort_out<T>(
             continue;
         };
         let (lease, attempt) = (work.lease(), work.attempt());
-        let suspect = node.attempts.suspect(attempt, &lease);
+        // One whose code is not entered need not run alone.
+        let suspect = node
+            .attempts
+            .suspect(attempt, &lease)
+            .filter(|_| !work.is_blocked(node));
         let held = node.leases.hold(lease, attempt);
         if is_stopping {
             drop(held);

@@ -58,6 +58,14 @@ impl Work {
         }
     }
 
+    /// Whether its code hangs on this node already.
+    pub(super) fn is_blocked(&self, node: &Node) -> bool {
+        match self {
+            Self::Turn(turn) => node.watch.blocked(&turn.head, turn.lease.token).is_some(),
+            Self::Activity(_) => false,
+        }
+    }
+
     pub(super) fn start(self, node: &Arc<Node>, held: LeaseGuard, slot: Slot) {
         match self {
             Self::Turn(turn) => node.start_turn(turn, held, slot),

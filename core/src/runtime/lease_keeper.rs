@@ -210,6 +210,16 @@ impl LeaseKeeper {
         }
     }
 
+    /// Lets a lease pass: it is neither renewed nor given back from now on.
+    pub(super) fn forget(&self, token: LeaseToken) {
+        self.leases.lock().held.remove(&token);
+    }
+
+    /// Whether this lease is held, as far as this node knows.
+    pub(super) fn holds(&self, token: LeaseToken) -> bool {
+        self.leases.lock().held.contains_key(&token)
+    }
+
     /// The store does not know this lease any more, and this node did nothing to end it.
     fn lose(&self, token: LeaseToken) {
         let held = self.leases.lock().held.remove(&token);

@@ -21,6 +21,7 @@ mod runtime;
 mod service;
 mod turn;
 mod warm;
+mod watch;
 
 pub use crate::client::OrchestrationStatus;
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};

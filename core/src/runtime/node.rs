@@ -21,6 +21,7 @@ use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
+use super::watch::{ActivityTimeouts, CodeExecutor, RunningTurn, TurnWatch};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
@@ -35,6 +36,10 @@ use crate::replay::Alarm;
 /// The pauses between attempts to commit while the store cannot be reached.
 const COMMIT_BACKOFF_MIN: Duration = Duration::from_millis(20);
 const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// How often an outcome is tried again for a fault that does not pass by itself, one second apart, so
+/// that there is time to mend it. After that its activity is left to another node.
+const OUTCOME_TRIES_MAX: u32 = 600;
 
 /// How long a shutdown waits for aborted tasks to yield.
 const ABORT_PATIENCE: Duration = Duration::from_secs(1);
@@ -62,7 +67,9 @@ pub(super) struct Node {
     pub(super) stopping: CancelToken,
     pub(super) worker_id: String,
     /// Where the user's code runs.
-    pub(super) user: Handle,
+    pub(super) executor: CodeExecutor,
+    pub(super) watch: TurnWatch,
+    pub(super) timeouts: ActivityTimeouts,
     /// `None` once they were aborted: no others come.
     tasks: Mutex<Option<JoinSet<()>>>,
     alarms: mpsc::UnboundedSender<(InstanceId, Incarnation)>,
@@ -115,7 +122,9 @@ impl Node {
             activity_slots: Slots::new(options.worker_concurrency, &freed),
             stopping: CancelToken::default(),
             worker_id: format!("worker-{}", entropy.lease_token()),
-            user,
+            executor: CodeExecutor::new(user),
+            watch: TurnWatch::default(),
+            timeouts: ActivityTimeouts::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
             alarms,
             options,
@@ -123,26 +132,44 @@ impl Node {
         (node, alarmed)
     }
 
-    /// Runs a task that calls the user's code, on the user's executor. It holds the lease of what it
-    /// works on, so that one that comes too late to run gives it back.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Starts tasks. What they work on is held by leases of their own, so that what comes too late
+    /// to run is given back.
+    fn with_tasks(&self, start: impl FnOnce(&mut JoinSet<()>)) {
         let mut tasks = self.tasks.lock();
         let Some(running) = tasks.as_mut() else {
             drop(tasks);
-            drop(task);
+            drop(start);
             return;
         };
         while running.try_join_next().is_some() {}
-        running.spawn_on(task, &self.user);
+        start(running);
     }
 
     /// Runs a leased turn.
-    ///
-    /// It is not subject to the executor's cooperative budget: that would make it depend on the
-    /// node when an orchestration is quiet.
     pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
-        let turn = turn::run(Arc::clone(self), claimed, held, slot);
-        self.spawn(tokio::task::unconstrained(turn));
+        let running = RunningTurn::claimed(&claimed, slot);
+        let node = Arc::clone(self);
+        let turn = async move {
+            let work = turn::run(Arc::clone(&node), claimed, held, Arc::clone(&running));
+            node.watch.follow(&running, work).await;
+        };
+        self.with_tasks(|tasks| self.executor.spawn_turn(tasks, turn));
+    }
+
+    /// Does what may bring a turn, on the executor that turns run on. Only where that is not the
+    /// user's does it take a task of its own.
+    pub(super) async fn run_as_turn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // A runtime that stops, or makes room, takes on no more turns.
+        if self.executor.is_own() && !self.activity_slots.are_withheld() {
+            self.with_tasks(|tasks| self.executor.spawn_turn(tasks, work));
+        } else {
+            work.await;
+        }
+    }
+
+    /// See [`CodeExecutor::go_on`].
+    pub(super) fn go_on(&self, blocked_since: &[Duration], now: Duration) {
+        self.with_tasks(|tasks| self.executor.go_on(tasks, blocked_since, now));
     }
 
     /// Holds the lease of an activity and runs it. The lease is held before the task exists, so
@@ -160,7 +187,8 @@ impl Node {
         held: LeaseGuard,
         slot: Slot,
     ) {
-        self.spawn(activity_worker::run(Arc::clone(self), claimed, held, slot));
+        let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
+        self.with_tasks(|tasks| self.executor.spawn_activity(tasks, work));
     }
 
     /// Takes on no more work: what is claimed from now on is given back.
@@ -214,15 +242,21 @@ impl Node {
             .await
     }
 
-    /// Commits, and tries again whatever the store's fault is, until the lease has passed: what an
+    /// Commits, and tries again whatever the store's fault is, as long as the lease is held: what an
     /// activity did is not done again because a password was changed.
     pub(super) async fn commit_outcome(
         &self,
         operation: Commit,
-        lease_lost: &CancelToken,
+        is_held: impl Fn() -> bool,
     ) -> Result<Committed, ProviderError> {
+        let mut lasting = 0;
         self.commit_while(operation, |error| {
-            is_fault(error) && !lease_lost.is_cancelled()
+            if !is_held() {
+                return false;
+            }
+            // A fault of this one row would keep its slot for ever.
+            lasting += u32::from(!error.is_retryable());
+            error.is_retryable() || is_fault(error) && lasting <= OUTCOME_TRIES_MAX
         })
         .await
     }
@@ -230,7 +264,7 @@ impl Node {
     async fn commit_while(
         &self,
         operation: Commit,
-        may_pass: impl Fn(&ProviderError) -> bool,
+        mut may_pass: impl FnMut(&ProviderError) -> bool,
     ) -> Result<Committed, ProviderError> {
         let mut pause = COMMIT_BACKOFF_MIN;
         loop {

@@ -35,6 +35,9 @@ pub struct RuntimeOptions {
     /// The first two times do not count, since anything that ran beside it may have been the cause;
     /// from the third on it runs alone.
     pub max_attempts: u32,
+    /// How long a turn's code may run without yielding. Beyond that the turn is given up: its lease
+    /// is left to pass, the attempt counts, and its slot serves others.
+    pub turn_deadline: Duration,
     /// What happens to work that the deployed code does not fit.
     pub mismatch_policy: MismatchPolicy,
     /// How many instances stay in memory between their turns, so that they need no replay.
@@ -66,6 +69,7 @@ impl Default for RuntimeOptions {
             worker_lock_renewal_buffer: Duration::from_secs(5),
             observability: ObservabilityConfig::default(),
             max_attempts: 10,
+            turn_deadline: Duration::from_secs(10),
             mismatch_policy: MismatchPolicy::default(),
             warm_instances_max: 10_000,
             warm_bytes_max: 256 * 1024 * 1024,

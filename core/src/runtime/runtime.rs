@@ -26,8 +26,9 @@ const SHUTDOWN_MS_DEFAULT: u64 = 1_000;
 /// Runs orchestrations and activities.
 ///
 /// Claims, commits and lease renewals run on a thread of its own; the user's code runs on the
-/// executor that the runtime was started on. User code that blocks its executor so delays only
-/// itself.
+/// executor that the runtime was started on. Orchestrations run on threads of the runtime's own
+/// where that executor has a single thread, and once one of them was seen to block its thread. User
+/// code that does not yield so delays only itself.
 ///
 /// It works until [`shutdown`](Self::shutdown), or until that executor is shut down; that this
 /// handle is dropped does not end it.
@@ -96,13 +97,14 @@ impl Runtime {
         init_logging(&options.observability);
         let (committer, requests) = committer::channel();
         let client = Client::with_clock(Arc::clone(&history_store), Arc::clone(&options.clock));
+        let user = Handle::current();
         let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,
             orchestrations: orchestration_registry,
             options,
             committer,
-            user: Handle::current(),
+            user: user.clone(),
         });
         let (stop, stopped) = oneshot::channel();
         let ended = CancelToken::default();
@@ -111,7 +113,7 @@ impl Runtime {
             requests,
             alarms,
             stopped,
-            orphaned: service::sentinel(&node.user, ended.clone()),
+            orphaned: service::sentinel(&user, ended.clone()),
             ended: ended.clone(),
         };
         let thread = std::thread::Builder::new()

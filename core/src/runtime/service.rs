@@ -91,6 +91,8 @@ impl Service {
                     node.leases.run(&*node.store, &*node.clock, times),
                     maintain(&node),
                     node.answer_alarms(alarms),
+                    node.watch.run(&node),
+                    node.timeouts.run(&node),
                     async {
                         dispatcher::run(&node).await;
                         dispatched.cancel();
@@ -140,6 +142,7 @@ async fn leave(node: &Node, patience: Duration, dispatched: &CancelToken) {
         }
     }
     node.abort_tasks().await;
+    node.executor.stop();
     // Whatever is under way may still bring leases: a claim by its answer, and a commit by those of
     // the activities that it starts. What is held is looked at when nothing more can come.
     let settled = async {

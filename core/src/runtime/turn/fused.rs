@@ -10,6 +10,7 @@ use super::publish::publish;
 use crate::providers::{ActivityOutcome, Message};
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::warm::{Kept, Warm};
+use crate::runtime::watch::RunningTurn;
 
 /// Runs the turn that an outcome brings, and records both. False if the outcome must still be
 /// recorded by itself: the instance waits for other things as well, somebody else has it, or it
@@ -18,7 +19,7 @@ use crate::runtime::warm::{Kept, Warm};
 /// The turn has the activity's slot, which goes on to an activity that the turn schedules.
 pub(in crate::runtime) async fn run_with_outcome(
     node: &Arc<Node>,
-    outcome: &ActivityOutcome,
+    outcome: &Arc<ActivityOutcome>,
     slot: &mut Option<Slot>,
 ) -> bool {
     let Some(message) = &outcome.message else {
@@ -31,9 +32,14 @@ pub(in crate::runtime) async fn run_with_outcome(
     let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
         return false;
     };
-    // In a box, since every activity's task would be as large as a turn otherwise; and without the
-    // executor's budget, as every turn.
-    tokio::task::unconstrained(Box::pin(run_turn(node, outcome, message, warm, slot))).await
+    let running = RunningTurn::fused(&warm.head, Arc::clone(outcome), slot.take());
+    // In a box, since every activity's task would be as large as a turn otherwise.
+    let turn = Box::pin(run_turn(node, outcome, message, warm, (&running, slot)));
+    // The executor's cooperative budget would make it depend on the node when the code is quiet.
+    let turn = tokio::task::unconstrained(turn);
+    let followed = node.watch.follow(&running, turn).await;
+    // The watch has recorded what the turn's code has held back for too long.
+    followed.unwrap_or(true)
 }
 
 async fn run_turn(
@@ -41,10 +47,15 @@ async fn run_turn(
     outcome: &ActivityOutcome,
     message: &Message,
     warm: Warm,
-    slot: &mut Option<Slot>,
+    (running, slot): (&RunningTurn, &mut Option<Slot>),
 ) -> bool {
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
-    let Plan::Commit(mut work) = plan(node, &turn, Some(Kept::Current(warm))).await else {
+    let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
+    if !running.end() {
+        return true;
+    }
+    *slot = running.take_slot();
+    let Plan::Commit(mut work) = plan else {
         return false;
     };
     if !work.draft.complete(&outcome.lease, message.id) {

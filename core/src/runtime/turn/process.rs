@@ -1,6 +1,7 @@
 //! What is to become of a claimed turn, and making it so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::draft::{Draft, Scope};
 use super::ending;
@@ -14,14 +15,15 @@ use super::publish::publish;
 use super::shadow;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
-use crate::providers::{ErrorKind, ProviderError, Turn, TurnLease};
+use crate::providers::{ErrorKind, Fence, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
 use crate::runtime::lease_keeper::LeaseGuard;
-use crate::runtime::node::{Node, Slot};
+use crate::runtime::node::Node;
 use crate::runtime::obstacle::Obstacle;
 use crate::runtime::options::MismatchPolicy;
 use crate::runtime::warm::Kept;
+use crate::runtime::watch::{Blocked, RunningTurn};
 
 /// What to commit, and the engine that lives on if it is committed.
 pub(super) struct Work {
@@ -35,6 +37,8 @@ pub(super) enum Plan {
     Commit(Box<Work>),
     /// Give it back for a while: nothing that happened is the instance's own doing.
     GiveBack(Obstacle),
+    /// Its code is within a turn on this node already, which has lost its right to commit.
+    LeaveAlone(Blocked),
 }
 
 impl From<Work> for Plan {
@@ -50,10 +54,20 @@ impl From<Obstacle> for Plan {
 }
 
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
-pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuard, slot: Slot) {
+pub(in crate::runtime) async fn run(
+    node: Arc<Node>,
+    turn: Turn,
+    held: LeaseGuard,
+    running: Arc<RunningTurn>,
+) {
     let (lease, turn) = Occasion::claimed(turn);
     let kept = node.take_warm(&turn.head);
-    match plan(&node, &turn, kept).await {
+    let plan = plan(&node, &turn, kept).await;
+    if !running.end() {
+        // The code took so long that the watch has given the turn up.
+        return held.forfeit();
+    }
+    match plan {
         Plan::Commit(work) => match publish(&node, &turn, *work, &mut None).await {
             Ok(()) => {
                 held.finish();
@@ -63,8 +77,23 @@ pub(in crate::runtime) async fn run(node: Arc<Node>, turn: Turn, held: LeaseGuar
             Err(error) => recover(&node, &turn, lease, held, error).await,
         },
         Plan::GiveBack(obstacle) => give_back(&node, &turn, lease, held, &obstacle).await,
+        Plan::LeaveAlone(blocked) => {
+            let (delay, count_attempt) = match blocked {
+                Blocked::ForNow(delay) => (delay, false),
+                Blocked::Hanging => (backoff(turn.attempt), true),
+            };
+            node.release(Lease::Turn(lease), delay, count_attempt).await;
+            held.finish();
+        }
     }
-    drop(slot);
+}
+
+/// How long to leave an instance alone whose code hangs on this node.
+fn backoff(attempt: u32) -> Duration {
+    const BACKOFF_MAX: Duration = Duration::from_secs(10);
+    Duration::from_millis(100)
+        .saturating_mul(1 << attempt.min(16))
+        .min(BACKOFF_MAX)
 }
 
 /// A commit did not succeed. If another node has the instance, it goes on from there. Only if the
@@ -121,6 +150,8 @@ async fn end_refused(
             }
         },
         Plan::GiveBack(obstacle) => give_back(node, turn, lease, held, &obstacle).await,
+        // An end asks no code.
+        Plan::LeaveAlone(_) => drop(held),
     }
 }
 
@@ -161,6 +192,11 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
     if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
         let details = ending::poison(turn, attempts, node.options.max_attempts);
         return end(node, turn, &letters, details).await;
+    }
+    if let Fence::At { lease, .. } = turn.fence
+        && let Some(blocked) = node.watch.blocked(&turn.head, lease)
+    {
+        return Plan::LeaveAlone(blocked);
     }
     let fed = match feeder(node, turn, scope, &letters, kept).await {
         Ok(mut feeder) => match feed(&mut feeder, turn, &letters) {

@@ -1,0 +1,106 @@
+//! An attempt of an activity that has timeouts.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::activity::Heartbeat;
+use crate::cancel_token::CancelToken;
+use crate::clock::Clock;
+use crate::message::ActivityBody;
+use crate::providers::ClaimedActivity;
+
+/// What the failure of an activity says that took too long.
+const TIMED_OUT: &str = "timeout: activity timed out";
+/// What the failure of an activity says that was silent for too long.
+const MISSED_HEARTBEAT: &str = "timeout: activity missed its heartbeat";
+
+/// An attempt that must end, or be heard of, within a time. Its outcome comes from its code or from
+/// the timeout, never from both.
+#[derive(Debug)]
+pub(in crate::runtime) struct TimedAttempt {
+    pub(super) claimed: ClaimedActivity,
+    pub(super) cancel: CancelToken,
+    clock: Arc<dyn Clock>,
+    started_ms: u64,
+    start_to_close: Option<Duration>,
+    heartbeat: Option<Duration>,
+    last_heard_ms: AtomicU64,
+    has_outcome: AtomicBool,
+}
+
+impl TimedAttempt {
+    /// The attempt that starts now; `None` if it has all the time in the world.
+    pub(in crate::runtime) fn start(
+        claimed: &ClaimedActivity,
+        body: &ActivityBody,
+        cancel: &CancelToken,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<Arc<Self>> {
+        if body.start_to_close_ms.is_none() && body.heartbeat_ms.is_none() {
+            return None;
+        }
+        let started_ms = clock.now_ms();
+        Some(Arc::new(Self {
+            claimed: claimed.clone(),
+            cancel: cancel.clone(),
+            clock: Arc::clone(clock),
+            started_ms,
+            start_to_close: body.start_to_close_ms.map(Duration::from_millis),
+            heartbeat: body.heartbeat_ms.map(Duration::from_millis),
+            last_heard_ms: AtomicU64::new(started_ms),
+            has_outcome: AtomicBool::new(false),
+        }))
+    }
+
+    /// Gives it its outcome. False if it has one already.
+    #[must_use]
+    pub(in crate::runtime) fn conclude(&self) -> bool {
+        !self.has_outcome.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends when it is out of time, and says why.
+    pub(super) async fn expired(&self) -> &'static str {
+        tokio::select! {
+            biased;
+            () = self.out_of_time() => TIMED_OUT,
+            () = self.silent() => MISSED_HEARTBEAT,
+        }
+    }
+
+    async fn out_of_time(&self) {
+        match self.start_to_close {
+            Some(limit) => self.sleep_until(self.started_ms, limit).await,
+            None => pending().await,
+        }
+    }
+
+    async fn silent(&self) {
+        let Some(limit) = self.heartbeat else {
+            return pending().await;
+        };
+        loop {
+            let last_heard_ms = self.last_heard_ms.load(Ordering::Acquire);
+            self.sleep_until(last_heard_ms, limit).await;
+            if self.last_heard_ms.load(Ordering::Acquire) == last_heard_ms {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until so much time has passed since then. A clock that was set back meanwhile makes
+    /// it no longer than the time itself.
+    async fn sleep_until(&self, since_ms: u64, limit: Duration) {
+        let passed_ms = self.clock.now_ms().saturating_sub(since_ms);
+        let left = limit.saturating_sub(Duration::from_millis(passed_ms));
+        self.clock.sleep(left).await;
+    }
+}
+
+impl Heartbeat for TimedAttempt {
+    fn beat(&self) {
+        self.last_heard_ms
+            .store(self.clock.now_ms(), Ordering::Release);
+    }
+}

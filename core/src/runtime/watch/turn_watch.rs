@@ -1,0 +1,265 @@
+//! Watches the turns on this node from the runtime's own thread.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::running_turn::{Hold, RunningTurn};
+use crate::clock::{Clock, Stopwatch, SystemClock};
+use crate::limits::OUTCOME_HELD_MAX;
+use crate::providers::{InstanceHead, InstanceId, LeaseToken};
+use crate::runtime::activity_worker;
+use crate::runtime::node::Node;
+
+/// How often the watch looks while there are turns.
+const TICK: Duration = Duration::from_millis(25);
+/// After so many looks at nothing it sleeps until the next turn: it is not woken for each of them.
+const QUIET_TICKS: u32 = 40;
+/// How long code runs before everything else leaves its executor.
+const LEFT_FROM: Duration = Duration::from_millis(100);
+/// How long code runs before it is logged.
+const LOGGED_FROM: Duration = Duration::from_secs(1);
+/// For how long an instance is given back while another turn of it is still running its code here.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// The turns on this node whose code may be running.
+#[derive(Debug)]
+pub(in crate::runtime) struct TurnWatch {
+    time: Stopwatch,
+    running: Mutex<Running>,
+    begun: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    /// Rarely more than one of an instance: a fused turn, and a claimed one beside it.
+    turns: HashMap<InstanceId, Vec<Arc<RunningTurn>>>,
+    is_watched: bool,
+    quiet_ticks: u32,
+}
+
+/// Why the code of an instance must not be entered now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime) enum Blocked {
+    /// It is running here, and may yet yield: look again after this pause.
+    ForNow(Duration),
+    /// It hangs here. The attempt counts.
+    Hanging,
+}
+
+/// What the watch does besides looking.
+type Errands<'a> = FuturesUnordered<BoxFuture<'a, ()>>;
+
+impl Default for TurnWatch {
+    fn default() -> Self {
+        Self {
+            time: Stopwatch::start(),
+            running: Mutex::default(),
+            begun: Notify::new(),
+        }
+    }
+}
+
+impl TurnWatch {
+    /// Runs a turn under the watch. `None` if the watch has given it up; nothing of it is left then.
+    pub(in crate::runtime) async fn follow<T>(
+        &self,
+        turn: &Arc<RunningTurn>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let _followed = self.begin(turn);
+        let mut work = pin!(Some(work));
+        poll_fn(|cx| {
+            turn.enter(self.time.elapsed());
+            let polled = match work.as_mut().as_pin_mut() {
+                Some(work) => work.poll(cx).map(Some),
+                None => Poll::Ready(None),
+            };
+            let polled = if turn.is_taken() {
+                Poll::Ready(None)
+            } else {
+                polled
+            };
+            if polled.is_ready() {
+                // Dropping it may run the user's code as well.
+                work.set(None);
+            }
+            self.leave(turn);
+            polled
+        })
+        .await
+    }
+
+    fn leave(&self, turn: &RunningTurn) {
+        let entered_at = turn.entered_at();
+        turn.leave();
+        if turn.is_seen.load(Ordering::Relaxed)
+            && let Some(entered_at) = entered_at
+        {
+            tracing::warn!(
+                target: "duroxide::runtime",
+                instance_id = %turn.instance,
+                orchestration_name = turn.orchestration,
+                after = ?self.time.elapsed().saturating_sub(entered_at),
+                "the code of an orchestration has yielded after all{}",
+                if turn.is_taken() { "; what it did is thrown away" } else { "" }
+            );
+        }
+    }
+
+    fn begin<'a>(&'a self, turn: &'a Arc<RunningTurn>) -> Followed<'a> {
+        let was_watched = {
+            let mut running = self.running.lock();
+            let beside = running.turns.entry(turn.instance.clone()).or_default();
+            beside.push(Arc::clone(turn));
+            std::mem::replace(&mut running.is_watched, true)
+        };
+        if !was_watched {
+            self.begun.notify_one();
+        }
+        Followed { watch: self, turn }
+    }
+
+    /// Whether the turn with this lease must leave the instance's code alone: another turn is still
+    /// within it on this node. So an instance blocks one thread at most.
+    pub(in crate::runtime) fn blocked(
+        &self,
+        head: &InstanceHead,
+        lease: LeaseToken,
+    ) -> Option<Blocked> {
+        let running = self.running.lock();
+        let beside = running.turns.get(&head.instance)?.iter();
+        let (turn, entered_at) = beside
+            .filter(|turn| turn.incarnation == head.incarnation && !turn.has_ended())
+            .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
+            .find_map(|turn| Some((turn, turn.entered_at()?)))?;
+        if turn.is_overdue.load(Ordering::Acquire) {
+            return Some(Blocked::Hanging);
+        }
+        let blocked_for = self.time.elapsed().saturating_sub(entered_at);
+        Some(Blocked::ForNow(blocked_for.clamp(PAUSE_MIN, PAUSE_MAX)))
+    }
+
+    /// Watches for ever.
+    pub(in crate::runtime) async fn run(&self, node: &Node) {
+        let mut errands = Errands::new();
+        loop {
+            let is_quiet = {
+                let mut running = self.running.lock();
+                running.quiet_ticks = if running.turns.is_empty() {
+                    running.quiet_ticks + 1
+                } else {
+                    0
+                };
+                running.is_watched = running.quiet_ticks < QUIET_TICKS;
+                !running.is_watched
+            };
+            tokio::select! {
+                biased;
+                Some(()) = errands.next() => {}
+                () = self.begun.notified(), if is_quiet => {
+                    self.running.lock().quiet_ticks = 0;
+                }
+                () = SystemClock.sleep(TICK), if !is_quiet => self.look(node, &mut errands),
+            }
+        }
+    }
+
+    fn look<'a>(&self, node: &'a Node, errands: &mut Errands<'a>) {
+        let now = self.time.elapsed();
+        let slow: Vec<(Arc<RunningTurn>, Duration)> = self
+            .running
+            .lock()
+            .turns
+            .values()
+            .flatten()
+            .filter_map(|turn| Some((turn, turn.entered_at()?)))
+            .filter(|(_, entered_at)| now.saturating_sub(*entered_at) >= OUTCOME_HELD_MAX)
+            .map(|(turn, entered_at)| (Arc::clone(turn), entered_at))
+            .collect();
+        for (turn, entered_at) in &slow {
+            let blocked_for = now.saturating_sub(*entered_at);
+            Self::judge(node, turn, blocked_for, errands);
+        }
+        let blocked_since: Vec<Duration> = slow
+            .iter()
+            .map(|(_, entered_at)| *entered_at)
+            .filter(|entered_at| now.saturating_sub(*entered_at) >= LEFT_FROM)
+            .collect();
+        node.go_on(&blocked_since, now);
+    }
+
+    fn judge<'a>(
+        node: &'a Node,
+        turn: &RunningTurn,
+        blocked_for: Duration,
+        errands: &mut Errands<'a>,
+    ) {
+        if let Hold::Outcome(outcome) = &turn.hold
+            && turn.take()
+        {
+            drop(turn.take_slot());
+            let record = activity_worker::record_unattended(node, Arc::clone(outcome));
+            errands.push(Box::pin(record));
+        }
+        let deadline = node.options.turn_deadline;
+        if blocked_for >= LOGGED_FROM.min(deadline) && !turn.is_seen.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                target: "duroxide::runtime",
+                instance_id = %turn.instance,
+                orchestration_name = turn.orchestration,
+                blocked_for = ?blocked_for,
+                "the code of an orchestration does not yield and blocks its thread; move what takes \
+                 long into an activity"
+            );
+        }
+        if blocked_for >= deadline && !turn.is_overdue.swap(true, Ordering::AcqRel) {
+            // The lease first, so that whoever finds the turn taken cannot give it back. Even one
+            // that has ended by itself, and hangs in what it drops, holds up nobody else.
+            if let Hold::Lease(lease) = &turn.hold {
+                node.leases.forget(*lease);
+            }
+            let is_given_up = turn.take();
+            drop(turn.take_slot());
+            tracing::error!(
+                target: "duroxide::runtime",
+                instance_id = %turn.instance,
+                orchestration_name = turn.orchestration,
+                is_given_up,
+                "a turn is past its deadline; its lease is left to pass"
+            );
+        }
+    }
+}
+
+/// Takes a turn off the list.
+struct Followed<'a> {
+    watch: &'a TurnWatch,
+    turn: &'a Arc<RunningTurn>,
+}
+
+impl Drop for Followed<'_> {
+    fn drop(&mut self) {
+        {
+            let mut running = self.watch.running.lock();
+            if let Some(beside) = running.turns.get_mut(&self.turn.instance) {
+                beside.retain(|turn| !Arc::ptr_eq(turn, self.turn));
+                if beside.is_empty() {
+                    running.turns.remove(&self.turn.instance);
+                }
+            }
+        }
+        drop(self.turn.take_slot());
+    }
+}

@@ -1,0 +1,125 @@
+//! Activities that are out of time, as their orchestrations see it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use duroxide::clock::ManualClock;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{ActivityContext, ActivityOptions, OrchestrationContext, OrchestrationRegistry};
+use tokio::sync::Notify;
+
+use crate::support::{World, within};
+
+/// Much shorter than the leases, which go by the same clock.
+const LIMIT: Duration = Duration::from_secs(1);
+
+fn limited(options: ActivityOptions) -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register(
+            "Limited",
+            move |ctx: OrchestrationContext, _: String| async move {
+                let work = ctx.schedule_activity_with_options("Work", "", options);
+                let ended = work.into_activity().await;
+                let after = ctx.schedule_activity("After", "").into_activity().await?;
+                Ok(format!("{ended:?}, {after}"))
+            },
+        )
+        .build()
+}
+
+fn clock() -> ManualClock {
+    ManualClock::at_ms(1_700_000_000_000)
+}
+
+/// The orchestration goes on with the failure though the activity takes no notice, and what the
+/// activity returns in the end is nobody's business.
+#[tokio::test]
+async fn an_orchestration_goes_on_with_the_timeout_of_an_activity() {
+    let clock = clock();
+    let (begun, go, returned) = (
+        Arc::new(Notify::new()),
+        Arc::new(Notify::new()),
+        Arc::new(Notify::new()),
+    );
+    let (begins, goes, returns) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&returned));
+    let runs = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&runs);
+    let activities = ActivityRegistry::builder()
+        .register("Work", move |ctx: ActivityContext, _: String| {
+            let (begins, goes, returns) =
+                (Arc::clone(&begins), Arc::clone(&goes), Arc::clone(&returns));
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                begins.notify_one();
+                goes.notified().await;
+                assert!(ctx.is_cancelled());
+                returns.notify_one();
+                Ok("too late".to_owned())
+            }
+        })
+        .register("After", |_: ActivityContext, _: String| async {
+            Ok("after".to_owned())
+        })
+        .build();
+    let options = ActivityOptions::new().with_start_to_close(LIMIT);
+    let world = World::on_manual_time(&clock, activities, limited(options)).await;
+    world.begin("i", "Limited", "").await;
+    within("the activity", begun.notified()).await;
+    clock.advance(LIMIT);
+    assert_eq!(
+        world.output("i").await,
+        r#"Err("timeout: activity timed out"), after"#
+    );
+    go.notify_one();
+    within("its late end", returned.notified()).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    world.shutdown().await;
+}
+
+/// Heartbeats hold the timeout off, and code that blocks its thread sends none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activity_that_blocks_its_thread_misses_its_heartbeat() {
+    let clock = clock();
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let (beats, is_open) = (
+        Arc::new(AtomicU32::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (beaten, opened, time) = (Arc::clone(&beats), Arc::clone(&is_open), clock.clone());
+    let activities = ActivityRegistry::builder()
+        .register("Work", move |ctx: ActivityContext, _: String| {
+            let (begins, beats) = (Arc::clone(&begins), Arc::clone(&beaten));
+            let (is_open, clock) = (Arc::clone(&opened), time.clone());
+            async move {
+                for _ in 0..10 {
+                    clock.advance(LIMIT / 2);
+                    ctx.heartbeat();
+                    beats.fetch_add(1, Ordering::SeqCst);
+                }
+                begins.notify_one();
+                while !is_open.load(Ordering::SeqCst) {
+                    std::thread::park_timeout(Duration::from_millis(1));
+                }
+                Ok("too late".to_owned())
+            }
+        })
+        .register("After", |_: ActivityContext, _: String| async {
+            Ok("after".to_owned())
+        })
+        .build();
+    let options = ActivityOptions::new().with_heartbeat(LIMIT);
+    let world = World::on_manual_time(&clock, activities, limited(options)).await;
+    world.begin("i", "Limited", "").await;
+    within("the activity", begun.notified()).await;
+    clock.advance(LIMIT);
+    let output = world.output("i").await;
+    is_open.store(true, Ordering::SeqCst);
+    assert_eq!(
+        output,
+        r#"Err("timeout: activity missed its heartbeat"), after"#
+    );
+    assert_eq!(beats.load(Ordering::SeqCst), 10);
+    world.shutdown().await;
+}

@@ -1,0 +1,404 @@
+//! Orchestrations whose code does not yield.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use duroxide::providers::Provider;
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::runtime::RuntimeOptions;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{
+    ActivityContext, AppErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
+    OrchestrationStatus,
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::counted::Counted;
+use crate::support::{World, checked, types, until, within};
+
+/// Code that stays within itself until the test ends.
+#[derive(Default)]
+struct Trap {
+    is_open: Arc<AtomicBool>,
+    entered: Arc<AtomicU32>,
+}
+
+impl Trap {
+    /// What gets in. It does not burn the processor that the rest of the test needs.
+    fn code(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+        let (is_open, entered) = (Arc::clone(&self.is_open), Arc::clone(&self.entered));
+        move || {
+            entered.fetch_add(1, Ordering::SeqCst);
+            while !is_open.load(Ordering::SeqCst) {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
+    }
+
+    fn entered(&self) -> u32 {
+        self.entered.load(Ordering::SeqCst)
+    }
+
+    async fn holds(&self, instances: u32) {
+        until("code that does not yield", async || {
+            (self.entered() >= instances).then_some(())
+        })
+        .await;
+    }
+}
+
+/// A process that ends need not wait for it, but a test's executor does.
+impl Drop for Trap {
+    fn drop(&mut self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The executor that a runtime is started on: the test's own thread, or one of two threads.
+struct User(Option<Runtime>);
+
+impl User {
+    fn with_one_thread() -> Self {
+        Self(None)
+    }
+
+    fn with_two_threads() -> Self {
+        let mut executor = Builder::new_multi_thread();
+        Self(Some(
+            executor.worker_threads(2).enable_all().build().unwrap(),
+        ))
+    }
+
+    async fn start(
+        &self,
+        store: Arc<dyn Provider>,
+        activities: ActivityRegistry,
+        orchestrations: OrchestrationRegistry,
+        options: RuntimeOptions,
+    ) -> World {
+        let start = World::start(store, activities, orchestrations, options);
+        match &self.0 {
+            Some(executor) => executor.spawn(start).await.unwrap(),
+            None => start.await,
+        }
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if let Some(executor) = self.0.take() {
+            executor.shutdown_background();
+        }
+    }
+}
+
+fn steps() -> ActivityRegistry {
+    ActivityRegistry::builder()
+        .register("Step", |_: ActivityContext, input: String| async move {
+            Ok(input)
+        })
+        .build()
+}
+
+async fn three_steps(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+    let mut output = input;
+    for _ in 0..3 {
+        output = ctx
+            .schedule_activity("Step", output)
+            .into_activity()
+            .await?;
+    }
+    Ok(output)
+}
+
+/// "Hang" never yields in its first turn; "Late" in the turn that the outcome of its step brings.
+fn trapped(trap: &Trap) -> OrchestrationRegistry {
+    let (at_once, late) = (trap.code(), trap.code());
+    OrchestrationRegistry::builder()
+        .register("Steps", three_steps)
+        .register("Hang", move |_: OrchestrationContext, _: String| {
+            let hang = at_once.clone();
+            async move {
+                hang();
+                Ok("too late".to_owned())
+            }
+        })
+        .register("Late", move |ctx: OrchestrationContext, _: String| {
+            let hang = late.clone();
+            async move {
+                let step = ctx.schedule_activity("Step", "step").into_activity().await;
+                hang();
+                step
+            }
+        })
+        .build()
+}
+
+fn mended() -> OrchestrationRegistry {
+    let fine = |_: OrchestrationContext, _: String| async { Ok("mended".to_owned()) };
+    OrchestrationRegistry::builder()
+        .register("Hang", fine)
+        .register("Late", |ctx: OrchestrationContext, _: String| async move {
+            ctx.schedule_activity("Step", "step").into_activity().await
+        })
+        .build()
+}
+
+fn hasty() -> RuntimeOptions {
+    RuntimeOptions {
+        max_attempts: 1,
+        turn_deadline: Duration::from_millis(200),
+        orchestrator_lock_timeout: Duration::from_millis(300),
+        ..checked()
+    }
+}
+
+async fn others_complete(world: &World, round: &str) {
+    for number in 0..5 {
+        let id = format!("{round}-{number}");
+        assert_eq!(world.run(&id, "Steps", &id).await, id);
+    }
+}
+
+fn is_poison(details: &ErrorDetails) -> bool {
+    matches!(details, ErrorDetails::Poison { .. })
+}
+
+/// Three instances hang: more than there are threads. Everything else goes on.
+async fn hanging_instances_cost_the_others_nothing(user: User) {
+    let trap = Trap::default();
+    let store = Arc::new(MemoryProvider::new());
+    let world = user.start(store, steps(), trapped(&trap), hasty()).await;
+    for instance in ["poisoned-1", "poisoned-2", "cancelled"] {
+        world.begin(instance, "Hang", "").await;
+    }
+    others_complete(&world, "meanwhile").await;
+    trap.holds(3).await;
+    others_complete(&world, "afterwards").await;
+
+    world
+        .client
+        .cancel_instance("cancelled", "it hangs")
+        .await
+        .unwrap();
+    let details = world.failure("cancelled").await;
+    assert!(
+        matches!(
+            &details,
+            ErrorDetails::Application { kind: AppErrorKind::Cancelled { reason }, .. }
+                if reason == "it hangs"
+        ),
+        "{details:?}"
+    );
+    for instance in ["poisoned-1", "poisoned-2"] {
+        let details = world.failure(instance).await;
+        assert!(is_poison(&details), "{details:?}");
+    }
+    others_complete(&world, "in the end").await;
+    assert_eq!(
+        trap.entered(),
+        3,
+        "an instance that hangs is not entered again"
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn more_hanging_instances_than_threads_cost_the_others_nothing() {
+    hanging_instances_cost_the_others_nothing(User::with_two_threads()).await;
+}
+
+#[tokio::test]
+async fn hanging_instances_do_not_block_the_users_only_thread() {
+    hanging_instances_cost_the_others_nothing(User::with_one_thread()).await;
+}
+
+/// The turn that hangs is fused with the outcome of an activity, on the threads of the user.
+async fn late_hangs_cost_the_others_nothing(user: User) {
+    let trap = Trap::default();
+    let store = Arc::new(MemoryProvider::new());
+    let world = user.start(store, steps(), trapped(&trap), hasty()).await;
+    for instance in ["1", "2", "3"] {
+        world.begin(instance, "Late", "").await;
+    }
+    trap.holds(3).await;
+    others_complete(&world, "others").await;
+    for instance in ["1", "2", "3"] {
+        let details = world.failure(instance).await;
+        assert!(is_poison(&details), "{details:?}");
+    }
+    assert_eq!(trap.entered(), 3);
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn fused_turns_that_hang_cost_the_others_nothing() {
+    late_hangs_cost_the_others_nothing(User::with_two_threads()).await;
+}
+
+#[tokio::test]
+async fn fused_turns_that_hang_do_not_block_the_users_only_thread() {
+    late_hangs_cost_the_others_nothing(User::with_one_thread()).await;
+}
+
+/// What hangs here goes on where the code works.
+#[tokio::test]
+async fn a_node_with_mended_code_goes_on_with_what_hangs_elsewhere() {
+    let trap = Trap::default();
+    let store = Arc::new(MemoryProvider::new());
+    let provider = || Arc::<MemoryProvider>::clone(&store);
+    let options = || RuntimeOptions {
+        max_attempts: 1_000,
+        ..hasty()
+    };
+    let user = User::with_two_threads();
+    let broken = user
+        .start(provider(), steps(), trapped(&trap), options())
+        .await;
+    broken.begin("at once", "Hang", "").await;
+    broken.begin("late", "Late", "").await;
+    trap.holds(2).await;
+    let other = World::start(provider(), steps(), mended(), options()).await;
+    assert_eq!(other.output("at once").await, "mended");
+    assert_eq!(other.output("late").await, "step");
+
+    assert_eq!(trap.entered(), 2);
+
+    // The old code yields at last, and what it comes to is thrown away.
+    trap.is_open.store(true, Ordering::SeqCst);
+    other.shutdown().await;
+    broken.shutdown().await;
+    let client = duroxide::Client::new(provider());
+    for (instance, expected) in [("at once", "mended"), ("late", "step")] {
+        assert_eq!(
+            client.get_orchestration_status(instance).await.unwrap(),
+            OrchestrationStatus::Completed {
+                output: expected.to_owned()
+            }
+        );
+    }
+}
+
+/// Code that yields after its deadline has lost its turn; the next attempt may be in time.
+#[tokio::test]
+async fn a_turn_that_yields_too_late_is_run_again() {
+    let trap = Trap::default();
+    let hang = trap.code();
+    let is_slow = Arc::new(AtomicBool::new(true));
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Slow", move |_: OrchestrationContext, _: String| {
+            let hang = hang.clone();
+            let is_slow = is_slow.swap(false, Ordering::SeqCst);
+            async move {
+                if is_slow {
+                    hang();
+                    Ok("first".to_owned())
+                } else {
+                    Ok("second".to_owned())
+                }
+            }
+        })
+        .build();
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let options = RuntimeOptions {
+        max_attempts: 100,
+        shadow_replay: false,
+        ..hasty()
+    };
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
+    let world = World::start(provider, steps(), orchestrations, options).await;
+    world.begin("i", "Slow", "").await;
+    trap.holds(1).await;
+    until("a claim of what was given up", async || {
+        (store.load().turns_ever >= 2).then_some(())
+    })
+    .await;
+    trap.is_open.store(true, Ordering::SeqCst);
+    assert_eq!(world.output("i").await, "second");
+    assert_eq!(trap.entered(), 1);
+    world.shutdown().await;
+}
+
+/// A runtime leaves though a thread of its own is blocked for good.
+#[tokio::test]
+async fn a_thread_that_is_blocked_for_good_does_not_hold_up_the_shutdown() {
+    let trap = Trap::default();
+    let store = Arc::new(MemoryProvider::new());
+    let world = World::start(store, steps(), trapped(&trap), hasty()).await;
+    world.begin("i", "Hang", "").await;
+    trap.holds(1).await;
+    within("shutdown", world.runtime.shutdown(Some(100))).await;
+    assert_eq!(trap.entered(), 1);
+}
+
+/// The outcome of an activity is recorded though the code that it wakes takes its time, and that
+/// code goes on with it afterwards.
+async fn an_outcome_is_not_held_back(user: User) {
+    let trap = Trap::default();
+    let hang = trap.code();
+    let runs = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&runs);
+    let activities = ActivityRegistry::builder()
+        .register("Step", move |_: ActivityContext, input: String| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move { Ok(input) }
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Slow", move |ctx: OrchestrationContext, _: String| {
+            let hang = hang.clone();
+            async move {
+                let first = ctx
+                    .schedule_activity("Step", "first")
+                    .into_activity()
+                    .await?;
+                hang();
+                let second = ctx
+                    .schedule_activity("Step", "second")
+                    .into_activity()
+                    .await?;
+                Ok(format!("{first},{second}"))
+            }
+        })
+        .build();
+    let store = Arc::new(MemoryProvider::new());
+    // Neither the deadline nor the one second comes into it: only the outcome's own limit.
+    let options = RuntimeOptions::default();
+    let world = user.start(store, activities, orchestrations, options).await;
+    world.begin("i", "Slow", "").await;
+    trap.holds(1).await;
+    until("the outcome in the inbox", async || {
+        let admin = world.store.admin().unwrap();
+        let depths = admin.queue_depths().await.unwrap();
+        (depths.worker_queue == 0 && depths.orchestrator_queue > 0).then_some(())
+    })
+    .await;
+    trap.is_open.store(true, Ordering::SeqCst);
+    assert_eq!(world.output("i").await, "first,second");
+    assert_eq!(runs.load(Ordering::SeqCst), 2, "no step is run twice");
+    let history = types(&world.history("i").await);
+    assert_eq!(
+        history,
+        [
+            "OrchestrationStarted",
+            "ActivityScheduled",
+            "ActivityCompleted",
+            "ActivityScheduled",
+            "ActivityCompleted",
+            "OrchestrationCompleted"
+        ]
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn code_that_takes_its_time_does_not_hold_back_the_outcome_that_it_goes_on_with() {
+    an_outcome_is_not_held_back(User::with_two_threads()).await;
+}
+
+#[tokio::test]
+async fn code_that_takes_its_time_does_not_hold_back_the_outcome_on_a_single_thread() {
+    an_outcome_is_not_held_back(User::with_one_thread()).await;
+}
