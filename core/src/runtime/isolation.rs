@@ -218,7 +218,7 @@ impl Isolation {
 
     /// Waits until nothing runs on this node but suspects that have lasted, and these, which have
     /// their slots and have not begun.
-    async fn drained(&self, node: &Node, suspects: usize) {
+    async fn drained(&mut self, node: &Node, suspects: usize) {
         loop {
             let lasting: usize = self
                 .rounds
