@@ -1,14 +1,17 @@
 //! The fixture by which this provider proves itself, and its tests.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide::clock::ManualClock;
 use duroxide::providers::Provider;
 use duroxide_memory::conformance::MemoryFixture;
-use duroxide_provider_tests::{Fixture, Store, Subject, TestClock, Unavailable};
+use duroxide_provider_tests::{
+    Ending, Fixture, Store, Subject, TestClock, Unavailable, copy_as_killed,
+};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
@@ -25,24 +28,35 @@ pub(crate) fn subject() -> Subject {
 struct FileFixture;
 
 struct FileStore {
-    path: PathBuf,
     clock: ManualClock,
-    _folder: TempDir,
+    folder: Mutex<TempDir>,
+}
+
+fn new_folder() -> Result<TempDir, Unavailable> {
+    TempDir::new().map_err(|error| {
+        Unavailable::new(format!(
+            "make the folder for temporary files usable: {error}"
+        ))
+    })
+}
+
+async fn open_in(folder: &Path, options: FileOptions) -> Result<Arc<dyn Provider>, Unavailable> {
+    let opened = FileProvider::open(&folder.join("store"), options).await;
+    let provider = opened.map_err(|error| Unavailable::new(error.to_string()))?;
+    Ok(Arc::new(provider))
 }
 
 #[async_trait]
 impl Fixture for FileFixture {
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
-        let folder = TempDir::new().map_err(|error| {
-            Unavailable::new(format!(
-                "make the folder for temporary files usable: {error}"
-            ))
-        })?;
         Ok(Box::new(FileStore {
-            path: folder.path().join("store"),
             clock: ManualClock::at_ms(NOW_MS),
-            _folder: folder,
+            folder: Mutex::new(new_folder()?),
         }))
+    }
+
+    async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        open_in(folder, FileOptions::default()).await
     }
 }
 
@@ -53,9 +67,17 @@ impl Store for FileStore {
             clock: Arc::new(self.clock.clone()),
             ..FileOptions::default()
         };
-        let opened = FileProvider::open(&self.path, options).await;
-        let provider = opened.map_err(|error| Unavailable::new(error.to_string()))?;
-        Ok(Arc::new(provider))
+        let folder = self.folder.lock().await.path().to_owned();
+        open_in(&folder, options).await
+    }
+
+    async fn crash(&self) -> Result<Ending, Unavailable> {
+        let copy = new_folder()?;
+        let mut folder = self.folder.lock().await;
+        copy_as_killed(folder.path(), copy.path())
+            .map_err(|error| Unavailable::new(format!("the file cannot be copied: {error}")))?;
+        *folder = copy;
+        Ok(Ending::ProcessKilled)
     }
 
     fn clock(&self) -> &dyn TestClock {

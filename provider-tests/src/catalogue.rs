@@ -31,6 +31,9 @@ macro_rules! __catalogue {
             a_hot_instance_starves_nobody ["CLM-06" "CLM-10"],
             only_due_timers_fire ["CLM-04" "CLM-02"],
         }
+        clm_cost {
+            a_claim_looks_at_no_sleeper ["CLM-05"],
+        }
         lea {
             one_holder_at_a_time ["LEA-01"],
             every_claim_has_its_own_token ["LEA-02"],
@@ -39,6 +42,7 @@ macro_rules! __catalogue {
             a_renewal_extends ["LEA-04"],
             a_renewal_does_not_shorten ["LEA-04"],
             a_renewed_lease_expires ["LEA-04" "LEA-03"],
+            a_lease_is_rounded_up ["LEA-04" "LEA-06"],
             an_expired_lease_is_not_renewed ["LEA-05"],
             a_lease_of_nothing_is_not_renewed ["LEA-05"],
             a_released_turn_is_claimable_at_once ["LEA-06"],
@@ -135,6 +139,7 @@ macro_rules! __catalogue {
         dly {
             a_delay_counts_from_the_commit ["DLY-01" "CLM-04"],
             a_clients_delay_counts_from_the_send ["DLY-01" "CLM-04"],
+            a_delay_is_rounded_up ["DLY-01" "CLM-04"],
             a_delayed_message_holds_nothing_back ["DLY-02"],
             a_delayed_start_waits ["DLY-01" "STA-01"],
             an_endless_delay_never_passes ["DLY-01" "CLM-04"],
@@ -328,7 +333,8 @@ macro_rules! __catalogue {
             everything_survives_a_crash ["DUR-01" "ATT-04"],
             everything_survives_a_close ["DUR-01" "MNT-02"],
             a_repeat_is_recognised_after_a_crash ["DUR-01" "IDM-01"],
-            the_level_is_reported ["DUR-02" "CAP-01"],
+            the_level_is_reported ["CAP-01" "DUR-01"],
+            the_setting_is_read_back ["DUR-02"],
         }
     }};
     (multi_handle, $emit:ident, $arg:tt) => { $crate::$emit! { $arg multi_handle

@@ -10,13 +10,15 @@
 //! }
 //! ```
 //!
-//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it.
+//! The same cases are a program as well, with filters, seeds and reports: [`main`] is all of it. The
+//! same program kills the provider's processes, by its command `torture`.
 //!
 //! # What is where
 //!
 //! | for | there is |
 //! |---|---|
 //! | a fixture | [`Fixture`], [`Store`], [`TestClock`]; [`Unavailable`] where there is no store |
+//! | the end of a process | [`Store::crash`] and [`copy_as_killed`], [`Ending`]; [`Fixture::open_in`] for the torture |
 //! | time | `ManualClock` of the core, which is a [`TestClock`]; [`RealTime`] for a store whose time nobody can move |
 //! | running cases | [`conformance_tests!`], [`main`]; one by one with [`CATALOGUE`] and [`run_case`] |
 //! | repeating what was drawn | [`RunOptions`]; [`model::replay`] for a sequence that a failure printed |
@@ -36,7 +38,7 @@
 //! and the registry from it. The cases are in `cases/`, one file for each area of the contract, in
 //! `end_to_end/`, on the real runtime and client, and in `random/`, drawn from a seed; `support/` is
 //! what they are written with. `suite/` runs one case; `runner/` runs many as a program, and
-//! `report/` renders what came of them.
+//! `report/` renders what came of them. `torture/` is the other half of the program.
 
 #[macro_use]
 mod macros;
@@ -52,6 +54,7 @@ mod cases;
 mod decorators;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod end_to_end;
+mod ending;
 mod fixture;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -68,11 +71,13 @@ pub mod servers;
 mod suite;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
 mod support;
+mod torture;
 mod transcript;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
+pub use ending::{Ending, copy_as_killed};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
 pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};

@@ -9,6 +9,7 @@ mod runner {
     mod arguments;
     mod bad_providers;
     pub(crate) mod broken;
+    mod endings;
     pub(crate) mod outcome;
     mod outcomes;
 }

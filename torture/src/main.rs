@@ -1,90 +1,141 @@
-//! Kills processes that run orchestrations, and checks that nothing was lost and nothing was done
-//! twice: `cargo xtask torture`.
+//! Kills processes that run orchestrations on a backend of this repository, and checks that nothing
+//! was lost and nothing was done twice: `cargo xtask torture`.
 //!
-//! The parent starts copies of this program as workers on one store, asks them to start
-//! orchestrations and to raise events, and writes down what they acknowledged. It kills them with
-//! SIGKILL at moments drawn from a seed. In the end it reads the store and compares.
+//! The torture itself is that of `duroxide-provider-tests`, which is open to any provider; here is
+//! only what is different about each backend.
 #![allow(
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command-line tool talks to the person who runs it"
 )]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "processes are killed at moments of real time"
-)]
-
-mod backend;
-mod child;
-mod code;
-mod driver;
-mod history;
-mod ledger;
-mod plan;
-mod scene;
-mod shape;
-mod verify;
-mod worker;
 
 use std::process::ExitCode;
 
-use ledger::Ledger;
-use plan::Plan;
-use scene::Scene;
+use clap::{Args, Parser, ValueEnum};
+use duroxide_postgres::conformance::PostgresFixture;
+use duroxide_provider_tests::Subject;
+use duroxide_sqlite::SqliteMode;
+use duroxide_sqlite::conformance::SqliteFixture;
 
-/// The command that checks what a run left.
-const CHECK: &str = "check";
+/// The variable with the URL of the database for `check`: it may hold a password, and a command line
+/// that somebody copies is seen by others.
+const URL_VARIABLE: &str = "DUROXIDE_TORTURE_POSTGRES_URL";
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// The exit code of a command line that is not understood.
+const USAGE: u8 = 2;
 
-const USAGE: &str = "\
-usage: duroxide-torture kill|processes [--backend URL] [--short] [--seed N] [--keep]
-       duroxide-torture check MODE FOLDER
+/// Kills processes that run orchestrations on a backend of duroxide, and checks that nothing was
+/// lost and nothing was done twice
+#[derive(Debug, Parser)]
+#[command(name = "duroxide-torture")]
+enum CommandLine {
+    /// One process, killed at 25 random moments with 50 orchestrations in flight
+    Kill(Run),
+    /// Three processes on one store, one of them killed every second, with 1,000 orchestrations
+    Processes(Run),
+    /// What a run left in a folder, once more
+    Check {
+        /// How the store was used; for postgres the URL of the database is in
+        /// DUROXIDE_TORTURE_POSTGRES_URL
+        #[arg(value_enum)]
+        mode: Mode,
+        /// The folder
+        folder: String,
+    },
+}
 
-  kill        one process, killed at 25 random moments with 50 orchestrations in flight
-  processes   three processes on one store, one of them killed again and again: every second, with
-              1,000 orchestrations, on a SQLite file; every other second, with 2,000, on Postgres
-  check       what a run left in a folder, once more; for the mode postgres the URL of the database
-              is in DUROXIDE_TORTURE_POSTGRES_URL
+#[derive(Debug, Args)]
+struct Run {
+    /// postgres://..., for a schema of its own in that database, which is removed afterwards; a
+    /// SQLite file otherwise
+    #[arg(long, value_name = "URL")]
+    backend: Option<String>,
+    /// Fewer kills, for every day
+    #[arg(long = "short")]
+    is_short: bool,
+    /// The moments and the mixture, drawn anew for each run otherwise
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Keep the store and the ledger, as a failure does
+    #[arg(long)]
+    keep: bool,
+}
 
-  --backend   postgres://..., for a schema of its own in that database, which is removed afterwards;
-              a SQLite file otherwise
-  --short     fewer kills, for every day
-  --seed N    the moments and the mixture, drawn anew for each run otherwise
-  --keep      keeps the store and the ledger, as a failure does";
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Mode {
+    SingleProcess,
+    MultiProcess,
+    Postgres,
+}
+
+impl CommandLine {
+    /// The store that is tortured, and the words that say how; or what is wrong.
+    fn into_torture(self) -> Result<(Subject, Vec<String>), String> {
+        let (subject, mut words) = match self {
+            Self::Kill(run) => (run.subject(SqliteMode::SingleProcess)?, run.words("kill")),
+            Self::Processes(run) => (
+                run.subject(SqliteMode::MultiProcess)?,
+                run.words("processes"),
+            ),
+            Self::Check { mode, folder } => (mode.subject()?, vec!["check".to_owned(), folder]),
+        };
+        words.insert(0, "torture".to_owned());
+        Ok((subject, words))
+    }
+}
+
+impl Run {
+    fn subject(&self, mode: SqliteMode) -> Result<Subject, String> {
+        match &self.backend {
+            None => Ok(sqlite(mode)),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Ok(postgres(url))
+            }
+            // Without the URL, which may hold a password.
+            Some(_) => Err("--backend takes postgres://USER@HOST/DATABASE".to_owned()),
+        }
+    }
+
+    fn words(&self, command: &str) -> Vec<String> {
+        let mut words = vec![command.to_owned()];
+        if self.is_short {
+            words.push("--short".to_owned());
+        }
+        if self.keep {
+            words.push("--keep".to_owned());
+        }
+        words.extend(self.seed.map(|seed| format!("--seed={seed}")));
+        words
+    }
+}
+
+impl Mode {
+    fn subject(self) -> Result<Subject, String> {
+        match self {
+            Self::SingleProcess => Ok(sqlite(SqliteMode::SingleProcess)),
+            Self::MultiProcess => Ok(sqlite(SqliteMode::MultiProcess)),
+            Self::Postgres => match std::env::var(URL_VARIABLE) {
+                Ok(url) => Ok(postgres(&url)),
+                Err(_) => Err(format!("set {URL_VARIABLE} to the URL of the database")),
+            },
+        }
+    }
+}
+
+fn sqlite(mode: SqliteMode) -> Subject {
+    Subject::new(SqliteFixture::on_disk(mode))
+}
+
+fn postgres(url: &str) -> Subject {
+    Subject::new(PostgresFixture::listening().at(url))
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, mode, directory] = arguments.as_slice()
-        && let Some(scene) = Scene::parse(mode, directory)
-    {
-        match command.as_str() {
-            worker::COMMAND => return end(worker::run(&scene)),
-            CHECK => return end(check(&scene)),
-            _ => {}
-        }
-    }
-    match Plan::parse(&arguments) {
-        Some(plan) => end(driver::run(&plan)),
-        None => {
-            eprintln!("{USAGE}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn check(scene: &Scene) -> Result<(), Failure> {
-    let summary = verify::check(scene, &Ledger::read(&scene.ledger())?)?;
-    println!("check: PASSED, {summary}");
-    Ok(())
-}
-
-fn end(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("FAILED: {error}");
-            ExitCode::FAILURE
+    match CommandLine::parse().into_torture() {
+        Ok((subject, words)) => duroxide_provider_tests::main(subject, words),
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            ExitCode::from(USAGE)
         }
     }
 }

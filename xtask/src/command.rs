@@ -94,7 +94,7 @@ impl CommandLine {
                 "fuzz"
             }
             Command::Certify => {
-                certify::run(&mut steps, &mut Servers::new(no_install));
+                certify::run(&mut steps, &mut Servers::new(no_install), no_install);
                 "certify"
             }
         };

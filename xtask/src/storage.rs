@@ -14,8 +14,7 @@ const PACKAGES: &[&str] = &["libclang-dev"];
 /// Loses power at many moments and lets the disk fail at many places; `--short` and `--seed` are
 /// among the arguments.
 pub(crate) fn run(steps: &mut Steps, no_install: bool, arguments: &[&str]) {
-    let libclang = install::ensure("libclang", is_libclang_there, PACKAGES, no_install);
-    if let Err(why) = libclang {
+    if let Err(why) = ensure_libclang(no_install) {
         return steps.not_run("storage faults of SQLite", &why);
     }
     let build = [
@@ -33,6 +32,11 @@ pub(crate) fn run(steps: &mut Steps, no_install: bool, arguments: &[&str]) {
             arguments.join(" ")
         );
     }
+}
+
+/// Has what the file system for SQLite is built with installed, if it is not there.
+pub(crate) fn ensure_libclang(no_install: bool) -> Result<(), String> {
+    install::ensure("libclang", is_libclang_there, PACKAGES, no_install)
 }
 
 /// Whether the library is where those look for it who link to it.

@@ -389,7 +389,7 @@ pub(crate) async fn leases_outlive_their_handle(cx: &Cx) {
     let turn = other.poke_and_claim("a").await;
     let work = other.work_only().await;
 
-    let other = other.crash().await;
+    let other = other.reconnect().await;
 
     other.claim_nothing().await;
     cx.work_nothing().await;

@@ -39,6 +39,36 @@ pub(crate) async fn a_clients_delay_counts_from_the_send(cx: &Cx) {
     assert_eq!(cx.claim_only("a").await.messages, [message]);
 }
 
+/// A delay is never shorter than was asked for: less than a millisecond is one, whoever sends.
+pub(crate) async fn a_delay_is_rounded_up(cx: &Cx) {
+    const HALF: Duration = Duration::from_micros(500);
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    cx.running("a").await;
+    for delay in [HALF, MILLISECOND + HALF, SECOND + HALF] {
+        let turn = cx.poke_and_claim("a").await;
+        let timer = cx.message();
+        let sent = later("a", timer.clone(), delay);
+        cx.apply(cx.turn(&turn).append(1).send(sent)).await;
+        let message = cx.poke_later("a", delay).await;
+        let mut start = cx.start_of(&format!("after {delay:?}"));
+        start.delay = delay;
+        cx.send(start).await;
+
+        cx.elapse(delay - HALF).await;
+        cx.claim_nothing().await;
+        cx.elapse(MILLISECOND).await;
+
+        let turns = cx.claim(3).await;
+        assert_eq!(turns.len(), 2, "each of them as soon as its time has come");
+        for turn in &turns {
+            if &*turn.head.instance == "a" {
+                assert_eq!(turn.messages, [timer.clone(), message.clone()]);
+            }
+            cx.apply(cx.turn(turn).append(1)).await;
+        }
+    }
+}
+
 /// What comes later than a timer but is visible earlier does not wait for it.
 pub(crate) async fn a_delayed_message_holds_nothing_back(cx: &Cx) {
     cx.running("a").await;

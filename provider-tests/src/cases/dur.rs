@@ -2,7 +2,7 @@
 
 use duroxide_core::providers::Durability;
 
-use crate::support::{Cx, SECOND, later};
+use crate::support::{Cx, SECOND, later, nothing_to_show};
 
 /// Fills a store with something of everything.
 async fn fill(cx: &Cx) {
@@ -80,4 +80,20 @@ pub(crate) async fn the_level_is_reported(cx: &Cx) {
     let process = process.crash().await;
 
     assert_eq!(process.provider().capabilities().durability, level);
+}
+
+/// A store that was set to keep less is reported as one that keeps less.
+pub(crate) async fn the_setting_is_read_back(cx: &Cx) {
+    let process = cx.twin().await;
+    let level = process.provider().capabilities().durability;
+
+    let Some(weakened) = process.weakened().await else {
+        nothing_to_show();
+    };
+
+    let weakened = weakened.capabilities().durability;
+    assert!(
+        weakened < level,
+        "the store was set to keep less than {level:?}, and {weakened:?} is reported"
+    );
 }

@@ -4,10 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, ErrorKind, Lease, Release, Renewal, Turn, TurnLease,
+    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, Renewal, Turn, TurnLease,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, random_token, refused, to};
+
+const ONE_TURN: ClaimTurns = ClaimTurns {
+    turns_max: 1,
+    messages_max: 10,
+    bytes_max: 1_000,
+    lease: LEASE,
+};
 
 fn lease_of(turn: &Turn) -> Lease {
     Lease::Turn(turn.lease.clone())
@@ -114,6 +121,34 @@ pub(crate) async fn a_renewed_lease_expires(cx: &Cx) {
     cx.elapse(LEASE).await;
 
     cx.claim_only("a").await;
+}
+
+/// A renewal and a release last as long as was asked for, and less than a millisecond is one.
+pub(crate) async fn a_lease_is_rounded_up(cx: &Cx) {
+    const HALF: Duration = Duration::from_micros(500);
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    cx.running_with_activities("a", 1).await;
+    cx.poke("a").await;
+    let claim = ClaimTurns {
+        lease: MILLISECOND,
+        ..ONE_TURN
+    };
+    let turn = cx.claim_with(&claim).await.items.remove(0);
+    let renewed = cx.renew(lease_of(&turn), MILLISECOND + HALF).await;
+    assert_eq!(renewed, Renewal::Renewed);
+    cx.elapse(MILLISECOND).await;
+    cx.claim_nothing().await;
+    cx.elapse(MILLISECOND).await;
+    let turn = cx.claim_only("a").await;
+
+    let work = cx.work_only().await;
+    cx.release(lease_of(&turn), HALF).await;
+    cx.release(Lease::Activity(work.lease), HALF).await;
+    cx.claim_nothing().await;
+    cx.work_nothing().await;
+    cx.elapse(MILLISECOND).await;
+    cx.claim_only("a").await;
+    cx.work_only().await;
 }
 
 /// A lease that expired does not come back to life, though nobody took it.

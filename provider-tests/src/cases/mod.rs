@@ -6,6 +6,7 @@ pub(crate) mod att;
 pub(crate) mod can;
 pub(crate) mod cap;
 pub(crate) mod clm;
+pub(crate) mod clm_cost;
 pub(crate) mod com;
 pub(crate) mod com_batch;
 pub(crate) mod con;

@@ -6,6 +6,8 @@ pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[
         "required::dly::many_timers_fire_in_order",
         "a thousand timers that fire by the hundred take a thousand seconds, to the second",
     ),
+    ("required::dly::a_delay_is_rounded_up", FRACTIONS),
+    ("required::lea::a_lease_is_rounded_up", FRACTIONS),
     (
         "random::model::the_reference_does_the_same",
         "two stores do the same at the same moments only if both clocks stand still meanwhile",
@@ -22,6 +24,8 @@ pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[
         LEASES_OF_MANY_STORES,
     ),
 ];
+
+const FRACTIONS: &str = "a fraction of a millisecond passes before anybody can look";
 
 const LEASES_OF_MANY_STORES: &str =
     "it lets the leases of several hundred stores pass, one after the other";

@@ -37,6 +37,11 @@ fn write_page(page: &mut String, report: &Report) -> fmt::Result {
         report.contract, report.suite
     )?;
     writeln!(page, "- Drawn from {}", report.draws)?;
+    writeln!(
+        page,
+        "- Processes with a store: {}",
+        report.endings_for_people()
+    )?;
     writeln!(page, "- Date: {}", report.date)?;
     writeln!(page, "- Verdict: **{}**\n", report.verdict.name())?;
     profiles(page, report)?;

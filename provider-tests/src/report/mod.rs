@@ -28,6 +28,7 @@ pub(crate) use profile::{ProfileReport, ProfileResult};
 pub(crate) use style::Style;
 
 use crate::case::Profile;
+use crate::ending::Ending;
 
 /// The version of the JSON form. A reader of one version reads it for ever: what is there keeps
 /// its name and its meaning, and only what is new is added.
@@ -47,6 +48,8 @@ pub(crate) struct Report {
     time: Option<Time>,
     #[serde(flatten)]
     draws: Draws,
+    /// How the provider's processes ended that had a store open, and whose store was opened again.
+    endings: Vec<&'static str>,
     verdict: Verdict,
     profiles: Vec<ProfileReport>,
     clauses: BTreeMap<&'static str, Mark>,
@@ -117,6 +120,7 @@ pub(crate) struct About {
     pub(crate) date: String,
     pub(crate) provider: Option<(Implementation, Time)>,
     pub(crate) draws: Draws,
+    pub(crate) endings: Vec<Ending>,
     pub(crate) duration_ms: u64,
 }
 
@@ -144,6 +148,7 @@ impl Report {
             implementation,
             time,
             draws: about.draws,
+            endings: about.endings.into_iter().map(Ending::name).collect(),
             verdict: verdict(&profiles),
             profiles,
             clauses,
@@ -188,6 +193,14 @@ impl Report {
 
     fn marked(&self, mark: Mark) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(move |case| case.outcome == mark)
+    }
+
+    /// What was done to the provider's processes, for people.
+    fn endings_for_people(&self) -> String {
+        if self.endings.is_empty() {
+            return "none was ended".to_owned();
+        }
+        self.endings.join(", ").replace('_', " ")
     }
 
     /// How many cases the catalogue has.

@@ -28,7 +28,7 @@ pub(crate) struct ProfileReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ProfileResult {
-    /// Every case was run and passed.
+    /// Every case was run and passed, but for what the provider has nothing to show for.
     Passed,
     /// What was run passed, and something was not run.
     Partial,
@@ -95,7 +95,7 @@ impl ProfileReport {
             ProfileResult::Unavailable
         } else if self.not_supported == selected {
             ProfileResult::NotSupported
-        } else if self.passed < self.cases {
+        } else if self.passed + self.not_supported < self.cases {
             ProfileResult::Partial
         } else {
             ProfileResult::Passed

@@ -106,7 +106,9 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         Some(Time::Real { speedup }) => format!(", real time, {speedup} times as fast"),
         None => String::new(),
     };
-    writeln!(out, ", {}{time}\n", report.draws)
+    writeln!(out, ", {}{time}", report.draws)?;
+    let endings = report.endings_for_people();
+    writeln!(out, "processes with a store: {endings}\n")
 }
 
 fn table(out: &mut String, report: &Report, style: Style) -> fmt::Result {

@@ -87,17 +87,23 @@ fn report() -> Report {
         date: utc(1_767_571_200_000),
         provider: Some((implementation, Time::Real { speedup: 20 })),
         draws,
+        endings: vec![Ending::HandleDropped, Ending::ProcessKilled],
         duration_ms: 6_170,
     };
     Report::new(about, cases.collect())
 }
 
-/// The report in schema 1, but for what grows: the suite's version, the profiles, and how many
-/// cases one has.
+/// The report in schema 1, but for what grows: the suite's version, the profiles, how many cases one
+/// has, and what was added to it.
 #[test]
 fn the_json_form_of_a_schema_never_changes() {
     let mut written: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
     written["suite"] = "0.0.0".into();
+    let added = written.as_object_mut().unwrap().remove("endings").unwrap();
+    assert_eq!(
+        added,
+        serde_json::json!(["handle_dropped", "process_killed"])
+    );
     let profiles = written["profiles"].as_array_mut().unwrap();
     profiles.retain(|profile| profile["name"] == "required" || profile["name"] == "durable");
     for profile in profiles {

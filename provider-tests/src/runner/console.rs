@@ -51,13 +51,13 @@ impl<'a> Console<'a> {
     }
 
     /// Says what was asked for. A reader that went away, as `head` does, is nobody's mistake.
-    pub(super) fn print(&mut self, text: &str) {
+    pub(crate) fn print(&mut self, text: &str) {
         let written = self.out.write_all(text.as_bytes());
         written.and_then(|()| self.out.flush()).ok();
     }
 
     /// Says what nobody asked for, and nobody may be listening to.
-    pub(super) fn mention(&mut self, text: &str) {
+    pub(crate) fn mention(&mut self, text: &str) {
         let written = self.err.write_all(text.as_bytes());
         written.and_then(|()| self.err.flush()).ok();
     }

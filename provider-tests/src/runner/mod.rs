@@ -15,13 +15,17 @@ pub use arguments::Arguments;
 pub use console::Console;
 
 use crate::suite::Subject;
+use crate::torture;
 use arguments::Command;
 
 /// The exit code of a command line that is not understood.
 const USAGE: u8 = 2;
+/// The word for the suite, which can be left out.
+const CONFORMANCE: &str = "conformance";
 
-/// Runs the suite on a provider, as these arguments of a command line say (without the program's
-/// name), and reports on standard output; progress goes to standard error.
+/// Runs the suite on a provider, or the torture of its processes, as these arguments of a command
+/// line say (without the program's name), and reports on standard output; progress goes to standard
+/// error.
 ///
 /// This makes the whole tool of one line in an example of a provider's crate; `--help` says what
 /// it can do:
@@ -32,6 +36,12 @@ const USAGE: u8 = 2;
 ///     duroxide_provider_tests::main(subject, std::env::args().skip(1))
 /// }
 /// ```
+///
+/// `conformance` runs the suite, as no command does. `torture` kills processes with `kill -9` that run
+/// orchestrations on one store, and compares what they left with what they had acknowledged: it starts
+/// this program again with the same arguments, so that these must lead to this call with the same
+/// subject, before anything is written to standard output. The fixture's
+/// [`open_in`](crate::Fixture::open_in) says where the store is.
 ///
 /// The exit code is 0 if everything that was chosen passed, 1 if something failed, was skipped or
 /// had no store, and 2 if the arguments are not understood.
@@ -73,6 +83,15 @@ fn done(
     subject: Subject,
     arguments: impl IntoIterator<Item = String>,
 ) -> Result<ExitCode, String> {
+    if torture::is_worker() {
+        return Ok(torture::work(&subject));
+    }
+    let mut arguments: Vec<String> = arguments.into_iter().collect();
+    match arguments.first().map(String::as_str) {
+        Some(torture::COMMAND) => return torture::run(console, &subject, &arguments[1..]),
+        Some(CONFORMANCE) => drop(arguments.remove(0)),
+        Some(_) | None => {}
+    }
     act(console, subject, Command::parse(arguments)?)
 }
 

@@ -56,6 +56,7 @@ fn report(
         known,
         quiet,
     };
+    let endings = runner.subject.endings.clone();
     let reports = runner.run_all(console, cases);
     let about = About {
         date: utc(began_ms),
@@ -65,6 +66,7 @@ fn report(
             repeat: options.repeat,
             rounds: options.run.rounds,
         },
+        endings: endings.seen(),
         duration_ms: since(began_ms),
     };
     Report::new(about, reports)

@@ -13,7 +13,8 @@ pub enum Outcome {
     Skipped(String),
     /// There was no store to run it on; the text says what to install or to set.
     Unavailable(String),
-    /// The provider does not declare the case's profile.
+    /// The provider does not declare the case's profile, or has nothing that the case could show
+    /// anything by.
     NotSupported,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use duroxide_core::providers::{Durability, Provider};
 
 use crate::case::Profile;
+use crate::ending::Endings;
 use crate::fixture::Fixture;
 
 /// The provider under test, and the one it is compared with.
@@ -13,6 +14,8 @@ use crate::fixture::Fixture;
 pub struct Subject {
     pub(crate) fixture: Arc<dyn Fixture>,
     pub(crate) reference: Option<Arc<dyn Fixture>>,
+    /// What the cases did to the provider's processes.
+    pub(crate) endings: Endings,
 }
 
 impl Subject {
@@ -22,6 +25,7 @@ impl Subject {
         Self {
             fixture: Arc::new(fixture),
             reference: None,
+            endings: Endings::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use duroxide_core::providers::{CommitId, Limits, Provider, ProviderAdmin};
 use uuid::Uuid;
 
 use crate::decorators::{Recorded, Scaled};
+use crate::ending::Ending;
 use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::{Begun, Transcript};
@@ -81,8 +82,21 @@ impl Cx {
         }
     }
 
-    /// Drops this handle without closing it, as the end of a process does, and opens another.
+    /// Kills the process that has this handle, and all others of the store, and opens the store that
+    /// they leave. Where the fixture cannot kill, the handle is dropped without being closed.
     pub(crate) async fn crash(self) -> Self {
+        let ending = self.store.crash().await;
+        let ending = ending.expect("a process can end");
+        if ending == Ending::HandleDropped {
+            return self.reconnect().await;
+        }
+        self.setting.subject.endings.note(ending);
+        // The dead handle goes only when the next one is there: what it does at its end is too late.
+        self.connect().await
+    }
+
+    /// Drops this handle without closing it, and opens another.
+    pub(crate) async fn reconnect(self) -> Self {
         let Self {
             setting,
             store,
@@ -91,14 +105,25 @@ impl Cx {
             ids,
         } = self;
         drop(provider);
+        setting.subject.endings.note(Ending::HandleDropped);
         let provider = connect(&*store, &handles, &setting.transcript).await;
         Self {
-            provider: provider.expect("the store can be opened after a crash"),
+            provider: provider.expect("the store can be opened again"),
             setting,
             store,
             handles,
             ids,
         }
+    }
+
+    /// Drops this handle, and opens the store where it promises less, if it ever does.
+    pub(crate) async fn weakened(self) -> Option<Arc<dyn Provider>> {
+        let Self {
+            store, provider, ..
+        } = self;
+        drop(provider);
+        let weakened = store.connect_weakened().await;
+        weakened.expect("the store can be opened with another setting")
     }
 
     /// The handle, to share with what outlives a borrow.

@@ -43,3 +43,13 @@ pub(crate) fn refused<T: Debug>(
     assert_eq!(error.kind(), kind, "refused for another reason: {error:?}");
     error
 }
+
+/// What a case ends with that finds nothing in the provider which it could show anything by.
+#[derive(Debug)]
+pub(crate) struct NothingToShow;
+
+/// Ends the case: the provider has nothing that it could show anything by, which is no fault and no
+/// pass.
+pub(crate) fn nothing_to_show() -> ! {
+    std::panic::resume_unwind(Box::new(NothingToShow))
+}

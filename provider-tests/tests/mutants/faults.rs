@@ -89,6 +89,8 @@ pub(super) const FAULTS: &[(u8, &str)] = &[
     ),
     (59, "a filter is forgotten when a lease expires"),
     (60, "a claim fails and keeps the lease"),
+    (61, "what was acknowledged is written when the handle goes"),
+    (62, "a claim is not as durable as a commit"),
 ];
 
 /// The faults without a mutant, with the reason.

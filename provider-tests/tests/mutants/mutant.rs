@@ -117,6 +117,10 @@ pub(super) enum Sharing {
     Apart,
     /// A handle that was closed applies what it refuses.
     ClosedHandlesCommit,
+    /// What a handle does is kept when it is closed or dropped, and not before.
+    KeptAtTheEnd,
+    /// What a claim does is kept with whatever comes next, or when the handle is dropped.
+    ClaimsAreKeptLater,
 }
 
 /// What a case of this profile tests.

@@ -13,7 +13,7 @@ use duroxide_core::providers::{
     ReadHistory, Release, Renewal, SystemMetrics, Turn, Watch, refusal,
 };
 use duroxide_memory::MemoryProvider;
-use duroxide_provider_tests::{Store, TestClock, Unavailable};
+use duroxide_provider_tests::{Ending, Store, TestClock, Unavailable};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -24,13 +24,25 @@ use super::rewrite::{Rewrite, Rewritten};
 pub(super) struct SharedStore {
     clock: ManualClock,
     how: How,
-    data: Mutex<Data>,
+    data: Arc<Mutex<Data>>,
     handles: AtomicUsize,
 }
 
+#[derive(Debug)]
 struct Data {
     provider: Arc<MemoryProvider>,
+    /// What the processes have given to the operating system, where that is not everything.
+    kept: MemoryProvider,
     open: Vec<Weak<Handle>>,
+}
+
+impl Data {
+    /// Keeps what this handle sees, unless its process was killed before.
+    fn keep(&mut self, provider: &Arc<MemoryProvider>) {
+        if Arc::ptr_eq(provider, &self.provider) {
+            self.kept = provider.fork();
+        }
+    }
 }
 
 impl SharedStore {
@@ -38,10 +50,11 @@ impl SharedStore {
         Self {
             clock,
             how,
-            data: Mutex::new(Data {
+            data: Arc::new(Mutex::new(Data {
+                kept: provider.fork(),
                 provider: Arc::new(provider),
                 open: Vec::new(),
-            }),
+            })),
             handles: AtomicUsize::new(0),
         }
     }
@@ -54,12 +67,16 @@ impl SharedStore {
         }
     }
 
-    /// A handle on the data, read anew if nobody has it open.
-    fn open(&self) -> Arc<Handle> {
-        let sharing = match self.how {
+    fn sharing(&self) -> Option<Sharing> {
+        match self.how {
             How::Shared(sharing) => Some(sharing),
             How::Reference | How::Inside(_) | How::Outside(_) | How::AfterReopening(_) => None,
-        };
+        }
+    }
+
+    /// A handle on the data, read anew if nobody has it open.
+    fn open(&self, durability: Durability) -> Arc<Handle> {
+        let sharing = self.sharing();
         let mut data = self.data.lock();
         data.open.retain(|handle| handle.strong_count() > 0);
         if data.open.is_empty() || sharing == Some(Sharing::Apart) {
@@ -69,9 +86,21 @@ impl SharedStore {
             inner: Arc::clone(&data.provider),
             closed: watch::Sender::new(false),
             sharing,
+            durability,
+            data: Arc::clone(&self.data),
         });
         data.open.push(Arc::downgrade(&handle));
         handle
+    }
+}
+
+impl SharedStore {
+    fn connect_with(&self, number: usize, durability: Durability) -> Arc<dyn Provider> {
+        let handle = self.open(durability);
+        match self.rewrite(number) {
+            Some(rewrite) => Arc::new(Rewritten::new(handle, rewrite)),
+            None => handle,
+        }
     }
 }
 
@@ -79,27 +108,55 @@ impl SharedStore {
 impl Store for SharedStore {
     async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
         let number = self.handles.fetch_add(1, Ordering::Relaxed);
-        let handle = self.open();
-        Ok(match self.rewrite(number) {
-            Some(rewrite) => Arc::new(Rewritten::new(handle, rewrite)),
-            None => handle,
-        })
+        Ok(self.connect_with(number, Durability::PowerLoss))
+    }
+
+    async fn crash(&self) -> Result<Ending, Unavailable> {
+        let mut data = self.data.lock();
+        let left = match self.sharing() {
+            Some(Sharing::KeptAtTheEnd | Sharing::ClaimsAreKeptLater) => data.kept.fork(),
+            Some(Sharing::Apart | Sharing::ClosedHandlesCommit) | None => data.provider.fork(),
+        };
+        data.provider = Arc::new(left);
+        // Nobody asks the dead any more.
+        data.open.clear();
+        Ok(Ending::ProcessKilled)
+    }
+
+    async fn connect_weakened(&self) -> Result<Option<Arc<dyn Provider>>, Unavailable> {
+        let number = self.handles.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(self.connect_with(number, Durability::ProcessCrash)))
     }
 
     fn clock(&self) -> &dyn TestClock {
         &self.clock
     }
 }
-
 /// One process's handle: closing it closes nobody else's.
 #[derive(Debug)]
 struct Handle {
     inner: Arc<MemoryProvider>,
     closed: watch::Sender<bool>,
     sharing: Option<Sharing>,
+    /// What the setting of the store says.
+    durability: Durability,
+    data: Arc<Mutex<Data>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.data.lock().keep(&self.inner);
+    }
 }
 
 impl Handle {
+    /// Keeps what was done by now; whose fault lies elsewhere takes it from the living.
+    fn keep(&self) {
+        if self.sharing == Some(Sharing::ClaimsAreKeptLater) {
+            self.data.lock().keep(&self.inner);
+        }
+    }
+
     fn enter(&self, operation: &'static str) -> Result<&MemoryProvider, ProviderError> {
         if *self.closed.borrow() {
             return Err(refusal::closed(operation));
@@ -130,7 +187,7 @@ impl Provider for Handle {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.inner.capabilities();
-        capabilities.durability = Durability::PowerLoss;
+        capabilities.durability = self.durability;
         capabilities.multi_process = true;
         capabilities
     }
@@ -162,7 +219,11 @@ impl Provider for Handle {
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
         let members = operations.len();
         match self.enter("commit") {
-            Ok(inner) => inner.commit(operations).await,
+            Ok(inner) => {
+                let answers = inner.commit(operations).await;
+                self.keep();
+                answers
+            }
             Err(_) => {
                 if self.sharing == Some(Sharing::ClosedHandlesCommit) {
                     self.inner.commit(operations).await;
@@ -178,14 +239,22 @@ impl Provider for Handle {
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         match self.enter("renew") {
-            Ok(inner) => inner.renew(leases, extend_by).await,
+            Ok(inner) => {
+                let answers = inner.renew(leases, extend_by).await;
+                self.keep();
+                answers
+            }
             Err(_) => Self::refuse_each("renew", leases.len()),
         }
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
         match self.enter("release") {
-            Ok(inner) => inner.release(releases).await,
+            Ok(inner) => {
+                let answers = inner.release(releases).await;
+                self.keep();
+                answers
+            }
             Err(_) => Self::refuse_each("release", releases.len()),
         }
     }
@@ -219,6 +288,7 @@ impl Provider for Handle {
 
     async fn close(&self) {
         self.closed.send_replace(true);
+        self.data.lock().keep(&self.inner);
     }
 
     fn admin(&self) -> Option<&dyn ProviderAdmin> {
@@ -246,7 +316,9 @@ impl ProviderAdmin for Handle {
         mode: DeleteMode,
     ) -> Result<(), ProviderError> {
         let inner = self.enter("delete_instance")?;
-        inner.delete_instance(instance, mode).await
+        let deleted = inner.delete_instance(instance, mode).await;
+        self.keep();
+        deleted
     }
 
     async fn prune_executions(
@@ -255,7 +327,9 @@ impl ProviderAdmin for Handle {
         keep_last: u64,
     ) -> Result<u64, ProviderError> {
         let inner = self.enter("prune_executions")?;
-        inner.prune_executions(instance, keep_last).await
+        let pruned = inner.prune_executions(instance, keep_last).await;
+        self.keep();
+        pruned
     }
 
     async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {

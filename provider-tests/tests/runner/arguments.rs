@@ -18,7 +18,7 @@ fn what_is_not_understood_is_a_usage_error() {
         &["--profile", "requird"][..],
         &["--case", "no such case"],
         &["--clause", "LEA-99"],
-        &["--clause", "CLM-05"],
+        &["--clause", "ERR-03"],
         &["--profile=durable", "--case=required::"],
         &["--no-such-flag", "1"],
         &["--seed", "one"],
@@ -69,8 +69,8 @@ fn a_name_that_does_not_exist_is_answered_with_those_most_like_it() {
         ),
         (["--clause", "LEA-99"], "did you mean LEA-0"),
         (
-            ["--clause", "CLM-05"],
-            "no case shows CLM-05: a cost in time",
+            ["--clause", "ERR-03"],
+            "no case shows ERR-03: needs a fault between",
         ),
         (["--sead", "1"], "similar argument exists: '--seed'"),
     ] {

@@ -28,6 +28,12 @@ impl Activities {
         self.stored.len()
     }
 
+    /// How many may be claimed, as seen by looking at each of them.
+    pub(crate) fn claimable(&self, now_ms: u64) -> usize {
+        let slots = self.stored.values().map(|(slot, _)| slot);
+        slots.filter(|slot| slot.at_ms <= now_ms).count()
+    }
+
     pub(crate) fn get(&self, key: &ActivityKey) -> Option<&Activity> {
         self.stored.get(key).map(|(_, activity)| activity)
     }

@@ -13,6 +13,7 @@ use crate::state::State;
 
 impl State {
     pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
+        self.look_around();
         let due = self.due_turns(request.turns_max);
         self.lease_turns(due, request)
     }
@@ -87,6 +88,7 @@ impl State {
         &mut self,
         request: &ClaimActivities,
     ) -> Claimed<ClaimedActivity> {
+        self.look_around();
         let count = request.activities_max.saturating_add(1);
         let mut due = self.activities.due(&request.queues, self.now_ms, count);
         let more = due.len() > request.activities_max;

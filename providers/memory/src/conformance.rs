@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::Provider;
-use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
+use duroxide_provider_tests::{Ending, Fixture, Store, TestClock, Unavailable};
+use parking_lot::Mutex;
 
 use crate::{MemoryOptions, MemoryProvider};
 
@@ -18,15 +19,21 @@ pub struct MemoryFixture;
 
 struct MemoryStore {
     clock: ManualClock,
-    provider: Arc<MemoryProvider>,
+    provider: Mutex<Arc<MemoryProvider>>,
+}
+
+impl MemoryStore {
+    fn empty(clock: &ManualClock) -> Arc<MemoryProvider> {
+        let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
+        Arc::new(MemoryProvider::with_options(options))
+    }
 }
 
 #[async_trait]
 impl Fixture for MemoryFixture {
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
         let clock = ManualClock::at_ms(NOW_MS);
-        let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
-        let provider = Arc::new(MemoryProvider::with_options(options));
+        let provider = Mutex::new(MemoryStore::empty(&clock));
         Ok(Box::new(MemoryStore { clock, provider }))
     }
 }
@@ -34,7 +41,14 @@ impl Fixture for MemoryFixture {
 #[async_trait]
 impl Store for MemoryStore {
     async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
-        Ok(Arc::clone(&self.provider) as Arc<dyn Provider>)
+        let provider = Arc::clone(&*self.provider.lock());
+        Ok(provider)
+    }
+
+    /// A process that is killed takes everything with it.
+    async fn crash(&self) -> Result<Ending, Unavailable> {
+        *self.provider.lock() = Self::empty(&self.clock);
+        Ok(Ending::ProcessKilled)
     }
 
     fn clock(&self) -> &dyn TestClock {

@@ -3,6 +3,8 @@
 //! Each one is asked for at the spot where it does its harm. Without the feature `mutants` there is
 //! no way to set one, and the question is a constant `false`.
 
+use std::hint::black_box;
+
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, Incarnation, InstanceId, LeaseToken, MessageId,
@@ -42,6 +44,10 @@ pub enum Defect {
     ClaimConsumes,
     /// A claim takes instances that somebody holds (CLM-01).
     ClaimIgnoresLeases,
+    /// A claim looks at every instance there is (CLM-05).
+    ClaimReadsEveryInstance,
+    /// A claim looks at every activity there is (CLM-05).
+    ClaimReadsEveryActivity,
     /// A claim returns messages whose delay has not passed (CLM-04).
     ClaimTakesInvisible,
     /// A claim looks first and leases later, without looking again (CON-01).
@@ -274,6 +280,17 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Looks at whatever a claim need not look at (CLM-05).
+    pub(crate) fn look_around(&self) {
+        if self.has(Defect::ClaimReadsEveryInstance) {
+            let with_messages = |it: &&Instance| it.inbox.has_visible(self.now_ms);
+            black_box(self.instances.values().filter(with_messages).count());
+        }
+        if self.has(Defect::ClaimReadsEveryActivity) {
+            black_box(self.activities.claimable(self.now_ms));
+        }
     }
 
     /// What [`Defect::PoisonStopsOthers`] leaves of a claim.

@@ -122,7 +122,7 @@ async fn call(
     // One that is lost on the way may have leased something, which comes back by itself.
     let rows = session.fetch_again(statement).await;
     let found = decoded(operation, rows, |rows| of_rows(rows, &queues))?;
-    setup.hub.learn(&found.dues, since);
+    setup.hub.learn_from_claim(&found.dues, since);
     setup.hub.set_floors(&found.dues, found.is_whole);
     Ok(found)
 }

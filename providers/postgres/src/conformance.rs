@@ -4,16 +4,17 @@
 //! schemas of the suite have another one there, which reads a table: so time passes when a case says
 //! so, leases and timers of hours take milliseconds, and the reference can be compared with.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide_core::clock::{Clock, ManualClock, millis_ceil};
+use duroxide_core::clock::{Clock, ManualClock, SystemClock, millis_ceil};
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Provider, ProviderError};
 use duroxide_provider_tests::servers::{ServerKind, server};
-use duroxide_provider_tests::{Fixture, Pace, RealTime, Store, TestClock, Unavailable};
+use duroxide_provider_tests::{Ending, Fixture, Pace, RealTime, Store, TestClock, Unavailable};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::{Mutex, RwLock};
@@ -131,10 +132,7 @@ impl Fixture for PostgresFixture {
     }
 
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
-        let url = match &self.url {
-            Some(url) => url.clone(),
-            None => shared_url().await?,
-        };
+        let url = self.url().await?;
         let connect = location::parse(&url).map_err(|error| unavailable(&error))?;
         let name = format!("duroxide_conformance_{}", Entropy.lease_token().0.simple());
         let schema = Schema::new(&name).map_err(|error| unavailable(&error))?;
@@ -171,8 +169,54 @@ impl Fixture for PostgresFixture {
             hearing: self.hearing,
             clock,
             schemas: Arc::clone(&self.schemas),
+            alive: parking_lot::Mutex::default(),
         }))
     }
+
+    /// In the schema with the name of the folder.
+    async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        let (url, schema) = self.place_of(folder).await?;
+        let mut options = PostgresOptions::default().schema(schema.name());
+        if self.hearing == Hearing::Polling {
+            options = options.listen(Listen::Never);
+        }
+        let opened = PostgresProvider::new(&url, Some(options)).await;
+        opened.map(shared).map_err(cannot_be_opened)
+    }
+
+    async fn remove_from(&self, folder: &Path) -> Result<(), String> {
+        let place = self.place_of(folder).await;
+        let (url, schema) = place.map_err(|error| error.to_string())?;
+        let connect = location::parse(&url).map_err(|error| error.to_string())?;
+        let removed = execute(&connect, drop_schema(&schema)).await;
+        removed.map_err(|error| format!("the schema of the run is left behind: {error}"))
+    }
+}
+
+impl PostgresFixture {
+    async fn url(&self) -> Result<String, Unavailable> {
+        match &self.url {
+            Some(url) => Ok(url.clone()),
+            None => shared_url().await,
+        }
+    }
+
+    /// The database and the schema that belong to a folder.
+    async fn place_of(&self, folder: &Path) -> Result<(String, Schema), Unavailable> {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        let schema = Schema::new(name.unwrap_or_default());
+        let schema = schema.map_err(|error| unavailable(&error))?;
+        Ok((self.url().await?, schema))
+    }
+}
+
+fn shared(provider: PostgresProvider) -> Arc<dyn Provider> {
+    Arc::new(provider)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` calls it")]
+fn cannot_be_opened(error: ProviderError) -> Unavailable {
+    Unavailable::new(format!("the store cannot be opened: {error}"))
 }
 
 fn unavailable(error: &ProviderError) -> Unavailable {
@@ -239,11 +283,16 @@ struct PostgresStore {
     hearing: Hearing,
     clock: Box<dyn TestClock>,
     schemas: Arc<Schemas>,
+    /// The handles that were not killed.
+    alive: parking_lot::Mutex<Vec<Weak<PostgresProvider>>>,
 }
 
-#[async_trait]
-impl Store for PostgresStore {
-    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+/// How long the server may take to see that its clients are gone.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
+
+impl PostgresStore {
+    /// Opens a handle by a URL, which may have settings of the server in it.
+    async fn open(&self, url: &str) -> Result<Arc<PostgresProvider>, Unavailable> {
         let mut options = PostgresOptions::default()
             .schema(self.schema.name())
             .migrations(Migrations::Verify);
@@ -253,12 +302,68 @@ impl Store for PostgresStore {
         if self.hearing == Hearing::Polling {
             options = options.listen(Listen::Never);
         }
-        match PostgresProvider::new(&self.url, Some(options)).await {
-            Ok(provider) => Ok(Arc::new(provider)),
-            Err(error) => Err(Unavailable::new(format!(
-                "the store cannot be opened: {error}"
-            ))),
+        let opened = PostgresProvider::new(url, Some(options)).await;
+        let provider = Arc::new(opened.map_err(cannot_be_opened)?);
+        self.alive.lock().push(Arc::downgrade(&provider));
+        Ok(provider)
+    }
+
+    /// This URL with a parameter more.
+    fn url_with(&self, parameter: &str) -> String {
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{parameter}", self.url)
+    }
+
+    /// By what the server tells the connections of this store's handles from all others.
+    fn connection_name(&self) -> &str {
+        self.schema.name()
+    }
+
+    /// Ends what the server still does for clients that are gone, and waits until it has.
+    async fn end_sessions(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        let deadline = SystemClock.now_ms() + millis_ceil(GONE_WITHIN);
+        loop {
+            let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                             WHERE application_name = $1";
+            let left: i64 = sqlx::query_scalar(statement)
+                .bind(self.connection_name())
+                .fetch_one(&mut connection)
+                .await?;
+            if left == 0 {
+                return connection.close().await;
+            }
+            if SystemClock.now_ms() > deadline {
+                return Err(sqlx::Error::PoolTimedOut);
+            }
+            SystemClock.sleep(Duration::from_millis(1)).await;
         }
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+        let named = self.url_with(&format!("application_name={}", self.connection_name()));
+        Ok(self.open(&named).await?)
+    }
+
+    /// Cuts the connections of every handle where they stand, and waits until the server has ended
+    /// what it did for them.
+    async fn crash(&self) -> Result<Ending, Unavailable> {
+        let alive = std::mem::take(&mut *self.alive.lock());
+        for provider in alive.iter().filter_map(Weak::upgrade) {
+            provider.kill().await;
+        }
+        self.end_sessions().await.map_err(|error| {
+            Unavailable::new(format!("the sessions of the dead cannot be ended: {error}"))
+        })?;
+        Ok(Ending::ProcessKilled)
+    }
+
+    async fn connect_weakened(&self) -> Result<Option<Arc<dyn Provider>>, Unavailable> {
+        let weak = self.url_with("options[synchronous_commit]=off");
+        Ok(Some(self.open(&weak).await?))
     }
 
     fn clock(&self) -> &dyn TestClock {

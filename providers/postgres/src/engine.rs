@@ -42,7 +42,14 @@ impl Engine {
                     let _close_at_end = CloseAtEnd(&setup);
                     let runtime = Builder::new_current_thread().enable_all().build();
                     match runtime {
-                        Ok(runtime) => runtime.block_on(serve(&setup, reply)),
+                        Ok(runtime) => runtime.block_on(async {
+                            tokio::select! {
+                                biased;
+                                // Connections are dropped where they stand, without a farewell.
+                                () = setup.killed() => {}
+                                () = serve(&setup, reply) => {}
+                            }
+                        }),
                         Err(cause) => {
                             reply.send(Err(no_resources(cause))).ok();
                         }

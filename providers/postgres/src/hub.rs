@@ -181,18 +181,39 @@ impl Hub {
         }
     }
 
-    /// Takes in what the server said.
+    /// Takes in what the server said to somebody who asked.
     pub(crate) fn learn(&self, dues: &Dues, since: Since) {
+        self.take_in(dues, since, false);
+    }
+
+    /// Takes in what the server said to a claim. There is one claim at a time, so that it knows what
+    /// became of all those before.
+    pub(crate) fn learn_from_claim(&self, dues: &Dues, since: Since) {
+        self.take_in(dues, since, true);
+    }
+
+    fn take_in(&self, dues: &Dues, since: Since, is_of_claim: bool) {
         let now_ms = self.now_ms();
         let mut is_sooner = false;
         {
             let mut known = self.known.lock();
             known.ahead_ms = dues.at_ms - now_ms;
             known.has_peers = dues.has_peers;
-            is_sooner |= known.turns.learn(dues.turns_ms, since);
+            // A claim may have taken what was due when the server looked.
+            let is_overtaken = |now: Claiming, then| !is_of_claim && now.has_been_since(then);
+            let turns = Answer {
+                at_ms: dues.at_ms,
+                since,
+                is_overtaken: is_overtaken(known.turns_claiming, since.turns),
+            };
+            let activities = Answer {
+                is_overtaken: is_overtaken(known.activities_claiming, since.activities),
+                ..turns
+            };
+            is_sooner |= known.turns.learn(dues.turns_ms, turns);
             for (queue, due_ms) in &dues.activities_ms {
                 let front = known.activities.entry(Arc::clone(queue)).or_default();
-                is_sooner |= front.learn(*due_ms, since);
+                is_sooner |= front.learn(*due_ms, activities);
             }
         }
         if is_sooner {
@@ -379,22 +400,35 @@ impl Hub {
     }
 }
 
+/// How old an answer of the server is.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    at_ms: i64,
+    since: Since,
+    /// A claim was under way between the question and the answer.
+    is_overtaken: bool,
+}
+
 impl Front {
-    /// Answers whether the queue is due sooner than was known.
-    fn learn(&mut self, due_ms: Option<i64>, since: Since) -> bool {
+    /// Answers whether the queue is due sooner than was known, or has to be asked about again.
+    fn learn(&mut self, due_ms: Option<i64>, answer: Answer) -> bool {
         let due_ms = due_ms.unwrap_or(NEVER_MS);
-        if self.raised <= since.raised {
-            self.is_ours = false;
-            let before = self.due_ms.replace(due_ms);
-            return before.is_none_or(|before_ms| due_ms < before_ms);
+        if answer.is_overtaken && due_ms <= answer.at_ms {
+            return self.due_ms.take().is_some();
         }
-        // The answer may be older than what was raised meanwhile.
+        let is_of_today = self.raised <= answer.since.raised;
         match self.due_ms {
-            Some(known_ms) => {
+            // The answer may be older than what was raised or claimed meanwhile.
+            Some(known_ms) if !is_of_today || answer.is_overtaken => {
                 self.due_ms = Some(known_ms.min(due_ms));
                 due_ms < known_ms
             }
-            None => false,
+            None if !is_of_today => false,
+            before => {
+                self.is_ours = false;
+                self.due_ms = Some(due_ms);
+                before.is_none_or(|before_ms| due_ms < before_ms)
+            }
         }
     }
 }
@@ -485,6 +519,27 @@ mod tests {
         hub.learn(&with_peers(None), hub.since());
         hub.raise(&Queue::Turns, SERVER_MS, hub.since());
         assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_answer_that_a_claim_has_overtaken_does_not_say_what_is_due() {
+        let (hub, queues) = hub();
+        hub.learn(&dues(None), hub.since());
+        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        let asked = hub.since();
+        let before_claim = hub.since();
+        let claim = hub.claim(true, false);
+        hub.learn_from_claim(&dues(Some(SERVER_MS + 300)), before_claim);
+        drop(claim);
+        let in_300 = Due::In(Duration::from_millis(300));
+        assert_eq!(hub.due(&queues, Age::Any), in_300);
+        // The server saw it before the claim took it, and its answer comes after that.
+        hub.learn(&dues(Some(SERVER_MS)), asked);
+        assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
+        hub.learn(&dues(Some(SERVER_MS + 300)), hub.since());
+        assert_eq!(hub.due(&queues, Age::Any), in_300);
+        hub.learn(&dues(None), asked);
+        assert_eq!(hub.due(&queues, Age::Any), in_300, "a lease ends then");
     }
 
     #[test]

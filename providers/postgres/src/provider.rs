@@ -119,6 +119,14 @@ impl PostgresProvider {
         Self::answered(operation, self.setup.wide_reads.push(job), answer).await
     }
 
+    /// Ends everything as the kill of the process does: what is queued is not done, and the server is
+    /// told nothing.
+    #[cfg(feature = "conformance")]
+    pub(crate) async fn kill(&self) {
+        self.setup.death.notify_one();
+        self.engine.ended().await;
+    }
+
     async fn lease<T>(
         &self,
         operation: &'static str,

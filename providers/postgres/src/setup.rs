@@ -42,6 +42,9 @@ pub(crate) struct Setup {
     pub(crate) reads: Queue<ReadJob>,
     pub(crate) wide_reads: Queue<WideJob>,
     statements: AtomicU64,
+    /// Told when the process is to be as if it had been killed.
+    #[cfg(feature = "conformance")]
+    pub(crate) death: tokio::sync::Notify,
 }
 
 impl Setup {
@@ -66,6 +69,8 @@ impl Setup {
             reads: Queue::default(),
             wide_reads: Queue::default(),
             statements: AtomicU64::new(0),
+            #[cfg(feature = "conformance")]
+            death: tokio::sync::Notify::new(),
             options,
         })
     }
@@ -90,6 +95,14 @@ impl Setup {
 
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Never returns, unless the process is to be as if it had been killed.
+    pub(crate) async fn killed(&self) {
+        #[cfg(feature = "conformance")]
+        self.death.notified().await;
+        #[cfg(not(feature = "conformance"))]
+        std::future::pending::<()>().await;
     }
 
     /// Takes on nothing more. What is queued is done, and then everything ends.

@@ -52,7 +52,7 @@ impl Copied {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("torture.db")
+        self.folder.path().join("conformance.db")
     }
 
     /// What the check says if it fails.

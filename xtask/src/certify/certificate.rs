@@ -10,7 +10,8 @@ use super::mutants::Mutants;
 use super::read;
 
 const KIND: &str = "duroxide-conformance-certificate";
-const SCHEMA: u32 = 1;
+/// 2: what was done to the processes that had a store.
+const SCHEMA: u32 = 2;
 
 /// What the suite said of a backend in one of its modes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,11 +30,31 @@ pub(crate) struct Certificate {
     /// How good the suite was at finding faults; none if that was not measured.
     pub(crate) mutants: Option<Mutants>,
     pub(crate) verdict: String,
+    /// How the processes ended that had a store open, and what was acknowledged survived it.
+    pub(crate) endings: Vec<Ending>,
     pub(crate) profiles: Vec<Profile>,
     /// The outcome of each clause.
     pub(crate) clauses: BTreeMap<String, String>,
     /// The outcome of each case.
     pub(crate) cases: BTreeMap<String, String>,
+}
+
+/// How processes ended, and the run in which they did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ending {
+    /// `handle_dropped`, `process_killed` or `power_cut`.
+    pub(crate) what: String,
+    /// The command by which anybody sees the same.
+    pub(crate) run: String,
+}
+
+impl Ending {
+    pub(super) fn of(what: &str, run: String) -> Self {
+        Self {
+            what: what.to_owned(),
+            run,
+        }
+    }
 }
 
 /// Who was tested.
@@ -68,6 +89,7 @@ struct Report {
     seed: u64,
     rounds: Option<u32>,
     verdict: String,
+    endings: Vec<String>,
     profiles: Vec<Profile>,
     clauses: BTreeMap<String, String>,
     cases: Vec<Case>,
@@ -80,11 +102,13 @@ struct Case {
 }
 
 impl Certificate {
-    /// The certificate of a report. Only a run in which everything passed has one.
+    /// The certificate of a report, with the endings that further runs have shown. Only a run in which
+    /// everything passed has one.
     pub(crate) fn of_report(
         json: &[u8],
         backend: &Backend,
         mutants: Option<Mutants>,
+        further: Vec<Ending>,
     ) -> Result<Self, String> {
         let report: Report = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if report.kind != "duroxide-conformance-report" || report.schema != 1 {
@@ -94,6 +118,8 @@ impl Certificate {
             return Err(format!("the verdict is {}", report.verdict));
         }
         let cases = report.cases.into_iter();
+        let of_suite = report.endings.iter();
+        let of_suite = of_suite.map(|what| Ending::of(what, backend.command()));
         Ok(Self {
             kind: KIND.to_owned(),
             schema: SCHEMA,
@@ -106,6 +132,7 @@ impl Certificate {
             rounds: report.rounds,
             mutants,
             verdict: report.verdict,
+            endings: of_suite.chain(further).collect(),
             profiles: report.profiles,
             clauses: report.clauses,
             cases: cases.map(|case| (case.id, case.outcome)).collect(),
@@ -132,6 +159,13 @@ impl Certificate {
     /// How many cases passed.
     pub(crate) fn passed(&self) -> usize {
         self.profiles.iter().map(|profile| profile.passed).sum()
+    }
+
+    /// The hardest ending that was tried; none if no process was ended.
+    pub(crate) fn hardest_ending(&self) -> Option<&str> {
+        const HARDEST_FIRST: [&str; 3] = ["power_cut", "process_killed", "handle_dropped"];
+        let was_tried = |what: &&str| self.endings.iter().any(|ending| ending.what == *what);
+        HARDEST_FIRST.into_iter().find(was_tried)
     }
 
     /// What it says, in a line.

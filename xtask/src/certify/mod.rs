@@ -16,18 +16,23 @@ use std::process::Stdio;
 
 use crate::servers::Servers;
 use crate::steps::{Steps, cargo};
-use backend::{BACKENDS, Backend};
-use certificate::Certificate;
+use crate::storage;
+use backend::{BACKENDS, Backend, Torture};
+use certificate::{Certificate, Ending};
 use mutants::Mutants;
 
 /// Runs the whole suite on every backend and writes the certificates, then the pages.
-pub(crate) fn run(steps: &mut Steps, servers: &mut Servers) {
+pub(crate) fn run(steps: &mut Steps, servers: &mut Servers, no_install: bool) {
     let mut all_passed = true;
     for backend in BACKENDS {
         let name = format!("certify {}", backend.name);
         let found = backend.server.map(|kind| servers.variable(steps, kind));
         let found = found.transpose();
-        all_passed &= steps.run(&name, || certify(backend, found?.map(|(_, url)| url)));
+        all_passed &= steps.run(&name, || {
+            let server = found?.map(|(_, url)| url);
+            let endings = torture(backend, server, no_install)?;
+            certify(backend, server, endings)
+        });
     }
     // Pages made of old certificates would be fresh to look at and stale in truth.
     if all_passed {
@@ -35,7 +40,7 @@ pub(crate) fn run(steps: &mut Steps, servers: &mut Servers) {
     }
 }
 
-fn certify(backend: &Backend, server: Option<&str>) -> Result<(), String> {
+fn certify(backend: &Backend, server: Option<&str>, endings: Vec<Ending>) -> Result<(), String> {
     println!("{}", backend.command());
     let output = cargo()
         .args(backend.run_arguments(server))
@@ -46,9 +51,33 @@ fn certify(backend: &Backend, server: Option<&str>) -> Result<(), String> {
     if !output.status.success() {
         return Err(format!("the suite ended with {}", output.status));
     }
-    let certificate = Certificate::of_report(&output.stdout, backend, Mutants::read()?)?;
+    let certificate = Certificate::of_report(&output.stdout, backend, Mutants::read()?, endings)?;
     println!("{}", certificate.summary());
     write(&backend.file(), &certificate.json()?)
+}
+
+/// Does to a backend's processes what is done besides the suite, and answers what they survived.
+fn torture(
+    backend: &Backend,
+    server: Option<&str>,
+    no_install: bool,
+) -> Result<Vec<Ending>, String> {
+    let mut endings = Vec::new();
+    for (torture, command) in backend.tortures() {
+        if torture == Torture::PowerCut {
+            storage::ensure_libclang(no_install)?;
+        }
+        println!("{command}");
+        let ended = cargo()
+            .args(torture.run_arguments(server))
+            .status()
+            .map_err(|error| format!("cargo cannot be run: {error}"))?;
+        if !ended.success() {
+            return Err(format!("the torture ended with {ended}"));
+        }
+        endings.push(Ending::of(torture.ending(), command));
+    }
+    Ok(endings)
 }
 
 fn write_pages() -> Result<(), String> {

@@ -44,30 +44,53 @@ fn write_overview(page: &mut String, certified: &Certified<'_>) -> fmt::Result {
             .collect();
         writeln!(
             page,
-            "| backend | mode | survives | {} |",
+            "| backend | mode | promises to survive | tried | {} |",
             names.join(" | ")
         )?;
-        writeln!(page, "|---|---|---|{}", "---|".repeat(names.len()))?;
+        writeln!(page, "|---|---|---|---|{}", "---|".repeat(names.len()))?;
     }
     for (backend, certificate) in certified {
         let it = &certificate.implementation;
         let profiles: Vec<_> = certificate.profiles.iter().map(profile).collect();
         writeln!(
             page,
-            "| {} {} | [{}]({}.json) | {} | {} |",
+            "| {} {} | [{}]({}.json) | {} | {} | {} |",
             it.name,
             it.version,
             it.mode,
             backend.name,
             survives(&it.durability),
+            tried(certificate),
             profiles.join(" | ")
         )?;
     }
-    writeln!(page, "\n## See it yourself\n\n```sh")?;
-    for (_, certificate) in certified {
+    writeln!(
+        page,
+        "\n*Tried* is the hardest that was done to a process while it had a store, in this order: its \
+         handle was\ndropped; it was killed; the power was cut, under a disk that loses what was not \
+         flushed. The certificate names\nthe run of each. What a backend promises beyond it rests on \
+         the store's word.\n\n## See it yourself\n\n```sh"
+    )?;
+    let mut seen = BTreeSet::new();
+    for (backend, certificate) in certified {
         writeln!(page, "{}", certificate.command)?;
+        for (_, command) in backend.tortures() {
+            if seen.insert(command.clone()) {
+                writeln!(page, "{command}")?;
+            }
+        }
     }
     writeln!(page, "```")
+}
+
+/// The hardest that was done to a process.
+fn tried(certificate: &Certificate) -> &'static str {
+    match certificate.hardest_ending() {
+        Some("power_cut") => "power cut",
+        Some("process_killed") => "process killed",
+        Some("handle_dropped") => "handle dropped",
+        _ => "nothing",
+    }
 }
 
 fn profile(profile: &Profile) -> String {

@@ -29,6 +29,10 @@ fn every_certificate_is_of_the_cases_of_today() {
         assert_eq!(certificate.command, backend.command(), "{RENEW}");
         assert_eq!(certificate.suite, env!("CARGO_PKG_VERSION"), "{RENEW}");
         assert_eq!(certificate.mutants, Mutants::read().unwrap(), "{RENEW}");
+        for (torture, command) in backend.tortures() {
+            let ending = Ending::of(torture.ending(), command);
+            assert!(certificate.endings.contains(&ending), "{RENEW}: {ending:?}");
+        }
     }
 }
 
@@ -56,6 +60,18 @@ fn no_certificate_has_anything_but_passes_and_what_is_not_supported() {
 }
 
 #[test]
+fn what_is_said_to_be_durable_has_survived_a_kill() {
+    for (backend, certificate) in certificates() {
+        let is_volatile = certificate.implementation.durability == "volatile";
+        let was_killed = certificate
+            .endings
+            .iter()
+            .any(|ending| ending.what == "process_killed");
+        assert_eq!(was_killed, !is_volatile, "{}", backend.name);
+    }
+}
+
+#[test]
 fn every_page_is_of_the_certificates_of_today() {
     for (file, text) in pages().unwrap() {
         assert!(read(&file).unwrap() == text, "{file} is stale: {RENEW}");
@@ -68,9 +84,21 @@ fn a_run_that_did_not_pass_has_no_certificate() {
     let mut report: serde_json::Value = serde_json::from_str(&certificate).unwrap();
     report["kind"] = "duroxide-conformance-report".into();
     report["cases"] = serde_json::json!([{ "id": "a::b::c", "outcome": "passed" }]);
+    report["endings"] = serde_json::json!(["process_killed"]);
+    let further = || vec![Ending::of("power_cut", "cargo cut".to_owned())];
     let certify = |report: &serde_json::Value| {
-        Certificate::of_report(report.to_string().as_bytes(), &BACKENDS[0], None)
+        let report = report.to_string();
+        Certificate::of_report(report.as_bytes(), &BACKENDS[0], None, further())
     };
+    let certificate = certify(&report).unwrap();
+    assert_eq!(
+        certificate.endings,
+        [
+            Ending::of("process_killed", BACKENDS[0].command()),
+            Ending::of("power_cut", "cargo cut".to_owned()),
+        ]
+    );
+    assert_eq!(certificate.hardest_ending(), Some("power_cut"));
     assert!(certify(&report).is_ok());
     for verdict in ["failed", "partial", "unavailable", "not_supported"] {
         report["verdict"] = verdict.into();

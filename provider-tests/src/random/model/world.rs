@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// Drops the handle as a crash does, and opens another.
+    /// Kills the process, and opens the store that it leaves.
     pub(super) async fn crash(self) -> Self {
         Self {
             cx: self.cx.crash().await,

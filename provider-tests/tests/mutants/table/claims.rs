@@ -7,7 +7,7 @@ use duroxide_memory::Defect;
 
 use super::super::mutant::Mutant;
 use super::super::rewrite::Rewrite;
-use super::{YEAR, forgive};
+use super::{YEAR, each_envelope, floor, forgive};
 
 pub(crate) const CLAIMS: &[Mutant] = &[
     Mutant::inside(
@@ -74,6 +74,26 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         &[Defect::ClaimTakesInvisible],
     )
     .fault(12),
+    Mutant::inside(
+        "claim_reads_every_instance",
+        &["CLM-05"],
+        "A claim looks at every instance, however few have anything to do.",
+        &[Defect::ClaimReadsEveryInstance],
+    ),
+    Mutant::inside(
+        "claim_reads_every_activity",
+        &["CLM-05"],
+        "A claim looks at every activity, of whichever queue.",
+        &[Defect::ClaimReadsEveryActivity],
+    ),
+    Mutant::outside(
+        "delay_is_rounded_down",
+        &["CLM-04", "DLY-01"],
+        "The part of a delay that is less than a millisecond is forgotten.",
+        Rewrite::AskCommit(|commit| {
+            each_envelope(commit, |envelope| envelope.delay = floor(envelope.delay));
+        }),
+    ),
     Mutant::outside(
         "claim_turns_the_order_round",
         &["CLM-06"],
@@ -203,6 +223,12 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         &[Defect::RenewShortens],
     )
     .fault(17),
+    Mutant::outside(
+        "renewal_is_rounded_down",
+        &["LEA-04"],
+        "The part of a renewal that is less than a millisecond is forgotten.",
+        Rewrite::AskRenew(|extend_by| *extend_by = floor(*extend_by)),
+    ),
     Mutant::inside(
         "expired_lease_is_renewed",
         &["LEA-05"],
@@ -223,6 +249,12 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         Rewrite::AskRelease(|release| release.delay = Duration::ZERO),
     )
     .fault(21),
+    Mutant::outside(
+        "release_is_rounded_down",
+        &["LEA-06"],
+        "The part of a release's delay that is less than a millisecond is forgotten.",
+        Rewrite::AskRelease(|release| release.delay = floor(release.delay)),
+    ),
     Mutant::outside(
         "release_backs_off_unasked",
         &["LEA-06"],

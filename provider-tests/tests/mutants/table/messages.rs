@@ -304,16 +304,40 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "The count of attempts begins anew when the store is opened again.",
         &[Defect::ReopenForgetsAttempts],
     ),
+    Mutant::shared(
+        "handle_keeps_it_to_itself",
+        &["DUR-01", "ATT-04"],
+        "What was acknowledged is kept when the handle is closed or dropped, and a process that is \
+         killed does neither.",
+        Sharing::KeptAtTheEnd,
+    )
+    .fault(61),
+    Mutant::shared(
+        "claims_are_kept_later",
+        &["ATT-04"],
+        "A claim is kept with the commit that comes next, and one that kills its process is never \
+         counted.",
+        Sharing::ClaimsAreKeptLater,
+    )
+    .fault(62),
+    Mutant::outside(
+        "durability_is_a_constant",
+        &["DUR-02"],
+        "The store reports the loss of power, though it was set to keep less.",
+        Rewrite::Capabilities(|capabilities| {
+            capabilities.durability = Durability::PowerLoss;
+        }),
+    )
+    .fault(55),
     Mutant::outside(
         "reported_durability_is_a_guess",
-        &["DUR-02"],
+        &["CAP-01"],
         "The store reports the loss of power, and when it is opened again no more than a crash.",
         Rewrite::Capabilities(|capabilities| {
             capabilities.durability = Durability::ProcessCrash;
         }),
     )
-    .after_reopening()
-    .fault(55),
+    .after_reopening(),
     Mutant::shared(
         "handles_have_copies",
         &["CON-01"],

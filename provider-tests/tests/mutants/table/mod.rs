@@ -29,6 +29,11 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
 /// Longer than any case lets pass.
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
+/// The whole milliseconds of a time.
+fn floor(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
 fn each_turn(commit: &mut Commit, change: impl FnOnce(&mut TurnCommit)) {
     if let Commit::Turn(turn) = commit {
         change(turn);

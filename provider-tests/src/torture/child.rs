@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::scene::Scene;
-use crate::{Failure, worker};
+use super::scene::Scene;
+use super::{Failure, worker};
 
 /// How long a worker may take to be ready, and to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A worker process, which is killed when this is dropped.
-pub(crate) struct Worker {
+pub(super) struct Worker {
     child: Child,
     orders: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -21,11 +21,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker and waits until it is ready.
-    pub(crate) fn start(scene: &Scene) -> Result<Self, Failure> {
+    pub(super) fn start(scene: &Scene) -> Result<Self, Failure> {
+        // The same program with the same words comes to the same place, where it sees the variable.
         let mut child = Command::new(std::env::current_exe()?)
-            .arg(worker::COMMAND)
-            .args(scene.arguments())
-            .envs(scene.environment())
+            .args(std::env::args_os().skip(1))
+            .env(worker::FOLDER_VARIABLE, scene.folder())
             // Warnings are to be expected, for example of a start that is repeated after a kill.
             .env("RUST_LOG", "error")
             .stdin(Stdio::piped())
@@ -53,14 +53,14 @@ impl Worker {
     }
 
     /// Gives an order. A worker that is gone does not take it, and is seen to be gone elsewhere.
-    pub(crate) fn order(&mut self, order: &str) {
+    pub(super) fn order(&mut self, order: &str) {
         if let Some(orders) = &mut self.orders {
             writeln!(orders, "{order}").ok();
         }
     }
 
     /// The next line it has said, if there is one within this time.
-    pub(crate) fn line(&self, within: Duration) -> Result<Option<String>, Failure> {
+    pub(super) fn line(&self, within: Duration) -> Result<Option<String>, Failure> {
         match self.lines.recv_timeout(within) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -69,7 +69,7 @@ impl Worker {
     }
 
     /// Kills it (SIGKILL); answers what it had said until then.
-    pub(crate) fn kill(mut self) -> Result<Vec<String>, Failure> {
+    pub(super) fn kill(mut self) -> Result<Vec<String>, Failure> {
         if let Some(status) = self.child.try_wait()? {
             return Err(format!("a worker ended by itself with {status}").into());
         }
@@ -79,7 +79,7 @@ impl Worker {
     }
 
     /// Lets it end by itself; answers what it had said until then.
-    pub(crate) fn end(mut self) -> Result<Vec<String>, Failure> {
+    pub(super) fn end(mut self) -> Result<Vec<String>, Failure> {
         self.orders = None;
         let mut said = Vec::new();
         loop {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::{
+use duroxide_core::runtime::registry::ActivityRegistry;
+use duroxide_core::{
     ActivityContext, BackoffStrategy, DurableOutput, OrchestrationContext, OrchestrationRegistry,
     RetryPolicy,
 };
 
-use crate::shape::{CHAIN_STEPS, EXECUTIONS, RETRIES, Shape, WIDTH, steps};
+use super::shape::{CHAIN_STEPS, EXECUTIONS, RETRIES, Shape, WIDTH, steps};
 
 /// How long a timer is, and the pause before a retry.
 const NAP: Duration = Duration::from_millis(50);
@@ -99,7 +99,7 @@ async fn cancel(ctx: OrchestrationContext, _: String) -> Text {
         .await
 }
 
-pub(crate) fn activities() -> ActivityRegistry {
+pub(super) fn activities() -> ActivityRegistry {
     ActivityRegistry::builder()
         .register("Step", |_: ActivityContext, input: String| async move {
             Ok(input)
@@ -114,7 +114,7 @@ pub(crate) fn activities() -> ActivityRegistry {
         .build()
 }
 
-pub(crate) fn orchestrations() -> OrchestrationRegistry {
+pub(super) fn orchestrations() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
         .register(Shape::Chain.name(), chain)
         .register(Shape::FanOut.name(), fan_out)

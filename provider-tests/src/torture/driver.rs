@@ -1,16 +1,20 @@
 //! The parent: keeps orchestrations in flight, kills workers, and has the end checked.
 
+use std::fs;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use duroxide_core::entropy::Entropy;
 use fastrand::Rng;
 
-use crate::child::Worker;
-use crate::ledger::Ledger;
-use crate::plan::Plan;
-use crate::scene::Scene;
-use crate::shape::Shape;
-use crate::{Failure, verify};
+use super::child::Worker;
+use super::ledger::Ledger;
+use super::plan::{Plan, Plans};
+use super::scene::Scene;
+use super::shape::Shape;
+use super::{Failure, verify};
+use crate::runner::Console;
+use crate::suite::Subject;
 
 /// How long the rest may take once nobody is killed any more.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,58 +30,75 @@ struct Driver<'a> {
     kills: usize,
 }
 
-pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
-    println!("{} on {:?}: seed {}", plan.name, plan.backend, plan.seed);
-    // A schema on a server has the name of the folder.
-    let directory = tempfile::Builder::new()
-        .prefix("duroxide-torture-")
-        .tempdir()?;
-    let scene = Scene::new(directory.path(), plan.backend.clone());
-    let result = torture(plan, scene.clone());
-    if result.is_ok() && !plan.keep {
-        return scene.remove();
+/// Runs the kinds that were asked for, or that the provider's stores allow.
+pub(super) fn run_all(
+    console: &mut Console<'_>,
+    subject: &Subject,
+    plans: &Plans,
+) -> Result<(), Failure> {
+    let can_be_shared = run(console, subject, plans, &plans.first())?;
+    match plans.second(can_be_shared) {
+        Some(plan) => run(console, subject, plans, &plan).map(drop),
+        None => Ok(()),
     }
-    let kept = directory.keep();
-    let (name, mode) = (plan.name, plan.backend.name());
-    let (with_url, backend) = match scene.environment() {
-        Some((variable, _)) => (format!(", with the URL in {variable}"), " --backend URL"),
-        None => (String::new(), ""),
-    };
-    println!(
-        "{name}: the store and the ledger are kept; to check them again{with_url}: duroxide-torture \
-         check {mode} {}",
-        kept.display()
-    );
+}
+
+/// Runs one kind; answers whether the provider's stores can be shared.
+fn run(
+    console: &mut Console<'_>,
+    subject: &Subject,
+    plans: &Plans,
+    plan: &Plan,
+) -> Result<bool, Failure> {
+    // A namespace on a server has the name of the folder.
+    let name = format!("duroxide-torture-{}", Entropy.lease_token().0.simple());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder)?;
+    let scene = Scene::new(folder, subject);
+    let (kind, mode) = (plan.name, scene.mode().to_owned());
+    console.print(&format!("{kind} on {mode}: seed {}\n", plan.seed));
+    let result = torture(console, plan, &scene);
+    match result {
+        Ok(can_be_shared) if !plan.keep => {
+            scene.remove()?;
+            return Ok(can_be_shared);
+        }
+        Ok(_) | Err(_) => console.print(&format!(
+            "{kind}: the store and the ledger are kept; `torture check {}` of this program checks \
+             them again\n",
+            scene.folder().display()
+        )),
+    }
     result.map_err(|error| {
-        let seed = plan.seed;
-        let short = if plan.is_short { " --short" } else { "" };
+        let flags = plans.flags();
         format!(
-            "{error}\nthe same again, as far as processes allow: duroxide-torture \
-             {name}{backend}{short} --seed {seed}"
+            "{error}\nthe same again, as far as processes allow: `torture {kind} {flags}` of this \
+             program"
         )
         .into()
     })
 }
 
-fn torture(plan: &Plan, scene: Scene) -> Result<(), Failure> {
+fn torture(console: &mut Console<'_>, plan: &Plan, scene: &Scene) -> Result<bool, Failure> {
     let began = Instant::now();
     let ledger = Ledger::create(&scene.ledger())?;
     let mut driver = Driver {
         plan,
-        scene,
+        scene: scene.clone(),
         rng: Rng::with_seed(plan.seed),
         workers: Vec::new(),
         ledger,
         kills: 0,
     };
     driver.torture()?;
-    let summary = verify::check(&driver.scene, &driver.ledger)?;
+    let checked = verify::check(&driver.scene, &driver.ledger)?;
     let (name, kills, took) = (plan.name, driver.kills, began.elapsed());
-    println!(
-        "{name} on {:?}: PASSED, {kills} kills, {summary}, {took:.1?}",
-        plan.backend
-    );
-    Ok(())
+    console.print(&format!(
+        "{name} on {}: PASSED, {kills} kills, {}, {took:.1?}\n",
+        scene.mode(),
+        checked.summary
+    ));
+    Ok(checked.can_be_shared)
 }
 
 impl Driver<'_> {

@@ -1,15 +1,15 @@
 //! The kinds of orchestrations, and what is known of each beforehand.
 
-pub(crate) const CHAIN_STEPS: usize = 5;
-pub(crate) const WIDTH: usize = 8;
-pub(crate) const EXECUTIONS: u8 = 3;
-pub(crate) const RETRIES: u32 = 2;
+pub(super) const CHAIN_STEPS: usize = 5;
+pub(super) const WIDTH: usize = 8;
+pub(super) const EXECUTIONS: u8 = 3;
+pub(super) const RETRIES: u32 = 2;
 /// Why an instance is cancelled.
-pub(crate) const REASON: &str = "enough";
+pub(super) const REASON: &str = "enough";
 
 /// A kind of orchestration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(super) enum Shape {
     /// Activities one after another.
     Chain,
     /// Activities at once, joined.
@@ -31,7 +31,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Chain,
         Self::FanOut,
         Self::Timer,
@@ -43,7 +43,7 @@ impl Shape {
         Self::Cancel,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Chain => "Chain",
             Self::FanOut => "FanOut",
@@ -57,12 +57,12 @@ impl Shape {
         }
     }
 
-    pub(crate) fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|shape| shape.name() == name)
     }
 
     /// The events it waits for, in order.
-    pub(crate) fn events(self) -> &'static [&'static str] {
+    pub(super) fn events(self) -> &'static [&'static str] {
         if self == Self::Events {
             &["first", "second"]
         } else {
@@ -70,7 +70,7 @@ impl Shape {
         }
     }
 
-    pub(crate) fn executions(self) -> u64 {
+    pub(super) fn executions(self) -> u64 {
         if self == Self::Again {
             u64::from(EXECUTIONS)
         } else {
@@ -79,7 +79,7 @@ impl Shape {
     }
 
     /// How many activities it schedules, in all its executions and without its children's.
-    pub(crate) fn activities(self) -> usize {
+    pub(super) fn activities(self) -> usize {
         match self {
             Self::Chain => CHAIN_STEPS,
             Self::FanOut => WIDTH,
@@ -93,7 +93,7 @@ impl Shape {
     }
 
     /// How many children it has. One that is cancelled may not have come to its own.
-    pub(crate) fn children(self) -> std::ops::RangeInclusive<usize> {
+    pub(super) fn children(self) -> std::ops::RangeInclusive<usize> {
         match self {
             Self::Children => 2..=2,
             Self::Cancel => 0..=1,
@@ -108,7 +108,7 @@ impl Shape {
     }
 
     /// How it ends, in the words of [`end`](crate::worker::end).
-    pub(crate) fn end(self, instance: &str) -> String {
+    pub(super) fn end(self, instance: &str) -> String {
         let chain = steps(CHAIN_STEPS).join(" ");
         let output = match self {
             Self::Chain => chain,
@@ -130,10 +130,10 @@ impl Shape {
 }
 
 /// The data of an event that is raised for an instance.
-pub(crate) fn datum(instance: &str, event: &str) -> String {
+pub(super) fn datum(instance: &str, event: &str) -> String {
     format!("{event}-of-{instance}")
 }
 
-pub(crate) fn steps(count: usize) -> Vec<String> {
+pub(super) fn steps(count: usize) -> Vec<String> {
     (0..count).map(|step| format!("step-{step}")).collect()
 }

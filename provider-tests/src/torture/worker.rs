@@ -3,20 +3,28 @@
 //! It says on its standard output what was acknowledged, a line for each call that came back, and
 //! ends when its input has ended, everything that was asked is done and the queues are empty.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a worker talks to its parent on its standard output and says why it failed on the other"
+)]
+
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duroxide::providers::QueueDepths;
-use duroxide::runtime::{Runtime, RuntimeOptions};
-use duroxide::{Client, ClientError, OrchestrationStatus};
+use duroxide_core::providers::QueueDepths;
+use duroxide_core::runtime::RuntimeOptions;
+use duroxide_core::{Client, ClientError, OrchestrationStatus};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-use crate::scene::Scene;
-use crate::{Failure, code, shape};
+use super::scene::Scene;
+use super::{Failure, code, shape};
 
-/// The argument that makes a worker of this program.
-pub(crate) const COMMAND: &str = "worker";
+/// What makes a worker of this program: the folder of its store.
+pub(super) const FOLDER_VARIABLE: &str = "DUROXIDE_TORTURE_FOLDER";
 /// How long a worker waits for an orchestration.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Short, so that what a dead process held is soon free.
@@ -25,11 +33,18 @@ const LEASE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(crate) fn run(scene: &Scene) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(work(scene))
+pub(super) fn run(scene: &Scene) -> Result<(), Failure> {
+    runtime()?.block_on(work(scene))
+}
+
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Says why this worker could not go on.
+pub(super) fn fail(error: &Failure) -> ExitCode {
+    eprintln!("FAILED: {error}");
+    ExitCode::FAILURE
 }
 
 async fn work(scene: &Scene) -> Result<(), Failure> {
@@ -40,7 +55,7 @@ async fn work(scene: &Scene) -> Result<(), Failure> {
         worker_lock_timeout: LEASE,
         ..RuntimeOptions::default()
     };
-    let runtime = Runtime::start_with_options(
+    let node = duroxide_core::runtime::Runtime::start_with_options(
         Arc::clone(&store),
         Arc::new(code::activities()),
         code::orchestrations(),
@@ -62,7 +77,7 @@ async fn work(scene: &Scene) -> Result<(), Failure> {
     }
     tasks.join_all().await;
     drain(&client).await?;
-    runtime.shutdown(None).await;
+    node.shutdown(None).await;
     store.close().await;
     Ok(())
 }
@@ -99,7 +114,7 @@ async fn wait(client: &Client, instance: &str) -> Result<(), ClientError> {
 }
 
 /// How an instance stands, in words.
-pub(crate) fn end(status: &OrchestrationStatus) -> String {
+pub(super) fn end(status: &OrchestrationStatus) -> String {
     match status {
         OrchestrationStatus::Completed { output } => format!("completed: {output}"),
         OrchestrationStatus::Failed { details } => format!("failed: {}", details.display_message()),

@@ -3,24 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use duroxide::providers::{InstanceFilter, InstanceHead, Provider, QueueDepths};
-use duroxide::{Client, Event};
+use duroxide_core::providers::{InstanceFilter, InstanceHead, Provider, QueueDepths};
+use duroxide_core::{Client, Event};
 
-use crate::ledger::{Ledger, Record};
-use crate::scene::Scene;
-use crate::shape::{self, Shape};
-use crate::{Failure, history, worker};
+use super::ledger::{Ledger, Record};
+use super::scene::Scene;
+use super::shape::{self, Shape};
+use super::{Failure, history, worker};
 
 /// How many findings are told.
 const FINDINGS_MAX: usize = 10;
 
-/// Checks everything; answers what was checked.
-pub(crate) fn check(scene: &Scene, ledger: &Ledger) -> Result<String, Failure> {
+/// What was found to be in order.
+pub(super) struct Checked {
+    pub(super) summary: String,
+    /// Whether processes can share a store of the provider.
+    pub(super) can_be_shared: bool,
+}
+
+/// Checks everything.
+pub(super) fn check(scene: &Scene, ledger: &Ledger) -> Result<Checked, Failure> {
     scene.check_files()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    worker::runtime()?.block_on(async {
         let store = scene.open().await?;
         let mut check = Check {
             client: Client::new(Arc::clone(&store)),
@@ -31,9 +35,13 @@ pub(crate) fn check(scene: &Scene, ledger: &Ledger) -> Result<String, Failure> {
             findings: Vec::new(),
         };
         let checked = check.everything(ledger).await;
+        let can_be_shared = store.capabilities().multi_process;
         store.close().await;
         checked?;
-        check.verdict()
+        Ok(Checked {
+            summary: check.verdict()?,
+            can_be_shared,
+        })
     })
 }
 

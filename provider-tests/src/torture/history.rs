@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use duroxide::{Event, EventKind};
+use duroxide_core::{Event, EventKind};
 
 /// Numbers without a gap, one start, one end, and one outcome for each decision. An instance that
 /// was cancelled may have decisions without an outcome.
-pub(crate) fn check(history: &[Event], is_cancelled: bool) -> Result<(), String> {
+pub(super) fn check(history: &[Event], is_cancelled: bool) -> Result<(), String> {
     for (number, event) in (1..).zip(history) {
         if event.event_id != number {
             return Err(format!("event {number} has the number {}", event.event_id));
@@ -49,19 +49,19 @@ fn check_outcomes(history: &[Event], is_cancelled: bool) -> Result<(), String> {
 }
 
 /// How many activities it scheduled.
-pub(crate) fn activities(history: &[Event]) -> usize {
+pub(super) fn activities(history: &[Event]) -> usize {
     let is_one = |event: &&Event| matches!(event.kind, EventKind::ActivityScheduled { .. });
     history.iter().filter(is_one).count()
 }
 
 /// How often an event with this data is recorded.
-pub(crate) fn times_raised(history: &[Event], datum: &str) -> usize {
+pub(super) fn times_raised(history: &[Event], datum: &str) -> usize {
     let is_it = |event: &&Event| matches!(&event.kind, EventKind::ExternalEvent { data, .. } if data == datum);
     history.iter().filter(is_it).count()
 }
 
 /// The history as a person reads it.
-pub(crate) fn describe(history: &[Event]) -> String {
+pub(super) fn describe(history: &[Event]) -> String {
     let mut text = String::new();
     for event in history {
         let source = event.source_event_id.map(|id| format!(" of {id}"));

@@ -7,35 +7,35 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::Failure;
-use crate::shape::Shape;
+use super::Failure;
+use super::shape::Shape;
 
 /// What is known of an instance without looking into the store.
-pub(crate) struct Record {
-    pub(crate) shape: Shape,
-    pub(crate) is_started: bool,
+pub(super) struct Record {
+    pub(super) shape: Shape,
+    pub(super) is_started: bool,
     /// By event: how often it was raised, and how often that was acknowledged.
-    pub(crate) raises: BTreeMap<&'static str, Asked>,
-    pub(crate) cancels: Asked,
+    pub(super) raises: BTreeMap<&'static str, Asked>,
+    pub(super) cancels: Asked,
     /// The end that a client saw.
-    pub(crate) end: Option<String>,
+    pub(super) end: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Asked {
-    pub(crate) tried: usize,
-    pub(crate) acknowledged: usize,
+pub(super) struct Asked {
+    pub(super) tried: usize,
+    pub(super) acknowledged: usize,
 }
 
 #[derive(Default)]
-pub(crate) struct Ledger {
-    pub(crate) records: BTreeMap<String, Record>,
+pub(super) struct Ledger {
+    pub(super) records: BTreeMap<String, Record>,
     journal: Option<File>,
 }
 
 impl Ledger {
     /// An empty ledger that is written to this file.
-    pub(crate) fn create(file: &Path) -> Result<Self, Failure> {
+    pub(super) fn create(file: &Path) -> Result<Self, Failure> {
         Ok(Self {
             records: BTreeMap::new(),
             journal: Some(File::create_new(file)?),
@@ -43,7 +43,7 @@ impl Ledger {
     }
 
     /// The ledger that was written to this file.
-    pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let mut ledger = Self::default();
         for line in fs::read_to_string(file)?.lines() {
             ledger.note(line)?;
@@ -52,21 +52,21 @@ impl Ledger {
     }
 
     /// Asks for a new instance; answers its id.
-    pub(crate) fn add(&mut self, shape: Shape) -> Result<String, Failure> {
+    pub(super) fn add(&mut self, shape: Shape) -> Result<String, Failure> {
         let instance = format!("{}-{}", shape.name(), self.records.len());
         self.note(&format!("ask-start {instance} {}", shape.name()))?;
         Ok(instance)
     }
 
     /// The instances that no client has seen the end of.
-    pub(crate) fn open(&self) -> Vec<String> {
+    pub(super) fn open(&self) -> Vec<String> {
         let open = self.records.iter().filter(|(_, it)| it.end.is_none());
         open.map(|(instance, _)| instance.clone()).collect()
     }
 
     /// What an instance was not yet promised to get, in words for a worker; each is noted as asked
     /// for once more.
-    pub(crate) fn missing(&mut self, instance: &str) -> Result<Vec<String>, Failure> {
+    pub(super) fn missing(&mut self, instance: &str) -> Result<Vec<String>, Failure> {
         let Some(record) = self.records.get(instance) else {
             return Ok(Vec::new());
         };
@@ -87,7 +87,7 @@ impl Ledger {
     }
 
     /// Takes in a line: something that is asked for, or what a worker said.
-    pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
+    pub(super) fn note(&mut self, line: &str) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {
             writeln!(journal, "{line}")?;
         }
