@@ -10,6 +10,7 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, Parser, ValueEnum};
 use duroxide_postgres::conformance::PostgresFixture;
 use duroxide_provider_tests::Subject;
 use duroxide_sqlite::SqliteMode;
@@ -19,59 +20,122 @@ use duroxide_sqlite::conformance::SqliteFixture;
 /// that somebody copies is seen by others.
 const URL_VARIABLE: &str = "DUROXIDE_TORTURE_POSTGRES_URL";
 
-const USAGE: &str = "\
-usage: duroxide-torture kill|processes [--backend URL] [--short] [--seed N] [--keep]
-       duroxide-torture check MODE FOLDER
+/// The exit code of a command line that is not understood.
+const USAGE: u8 = 2;
 
-  kill        one process, killed at 25 random moments with 50 orchestrations in flight
-  processes   three processes on one store, one of them killed every second, with 1,000 orchestrations
-  check       what a run left in a folder, once more; the mode is single_process, multi_process or
-              postgres, for which the URL of the database is in DUROXIDE_TORTURE_POSTGRES_URL
+/// Kills processes that run orchestrations on a backend of duroxide, and checks that nothing was
+/// lost and nothing was done twice
+#[derive(Debug, Parser)]
+#[command(name = "duroxide-torture")]
+enum CommandLine {
+    /// One process, killed at 25 random moments with 50 orchestrations in flight
+    Kill(Run),
+    /// Three processes on one store, one of them killed every second, with 1,000 orchestrations
+    Processes(Run),
+    /// What a run left in a folder, once more
+    Check {
+        /// How the store was used; for postgres the URL of the database is in
+        /// DUROXIDE_TORTURE_POSTGRES_URL
+        #[arg(value_enum)]
+        mode: Mode,
+        /// The folder
+        folder: String,
+    },
+}
 
-  --backend   postgres://..., for a schema of its own in that database, which is removed afterwards;
-              a SQLite file otherwise
-  --short     fewer kills, for every day
-  --seed N    the moments and the mixture, drawn anew for each run otherwise
-  --keep      keeps the store and the ledger, as a failure does";
+#[derive(Debug, Args)]
+struct Run {
+    /// postgres://..., for a schema of its own in that database, which is removed afterwards; a
+    /// SQLite file otherwise
+    #[arg(long, value_name = "URL")]
+    backend: Option<String>,
+    /// Fewer kills, for every day
+    #[arg(long = "short")]
+    is_short: bool,
+    /// The moments and the mixture, drawn anew for each run otherwise
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Keep the store and the ledger, as a failure does
+    #[arg(long)]
+    keep: bool,
+}
 
-/// The store that is tortured, and the words that say how.
-fn parse(mut words: Vec<String>) -> Option<(Subject, Vec<String>)> {
-    let sqlite = |mode| Subject::new(SqliteFixture::on_disk(mode));
-    let postgres = |url: &str| Subject::new(PostgresFixture::listening().at(url));
-    let url = match words.iter().position(|word| word == "--backend") {
-        Some(place) if place + 1 < words.len() => {
-            words.remove(place);
-            Some(words.remove(place))
-        }
-        _ => None,
-    };
-    let is_postgres =
-        |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
-    let subject = match (words.first()?.as_str(), url) {
-        ("check", None) => {
-            let mode = (words.len() == 3).then(|| words.remove(1))?;
-            match mode.as_str() {
-                "single_process" => sqlite(SqliteMode::SingleProcess),
-                "multi_process" => sqlite(SqliteMode::MultiProcess),
-                "postgres" => postgres(&std::env::var(URL_VARIABLE).ok()?),
-                _ => return None,
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Mode {
+    SingleProcess,
+    MultiProcess,
+    Postgres,
+}
+
+impl CommandLine {
+    /// The store that is tortured, and the words that say how; or what is wrong.
+    fn into_torture(self) -> Result<(Subject, Vec<String>), String> {
+        let (subject, mut words) = match self {
+            Self::Kill(run) => (run.subject(SqliteMode::SingleProcess)?, run.words("kill")),
+            Self::Processes(run) => (
+                run.subject(SqliteMode::MultiProcess)?,
+                run.words("processes"),
+            ),
+            Self::Check { mode, folder } => (mode.subject()?, vec!["check".to_owned(), folder]),
+        };
+        words.insert(0, "torture".to_owned());
+        Ok((subject, words))
+    }
+}
+
+impl Run {
+    fn subject(&self, mode: SqliteMode) -> Result<Subject, String> {
+        match &self.backend {
+            None => Ok(sqlite(mode)),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Ok(postgres(url))
             }
+            // Without the URL, which may hold a password.
+            Some(_) => Err("--backend takes postgres://USER@HOST/DATABASE".to_owned()),
         }
-        ("kill" | "processes", Some(url)) if is_postgres(&url) => postgres(&url),
-        ("kill", None) => sqlite(SqliteMode::SingleProcess),
-        ("processes", None) => sqlite(SqliteMode::MultiProcess),
-        _ => return None,
-    };
-    words.insert(0, "torture".to_owned());
-    Some((subject, words))
+    }
+
+    fn words(&self, command: &str) -> Vec<String> {
+        let mut words = vec![command.to_owned()];
+        if self.is_short {
+            words.push("--short".to_owned());
+        }
+        if self.keep {
+            words.push("--keep".to_owned());
+        }
+        words.extend(self.seed.map(|seed| format!("--seed={seed}")));
+        words
+    }
+}
+
+impl Mode {
+    fn subject(self) -> Result<Subject, String> {
+        match self {
+            Self::SingleProcess => Ok(sqlite(SqliteMode::SingleProcess)),
+            Self::MultiProcess => Ok(sqlite(SqliteMode::MultiProcess)),
+            Self::Postgres => match std::env::var(URL_VARIABLE) {
+                Ok(url) => Ok(postgres(&url)),
+                Err(_) => Err(format!("set {URL_VARIABLE} to the URL of the database")),
+            },
+        }
+    }
+}
+
+fn sqlite(mode: SqliteMode) -> Subject {
+    Subject::new(SqliteFixture::on_disk(mode))
+}
+
+fn postgres(url: &str) -> Subject {
+    Subject::new(PostgresFixture::listening().at(url))
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1).collect()) {
-        Some((subject, words)) => duroxide_provider_tests::main(subject, words),
-        None => {
-            eprintln!("{USAGE}");
-            ExitCode::from(2)
+    match CommandLine::parse().into_torture() {
+        Ok((subject, words)) => duroxide_provider_tests::main(subject, words),
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            ExitCode::from(USAGE)
         }
     }
 }

@@ -17,9 +17,11 @@ const REPEAT_MAX: u64 = 1_000_000;
 const JOBS_MAX: i64 = 256;
 /// A day.
 const TIME_LIMIT_SECONDS_MAX: f64 = 86_400.0;
-/// What the exit code says.
-const EXIT_CODE: &str =
-    "Exit code: 0 passed; 1 something failed, was skipped or had no store; 2 a wrong argument.";
+/// What the exit code says, and what else there is.
+const AFTER_HELP: &str = "\
+Exit code: 0 passed; 1 something failed, was skipped or had no store; 2 a wrong argument.
+
+The same program kills processes: `torture --help` says how.";
 
 const WHICH: &str = "Which cases (several of a flag widen the choice, different flags narrow it)";
 const HOW: &str = "How they are run";
@@ -93,7 +95,7 @@ pub(super) enum Format {
     name = "conformance",
     no_binary_name = true,
     about = "Checks a duroxide provider against the provider contract",
-    after_help = EXIT_CODE
+    after_help = AFTER_HELP
 )]
 struct Conformance {
     #[command(flatten)]

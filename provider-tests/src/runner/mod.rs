@@ -97,7 +97,7 @@ fn done(
 
 fn act(console: &mut Console<'_>, subject: Subject, command: Command) -> Result<ExitCode, String> {
     match command {
-        Command::Help => console.print(&(arguments::help() + torture::HELP)),
+        Command::Help => console.print(&arguments::help()),
         Command::List(filters) => console.print(&selection::list(&filters)?),
         Command::Run(options) => return run::run(console, subject, &options),
     }

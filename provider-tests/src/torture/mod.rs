@@ -32,24 +32,6 @@ use scene::Scene;
 /// The word that [`main`](crate::main) takes for it.
 pub(crate) const COMMAND: &str = "torture";
 
-/// What it can be told.
-pub(crate) const HELP: &str = "
-torture:
-  torture [kill|processes] [--short] [--seed NUMBER] [--keep]
-                         kill -9 processes that run orchestrations, and compare what they left with
-                         what they had acknowledged; needs `open_in` of the fixture
-  torture check FOLDER   check what a run left in a folder, once more
-
-  kill                   one process, killed at 25 random moments with 50 orchestrations in flight
-  processes              three processes on one store, one of them killed again and again, every
-                         second, with 1,000 orchestrations
-  neither                kill, and then processes if the provider's stores can be shared
-
-  --short                fewer kills, for every day
-  --seed NUMBER          the moments and the mixture, drawn anew for each run otherwise
-  --keep                 keep the store and the ledger, as a failure does
-";
-
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whether this process was started to be a worker. If so, nothing else is to be done than
@@ -72,8 +54,8 @@ pub(crate) fn run(
     arguments: &[String],
 ) -> Result<ExitCode, String> {
     let done = match Command::parse(arguments)? {
-        Command::Help => {
-            console.print(HELP);
+        Command::Help(text) => {
+            console.print(&text);
             Ok(())
         }
         Command::Check(folder) => check(console, &Scene::new(folder, subject)),

@@ -4,10 +4,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
 /// What the words of a command line ask for.
 #[derive(Debug)]
 pub(super) enum Command {
-    Help,
+    /// Say this.
+    Help(String),
     /// Check what a run left in this folder.
     Check(PathBuf),
     Run(Plans),
@@ -48,34 +52,62 @@ pub(super) struct Plan {
     pub(super) keep: bool,
 }
 
+/// Kill processes that run orchestrations with `kill -9`, and compare what they left with what they
+/// had acknowledged
+///
+/// The fixture says by its `open_in` where the store of a folder is. Without a command one process
+/// is killed, and then one of several if the provider's stores can be shared.
+#[derive(Debug, Parser)]
+#[command(name = "torture", no_binary_name = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Verb>,
+    /// Fewer kills, for every day
+    #[arg(long = "short", global = true)]
+    is_short: bool,
+    /// The moments and the mixture, drawn anew for each run otherwise
+    #[arg(long, global = true, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Keep the store and the ledger, as a failure does
+    #[arg(long, global = true)]
+    keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// One process, killed at 25 random moments with 50 orchestrations in flight
+    Kill,
+    /// Three processes on one store, one of them killed again and again, every second, with 1,000
+    /// orchestrations
+    Processes,
+    /// Check what a run left in a folder, once more
+    Check {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
 impl Command {
     pub(super) fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut plans = Plans {
-            kind: None,
-            seed: fastrand::u64(..),
-            is_short: false,
-            keep: false,
-        };
-        let mut words = arguments.iter().map(String::as_str);
-        while let Some(word) = words.next() {
-            match word {
-                "kill" => plans.kind = Some(Kind::Kill),
-                "processes" => plans.kind = Some(Kind::Processes),
-                "check" => {
-                    let folder = words.next().ok_or("check needs the folder of a run")?;
-                    return Ok(Self::Check(folder.into()));
-                }
-                "--short" => plans.is_short = true,
-                "--keep" => plans.keep = true,
-                "--seed" => {
-                    let seed = words.next().and_then(|seed| seed.parse().ok());
-                    plans.seed = seed.ok_or("--seed needs a number")?;
-                }
-                "--help" | "-h" => return Ok(Self::Help),
-                other => return Err(format!("torture does not know {other:?}")),
+        let line = match CommandLine::try_parse_from(arguments) {
+            Ok(line) => line,
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+                return Ok(Self::Help(error.render().to_string()));
             }
-        }
-        Ok(Self::Run(plans))
+            Err(error) => return Err(error.render().to_string().trim_end().to_owned()),
+        };
+        let kind = match line.command {
+            None => None,
+            Some(Verb::Kill) => Some(Kind::Kill),
+            Some(Verb::Processes) => Some(Kind::Processes),
+            Some(Verb::Check { folder }) => return Ok(Self::Check(folder)),
+        };
+        Ok(Self::Run(Plans {
+            kind,
+            seed: line.seed.unwrap_or_else(|| fastrand::u64(..)),
+            is_short: line.is_short,
+            keep: line.keep,
+        }))
     }
 }
 
