@@ -237,6 +237,8 @@ async fn a_suspect_does_not_starve_on_a_busy_node() {
     })
     .await;
 
+    // From now on the suspect can be claimed.
+    scene.clock.advance(Duration::from_secs(60));
     let before = scene.clock.now_ms();
     let others = async {
         for number in 0_u32.. {
@@ -256,8 +258,10 @@ async fn a_suspect_does_not_starve_on_a_busy_node() {
     scene.passing("the suspect", suspect).await;
 
     let waited = Duration::from_millis(scene.clock.now_ms() - before);
-    assert!(waited >= ISOLATION_DRAIN_MAX, "{waited:?}");
-    assert!(ISOLATION_TRIES_MAX > 0);
+    assert!(
+        waited >= ISOLATION_DRAIN_MAX * ISOLATION_TRIES_MAX,
+        "{waited:?}"
+    );
     assert_eq!(scene.long_runs(), 1);
     within("shutdown", world.runtime.shutdown(Some(0))).await;
 }

@@ -94,7 +94,7 @@ async fn an_activity_that_blocks_its_thread_keeps_its_lease() {
             let number = count.fetch_add(1, Ordering::SeqCst) + 1;
             async move {
                 let (_sender, receiver) = std::sync::mpsc::channel::<()>();
-                let blocked = receiver.recv_timeout(Duration::from_millis(300));
+                let blocked = receiver.recv_timeout(Duration::from_millis(1_500));
                 Ok(format!("run {number} {}", blocked.is_err()))
             }
         })
@@ -105,7 +105,8 @@ async fn an_activity_that_blocks_its_thread_keeps_its_lease() {
         })
         .build();
     let options = RuntimeOptions {
-        worker_lock_timeout: Duration::from_millis(200),
+        // As long as a busy machine may take to renew it.
+        worker_lock_timeout: Duration::from_secs(1),
         ..checked()
     };
     let store = Arc::new(MemoryProvider::new());

@@ -139,6 +139,56 @@ async fn what_is_claimed_during_the_shutdown_goes_on_elsewhere_at_once() {
     next.shutdown().await;
 }
 
+/// It is given back when the answer comes, however long the shutdown still waits for other work.
+#[tokio::test]
+async fn what_is_claimed_during_a_patient_shutdown_goes_on_at_once() {
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
+    let started = Arc::new(Notify::new());
+    let stubborn = step(&started, |_| std::future::pending());
+    let leaving = World::start(provider(), stubborn, one_step(), checked()).await;
+    leaving.begin("slow", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    let held = store.hold_back_claims().await;
+    leaving.begin("i", "One", "").await;
+    until("a claim under way", async || {
+        (store.held_back() > 0).then_some(())
+    })
+    .await;
+    let shutdown = tokio::spawn(Arc::clone(&leaving.runtime).shutdown(Some(60_000)));
+    pause(20).await;
+    drop(held);
+
+    let quick = step(&started, |_| async { Ok("done".to_owned()) });
+    let next = World::start(provider(), quick, one_step(), checked()).await;
+    let soon = tokio::time::timeout(Duration::from_secs(4), next.output("i")).await;
+    assert_eq!(
+        soon.as_deref(),
+        Ok("done"),
+        "its lease would have lasted for five seconds"
+    );
+    assert!(!shutdown.is_finished());
+    next.shutdown().await;
+}
+
+/// A store that does not answer holds a shutdown up for some seconds, not for ever.
+#[tokio::test]
+async fn a_store_that_hangs_does_not_hold_up_a_shutdown_for_ever() {
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
+    let leaving = World::start(provider, no_activities(), one_step(), checked()).await;
+    let held = store.hold_back_claims().await;
+    leaving.begin("i", "One", "").await;
+    until("a claim under way", async || {
+        (store.held_back() > 0).then_some(())
+    })
+    .await;
+    let shutdown = leaving.runtime.shutdown(Some(0));
+    let left = tokio::time::timeout(Duration::from_secs(30), shutdown).await;
+    assert!(left.is_ok());
+    drop(held);
+}
+
 #[tokio::test]
 async fn an_aborted_runtime_leaves_at_once_though_busy() {
     let started = Arc::new(Notify::new());

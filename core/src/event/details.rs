@@ -34,7 +34,7 @@ pub enum ErrorDetails {
     },
     /// It was tried too often.
     Poison {
-        /// How often it was tried.
+        /// How often it was tried alone, so that its end was its own doing.
         attempt_count: u32,
         /// How often it may be.
         max_attempts: u32,

@@ -16,6 +16,10 @@ struct Request {
     answer: oneshot::Sender<Answer>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all but the last are of the large variant"
+)]
 enum Order {
     Commit(Request),
     /// Commit what came before, then no more.

@@ -123,7 +123,7 @@ struct Round {
 #[derive(Debug, Clone, Copy, Default)]
 struct Waits {
     all: u32,
-    /// Those after which the node had not drained.
+    /// Those for a node that did not drain.
     in_vain: u32,
 }
 
@@ -180,7 +180,7 @@ impl Isolation {
             return self.start(node, suspects);
         }
         if !self.busy.has_passed() {
-            return self.put_off(node, suspects, 1).await;
+            return self.put_off(node, suspects, 0).await;
         }
         node.activity_slots.pause();
         self.run_alone(node, suspects).await;
@@ -218,7 +218,7 @@ impl Isolation {
 
     /// Waits until nothing runs on this node but suspects that have lasted, and these, which have
     /// their slots and have not begun.
-    async fn drained(&self, node: &Node, suspects: usize) {
+    async fn drained(&mut self, node: &Node, suspects: usize) {
         loop {
             let lasting: usize = self
                 .rounds
@@ -251,7 +251,7 @@ impl Isolation {
                 target: "duroxide::runtime",
                 %item,
                 attempt = work.attempt(),
-                "it was tried before and has not ended; it runs with nothing beside it"
+                "its earlier attempts have not ended; if its process dies again, that counts against it"
             );
             held.watch(watcher.clone());
             work.start(node, held, slot);

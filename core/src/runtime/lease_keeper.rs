@@ -344,3 +344,121 @@ impl LeaseKeeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Entropy;
+    use crate::providers::{ActivityKey, ActivityLease, InstanceId, MessageId, TurnLease};
+
+    fn keeper() -> Arc<LeaseKeeper> {
+        Arc::new(LeaseKeeper::new(Arc::new(Attempts::new(1))))
+    }
+
+    fn turn() -> Lease {
+        Lease::Turn(TurnLease {
+            instance: InstanceId::new("i").unwrap(),
+            token: Entropy.lease_token(),
+        })
+    }
+
+    fn activity() -> Lease {
+        Lease::Activity(ActivityLease {
+            key: ActivityKey {
+                instance: InstanceId::new("i").unwrap(),
+                incarnation: MessageId(uuid::Uuid::nil()).incarnation(),
+                execution: 1,
+                activity_id: 2,
+            },
+            token: Entropy.lease_token(),
+        })
+    }
+
+    /// What is to be given back, and whether the attempt counts.
+    fn left(keeper: &LeaseKeeper) -> Vec<(Lease, bool)> {
+        let leases = keeper.leases.lock();
+        assert!(leases.held.is_empty(), "nothing is renewed any more");
+        let left = leases.left.iter().map(|left| &left.release);
+        left.map(|it| (it.lease.clone(), it.count_attempt))
+            .collect()
+    }
+
+    #[test]
+    fn only_a_guard_that_is_just_dropped_gives_its_lease_back() {
+        let ends: [fn(LeaseGuard); 3] = [LeaseGuard::finish, LeaseGuard::forfeit, LeaseGuard::lost];
+        for end in ends {
+            let keeper = keeper();
+            end(keeper.hold(turn(), 1));
+            assert_eq!(left(&keeper), []);
+        }
+        let keeper = keeper();
+        let lease = turn();
+        drop(keeper.hold(lease.clone(), 1));
+        assert_eq!(left(&keeper), [(lease, false)]);
+    }
+
+    #[test]
+    fn what_was_cancelled_or_lost_is_not_given_back() {
+        let keeper = keeper();
+        let (first, second) = (activity(), activity());
+        let guards = [
+            keeper.hold(first.clone(), 1),
+            keeper.hold(second.clone(), 1),
+        ];
+        keeper.cancel(first.token());
+        keeper.lose(second.token());
+        for guard in guards {
+            assert!(guard.cancel.is_cancelled());
+        }
+        assert_eq!(left(&keeper), []);
+    }
+
+    /// The next run is told that there was one, and no number of shutdowns leads to a third.
+    #[test]
+    fn of_the_runs_that_are_cut_off_the_first_counts() {
+        for (lease, begun, attempt, counts) in [
+            (activity(), true, 1, true),
+            (activity(), false, 1, false),
+            (activity(), true, 2, false),
+            (activity(), true, 3, false),
+            (turn(), true, 1, false),
+        ] {
+            let keeper = keeper();
+            let guard = keeper.hold(lease.clone(), attempt);
+            if begun {
+                guard.begin();
+            }
+            drop(guard);
+            assert_eq!(left(&keeper), [(lease, counts)], "{begun} {attempt}");
+        }
+    }
+
+    /// A task that panics each time is tried again after a pause, and not for ever.
+    #[test]
+    fn a_panic_counts() {
+        let keeper = keeper();
+        let guard = keeper.hold(turn(), 7);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _guard = guard;
+            panic!("as a test");
+        }));
+        assert!(panicked.is_err());
+        let leases = keeper.leases.lock();
+        let release = &leases.left[0].release;
+        assert_eq!((release.count_attempt, release.delay), (true, PANIC_PAUSE));
+    }
+
+    #[test]
+    fn a_lost_lease_is_no_sign_of_poison_and_a_forfeited_one_is() {
+        let keeper = keeper();
+        for attempt in 1..10 {
+            keeper.hold(turn(), attempt).lost();
+        }
+        let item = || Item::from(&turn());
+        assert_eq!(keeper.attempts.poison(10, item), None);
+        for attempt in 10..12 {
+            keeper.hold(turn(), attempt).forfeit();
+        }
+        assert_eq!(keeper.attempts.poison(13, item), Some(2));
+    }
+}

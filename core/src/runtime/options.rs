@@ -31,7 +31,9 @@ pub struct RuntimeOptions {
     pub worker_lock_renewal_buffer: Duration,
     /// Logs and metrics.
     pub observability: ObservabilityConfig,
-    /// How often a turn or an activity is tried before it is given up as poison.
+    /// How often a turn or an activity may take its process down before it is given up as poison.
+    /// The first two times do not count, since anything that ran beside it may have been the cause;
+    /// from the third on it runs alone.
     pub max_attempts: u32,
     /// How long a turn's code may run without yielding. Beyond that the turn is given up: its lease
     /// is left to pass, the attempt counts, and its slot serves others.
