@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use duroxide::providers::Limits;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
+use duroxide::providers::sqlite::{SqliteOptions, SqliteProvider};
+use duroxide::providers::{Limits, Provider};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
     ActivityContext, DurableOutput, EventKind, OrchestrationContext, OrchestrationRegistry,
 };
 
-use crate::support::{Text, World, checked};
+use crate::support::{Text, World, checked, until};
 
 const CAP: u64 = 20;
 
@@ -169,4 +170,53 @@ async fn a_loop_that_asks_never_reaches_the_cap() {
     let output = world.run("rounds", "Rounds", "0").await;
     assert_eq!(output, "100 rounds in 51 executions");
     world.shutdown().await;
+}
+
+/// What did not fit under one cap was refused, and stays so: a deployment that raises or lowers the
+/// cap does not change what history says.
+#[tokio::test]
+async fn a_refusal_outlives_a_change_of_the_cap() {
+    async fn fan_out(ctx: OrchestrationContext, _: String) -> Text {
+        let all = |members| {
+            (0..members)
+                .map(|_| ctx.schedule_activity("Echo", ""))
+                .collect()
+        };
+        let mut said = String::new();
+        for members in [100, 2] {
+            let outputs = ctx.join(all(members)).await;
+            let refused = |it: &&DurableOutput| matches!(it, DurableOutput::Activity(Err(_)));
+            said += &format!("{} of {members} ", outputs.iter().filter(refused).count());
+            ctx.schedule_wait("Go").into_event().await;
+        }
+        Ok(format!("{said}{}", ctx.should_continue_as_new()))
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("FanOut", fan_out)
+        .build();
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("cap.db").display());
+    for (turn, cap) in [64, 100_000, 60].into_iter().enumerate() {
+        let options = SqliteOptions::default().history_events_max(cap);
+        let store = Arc::new(SqliteProvider::new(&url, Some(options)).await.unwrap());
+        let provider = Arc::<SqliteProvider>::clone(&store);
+        let world = World::start(provider, echo(), orchestrations.clone(), checked()).await;
+        if turn == 0 {
+            world.begin("fan-out", "FanOut", "").await;
+        } else {
+            world.raise("fan-out", "Go", "").await;
+        }
+        if turn == 2 {
+            assert_eq!(world.output("fan-out").await, "100 of 100 0 of 2 true");
+        } else {
+            let waits = |kind: &EventKind| matches!(kind, EventKind::ExternalSubscribed { .. });
+            until("the next wait", async || {
+                let history = world.history("fan-out").await;
+                (history.iter().filter(|it| waits(&it.kind)).count() == turn + 1).then_some(())
+            })
+            .await;
+        }
+        world.shutdown().await;
+        store.close().await;
+    }
 }

@@ -8,11 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::accept::Accepted;
 use super::failure::{Failure, Mismatch, panic_text};
 use super::input::{Input, Moment};
 use super::journal::{Journal, TraceLine};
 use super::matching::describe_event;
-use super::state::Accepted;
 use super::token::TokenKind;
 use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
 use crate::limits::POLLS_PER_STEP_MAX;
@@ -321,8 +321,12 @@ impl Engine {
                 Err(panic) => return self.fail(Failure::Panicked(panic_text(&*panic))),
                 Ok(polled) => polled,
             };
+            let (hands_over, is_refusing) = {
+                let state = self.journal.state();
+                (state.continuation.is_some(), state.refusal.is_some())
+            };
             // It was asked for before, and wins over what the code returned afterwards.
-            if self.journal.state().continuation.is_some() {
+            if hands_over {
                 return self.hand_over();
             }
             match polled {
@@ -334,23 +338,27 @@ impl Engine {
                 }
                 Poll::Pending => {}
             }
-            if !self.journal.waker.take_signal() && !self.tell_refused() {
+            if self.journal.waker.take_signal() {
+                continue;
+            }
+            if !is_refusing {
                 return self.check_durable();
             }
+            self.tell_refused();
         }
         self.fail(Failure::PollLimit {
             polls_max: POLLS_PER_STEP_MAX,
         });
     }
 
-    /// The code is quiet: if something was refused, now it hears of it. False if nothing was.
-    fn tell_refused(&self) -> bool {
-        let (was_told, woken) = {
+    /// The code is quiet, and hears of what was refused.
+    fn tell_refused(&self) {
+        let woken = {
             let mut state = self.journal.state();
-            (state.end_round(), std::mem::take(&mut state.woken))
+            state.end_round();
+            std::mem::take(&mut state.woken)
         };
         woken.into_iter().for_each(Waker::wake);
-        was_told
     }
 
     fn pending_failure(&self) -> Option<Failure> {

@@ -4,6 +4,7 @@
 //! input, a time and a seed, and yields entries for history. So live execution and replay are one
 //! code path, and a test can be a table.
 
+mod accept;
 mod engine;
 mod external;
 mod failure;

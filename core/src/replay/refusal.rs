@@ -184,11 +184,10 @@ impl State {
         }
     }
 
-    /// The code is quiet: tells it what was refused, and begins a new round. False if there was
-    /// nothing to tell.
-    pub(super) fn end_round(&mut self) -> bool {
+    /// The code is quiet: tells it what was refused, and begins a new round.
+    pub(super) fn end_round(&mut self) {
         let Some(refusal) = self.refusal.take() else {
-            return false;
+            return;
         };
         self.round_began_at = self.next_event_id;
         for (event_id, output) in refusal.refused {
@@ -200,6 +199,5 @@ impl State {
             self.resolve(event_id, answer);
         }
         self.woken.extend(refusal.postponed);
-        true
     }
 }

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::external::{ExternalEvents, Received};
 use super::failure::{Failure, Mismatch};
-use super::input::{Input, Moment};
+use super::input::Moment;
 use super::journal::{Identity, TraceLevel, TraceLine};
 use super::matching::{adopted, describe_decision, describe_event};
 use super::refusal::{REFUSAL, Refusal, Shortage};
 use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind, TokenState};
 use super::tokens::Tokens;
-use crate::event::{Entry, ErrorDetails, EventKind};
+use crate::event::{Entry, EventKind};
 use crate::limits::{CONTINUE_AS_NEW_BYTES, HISTORY_EVENTS_MAX_DEFAULT};
 use crate::orchestration::ActivityOptions;
 
@@ -23,15 +23,6 @@ use crate::orchestration::ActivityOptions;
 pub(super) struct Continuation {
     pub(super) input: String,
     pub(super) version: Option<String>,
-}
-
-/// What became of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Accepted {
-    /// It is an event; the code must see it.
-    Recorded,
-    /// Nobody waits for it (any more).
-    Ignored,
 }
 
 #[derive(Debug)]
@@ -75,7 +66,7 @@ pub(super) struct State {
     /// Whether a replay compares inputs and outputs as well.
     pub(super) compares_inputs: bool,
     /// The cap that held when the execution began, whatever it is now.
-    first_events_max: u64,
+    pub(super) first_events_max: u64,
     /// The bytes of all texts in the history so far.
     pub(super) history_bytes: usize,
 }
@@ -316,7 +307,7 @@ impl State {
             EventKind::SystemCall { value, .. } => {
                 self.tokens.insert(event_id, TokenKind::System);
                 let output = DurableOutput::Activity(Ok(value.clone()));
-                return self.resolve(event_id, answer(event_id, output));
+                return self.resolve(event_id, Answer::at(event_id, output));
             }
             // A detached start is never answered.
             EventKind::OrchestrationChained { .. } => return,
@@ -343,154 +334,13 @@ impl State {
             event_id: at, data, ..
         }) = received
         {
-            self.resolve(event_id, answer(at, DurableOutput::External(data)));
+            self.resolve(event_id, Answer::at(at, DurableOutput::External(data)));
         }
     }
 
     /// Gives an operation its answer.
     pub(super) fn resolve(&mut self, event_id: u64, answer: Answer) {
         self.woken.extend(self.tokens.resolve(event_id, answer));
-    }
-
-    /// Takes in an input: live, as a new event; in replay, as the event that history has.
-    pub(super) fn accept(&mut self, input: &Input) -> Accepted {
-        let event_id = self.next_event_id;
-        let accepted = self.resolve_for(event_id, input);
-        if accepted == Accepted::Recorded {
-            self.next_event_id += 1;
-            self.history_bytes += input.kind.text_bytes();
-            let kind = self.pin_cap(input.kind.clone());
-            if !self.is_replaying() {
-                self.append(event_id, input.source_event_id, input.message_id, kind);
-            }
-        }
-        accepted
-    }
-
-    /// Has the start say which cap holds, unless it is the default; a replay goes by what it says.
-    fn pin_cap(&mut self, mut kind: EventKind) -> EventKind {
-        let is_live = !self.is_replaying();
-        if let EventKind::OrchestrationStarted {
-            history_events_max, ..
-        } = &mut kind
-        {
-            if is_live {
-                let is_default = self.events_max == HISTORY_EVENTS_MAX_DEFAULT;
-                *history_events_max = (!is_default).then_some(self.events_max);
-            }
-            self.first_events_max = history_events_max.unwrap_or(HISTORY_EVENTS_MAX_DEFAULT);
-        }
-        kind
-    }
-
-    fn resolve_for(&mut self, event_id: u64, input: &Input) -> Accepted {
-        if !self.is_replaying() && !self.is_wanted(input) {
-            return Accepted::Ignored;
-        }
-        if !self.is_replaying() && event_id >= self.events_max {
-            self.fail(Failure::HistoryFull {
-                events_max: self.events_max,
-            });
-            return Accepted::Ignored;
-        }
-        let output = match &input.kind {
-            EventKind::ActivityCompleted { result } => DurableOutput::Activity(Ok(result.clone())),
-            EventKind::ActivityFailed { details } => {
-                DurableOutput::Activity(Err(details.display_message()))
-            }
-            EventKind::TimerFired { .. } => DurableOutput::Timer,
-            EventKind::SubOrchestrationCompleted { result } => {
-                DurableOutput::SubOrchestration(Ok(result.clone()))
-            }
-            EventKind::SubOrchestrationFailed { details } => {
-                DurableOutput::SubOrchestration(Err(details.display_message()))
-            }
-            EventKind::ExternalEvent { name, data } => {
-                self.receive(event_id, name, data, input.message_id);
-                return Accepted::Recorded;
-            }
-            EventKind::OrchestrationStarted { .. }
-            | EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
-            // The others are no inputs; nobody gives them to the engine.
-            EventKind::OrchestrationCompleted { .. }
-            | EventKind::OrchestrationFailed { .. }
-            | EventKind::OrchestrationContinuedAsNew { .. }
-            | EventKind::OrchestrationChained { .. }
-            | EventKind::ActivityScheduled { .. }
-            | EventKind::TimerCreated { .. }
-            | EventKind::ExternalSubscribed { .. }
-            | EventKind::SubOrchestrationScheduled { .. }
-            | EventKind::SystemCall { .. } => return Accepted::Ignored,
-        };
-        if self.answers_open_token(input) {
-            if let Some(source) = input.source_event_id {
-                let is_final = matches!(
-                    &input.kind,
-                    EventKind::ActivityFailed {
-                        details: ErrorDetails::Poison { .. }
-                    }
-                );
-                self.resolve(
-                    source,
-                    Answer {
-                        is_final,
-                        ..answer(event_id, output)
-                    },
-                );
-            }
-            return Accepted::Recorded;
-        }
-        self.fail(Failure::Nondeterminism(Mismatch {
-            event_id,
-            recorded: describe_event(&input.kind),
-            code: "nothing that this answers".to_owned(),
-            location: None,
-        }));
-        Accepted::Ignored
-    }
-
-    /// Whether a live input is news: its token is open, or its event was not here before. An
-    /// answer to a decision that was never taken is let through, and fails the run.
-    fn is_wanted(&mut self, input: &Input) -> bool {
-        match (&input.kind, input.source_event_id) {
-            (EventKind::ExternalEvent { .. }, _) => self.external.is_new(input.message_id),
-            (_, Some(source)) => source >= self.next_event_id || self.answers_open_token(input),
-            (_, None) => true,
-        }
-    }
-
-    fn answers_open_token(&self, input: &Input) -> bool {
-        let token = input.source_event_id.and_then(|id| self.tokens.get(id));
-        token.is_some_and(|token| {
-            token.is_open()
-                && matches!(
-                    (&token.kind, &input.kind),
-                    (
-                        TokenKind::Activity,
-                        EventKind::ActivityCompleted { .. } | EventKind::ActivityFailed { .. }
-                    ) | (TokenKind::Timer, EventKind::TimerFired { .. })
-                        | (
-                            TokenKind::Child { .. },
-                            EventKind::SubOrchestrationCompleted { .. }
-                                | EventKind::SubOrchestrationFailed { .. }
-                        )
-                )
-        })
-    }
-
-    fn receive(&mut self, event_id: u64, name: &str, data: &str, message_id: Option<Uuid>) {
-        if self.is_replaying() {
-            self.external.is_new(message_id);
-        }
-        let received = Received {
-            event_id,
-            data: data.to_owned(),
-            message_id,
-        };
-        if let Some(wait) = self.external.receive(name, received) {
-            let output = DurableOutput::External(data.to_owned());
-            self.resolve(wait, answer(event_id, output));
-        }
     }
 
     /// Gives a resolved operation's answer to its future.
@@ -516,7 +366,7 @@ impl State {
         if let TokenKind::Wait { name } = &token.kind {
             if let Some((next, received)) = self.external.abandon(name, event_id) {
                 let output = DurableOutput::External(received.data);
-                self.resolve(next, answer(received.event_id, output));
+                self.resolve(next, Answer::at(received.event_id, output));
             }
         } else if token.is_open() && token.kind != TokenKind::System && !self.is_replaying() {
             self.withdrawn.insert(event_id, token.kind);
@@ -556,15 +406,6 @@ impl State {
             message_id,
             kind,
         });
-    }
-}
-
-/// An answer that trying again may change.
-fn answer(at: u64, output: DurableOutput) -> Answer {
-    Answer {
-        at,
-        output,
-        is_final: false,
     }
 }
 

@@ -130,6 +130,17 @@ pub(crate) struct Answer {
     pub(crate) is_final: bool,
 }
 
+impl Answer {
+    /// One that trying again may change.
+    pub(super) fn at(at: u64, output: DurableOutput) -> Self {
+        Self {
+            at,
+            output,
+            is_final: false,
+        }
+    }
+}
+
 /// A scheduled operation whose answer nobody has taken yet.
 #[derive(Debug)]
 pub(super) struct Token {

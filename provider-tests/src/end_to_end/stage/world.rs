@@ -205,9 +205,11 @@ impl World {
     pub(crate) async fn child_of(&self, instance: &str) -> String {
         let look = async || {
             let history = self.history(instance).await;
-            history.into_iter().find_map(|event| match event.kind {
-                EventKind::SubOrchestrationScheduled { instance, .. } => Some(instance),
-                _ => None,
+            history.into_iter().find_map(|event| {
+                let EventKind::SubOrchestrationScheduled { instance, .. } = event.kind else {
+                    return None;
+                };
+                Some(instance)
             })
         };
         until("a child", look).await

@@ -1,0 +1,175 @@
+//! What becomes of an input: an event that answers a decision, or nothing that anybody wants.
+
+use uuid::Uuid;
+
+use super::external::Received;
+use super::failure::{Failure, Mismatch};
+use super::input::Input;
+use super::matching::describe_event;
+use super::state::State;
+use super::token::{Answer, DurableOutput, TokenKind};
+use crate::event::{ErrorDetails, EventKind};
+use crate::limits::HISTORY_EVENTS_MAX_DEFAULT;
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// It is an event; the code must see it.
+    Recorded,
+    /// Nobody waits for it (any more).
+    Ignored,
+}
+
+impl State {
+    /// Takes in an input: live, as a new event; in replay, as the event that history has.
+    pub(super) fn accept(&mut self, input: &Input) -> Accepted {
+        let event_id = self.next_event_id;
+        let accepted = self.resolve_for(event_id, input);
+        if accepted == Accepted::Recorded {
+            self.next_event_id += 1;
+            self.history_bytes += input.kind.text_bytes();
+            self.note_first_cap(&input.kind);
+            if !self.is_replaying() {
+                let kind = self.with_cap(input.kind.clone());
+                self.append(event_id, input.source_event_id, input.message_id, kind);
+            }
+        }
+        accepted
+    }
+
+    /// Keeps the cap that holds from the start on: the one of today, or in replay what the start says.
+    fn note_first_cap(&mut self, kind: &EventKind) {
+        if let EventKind::OrchestrationStarted {
+            history_events_max, ..
+        } = kind
+        {
+            self.first_events_max = if self.is_replaying() {
+                history_events_max.unwrap_or(HISTORY_EVENTS_MAX_DEFAULT)
+            } else {
+                self.events_max
+            };
+        }
+    }
+
+    /// Has a start say which cap holds, unless it is the default.
+    fn with_cap(&self, mut kind: EventKind) -> EventKind {
+        if let EventKind::OrchestrationStarted {
+            history_events_max, ..
+        } = &mut kind
+        {
+            let is_default = self.events_max == HISTORY_EVENTS_MAX_DEFAULT;
+            *history_events_max = (!is_default).then_some(self.events_max);
+        }
+        kind
+    }
+
+    fn resolve_for(&mut self, event_id: u64, input: &Input) -> Accepted {
+        if !self.is_replaying() && !self.is_wanted(input) {
+            return Accepted::Ignored;
+        }
+        if !self.is_replaying() && event_id >= self.events_max {
+            self.fail(Failure::HistoryFull {
+                events_max: self.events_max,
+            });
+            return Accepted::Ignored;
+        }
+        let output = match &input.kind {
+            EventKind::ActivityCompleted { result } => DurableOutput::Activity(Ok(result.clone())),
+            EventKind::ActivityFailed { details } => {
+                DurableOutput::Activity(Err(details.display_message()))
+            }
+            EventKind::TimerFired { .. } => DurableOutput::Timer,
+            EventKind::SubOrchestrationCompleted { result } => {
+                DurableOutput::SubOrchestration(Ok(result.clone()))
+            }
+            EventKind::SubOrchestrationFailed { details } => {
+                DurableOutput::SubOrchestration(Err(details.display_message()))
+            }
+            EventKind::ExternalEvent { name, data } => {
+                self.receive(event_id, name, data, input.message_id);
+                return Accepted::Recorded;
+            }
+            EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
+            // The others are no inputs; nobody gives them to the engine.
+            EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationChained { .. }
+            | EventKind::ActivityScheduled { .. }
+            | EventKind::TimerCreated { .. }
+            | EventKind::ExternalSubscribed { .. }
+            | EventKind::SubOrchestrationScheduled { .. }
+            | EventKind::SystemCall { .. } => return Accepted::Ignored,
+        };
+        if self.answers_open_token(input) {
+            if let Some(source) = input.source_event_id {
+                let is_final = matches!(
+                    &input.kind,
+                    EventKind::ActivityFailed {
+                        details: ErrorDetails::Poison { .. }
+                    }
+                );
+                self.resolve(
+                    source,
+                    Answer {
+                        is_final,
+                        ..Answer::at(event_id, output)
+                    },
+                );
+            }
+            return Accepted::Recorded;
+        }
+        self.fail(Failure::Nondeterminism(Mismatch {
+            event_id,
+            recorded: describe_event(&input.kind),
+            code: "nothing that this answers".to_owned(),
+            location: None,
+        }));
+        Accepted::Ignored
+    }
+
+    /// Whether a live input is news: its token is open, or its event was not here before. An
+    /// answer to a decision that was never taken is let through, and fails the run.
+    fn is_wanted(&mut self, input: &Input) -> bool {
+        match (&input.kind, input.source_event_id) {
+            (EventKind::ExternalEvent { .. }, _) => self.external.is_new(input.message_id),
+            (_, Some(source)) => source >= self.next_event_id || self.answers_open_token(input),
+            (_, None) => true,
+        }
+    }
+
+    fn answers_open_token(&self, input: &Input) -> bool {
+        let token = input.source_event_id.and_then(|id| self.tokens.get(id));
+        token.is_some_and(|token| {
+            token.is_open()
+                && matches!(
+                    (&token.kind, &input.kind),
+                    (
+                        TokenKind::Activity,
+                        EventKind::ActivityCompleted { .. } | EventKind::ActivityFailed { .. }
+                    ) | (TokenKind::Timer, EventKind::TimerFired { .. })
+                        | (
+                            TokenKind::Child { .. },
+                            EventKind::SubOrchestrationCompleted { .. }
+                                | EventKind::SubOrchestrationFailed { .. }
+                        )
+                )
+        })
+    }
+
+    fn receive(&mut self, event_id: u64, name: &str, data: &str, message_id: Option<Uuid>) {
+        if self.is_replaying() {
+            self.external.is_new(message_id);
+        }
+        let received = Received {
+            event_id,
+            data: data.to_owned(),
+            message_id,
+        };
+        if let Some(wait) = self.external.receive(name, received) {
+            let output = DurableOutput::External(data.to_owned());
+            self.resolve(wait, Answer::at(event_id, output));
+        }
+    }
+}
