@@ -4,6 +4,7 @@
 //! cargo run  --example custom_provider    an orchestration that outlives its process
 //! cargo test --example custom_provider    every case of the suite as a test
 //! cargo run  --example custom_provider -- conformance    the suite with a report
+//! cargo run  --example custom_provider -- torture        its processes are killed while they work
 //! ```
 //!
 //! The provider is the one that `docs/provider-implementation-guide.md` builds step by step.
@@ -51,8 +52,8 @@ use tokio::runtime::Runtime;
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
 
-const USAGE: &str = "No argument is needed; `conformance` runs the suite, and `conformance --help` \
-                     says how.";
+const USAGE: &str = "No argument is needed; `conformance` runs the suite, `torture` kills processes, \
+                     and `conformance --help` says how.";
 const INSTANCE: &str = "order-1";
 /// Longer than the first steps take, and too short for somebody to pay.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -137,12 +138,12 @@ async fn two_runs() -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let done = match arguments.next().as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.first().map(String::as_str) {
         None => Runtime::new()
             .map_err(Into::into)
             .and_then(|runtime| runtime.block_on(two_runs())),
-        Some("conformance") => {
+        Some("conformance" | "torture") => {
             return duroxide_provider_tests::main(conformance::subject(), arguments);
         }
         Some(other) => Err(format!("what is `{other}`? {USAGE}").into()),
