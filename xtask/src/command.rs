@@ -14,7 +14,7 @@ use crate::{certify, checks, fuzz, test};
 /// What is missing (servers, a C++ compiler for libFuzzer, libclang for the failing disk) is
 /// installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) struct CommandLine {
     /// Install nothing
     #[arg(long, global = true)]
