@@ -79,6 +79,7 @@ fn notice() -> Notice {
     Notice {
         reason: text("activity \"Charge\" is not registered on worker-1"),
         activity_id: Some(2),
+        at_ms: 1_700_000_000_000,
     }
 }
 

@@ -132,6 +132,8 @@ pub(crate) struct Notice {
     /// long as that one is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) activity_id: Option<u64>,
+    /// When it was said, in milliseconds since the Unix epoch, by the clock of the node.
+    pub(crate) at_ms: u64,
 }
 
 /// The result or the error in an ended instance's head.

@@ -422,11 +422,13 @@ macro_rules! __catalogue {
             an_end_by_force_takes_the_children_along ["COM-01" "CAN-05" "MSG-05"],
             an_unknown_activity_can_be_an_error ["ACT-03" "COM-01"],
             who_waits_in_vain_is_told_why ["HEA-01" "HEA-02" "MSG-03"],
+            nodes_that_lack_different_things_leave_it_alone ["LEA-06" "ATT-03" "HEA-02"],
         }
         store_faults {
             no_instance_answers_for_failing_commits ["LEA-06" "ATT-03" "ERR-02"],
             an_outcome_is_kept_until_it_is_recorded ["LEA-04" "ACT-03" "ERR-02"],
             a_short_history_ends_nobody ["HIS-01" "LEA-06" "ATT-03"],
+            a_history_that_is_lost_can_be_cancelled ["HIS-01" "COM-01"],
         }
         restarts {
             a_shutdown_hands_the_work_over ["LEA-06" "ATT-03" "HIS-01"],

@@ -39,13 +39,16 @@ impl Client {
         let head = self.store.read_head(&id).await?;
         let is_refused =
             mode == DeleteMode::TerminalOnly && head.is_some_and(|head| !head.status.is_terminal());
-        if !is_refused {
-            self.sweep_children(&id, mode).await?;
+        match mode {
+            // A parent at work would never hear of children that are gone; so it goes first.
+            DeleteMode::Force => {}
+            DeleteMode::TerminalOnly if is_refused => {}
+            DeleteMode::TerminalOnly => drop(self.sweep_children(&id, mode).await?),
         }
-        admin.delete_instance(&id, mode).await?;
-        // One that was at work may have started others since.
+        let deleted = admin.delete_instance(&id, mode).await;
+        // It may have been gone before, and have left children; each sweep may find further ones.
         while mode == DeleteMode::Force && self.sweep_children(&id, mode).await? > 0 {}
-        Ok(())
+        Ok(deleted?)
     }
 
     /// Removes the children of an instance that may be removed, and theirs, and answers how many

@@ -19,6 +19,10 @@ const WAIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// How long the look at an instance may take that did not end in time.
 const LAST_LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// For how long it holds that nobody runs an activity, after a node has said so. It says so again as
+/// long as it is true, the next time within half of this.
+const ACTIVITY_NOTICE_MS_MAX: u64 = 600_000;
+
 impl Client {
     /// How an instance stands.
     ///
@@ -50,7 +54,7 @@ impl Client {
             return if is_end(&status) {
                 Ok(status)
             } else {
-                Err(out_of_time(head.as_ref()))
+                Err(out_of_time(head.as_ref(), self.clock.now_ms()))
             };
         }
         // The deadline is a sleep of its own, which ends whatever becomes of the wall time.
@@ -91,7 +95,9 @@ impl Client {
     async fn last_look(&self, instance: &InstanceId) -> ClientError {
         tokio::select! {
             biased;
-            head = self.store.read_head(instance) => out_of_time(head.ok().flatten().as_ref()),
+            head = self.store.read_head(instance) => {
+                out_of_time(head.ok().flatten().as_ref(), self.clock.now_ms())
+            }
             () = self.clock.sleep(LAST_LOOK_MAX) => ClientError::Timeout,
         }
     }
@@ -126,17 +132,21 @@ impl Client {
     }
 }
 
-fn out_of_time(head: Option<&InstanceHead>) -> ClientError {
-    match head.and_then(blocked_reason) {
+fn out_of_time(head: Option<&InstanceHead>, now_ms: u64) -> ClientError {
+    match head.and_then(|head| blocked_reason(head, now_ms)) {
         Some(reason) => ClientError::Blocked { reason },
         None => ClientError::Timeout,
     }
 }
 
 /// What a node has said of an instance that cannot go on as things are.
-fn blocked_reason(head: &InstanceHead) -> Option<String> {
-    let core_state = CoreState::decode(&head.core_state).ok()?;
-    core_state.notice.map(|notice| notice.reason)
+///
+/// What was said of an activity holds only for a while: another node may have begun to run it, which
+/// the head does not say.
+fn blocked_reason(head: &InstanceHead, now_ms: u64) -> Option<String> {
+    let notice = CoreState::decode(&head.core_state).ok()?.notice?;
+    let is_fresh = now_ms.saturating_sub(notice.at_ms) <= ACTIVITY_NOTICE_MS_MAX;
+    (notice.activity_id.is_none() || is_fresh).then_some(notice.reason)
 }
 
 fn is_end(status: &OrchestrationStatus) -> bool {

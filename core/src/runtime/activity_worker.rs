@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::attempts::Item;
+use super::give_back::Returned;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::obstacle::Obstacle;
@@ -150,8 +151,13 @@ fn undecodable(claimed: &ClaimedActivity, error: DecodeError) -> Outcome {
 /// whoever waits for that hears of it.
 async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) {
     let key = &claimed.lease.key;
-    let given_back = node.note_given_back(Item::Activity(key.clone()), obstacle, None);
-    if given_back.is_first_lasting {
+    let returned = Returned {
+        item: Item::Activity(key.clone()),
+        stands_at: None,
+        unfit: None,
+    };
+    let given_back = node.note_given_back(returned, obstacle);
+    if given_back.is_notice_due {
         tell_instance(node, key, &obstacle.missing()).await;
     }
     let lease = Lease::Activity(claimed.lease.clone());
@@ -162,6 +168,7 @@ async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
     let notice = Notice {
         reason: node.notice(missing),
         activity_id: Some(key.activity_id),
+        at_ms: node.clock.now_ms(),
     };
     let nudge = Envelope {
         recipient: Recipient::Instance {

@@ -16,9 +16,15 @@ use crate::providers::{CommitId, InstanceId};
 /// How often the log repeats that the same thing is missing.
 const WARN_EVERY_MS: u64 = 30_000;
 
-/// From how many times on whoever waits for the instance is told. A rolling deployment in which
-/// another node takes the item is over by then, and costs no commit.
-const TIMES_BEFORE_NOTICE: u32 = 4;
+/// At which time of how many whoever waits for the instance is told. A rolling deployment in which
+/// another node takes the item is over before the first of them, and costs no commit; and nodes that
+/// lack different things do not answer each other.
+const NOTICE_AT: u32 = 4;
+const NOTICE_EVERY: u32 = 8;
+
+/// How much longer an item is given back that is not remembered, where more are than can be: nobody
+/// knows how often it was here, and that many must not be claimed all the time.
+const CROWD_FACTOR: u32 = 10;
 
 /// The shortest and the longest time for which an item is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +49,19 @@ struct State {
 struct Record {
     missing: String,
     times: u32,
+    /// The last commit of the instance when it was given back, to see whether somebody ran it since.
+    stood_at: Option<CommitId>,
     unfit: Option<Unfit>,
+}
+
+/// An item that is given back, as it was claimed.
+#[derive(Debug, Clone)]
+pub(super) struct Returned {
+    pub(super) item: Item,
+    /// The last commit of the instance. `None` for an activity, and where that commit was a notice,
+    /// which is no progress.
+    pub(super) stands_at: Option<CommitId>,
+    pub(super) unfit: Option<Unfit>,
 }
 
 /// The commit at which the code was seen not to fit, and in which way.
@@ -65,10 +83,8 @@ pub(super) struct GivenBack {
     pub(super) delay: Duration,
     /// How many items wait for the same thing, if it is time to say so.
     pub(super) warn_of: Option<usize>,
-    /// Whether whoever waits for the instance should hear of it.
-    pub(super) is_lasting: bool,
-    /// Whether it is so for the first time.
-    pub(super) is_first_lasting: bool,
+    /// Whether it is time to tell whoever waits for the instance.
+    pub(super) is_notice_due: bool,
 }
 
 impl Default for GiveBacks {
@@ -86,18 +102,29 @@ impl GiveBacks {
     /// Notes that an item is given back once more since this is missing.
     pub(super) fn note(
         &self,
-        item: Item,
+        returned: Returned,
         missing: &str,
-        unfit: Option<Unfit>,
         delays: Delays,
         now_ms: u64,
     ) -> GivenBack {
+        let Returned {
+            item,
+            stands_at,
+            unfit,
+        } = returned;
         let mut state = self.state.lock();
         let before = state.forget(&item);
+        let is_crowded = before.is_none() && state.items.len() >= GIVEN_BACK_ITEMS_MAX;
+        // One that somebody has run since is not blocked, and begins anew.
+        let before = before.filter(|record| {
+            stands_at.is_none() || record.stood_at.is_none() || record.stood_at == stands_at
+        });
+        let stood_at = stands_at.or(before.as_ref().and_then(|record| record.stood_at));
         let times = before.map_or(0, |record| record.times).saturating_add(1);
         let record = Record {
             missing: missing.to_owned(),
             times,
+            stood_at,
             unfit,
         };
         state.items.push(item, record);
@@ -112,15 +139,18 @@ impl GiveBacks {
         });
         state.shrink();
         drop(state);
-        let longest = delays
-            .min
-            .saturating_mul(1 << (times - 1).min(20))
-            .min(delays.max);
+        let longest = if is_crowded {
+            delays.max.saturating_mul(CROWD_FACTOR)
+        } else {
+            delays
+                .min
+                .saturating_mul(1 << (times - 1).min(20))
+                .min(delays.max)
+        };
         GivenBack {
             delay: Entropy.jittered(longest),
             warn_of,
-            is_lasting: times >= TIMES_BEFORE_NOTICE,
-            is_first_lasting: times == TIMES_BEFORE_NOTICE,
+            is_notice_due: times % NOTICE_EVERY == NOTICE_AT,
         }
     }
 
@@ -138,6 +168,12 @@ impl GiveBacks {
         let record = state.items.peek(&Item::Turn(instance.clone()))?;
         let unfit = record.unfit.as_ref()?;
         (Some(unfit.at) == commit_id).then(|| unfit.details.clone())
+    }
+
+    /// How often an item was given back in a row.
+    pub(super) fn times(&self, item: &Item) -> u32 {
+        let state = self.state.lock();
+        state.items.peek(item).map_or(0, |record| record.times)
     }
 
     /// The item was run after all.
@@ -190,6 +226,18 @@ mod tests {
         max: Duration::from_secs(30),
     };
 
+    fn returned(number: usize) -> Returned {
+        Returned {
+            item: item(number),
+            stands_at: None,
+            unfit: None,
+        }
+    }
+
+    fn commit(number: u128) -> CommitId {
+        CommitId(Uuid::from_u128(number))
+    }
+
     fn item(number: usize) -> Item {
         Item::Turn(id(number))
     }
@@ -203,7 +251,7 @@ mod tests {
         let given_back = GiveBacks::default();
         let delay = |given_back: &GiveBacks| {
             given_back
-                .note(item(1), "A", None, DELAYS, 0)
+                .note(returned(1), "A", DELAYS, 0)
                 .delay
                 .as_millis()
         };
@@ -226,7 +274,7 @@ mod tests {
     fn a_thing_is_missed_loudly_at_first_and_then_every_half_a_minute_with_how_many_wait() {
         let given_back = GiveBacks::default();
         let note =
-            |number, missing, now_ms| given_back.note(item(number), missing, None, DELAYS, now_ms);
+            |number, missing, now_ms| given_back.note(returned(number), missing, DELAYS, now_ms);
         assert_eq!(note(1, "A", 0).warn_of, Some(1));
         assert_eq!(note(2, "A", 10).warn_of, None);
         assert_eq!(note(2, "A", 20).warn_of, None);
@@ -234,36 +282,80 @@ mod tests {
         assert_eq!(note(1, "A", 30_000).warn_of, Some(2));
         given_back.forget(|| item(1));
         assert_eq!(note(2, "A", 60_000).warn_of, Some(1));
-        let lasting: Vec<bool> = (0..5).map(|_| note(9, "A", 1).is_lasting).collect();
-        assert_eq!(lasting, [false, false, false, true, true]);
+        let due: Vec<usize> = (1..=20).filter(|_| note(9, "A", 1).is_notice_due).collect();
+        assert_eq!(due, [4, 12, 20]);
     }
 
     #[test]
     fn what_did_not_fit_a_commit_does_not_fit_it_the_next_time() {
         let given_back = GiveBacks::default();
-        let at = |number| CommitId(Uuid::from_u128(number));
         let details = ErrorDetails::Configuration {
             kind: ConfigErrorKind::Nondeterminism,
             resource: "Order".to_owned(),
             message: None,
         };
         let unfit = Unfit {
-            at: at(1),
+            at: commit(1),
             details: details.clone(),
         };
-        given_back.note(item(1), "A", Some(unfit), DELAYS, 0);
+        let unfit = Returned {
+            unfit: Some(unfit),
+            ..returned(1)
+        };
+        given_back.note(unfit, "A", DELAYS, 0);
         let known = |number, commit| given_back.known_unfit(&id(number), commit);
-        assert_eq!(known(1, Some(at(1))), Some(details));
-        assert_eq!(known(1, Some(at(2))), None);
+        assert_eq!(known(1, Some(commit(1))), Some(details));
+        assert_eq!(known(1, Some(commit(2))), None);
         assert_eq!(known(1, None), None);
-        assert_eq!(known(2, Some(at(1))), None);
+        assert_eq!(known(2, Some(commit(1))), None);
+    }
+
+    /// A node that lacks the code meets an instance that another node runs again and again.
+    #[test]
+    fn an_instance_that_somebody_runs_is_not_blocked() {
+        let given_back = GiveBacks::default();
+        for number in 1..100 {
+            let at = Returned {
+                stands_at: Some(commit(number)),
+                ..returned(1)
+            };
+            let given = given_back.note(at, "A", DELAYS, 0);
+            assert!(given.delay <= DELAYS.min && !given.is_notice_due);
+        }
+        let stuck = || Returned {
+            stands_at: Some(commit(99)),
+            ..returned(1)
+        };
+        for _ in 0..20 {
+            given_back.note(stuck(), "A", DELAYS, 0);
+        }
+        assert!(given_back.note(stuck(), "A", DELAYS, 0).delay >= DELAYS.max / 2);
+        // Where the last commit is a notice, nothing has gone on.
+        assert!(given_back.note(returned(1), "A", DELAYS, 0).delay >= DELAYS.max / 2);
+    }
+
+    /// More wait than are remembered: each is left alone for long, or they would be claimed in turn
+    /// for ever, as if for the first time.
+    #[test]
+    fn a_crowd_is_left_alone_for_long() {
+        let given_back = GiveBacks::default();
+        let mut shortest = Duration::MAX;
+        for round in 0..3 {
+            for number in 0..2 * GIVEN_BACK_ITEMS_MAX {
+                let given = given_back.note(returned(number), "A", DELAYS, 0);
+                if round > 0 {
+                    shortest = shortest.min(given.delay);
+                }
+            }
+        }
+        assert!(shortest >= DELAYS.max, "{shortest:?}");
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let given_back = GiveBacks::default();
         for number in 0..GIVEN_BACK_ITEMS_MAX + 100 {
-            given_back.note(item(number), &number.to_string(), None, DELAYS, 0);
+            given_back.note(returned(number), &number.to_string(), DELAYS, 0);
         }
         let state = given_back.state.lock();
         assert_eq!(state.items.len(), GIVEN_BACK_ITEMS_MAX);

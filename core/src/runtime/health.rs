@@ -35,9 +35,19 @@ pub struct Fault {
     pub message: String,
     /// Since when it has failed without a success in between, in milliseconds since the Unix epoch.
     pub since_ms: u64,
-    /// How often it has failed since.
+    /// When it failed last, in milliseconds since the Unix epoch.
+    pub last_ms: u64,
+    /// How often it has failed since it succeeded last.
     pub count: u64,
 }
+
+/// After so long without another failure a fault is not reported any more: nothing has asked for the
+/// operation since, and whoever takes an unhealthy node out of service would never see it return.
+const FAULT_MS_MAX: u64 = 60_000;
+
+/// From so many failures in a row on an operation is taken to fail for everybody, and not for what one
+/// caller wants of it.
+const FAILURES_MIN: u64 = 3;
 
 /// The faults behind a [`Health`].
 #[derive(Debug, Default)]
@@ -68,10 +78,12 @@ impl HealthRecord {
             kind: error.kind(),
             message: String::new(),
             since_ms: now_ms,
+            last_ms: now_ms,
             count: 0,
         });
         fault.kind = error.kind();
         fault.message = error.to_string();
+        fault.last_ms = now_ms;
         fault.count += 1;
         self.any.store(true, Ordering::Release);
     }
@@ -82,17 +94,30 @@ impl HealthRecord {
         }
         let mut faults = self.faults.lock();
         faults.remove(operation);
+        if operation == "commit" {
+            // What can be committed can be released as well, which a healthy node never does.
+            faults.remove("release");
+        }
         self.any.store(!faults.is_empty(), Ordering::Release);
     }
 
-    /// Whether this operation failed when it was last tried.
+    /// Whether this operation has failed several times in a row.
     pub(super) fn is_failing(&self, operation: &'static str) -> bool {
-        self.any.load(Ordering::Acquire) && self.faults.lock().contains_key(operation)
+        self.any.load(Ordering::Acquire)
+            && self
+                .faults
+                .lock()
+                .get(operation)
+                .is_some_and(|fault| fault.count >= FAILURES_MIN)
     }
 
-    pub(super) fn report(&self) -> Health {
+    pub(super) fn report(&self, now_ms: u64) -> Health {
+        let faults = self.faults.lock();
+        let recent = faults
+            .values()
+            .filter(|fault| now_ms.saturating_sub(fault.last_ms) <= FAULT_MS_MAX);
         Health {
-            faults: self.faults.lock().values().cloned().collect(),
+            faults: recent.cloned().collect(),
         }
     }
 }
@@ -124,25 +149,35 @@ mod tests {
         Err(ProviderError::new(kind, "commit", "told to fail"))
     }
 
+    const DONE: Result<(), ProviderError> = Ok(());
+
     #[test]
-    fn a_fault_lasts_until_the_operation_succeeds() {
+    fn a_fault_lasts_until_the_operation_succeeds_or_is_not_asked_for() {
         let record = HealthRecord::default();
-        assert!(record.report().is_healthy());
+        assert!(record.report(0).is_healthy());
         record.note("commit", &failed(ErrorKind::Config), 5);
         record.note("commit", &failed(ErrorKind::Unavailable), 7);
         record.note("claim", &failed(ErrorKind::Unavailable), 8);
-        let health = record.report();
+        record.note("release", &failed(ErrorKind::Unavailable), 8);
+        let health = record.report(9);
         let commit = &health.faults[1];
-        assert_eq!(
-            (commit.operation, commit.since_ms, commit.count),
-            ("commit", 5, 2)
-        );
+        let times = (commit.since_ms, commit.last_ms, commit.count);
+        assert_eq!((commit.operation, times), ("commit", (5, 7, 2)));
         assert_eq!(commit.kind, ErrorKind::Unavailable);
+        // Twice may be what one caller wanted.
+        assert!(!record.is_failing("commit"));
+        record.note("commit", &failed(ErrorKind::Unavailable), 9);
         assert!(record.is_failing("commit"));
-        record.note("commit", &Ok::<_, ProviderError>(()), 9);
-        assert!(!record.is_failing("commit") && !record.report().is_healthy());
-        record.note("claim", &Ok::<_, ProviderError>(()), 9);
-        assert!(record.report().is_healthy());
+        record.note("commit", &DONE, 9);
+        assert!(!record.is_failing("commit"));
+        let left: Vec<_> = record.report(9).faults;
+        assert_eq!(
+            left.iter().map(|it| it.operation).collect::<Vec<_>>(),
+            ["claim"]
+        );
+        assert!(record.report(8 + FAULT_MS_MAX + 1).is_healthy());
+        record.note("claim", &DONE, 9);
+        assert!(record.report(9).is_healthy());
     }
 
     /// Each of these says something of the request.
@@ -158,7 +193,7 @@ mod tests {
             ErrorKind::LimitExceeded,
         ] {
             record.note("commit", &failed(kind), 1);
-            assert!(record.report().is_healthy(), "{kind:?}");
+            assert!(record.report(1).is_healthy(), "{kind:?}");
         }
     }
 }

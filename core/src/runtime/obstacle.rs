@@ -1,7 +1,6 @@
 //! What keeps this node from running what it has claimed, and is no fault of the item's.
 
-use super::attempts::Item;
-use super::give_back::{Delays, GivenBack, Unfit};
+use super::give_back::{Delays, GivenBack, Returned};
 use super::node::Node;
 use super::options::MismatchPolicy;
 use crate::event::{ConfigErrorKind, ErrorDetails};
@@ -82,12 +81,7 @@ impl Obstacle {
 
 impl Node {
     /// Notes that an item is given back, says so in the log now and then, and answers for how long.
-    pub(super) fn note_given_back(
-        &self,
-        item: Item,
-        obstacle: &Obstacle,
-        unfit: Option<Unfit>,
-    ) -> GivenBack {
+    pub(super) fn note_given_back(&self, returned: Returned, obstacle: &Obstacle) -> GivenBack {
         self.metrics.given_back(obstacle.kind());
         let delays = match self.options.mismatch_policy {
             MismatchPolicy::GiveBack {
@@ -104,7 +98,7 @@ impl Node {
         };
         let missing = obstacle.missing();
         let now_ms = self.clock.now_ms();
-        let given_back = self.give_backs.note(item, &missing, unfit, delays, now_ms);
+        let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
         if let Some(waiting) = given_back.warn_of {
             tracing::warn!(
                 target: "duroxide::runtime",

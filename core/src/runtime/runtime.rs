@@ -195,7 +195,7 @@ impl Runtime {
     /// commits fail, the runtime claims no more than it needs to find out when they succeed again.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.node.health.report()
+        self.node.health.report(self.node.clock.now_ms())
     }
 
     /// What an instance runs; `None` if there is no such instance, or it cannot be read.

@@ -225,3 +225,35 @@ pub(crate) async fn who_waits_in_vain_is_told_why(cx: &Cx) {
         assert_eq!(world.output(instance).await, "done", "{instance}");
     }
 }
+
+/// Two nodes that lack different things do not keep each other busy: the instance rests, whoever has
+/// looked at it.
+pub(crate) async fn nodes_that_lack_different_things_leave_it_alone(cx: &Cx) {
+    let world = World::open(cx, Code::of("Main", reserve_and_wait));
+    let first = world.node().await;
+    world.begin("waits", "Main", "").await;
+    world.waits_for("waits", "Go").await;
+    first.stop().await;
+    let wrong = world.node_of(Code::of("Main", only_wait), |_| {}).await;
+    let none = world.node_of(Code::new(), |_| {}).await;
+    world.raise("waits", "Go", "on").await;
+    let count =
+        || wrong.metrics().given_back_nondeterminism + none.metrics().given_back_not_registered;
+    let look = async || (count() >= 12).then_some(());
+    until("both have given it back", look).await;
+
+    let before = count();
+    world.pass(Duration::from_secs(60)).await;
+
+    // After so many times it rests for at least six seconds each time, and a notice that is due may
+    // come between.
+    assert!(
+        count() - before <= 20,
+        "{} times in a minute",
+        count() - before
+    );
+    wrong.stop().await;
+    none.stop().await;
+    let _right = world.node().await;
+    assert_eq!(world.output("waits").await, "reserved on");
+}

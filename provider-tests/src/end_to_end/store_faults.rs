@@ -1,9 +1,11 @@
 //! A store that fails for a while. No instance answers for it, and nothing is done twice.
 
+use std::time::Duration;
+
 use duroxide_core::providers::ErrorKind;
 use duroxide_core::{OrchestrationContext, OrchestrationStatus};
 
-use super::stage::{Code, Gate, Node, Text, World, until};
+use super::stage::{Code, Gate, Node, Text, World, until, within};
 use crate::support::Cx;
 
 /// The errors that say nothing of what is committed.
@@ -14,6 +16,9 @@ const FAULTS: [ErrorKind; 5] = [
     ErrorKind::Unsupported,
     ErrorKind::Unavailable,
 ];
+
+/// Longer than any scenario takes.
+const FOR_EVER: Duration = Duration::from_hours(24);
 
 async fn work(ctx: OrchestrationContext, _: String) -> Text {
     ctx.schedule_activity("Work", "done").into_activity().await
@@ -98,4 +103,26 @@ pub(crate) async fn a_short_history_ends_nobody(cx: &Cx) {
     world.raise("waits", "Go", "two").await;
 
     assert_eq!(world.output("waits").await, "one two");
+}
+
+/// A history whose end is lost for good can still be cancelled, and its parent hears of it.
+pub(crate) async fn a_history_that_is_lost_can_be_cancelled(cx: &Cx) {
+    async fn wait(ctx: OrchestrationContext, _: String) -> Text {
+        Ok(ctx.schedule_wait("Go").into_event().await)
+    }
+    let (world, first) = World::with_node(cx, Code::of("Wait", wait)).await;
+    world.begin("waits", "Wait", "").await;
+    world.waits_for("waits", "Go").await;
+    first.stop().await;
+    let node = world.node().await;
+    node.hide_histories();
+
+    world.cancel("waits").await;
+
+    let ended = world.client.wait_for_orchestration("waits", FOR_EVER);
+    let ended = within("the end", ended).await.expect("the wait succeeds");
+    let OrchestrationStatus::Failed { details } = ended else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(details.display_message(), "canceled: enough");
 }

@@ -8,7 +8,7 @@ use crate::providers::{
     Commit, HeadUpdate, Lease, LeaseAfterCommit, ProviderError, TurnCommit, TurnLease,
 };
 use crate::runtime::attempts::Item;
-use crate::runtime::give_back::Unfit;
+use crate::runtime::give_back::{Returned, Unfit};
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::obstacle::{Obstacle, ObstacleKind};
@@ -31,9 +31,13 @@ pub(super) async fn give_back(
         }
         _ => None,
     };
-    let item = Item::Turn(turn.head.instance.clone());
-    let given_back = node.note_given_back(item, obstacle, unfit);
-    if given_back.is_lasting
+    let returned = Returned {
+        item: Item::Turn(turn.head.instance.clone()),
+        stands_at: turn.head.commit_id.filter(|_| !has_notice(turn)),
+        unfit,
+    };
+    let given_back = node.note_given_back(returned, obstacle);
+    if given_back.is_notice_due
         && obstacle.concerns_deployment()
         && let Some(noticed) = noticed(node, turn, &obstacle.missing())
     {
@@ -55,6 +59,12 @@ pub(super) async fn give_back(
     held.finish();
 }
 
+/// Whether the instance's last commit was that of a notice: code that runs takes it out.
+fn has_notice(turn: &Occasion) -> bool {
+    CoreState::decode(&turn.head.core_state)
+        .is_ok_and(|it| it.notice.is_some_and(|notice| notice.activity_id.is_none()))
+}
+
 /// The head's core state with a notice of what is missing; `None` if it says so already, or cannot.
 fn noticed(node: &Node, turn: &Occasion, missing: &str) -> Option<CoreState> {
     let mut core_state = CoreState::decode(&turn.head.core_state).ok()?;
@@ -65,6 +75,7 @@ fn noticed(node: &Node, turn: &Occasion, missing: &str) -> Option<CoreState> {
     core_state.notice = Some(Notice {
         reason: node.notice(missing),
         activity_id: None,
+        at_ms: node.clock.now_ms(),
     });
     Some(core_state)
 }

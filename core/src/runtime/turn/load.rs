@@ -6,10 +6,9 @@ use super::code::Code;
 use super::draft::Scope;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries_after};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
-use crate::providers::{
-    ErrorKind, HistoryChunk, InstanceHead, Provider, ProviderError, ReadHistory,
-};
+use crate::providers::{ErrorKind, HistoryChunk, InstanceHead, ProviderError, ReadHistory};
 use crate::replay::{Alarm, Engine, Failure};
+use crate::runtime::node::Node;
 
 /// Why a history could not be loaded.
 #[derive(Debug)]
@@ -31,15 +30,15 @@ pub(super) struct History {
 /// Reads the history of a head's execution, from this event to where the head says it ends.
 ///
 /// # Errors
-/// One that ends elsewhere, or has a gap, is not what the head belongs to: a replica lags behind, or
+/// One that ends before that, or has a gap, is not what the head belongs to: a replica lags behind, or
 /// a part is lost. Code cannot be held to it.
 pub(super) async fn read(
-    store: &dyn Provider,
+    node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
 ) -> Result<History, LoadError> {
     let mut history = History::default();
-    for (index, chunk) in chunks(store, head, from_event_id).await?.iter().enumerate() {
+    for (index, chunk) in chunks(node, head, from_event_id).await?.iter().enumerate() {
         let (entries, after) = decode_entries_after(chunk).map_err(LoadError::Decode)?;
         history.entries.extend(entries);
         history.bytes += chunk.body.len();
@@ -50,16 +49,26 @@ pub(super) async fn read(
     Ok(history)
 }
 
+/// Reads what there is of a history, for an end that goes by it: damaged parts are left out, and what
+/// comes after a gap.
+pub(super) async fn read_remains(node: &Node, head: &InstanceHead) -> Vec<Entry> {
+    let (chunks, _) = chunks_to_a_gap(node, head, 1).await;
+    let entries = chunks
+        .iter()
+        .filter_map(|chunk| decode_entries_after(chunk).ok());
+    entries.flat_map(|(entries, _)| entries).collect()
+}
+
 /// Reads what can be understood of a history, for an end that goes by it: damaged parts are left out.
 ///
 /// # Errors
 /// The store's, and those of parts that a later version wrote, which can be understood there.
 pub(super) async fn read_readable(
-    store: &dyn Provider,
+    node: &Node,
     head: &InstanceHead,
 ) -> Result<Vec<Entry>, LoadError> {
     let mut entries = Vec::new();
-    for chunk in &chunks(store, head, 1).await? {
+    for chunk in &chunks(node, head, 1).await? {
         match decode_entries_after(chunk) {
             Ok((decoded, _)) => entries.extend(decoded),
             Err(error) if error.is_newer_format() => return Err(LoadError::Decode(error)),
@@ -70,10 +79,23 @@ pub(super) async fn read_readable(
 }
 
 async fn chunks(
-    store: &dyn Provider,
+    node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
 ) -> Result<Vec<HistoryChunk>, LoadError> {
+    let (chunks, wrong) = chunks_to_a_gap(node, head, from_event_id).await;
+    match wrong {
+        None => Ok(chunks),
+        Some(error) => Err(LoadError::Store(error)),
+    }
+}
+
+/// The chunks up to where the head says the history ends, or up to where something is wrong.
+async fn chunks_to_a_gap(
+    node: &Node,
+    head: &InstanceHead,
+    from_event_id: u64,
+) -> (Vec<HistoryChunk>, Option<ProviderError>) {
     let end = head.position.next_event_id;
     let mut request = ReadHistory {
         instance: head.instance.clone(),
@@ -83,44 +105,46 @@ async fn chunks(
     };
     let mut chunks = Vec::new();
     while request.from_event_id < end {
-        let page = store
-            .read_history(&request)
-            .await
-            .map_err(LoadError::Store)?;
+        let page = node.store.read_history(&request).await;
+        node.health.note("read_history", &page, node.clock.now_ms());
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return (chunks, Some(error)),
+        };
         for chunk in page.chunks {
             if chunk.first_event_id != request.from_event_id || chunk.next_event_id() > end {
-                return Err(inconsistent(head, chunk.next_event_id()));
+                let found = chunk.next_event_id();
+                return (chunks, Some(inconsistent(head, found)));
             }
             request.from_event_id = chunk.next_event_id();
             chunks.push(chunk);
             if request.from_event_id == end {
-                return Ok(chunks);
+                // Whatever follows came after the head; the fence sees to that.
+                return (chunks, None);
             }
         }
         if !page.more {
             break;
         }
     }
-    if request.from_event_id == end {
-        return Ok(chunks);
+    if request.from_event_id >= end {
+        return (chunks, None);
     }
-    Err(inconsistent(head, request.from_event_id))
+    (chunks, Some(inconsistent(head, request.from_event_id)))
 }
 
-fn inconsistent(head: &InstanceHead, found: u64) -> LoadError {
+fn inconsistent(head: &InstanceHead, found: u64) -> ProviderError {
     let error = ProviderError::new(
         ErrorKind::Corrupt,
         "read_history",
         "the history does not end where the instance's head says; look whether a replica is read, \
          or a part was lost",
     );
-    LoadError::Store(
-        error
-            .with_context("instance", &head.instance)
-            .with_context("execution", head.position.execution)
-            .with_context("expected", head.position.next_event_id)
-            .with_context("found", found),
-    )
+    error
+        .with_context("instance", &head.instance)
+        .with_context("execution", head.position.execution)
+        .with_context("expected", head.position.next_event_id)
+        .with_context("found", found)
 }
 
 /// Runs code through a history; the engine then stands where the history ends.

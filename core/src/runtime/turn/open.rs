@@ -123,7 +123,7 @@ async fn caught_up(
         entries,
         bytes,
         after,
-    } = load::read(&*node.store, head, stood_at.position.next_event_id)
+    } = load::read(node, head, stood_at.position.next_event_id)
         .await
         .map_err(Stopped::Load)?;
     if after.is_none() || after != stood_at.commit_id.map(commit_mark) {
@@ -151,9 +151,7 @@ async fn replayed(
     if let Some(details) = node.give_backs.known_unfit(&head.instance, head.commit_id) {
         return Err(Stopped::Unfit(details));
     }
-    let history = load::read(&*node.store, head, 1)
-        .await
-        .map_err(Stopped::Load)?;
+    let history = load::read(node, head, 1).await.map_err(Stopped::Load)?;
     let events = history.entries.len();
     let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
     let events_max = node.limits.history_events_max;

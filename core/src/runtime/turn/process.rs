@@ -335,6 +335,17 @@ async fn cancel(
 ) -> Plan {
     let history = match recorded(node, turn).await {
         Ok(history) => history,
+        // A replica may lag behind, and catches up. A page that is lost does not come back.
+        Err(Obstacle::Store(error)) if error.kind() == ErrorKind::Corrupt && is_old(node, turn) => {
+            tracing::error!(
+                target: "duroxide::runtime",
+                instance_id = %turn.head.instance,
+                %error,
+                "an instance is cancelled by what is left of its history; children that only the \
+                 rest names go on"
+            );
+            load::read_remains(node, &turn.head).await
+        }
         Err(obstacle) => return obstacle.into(),
     };
     let request = (reason, history.as_slice());
@@ -346,6 +357,14 @@ async fn cancel(
         alive: None,
     }
     .into()
+}
+
+/// Whether this node has given the turn back several times already.
+fn is_old(node: &Node, turn: &Occasion) -> bool {
+    const TIMES_MIN: u32 = 4;
+    node.give_backs
+        .times(&Item::Turn(turn.head.instance.clone()))
+        >= TIMES_MIN
 }
 
 /// The deployed code does not fit the instance, or the instance asked for what cannot be done.
@@ -403,7 +422,7 @@ async fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: Err
 
 /// What is recorded of the execution, as far as it can be understood: an end goes by it.
 async fn recorded(node: &Node, turn: &Occasion) -> Result<Vec<Entry>, Obstacle> {
-    let read = load::read_readable(&*node.store, &turn.head).await;
+    let read = load::read_readable(node, &turn.head).await;
     read.map_err(|error| match error {
         LoadError::Store(error) => Obstacle::Store(error),
         LoadError::Decode(error) => Obstacle::NewerFormat {

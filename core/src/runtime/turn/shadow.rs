@@ -24,7 +24,7 @@ pub(super) async fn replay(
     };
     let mut entries = Vec::new();
     if scope.execution == turn.head.position.execution {
-        match load::read(&*node.store, &turn.head, 1).await {
+        match load::read(node, &turn.head, 1).await {
             Ok(history) => entries = history.entries,
             // Another node has gone on meanwhile, or the store fails: the commit will say which.
             Err(_) => return Ok(()),
