@@ -35,7 +35,7 @@ impl Record {
                     .unwrap();
                 check_outcomes(instance, &history);
                 count_inputs(instance, &history, &mut inputs);
-                steps.insert((instance.to_owned(), execution), count(&history));
+                steps.insert((without_lives(instance), execution), count(&history));
             }
         }
         check_events(&inputs, ledger);
@@ -44,6 +44,18 @@ impl Record {
             steps,
             depths: store.queue_depths().await.unwrap(),
         }
+    }
+}
+
+/// The id of an instance without the lives of the parents that made it, which differ from run to run.
+fn without_lives(instance: &str) -> String {
+    let parts = instance.split("::sub::");
+    let parts: Vec<&str> = parts
+        .map(|part| part.split_once('-').map_or(part, |(event, _)| event))
+        .collect();
+    match parts.as_slice() {
+        [_] => instance.to_owned(),
+        parts => parts.join("::sub::"),
     }
 }
 

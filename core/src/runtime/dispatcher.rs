@@ -1,6 +1,7 @@
 //! Claims work for the free slots, and sleeps when there is none.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::isolation::{Isolation, Suspect, Work};
@@ -12,6 +13,9 @@ use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queu
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// How long the claim after something was passed on waits, so that another node has it by then.
+const PASS_ON_PAUSE: Duration = Duration::from_millis(100);
 
 /// Claims until the runtime stops. A claim that is under way then is waited for, and what it brings
 /// is given back at once.
@@ -35,6 +39,9 @@ async fn dispatch(node: &Arc<Node>) {
             probe_pause = (probe_pause * 2).min(ERROR_PAUSE_MAX);
         } else {
             probe_pause = ERROR_PAUSE_MIN;
+        }
+        if node.claims_paused.swap(false, Ordering::AcqRel) {
+            pause_for(node, node.entropy.jittered(PASS_ON_PAUSE)).await;
         }
         let claimed = claim(node, items_max, &mut isolation).await;
         node.health.note("claim", &claimed, node.clock.now_ms());

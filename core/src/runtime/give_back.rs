@@ -52,6 +52,8 @@ struct Record {
     /// The last commit of the instance when it was given back, to see whether somebody ran it since.
     stood_at: Option<CommitId>,
     unfit: Option<Unfit>,
+    /// Whether it was passed on since it rested.
+    is_passed_on: bool,
 }
 
 /// An item that is given back, as it was claimed.
@@ -81,6 +83,8 @@ struct Missing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GivenBack {
     pub(super) delay: Duration,
+    /// Whether it is given back at once, for others: this node must not claim for a moment then.
+    pub(super) is_passed_on: bool,
     /// How many items wait for the same thing, if it is time to say so.
     pub(super) warn_of: Option<usize>,
     /// Whether it is time to tell whoever waits for the instance.
@@ -120,12 +124,18 @@ impl GiveBacks {
             stands_at.is_none() || record.stood_at.is_none() || record.stood_at == stands_at
         });
         let stood_at = stands_at.or(before.as_ref().and_then(|record| record.stood_at));
-        let times = before.map_or(0, |record| record.times).saturating_add(1);
+        // When its rest is over, the node that is woken first claims it, which may be the same one
+        // each time. So it leaves the item to others once before it lets it rest again.
+        let is_passed_on = before.as_ref().is_some_and(|record| !record.is_passed_on);
+        let times = before
+            .map_or(0, |record| record.times)
+            .saturating_add(u32::from(!is_passed_on));
         let record = Record {
             missing: missing.to_owned(),
             times,
             stood_at,
             unfit,
+            is_passed_on,
         };
         state.items.push(item, record);
         let waiting = state.missing.entry(missing.to_owned()).or_default();
@@ -148,9 +158,14 @@ impl GiveBacks {
                 .min(delays.max)
         };
         GivenBack {
-            delay: Entropy.jittered(longest),
+            delay: if is_passed_on {
+                Duration::ZERO
+            } else {
+                Entropy.jittered(longest)
+            },
+            is_passed_on,
             warn_of,
-            is_notice_due: times % NOTICE_EVERY == NOTICE_AT,
+            is_notice_due: !is_passed_on && times % NOTICE_EVERY == NOTICE_AT,
         }
     }
 
@@ -234,6 +249,16 @@ mod tests {
         }
     }
 
+    /// Gives an item back until it rests, which it does at once or after it was passed on.
+    fn rest(given_back: &GiveBacks, returned: Returned) -> GivenBack {
+        let given = given_back.note(returned.clone(), "A", DELAYS, 0);
+        if given.is_passed_on {
+            assert_eq!(given.delay, Duration::ZERO);
+            return given_back.note(returned, "A", DELAYS, 0);
+        }
+        given
+    }
+
     fn commit(number: u128) -> CommitId {
         CommitId(Uuid::from_u128(number))
     }
@@ -249,12 +274,7 @@ mod tests {
     #[test]
     fn the_delay_grows_to_its_maximum_and_begins_anew_once_the_item_was_run() {
         let given_back = GiveBacks::default();
-        let delay = |given_back: &GiveBacks| {
-            given_back
-                .note(returned(1), "A", DELAYS, 0)
-                .delay
-                .as_millis()
-        };
+        let delay = |given_back: &GiveBacks| rest(given_back, returned(1)).delay.as_millis();
         for longest in [100, 200, 400, 800, 1_600] {
             let drawn = delay(&given_back);
             assert!(
@@ -282,7 +302,9 @@ mod tests {
         assert_eq!(note(1, "A", 30_000).warn_of, Some(2));
         given_back.forget(|| item(1));
         assert_eq!(note(2, "A", 60_000).warn_of, Some(1));
-        let due: Vec<usize> = (1..=20).filter(|_| note(9, "A", 1).is_notice_due).collect();
+        let due: Vec<usize> = (1..=20)
+            .filter(|_| rest(&given_back, returned(9)).is_notice_due)
+            .collect();
         assert_eq!(due, [4, 12, 20]);
     }
 
@@ -319,7 +341,7 @@ mod tests {
                 stands_at: Some(commit(number)),
                 ..returned(1)
             };
-            let given = given_back.note(at, "A", DELAYS, 0);
+            let given = rest(&given_back, at);
             assert!(given.delay <= DELAYS.min && !given.is_notice_due);
         }
         let stuck = || Returned {
@@ -327,11 +349,11 @@ mod tests {
             ..returned(1)
         };
         for _ in 0..20 {
-            given_back.note(stuck(), "A", DELAYS, 0);
+            rest(&given_back, stuck());
         }
-        assert!(given_back.note(stuck(), "A", DELAYS, 0).delay >= DELAYS.max / 2);
+        assert!(rest(&given_back, stuck()).delay >= DELAYS.max / 2);
         // Where the last commit is a notice, nothing has gone on.
-        assert!(given_back.note(returned(1), "A", DELAYS, 0).delay >= DELAYS.max / 2);
+        assert!(rest(&given_back, returned(1)).delay >= DELAYS.max / 2);
     }
 
     /// More wait than are remembered: each is left alone for long, or they would be claimed in turn

@@ -57,6 +57,8 @@ pub(super) struct Node {
     pub(super) metrics: Metrics,
     pub(super) health: HealthRecord,
     pub(super) give_backs: GiveBacks,
+    /// Something was passed on: the next claim comes a moment later, so that others come first.
+    pub(super) claims_paused: AtomicBool,
     pub(super) committer: Committer,
     pub(super) leases: Arc<LeaseKeeper>,
     pub(super) attempts: Arc<Attempts>,
@@ -114,6 +116,7 @@ impl Node {
             metrics: Metrics::default(),
             health: HealthRecord::default(),
             give_backs: GiveBacks::default(),
+            claims_paused: AtomicBool::new(false),
             committer,
             leases: Arc::new(LeaseKeeper::new(Arc::clone(&attempts))),
             attempts,

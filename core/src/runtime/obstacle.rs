@@ -1,5 +1,7 @@
 //! What keeps this node from running what it has claimed, and is no fault of the item's.
 
+use std::sync::atomic::Ordering;
+
 use super::give_back::{Delays, GivenBack, Returned};
 use super::node::Node;
 use super::options::MismatchPolicy;
@@ -99,6 +101,9 @@ impl Node {
         let missing = obstacle.missing();
         let now_ms = self.clock.now_ms();
         let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
+        if given_back.is_passed_on {
+            self.claims_paused.store(true, Ordering::Release);
+        }
         if let Some(waiting) = given_back.warn_of {
             tracing::warn!(
                 target: "duroxide::runtime",
