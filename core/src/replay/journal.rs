@@ -168,10 +168,11 @@ impl Journal {
     }
 
     /// Whether `continue_as_new` has no effect until it is awaited: so it was by the first rules, and
-    /// histories of then may go on after the call. What is called now is meant.
+    /// histories of then may go on after the call. One that is called now is meant, and a replay
+    /// finds the end that it brought.
     pub(crate) fn hands_over_when_awaited(&self) -> bool {
         let state = self.state();
-        state.follows_first_rules() && state.is_replaying()
+        state.follows_first_rules() && state.is_replaying() && !state.replays_hand_over
     }
 
     /// The code wanted to hand over with an input that cannot be written, and has not looked.

@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) first_events_max: u64,
     /// By which rules the execution decides, whatever those of today are.
     pub(super) rules: u8,
+    /// Whether the step that is replayed has ended with `continue_as_new`.
+    pub(super) replays_hand_over: bool,
     /// The bytes of all texts in the history so far.
     pub(super) history_bytes: usize,
 }
@@ -101,6 +103,7 @@ impl State {
             compares_inputs: false,
             first_events_max: HISTORY_EVENTS_MAX_DEFAULT,
             rules: RULES,
+            replays_hand_over: false,
             history_bytes: 0,
         }
     }

@@ -103,18 +103,6 @@ impl Bench {
 
     /// Takes one live step, and checks that a replay of all that is recorded agrees.
     pub(super) fn input(&mut self, input: Input) -> &mut Self {
-        self.step_live(input);
-        let repeats =
-            |failure: &Failure| !failure.is_from_outside() && !failure.is_nondeterminism();
-        if self.engine.failure().is_none_or(repeats) {
-            self.replayed()
-                .expect("a replay does what the live run did");
-        }
-        self
-    }
-
-    /// Takes one live step.
-    pub(super) fn step_live(&mut self, input: Input) {
         self.now_ms += 10;
         let seed = u128::from(self.now_ms);
         self.engine.step(
@@ -126,6 +114,13 @@ impl Bench {
         );
         self.last = self.engine.harvest();
         self.history.extend(self.last.entries.iter().cloned());
+        let repeats =
+            |failure: &Failure| !failure.is_from_outside() && !failure.is_nondeterminism();
+        if self.engine.failure().is_none_or(repeats) {
+            self.replayed()
+                .expect("a replay does what the live run did");
+        }
+        self
     }
 
     pub(super) fn activity(&mut self, id: u64, result: &str) -> &mut Self {

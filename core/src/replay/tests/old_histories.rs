@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bench::Bench;
 use crate::event::{AppErrorKind, ErrorDetails, EventKind, PoisonMessageType, RULES};
 use crate::orchestration::{BackoffStrategy, OrchestrationContext, RetryPolicy};
-use crate::replay::{End, Failure, Input};
+use crate::replay::{End, Failure};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -200,8 +200,7 @@ fn continue_as_new_that_nobody_awaited_had_no_effect_then_and_has_one_now() {
         Ok("done".to_owned())
     }
     let mut bench = Bench::resume(vec![started(None), scheduled()], looks_away);
-    let result = "from the activity".to_owned();
-    bench.step_live(Input::answering(2, EventKind::ActivityCompleted { result }));
+    bench.activity(2, "from the activity");
     match bench.engine.end() {
         Some(End::ContinuedAsNew { input, .. }) => assert_eq!(input, "from the activity"),
         other => panic!("not continued: {other:?}"),

@@ -62,8 +62,10 @@ fn start_of(turn: &Occasion, letters: &[Letter]) -> Result<Start, LoadError> {
         let error = ProviderError::new(
             ErrorKind::Corrupt,
             "claim_turns",
-            "the message that starts an execution is missing; look whether a part of the store was \
-             lost",
+            "the message that starts an execution is missing: either a node of the previous version \
+             has handed the execution on, and the message waits behind a backlog of others; then \
+             delete the instance by force and start it again; or a part of the store was lost; then \
+             restore it from a backup",
         );
         let error = error
             .with_context("instance", &turn.head.instance)
