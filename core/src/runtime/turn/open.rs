@@ -72,14 +72,15 @@ fn start_of(turn: &Occasion, letters: &[Letter]) -> Result<Start, LoadError> {
             .with_context("execution", turn.head.position.execution);
         return Err(LoadError::Store(error));
     };
-    match MessageBody::decode(left).map_err(LoadError::Decode)? {
-        MessageBody::Start(start) => Ok(start),
-        other => Err(LoadError::Store(ProviderError::new(
+    let body = MessageBody::decode(left).map_err(LoadError::Decode)?;
+    let MessageBody::Start(start) = body else {
+        return Err(LoadError::Store(ProviderError::new(
             ErrorKind::Corrupt,
             "claim_turns",
-            format!("a head should hold a start, and holds {}", other.name()),
-        ))),
-    }
+            format!("a head should hold a start, and holds {}", body.name()),
+        )));
+    };
+    Ok(start)
 }
 
 fn begun<'a>(
