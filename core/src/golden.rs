@@ -337,6 +337,7 @@ fn all_kinds() -> Vec<EventKind> {
             parent_instance: Some(text("parent")),
             parent_id: Some(7),
             history_events_max: None,
+            rules: None,
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -440,6 +441,7 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
             parent_instance: None,
             parent_id: None,
             history_events_max: Some(1_024),
+            rules: None,
         },
         EventKind::ActivityScheduled {
             name: text("Charge"),
@@ -461,6 +463,28 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
         })
         .collect();
     check_history("history_capped.bin", &entries);
+}
+
+/// A start says by which rules the execution decides.
+#[test]
+fn a_history_whose_start_names_its_rules() {
+    let kind = EventKind::OrchestrationStarted {
+        name: text("Order"),
+        version: text("1.2.3"),
+        input: text("1"),
+        parent_instance: None,
+        parent_id: None,
+        history_events_max: None,
+        rules: Some(1),
+    };
+    let entry = Entry {
+        event_id: 1,
+        source_event_id: None,
+        timestamp_ms: 1_700_000_000_000,
+        message_id: None,
+        kind,
+    };
+    check_history("history_with_rules.bin", &[entry]);
 }
 
 #[track_caller]
@@ -531,14 +555,18 @@ fn what_a_later_version_wrote_is_told_from_damage() {
         let error = MessageBody::decode(&stored).unwrap_err();
         assert!(error.is_newer_format(), "{name}: {error}");
     }
-    let stored = golden("v2_history.bin", &frame::around(chunk.as_bytes()));
-    let chunk = HistoryChunk {
-        first_event_id: 1,
-        event_count: 1,
-        body: stored,
-    };
-    let error = decode_entries(&chunk).unwrap_err();
-    assert!(error.is_newer_format(), "{error}");
+    // A start that names other rules is one that this version cannot go by.
+    let started = r#"{"duroxide":"2.0.0","events":[{"at":1,"kind":{"type":"OrchestrationStarted","name":"Order","version":"1.2.3","input":"1","r":2}}]}"#;
+    let chunks = [("v2_history.bin", chunk), ("v2_rules.bin", started)];
+    for (name, json) in chunks {
+        let chunk = HistoryChunk {
+            first_event_id: 1,
+            event_count: 1,
+            body: golden(name, &frame::around(json.as_bytes())),
+        };
+        let error = decode_entries(&chunk).unwrap_err();
+        assert!(error.is_newer_format(), "{name}: {error}");
+    }
 }
 
 /// A head that a later version wrote keeps what this one does not know.

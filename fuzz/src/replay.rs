@@ -108,6 +108,7 @@ fn start() -> EventKind {
         parent_instance: None,
         parent_id: None,
         history_events_max: None,
+        rules: None,
     }
 }
 

@@ -42,6 +42,7 @@ fn kinds() -> Vec<EventKind> {
             parent_instance: Some(text()),
             parent_id: Some(2),
             history_events_max: None,
+            rules: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

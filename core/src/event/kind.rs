@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::details::ErrorDetails;
+use super::rules;
 
 /// What an event says.
 ///
@@ -31,6 +32,15 @@ pub enum EventKind {
         /// `ctx.should_continue_as_new()` follow from it, also in a replay under another cap.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         history_events_max: Option<u64>,
+        /// By which rules retries and `continue_as_new` decide; none are those of the versions that
+        /// did not say. An execution keeps the rules that it began with.
+        #[serde(
+            default,
+            rename = "r",
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "rules::known"
+        )]
+        rules: Option<u8>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {

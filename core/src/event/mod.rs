@@ -4,6 +4,7 @@ mod chunk;
 mod details;
 mod entry;
 mod kind;
+mod rules;
 
 pub use crate::frame::{ContentError, DecodeError};
 pub(crate) use chunk::{commit_mark, decode_entries_after, encode_chunk_after};
@@ -11,3 +12,4 @@ pub use chunk::{decode_chunk, decode_entries, encode_chunk};
 pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use entry::{Entry, Event};
 pub use kind::EventKind;
+pub(crate) use rules::{FIRST_RULES, RULES};

@@ -275,14 +275,17 @@ impl<T> FusedFuture for MappedFuture<T> {
               never resolves"]
 pub struct ContinueAsNewFuture {
     journal: Arc<Journal>,
-    /// Why the input cannot be encoded, until the code has seen it.
-    error: Option<String>,
+    /// What an await is still needed for: to hand over with this input in this version, or to see
+    /// why it cannot be encoded.
+    left: Option<(Result<String, String>, Option<String>)>,
+    /// Whether it may be overlooked, as it could when this was done first.
+    may_be_overlooked: bool,
 }
 
 impl fmt::Debug for ContinueAsNewFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContinueAsNewFuture")
-            .finish_non_exhaustive()
+        // The input stays out of logs.
+        f.write_str("ContinueAsNewFuture")
     }
 }
 
@@ -292,15 +295,19 @@ impl ContinueAsNewFuture {
         input: Result<String, String>,
         version: Option<String>,
     ) -> Self {
-        let journal = Arc::clone(journal);
-        let error = match input {
-            Ok(input) => {
+        let may_be_overlooked = journal.hands_over_when_awaited();
+        let left = match input {
+            Ok(input) if !may_be_overlooked => {
                 journal.continue_as_new(input, version);
                 None
             }
-            Err(error) => Some(error),
+            input => Some((input, version)),
         };
-        Self { journal, error }
+        Self {
+            journal: Arc::clone(journal),
+            left,
+            may_be_overlooked,
+        }
     }
 }
 
@@ -308,11 +315,13 @@ impl Future for ContinueAsNewFuture {
     type Output = Result<String, String>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<String, String>> {
-        match self.error.take() {
+        match self.left.take() {
+            Some((Ok(input), version)) => self.journal.continue_as_new(input, version),
             // An input that cannot be encoded is the code's error, which it may handle.
-            Some(error) => Poll::Ready(Err(error)),
-            None => Poll::Pending,
+            Some((Err(error), _)) => return Poll::Ready(Err(error)),
+            None => {}
         }
+        Poll::Pending
     }
 }
 
@@ -325,7 +334,9 @@ impl FusedFuture for ContinueAsNewFuture {
 impl Drop for ContinueAsNewFuture {
     fn drop(&mut self) {
         // The code would end as if it had asked for nothing.
-        if let Some(error) = self.error.take() {
+        if let Some((Err(error), _)) = self.left.take()
+            && !self.may_be_overlooked
+        {
             self.journal.refuse_continuation(error);
         }
     }

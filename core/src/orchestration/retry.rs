@@ -35,17 +35,10 @@ impl OrchestrationContext {
         input: impl Into<String>,
         policy: RetryPolicy,
     ) -> BoxedResult<String> {
-        let mut options = ActivityOptions::default();
-        if policy.retry_timeouts {
-            options.start_to_close = policy.timeout;
-        }
         let attempts = Attempts {
             ctx: self.clone(),
-            activity: Decision::Activity {
-                name: name.into(),
-                input: input.into(),
-                options,
-            },
+            name: name.into(),
+            input: input.into(),
             policy,
             location: Location::caller(),
         };
@@ -68,13 +61,19 @@ impl OrchestrationContext {
 
 struct Attempts {
     ctx: OrchestrationContext,
-    activity: Decision,
+    name: String,
+    input: String,
     policy: RetryPolicy,
     location: &'static Location<'static>,
 }
 
 impl Attempts {
-    async fn run(self) -> Result<String, String> {
+    async fn run(mut self) -> Result<String, String> {
+        // Which rules hold is known once the execution has begun, so not before the first poll.
+        let first_rules = self.ctx.journal.follows_first_rules();
+        if first_rules {
+            self.policy = self.policy.under_first_rules();
+        }
         let attempts_max = self.policy.max_attempts;
         if attempts_max == 0 {
             return Err(NO_ATTEMPTS.to_owned());
@@ -89,7 +88,11 @@ impl Attempts {
                 }
                 Err(_) => {}
             }
-            let delay = self.policy.delay_for_attempt(attempt);
+            let delay = if first_rules {
+                self.policy.delay_under_first_rules(attempt)
+            } else {
+                self.policy.delay_for_attempt(attempt)
+            };
             if !delay.is_zero() {
                 let mut pause = self.timer(delay);
                 let members = [Some(&mut pause), deadline.as_mut()];
@@ -102,7 +105,15 @@ impl Attempts {
     }
 
     async fn attempt(&self, deadline: Option<&mut DurableFuture>) -> Result<String, Failed> {
-        let mut activity = self.durable(self.activity.clone());
+        let mut options = ActivityOptions::default();
+        if self.policy.retry_timeouts {
+            options.start_to_close = self.policy.timeout;
+        }
+        let mut activity = self.durable(Decision::Activity {
+            name: self.name.clone(),
+            input: self.input.clone(),
+            options,
+        });
         let mut timeout = match self.policy.timeout {
             Some(timeout) if !self.policy.retry_timeouts => Some(self.timer(timeout)),
             _ => None,

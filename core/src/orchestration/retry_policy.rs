@@ -152,6 +152,30 @@ impl RetryPolicy {
     pub fn delay_for_attempt(&self, attempt: u32) -> Duration {
         self.backoff.delay_for_attempt(attempt)
     }
+
+    /// What this policy meant to an execution that began before timeouts were retried.
+    pub(super) fn under_first_rules(mut self) -> Self {
+        self.retry_timeouts = false;
+        self.max_attempts = self.max_attempts.max(1);
+        self
+    }
+
+    /// The pause that such an execution makes after this attempt: nothing times infinity, which is
+    /// not a number, was the longest.
+    pub(super) fn delay_under_first_rules(&self, attempt: u32) -> Duration {
+        if let BackoffStrategy::Exponential {
+            base,
+            multiplier,
+            max,
+        } = self.backoff
+        {
+            let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+            if base.is_zero() && !multiplier.powi(exponent).is_finite() {
+                return max;
+            }
+        }
+        self.delay_for_attempt(attempt)
+    }
 }
 
 #[cfg(test)]

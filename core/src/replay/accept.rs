@@ -8,7 +8,7 @@ use super::input::Input;
 use super::matching::describe_event;
 use super::state::State;
 use super::token::{Answer, DurableOutput, TokenKind};
-use crate::event::{ErrorDetails, EventKind};
+use crate::event::{ErrorDetails, EventKind, FIRST_RULES, RULES};
 use crate::limits::HISTORY_EVENTS_MAX_DEFAULT;
 
 /// What became of an input.
@@ -28,37 +28,46 @@ impl State {
         if accepted == Accepted::Recorded {
             self.next_event_id += 1;
             self.history_bytes += input.kind.text_bytes();
-            self.note_first_cap(&input.kind);
+            self.note_start(&input.kind);
             if !self.is_replaying() {
-                let kind = self.with_cap(input.kind.clone());
+                let kind = self.marked(input.kind.clone());
                 self.append(event_id, input.source_event_id, input.message_id, kind);
             }
         }
         accepted
     }
 
-    /// Keeps the cap that holds from the start on: the one of today, or in replay what the start says.
-    fn note_first_cap(&mut self, kind: &EventKind) {
+    /// Keeps the cap and the rules that hold from the start on: those of today, or in replay what the
+    /// start says.
+    fn note_start(&mut self, kind: &EventKind) {
         if let EventKind::OrchestrationStarted {
-            history_events_max, ..
+            history_events_max,
+            rules,
+            ..
         } = kind
         {
-            self.first_events_max = if self.is_replaying() {
-                history_events_max.unwrap_or(HISTORY_EVENTS_MAX_DEFAULT)
+            (self.first_events_max, self.rules) = if self.is_replaying() {
+                (
+                    history_events_max.unwrap_or(HISTORY_EVENTS_MAX_DEFAULT),
+                    rules.unwrap_or(FIRST_RULES),
+                )
             } else {
-                self.events_max
+                (self.events_max, RULES)
             };
         }
     }
 
-    /// Has a start say which cap holds, unless it is the default.
-    fn with_cap(&self, mut kind: EventKind) -> EventKind {
+    /// Has a start say which rules hold, and which cap, unless it is the default.
+    fn marked(&self, mut kind: EventKind) -> EventKind {
         if let EventKind::OrchestrationStarted {
-            history_events_max, ..
+            history_events_max,
+            rules,
+            ..
         } = &mut kind
         {
             let is_default = self.events_max == HISTORY_EVENTS_MAX_DEFAULT;
             *history_events_max = (!is_default).then_some(self.events_max);
+            *rules = Some(self.rules);
         }
         kind
     }
@@ -104,7 +113,7 @@ impl State {
         };
         if self.answers_open_token(input) {
             if let Some(source) = input.source_event_id {
-                let is_final = matches!(
+                let is_poison = matches!(
                     &input.kind,
                     EventKind::ActivityFailed {
                         details: ErrorDetails::Poison { .. }
@@ -113,7 +122,7 @@ impl State {
                 self.resolve(
                     source,
                     Answer {
-                        is_final,
+                        is_final: is_poison && !self.follows_first_rules(),
                         ..Answer::at(event_id, output)
                     },
                 );

@@ -147,7 +147,11 @@ impl Engine {
                 .take_while(|entry| entry.kind.is_decision())
                 .count();
             let recorded: VecDeque<Entry> = history.drain(..decisions).collect();
-            let ends = history.front().is_some_and(|next| next.kind.is_terminal());
+            let next = history.front().map(|next| &next.kind);
+            let ends = next.is_some_and(EventKind::is_terminal);
+            if let Some(EventKind::OrchestrationContinuedAsNew { .. }) = next {
+                self.journal.state().replays_hand_over = true;
+            }
             self.replay_step(entry, recorded, ends)?;
             if self.end.is_some() && history.front().is_none_or(|next| !next.kind.is_terminal()) {
                 return Err(self.ended_early(history.front()));

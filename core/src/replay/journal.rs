@@ -162,6 +162,19 @@ impl Journal {
         }
     }
 
+    /// Whether the execution began before there were other rules than the first.
+    pub(crate) fn follows_first_rules(&self) -> bool {
+        self.state().follows_first_rules()
+    }
+
+    /// Whether `continue_as_new` has no effect until it is awaited: so it was by the first rules, and
+    /// histories of then may go on after the call. One that is called now is meant, and a replay
+    /// finds the end that it brought.
+    pub(crate) fn hands_over_when_awaited(&self) -> bool {
+        let state = self.state();
+        state.follows_first_rules() && state.is_replaying() && !state.replays_hand_over
+    }
+
     /// The code wanted to hand over with an input that cannot be written, and has not looked.
     pub(crate) fn refuse_continuation(&self, error: String) {
         let mut state = self.state();

@@ -14,7 +14,7 @@ use super::matching::{adopted, describe_decision, describe_event};
 use super::refusal::{REFUSAL, Refusal, Shortage};
 use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind, TokenState};
 use super::tokens::Tokens;
-use crate::event::{Entry, EventKind};
+use crate::event::{Entry, EventKind, FIRST_RULES, RULES};
 use crate::limits::{CONTINUE_AS_NEW_BYTES, HISTORY_EVENTS_MAX_DEFAULT};
 use crate::orchestration::ActivityOptions;
 
@@ -67,6 +67,10 @@ pub(super) struct State {
     pub(super) compares_inputs: bool,
     /// The cap that held when the execution began, whatever it is now.
     pub(super) first_events_max: u64,
+    /// By which rules the execution decides, whatever those of today are.
+    pub(super) rules: u8,
+    /// Whether the step that is replayed has ended with `continue_as_new`.
+    pub(super) replays_hand_over: bool,
     /// The bytes of all texts in the history so far.
     pub(super) history_bytes: usize,
 }
@@ -98,6 +102,8 @@ impl State {
             refusal: None,
             compares_inputs: false,
             first_events_max: HISTORY_EVENTS_MAX_DEFAULT,
+            rules: RULES,
+            replays_hand_over: false,
             history_bytes: 0,
         }
     }
@@ -126,6 +132,11 @@ impl State {
         !self.closed
             && self.failure.is_none()
             && (self.continuation.is_none() || !decision.is_awaited())
+    }
+
+    /// Whether the execution began before there were other rules.
+    pub(super) fn follows_first_rules(&self) -> bool {
+        self.rules == FIRST_RULES
     }
 
     /// How many events there are.

@@ -57,8 +57,48 @@ impl Bench {
             parent_instance: None,
             parent_id: None,
             history_events_max: None,
+            rules: None,
         }));
         bench
+    }
+
+    /// Goes on with an execution that another node has begun: its events, each with the one that it
+    /// answers, or 0.
+    pub(super) fn resume<F, Fut>(events: Vec<(u64, EventKind)>, code: F) -> Self
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        Self::try_resume(events, code).expect("the code does what history says")
+    }
+
+    /// The same, unless the code does not do what the history says.
+    pub(super) fn try_resume<F, Fut>(
+        events: Vec<(u64, EventKind)>,
+        code: F,
+    ) -> Result<Self, Failure>
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
+        let entry = |(event_id, (source, kind)): (u64, (u64, EventKind))| Entry {
+            event_id,
+            source_event_id: (source > 0).then_some(source),
+            timestamp_ms: 1_000,
+            message_id: None,
+            kind,
+        };
+        let mut bench = Self {
+            engine: fresh(&code, EVENTS_MAX),
+            code,
+            history: (1..).zip(events).map(entry).collect(),
+            last: Harvest::default(),
+            now_ms: 1_000,
+            events_max: EVENTS_MAX,
+        };
+        bench.engine = bench.replayed()?;
+        Ok(bench)
     }
 
     /// Takes one live step, and checks that a replay of all that is recorded agrees.

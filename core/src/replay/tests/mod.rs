@@ -14,6 +14,7 @@ mod external;
 mod failures;
 mod long_histories;
 mod matching;
+mod old_histories;
 mod programs;
 mod refusals;
 mod retries;

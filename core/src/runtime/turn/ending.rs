@@ -107,6 +107,7 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
             parent_instance: None,
             parent_id: None,
             history_events_max: None,
+            rules: None,
         },
         |start| inbox::started(start, scope.version.clone()).kind,
     );

@@ -140,7 +140,8 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         input: start.input.clone(),
         parent_instance: parent.map(|parent| parent.instance.as_str().to_owned()),
         parent_id: parent.map(|parent| parent.event_id),
-        // The engine says it, which keeps the cap.
+        // The engine says these, which keeps the cap and the rules.
         history_events_max: None,
+        rules: None,
     })
 }

@@ -62,22 +62,25 @@ fn start_of(turn: &Occasion, letters: &[Letter]) -> Result<Start, LoadError> {
         let error = ProviderError::new(
             ErrorKind::Corrupt,
             "claim_turns",
-            "the message that starts an execution is missing; look whether a part of the store was \
-             lost",
+            "the message that starts an execution is missing: either a node of the previous version \
+             has handed the execution on, and the message waits behind a backlog of others; then \
+             delete the instance by force and start it again; or a part of the store was lost; then \
+             restore it from a backup",
         );
         let error = error
             .with_context("instance", &turn.head.instance)
             .with_context("execution", turn.head.position.execution);
         return Err(LoadError::Store(error));
     };
-    match MessageBody::decode(left).map_err(LoadError::Decode)? {
-        MessageBody::Start(start) => Ok(start),
-        other => Err(LoadError::Store(ProviderError::new(
+    let body = MessageBody::decode(left).map_err(LoadError::Decode)?;
+    let MessageBody::Start(start) = body else {
+        return Err(LoadError::Store(ProviderError::new(
             ErrorKind::Corrupt,
             "claim_turns",
-            format!("a head should hold a start, and holds {}", other.name()),
-        ))),
-    }
+            format!("a head should hold a start, and holds {}", body.name()),
+        )));
+    };
+    Ok(start)
 }
 
 fn begun<'a>(
