@@ -165,6 +165,22 @@ fn place_of_details(details: &ErrorDetails) -> usize {
     }
 }
 
+/// The golden file of a kind of message; a kind without one does not compile.
+fn name_of_message(body: &MessageBody) -> &'static str {
+    match body {
+        MessageBody::Start(_) => "message_start.bin",
+        MessageBody::ActivityCompleted { .. } => "message_activity_completed.bin",
+        MessageBody::ActivityFailed { .. } => "message_activity_failed.bin",
+        MessageBody::TimerFired { .. } => "message_timer_fired.bin",
+        MessageBody::ExternalEvent { .. } => "message_external_event.bin",
+        MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
+        MessageBody::ChildFailed { .. } => "message_child_failed.bin",
+        MessageBody::Cancel { .. } => "message_cancel.bin",
+        MessageBody::Nudge { notice: None } => "message_nudge.bin",
+        MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
+    }
+}
+
 #[test]
 fn message_bodies() {
     let details = application(AppErrorKind::ActivityFailed);
@@ -228,19 +244,12 @@ fn message_bodies() {
         },
     ];
     for body in bodies {
-        let name = match body {
-            MessageBody::Start(_) => "message_start.bin",
-            MessageBody::ActivityCompleted { .. } => "message_activity_completed.bin",
-            MessageBody::ActivityFailed { .. } => "message_activity_failed.bin",
-            MessageBody::TimerFired { .. } => "message_timer_fired.bin",
-            MessageBody::ExternalEvent { .. } => "message_external_event.bin",
-            MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
-            MessageBody::ChildFailed { .. } => "message_child_failed.bin",
-            MessageBody::Cancel { .. } => "message_cancel.bin",
-            MessageBody::Nudge { notice: None } => "message_nudge.bin",
-            MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
-        };
-        check(name, &body, MessageBody::encode, MessageBody::decode);
+        check(
+            name_of_message(&body),
+            &body,
+            MessageBody::encode,
+            MessageBody::decode,
+        );
     }
     let body = MessageBody::Start(plain_start);
     check(

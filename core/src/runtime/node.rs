@@ -250,7 +250,7 @@ impl Node {
     pub(super) async fn commit_outcome(
         &self,
         operation: Commit,
-        is_held: impl Fn() -> bool,
+        is_held: impl Fn() -> bool + Send + Sync,
     ) -> Result<Committed, ProviderError> {
         let mut lasting = 0;
         self.commit_while(operation, |error| {
@@ -267,7 +267,7 @@ impl Node {
     async fn commit_while(
         &self,
         operation: Commit,
-        mut may_pass: impl FnMut(&ProviderError) -> bool,
+        mut may_pass: impl FnMut(&ProviderError) -> bool + Send,
     ) -> Result<Committed, ProviderError> {
         let mut pause = COMMIT_BACKOFF_MIN;
         loop {

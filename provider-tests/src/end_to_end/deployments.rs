@@ -167,9 +167,8 @@ pub(crate) async fn an_end_by_force_takes_the_children_along(cx: &Cx) {
         "{failure:?}"
     );
     gate.cancelled(1).await;
-    let children = world.children_of("parent").await;
-    assert_eq!(children.len(), 1);
-    let failure = world.failure(&children[0]).await;
+    let child = world.child_of("parent").await;
+    let failure = world.failure(&child).await;
     assert_eq!(failure.display_message(), "canceled: parent failed");
 }
 

@@ -199,17 +199,6 @@ impl World {
         history
     }
 
-    /// The ids of an instance's children, in the order in which they were scheduled.
-    pub(crate) async fn children_of(&self, instance: &str) -> Vec<String> {
-        let history = self.history(instance).await.into_iter();
-        history
-            .filter_map(|event| match event.kind {
-                EventKind::SubOrchestrationScheduled { instance, .. } => Some(instance),
-                _ => None,
-            })
-            .collect()
-    }
-
     /// How an instance stands.
     pub(crate) async fn status(&self, instance: &str) -> OrchestrationStatus {
         let status = self.client.get_orchestration_status(instance).await;
