@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::isolation::{Isolation, Suspect, Work};
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
@@ -26,6 +28,7 @@ async fn dispatch(node: &Arc<Node>) {
     let mut was_empty = false;
     let mut isolation = Isolation::default();
     while !node.stopping.is_cancelled() {
+        isolation.hold_is_over(node).now_or_never();
         let mut items_max = CLAIM_ITEMS_MAX;
         if node.health.is_failing("commit") {
             // What is claimed now could not be committed either. One item at a time finds out when
@@ -58,6 +61,7 @@ async fn dispatch(node: &Arc<Node>) {
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => return,
+            () = isolation.hold_is_over(node) => {}
             () = wait(node, &pause) => {}
         }
     }
@@ -210,8 +214,8 @@ fn sort_out<T>(
             continue;
         }
         match suspect {
-            Some(item) => batch.suspects.push(Suspect {
-                item,
+            Some(suspicion) => batch.suspects.push(Suspect {
+                suspicion,
                 work,
                 held,
                 slot,
@@ -240,7 +244,7 @@ async fn wait(node: &Node, pause: &Pause) {
             .sleep(node.options.dispatcher_min_poll_interval)
             .await;
     }
-    let activities_free = node.activity_slots.free() > 0;
+    let activities_free = node.activity_slots.has_some();
     let queues = Queues {
         turns: node.turn_slots.free() > 0,
         activities: activities_free
