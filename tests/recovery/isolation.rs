@@ -415,6 +415,69 @@ async fn a_last_attempt_waits_for_a_node_that_drains() {
     within("shutdown", world.runtime.shutdown(Some(0))).await;
 }
 
+/// While it waits, it is in nobody's hands: the death of a node that is busy with other things does
+/// not count against it.
+#[tokio::test]
+async fn a_last_attempt_that_waits_is_not_counted() {
+    let scene = Scene::with_max_attempts(2);
+    let store = with_a_suspect(&scene).await;
+    let counted = Arc::new(Counted::around(Arc::clone(&store)));
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&counted);
+    let world = scene.process(provider, LEASE).await;
+    world.begin("long", "Main", "Long").await;
+    until("the long one to begin", async || {
+        (scene.long_runs() == 1).then_some(())
+    })
+    .await;
+    scene.clock.advance(Duration::from_secs(120));
+    until("the claim of the suspect", async || {
+        (counted.load().activities_max == 2).then_some(())
+    })
+    .await;
+    // The node drains now, for ten seconds that do not pass.
+    let request = ClaimActivities {
+        queues: vec![TaskQueue::default()],
+        activities_max: 10,
+        lease: LEASE,
+    };
+    let attempt = until("its return", async || {
+        let claimed = store.fork().claim_activities(&request).await.unwrap();
+        claimed.items.first().map(|it| it.attempt)
+    });
+    assert_eq!(attempt.await, 3);
+    within("shutdown", world.runtime.shutdown(Some(0))).await;
+}
+
+/// Where a node has always something to do that ends soon, it makes room.
+#[tokio::test]
+async fn a_last_attempt_does_not_starve_beside_quick_work() {
+    let scene = Scene::with_max_attempts(2);
+    let store = with_a_suspect(&scene).await;
+    let provider = Arc::<MemoryProvider>::clone(&store);
+    let world = scene.process(provider, LEASE).await;
+    scene.clock.advance(Duration::from_secs(120));
+    let client = &world.client;
+    let others = async |name: &'static str| {
+        for number in 0_u32.. {
+            let instance = format!("{name} {number}");
+            world.begin(&instance, "Main", "Quick").await;
+            let status = client.wait_for_orchestration(&instance, LEASE).await;
+            assert!(matches!(status, Ok(OrchestrationStatus::Completed { .. })));
+        }
+    };
+    let suspect = async {
+        tokio::select! {
+            biased;
+            () = scene.deadly.notified() => {}
+            () = others("a") => {}
+            () = others("b") => {}
+            () = others("c") => {}
+        }
+    };
+    scene.passing("the suspect", suspect).await;
+    within("shutdown", world.runtime.shutdown(Some(0))).await;
+}
+
 /// Turns go on beside an activity that may be deadly, though not in its first moments.
 #[tokio::test]
 async fn turns_run_beside_an_activity_that_is_a_suspect() {

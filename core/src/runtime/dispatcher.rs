@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::isolation::{Isolation, Suspect, Work};
+use super::isolation::{Isolation, Suspect, Work, give_back_company};
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
@@ -111,26 +111,31 @@ async fn claim(
     items_max: usize,
     isolation: &mut Isolation,
 ) -> Result<Found, ProviderError> {
+    let has_room = isolation.take_room();
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
         take_slots(&node.turn_slots, items_max),
         take_slots(&node.activity_slots, items_max),
     );
-    let (mut turns, activities) = tokio::join!(
+    let (mut turns, mut activities) = tokio::join!(
         claim_turns(node, turn_slots),
-        claim_activities(node, activity_slots)
+        claim_activities(node, activity_slots, !has_room)
     );
     let mut suspects = Vec::new();
-    if let Ok(turns) = &mut turns {
-        turns.start(node);
-        suspects.append(&mut turns.suspects);
+    let mut batches = [turns.as_mut().ok(), activities.as_mut().ok()];
+    for batch in batches.iter_mut().flatten() {
+        suspects.append(&mut batch.suspects);
     }
-    let activities = activities.map(|mut activities| {
-        suspects.append(&mut activities.suspects);
-        activities.found
-    });
+    let is_strict = has_room && suspects.iter().any(|it| it.suspicion.is_strict);
+    for batch in batches.into_iter().flatten() {
+        if is_strict {
+            give_back_company(node, std::mem::take(&mut batch.ready)).await;
+        } else {
+            batch.start(node);
+        }
+    }
     isolation.admit(node, suspects).await;
-    let (turns, activities) = (turns?.found, activities?);
+    let (turns, activities) = (turns?.found, activities?.found);
     Ok(Found {
         any: turns.any || activities.any,
         more: turns.more || activities.more,
@@ -151,7 +156,12 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, Provid
     sort_out(node, claimed, slots, Work::Turn)
 }
 
-async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
+/// Starts what it brings when it is there, if all of it may start.
+async fn claim_activities(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    starts: bool,
+) -> Result<Batch, ProviderError> {
     if slots.is_empty() {
         return Ok(Batch::default());
     }
@@ -162,7 +172,9 @@ async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, P
     };
     let claimed = node.store.claim_activities(&request).await;
     let mut batch = sort_out(node, claimed, slots, Work::Activity)?;
-    batch.start(node);
+    if starts {
+        batch.start(node);
+    }
     Ok(batch)
 }
 

@@ -196,6 +196,8 @@ pub(super) struct Isolation {
     rounds: Vec<Round>,
     /// No activities begin beside the last round.
     holds_activities: bool,
+    /// The node has drained for what runs strictly alone.
+    has_room: bool,
     /// How many suspects may be tried at once.
     width: usize,
     trusted: Until,
@@ -209,6 +211,7 @@ impl Default for Isolation {
         Self {
             rounds: Vec::new(),
             holds_activities: false,
+            has_room: false,
             width: 1,
             trusted: Until::default(),
             busy: Until::default(),
@@ -241,20 +244,66 @@ impl Isolation {
         let width = if is_strict { 1 } else { self.width };
         let others = suspects.split_off(width.min(suspects.len()));
         self.put_off(node, others, 0).await;
-        if is_strict && !self.rounds.is_empty() {
-            // What lasts is not waited for: it may be what kills the process.
-            return self.put_off(node, suspects, 1).await;
+        if is_strict {
+            return self.admit_strictly(node, suspects).await;
         }
         let waits_most = suspects
             .iter()
             .map(|suspect| self.waits_of(&suspect.suspicion.item).in_vain);
-        if !is_strict && waits_most.max() >= Some(ISOLATION_TRIES_MAX) {
+        if waits_most.max() >= Some(ISOLATION_TRIES_MAX) {
             return self.start(node, suspects, ISOLATION_MAX);
         }
         if !self.busy.has_passed() {
             return self.put_off(node, suspects, 0).await;
         }
-        self.run_alone(node, suspects, is_strict).await;
+        self.run_alone(node, suspects).await;
+    }
+
+    /// Runs this one if nothing else runs on this node, and until it has ended.
+    async fn admit_strictly(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) {
+        self.hold(node);
+        if self.rounds.is_empty() && self.is_drained(node, suspects.len(), true) {
+            let token = suspects.first().map(|suspect| suspect.work.lease().token());
+            self.start(node, suspects, Duration::ZERO);
+            if let (Some(token), Some(round)) = (token, self.rounds.last_mut()) {
+                until_nothing_counts(node, round, token).await;
+            }
+            self.end_hold(node);
+        } else if self.rounds.is_empty() && self.busy.has_passed() {
+            self.make_room(node, suspects).await;
+            self.end_hold(node);
+        } else {
+            self.end_hold(node);
+            self.put_off(node, suspects, 1).await;
+        }
+    }
+
+    /// Lets the node drain for what must run strictly alone. That is given back before, and claimed
+    /// anew: if its process died meanwhile, that must not count against it.
+    async fn make_room(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) {
+        for suspect in &suspects {
+            let mut waits = self.waits_of(&suspect.suspicion.item);
+            waits.in_vain = waits.in_vain.saturating_add(1);
+            self.waits.put(suspect.suspicion.item.clone(), waits);
+        }
+        let at_once = suspects
+            .into_iter()
+            .map(|suspect| (suspect, Duration::ZERO));
+        release(node, at_once.collect()).await;
+        self.has_room = tokio::select! {
+            biased;
+            () = node.stopping.cancelled() => return,
+            () = self.drained(node, 0, true) => true,
+            () = node.clock.sleep(ISOLATION_DRAIN_MAX) => false,
+        };
+        // If it does not come with the next claim, the node works for a while.
+        self.busy = Until::in_so_long(node, BUSY_FOR);
+    }
+
+    /// Whether the node has drained for what may come with the next claim, so that nothing else of
+    /// that claim is to begin before it.
+    pub(super) fn take_room(&mut self) -> bool {
+        std::mem::take(&mut self.has_room)
     }
 
     /// Ends when activities may begin again that were held back; never, if none are. What is dropped
@@ -280,9 +329,9 @@ impl Isolation {
         }
     }
 
-    async fn run_alone(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>, is_strict: bool) {
+    async fn run_alone(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) {
         let hold = Hold::new(&suspects, self.width == 1);
-        let with_turns = is_strict || !hold.turns.is_zero();
+        let with_turns = !hold.turns.is_zero();
         self.hold(node);
         let drained = tokio::select! {
             biased;
@@ -296,16 +345,10 @@ impl Isolation {
             self.busy = Until::in_so_long(node, BUSY_FOR);
             return self.put_off(node, suspects, 1).await;
         }
-        let token = suspects.first().map(|suspect| suspect.work.lease().token());
         self.start(node, suspects, hold.activities);
         let Some(round) = self.rounds.last_mut() else {
             return;
         };
-        if let (true, Some(token)) = (is_strict, token) {
-            until_nothing_counts(node, round, token).await;
-            round.watched = Until::default();
-            return self.end_hold(node);
-        }
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => {}
@@ -321,23 +364,23 @@ impl Isolation {
     /// Waits until nothing runs on this node but suspects that have lasted, and these, which have
     /// their slots and have not begun.
     async fn drained(&self, node: &Node, suspects: usize, with_turns: bool) {
-        loop {
-            let lasting: usize = self
-                .rounds
-                .iter()
-                .map(|round| round.running.sender_strong_count())
-                .sum();
-            let turns = if with_turns {
-                node.turn_slots.taken()
-            } else {
-                0
-            };
-            let taken = turns + node.activity_slots.taken();
-            if taken <= suspects + lasting {
-                return;
-            }
+        while !self.is_drained(node, suspects, with_turns) {
             node.turn_slots.freed().await;
         }
+    }
+
+    fn is_drained(&self, node: &Node, suspects: usize, with_turns: bool) -> bool {
+        let lasting: usize = self
+            .rounds
+            .iter()
+            .map(|round| round.running.sender_strong_count())
+            .sum();
+        let turns = if with_turns {
+            node.turn_slots.taken()
+        } else {
+            0
+        };
+        turns + node.activity_slots.taken() <= suspects + lasting
     }
 
     fn start(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>, watched_for: Duration) {
@@ -372,10 +415,10 @@ impl Isolation {
         self.trusted = Until::in_so_long(node, TRUST_FOR);
     }
 
-    /// Gives suspects back for a while, uncounted, with one call.
+    /// Gives suspects back for a while, which is longer each time.
     async fn put_off(&mut self, node: &Node, suspects: Vec<Suspect>, in_vain: u32) {
-        let mut releases = Vec::with_capacity(suspects.len());
-        for suspect in &suspects {
+        let mut put_off = Vec::with_capacity(suspects.len());
+        for suspect in suspects {
             let Suspicion { item, is_strict } = &suspect.suspicion;
             let mut waits = self.waits_of(item);
             let mut pause = PUT_OFF_MIN.saturating_mul(1 << waits.all.min(16));
@@ -383,7 +426,7 @@ impl Isolation {
             waits.all = waits.all.saturating_add(1);
             waits.in_vain = waits.in_vain.saturating_add(in_vain);
             self.waits.put(item.clone(), waits);
-            if *is_strict && in_vain > 0 {
+            if *is_strict && waits.in_vain > 0 {
                 pause = PUT_OFF_MAX.saturating_mul(1 << (waits.in_vain - 1).min(16));
                 pause = pause.min(PUT_OFF_STRICT_MAX);
                 tracing::warn!(
@@ -394,22 +437,42 @@ impl Isolation {
                     "its earlier attempts have not ended, and it waits for a node on which nothing else runs"
                 );
             }
-            releases.push(Release {
-                lease: suspect.work.lease(),
-                delay: node.entropy.jittered(pause),
-                count_attempt: false,
-            });
+            put_off.push((suspect, node.entropy.jittered(pause)));
         }
-        let released = node.release_all(releases).await;
-        for (suspect, is_released) in suspects.into_iter().zip(released) {
-            if !is_released {
-                // The store counts an attempt that has never begun.
-                let attempt = suspect.work.attempt();
-                node.attempts.excuse(suspect.suspicion.item, attempt);
-            }
-            suspect.held.finish();
-            suspect.slot.give_back();
+        release(node, put_off).await;
+    }
+}
+
+/// Gives suspects back for so long, uncounted, with one call.
+async fn release(node: &Node, suspects: Vec<(Suspect, Duration)>) {
+    let releases = suspects.iter().map(|(suspect, delay)| Release {
+        lease: suspect.work.lease(),
+        delay: *delay,
+        count_attempt: false,
+    });
+    let released = node.release_all(releases.collect()).await;
+    for ((suspect, _), is_released) in suspects.into_iter().zip(released) {
+        if !is_released {
+            // The store counts an attempt that has never begun.
+            let attempt = suspect.work.attempt();
+            node.attempts.excuse(suspect.suspicion.item, attempt);
         }
+        suspect.held.finish();
+        suspect.slot.give_back();
+    }
+}
+
+/// Gives back what was claimed with something that must run strictly alone.
+pub(super) async fn give_back_company(node: &Node, company: Vec<(Work, LeaseGuard, Slot)>) {
+    let releases = company.iter().map(|(work, ..)| Release {
+        lease: work.lease(),
+        delay: node.entropy.jittered(PUT_OFF_MIN),
+        count_attempt: false,
+    });
+    node.release_all(releases.collect()).await;
+    for (_, held, slot) in company {
+        held.finish();
+        slot.give_back();
     }
 }
 
