@@ -266,11 +266,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_hears_of_a_shutdown_and_it_is_known_that_it_did() {
-        let ways: [(fn(&ActivityContext) -> bool, bool); 2] = [
-            (ActivityContext::is_cancelled, false),
-            (ActivityContext::is_shutting_down, true),
+        let ways: [fn(&ActivityContext) -> bool; 2] = [
+            ActivityContext::is_cancelled,
+            ActivityContext::is_shutting_down,
         ];
-        for (way, tells_why) in ways {
+        for (way, tells_why) in ways.into_iter().zip([false, true]) {
             let context = ActivityContext::for_test("Activity");
             assert!(!way(&context));
             context.stopping.cancel();

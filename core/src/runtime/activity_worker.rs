@@ -302,7 +302,7 @@ fn recordable(
 async fn record(
     node: &Node,
     outcome: Arc<ActivityOutcome>,
-    is_held: impl Fn() -> bool,
+    is_held: impl Fn() -> bool + Send + Sync,
 ) -> Result<(), ProviderError> {
     let mut outcome = Arc::unwrap_or_clone(outcome);
     let commit = Commit::Activity(outcome.clone());

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::isolation::{Isolation, Suspect, Work, give_back_company};
+use super::isolation::Isolation;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
+use super::suspect::{Suspect, Work, give_back_company};
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 

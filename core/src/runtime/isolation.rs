@@ -24,16 +24,15 @@ use lru::LruCache;
 use tokio::sync::mpsc;
 
 use super::attempts::{Item, Suspicion};
-use super::lease_keeper::LeaseGuard;
-use super::node::{Node, Slot};
+use super::node::Node;
+use super::suspect::{PUT_OFF_MIN, Suspect, Work, in_order, release};
 use crate::clock::{Clock as _, Sleep, SystemClock};
 use crate::limits::{
     CLAIM_ITEMS_MAX, ISOLATION_DRAIN_MAX, ISOLATION_MAX, ISOLATION_MIN, ISOLATION_TRIES_MAX,
 };
-use crate::providers::{ClaimedActivity, Lease, LeaseToken, Release, Turn};
+use crate::providers::LeaseToken;
 
-/// How long a suspect that has to wait is left to the store, at first and at most.
-const PUT_OFF_MIN: Duration = Duration::from_secs(1);
+/// How long a suspect that has to wait is left to the store at most.
 const PUT_OFF_MAX: Duration = Duration::from_secs(30);
 
 /// The same at most for one that waits in vain to run strictly alone.
@@ -50,53 +49,6 @@ const TRUST_FOR: Duration = Duration::from_mins(2);
 
 /// How many suspects are remembered that had to wait.
 const REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
-
-/// What was claimed.
-#[derive(Debug)]
-pub(super) enum Work {
-    Turn(Turn),
-    Activity(ClaimedActivity),
-}
-
-impl Work {
-    pub(super) fn lease(&self) -> Lease {
-        match self {
-            Self::Turn(turn) => Lease::Turn(turn.lease.clone()),
-            Self::Activity(activity) => Lease::Activity(activity.lease.clone()),
-        }
-    }
-
-    pub(super) fn attempt(&self) -> u32 {
-        match self {
-            Self::Turn(turn) => turn.attempt,
-            Self::Activity(activity) => activity.attempt,
-        }
-    }
-
-    /// Whether its code hangs on this node already.
-    pub(super) fn is_blocked(&self, node: &Node) -> bool {
-        match self {
-            Self::Turn(turn) => node.watch.blocked(&turn.head, turn.lease.token).is_some(),
-            Self::Activity(_) => false,
-        }
-    }
-
-    pub(super) fn start(self, node: &Arc<Node>, held: LeaseGuard, slot: Slot) {
-        match self {
-            Self::Turn(turn) => node.start_turn(turn, held, slot),
-            Self::Activity(activity) => node.run_activity(activity, held, slot),
-        }
-    }
-}
-
-/// A claimed item that is to run alone.
-#[derive(Debug)]
-pub(super) struct Suspect {
-    pub(super) suspicion: Suspicion,
-    pub(super) work: Work,
-    pub(super) held: LeaseGuard,
-    pub(super) slot: Slot,
-}
 
 /// A time that has passed or has not. It is no moment of the wall clock, which may be set.
 #[derive(Default)]
@@ -363,7 +315,7 @@ impl Isolation {
 
     /// Waits until nothing runs on this node but suspects that have lasted, and these, which have
     /// their slots and have not begun.
-    async fn drained(&self, node: &Node, suspects: usize, with_turns: bool) {
+    async fn drained(&mut self, node: &Node, suspects: usize, with_turns: bool) {
         while !self.is_drained(node, suspects, with_turns) {
             node.turn_slots.freed().await;
         }
@@ -443,39 +395,6 @@ impl Isolation {
     }
 }
 
-/// Gives suspects back for so long, uncounted, with one call.
-async fn release(node: &Node, suspects: Vec<(Suspect, Duration)>) {
-    let releases = suspects.iter().map(|(suspect, delay)| Release {
-        lease: suspect.work.lease(),
-        delay: *delay,
-        count_attempt: false,
-    });
-    let released = node.release_all(releases.collect()).await;
-    for ((suspect, _), is_released) in suspects.into_iter().zip(released) {
-        if !is_released {
-            // The store counts an attempt that has never begun.
-            let attempt = suspect.work.attempt();
-            node.attempts.excuse(suspect.suspicion.item, attempt);
-        }
-        suspect.held.finish();
-        suspect.slot.give_back();
-    }
-}
-
-/// Gives back what was claimed with something that must run strictly alone.
-pub(super) async fn give_back_company(node: &Node, company: Vec<(Work, LeaseGuard, Slot)>) {
-    let releases = company.iter().map(|(work, ..)| Release {
-        lease: work.lease(),
-        delay: node.entropy.jittered(PUT_OFF_MIN),
-        count_attempt: false,
-    });
-    node.release_all(releases.collect()).await;
-    for (_, held, slot) in company {
-        held.finish();
-        slot.give_back();
-    }
-}
-
 /// Waits until the only one of this round has ended, however long it takes, or its lease is gone, so
 /// that whatever it still does to its process counts no more; or the runtime stops. In real time,
 /// since a lease that is given up tells nobody.
@@ -488,20 +407,4 @@ async fn until_nothing_counts(node: &Node, round: &mut Round, token: LeaseToken)
             () = SystemClock.sleep(STRICT_LOOK_PAUSE) => {}
         }
     }
-}
-
-/// Puts first what must run strictly alone, and then what has died most often. Among equals the order is turned round with each attempt:
-/// whoever was tried before the deadly one, and so was counted with it, is tried after it the next
-/// time.
-fn in_order(suspects: &mut [Suspect]) {
-    suspects.sort_unstable_by(|a, b| {
-        let (attempt, other) = (a.work.attempt(), b.work.attempt());
-        let by_item = if attempt % 2 == 0 {
-            b.suspicion.item.cmp(&a.suspicion.item)
-        } else {
-            a.suspicion.item.cmp(&b.suspicion.item)
-        };
-        let by_strictness = b.suspicion.is_strict.cmp(&a.suspicion.is_strict);
-        by_strictness.then(other.cmp(&attempt)).then(by_item)
-    });
 }

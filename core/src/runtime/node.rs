@@ -247,7 +247,7 @@ impl Node {
     pub(super) async fn commit_outcome(
         &self,
         operation: Commit,
-        is_held: impl Fn() -> bool,
+        is_held: impl Fn() -> bool + Send,
     ) -> Result<Committed, ProviderError> {
         let mut lasting = 0;
         self.commit_while(operation, |error| {
