@@ -33,8 +33,10 @@ pub(crate) struct ActivityInfo {
     pub(crate) activity_id: u64,
     pub(crate) worker_id: String,
     pub(crate) attempt: u32,
-    /// Whether its code was told of a shutdown.
+    /// Whether its code was told to end, and that was for a shutdown.
     pub(crate) told_of_shutdown: AtomicBool,
+    /// Whether its code was told that it was for a shutdown.
+    pub(crate) told_why: AtomicBool,
 }
 
 /// Logs one line with everything that tells this activity from others.
@@ -80,9 +82,14 @@ impl ActivityContext {
         self.info.told_of_shutdown.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the code knows of a shutdown, so that it may have ended for that.
+    /// Whether the code was told of a shutdown, so that it may have ended for that.
     pub(crate) fn was_told_of_shutdown(&self) -> bool {
         self.info.told_of_shutdown.load(Ordering::Relaxed) && !self.cancelled.is_cancelled()
+    }
+
+    /// Whether the code knows that it was a shutdown, and no cancellation.
+    pub(crate) fn knows_of_shutdown(&self) -> bool {
+        self.info.told_why.load(Ordering::Relaxed)
     }
 
     /// The id of the instance that scheduled it.
@@ -136,19 +143,31 @@ impl ActivityContext {
     ///
     /// The outcome is not wanted if the orchestration has ended, was cancelled or has dropped the
     /// activity, or if another worker has taken it over. What it still returns is thrown away.
-    /// In a [shutdown](Self::is_shutting_down) it is not.
+    ///
+    /// In a shutdown the outcome is wanted, but nobody can tell whether what an activity returns
+    /// that was told to end is all of it. So it is not recorded either, and the next node runs the
+    /// activity again, unless [`is_shutting_down`](Self::is_shutting_down) has told it that it need
+    /// not end.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled() || self.is_shutting_down()
+        if self.cancelled.is_cancelled() {
+            return true;
+        }
+        let is_stopping = self.stopping.is_cancelled();
+        if is_stopping {
+            self.hear_of_shutdown();
+        }
+        is_stopping
     }
 
     /// Whether the runtime shuts down. The activity has as long as the shutdown is patient
     /// ([`Runtime::shutdown`]) and is aborted then.
     ///
-    /// If it returns `Ok` in time, that is recorded. An `Err` is recorded only if the activity was
-    /// not told of the shutdown, by this, [`is_cancelled`](Self::is_cancelled) or
-    /// [`cancelled`](Self::cancelled): otherwise nobody could tell a failure from an end that the
-    /// shutdown has asked for, and the next node runs the activity again.
+    /// Code that this has told so knows that its outcome is wanted: an `Ok` that it returns in time
+    /// is recorded. An `Err` is not, since nobody could tell a failure from an end that the shutdown
+    /// has asked for: the next node runs the activity again. Of code that was told by
+    /// [`is_cancelled`](Self::is_cancelled) or [`cancelled`](Self::cancelled) alone an `Ok` is not
+    /// recorded either. What code returns that was not told of the shutdown is its outcome.
     ///
     /// [`Runtime::shutdown`]: crate::runtime::Runtime::shutdown
     #[must_use]
@@ -156,6 +175,7 @@ impl ActivityContext {
         let is_stopping = self.stopping.is_cancelled();
         if is_stopping {
             self.hear_of_shutdown();
+            self.info.told_why.store(true, Ordering::Relaxed);
         }
         is_stopping
     }
@@ -212,6 +232,7 @@ impl ActivityContext {
             worker_id: "worker".to_owned(),
             attempt: 1,
             told_of_shutdown: AtomicBool::new(false),
+            told_why: AtomicBool::new(false),
         };
         Self::new(
             Arc::new(info),
@@ -249,18 +270,19 @@ mod tests {
             ActivityContext::is_cancelled,
             ActivityContext::is_shutting_down,
         ];
-        for way in ways {
+        for (way, tells_why) in ways.into_iter().zip([false, true]) {
             let context = ActivityContext::for_test("Activity");
             assert!(!way(&context));
             context.stopping.cancel();
-            assert!(!context.was_told_of_shutdown());
+            assert!(!context.was_told_of_shutdown() && !context.knows_of_shutdown());
             assert!(way(&context.clone()));
             assert!(context.was_told_of_shutdown());
+            assert_eq!(context.knows_of_shutdown(), tells_why);
         }
         let context = ActivityContext::for_test("Activity");
         context.stopping.cancel();
         context.cancelled().await;
-        assert!(context.was_told_of_shutdown());
+        assert!(context.was_told_of_shutdown() && !context.knows_of_shutdown());
         // It is told of the stronger reason, too.
         context.cancelled.cancel();
         assert!(!context.was_told_of_shutdown());

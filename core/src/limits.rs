@@ -61,11 +61,20 @@ pub const ATTEMPTS_BESIDE_OTHERS_MAX: u32 = 2;
 /// For how long a node claims nothing while what is to run alone waits for the rest to end.
 pub const ISOLATION_DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// For how long a node claims nothing beside what runs alone.
+/// For how long a node claims no activities beside what runs alone, and no turns either if that is
+/// a turn.
 pub const ISOLATION_MAX: Duration = Duration::from_secs(30);
+
+/// For how long a node claims nothing at all beside an activity that runs alone, and how long it
+/// waits with each further round of what is to run alone once one has lasted.
+pub const ISOLATION_MIN: Duration = Duration::from_secs(5);
 
 /// How often something waits in vain to run alone before it runs beside others.
 pub const ISOLATION_TRIES_MAX: u32 = 3;
+
+/// How many of the attempts that count, the last ones, are made strictly alone: beside nothing, for
+/// as long as they take.
+pub const ATTEMPTS_STRICTLY_ALONE: u32 = 2;
 
 /// How many items a node remembers to have given back, since it could not run them.
 pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
@@ -427,14 +436,26 @@ fn of_suspects() -> Vec<Limit> {
         fixed(
             "ISOLATION_MAX",
             Amount::Time(ISOLATION_MAX),
-            "a node that claims nothing beside what runs alone",
+            "a node that claims no activities beside what runs alone",
+            "it goes on beside others",
+        ),
+        fixed(
+            "ISOLATION_MIN",
+            Amount::Time(ISOLATION_MIN),
+            "a node that claims no turns beside an activity that runs alone, and the same of activities once one has lasted",
             "it goes on beside others",
         ),
         fixed(
             "ISOLATION_TRIES_MAX",
             count(ISOLATION_TRIES_MAX),
             "waits in vain to run alone",
-            "it runs beside others",
+            "it runs beside others, but for its last attempts",
+        ),
+        fixed(
+            "ATTEMPTS_STRICTLY_ALONE",
+            count(ATTEMPTS_STRICTLY_ALONE),
+            "last attempts of a turn or an activity before it is poison",
+            "these are made with nothing beside them, however long they take",
         ),
     ]
 }

@@ -1,18 +1,18 @@
-//! A store that counts the calls it gets, and can be slow to answer a claim.
+//! A store that counts the calls it gets, and can be slow to answer, or fail to renew.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed, Fence,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
+    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// A store that counts the calls it gets, and can be slow to answer a claim.
+/// A store that counts the calls it gets, and can be slow to answer, or fail to renew.
 #[derive(Debug)]
 pub(crate) struct Counted<P> {
     inner: Arc<P>,
@@ -26,6 +26,10 @@ pub(crate) struct Counted<P> {
     /// Closed while commits of turns are held back.
     commits: Semaphore,
     held_commits: AtomicU64,
+    /// Closed while releases are held back.
+    releases: Semaphore,
+    held_releases: AtomicU64,
+    fails_to_renew: AtomicBool,
     load: Mutex<Load>,
 }
 
@@ -114,6 +118,9 @@ impl<P: Provider> Counted<P> {
             activity_answers: Semaphore::new(1),
             commits: Semaphore::new(1),
             held_commits: AtomicU64::new(0),
+            releases: Semaphore::new(1),
+            held_releases: AtomicU64::new(0),
+            fails_to_renew: AtomicBool::new(false),
             load: Mutex::default(),
         }
     }
@@ -141,6 +148,21 @@ impl<P: Provider> Counted<P> {
     /// How many commits were held back so far.
     pub(crate) fn held_commits(&self) -> u64 {
         self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// Holds back releases, until the permit is dropped.
+    pub(crate) async fn hold_back_releases(&self) -> SemaphorePermit<'_> {
+        self.releases.acquire().await.unwrap()
+    }
+
+    /// How many releases were held back so far.
+    pub(crate) fn held_releases(&self) -> u64 {
+        self.held_releases.load(Ordering::SeqCst)
+    }
+
+    /// Whether no lease can be renewed from now on.
+    pub(crate) fn set_fails_to_renew(&self, fails: bool) {
+        self.fails_to_renew.store(fails, Ordering::SeqCst);
     }
 
     /// What the runtimes on this store have in their hands.
@@ -220,6 +242,13 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+        if self.fails_to_renew.load(Ordering::SeqCst) {
+            let failed = || {
+                let error = ProviderError::new(ErrorKind::Unavailable, "renew", "told to fail");
+                Err(error)
+            };
+            return leases.iter().map(|_| failed()).collect();
+        }
         let answers = self.count().renew(leases, by).await;
         self.renewals
             .fetch_add(leases.len() as u64, Ordering::SeqCst);
@@ -227,6 +256,10 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
+        if self.releases.available_permits() == 0 {
+            self.held_releases.fetch_add(1, Ordering::SeqCst);
+            drop(self.releases.acquire().await);
+        }
         self.count().release(releases).await
     }
 

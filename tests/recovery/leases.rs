@@ -9,10 +9,10 @@ use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::counted::Counted;
-use crate::support::{PATIENCE, World, checked, pause, within};
+use crate::support::{PATIENCE, World, checked, pause, until, within};
 
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -67,6 +67,102 @@ async fn an_activity_that_outlasts_its_lease_runs_once() {
     assert_eq!(ran.load(Ordering::SeqCst), 1);
     one.shutdown().await;
     other.shutdown().await;
+}
+
+/// A node that runs two activities: one that ends when it is told of a shutdown, and one that goes
+/// on until it may end.
+async fn with_two_activities(
+    clock: &ManualClock,
+    store: &Arc<Counted<MemoryProvider>>,
+    end: &Arc<Notify>,
+) -> World {
+    let start = Arc::new(Semaphore::new(0));
+    let tell = Arc::clone(&start);
+    let end = Arc::clone(end);
+    let activities = ActivityRegistry::builder()
+        .register("Any", move |ctx: ActivityContext, input: String| {
+            let (end, tell) = (Arc::clone(&end), Arc::clone(&tell));
+            async move {
+                tell.add_permits(1);
+                if input == "told" {
+                    ctx.cancelled().await;
+                    return Err("told to end".to_owned());
+                }
+                end.notified().await;
+                Ok("done".to_owned())
+            }
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register(
+            "Main",
+            |ctx: OrchestrationContext, input: String| async move {
+                ctx.schedule_activity("Any", input).into_activity().await
+            },
+        )
+        .build();
+    let options = RuntimeOptions {
+        clock: Arc::new(clock.clone()),
+        worker_lock_timeout: LEASE,
+        ..checked()
+    };
+    let provider = Arc::<Counted<MemoryProvider>>::clone(store);
+    let world = World::start(provider, activities, orchestrations, options).await;
+    world.begin("told", "Main", "told").await;
+    world.begin("stubborn", "Main", "stubborn").await;
+    drop(within("the activities", start.acquire_many(2)).await);
+    world
+}
+
+fn manual() -> (ManualClock, Arc<Counted<MemoryProvider>>) {
+    let clock = ManualClock::at_ms(1_700_000_000_000);
+    let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
+    let store = Counted::new(MemoryProvider::with_options(options));
+    (clock, Arc::new(store))
+}
+
+/// What a store is slow to take back costs no lease that is still needed.
+#[tokio::test]
+async fn a_release_that_hangs_delays_no_renewal() {
+    let (clock, store) = manual();
+    let end = Arc::new(Notify::new());
+    let world = with_two_activities(&clock, &store, &end).await;
+    let held = store.hold_back_releases().await;
+    let leaving = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(600_000)));
+    while store.held_releases() == 0 {
+        within("a renewal", renewed_once(&clock, &store)).await;
+    }
+    for _ in 0..12 {
+        within("a renewal", renewed_once(&clock, &store)).await;
+    }
+    end.notify_one();
+    until("the outcome", async || {
+        (store.load().activities == 1).then_some(())
+    })
+    .await;
+    drop(held);
+    within("shutdown", leaving).await.unwrap();
+}
+
+/// Whoever looks at the health of a runtime sees that its leases are about to pass.
+#[tokio::test]
+async fn a_renewal_that_fails_is_a_fault_until_one_succeeds() {
+    let (clock, store) = manual();
+    let end = Arc::new(Notify::new());
+    let world = with_two_activities(&clock, &store, &end).await;
+    store.set_fails_to_renew(true);
+    let fault = until("the fault", async || {
+        clock.advance(LEASE / 12);
+        world.runtime.health().faults.into_iter().next()
+    });
+    assert_eq!(fault.await.operation, "renew");
+    store.set_fails_to_renew(false);
+    until("the end of it", async || {
+        clock.advance(LEASE / 12);
+        world.runtime.health().is_healthy().then_some(())
+    })
+    .await;
+    within("shutdown", world.runtime.shutdown(Some(0))).await;
 }
 
 /// Moves the clock until a lease has been renewed: by one tick, or by two if the first came before

@@ -248,9 +248,10 @@ async fn what_was_leased_and_never_begun_is_given_back() {
     next.shutdown().await;
 }
 
-/// What an activity returns that heard of the shutdown and ended well is its outcome.
+/// What an activity returns that heard of the shutdown, knows it for one and ended well is its
+/// outcome.
 #[tokio::test]
-async fn an_activity_that_ends_well_when_it_is_told_has_ended() {
+async fn an_activity_that_ends_well_and_knows_of_the_shutdown_has_ended() {
     let started = Arc::new(Notify::new());
     let activities = step(&started, |ctx| async move {
         ctx.cancelled().await;
@@ -260,7 +261,27 @@ async fn an_activity_that_ends_well_when_it_is_told_has_ended() {
     assert_eq!(outcome_after(started, activities).await, "in time");
 }
 
-/// So is the failure of one that does not know of it.
+/// One that was merely told to end may have returned what it had. It is run again.
+#[tokio::test]
+async fn an_activity_that_ends_well_when_it_is_told_is_run_again() {
+    let (started, other_started) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let waits = step(&started, |ctx| async move {
+        ctx.cancelled().await;
+        Ok("part of it".to_owned())
+    });
+    let outcome = outcome_after(started, waits).await;
+    assert_eq!(outcome, "run again, attempt 2");
+    let asks = step(&other_started, |ctx| async move {
+        while !ctx.is_cancelled() {
+            pause(1).await;
+        }
+        Ok("part of it".to_owned())
+    });
+    let outcome = outcome_after(other_started, asks).await;
+    assert_eq!(outcome, "run again, attempt 2");
+}
+
+/// The outcome of one that does not know of it counts, though it ends during the shutdown.
 #[tokio::test]
 async fn an_activity_that_fails_and_was_not_told_has_failed() {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -32,7 +32,7 @@ enum Outcome {
     GiveBack(Obstacle),
     /// Nobody wants to know.
     Abandon,
-    /// The runtime stops, and the activity has ended for that: the next node runs it again.
+    /// The runtime stops, and the activity may have ended for that: the next node runs it again.
     CutOff,
 }
 
@@ -102,10 +102,14 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
                 // It was reported as timed out.
                 return Outcome::Abandon;
             }
+            // Whether it has failed, or is through, or has ended because it was told to, nobody can
+            // say. Only an end that is called good in full knowledge is one.
+            let is_good = matches!(result, Ok(Ok(_))) && told.knows_of_shutdown();
+            if told.was_told_of_shutdown() && !is_good {
+                return Outcome::CutOff;
+            }
             Outcome::Report(match result {
                 Ok(Ok(result)) => Ok(result),
-                // Whether it has failed, or has ended because it was told to, nobody can say.
-                Ok(Err(_)) if told.was_told_of_shutdown() => return Outcome::CutOff,
                 Ok(Err(message)) => Err(failure(message)),
                 Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
             })
@@ -126,6 +130,7 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
         worker_id: node.worker_id.clone(),
         attempt: claimed.attempt,
         told_of_shutdown: AtomicBool::new(false),
+        told_why: AtomicBool::new(false),
     }
 }
 

@@ -3,7 +3,9 @@
 //! The store counts an attempt when it is claimed, and whatever ends in good order takes it back or
 //! starts the count anew. What is left are attempts that ended with their process, those of the
 //! item and those that only ran beside it. They are told apart by running an item alone from its
-//! third attempt on: what is counted from then on is its own.
+//! third attempt on. That is not kept up for longer than it pays, so that what is counted from then
+//! on may still be another's doing; but the last attempts before an item is poison are made strictly
+//! alone, and so nothing becomes poison that did not take its process down by itself.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,7 +13,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
+use crate::limits::{ATTEMPTS_BESIDE_OTHERS_MAX, ATTEMPTS_STRICTLY_ALONE};
 use crate::providers::{ActivityKey, InstanceId, Lease};
 
 /// How many items are remembered. One that is forgotten counts as if nothing had been excused.
@@ -40,6 +42,14 @@ impl fmt::Display for Item {
             Self::Activity(key) => write!(f, "activity {key}"),
         }
     }
+}
+
+/// An item that may have killed its process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Suspicion {
+    pub(super) item: Item,
+    /// This is one of its last attempts: nothing may run beside it until it has ended.
+    pub(super) is_strict: bool,
 }
 
 /// Attempts that ended by no fault of the item, as far as this node knows.
@@ -85,10 +95,13 @@ impl Attempts {
         (counted > self.max).then_some(counted)
     }
 
-    /// The item, if it is to run with nothing beside it.
-    pub(super) fn suspect(&self, attempt: u32, lease: &Lease) -> Option<Item> {
+    /// Whether an item is to run with nothing beside it.
+    pub(super) fn suspect(&self, attempt: u32, lease: &Lease) -> Option<Suspicion> {
         let counted = self.counted(attempt, || lease.into());
-        (1..=self.max).contains(&counted).then(|| lease.into())
+        (1..=self.max).contains(&counted).then(|| Suspicion {
+            item: lease.into(),
+            is_strict: counted > self.max.saturating_sub(ATTEMPTS_STRICTLY_ALONE),
+        })
     }
 
     /// An attempt has ended by the store's fault, or by the time that has passed; the process and
@@ -118,11 +131,15 @@ mod tests {
     }
 
     fn is_suspect(attempts: &Attempts, name: &str, attempt: u32) -> bool {
+        suspicion(attempts, name, attempt).is_some()
+    }
+
+    fn suspicion(attempts: &Attempts, name: &str, attempt: u32) -> Option<Suspicion> {
         let lease = Lease::Turn(TurnLease {
             instance: InstanceId::new(name).unwrap(),
             token: Entropy.lease_token(),
         });
-        attempts.suspect(attempt, &lease).is_some()
+        attempts.suspect(attempt, &lease)
     }
 
     #[test]
@@ -138,6 +155,32 @@ mod tests {
         }
         assert!(!is_suspect(&attempts, "i", 6));
         assert_eq!(attempts.poison(6, || item("i")), Some(4));
+    }
+
+    /// Whatever the limit is, an item is tried that often strictly alone before it is poison.
+    #[test]
+    fn the_last_attempts_before_poison_are_strict() {
+        for (max, strict) in [
+            (1, 3..=3),
+            (2, 3..=4),
+            (3, 4..=5),
+            (10, 11..=12),
+            (u32::MAX, 0..=0),
+        ] {
+            let attempts = Attempts::new(max);
+            for attempt in 1..=14 {
+                let is_strict = suspicion(&attempts, "i", attempt).is_some_and(|it| it.is_strict);
+                assert_eq!(is_strict, strict.contains(&attempt), "{attempt} of {max}");
+            }
+        }
+        // What is excused puts them off, as it does poison.
+        let attempts = Attempts::new(3);
+        attempts.excuse(item("i"), 3);
+        for (attempt, is_strict) in [(4, false), (5, true), (6, true)] {
+            let suspicion = suspicion(&attempts, "i", attempt).unwrap();
+            assert_eq!(suspicion.is_strict, is_strict, "{attempt}");
+        }
+        assert_eq!(attempts.poison(7, || item("i")), Some(4));
     }
 
     #[test]

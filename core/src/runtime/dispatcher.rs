@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::isolation::{Isolation, Suspect, Work};
+use futures_util::FutureExt as _;
+
+use super::isolation::Isolation;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
+use super::suspect::{Suspect, Work, give_back_company};
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
@@ -30,6 +33,7 @@ async fn dispatch(node: &Arc<Node>) {
     let mut was_empty = false;
     let mut isolation = Isolation::default();
     while !node.stopping.is_cancelled() {
+        isolation.hold_is_over(node).now_or_never();
         let mut items_max = CLAIM_ITEMS_MAX;
         if node.health.is_failing("commit") {
             // What is claimed now could not be committed either. One item at a time finds out when
@@ -65,6 +69,7 @@ async fn dispatch(node: &Arc<Node>) {
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => return,
+            () = isolation.hold_is_over(node) => {}
             () = wait(node, &pause) => {}
         }
     }
@@ -114,26 +119,31 @@ async fn claim(
     items_max: usize,
     isolation: &mut Isolation,
 ) -> Result<Found, ProviderError> {
+    let has_room = isolation.take_room();
     // All slots first, so that the two calls begin right after one another.
     let (turn_slots, activity_slots) = (
         take_slots(&node.turn_slots, items_max),
         take_slots(&node.activity_slots, items_max),
     );
-    let (mut turns, activities) = tokio::join!(
+    let (mut turns, mut activities) = tokio::join!(
         claim_turns(node, turn_slots),
-        claim_activities(node, activity_slots)
+        claim_activities(node, activity_slots, !has_room)
     );
     let mut suspects = Vec::new();
-    if let Ok(turns) = &mut turns {
-        turns.start(node);
-        suspects.append(&mut turns.suspects);
+    let mut batches = [turns.as_mut().ok(), activities.as_mut().ok()];
+    for batch in batches.iter_mut().flatten() {
+        suspects.append(&mut batch.suspects);
     }
-    let activities = activities.map(|mut activities| {
-        suspects.append(&mut activities.suspects);
-        activities.found
-    });
+    let is_strict = has_room && suspects.iter().any(|it| it.suspicion.is_strict);
+    for batch in batches.into_iter().flatten() {
+        if is_strict {
+            give_back_company(node, std::mem::take(&mut batch.ready)).await;
+        } else {
+            batch.start(node);
+        }
+    }
     isolation.admit(node, suspects).await;
-    let (turns, activities) = (turns?.found, activities?);
+    let (turns, activities) = (turns?.found, activities?.found);
     Ok(Found {
         any: turns.any || activities.any,
         more: turns.more || activities.more,
@@ -154,7 +164,12 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, Provid
     sort_out(node, claimed, slots, Work::Turn)
 }
 
-async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
+/// Starts what it brings when it is there, if all of it may start.
+async fn claim_activities(
+    node: &Arc<Node>,
+    slots: Vec<Slot>,
+    starts: bool,
+) -> Result<Batch, ProviderError> {
     if slots.is_empty() {
         return Ok(Batch::default());
     }
@@ -165,7 +180,9 @@ async fn claim_activities(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, P
     };
     let claimed = node.store.claim_activities(&request).await;
     let mut batch = sort_out(node, claimed, slots, Work::Activity)?;
-    batch.start(node);
+    if starts {
+        batch.start(node);
+    }
     Ok(batch)
 }
 
@@ -217,8 +234,8 @@ fn sort_out<T>(
             continue;
         }
         match suspect {
-            Some(item) => batch.suspects.push(Suspect {
-                item,
+            Some(suspicion) => batch.suspects.push(Suspect {
+                suspicion,
                 work,
                 held,
                 slot,
@@ -247,7 +264,7 @@ async fn wait(node: &Node, pause: &Pause) {
             .sleep(node.options.dispatcher_min_poll_interval)
             .await;
     }
-    let activities_free = node.activity_slots.free() > 0;
+    let activities_free = node.activity_slots.has_some();
     let queues = Queues {
         turns: node.turn_slots.free() > 0,
         activities: activities_free

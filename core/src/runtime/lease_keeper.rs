@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
 use super::attempts::{Attempts, Item};
+use super::health::{HealthRecord, is_fault};
 use crate::cancel_token::CancelToken;
 use crate::clock::Clock;
 use crate::providers::{Lease, LeaseToken, Provider, ProviderError, Release, Renewal};
@@ -90,7 +91,10 @@ struct Leases {
 #[derive(Debug)]
 pub(super) struct LeaseKeeper {
     leases: Mutex<Leases>,
+    /// Something is held, where nothing was.
     added: Notify,
+    /// Something was left to be given back.
+    added_left: Notify,
     attempts: Arc<Attempts>,
 }
 
@@ -159,7 +163,7 @@ impl Drop for LeaseGuard {
             denials: DENIALS_OF_GRANTED,
         });
         drop(leases);
-        self.keeper.added.notify_one();
+        self.keeper.added_left.notify_one();
     }
 }
 
@@ -168,6 +172,7 @@ impl LeaseKeeper {
         Self {
             leases: Mutex::default(),
             added: Notify::new(),
+            added_left: Notify::new(),
             attempts,
         }
     }
@@ -241,7 +246,7 @@ impl LeaseKeeper {
             denials: DENIALS_OF_PROMISED,
         });
         self.leases.lock().left.extend(left);
-        self.added.notify_one();
+        self.added_left.notify_one();
     }
 
     /// Gives back everything that is held and that was left, and tries again until the store has
@@ -267,14 +272,38 @@ impl LeaseKeeper {
         }
     }
 
-    /// Renews for ever.
-    pub(super) async fn run(&self, store: &dyn Provider, clock: &dyn Clock, times: LeaseTimes) {
+    /// Renews, and gives back what was left, for ever. A release that hangs delays no renewal.
+    pub(super) async fn run(
+        &self,
+        store: &dyn Provider,
+        clock: &dyn Clock,
+        health: &HealthRecord,
+        times: LeaseTimes,
+    ) {
+        let releases = async {
+            loop {
+                if self.leases.lock().left.is_empty() {
+                    self.added_left.notified().await;
+                }
+                clock.sleep(times.tick()).await;
+                self.release_left(store).await;
+            }
+        };
+        tokio::join!(self.renew_all(store, clock, health, times), releases);
+    }
+
+    async fn renew_all(
+        &self,
+        store: &dyn Provider,
+        clock: &dyn Clock,
+        health: &HealthRecord,
+        times: LeaseTimes,
+    ) {
         loop {
-            if self.is_idle() {
+            if self.leases.lock().held.is_empty() {
                 self.added.notified().await;
             }
             clock.sleep(times.tick()).await;
-            self.release_left(store).await;
             let (turns, activities): (Vec<Lease>, Vec<Lease>) = self
                 .leases
                 .lock()
@@ -282,14 +311,17 @@ impl LeaseKeeper {
                 .values()
                 .map(|held| held.lease.clone())
                 .partition(|lease| matches!(lease, Lease::Turn(_)));
-            self.renew(store, &turns, times.turn).await;
-            self.renew(store, &activities, times.activity).await;
+            let (turns, activities) = tokio::join!(
+                self.renew(store, &turns, times.turn),
+                self.renew(store, &activities, times.activity)
+            );
+            // One word for all of them, and the worst.
+            let mut renewals = turns.iter().chain(&activities);
+            let worst = renewals.clone().find(|it| it.as_ref().is_err_and(is_fault));
+            if let Some(renewal) = worst.or_else(|| renewals.next()) {
+                health.note("renew", renewal, clock.now_ms());
+            }
         }
-    }
-
-    fn is_idle(&self) -> bool {
-        let leases = self.leases.lock();
-        leases.held.is_empty() && leases.left.is_empty()
     }
 
     /// Gives back what was left. It stays on the list until the store has answered, so that a call
@@ -331,12 +363,17 @@ impl LeaseKeeper {
         });
     }
 
-    async fn renew(&self, store: &dyn Provider, leases: &[Lease], extend_by: Duration) {
+    async fn renew(
+        &self,
+        store: &dyn Provider,
+        leases: &[Lease],
+        extend_by: Duration,
+    ) -> Vec<Result<Renewal, ProviderError>> {
         if leases.is_empty() {
-            return;
+            return Vec::new();
         }
         let results = store.renew(leases, extend_by).await;
-        for (lease, result) in leases.iter().zip(results) {
+        for (lease, result) in leases.iter().zip(&results) {
             match result {
                 Ok(Renewal::Renewed) => {}
                 Ok(Renewal::Cancelled) => self.cancel(lease.token()),
@@ -347,6 +384,7 @@ impl LeaseKeeper {
                 }
             }
         }
+        results
     }
 }
 

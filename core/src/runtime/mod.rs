@@ -19,6 +19,7 @@ mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
 mod service;
+mod suspect;
 mod turn;
 mod warm;
 mod watch;

@@ -342,17 +342,19 @@ impl Node {
         self.release_all(vec![release]).await;
     }
 
-    /// Gives leases back with one call.
-    pub(super) async fn release_all(&self, releases: Vec<Release>) {
+    /// Gives leases back with one call, and answers for each whether that is done.
+    pub(super) async fn release_all(&self, releases: Vec<Release>) -> Vec<bool> {
         if releases.is_empty() {
-            return;
+            return Vec::new();
         }
-        for result in self.store.release(releases).await {
-            self.health.note("release", &result, self.clock.now_ms());
+        let results = self.store.release(releases).await;
+        for result in &results {
+            self.health.note("release", result, self.clock.now_ms());
             if let Err(error) = result {
                 tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
             }
         }
+        results.iter().map(Result::is_ok).collect()
     }
 }
 
@@ -429,6 +431,11 @@ impl Slots {
     /// How many are taken.
     pub(super) fn taken(&self) -> usize {
         (self.all as usize).saturating_sub(self.free())
+    }
+
+    /// Whether one can be taken.
+    pub(super) fn has_some(&self) -> bool {
+        self.free() > 0 && !self.are_withheld()
     }
 
     pub(super) fn try_take(&self) -> Option<Slot> {

@@ -33,7 +33,8 @@ pub struct RuntimeOptions {
     pub observability: ObservabilityConfig,
     /// How often a turn or an activity may take its process down before it is given up as poison.
     /// The first two times do not count, since anything that ran beside it may have been the cause;
-    /// from the third on it runs alone.
+    /// from the third on it runs alone, and the last two times with nothing beside it however long
+    /// it takes.
     pub max_attempts: u32,
     /// How long a turn's code may run without yielding. Beyond that the turn is given up: its lease
     /// is left to pass, the attempt counts, and its slot serves others.

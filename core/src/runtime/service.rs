@@ -88,7 +88,8 @@ impl Service {
             let service = async {
                 tokio::join!(
                     committer::run(Arc::clone(&node.store), requests),
-                    node.leases.run(&*node.store, &*node.clock, times),
+                    node.leases
+                        .run(&*node.store, &*node.clock, &node.health, times),
                     maintain(&node),
                     node.answer_alarms(alarms),
                     node.watch.run(&node),
