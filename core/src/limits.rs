@@ -275,7 +275,8 @@ fn of_runtimes() -> Vec<Limit> {
         limit(
             "max_attempts",
             count(options.max_attempts),
-            "attempts of a turn or an activity that end with their process while it runs alone",
+            "attempts of a turn or an activity that end with their process while it runs alone, or \
+             of a turn whose code does not yield",
             "it fails as `Poison`",
         ),
         limit(

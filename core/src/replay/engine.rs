@@ -22,6 +22,11 @@ use crate::orchestration::ActivityOptions;
 /// An orchestration's code, running.
 pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
+/// What code does that returns an error where history goes on. The error itself may hold data, and
+/// this is logged.
+const ENDS_WITH_AN_ERROR: &str = "end with an error, as it does if it cannot decode an input: what a \
+                                  type has gained since needs a default (`#[serde(default)]`)";
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
@@ -214,7 +219,11 @@ impl Engine {
             (StepResult::Ignored, _) => mismatch(what, "not expect it"),
             (_, Some(left)) => mismatch(
                 format!("{} after it", describe_event(&left.kind)),
-                "no such thing",
+                if self.has_failed_by_itself() {
+                    ENDS_WITH_AN_ERROR
+                } else {
+                    "no such thing"
+                },
             ),
             _ => Ok(()),
         }
@@ -258,11 +267,21 @@ impl Engine {
         }))
     }
 
+    /// Whether the code has returned an error.
+    fn has_failed_by_itself(&self) -> bool {
+        self.failure.is_none() && matches!(self.end, Some(End::Failed { .. }))
+    }
+
     fn ended_early(&self, next: Option<&Entry>) -> Failure {
+        let code = if self.has_failed_by_itself() {
+            ENDS_WITH_AN_ERROR
+        } else {
+            "end"
+        };
         Failure::Nondeterminism(Mismatch {
             event_id: self.next_event_id(),
             recorded: next.map_or_else(|| "no end".to_owned(), |entry| describe_event(&entry.kind)),
-            code: "end".to_owned(),
+            code: code.to_owned(),
             location: None,
         })
     }

@@ -66,6 +66,8 @@ struct Excused {
 pub(super) struct Attempts {
     max: u32,
     excused: Mutex<LruCache<Item, Excused>>,
+    /// What has not yielded on this node. Its attempts count, and it has killed nobody.
+    unyielding: Mutex<LruCache<Item, ()>>,
 }
 
 impl Attempts {
@@ -73,6 +75,7 @@ impl Attempts {
         Self {
             max,
             excused: Mutex::new(LruCache::new(REMEMBERED_MAX)),
+            unyielding: Mutex::new(LruCache::new(REMEMBERED_MAX)),
         }
     }
 
@@ -98,10 +101,18 @@ impl Attempts {
     /// Whether an item is to run with nothing beside it.
     pub(super) fn suspect(&self, attempt: u32, lease: &Lease) -> Option<Suspicion> {
         let counted = self.counted(attempt, || lease.into());
-        (1..=self.max).contains(&counted).then(|| Suspicion {
+        let may_be_deadly =
+            (1..=self.max).contains(&counted) && !self.unyielding.lock().contains(&lease.into());
+        may_be_deadly.then(|| Suspicion {
             item: lease.into(),
             is_strict: counted > self.max.saturating_sub(ATTEMPTS_STRICTLY_ALONE),
         })
+    }
+
+    /// An attempt has ended since its code did not yield. What it did to the node is known, so that
+    /// it need not run alone to find out.
+    pub(super) fn note_unyielding(&self, item: Item) {
+        self.unyielding.lock().put(item, ());
     }
 
     /// An attempt has ended by the store's fault, or by the time that has passed; the process and
@@ -181,6 +192,18 @@ mod tests {
             assert_eq!(suspicion.is_strict, is_strict, "{attempt}");
         }
         assert_eq!(attempts.poison(7, || item("i")), Some(4));
+    }
+
+    #[test]
+    fn what_does_not_yield_counts_and_is_no_suspect() {
+        let attempts = Attempts::new(3);
+        attempts.note_unyielding(item("i"));
+        for attempt in 1..=5 {
+            assert!(!is_suspect(&attempts, "i", attempt), "{attempt}");
+            assert_eq!(attempts.poison(attempt, || item("i")), None);
+        }
+        assert!(is_suspect(&attempts, "j", 3));
+        assert_eq!(attempts.poison(6, || item("i")), Some(4));
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl Node {
             },
         };
         let missing = obstacle.missing();
+        let example = returned.item.to_string();
         let now_ms = self.clock.now_ms();
         let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
         if given_back.is_passed_on {
@@ -109,6 +110,7 @@ impl Node {
                 target: "duroxide::runtime",
                 worker_id = self.worker_id,
                 waiting,
+                example,
                 "work is given back until another node or a deployment can run it: {missing}"
             );
         }

@@ -156,7 +156,7 @@ pub(super) fn poison(turn: &Occasion, attempt_count: u32, max_attempts: u32) -> 
             instance: turn.head.instance.as_str().to_owned(),
             execution_id: turn.head.position.execution,
         },
-        message: "its turns were claimed and never committed".to_owned(),
+        message: "each time its process ended, or its code did not yield".to_owned(),
     }
 }
 

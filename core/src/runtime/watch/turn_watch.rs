@@ -19,6 +19,7 @@ use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::limits::OUTCOME_HELD_MAX;
 use crate::providers::{InstanceHead, InstanceId, LeaseToken};
 use crate::runtime::activity_worker;
+use crate::runtime::attempts::Item;
 use crate::runtime::node::Node;
 
 /// How often the watch looks while there are turns.
@@ -230,14 +231,19 @@ impl TurnWatch {
             if let Hold::Lease(lease) = &turn.hold {
                 node.leases.forget(*lease);
             }
+            node.attempts
+                .note_unyielding(Item::Turn(turn.instance.clone()));
             let is_given_up = turn.take();
             drop(turn.take_slot());
             tracing::error!(
                 target: "duroxide::runtime",
                 instance_id = %turn.instance,
                 orchestration_name = turn.orchestration,
+                deadline = ?deadline,
                 is_given_up,
-                "a turn is past its deadline; its lease is left to pass"
+                "the code of an orchestration still blocks its thread after turn_deadline: its turn is \
+                 given up and counts as an attempt; a program that waits for its executor to end does \
+                 not end before this code does"
             );
         }
     }
