@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use duroxide::clock::ManualClock;
+use duroxide::providers::ErrorKind;
+use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, ActivityOptions, OrchestrationContext, OrchestrationRegistry};
+use duroxide_provider_tests::{Effect, Fault, Faulty, Operation, When};
 use tokio::sync::Notify;
 
-use crate::support::{World, within};
+use crate::support::{World, checked, until, within};
 
 /// Much shorter than the leases, which go by the same clock.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -121,5 +124,46 @@ async fn an_activity_that_blocks_its_thread_misses_its_heartbeat() {
         r#"Err("timeout: activity missed its heartbeat"), after"#
     );
     assert_eq!(beats.load(Ordering::SeqCst), 10);
+    world.shutdown().await;
+}
+
+/// The activity ends as soon as it is told that it is out of time, while the store fails. That it was
+/// out of time is recorded when the store succeeds again, and the activity is not run again.
+#[tokio::test]
+async fn a_timeout_is_kept_until_it_is_recorded() {
+    let store = Arc::new(Faulty::new(Arc::new(MemoryProvider::new())));
+    let runs = Arc::new(AtomicU32::new(0));
+    let (count, away) = (Arc::clone(&runs), Arc::clone(&store));
+    let activities = ActivityRegistry::builder()
+        .register("Work", move |ctx: ActivityContext, _: String| {
+            count.fetch_add(1, Ordering::SeqCst);
+            away.set_faults([Fault {
+                operation: Operation::Commit,
+                when: When::FromNth(1),
+                effect: Effect::FailBefore(ErrorKind::Config),
+            }]);
+            async move {
+                ctx.cancelled().await;
+                Err("told".to_owned())
+            }
+        })
+        .register("After", |_: ActivityContext, _: String| async move {
+            Ok("after".to_owned())
+        })
+        .build();
+    let options = ActivityOptions::new().with_start_to_close(Duration::from_millis(50));
+    let provider = Arc::<Faulty<MemoryProvider>>::clone(&store);
+    let world = World::start(provider, activities, limited(options), checked()).await;
+    world.begin("i", "Limited", "").await;
+    until("some failures", async || {
+        (store.faults() >= 3).then_some(())
+    })
+    .await;
+
+    store.set_faults([]);
+
+    let output = world.output("i").await;
+    assert!(output.contains("activity timed out"), "{output}");
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
     world.shutdown().await;
 }

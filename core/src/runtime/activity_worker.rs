@@ -13,7 +13,7 @@ use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use super::obstacle::Obstacle;
 use super::options::MismatchPolicy;
-use super::turn::{self, within};
+use super::turn::{self, Fused, within};
 use super::watch::TimedAttempt;
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
@@ -32,6 +32,8 @@ enum Outcome {
     GiveBack(Obstacle),
     /// Nobody wants to know.
     Abandon,
+    /// It was out of time, and that is being recorded.
+    TimedOut,
     /// The runtime stops, and the activity may have ended for that: the next node runs it again.
     CutOff,
 }
@@ -49,6 +51,7 @@ pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGu
             held.finish();
         }
         Outcome::Abandon => held.finish(),
+        Outcome::TimedOut => held.hand_over(),
         // What is dropped is given back.
         Outcome::CutOff => drop(held),
     }
@@ -98,9 +101,8 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
     tokio::select! {
         biased;
         result = work => {
-            if timed.is_some_and(|timed| !timed.conclude()) {
-                // It was reported as timed out.
-                return Outcome::Abandon;
+            if timed.as_ref().is_some_and(|timed| !timed.conclude()) {
+                return Outcome::TimedOut;
             }
             // Whether it has failed, or is through, or has ended because it was told to, nobody can
             // say. Only an end that is called good in full knowledge is one.
@@ -114,7 +116,13 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
                 Err(panic) => Err(failure(format!("activity panicked: {}", panic_text(&*panic)))),
             })
         }
-        () = given_up => Outcome::Abandon,
+        () = given_up => {
+            if timed.is_some_and(|timed| timed.is_concluded()) {
+                Outcome::TimedOut
+            } else {
+                Outcome::Abandon
+            }
+        }
     }
 }
 
@@ -233,13 +241,13 @@ async fn report(
 ) {
     let outcome = Arc::new(recordable(&node, &claimed, result));
     let mut slot = Some(slot);
-    if turn::run_with_outcome(&node, &outcome, &mut slot).await {
-        held.finish();
-    } else {
-        match record(&node, outcome, || !held.cancel.is_cancelled()).await {
+    match turn::run_with_outcome(&node, &outcome, &mut slot).await {
+        Fused::Recorded => held.finish(),
+        Fused::Taken => held.hand_over(),
+        Fused::Left => match record(&node, outcome, || !held.cancel.is_cancelled()).await {
             Ok(()) => held.finish(),
             Err(error) => unreported(&node, held, &error),
-        }
+        },
     }
     node.give_backs
         .forget(|| Item::Activity(claimed.lease.key.clone()));

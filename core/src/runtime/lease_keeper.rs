@@ -109,6 +109,8 @@ pub(super) struct LeaseGuard {
     pub(super) cancel: CancelToken,
     begun: Arc<AtomicBool>,
     is_over: bool,
+    /// Somebody else ends the lease.
+    is_handed_over: bool,
     /// Dropped with this, which tells whoever watches the item.
     watched: Option<mpsc::Sender<()>>,
 }
@@ -135,6 +137,11 @@ impl LeaseGuard {
         self.is_over = true;
     }
 
+    /// The lease stays held: somebody else is recording the outcome, and ends it.
+    pub(super) fn hand_over(mut self) {
+        self.is_handed_over = true;
+    }
+
     /// The store says that the lease has passed, or is somebody else's. The attempt does not count
     /// against the item.
     pub(super) fn lost(mut self) {
@@ -145,6 +152,9 @@ impl LeaseGuard {
 
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
+        if self.is_handed_over {
+            return;
+        }
         let mut leases = self.keeper.leases.lock();
         let Some(held) = leases.held.remove(&self.token) else {
             return;
@@ -204,6 +214,7 @@ impl LeaseKeeper {
             cancel,
             begun,
             is_over: false,
+            is_handed_over: false,
             watched: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -59,6 +59,8 @@ pub(super) struct Node {
     pub(super) give_backs: GiveBacks,
     /// Something was passed on: the next claim comes a moment later, so that others come first.
     pub(super) claims_paused: AtomicBool,
+    /// When that was so last, in milliseconds since the Unix epoch.
+    pub(super) claims_paused_ms: AtomicU64,
     pub(super) committer: Committer,
     pub(super) leases: Arc<LeaseKeeper>,
     pub(super) attempts: Arc<Attempts>,
@@ -117,6 +119,7 @@ impl Node {
             health: HealthRecord::default(),
             give_backs: GiveBacks::default(),
             claims_paused: AtomicBool::new(false),
+            claims_paused_ms: AtomicU64::new(0),
             committer,
             leases: Arc::new(LeaseKeeper::new(Arc::clone(&attempts))),
             attempts,

@@ -102,7 +102,7 @@ impl Node {
         let example = returned.item.to_string();
         let now_ms = self.clock.now_ms();
         let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
-        if given_back.is_passed_on {
+        if given_back.is_passed_on && self.may_pause_claims(now_ms) {
             self.claims_paused.store(true, Ordering::Release);
         }
         if let Some(waiting) = given_back.warn_of {
@@ -115,6 +115,17 @@ impl Node {
             );
         }
         given_back
+    }
+
+    /// Whether claims may pause for what was passed on: a crowd of such items would slow everything.
+    fn may_pause_claims(&self, now_ms: u64) -> bool {
+        const EVERY_MS: u64 = 1_000;
+        let paused_ms = self.claims_paused_ms.load(Ordering::Relaxed);
+        let may_pause = now_ms.abs_diff(paused_ms) >= EVERY_MS;
+        if may_pause {
+            self.claims_paused_ms.store(now_ms, Ordering::Relaxed);
+        }
+        may_pause
     }
 
     /// What to tell whoever waits for an instance: what is missing, and where.

@@ -12,25 +12,35 @@ use crate::runtime::node::{Node, Slot};
 use crate::runtime::warm::{Kept, Warm};
 use crate::runtime::watch::RunningTurn;
 
-/// Runs the turn that an outcome brings, and records both. False if the outcome must still be
-/// recorded by itself: the instance waits for other things as well, somebody else has it, or it
-/// cannot go on. Nothing is lost then but the engine, which replays.
+/// What became of an outcome that a turn was to take in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime) enum Fused {
+    /// It is recorded with its turn.
+    Recorded,
+    /// The turn's code took long, and the watch is recording the outcome.
+    Taken,
+    /// It must still be recorded by itself: the instance waits for other things as well, somebody
+    /// else has it, or it cannot go on. Nothing is lost but the engine, which replays.
+    Left,
+}
+
+/// Runs the turn that an outcome brings, and records both.
 ///
 /// The turn has the activity's slot, which goes on to an activity that the turn schedules.
 pub(in crate::runtime) async fn run_with_outcome(
     node: &Arc<Node>,
     outcome: &Arc<ActivityOutcome>,
     slot: &mut Option<Slot>,
-) -> bool {
+) -> Fused {
     let Some(message) = &outcome.message else {
-        return false;
+        return Fused::Left;
     };
     // A runtime that stops takes on no more turns, nor does one that makes room.
     if node.activity_slots.are_withheld() {
-        return false;
+        return Fused::Left;
     }
     let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
-        return false;
+        return Fused::Left;
     };
     let running = RunningTurn::fused(&warm.head, Arc::clone(outcome), slot.take());
     // In a box, since every activity's task would be as large as a turn otherwise.
@@ -38,8 +48,7 @@ pub(in crate::runtime) async fn run_with_outcome(
     // The executor's cooperative budget would make it depend on the node when the code is quiet.
     let turn = tokio::task::unconstrained(turn);
     let followed = node.watch.follow(&running, turn).await;
-    // The watch has recorded what the turn's code has held back for too long.
-    followed.unwrap_or(true)
+    followed.unwrap_or(Fused::Taken)
 }
 
 async fn run_turn(
@@ -48,28 +57,28 @@ async fn run_turn(
     message: &Message,
     warm: Warm,
     (running, slot): (&RunningTurn, &mut Option<Slot>),
-) -> bool {
+) -> Fused {
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
     let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
     if !running.end() {
-        return true;
+        return Fused::Taken;
     }
     *slot = running.take_slot();
     let Plan::Commit(mut work) = plan else {
-        return false;
+        return Fused::Left;
     };
     if !work.draft.complete(&outcome.lease, message.id) {
-        return false;
+        return Fused::Left;
     }
     match publish(node, &turn, *work, slot).await {
-        Ok(()) => true,
+        Ok(()) => Fused::Recorded,
         Err(error) => {
             tracing::debug!(
                 target: "duroxide::runtime",
                 %error,
                 "an outcome is recorded without its turn"
             );
-            false
+            Fused::Left
         }
     }
 }

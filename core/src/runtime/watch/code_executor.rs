@@ -58,6 +58,9 @@ struct Place {
     activities: Tasks,
 }
 
+/// How many executors are left behind at most. Beyond that turns wait for threads that come back.
+const LEFT_MAX: usize = 32;
+
 impl CodeExecutor {
     pub(in crate::runtime) fn new(user: Handle) -> Self {
         let is_own = user.runtime_flavor() == RuntimeFlavor::CurrentThread;
@@ -132,7 +135,9 @@ impl CodeExecutor {
         let is_user_blocked = on_user.count() >= threads;
         let was_blocked = std::mem::replace(&mut place.is_user_blocked, is_user_blocked);
 
-        let needs_other = blocked_since.iter().any(|since| *since >= place.since);
+        // Whatever is left has threads of its own, until all that rests on it has ended.
+        let needs_other =
+            place.left.len() < LEFT_MAX && blocked_since.iter().any(|since| *since >= place.since);
         if needs_other {
             place.since = now;
             place.is_own = true;

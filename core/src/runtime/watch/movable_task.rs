@@ -45,17 +45,30 @@ impl MovableTask {
         }
     }
 
+    fn is_newest(&self, number: u64) -> bool {
+        self.newest.load(Ordering::Acquire) == number
+    }
+
     fn poll(&self, number: u64, cx: &mut Context<'_>) -> Poll<()> {
         let Some(mut work) = self.work.try_lock().or_else(|| {
             // The driver before is within a poll. It wakes this one when it comes back, unless it
-            // did so just before it could know.
-            *self.waiting.lock() = Some(cx.waker().clone());
+            // did so just before it could know. One that has been superseded meanwhile must not be
+            // woken in its successor's place.
+            let mut waiting = self.waiting.lock();
+            if self.is_newest(number) {
+                *waiting = Some(cx.waker().clone());
+            }
+            drop(waiting);
             self.work.try_lock()
         }) else {
-            return Poll::Pending;
+            return if self.is_newest(number) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            };
         };
         // Looked at under the lock: whoever comes next finds it locked until this poll is over.
-        let polled = if self.newest.load(Ordering::Acquire) != number {
+        let polled = if !self.is_newest(number) {
             Poll::Ready(())
         } else if let Some(future) = &mut *work {
             let polled = future.as_mut().poll(cx);

@@ -60,6 +60,11 @@ impl TimedAttempt {
         !self.has_outcome.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether it has its outcome.
+    pub(in crate::runtime) fn is_concluded(&self) -> bool {
+        self.has_outcome.load(Ordering::Acquire)
+    }
+
     /// Ends when it is out of time, and says why.
     pub(super) async fn expired(&self) -> &'static str {
         tokio::select! {
