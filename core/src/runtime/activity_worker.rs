@@ -42,7 +42,7 @@ enum Outcome {
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
     match outcome(&node, &claimed, &held).await {
         Outcome::Report(result) => {
-            let report = report(Arc::clone(&node), claimed, result, held, slot);
+            let report = Box::pin(report(Arc::clone(&node), claimed, result, held, slot));
             node.run_as_turn(report).await;
             return;
         }

@@ -155,8 +155,14 @@ impl Node {
     pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
         let running = RunningTurn::claimed(&claimed, slot);
         let node = Arc::clone(self);
+        // In a box, since it is large and is handed through several futures.
+        let work = Box::pin(turn::run(
+            Arc::clone(&node),
+            claimed,
+            held,
+            Arc::clone(&running),
+        ));
         let turn = async move {
-            let work = turn::run(Arc::clone(&node), claimed, held, Arc::clone(&running));
             node.watch.follow(&running, work).await;
         };
         self.with_tasks(|tasks| self.executor.spawn_turn(tasks, turn));
