@@ -31,14 +31,22 @@ async fn gave_back(node: &Node, times: u64) {
     until("what the node cannot run is given back", look).await;
 }
 
-async fn assert_all_run(world: &World) {
+async fn begin_all(world: &World) {
+    for number in 0..INSTANCES {
+        world.begin(&number.to_string(), "Work", "done").await;
+    }
+}
+
+/// The old node ends none of the instances, and one with the world's code completes them.
+async fn assert_the_new_node_runs_all(world: &World, old: &Node) {
+    gave_back(old, 2 * INSTANCES as u64).await;
     for number in 0..INSTANCES {
         let status = world.status(&number.to_string()).await;
         assert_eq!(status, OrchestrationStatus::Running, "{number}");
     }
-}
 
-async fn assert_all_complete(world: &World) {
+    let _new = world.node().await;
+
     for number in 0..INSTANCES {
         assert_eq!(world.output(&number.to_string()).await, "done", "{number}");
     }
@@ -48,15 +56,8 @@ async fn assert_all_complete(world: &World) {
 pub(crate) async fn an_unknown_orchestration_is_given_back(cx: &Cx) {
     let world = World::open(cx, new_code());
     let old = world.node_of(Code::new(), |_| {}).await;
-    for number in 0..INSTANCES {
-        world.begin(&number.to_string(), "Work", "done").await;
-    }
-    gave_back(&old, 2 * INSTANCES as u64).await;
-    assert_all_run(&world).await;
-
-    let _new = world.node().await;
-
-    assert_all_complete(&world).await;
+    begin_all(&world).await;
+    assert_the_new_node_runs_all(&world, &old).await;
 }
 
 /// The same for a version: instances of the new one wait for the node that has it.
@@ -71,27 +72,15 @@ pub(crate) async fn an_unknown_version_is_given_back(cx: &Cx) {
             .await;
         started.expect("the store takes the start");
     }
-    gave_back(&old, 2 * INSTANCES as u64).await;
-    assert_all_run(&world).await;
-
-    let _new = world.node().await;
-
-    assert_all_complete(&world).await;
+    assert_the_new_node_runs_all(&world, &old).await;
 }
 
 /// The same for an activity, which the node that has the orchestration may not have.
 pub(crate) async fn an_unknown_activity_is_given_back(cx: &Cx) {
     let world = World::open(cx, new_code());
     let old = world.node_of(Code::of("Work", work), |_| {}).await;
-    for number in 0..INSTANCES {
-        world.begin(&number.to_string(), "Work", "done").await;
-    }
-    gave_back(&old, 2 * INSTANCES as u64).await;
-    assert_all_run(&world).await;
-
-    let _new = world.node().await;
-
-    assert_all_complete(&world).await;
+    begin_all(&world).await;
+    assert_the_new_node_runs_all(&world, &old).await;
 }
 
 async fn reserve_and_wait(ctx: OrchestrationContext, _: String) -> Text {
