@@ -54,6 +54,10 @@ pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
 
+/// How many threads the code of orchestrations may block on a node. While there are more, it claims
+/// no turns.
+pub const BLOCKED_THREADS_MAX: usize = 64;
+
 /// From how many attempts on without an end a turn or an activity runs alone on its node: those
 /// before may have ended with a process that something else has killed.
 pub const ATTEMPTS_BESIDE_OTHERS_MAX: u32 = 2;
@@ -404,6 +408,12 @@ fn of_turns() -> Vec<Limit> {
             count(GIVEN_BACK_ITEMS_MAX),
             "turns and activities that a node remembers to have given back",
             "the least recent ones are given back as if for the first time",
+        ),
+        fixed(
+            "BLOCKED_THREADS_MAX",
+            count(BLOCKED_THREADS_MAX),
+            "threads of a node that the code of orchestrations blocks",
+            "the node claims no turns until one of them is free",
         ),
         fixed(
             "OUTCOME_HELD_MAX",

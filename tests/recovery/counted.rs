@@ -30,6 +30,8 @@ pub(crate) struct Counted<P> {
     releases: Semaphore,
     held_releases: AtomicU64,
     fails_to_renew: AtomicBool,
+    fails_to_commit: AtomicBool,
+    failed_commits: AtomicU64,
     load: Mutex<Load>,
 }
 
@@ -121,6 +123,8 @@ impl<P: Provider> Counted<P> {
             releases: Semaphore::new(1),
             held_releases: AtomicU64::new(0),
             fails_to_renew: AtomicBool::new(false),
+            fails_to_commit: AtomicBool::new(false),
+            failed_commits: AtomicU64::new(0),
             load: Mutex::default(),
         }
     }
@@ -163,6 +167,16 @@ impl<P: Provider> Counted<P> {
     /// Whether no lease can be renewed from now on.
     pub(crate) fn set_fails_to_renew(&self, fails: bool) {
         self.fails_to_renew.store(fails, Ordering::SeqCst);
+    }
+
+    /// Whether no turn can be committed from now on, since the store is out of reach.
+    pub(crate) fn set_fails_to_commit(&self, fails: bool) {
+        self.fails_to_commit.store(fails, Ordering::SeqCst);
+    }
+
+    /// How many commits of turns have failed so.
+    pub(crate) fn failed_commits(&self) -> u64 {
+        self.failed_commits.load(Ordering::SeqCst)
     }
 
     /// What the runtimes on this store have in their hands.
@@ -225,6 +239,11 @@ impl<P: Provider> Provider for Counted<P> {
         if self.commits.available_permits() == 0 && operations.iter().any(is_turn) {
             self.held_commits.fetch_add(1, Ordering::SeqCst);
             drop(self.commits.acquire().await);
+        }
+        if self.fails_to_commit.load(Ordering::SeqCst) && operations.iter().any(is_turn) {
+            self.failed_commits.fetch_add(1, Ordering::SeqCst);
+            let failed = || ProviderError::new(ErrorKind::Unavailable, "commit", "told to fail");
+            return operations.iter().map(|_| Err(failed())).collect();
         }
         let changes: Vec<Change> = operations.iter().map(Change::of).collect();
         let answers = self.count().commit(operations).await;

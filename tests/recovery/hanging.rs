@@ -215,7 +215,74 @@ async fn hanging_instances_do_not_block_the_users_only_thread() {
     hanging_instances_cost_the_others_nothing(User::with_one_thread()).await;
 }
 
-/// The turn that hangs is fused with the outcome of an activity, on the threads of the user.
+/// Whatever hangs, and however much of it at once: the threads of the user, their timers and their
+/// connections are not touched by it, nor is a program that ends with them.
+#[test]
+fn hanging_instances_never_block_a_thread_of_the_user() {
+    let trap = Trap::default();
+    let executor = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    executor.block_on(async {
+        let store = Arc::new(MemoryProvider::new());
+        let client = duroxide::Client::new(Arc::<MemoryProvider>::clone(&store));
+        for number in 0..8 {
+            let id = format!("hangs-{number}");
+            client.start_orchestration(id, "Hang", "").await.unwrap();
+        }
+        let activities = ActivityRegistry::builder()
+            .register("Step", |_: ActivityContext, input: String| async move {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Ok(input)
+            })
+            .build();
+        let start = World::start(store, activities, trapped(&trap), checked());
+        let world = tokio::spawn(start).await.unwrap();
+        trap.holds(8).await;
+        let others = async move {
+            others_complete(&world, "beside").await;
+            world.shutdown().await;
+        };
+        within("the others", tokio::spawn(others)).await.unwrap();
+    });
+    // Waits for its threads.
+    drop(executor);
+    assert_eq!(trap.entered(), 8);
+}
+
+/// Turns that wait to commit again while all threads around them get blocked go on all the same:
+/// nothing that they wait for rests on these threads.
+#[tokio::test]
+async fn turns_that_wait_outlive_the_threads_around_them() {
+    let trap = Trap::default();
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
+    let client = duroxide::Client::new(provider());
+    store.set_fails_to_commit(true);
+    for number in 0..8 {
+        for name in ["Steps", "Hang"] {
+            let id = format!("{name}-{number}");
+            client.start_orchestration(&id, name, &id).await.unwrap();
+        }
+    }
+    let world = World::start(provider(), steps(), trapped(&trap), checked()).await;
+    trap.holds(8).await;
+    let failed = store.failed_commits();
+    until("turns that commit again", async || {
+        (store.failed_commits() >= failed + 8).then_some(())
+    })
+    .await;
+    store.set_fails_to_commit(false);
+    for number in 0..8 {
+        let id = format!("Steps-{number}");
+        assert_eq!(world.output(&id).await, id);
+    }
+    world.shutdown().await;
+}
+
+/// The turn that hangs is fused with the outcome of an activity.
 async fn late_hangs_cost_the_others_nothing(user: User) {
     let trap = Trap::default();
     let store = Arc::new(MemoryProvider::new());

@@ -14,7 +14,8 @@ use super::node::{Node, Slot};
 use super::obstacle::Obstacle;
 use super::options::MismatchPolicy;
 use super::turn::{self, Fused, within};
-use super::watch::TimedAttempt;
+use super::warm::Warm;
+use super::watch::{TimedAttempt, UserThread};
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
@@ -42,8 +43,8 @@ enum Outcome {
 pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGuard, slot: Slot) {
     match outcome(&node, &claimed, &held).await {
         Outcome::Report(result) => {
-            let report = Box::pin(report(Arc::clone(&node), claimed, result, held, slot));
-            node.run_as_turn(report).await;
+            let outcome = Arc::new(recordable(&node, &claimed, result));
+            report(node, outcome, held, slot).await;
             return;
         }
         Outcome::GiveBack(obstacle) => {
@@ -232,26 +233,45 @@ fn failure(message: String) -> ErrorDetails {
 }
 
 /// Records the outcome, with the turn that it brings if possible.
-async fn report(
-    node: Arc<Node>,
-    claimed: ClaimedActivity,
-    result: Result<String, ErrorDetails>,
-    held: LeaseGuard,
-    slot: Slot,
+async fn report(node: Arc<Node>, outcome: Arc<ActivityOutcome>, held: LeaseGuard, slot: Slot) {
+    node.give_backs
+        .forget(|| Item::Activity(outcome.lease.key.clone()));
+    let Some(warm) = turn::take_waiting(&node, &outcome) else {
+        // In a box, as what follows is, so that the task of an activity is no larger than needed.
+        Box::pin(report_alone(&node, outcome, held)).await;
+        return drop(slot);
+    };
+    if let Some(thread) = node.turns.try_user_thread() {
+        report_with_turn(&node, outcome, warm, (held, slot, Some(thread))).await;
+    } else {
+        let elsewhere = Arc::clone(&node);
+        let report = Box::pin(async move {
+            report_with_turn(&elsewhere, outcome, warm, (held, slot, None)).await;
+        });
+        node.spawn_turn_elsewhere(report);
+    }
+}
+
+async fn report_with_turn(
+    node: &Arc<Node>,
+    outcome: Arc<ActivityOutcome>,
+    warm: Warm,
+    (held, slot, thread): (LeaseGuard, Slot, Option<UserThread<'_>>),
 ) {
-    let outcome = Arc::new(recordable(&node, &claimed, result));
     let mut slot = Some(slot);
-    match turn::run_with_outcome(&node, &outcome, &mut slot).await {
+    match turn::run_with_outcome(node, &outcome, warm, (&mut slot, thread)).await {
         Fused::Recorded => held.finish(),
         Fused::Taken => held.hand_over(),
-        Fused::Left => match record(&node, outcome, || !held.cancel.is_cancelled()).await {
-            Ok(()) => held.finish(),
-            Err(error) => unreported(&node, held, &error),
-        },
+        Fused::Left => Box::pin(report_alone(node, outcome, held)).await,
     }
-    node.give_backs
-        .forget(|| Item::Activity(claimed.lease.key.clone()));
     drop(slot);
+}
+
+async fn report_alone(node: &Node, outcome: Arc<ActivityOutcome>, held: LeaseGuard) {
+    match record(node, outcome, || !held.cancel.is_cancelled()).await {
+        Ok(()) => held.finish(),
+        Err(error) => unreported(node, held, &error),
+    }
 }
 
 /// Reports an activity that is out of time, while its code may still be running.

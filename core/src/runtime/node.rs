@@ -21,7 +21,7 @@ use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
-use super::watch::{ActivityTimeouts, CodeExecutor, RunningTurn, TurnWatch};
+use super::watch::{ActivityTimeouts, MovableTask, RunningTurn, TurnExecutor, TurnWatch};
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
@@ -70,8 +70,12 @@ pub(super) struct Node {
     /// Set once the runtime is to stop.
     pub(super) stopping: CancelToken,
     pub(super) worker_id: String,
-    /// Where the user's code runs.
-    pub(super) executor: CodeExecutor,
+    /// Where turns run.
+    pub(super) turns: TurnExecutor,
+    /// Where activities run.
+    user: Handle,
+    /// The executor of the runtime's own thread.
+    service: Handle,
     pub(super) watch: TurnWatch,
     pub(super) timeouts: ActivityTimeouts,
     /// `None` once they were aborted: no others come.
@@ -91,6 +95,7 @@ pub(super) struct NodeParts {
     pub(super) options: RuntimeOptions,
     pub(super) committer: Committer,
     pub(super) user: Handle,
+    pub(super) service: Handle,
 }
 
 impl Node {
@@ -102,6 +107,7 @@ impl Node {
             options,
             committer,
             user,
+            service,
         } = parts;
         let freed = Arc::new(Notify::new());
         let entropy = Entropy;
@@ -128,7 +134,9 @@ impl Node {
             activity_slots: Slots::new(options.worker_concurrency, &freed),
             stopping: CancelToken::default(),
             worker_id: format!("worker-{}", entropy.lease_token()),
-            executor: CodeExecutor::new(user),
+            turns: TurnExecutor::new(user.clone()),
+            user,
+            service,
             watch: TurnWatch::default(),
             timeouts: ActivityTimeouts::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
@@ -162,26 +170,45 @@ impl Node {
             held,
             Arc::clone(&running),
         ));
-        let turn = async move {
+        self.spawn_turn(async move {
             node.watch.follow(&running, work).await;
-        };
-        self.with_tasks(|tasks| self.executor.spawn_turn(tasks, turn));
+        });
     }
 
-    /// Does what may bring a turn, on the executor that turns run on. Only where that is not the
-    /// user's does it take a task of its own.
-    pub(super) async fn run_as_turn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // A runtime that stops, or makes room, takes on no more turns.
-        if self.executor.is_own() && !self.activity_slots.are_withheld() {
-            self.with_tasks(|tasks| self.executor.spawn_turn(tasks, work));
-        } else {
-            work.await;
-        }
+    /// Runs what runs the code of an orchestration.
+    pub(super) fn spawn_turn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        self.with_tasks(|tasks| self.turns.spawn(tasks, self, work));
     }
 
-    /// See [`CodeExecutor::go_on`].
+    /// See [`TurnExecutor::spawn_elsewhere`].
+    pub(super) fn spawn_turn_elsewhere(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.with_tasks(|tasks| self.turns.spawn_elsewhere(tasks, work));
+    }
+
+    /// See [`TurnExecutor::go_on_elsewhere`].
+    pub(super) fn go_on_elsewhere(&self, turn: &Arc<MovableTask>) {
+        self.with_tasks(|tasks| self.turns.go_on_elsewhere(tasks, turn));
+    }
+
+    /// See [`TurnExecutor::go_on`].
     pub(super) fn go_on(&self, blocked_since: &[Duration], now: Duration) {
-        self.with_tasks(|tasks| self.executor.go_on(tasks, blocked_since, now));
+        self.with_tasks(|tasks| self.turns.go_on(tasks, blocked_since, now));
+    }
+
+    /// Makes a call on the runtime's own thread, which no user's code blocks. Turns wait for nothing
+    /// else: a socket or a timer of the executor that they are on would stand still with its
+    /// threads. `None` if the runtime has ended.
+    pub(super) async fn on_service<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        match self.service.spawn(call).await {
+            Ok(answer) => Some(answer),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 
     /// Holds the lease of an activity and runs it. The lease is held before the task exists, so
@@ -200,7 +227,9 @@ impl Node {
         slot: Slot,
     ) {
         let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
-        self.with_tasks(|tasks| self.executor.spawn_activity(tasks, work));
+        self.with_tasks(|tasks| {
+            tasks.spawn_on(work, &self.user);
+        });
     }
 
     /// Takes on no more work: what is claimed from now on is given back.
@@ -280,12 +309,16 @@ impl Node {
     ) -> Result<Committed, ProviderError> {
         let mut pause = COMMIT_BACKOFF_MIN;
         loop {
-            let result = self.try_commit(operation.clone()).await;
+            let result = self.try_commit(&operation).await;
             match result {
                 // Whoever waits for it is aborted when the runtime runs out of patience.
                 Err(error) if may_pass(&error) => {
                     tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
-                    self.clock.sleep(self.entropy.jittered(pause)).await;
+                    let (clock, jittered) = (Arc::clone(&self.clock), self.entropy.jittered(pause));
+                    let slept = self.on_service(async move { clock.sleep(jittered).await });
+                    if slept.await.is_none() {
+                        return Err(error);
+                    }
                     pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
                 }
                 result => return result,
@@ -295,7 +328,7 @@ impl Node {
 
     /// Commits once. What is refused for its content is sent once more by itself, so that no
     /// instance answers for another one's part of a batch.
-    async fn try_commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+    async fn try_commit(&self, operation: &Commit) -> Result<Committed, ProviderError> {
         let mut result = self.committer.commit(operation.clone()).await;
         if result.as_ref().is_err_and(|error| {
             matches!(
@@ -303,7 +336,7 @@ impl Node {
                 ErrorKind::InvalidInput | ErrorKind::LimitExceeded
             )
         }) {
-            result = self.committer.commit_alone(operation).await;
+            result = self.committer.commit_alone(operation.clone()).await;
         }
         self.health.note("commit", &result, self.clock.now_ms());
         result
@@ -356,7 +389,11 @@ impl Node {
         if releases.is_empty() {
             return Vec::new();
         }
-        let results = self.store.release(releases).await;
+        let (store, all) = (Arc::clone(&self.store), releases.len());
+        let released = self.on_service(async move { store.release(releases).await });
+        let Some(results) = released.await else {
+            return vec![false; all];
+        };
         for result in &results {
             self.health.note("release", result, self.clock.now_ms());
             if let Err(error) = result {
@@ -426,6 +463,12 @@ impl Slots {
     /// Hands out slots again.
     pub(super) fn resume(&self) {
         self.is_paused.store(false, Ordering::Relaxed);
+        self.freed.notify_one();
+    }
+
+    /// Whether it was [paused](Self::pause).
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
     }
 
     /// Whether those who have a slot are to begin nothing new with it.

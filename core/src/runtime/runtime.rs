@@ -25,10 +25,9 @@ const SHUTDOWN_MS_DEFAULT: u64 = 1_000;
 
 /// Runs orchestrations and activities.
 ///
-/// Claims, commits and lease renewals run on a thread of its own; the user's code runs on the
-/// executor that the runtime was started on. Orchestrations run on threads of the runtime's own
-/// where that executor has a single thread, and once one of them was seen to block its thread. User
-/// code that does not yield so delays only itself.
+/// Claims, commits and lease renewals run on a thread of its own. Activities run on the executor
+/// that the runtime was started on, and orchestrations on threads of the runtime's own, so that one
+/// which does not yield delays only itself.
 ///
 /// It works until [`shutdown`](Self::shutdown), or until that executor is shut down; that this
 /// handle is dropped does not end it.
@@ -60,7 +59,8 @@ impl Runtime {
     /// Starts a runtime with the default options.
     ///
     /// # Panics
-    /// If it is not called on a Tokio runtime, or if the system refuses a thread.
+    /// If it is not called on a Tokio runtime, or if the system refuses it a thread or
+    /// files.
     pub async fn start_with_store(
         history_store: Arc<dyn Provider>,
         activity_registry: Arc<ActivityRegistry>,
@@ -79,7 +79,8 @@ impl Runtime {
     /// Starts a runtime.
     ///
     /// # Panics
-    /// If it is not called on a Tokio runtime, or if the system refuses a thread.
+    /// If it is not called on a Tokio runtime, or if the system refuses it a thread or
+    /// files.
     #[expect(
         clippy::unused_async,
         reason = "programs await it, and a later one may have to wait"
@@ -98,6 +99,7 @@ impl Runtime {
         let (committer, requests) = committer::channel();
         let client = Client::with_clock(Arc::clone(&history_store), Arc::clone(&options.clock));
         let user = Handle::current();
+        let executor = service::executor().expect("the system gives an event queue");
         let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,
@@ -105,10 +107,12 @@ impl Runtime {
             options,
             committer,
             user: user.clone(),
+            service: executor.handle().clone(),
         });
         let (stop, stopped) = oneshot::channel();
         let ended = CancelToken::default();
         let service = Service {
+            executor,
             node: Arc::clone(&node),
             requests,
             alarms,

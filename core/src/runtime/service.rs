@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::committer::{self, Requests};
 use super::dispatcher;
@@ -45,9 +46,17 @@ pub(super) fn sentinel(user: &Handle, ended: CancelToken) -> CancelToken {
     orphaned
 }
 
+/// The executor of the thread.
+pub(super) fn executor() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// What the thread is given.
 #[derive(Debug)]
 pub(super) struct Service {
+    pub(super) executor: Runtime,
     pub(super) node: Arc<Node>,
     pub(super) requests: Requests,
     pub(super) alarms: Alarms,
@@ -63,6 +72,7 @@ impl Service {
     /// Serves until the runtime is shut down, or its executor is.
     pub(super) fn run(self) {
         let Self {
+            executor,
             node,
             requests,
             alarms,
@@ -71,34 +81,18 @@ impl Service {
             ended,
         } = self;
         let _ended = RaisedByDrop(ended);
-        let executor = match tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-        {
-            Ok(executor) => executor,
-            Err(error) => {
-                tracing::error!(target: "duroxide::runtime", %error, "the runtime cannot start");
-                return;
-            }
-        };
         executor.block_on(async {
             let dispatched = CancelToken::default();
-            let times = lease_times(&node.options);
-            // None of these ends by itself while the runtime is up; the stop ends them all.
+            let mut tasks = start(&node, requests, alarms, &dispatched);
+            // None of these ends while the runtime is up, but for a panic; the stop ends them all.
             let service = async {
-                tokio::join!(
-                    committer::run(Arc::clone(&node.store), requests),
-                    node.leases
-                        .run(&*node.store, &*node.clock, &node.health, times),
-                    maintain(&node),
-                    node.answer_alarms(alarms),
-                    node.watch.run(&node),
-                    node.timeouts.run(&node),
-                    async {
-                        dispatcher::run(&node).await;
-                        dispatched.cancel();
-                    },
-                )
+                while let Some(ended) = tasks.join_next().await {
+                    if let Err(error) = ended
+                        && let Ok(panic) = error.try_into_panic()
+                    {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
             };
             let end = async {
                 let patience = tokio::select! {
@@ -110,10 +104,45 @@ impl Service {
             tokio::select! {
                 biased;
                 () = end => {}
-                _ = service => {}
+                () = service => {}
             }
         });
     }
+}
+
+/// Starts what the runtime's own thread does, in tasks of their own: what wakes one of them does
+/// not have all of them polled.
+fn start(
+    node: &Arc<Node>,
+    requests: Requests,
+    alarms: Alarms,
+    dispatched: &CancelToken,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(committer::run(Arc::clone(&node.store), requests));
+    let leases = Arc::clone(node);
+    tasks.spawn(async move {
+        let times = lease_times(&leases.options);
+        let node = &leases;
+        let renewed = node
+            .leases
+            .run(&*node.store, &*node.clock, &node.health, times);
+        renewed.await;
+    });
+    let maintained = Arc::clone(node);
+    tasks.spawn(async move { maintain(&maintained).await });
+    let alarmed = Arc::clone(node);
+    tasks.spawn(async move { alarmed.answer_alarms(alarms).await });
+    let watched = Arc::clone(node);
+    tasks.spawn(async move { watched.watch.run(&watched).await });
+    let timed = Arc::clone(node);
+    tasks.spawn(async move { timed.timeouts.run(&timed).await });
+    let (dispatching, dispatched) = (Arc::clone(node), dispatched.clone());
+    tasks.spawn(async move {
+        dispatcher::run(&dispatching).await;
+        dispatched.cancel();
+    });
+    tasks
 }
 
 fn lease_times(options: &RuntimeOptions) -> LeaseTimes {
@@ -143,7 +172,7 @@ async fn leave(node: &Node, patience: Duration, dispatched: &CancelToken) {
         }
     }
     node.abort_tasks().await;
-    node.executor.stop();
+    node.turns.stop();
     // Whatever is under way may still bring leases: a claim by its answer, and a commit by those of
     // the activities that it starts. What is held is looked at when nothing more can come.
     let settled = async {

@@ -21,7 +21,7 @@ pub(crate) use dump::Dump;
 pub(crate) use messages::{later, to};
 pub(crate) use turn_builder::TurnBuilder;
 pub(crate) use turns::turn_answer;
-pub(crate) use waiting::{drop_after_polls, promptly};
+pub(crate) use waiting::{PROMPT, drop_after_polls, promptly};
 
 /// For how long the helpers lease.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);

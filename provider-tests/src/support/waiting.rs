@@ -14,7 +14,7 @@ use super::Cx;
 
 /// The real time within which something must happen that needs no time of the store's, however busy
 /// the machine is. It is only spent when a case fails, and then the case's own limit may come first.
-const PROMPT: Duration = Duration::from_secs(60);
+pub(crate) const PROMPT: Duration = Duration::from_secs(60);
 /// The real time after which something that has not happened is taken not to happen.
 const QUIET: Duration = Duration::from_millis(30);
 

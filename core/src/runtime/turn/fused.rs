@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::occasion::Occasion;
 use super::process::{Plan, plan};
 use super::publish::publish;
-use crate::providers::{ActivityOutcome, Message};
+use crate::providers::ActivityOutcome;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::warm::{Kept, Warm};
-use crate::runtime::watch::RunningTurn;
+use crate::runtime::watch::{RunningTurn, UserThread};
 
 /// What became of an outcome that a turn was to take in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,27 +24,31 @@ pub(in crate::runtime) enum Fused {
     Left,
 }
 
-/// Runs the turn that an outcome brings, and records both.
+/// The engine of the instance that waits for this outcome and nothing else, if this node has it and
+/// may go on with it.
+pub(in crate::runtime) fn take_waiting(node: &Node, outcome: &ActivityOutcome) -> Option<Warm> {
+    outcome.message.as_ref()?;
+    // A runtime that stops takes on no more turns, nor does one that makes room, or whose threads
+    // are blocked.
+    if node.activity_slots.are_withheld() || node.turn_slots.are_withheld() {
+        return None;
+    }
+    node.take_warm_waiting_for(&outcome.lease.key)
+}
+
+/// Runs the turn that an outcome brings on the engine that waits for it, and records both.
 ///
-/// The turn has the activity's slot, which goes on to an activity that the turn schedules.
+/// The turn has the activity's slot, which goes on to an activity that the turn schedules, and this
+/// thread while its code runs.
 pub(in crate::runtime) async fn run_with_outcome(
     node: &Arc<Node>,
     outcome: &Arc<ActivityOutcome>,
-    slot: &mut Option<Slot>,
+    warm: Warm,
+    (slot, thread): (&mut Option<Slot>, Option<UserThread<'_>>),
 ) -> Fused {
-    let Some(message) = &outcome.message else {
-        return Fused::Left;
-    };
-    // A runtime that stops takes on no more turns, nor does one that makes room.
-    if node.activity_slots.are_withheld() {
-        return Fused::Left;
-    }
-    let Some(warm) = node.take_warm_waiting_for(&outcome.lease.key) else {
-        return Fused::Left;
-    };
     let running = RunningTurn::fused(&warm.head, Arc::clone(outcome), slot.take());
     // In a box, since every activity's task would be as large as a turn otherwise.
-    let turn = Box::pin(run_turn(node, outcome, message, warm, (&running, slot)));
+    let turn = Box::pin(run_turn(node, outcome, warm, (&running, slot, thread)));
     // The executor's cooperative budget would make it depend on the node when the code is quiet.
     let turn = tokio::task::unconstrained(turn);
     let followed = node.watch.follow(&running, turn).await;
@@ -54,12 +58,15 @@ pub(in crate::runtime) async fn run_with_outcome(
 async fn run_turn(
     node: &Arc<Node>,
     outcome: &ActivityOutcome,
-    message: &Message,
     warm: Warm,
-    (running, slot): (&RunningTurn, &mut Option<Slot>),
+    (running, slot, thread): (&RunningTurn, &mut Option<Slot>, Option<UserThread<'_>>),
 ) -> Fused {
+    let Some(message) = &outcome.message else {
+        return Fused::Left;
+    };
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
     let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
+    drop(thread);
     if !running.end() {
         return Fused::Taken;
     }

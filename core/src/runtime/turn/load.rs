@@ -1,12 +1,15 @@
 //! Reading and replaying what is stored.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::code::Code;
 use super::draft::Scope;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries_after};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
-use crate::providers::{ErrorKind, HistoryChunk, InstanceHead, ProviderError, ReadHistory};
+use crate::providers::{
+    ErrorKind, HistoryChunk, HistoryPage, InstanceHead, ProviderError, ReadHistory,
+};
 use crate::replay::{Alarm, Engine, Failure};
 use crate::runtime::node::Node;
 
@@ -105,8 +108,7 @@ async fn chunks_to_a_gap(
     };
     let mut chunks = Vec::new();
     while request.from_event_id < end {
-        let page = node.store.read_history(&request).await;
-        node.health.note("read_history", &page, node.clock.now_ms());
+        let page = read_page(node, request.clone()).await;
         let page = match page {
             Ok(page) => page,
             Err(error) => return (chunks, Some(error)),
@@ -131,6 +133,20 @@ async fn chunks_to_a_gap(
         return (chunks, None);
     }
     (chunks, Some(inconsistent(head, request.from_event_id)))
+}
+
+async fn read_page(node: &Node, request: ReadHistory) -> Result<HistoryPage, ProviderError> {
+    let store = Arc::clone(&node.store);
+    let read = node.on_service(async move { store.read_history(&request).await });
+    let page = read.await.unwrap_or_else(|| {
+        Err(ProviderError::new(
+            ErrorKind::Unavailable,
+            "read_history",
+            "the runtime has stopped",
+        ))
+    });
+    node.health.note("read_history", &page, node.clock.now_ms());
+    page
 }
 
 fn inconsistent(head: &InstanceHead, found: u64) -> ProviderError {

@@ -15,5 +15,5 @@ mod publish;
 mod shadow;
 
 pub(super) use draft::within;
-pub(super) use fused::{Fused, run_with_outcome};
+pub(super) use fused::{Fused, run_with_outcome, take_waiting};
 pub(super) use process::run;

@@ -1,16 +1,17 @@
 //! Code that does not yield: noticing it from outside, and going on without it.
 
 mod activity_timeouts;
-mod code_executor;
 mod movable_task;
 mod running_turn;
 #[cfg(test)]
 mod tests;
 mod timed_attempt;
+mod turn_executor;
 mod turn_watch;
 
 pub(super) use activity_timeouts::ActivityTimeouts;
-pub(super) use code_executor::CodeExecutor;
+pub(super) use movable_task::MovableTask;
 pub(super) use running_turn::RunningTurn;
 pub(super) use timed_attempt::TimedAttempt;
+pub(super) use turn_executor::{TurnExecutor, UserThread};
 pub(super) use turn_watch::{Blocked, TurnWatch};

@@ -13,7 +13,7 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Work that is polled by its newest driver. Executors run the drivers: one that is blocked keeps
 /// its driver and nothing else.
-pub(super) struct MovableTask {
+pub(in crate::runtime) struct MovableTask {
     /// Gone once it has ended. Locked while it is polled, so never waited for.
     work: Mutex<Option<Work>>,
     newest: AtomicU64,
@@ -93,6 +93,12 @@ impl MovableTask {
 pub(super) struct Driver {
     task: Arc<MovableTask>,
     number: u64,
+}
+
+impl Driver {
+    pub(super) fn task(&self) -> &Arc<MovableTask> {
+        &self.task
+    }
 }
 
 impl Future for Driver {

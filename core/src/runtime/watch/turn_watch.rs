@@ -1,7 +1,7 @@
 //! Watches the turns on this node from the runtime's own thread.
 
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 
 use super::running_turn::{Hold, RunningTurn};
 use crate::clock::{Clock, Stopwatch, SystemClock};
-use crate::limits::OUTCOME_HELD_MAX;
-use crate::providers::{InstanceHead, InstanceId, LeaseToken};
+use crate::limits::{BLOCKED_THREADS_MAX, OUTCOME_HELD_MAX};
+use crate::providers::{InstanceHead, LeaseToken};
 use crate::runtime::activity_worker;
 use crate::runtime::attempts::Item;
 use crate::runtime::node::Node;
@@ -38,14 +38,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::runtime) struct TurnWatch {
     time: Stopwatch,
+    hasher: RandomState,
     running: Mutex<Running>,
     begun: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    /// Rarely more than one of an instance: a fused turn, and a claimed one beside it.
-    turns: HashMap<InstanceId, Vec<Arc<RunningTurn>>>,
+    /// Each with the hash of its instance. Rarely more than one of an instance: a fused turn, and a
+    /// claimed one beside it.
+    turns: Vec<(u64, Arc<RunningTurn>)>,
     is_watched: bool,
     quiet_ticks: u32,
 }
@@ -66,6 +68,7 @@ impl Default for TurnWatch {
     fn default() -> Self {
         Self {
             time: Stopwatch::start(),
+            hasher: RandomState::new(),
             running: Mutex::default(),
             begun: Notify::new(),
         }
@@ -121,9 +124,9 @@ impl TurnWatch {
 
     fn begin<'a>(&'a self, turn: &'a Arc<RunningTurn>) -> Followed<'a> {
         let was_watched = {
+            let hash = self.hasher.hash_one(&turn.instance);
             let mut running = self.running.lock();
-            let beside = running.turns.entry(turn.instance.clone()).or_default();
-            beside.push(Arc::clone(turn));
+            running.turns.push((hash, Arc::clone(turn)));
             std::mem::replace(&mut running.is_watched, true)
         };
         if !was_watched {
@@ -139,10 +142,13 @@ impl TurnWatch {
         head: &InstanceHead,
         lease: LeaseToken,
     ) -> Option<Blocked> {
+        let hash = self.hasher.hash_one(&head.instance);
         let running = self.running.lock();
-        let beside = running.turns.get(&head.instance)?.iter();
-        let (turn, entered_at) = beside
-            .filter(|turn| turn.incarnation == head.incarnation && !turn.has_ended())
+        let same_hash = running.turns.iter().filter(|(other, _)| *other == hash);
+        let (turn, entered_at) = same_hash
+            .map(|(_, turn)| turn)
+            .filter(|turn| turn.instance == head.instance && turn.incarnation == head.incarnation)
+            .filter(|turn| !turn.has_ended())
             .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
             .find_map(|turn| Some((turn, turn.entered_at()?)))?;
         if turn.is_overdue.load(Ordering::Acquire) {
@@ -183,9 +189,8 @@ impl TurnWatch {
             .running
             .lock()
             .turns
-            .values()
-            .flatten()
-            .filter_map(|turn| Some((turn, turn.entered_at()?)))
+            .iter()
+            .filter_map(|(_, turn)| Some((turn, turn.entered_at()?)))
             .filter(|(_, entered_at)| now.saturating_sub(*entered_at) >= OUTCOME_HELD_MAX)
             .map(|(turn, entered_at)| (Arc::clone(turn), entered_at))
             .collect();
@@ -199,6 +204,7 @@ impl TurnWatch {
             .filter(|entered_at| now.saturating_sub(*entered_at) >= LEFT_FROM)
             .collect();
         node.go_on(&blocked_since, now);
+        withhold_turns(node, blocked_since.len() > BLOCKED_THREADS_MAX);
     }
 
     fn judge<'a>(
@@ -242,10 +248,25 @@ impl TurnWatch {
                 deadline = ?deadline,
                 is_given_up,
                 "the code of an orchestration still blocks its thread after turn_deadline: its turn is \
-                 given up and counts as an attempt; a program that waits for its executor to end does \
-                 not end before this code does"
+                 given up and counts as an attempt"
             );
         }
+    }
+}
+
+/// Claims no turns while so many threads are blocked that the next ones might be blocked as well.
+fn withhold_turns(node: &Node, are_withheld: bool) {
+    let slots = &node.turn_slots;
+    if are_withheld && !slots.is_paused() {
+        tracing::error!(
+            target: "duroxide::runtime",
+            threads_max = BLOCKED_THREADS_MAX,
+            "the code of orchestrations blocks too many threads; no turns are claimed until one of \
+             them is free, or this process is restarted with code that yields"
+        );
+        slots.pause();
+    } else if !are_withheld && slots.is_paused() {
+        slots.resume();
     }
 }
 
@@ -259,11 +280,9 @@ impl Drop for Followed<'_> {
     fn drop(&mut self) {
         {
             let mut running = self.watch.running.lock();
-            if let Some(beside) = running.turns.get_mut(&self.turn.instance) {
-                beside.retain(|turn| !Arc::ptr_eq(turn, self.turn));
-                if beside.is_empty() {
-                    running.turns.remove(&self.turn.instance);
-                }
+            let mut turns = running.turns.iter();
+            if let Some(at) = turns.position(|(_, turn)| Arc::ptr_eq(turn, self.turn)) {
+                running.turns.swap_remove(at);
             }
         }
         drop(self.turn.take_slot());

@@ -4,16 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::support::promptly;
-
-/// The real time after which an operation beside a held one is taken to wait for it. It is only
-/// spent when a case fails.
-const BLOCKED: Duration = Duration::from_secs(3);
+use crate::support::{PROMPT, promptly};
 
 /// An operation under way.
 pub(super) struct Held<'a, T> {
@@ -72,13 +67,14 @@ impl<'a, T: Send> Held<'a, T> {
     }
 }
 
-/// Runs an operation to its end while another one is held.
+/// Runs an operation to its end while another one is held. One that takes longer than any busy
+/// machine needs is taken to wait for the held one.
 pub(super) async fn run_beside<T>(
     operation: impl Future<Output = T> + Send,
     name: &str,
     point: &str,
 ) -> T {
-    match timeout(BLOCKED, operation).await {
+    match timeout(PROMPT, operation).await {
         Ok(output) => output,
         Err(_) => panic!(
             "{name} does not end while another caller rests at {point}: something is locked \

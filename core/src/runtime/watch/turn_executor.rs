@@ -1,0 +1,242 @@
+//! Where turns run.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::Dispatch;
+use tracing::dispatcher::DefaultGuard;
+use tracing::subscriber::NoSubscriber;
+
+use super::movable_task::{Driver, MovableTask};
+use crate::runtime::node::Node;
+
+/// The fewest threads of an executor. One may be blocked for a moment while the other goes on.
+const THREADS_MIN: usize = 2;
+
+/// The list of tasks is cleared of those that have ended from this length on.
+const TASKS_MIN: usize = 64;
+
+thread_local! {
+    /// Has the logs of an own thread go where those of the user's only thread go.
+    static LOGS: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+}
+
+/// The right to run the code of a turn on a thread of the user's.
+pub(in crate::runtime) type UserThread<'a> = SemaphorePermit<'a>;
+
+/// Runs turns so that code which does not yield blocks nobody else.
+///
+/// Turns run on the executor that the runtime was started on, on all of its threads but one at a
+/// time; so that executor always has a thread that serves its timers and connections. Whatever finds
+/// those threads taken goes on on an executor of the runtime's own, and all turns run there where
+/// the user's has a single thread. An own executor with a blocked thread is left for a fresh one:
+/// nothing that a turn waits for belongs to the executor it is on, see [`Node::on_service`].
+#[derive(Debug)]
+pub(in crate::runtime) struct TurnExecutor {
+    user: Handle,
+    /// One for each thread of the user's on which a turn may be polled now.
+    user_threads: Semaphore,
+    has_one_thread: bool,
+    /// Where the logs of the user's only thread go.
+    logs: Option<Dispatch>,
+    place: Mutex<Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// Opened with the first turn.
+    executor: Option<Executor>,
+    /// When turns began to run there.
+    since: Duration,
+    turns: Turns,
+}
+
+impl TurnExecutor {
+    pub(in crate::runtime) fn new(user: Handle) -> Self {
+        let has_one_thread = user.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let logs = has_one_thread.then(|| tracing::dispatcher::get_default(Dispatch::clone));
+        Self {
+            user_threads: Semaphore::new(user.metrics().num_workers().saturating_sub(1)),
+            has_one_thread: user.metrics().num_workers() <= 1,
+            user,
+            logs: logs.filter(|logs| !logs.is::<NoSubscriber>()),
+            place: Mutex::default(),
+        }
+    }
+
+    /// Runs a turn.
+    pub(in crate::runtime) fn spawn(
+        &self,
+        tasks: &mut JoinSet<()>,
+        node: &Arc<Node>,
+        turn: impl Future<Output = ()> + Send + 'static,
+    ) {
+        // The executor's cooperative budget would make it depend on the node when an orchestration
+        // is quiet.
+        let task = MovableTask::new(tokio::task::unconstrained(turn));
+        if self.has_one_thread {
+            return self.go_on_elsewhere(tasks, &task);
+        }
+        let on_user = OnUser {
+            driver: task.drive(),
+            node: Arc::clone(node),
+        };
+        tasks.spawn_on(on_user, &self.user);
+    }
+
+    /// This thread of the user's, for the code of a turn, if it may be taken.
+    pub(in crate::runtime) fn try_user_thread(&self) -> Option<UserThread<'_>> {
+        self.user_threads.try_acquire().ok()
+    }
+
+    /// Runs a turn on the own executor.
+    pub(in crate::runtime) fn spawn_elsewhere(
+        &self,
+        tasks: &mut JoinSet<()>,
+        turn: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let task = MovableTask::new(tokio::task::unconstrained(turn));
+        self.go_on_elsewhere(tasks, &task);
+    }
+
+    /// Runs a turn on the own executor from now on.
+    pub(in crate::runtime) fn go_on_elsewhere(
+        &self,
+        tasks: &mut JoinSet<()>,
+        task: &Arc<MovableTask>,
+    ) {
+        let mut place = self.place.lock();
+        let handle = self.handle(&mut place);
+        place.turns.drive(task, tasks, &handle);
+    }
+
+    /// Goes on without the threads that are blocked: `blocked_since` says when each of them was.
+    pub(in crate::runtime) fn go_on(
+        &self,
+        tasks: &mut JoinSet<()>,
+        blocked_since: &[Duration],
+        now: Duration,
+    ) {
+        let mut place = self.place.lock();
+        if blocked_since.iter().all(|since| *since < place.since) {
+            return;
+        }
+        place.since = now;
+        let blocked = place.executor.take();
+        let handle = self.handle(&mut place);
+        place.turns.go_to(tasks, &handle);
+        drop(place);
+        drop(blocked);
+    }
+
+    fn handle(&self, place: &mut Place) -> Handle {
+        if place.executor.is_none() {
+            place.executor = self.open();
+        }
+        let executor = place.executor.as_ref().and_then(|own| own.0.as_ref());
+        executor.map_or_else(|| self.user.clone(), |own| own.handle().clone())
+    }
+
+    fn open(&self) -> Option<Executor> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut builder = Builder::new_multi_thread();
+        builder
+            .worker_threads(threads.max(THREADS_MIN))
+            .thread_name("duroxide-turns")
+            .enable_all();
+        if let Some(logs) = self.logs.clone() {
+            builder
+                .on_thread_start(move || {
+                    LOGS.set(Some(tracing::dispatcher::set_default(&logs)));
+                })
+                .on_thread_stop(|| drop(LOGS.take()));
+        }
+        builder
+            .build()
+            .inspect_err(|error| {
+                tracing::error!(
+                    target: "duroxide::runtime",
+                    %error,
+                    "turns run on the executor that the runtime was started on: the system gives no \
+                     threads of their own"
+                );
+            })
+            .ok()
+            .map(|own| Executor(Some(own)))
+    }
+
+    /// Ends the executor. Whatever blocks a thread of it keeps that.
+    pub(in crate::runtime) fn stop(&self) {
+        let executor = self.place.lock().executor.take();
+        drop(executor);
+    }
+}
+
+/// Drives a turn on a thread of the user's whenever one may be taken.
+struct OnUser {
+    driver: Driver,
+    node: Arc<Node>,
+}
+
+impl Future for OnUser {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if let Some(_thread) = this.node.turns.try_user_thread() {
+            return Pin::new(&mut this.driver).poll(cx);
+        }
+        this.node.go_on_elsewhere(this.driver.task());
+        Poll::Ready(())
+    }
+}
+
+/// The turns that run on the own executor.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Each with its newest driver; some may have ended.
+    tasks: Vec<(Weak<MovableTask>, AbortHandle)>,
+    tasks_max: usize,
+}
+
+impl Turns {
+    /// Has a task driven there from now on.
+    fn drive(&mut self, task: &Arc<MovableTask>, tasks: &mut JoinSet<()>, handle: &Handle) {
+        let driver = tasks.spawn_on(task.drive(), handle);
+        if self.tasks.len() >= self.tasks_max {
+            self.tasks.retain(|(task, _)| task.strong_count() > 0);
+            self.tasks_max = TASKS_MIN.max(2 * self.tasks.len());
+        }
+        self.tasks.push((Arc::downgrade(task), driver));
+    }
+
+    fn go_to(&mut self, tasks: &mut JoinSet<()>, handle: &Handle) {
+        for (task, driver) in std::mem::take(&mut self.tasks) {
+            if let Some(task) = task.upgrade() {
+                self.drive(&task, tasks, handle);
+                driver.abort();
+            }
+        }
+    }
+}
+
+/// An executor that never waits for its threads when it ends.
+#[derive(Debug)]
+struct Executor(Option<Runtime>);
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
