@@ -330,6 +330,40 @@ async fn an_activity_that_falls_silent_misses_its_heartbeat() {
     assert_eq!(store.outcomes.lock().len(), 1);
 }
 
+/// Somebody sets the machine's clock, and no time has passed.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_makes_nobody_miss_a_heartbeat() {
+    let store = OneActivity::with_limits(Some(30_000), Some(10_000));
+    let clock = clock();
+    let (say, mut said) = mpsc::unbounded_channel();
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let runtime = start(&store, &clock, move |ctx| {
+        let (say, wait) = (say.clone(), Arc::clone(&wait));
+        async move {
+            loop {
+                ctx.heartbeat();
+                say.send("beat").ok();
+                wait.notified().await;
+            }
+        }
+    })
+    .await;
+    assert_eq!(within(said.recv()).await, Some("beat"));
+    a_moment().await;
+    clock.advance(HEARTBEAT / 2);
+    go.notify_one();
+    assert_eq!(within(said.recv()).await, Some("beat"));
+    clock.jump(Duration::from_hours(1));
+    clock.advance(HEARTBEAT / 2);
+    a_moment().await;
+    assert!(store.outcomes.lock().is_empty(), "it was heard of");
+    clock.advance(HEARTBEAT / 2);
+    let outcome = within(store.first_outcome()).await;
+    assert_failed(&outcome, "timeout: activity missed its heartbeat");
+    within(runtime.shutdown(Some(0))).await;
+}
+
 /// The timeouts are the runtime's own thread's business.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_activity_that_blocks_its_thread_is_out_of_time_as_well() {
