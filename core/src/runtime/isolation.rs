@@ -341,7 +341,7 @@ impl Isolation {
             let Suspect {
                 suspicion: Suspicion { item, is_strict },
                 work,
-                mut held,
+                held,
                 slot,
             } = suspect;
             self.waits.pop(&item);

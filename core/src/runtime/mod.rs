@@ -14,6 +14,8 @@ mod isolation;
 mod lease_keeper;
 mod node;
 mod obstacle;
+#[cfg(test)]
+mod one_activity;
 mod options;
 mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
