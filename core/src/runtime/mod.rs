@@ -28,7 +28,7 @@ mod watch;
 
 pub use crate::client::OrchestrationStatus;
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};
-pub use health::{Fault, Health};
+pub use health::{BlockingTurn, Fault, Health, HeldBack};
 pub use observability::{LogFormat, MetricsSnapshot, ObservabilityConfig};
 pub use options::{MismatchPolicy, RuntimeOptions};
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};
