@@ -414,12 +414,6 @@ fn of_turns() -> Vec<Limit> {
             "the least recent ones are given back as if for the first time",
         ),
         fixed(
-            "HEALTH_ITEMS_MAX",
-            count(HEALTH_ITEMS_MAX),
-            "instances whose code hangs, and items that run alone, in one `Runtime::health()`",
-            "the others are not named",
-        ),
-        fixed(
             "OUTCOME_HELD_MAX",
             Amount::Time(OUTCOME_HELD_MAX),
             "the code of a turn, while the outcome of an activity waits to be recorded with it",
@@ -477,6 +471,12 @@ fn of_suspects() -> Vec<Limit> {
             Amount::Time(ISOLATION_STRICT_MAX),
             "a node that claims nothing beside a last attempt",
             "it goes on beside it",
+        ),
+        fixed(
+            "HEALTH_ITEMS_MAX",
+            count(HEALTH_ITEMS_MAX),
+            "instances whose code hangs, and items that run alone, in one `Runtime::health()`",
+            "the others are not named",
         ),
     ]
 }

@@ -1,5 +1,10 @@
 //! Suspects as a dispatcher brings them, by a clock that moves when nothing else does.
 
+#![expect(
+    clippy::future_not_send,
+    reason = "they stay on the thread of their test"
+)]
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -169,7 +174,13 @@ impl Bench {
             let Item::Activity(key) = &item else {
                 panic!("there are no turns here")
             };
-            let number = key.instance.as_str()[1..].parse().unwrap();
+            let number = key
+                .instance
+                .as_str()
+                .strip_prefix('i')
+                .unwrap()
+                .parse()
+                .unwrap();
             let is_strict = strict.contains(&item);
             let at = self.clock.elapsed() + release.delay;
             self.waiting
