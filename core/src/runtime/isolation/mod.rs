@@ -111,7 +111,7 @@ impl Isolation {
         self.put_off(node, others, 0).await;
         if is_strict {
             self.admit_strictly(node, suspects).await;
-        } else if self.is_worth_no_room(node, &suspects, width) {
+        } else if self.may_run_beside_others(node, &suspects, width) {
             self.start(node, suspects, watched_for(width == 1), width);
         } else if self.drains.is_busy() {
             self.put_off(node, suspects, 0).await;
@@ -146,7 +146,7 @@ impl Isolation {
 
     /// Whether the node is not to drain for these: so many suspects have lasted that it does not pay,
     /// or it never drains, or one of these has waited in vain too often.
-    fn is_worth_no_room(&mut self, node: &Node, suspects: &[Suspect], width: usize) -> bool {
+    fn may_run_beside_others(&mut self, node: &Node, suspects: &[Suspect], width: usize) -> bool {
         let has_waited = |suspect: &Suspect| {
             self.waits_of(&suspect.suspicion.item).in_vain >= ISOLATION_TRIES_MAX
         };
@@ -166,6 +166,8 @@ impl Isolation {
                 passes_strictly(node, round, &item).await;
             }
             self.end_hold(node);
+            // There may be more of them, and the node has other work as well.
+            self.drains.rest(node);
         } else if self.rounds.is_empty() && !self.drains.is_busy() {
             self.make_room(node, suspects).await;
             self.end_hold(node);
@@ -220,6 +222,7 @@ impl Isolation {
         self.end_hold(node);
     }
 
+    /// Has no activities begin beside these.
     fn hold(&mut self, node: &Node, suspects: &[Suspect]) {
         node.activity_slots.pause();
         self.holds_activities = true;
@@ -234,6 +237,7 @@ impl Isolation {
         }
     }
 
+    /// Runs these when the node has drained, and puts them off if it does not.
     async fn run_alone(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>, width: usize) {
         let hold = Hold::new(&suspects, width == 1);
         let with_turns = !hold.turns.is_zero();
@@ -303,6 +307,7 @@ impl Isolation {
         self.trust.grow(node);
     }
 
+    /// Starts one, which holds the watcher as long as it has its lease.
     fn begin(&mut self, node: &Arc<Node>, suspect: Suspect, watcher: &mpsc::Sender<()>) {
         let Suspect {
             suspicion: Suspicion { item, is_strict },

@@ -294,14 +294,14 @@ async fn a_last_attempt_that_does_not_end_idles_its_node_for_a_while_and_says_so
     assert_eq!(about("this node still takes on nothing else"), 9);
     assert_eq!(about("goes on beside that"), 1);
 
-    // It is one of the things now that the next one finds here.
-    bench.wait_for(2, false);
-    bench.wait_for(3, true);
-    bench.clock.advance(TICK);
+    // The node works for a while, and then suspects run beside it, but for last attempts.
+    bench.clock.advance(Duration::from_mins(1));
+    bench.wait_for(2, true);
     let suspects = bench.claim();
     bench.admit(suspects).await;
-    assert_eq!(bench.waiting.len(), 2);
-    bench.wait_for(4, false);
+    assert_eq!(bench.waiting.len(), 1);
+    bench.waiting.clear();
+    bench.wait_for(3, false);
     let suspects = bench.claim();
     bench.admit(suspects).await;
     bench.all_run(2).await;
@@ -326,6 +326,24 @@ async fn a_last_attempt_that_hangs_and_has_lost_its_lease_is_over() {
     }
     assert!(bench.isolation.rounds[0].has_ended());
     bench.end().await;
+}
+
+/// A node that has idled for one last attempt does not idle for the next before it has worked.
+#[tokio::test]
+async fn a_busy_node_works_between_two_last_attempts() {
+    let mut bench = Bench::new();
+    last_attempt(&mut bench, |_, _| true).await;
+    assert_eq!(bench.isolation.rounds[0].lasting(), 1);
+    bench.node.abort_tasks().await;
+    assert!(bench.isolation.rounds[0].has_ended());
+    let other = bench.other_work();
+    bench.wait_for(2, true);
+    let suspects = bench.claim();
+    let before = bench.clock.elapsed();
+    bench.admit(suspects).await;
+    assert_eq!(bench.clock.elapsed(), before, "nobody has waited for it");
+    assert_eq!(bench.waiting.len(), 1);
+    drop(other);
 }
 
 /// A node that has not drained for long is idle at last.
