@@ -22,6 +22,14 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// Ends when this much time has passed, whatever the clock is set to meanwhile.
     fn sleep(&self, duration: Duration) -> Sleep;
+
+    /// How much time has passed since some moment that stays the same for the life of the clock. It
+    /// goes as [`sleep`](Self::sleep) does, whatever the clock is set to meanwhile.
+    ///
+    /// The default goes by [`now_ms`](Self::now_ms), which is right for a clock that nobody sets.
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.now_ms())
+    }
 }
 
 /// The machine's clock, as one process sees it: it follows the wall time forward, and where the wall
@@ -43,9 +51,8 @@ impl SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn now_ms(&self) -> u64 {
-        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
         static PROCESS: ProcessTime = ProcessTime::new();
-        let beginning = *BEGINNING;
+        let beginning = beginning();
         // In this order: a thread that pauses between the two may see too little of the wall time,
         // which changes nothing, and never too much of it.
         let wall = SystemTime::now()
@@ -58,6 +65,17 @@ impl Clock for SystemClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
     }
+
+    fn elapsed(&self) -> Duration {
+        beginning().elapsed()
+    }
+}
+
+/// A moment that stays the same for the life of the process.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+fn beginning() -> Instant {
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+    *BEGINNING
 }
 
 /// Real time since it was started. What watches over the machine's threads goes by this, whatever a
@@ -162,8 +180,8 @@ mod manual {
 
     /// A clock that stands still until a test moves it.
     ///
-    /// Setting it forward lets time pass. Setting it back does not: whoever sleeps has as long to
-    /// sleep as before.
+    /// Setting it forward lets time pass. Setting it back does not, nor does a [`jump`](Self::jump):
+    /// whoever sleeps has as long to sleep as before.
     #[derive(Debug, Clone)]
     pub struct ManualClock {
         state: Arc<Mutex<State>>,
@@ -172,6 +190,8 @@ mod manual {
     #[derive(Debug)]
     struct State {
         now_ms: u64,
+        /// How much time has passed.
+        elapsed: Duration,
         sleepers: Vec<(u64, oneshot::Sender<()>)>,
     }
 
@@ -182,6 +202,7 @@ mod manual {
             Self {
                 state: Arc::new(Mutex::new(State {
                     now_ms,
+                    elapsed: Duration::ZERO,
                     sleepers: Vec::new(),
                 })),
             }
@@ -193,6 +214,17 @@ mod manual {
             self.set_ms(now_ms);
         }
 
+        /// Shows a later time although none has passed, as a machine does whose clock was wrong and
+        /// is set right.
+        pub fn jump(&self, by: Duration) {
+            let mut state = self.state.lock();
+            let by_ms = millis_ceil(by);
+            state.now_ms += by_ms;
+            for (at_ms, _) in &mut state.sleepers {
+                *at_ms = at_ms.saturating_add(by_ms);
+            }
+        }
+
         /// Sets the clock, backwards too.
         pub fn set_ms(&self, now_ms: u64) {
             let due: Vec<_> = {
@@ -201,6 +233,8 @@ mod manual {
                 for (at_ms, _) in &mut state.sleepers {
                     *at_ms = at_ms.saturating_sub(set_back_ms);
                 }
+                let forward_ms = now_ms.saturating_sub(state.now_ms);
+                state.elapsed += Duration::from_millis(forward_ms);
                 state.now_ms = now_ms;
                 state
                     .sleepers
@@ -235,11 +269,17 @@ mod manual {
                 woken.await.ok();
             })
         }
+
+        fn elapsed(&self) -> Duration {
+            self.state.lock().elapsed
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3_600);
@@ -307,6 +347,23 @@ mod tests {
             assert!(now_ms >= latest_ms);
             latest_ms = now_ms;
         }
+    }
+
+    #[test]
+    fn what_has_passed_is_not_what_the_clock_shows() {
+        let clock = ManualClock::at_ms(1_000);
+        let second = Duration::from_secs(1);
+        clock.advance(second);
+        let mut sleep = clock.sleep(second);
+        clock.jump(HOUR);
+        clock.set_ms(500);
+        clock.jump(HOUR);
+        assert_eq!(clock.now_ms(), 500 + ms(HOUR));
+        assert_eq!(clock.elapsed(), second);
+        assert!((&mut sleep).now_or_never().is_none());
+        clock.advance(second);
+        assert_eq!(clock.elapsed(), 2 * second);
+        assert!(sleep.now_or_never().is_some());
     }
 
     #[test]

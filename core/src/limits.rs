@@ -73,12 +73,20 @@ pub const ISOLATION_MAX: Duration = Duration::from_secs(30);
 /// waits with each further round of what is to run alone once one has lasted.
 pub const ISOLATION_MIN: Duration = Duration::from_secs(5);
 
-/// How often something waits in vain to run alone before it runs beside others.
+/// How often something waits in vain to run alone before it runs beside others, and how often in a
+/// row a node does not drain before everything that waits there does so.
 pub const ISOLATION_TRIES_MAX: u32 = 3;
 
 /// How many of the attempts that count, the last ones, are made strictly alone: beside nothing, for
-/// as long as they take.
+/// as long as they take or a node can idle.
 pub const ATTEMPTS_STRICTLY_ALONE: u32 = 2;
+
+/// For how long a node takes on nothing at all beside what runs strictly alone. What that waits for
+/// may be this node's to do, so that it cannot be for ever.
+pub const ISOLATION_STRICT_MAX: Duration = Duration::from_mins(10);
+
+/// How many instances, and how many items that run alone, one report of a runtime's health names.
+pub const HEALTH_ITEMS_MAX: usize = 100;
 
 /// How many items a node remembers to have given back, since it could not run them.
 pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
@@ -459,14 +467,26 @@ fn of_suspects() -> Vec<Limit> {
         fixed(
             "ISOLATION_TRIES_MAX",
             count(ISOLATION_TRIES_MAX),
-            "waits in vain to run alone",
-            "it runs beside others, but for its last attempts",
+            "waits in vain to run alone, and those of a node in a row",
+            "it runs beside others, but for its last attempts; on such a node all that wait do",
         ),
         fixed(
             "ATTEMPTS_STRICTLY_ALONE",
             count(ATTEMPTS_STRICTLY_ALONE),
             "last attempts of a turn or an activity before it is poison",
-            "these are made with nothing beside them, however long they take",
+            "these are made with nothing beside them",
+        ),
+        fixed(
+            "ISOLATION_STRICT_MAX",
+            Amount::Time(ISOLATION_STRICT_MAX),
+            "a node that claims nothing beside a last attempt",
+            "it goes on beside it",
+        ),
+        fixed(
+            "HEALTH_ITEMS_MAX",
+            count(HEALTH_ITEMS_MAX),
+            "instances whose code hangs, and items that run alone, in one `Runtime::health()`",
+            "the others are not named",
         ),
     ]
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use duroxide::clock::{Clock as _, SystemClock};
 use duroxide::providers::Provider;
 use duroxide::providers::memory::MemoryProvider;
-use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::runtime::{ObservabilityConfig, RuntimeOptions};
 use duroxide::{
     ActivityContext, AppErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
     OrchestrationStatus,
@@ -279,6 +280,43 @@ async fn turns_that_wait_outlive_the_threads_around_them() {
         let id = format!("Steps-{number}");
         assert_eq!(world.output(&id).await, id);
     }
+    world.shutdown().await;
+}
+
+/// Whoever looks at a node sees what hangs there, and since when.
+#[tokio::test]
+async fn code_that_hangs_can_be_seen_from_outside() {
+    let trap = Trap::default();
+    let store = Arc::new(MemoryProvider::new());
+    let options = RuntimeOptions {
+        observability: ObservabilityConfig {
+            metrics_enabled: true,
+            ..ObservabilityConfig::default()
+        },
+        turn_deadline: Duration::from_millis(1_500),
+        ..hasty()
+    };
+    let world = World::start(store, steps(), trapped(&trap), options).await;
+    let before_ms = SystemClock.now_ms();
+    world.begin("i", "Hang", "").await;
+    let hanging = || {
+        let blocking = world.runtime.health().blocking;
+        blocking.into_iter().find(|turn| turn.instance_id == "i")
+    };
+    let seen = until("its name", async || hanging()).await;
+    assert_eq!(seen.orchestration_name, "Hang");
+    // Both clocks are rounded to milliseconds.
+    assert!(seen.since_ms + 5 >= before_ms);
+    assert!(seen.since_ms + 1_000 <= SystemClock.now_ms());
+    until("its deadline", async || {
+        hanging().filter(|turn| turn.is_overdue)
+    })
+    .await;
+    let metrics = world.runtime.metrics_snapshot().unwrap();
+    assert!(metrics.turns_blocking >= 1 && metrics.turns_overdue >= 1);
+    assert!(world.runtime.health().is_healthy());
+    trap.is_open.store(true, Ordering::SeqCst);
+    until("its end", async || hanging().is_none().then_some(())).await;
     world.shutdown().await;
 }
 

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use duroxide::clock::ManualClock;
+use duroxide::providers::ErrorKind;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry};
+use duroxide_provider_tests::{Effect, Fault, Faulty, Operation, When};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::counted::Counted;
@@ -178,6 +180,43 @@ async fn renewed_once(clock: &ManualClock, store: &Counted<MemoryProvider>) {
             pause(2).await;
         }
     }
+}
+
+/// A commit has happened and its answer is lost; tried again, it fails for another reason. The
+/// activity that it has leased does not rest until the lease has passed.
+#[tokio::test]
+async fn what_a_commit_of_unknown_fate_has_leased_is_given_back() {
+    let store = Arc::new(Faulty::new(Arc::new(MemoryProvider::new())));
+    let activities = ActivityRegistry::builder()
+        .register("Step", |_: ActivityContext, _: String| async {
+            Ok("done".to_owned())
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", |ctx: OrchestrationContext, _: String| async move {
+            ctx.schedule_activity("Step", "").into_activity().await
+        })
+        .build();
+    let options = RuntimeOptions {
+        // Longer than the test waits.
+        worker_lock_timeout: PATIENCE * 10,
+        ..checked()
+    };
+    let provider = Arc::<Faulty<MemoryProvider>>::clone(&store);
+    let world = World::start(provider, activities, orchestrations, options).await;
+    // The first commit is the client's.
+    let fault = |nth, effect| Fault {
+        operation: Operation::Commit,
+        when: When::Nth(nth),
+        effect,
+    };
+    store.set_faults([
+        fault(2, Effect::LoseReply),
+        fault(3, Effect::FailBefore(ErrorKind::Config)),
+    ]);
+    assert_eq!(world.run("i", "Main", "").await, "done");
+    assert_eq!(store.faults(), 2);
+    world.shutdown().await;
 }
 
 /// Code that blocks its executor does not keep its lease from being renewed.

@@ -52,6 +52,53 @@ where
         .build()
 }
 
+/// A step that is done at once.
+fn done() -> ActivityRegistry {
+    step(&Arc::default(), |_| async { Ok("done".to_owned()) })
+}
+
+/// A step that tells when it has started and never ends.
+fn stubborn(started: &Arc<Notify>) -> ActivityRegistry {
+    step(started, |_| std::future::pending())
+}
+
+/// A runtime in which the step of an instance has started.
+async fn in_its_step(
+    store: ProviderRef,
+    activities: ActivityRegistry,
+    options: RuntimeOptions,
+    started: &Notify,
+) -> World {
+    let world = World::start(store, activities, one_step(), options).await;
+    world.begin("i", "One", "").await;
+    within("the start of the activity", started.notified()).await;
+    world
+}
+
+/// What the instance comes to on the next runtime.
+async fn outcome_on_the_next(store: ProviderRef, activities: ActivityRegistry) -> String {
+    let next = World::start(store, activities, one_step(), checked()).await;
+    let outcome = match next.ended("i").await {
+        OrchestrationStatus::Completed { output } => output,
+        OrchestrationStatus::Failed { details } => details.display_message(),
+        other => panic!("{other:?}"),
+    };
+    next.shutdown().await;
+    outcome
+}
+
+fn counted() -> Arc<Counted<MemoryProvider>> {
+    Arc::new(Counted::new(MemoryProvider::new()))
+}
+
+/// Waits until an answer to a claim is held back.
+async fn a_claim_is_under_way(store: &Counted<MemoryProvider>) {
+    until("a claim under way", async || {
+        (store.held_back() > 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_idle_runtime_leaves_at_once() {
     let sqlite = SqliteProvider::new_in_memory().await.unwrap();
@@ -73,37 +120,27 @@ async fn work_that_ends_in_time_is_waited_for() {
             Ok("done".to_owned())
         }
     });
-    let store = Arc::new(MemoryProvider::new());
-    let provider = Arc::<MemoryProvider>::clone(&store);
-    let world = World::start(provider, activities, one_step(), checked()).await;
-    world.begin("i", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = in_its_step(Arc::clone(&store), activities, checked(), &started).await;
     let leaving = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(5_000)));
     tokio::task::yield_now().await;
     go.notify_one();
     within("shutdown", leaving).await.unwrap();
 
     // Its outcome was kept: the next runtime does not run it again.
-    let never = step(&Arc::new(Notify::new()), |_| async {
-        Err("ran twice".to_owned())
-    });
-    let next = World::start(store, never, one_step(), checked()).await;
-    assert_eq!(next.output("i").await, "done");
-    next.shutdown().await;
+    let never = step(&Arc::default(), |_| async { Err("ran twice".to_owned()) });
+    assert_eq!(outcome_on_the_next(store, never).await, "done");
 }
 
 #[tokio::test]
 async fn a_busy_runtime_leaves_in_time_and_its_work_goes_on_elsewhere_at_once() {
     let started = Arc::new(Notify::new());
-    let stubborn = step(&started, |_| std::future::pending());
-    let store = Arc::new(MemoryProvider::new());
-    let provider = || Arc::<MemoryProvider>::clone(&store);
-    let busy = World::start(provider(), stubborn, one_step(), long_leases()).await;
-    busy.begin("i", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let activities = stubborn(&started);
+    let busy = in_its_step(Arc::clone(&store), activities, long_leases(), &started).await;
     let picked_up = Arc::new(Notify::new());
     let quick = step(&picked_up, |_| async { Ok("elsewhere".to_owned()) });
-    let other = World::start(provider(), quick, one_step(), checked()).await;
+    let other = World::start(store, quick, one_step(), checked()).await;
 
     // The activity would never end.
     within("shutdown", busy.runtime.shutdown(None)).await;
@@ -115,58 +152,35 @@ async fn a_busy_runtime_leaves_in_time_and_its_work_goes_on_elsewhere_at_once() 
 /// A claim may be under way when the runtime is told to end. What it brings is given back.
 #[tokio::test]
 async fn what_is_claimed_during_the_shutdown_goes_on_elsewhere_at_once() {
-    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let store = counted();
     let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
-    let done = || {
-        step(&Arc::new(Notify::new()), |_| async {
-            Ok("done".to_owned())
-        })
-    };
     let leaving = World::start(provider(), done(), one_step(), long_leases()).await;
     let held = store.hold_back_claims().await;
     leaving.begin("i", "One", "").await;
-    until("a claim under way", async || {
-        (store.held_back() > 0).then_some(())
-    })
-    .await;
+    a_claim_is_under_way(&store).await;
     let shutdown = tokio::spawn(Arc::clone(&leaving.runtime).shutdown(None));
     pause(20).await;
     drop(held);
     within("shutdown", shutdown).await.unwrap();
-
-    let next = World::start(provider(), done(), one_step(), checked()).await;
-    assert_eq!(next.output("i").await, "done");
-    next.shutdown().await;
+    assert_eq!(outcome_on_the_next(provider(), done()).await, "done");
 }
 
 /// It is given back when the answer comes, however long the shutdown still waits for other work.
 #[tokio::test]
 async fn what_is_claimed_during_a_patient_shutdown_goes_on_at_once() {
-    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let store = counted();
     let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
     let started = Arc::new(Notify::new());
-    let stubborn = step(&started, |_| std::future::pending());
-    let leaving = World::start(provider(), stubborn, one_step(), checked()).await;
-    leaving.begin("slow", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let leaving = in_its_step(provider(), stubborn(&started), long_leases(), &started).await;
     let held = store.hold_back_claims().await;
-    leaving.begin("i", "One", "").await;
-    until("a claim under way", async || {
-        (store.held_back() > 0).then_some(())
-    })
-    .await;
-    let shutdown = tokio::spawn(Arc::clone(&leaving.runtime).shutdown(Some(60_000)));
+    leaving.begin("other", "One", "").await;
+    a_claim_is_under_way(&store).await;
+    let shutdown = tokio::spawn(Arc::clone(&leaving.runtime).shutdown(Some(LONG_MS)));
     pause(20).await;
     drop(held);
 
-    let quick = step(&started, |_| async { Ok("done".to_owned()) });
-    let next = World::start(provider(), quick, one_step(), checked()).await;
-    let soon = tokio::time::timeout(Duration::from_secs(4), next.output("i")).await;
-    assert_eq!(
-        soon.as_deref(),
-        Ok("done"),
-        "its lease would have lasted for five seconds"
-    );
+    let next = World::start(provider(), done(), one_step(), checked()).await;
+    assert_eq!(next.output("other").await, "done");
     assert!(!shutdown.is_finished());
     next.shutdown().await;
 }
@@ -174,15 +188,12 @@ async fn what_is_claimed_during_a_patient_shutdown_goes_on_at_once() {
 /// A store that does not answer holds a shutdown up for some seconds, not for ever.
 #[tokio::test]
 async fn a_store_that_hangs_does_not_hold_up_a_shutdown_for_ever() {
-    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let store = counted();
     let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
     let leaving = World::start(provider, no_activities(), one_step(), checked()).await;
     let held = store.hold_back_claims().await;
     leaving.begin("i", "One", "").await;
-    until("a claim under way", async || {
-        (store.held_back() > 0).then_some(())
-    })
-    .await;
+    a_claim_is_under_way(&store).await;
     let shutdown = leaving.runtime.shutdown(Some(0));
     let left = tokio::time::timeout(Duration::from_secs(30), shutdown).await;
     assert!(left.is_ok());
@@ -192,16 +203,8 @@ async fn a_store_that_hangs_does_not_hold_up_a_shutdown_for_ever() {
 #[tokio::test]
 async fn an_aborted_runtime_leaves_at_once_though_busy() {
     let started = Arc::new(Notify::new());
-    let stubborn = step(&started, |_| std::future::pending());
-    let world = World::start(
-        Arc::new(MemoryProvider::new()),
-        stubborn,
-        one_step(),
-        checked(),
-    )
-    .await;
-    world.begin("i", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let store = Arc::new(MemoryProvider::new());
+    let world = in_its_step(store, stubborn(&started), checked(), &started).await;
     within("an abort", world.runtime.shutdown(Some(0))).await;
 }
 
@@ -233,8 +236,6 @@ async fn nothing_runs_after_the_shutdown() {
 #[tokio::test]
 async fn what_was_leased_and_never_begun_is_given_back() {
     let store: ProviderRef = Arc::new(MemoryProvider::new());
-    let begun = Arc::new(Notify::new());
-    let done = || step(&begun, |_| async { Ok("done".to_owned()) });
     let leaving = World::start(Arc::clone(&store), done(), one_step(), long_leases()).await;
     leaving.begin("i", "One", "").await;
     // This thread is the executor of activities. While it does not yield, the turn runs on a thread
@@ -242,10 +243,7 @@ async fn what_was_leased_and_never_begun_is_given_back() {
     let (_sender, receiver) = std::sync::mpsc::channel::<()>();
     receiver.recv_timeout(Duration::from_millis(100)).ok();
     within("an abort", leaving.runtime.shutdown(Some(0))).await;
-
-    let next = World::start(store, done(), one_step(), checked()).await;
-    assert_eq!(next.output("i").await, "done");
-    next.shutdown().await;
+    assert_eq!(outcome_on_the_next(store, done()).await, "done");
 }
 
 /// What an activity returns that heard of the shutdown, knows it for one and ended well is its
@@ -313,21 +311,12 @@ async fn an_activity_that_fails_when_it_is_told_is_run_again() {
 /// one.
 async fn outcome_after(started: Arc<Notify>, activities: ActivityRegistry) -> String {
     let store: ProviderRef = Arc::new(MemoryProvider::new());
-    let world = World::start(Arc::clone(&store), activities, one_step(), checked()).await;
-    world.begin("i", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let world = in_its_step(Arc::clone(&store), activities, checked(), &started).await;
     within("shutdown", world.runtime.shutdown(Some(60_000))).await;
     let again = step(&started, |ctx| async move {
         Ok(format!("run again, attempt {}", ctx.attempt()))
     });
-    let next = World::start(store, again, one_step(), checked()).await;
-    let outcome = match next.ended("i").await {
-        OrchestrationStatus::Completed { output } => output,
-        OrchestrationStatus::Failed { details } => details.display_message(),
-        other => panic!("{other:?}"),
-    };
-    next.shutdown().await;
-    outcome
+    outcome_on_the_next(store, again).await
 }
 
 /// An activity that never waits shares its executor all the same: it hears of the shutdown and is
@@ -357,9 +346,7 @@ fn an_activity_that_is_always_ready_is_told_and_aborted() {
                 }
             });
             let store = Arc::new(MemoryProvider::new());
-            let world = World::start(store, ready, one_step(), checked()).await;
-            world.begin("i", "One", "").await;
-            within("the start of the activity", started.notified()).await;
+            let world = in_its_step(store, ready, checked(), &started).await;
             let shutdown = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(1_000)));
             within("the word of it", heard.notified()).await;
             within("shutdown", shutdown).await.unwrap();
@@ -373,12 +360,9 @@ fn an_activity_that_is_always_ready_is_told_and_aborted() {
 #[tokio::test]
 async fn a_shutdown_that_is_not_waited_for_ends_all_the_same() {
     let started = Arc::new(Notify::new());
-    let stubborn = step(&started, |_| std::future::pending());
-    let store = Arc::new(MemoryProvider::new());
-    let provider = Arc::<MemoryProvider>::clone(&store);
-    let world = World::start(provider, stubborn, one_step(), checked()).await;
-    world.begin("i", "One", "").await;
-    within("the start of the activity", started.notified()).await;
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let activities = stubborn(&started);
+    let world = in_its_step(Arc::clone(&store), activities, checked(), &started).await;
     let first = Arc::clone(&world.runtime).shutdown(Some(1));
     let dropped = tokio::time::timeout(Duration::ZERO, first).await;
     assert!(dropped.is_err(), "it takes a moment");

@@ -24,6 +24,7 @@ const PASS_ON_PAUSE: Duration = Duration::from_millis(100);
 /// is given back at once.
 pub(super) async fn run(node: &Arc<Node>) {
     dispatch(node).await;
+    node.health.end_hold();
     node.leases.release_granted(&*node.store).await;
 }
 

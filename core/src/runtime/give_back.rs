@@ -16,6 +16,13 @@ use crate::providers::{CommitId, InstanceId};
 /// How often the log repeats that the same thing is missing.
 const WARN_EVERY_MS: u64 = 30_000;
 
+/// For how long a thing has been missed before the first warning, which so names a backlog instead of
+/// the first item of it.
+const GATHER_MS: u64 = 1_000;
+
+/// What was missed so long ago is missed as if for the first time.
+const QUIET_MS: u64 = 600_000;
+
 /// At which time of how many whoever waits for the instance is told. A rolling deployment in which
 /// another node takes the item is over before the first of them, and costs no commit; and nodes that
 /// lack different things do not answer each other.
@@ -31,6 +38,14 @@ const CROWD_FACTOR: u32 = 10;
 pub(super) struct Delays {
     pub(super) min: Duration,
     pub(super) max: Duration,
+}
+
+impl Delays {
+    /// The longest time for which an item is given back that was so often before; it is twice as long
+    /// each time.
+    pub(super) fn after(self, times: u32) -> Duration {
+        self.min.saturating_mul(1 << times.min(20)).min(self.max)
+    }
 }
 
 /// What this node has given back, and how often. What it no longer remembers begins anew.
@@ -76,7 +91,33 @@ pub(super) struct Unfit {
 #[derive(Debug, Default)]
 struct Missing {
     items: usize,
+    /// When it was missed for the first time, and the last one.
+    missed_ms: Option<(u64, u64)>,
     warned_at_ms: Option<u64>,
+}
+
+impl Missing {
+    /// Notes that one more item waits for this, and answers how many do if it is time to say so. The
+    /// first word waits for others, unless nothing would come back soon that could bring it.
+    fn warn_of(&mut self, now_ms: u64, comes_soon: bool) -> Option<usize> {
+        self.items += 1;
+        let recent = self
+            .missed_ms
+            .filter(|(_, last_ms)| now_ms.abs_diff(*last_ms) < QUIET_MS);
+        if recent.is_none() {
+            self.warned_at_ms = None;
+        }
+        let first_ms = recent.map_or(now_ms, |(first_ms, _)| first_ms);
+        self.missed_ms = Some((first_ms, now_ms));
+        let is_due = match self.warned_at_ms {
+            Some(at_ms) => now_ms.abs_diff(at_ms) >= WARN_EVERY_MS,
+            None => !comes_soon || now_ms.abs_diff(first_ms) >= GATHER_MS,
+        };
+        is_due.then(|| {
+            self.warned_at_ms = Some(now_ms);
+            self.items
+        })
+    }
 }
 
 /// How an item is given back.
@@ -138,24 +179,15 @@ impl GiveBacks {
             is_passed_on,
         };
         state.items.push(item, record);
+        let comes_soon = delays.min <= Duration::from_millis(GATHER_MS);
         let waiting = state.missing.entry(missing.to_owned()).or_default();
-        waiting.items += 1;
-        let is_due = waiting
-            .warned_at_ms
-            .is_none_or(|at_ms| now_ms.abs_diff(at_ms) >= WARN_EVERY_MS);
-        let warn_of = is_due.then(|| {
-            waiting.warned_at_ms = Some(now_ms);
-            waiting.items
-        });
+        let warn_of = waiting.warn_of(now_ms, comes_soon);
         state.shrink();
         drop(state);
         let longest = if is_crowded {
             delays.max.saturating_mul(CROWD_FACTOR)
         } else {
-            delays
-                .min
-                .saturating_mul(1 << (times - 1).min(20))
-                .min(delays.max)
+            delays.after(times - 1)
         };
         GivenBack {
             delay: if is_passed_on {
@@ -185,10 +217,11 @@ impl GiveBacks {
         (Some(unfit.at) == commit_id).then(|| unfit.details.clone())
     }
 
-    /// How often an item was given back in a row.
-    pub(super) fn times(&self, item: &Item) -> u32 {
+    /// Whether an item was given back so often in a row that whoever waits for it was told.
+    pub(super) fn has_lasted(&self, item: &Item) -> bool {
         let state = self.state.lock();
-        state.items.peek(item).map_or(0, |record| record.times)
+        let record = state.items.peek(item);
+        record.is_some_and(|record| record.times >= NOTICE_AT)
     }
 
     /// The item was run after all.
@@ -291,21 +324,55 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_is_missed_loudly_at_first_and_then_every_half_a_minute_with_how_many_wait() {
+    fn a_thing_is_missed_loudly_soon_and_then_every_half_a_minute_with_how_many_wait() {
         let given_back = GiveBacks::default();
         let note =
             |number, missing, now_ms| given_back.note(returned(number), missing, DELAYS, now_ms);
-        assert_eq!(note(1, "A", 0).warn_of, Some(1));
-        assert_eq!(note(2, "A", 10).warn_of, None);
-        assert_eq!(note(2, "A", 20).warn_of, None);
-        assert_eq!(note(3, "B", 20).warn_of, Some(1));
-        assert_eq!(note(1, "A", 30_000).warn_of, Some(2));
+        // A backlog comes in several claims.
+        for number in 1..=200 {
+            assert_eq!(note(number, "A", number as u64).warn_of, None);
+        }
+        assert_eq!(note(1, "A", 1_001).warn_of, Some(200));
+        assert_eq!(note(201, "B", 1_001).warn_of, None);
+        assert_eq!(note(1, "A", 1_200).warn_of, None);
+        assert_eq!(note(201, "B", 2_001).warn_of, Some(1));
+        for number in 3..=200 {
+            given_back.forget(|| item(number));
+        }
+        assert_eq!(note(1, "A", 31_000).warn_of, None);
+        assert_eq!(note(1, "A", 31_001).warn_of, Some(2));
         given_back.forget(|| item(1));
-        assert_eq!(note(2, "A", 60_000).warn_of, Some(1));
-        let due: Vec<usize> = (1..=20)
-            .filter(|_| rest(&given_back, returned(9)).is_notice_due)
+        assert_eq!(note(2, "A", 62_000).warn_of, Some(1));
+        // After a long time it is as if it had never been missed.
+        let later_ms = 63_000 + QUIET_MS;
+        assert_eq!(note(2, "A", later_ms).warn_of, None);
+        assert_eq!(note(2, "A", later_ms + GATHER_MS).warn_of, Some(1));
+    }
+
+    /// Where an item rests for long, nobody waits for its return with the first warning.
+    #[test]
+    fn what_is_given_back_for_long_is_warned_of_at_once() {
+        let given_back = GiveBacks::default();
+        let delays = Delays {
+            min: Duration::from_secs(60),
+            max: Duration::from_secs(60),
+        };
+        let given = given_back.note(returned(1), "A", delays, 0);
+        assert_eq!(given.warn_of, Some(1));
+    }
+
+    #[test]
+    fn whoever_waits_is_told_now_and_then() {
+        let given_back = GiveBacks::default();
+        let times: Vec<(usize, bool, bool)> = (1..=20)
+            .map(|time| {
+                let is_due = rest(&given_back, returned(9)).is_notice_due;
+                (time, is_due, given_back.has_lasted(&item(9)))
+            })
             .collect();
-        assert_eq!(due, [4, 12, 20]);
+        let due = times.iter().filter(|(_, is_due, _)| *is_due);
+        assert_eq!(due.map(|it| it.0).collect::<Vec<_>>(), [4, 12, 20]);
+        assert!(times.iter().all(|it| it.2 == (it.0 >= 4)), "{times:?}");
     }
 
     #[test]

@@ -1,22 +1,29 @@
-//! How a runtime stands with its store.
+//! How a runtime stands: with its store, with what keeps it from working, and with code that hangs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::limits::HEALTH_ITEMS_MAX;
 use crate::providers::{ErrorKind, ProviderError};
 
-/// What fails at present, by the runtime's own experience.
+/// How a runtime stands at present, by its own experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
     /// The operations that failed when they were last tried; none if all is well.
     pub faults: Vec<Fault>,
+    /// What this node does not take on for now, if anything.
+    pub held_back: Option<HeldBack>,
+    /// The turns whose code blocks a thread of this node, longest first; no more than
+    /// [`HEALTH_ITEMS_MAX`].
+    pub blocking: Vec<BlockingTurn>,
 }
 
 impl Health {
-    /// Whether nothing fails.
+    /// Whether nothing of the store fails. Work that is held back, and code that hangs, make no node
+    /// unhealthy: to take it out of service would help neither.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.faults.is_empty()
@@ -41,6 +48,35 @@ pub struct Fault {
     pub count: u64,
 }
 
+/// Work that a runtime does not take on, since something that may have killed its process runs
+/// alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBack {
+    /// What runs alone, or will as soon as the rest has ended, as the log names it: an instance's
+    /// turn, or an activity. No more than [`HEALTH_ITEMS_MAX`].
+    pub items: Vec<String>,
+    /// Whether turns are held back as well; activities are.
+    pub with_turns: bool,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+/// A turn whose code does not yield and so blocks a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockingTurn {
+    /// The instance.
+    pub instance_id: String,
+    /// What it runs.
+    pub orchestration_name: String,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// Whether it is past [`turn_deadline`](super::RuntimeOptions::turn_deadline): its turn is given
+    /// up and has counted as an attempt.
+    pub is_overdue: bool,
+}
+
 /// After so long without another failure a fault is not reported any more: nothing has asked for the
 /// operation since, and whoever takes an unhealthy node out of service would never see it return.
 const FAULT_MS_MAX: u64 = 60_000;
@@ -55,6 +91,7 @@ pub(super) struct HealthRecord {
     faults: Mutex<BTreeMap<&'static str, Fault>>,
     /// Whether there are any; so that a success costs nothing while all is well.
     any: AtomicBool,
+    held_back: Mutex<Option<HeldBack>>,
 }
 
 impl HealthRecord {
@@ -111,13 +148,38 @@ impl HealthRecord {
                 .is_some_and(|fault| fault.count >= FAILURES_MIN)
     }
 
+    /// Notes that nothing is taken on for the sake of these.
+    pub(super) fn hold_back(&self, items: impl Iterator<Item = String>, now_ms: u64) {
+        *self.held_back.lock() = Some(HeldBack {
+            items: items.take(HEALTH_ITEMS_MAX).collect(),
+            with_turns: true,
+            since_ms: now_ms,
+        });
+    }
+
+    /// Notes that turns are taken on again.
+    pub(super) fn hold_back_activities_only(&self) {
+        if let Some(held_back) = &mut *self.held_back.lock() {
+            held_back.with_turns = false;
+        }
+    }
+
+    /// Notes that everything is taken on again.
+    pub(super) fn end_hold(&self) {
+        *self.held_back.lock() = None;
+    }
+
+    /// What is known here; the turns that hang are not.
     pub(super) fn report(&self, now_ms: u64) -> Health {
+        let held_back = self.held_back.lock().clone();
         let faults = self.faults.lock();
         let recent = faults
             .values()
             .filter(|fault| now_ms.saturating_sub(fault.last_ms) <= FAULT_MS_MAX);
         Health {
             faults: recent.cloned().collect(),
+            held_back,
+            blocking: Vec::new(),
         }
     }
 }
@@ -178,6 +240,22 @@ mod tests {
         assert!(record.report(8 + FAULT_MS_MAX + 1).is_healthy());
         record.note("claim", &DONE, 9);
         assert!(record.report(9).is_healthy());
+    }
+
+    #[test]
+    fn what_is_held_back_is_named_until_it_is_not() {
+        let record = HealthRecord::default();
+        assert_eq!(record.report(0).held_back, None);
+        let items = (0..2 * HEALTH_ITEMS_MAX).map(|number| format!("turn of i{number}"));
+        record.hold_back(items, 7);
+        let held_back = |now_ms| record.report(now_ms).held_back.unwrap();
+        assert_eq!(held_back(8).items.len(), HEALTH_ITEMS_MAX);
+        assert_eq!((held_back(8).with_turns, held_back(8).since_ms), (true, 7));
+        record.hold_back_activities_only();
+        assert_eq!((held_back(9).with_turns, held_back(9).since_ms), (false, 7));
+        assert!(record.report(9).is_healthy());
+        record.end_hold();
+        assert_eq!(record.report(10).held_back, None);
     }
 
     /// Each of these says something of the request.

@@ -51,6 +51,9 @@ struct Held {
     /// Tells the activity that its outcome is not wanted.
     cancel: CancelToken,
     begun: Arc<AtomicBool>,
+    /// Dropped with the lease, which tells whoever watches the item. It is not the guard's, which
+    /// code that hangs keeps.
+    watched: Option<mpsc::Sender<()>>,
 }
 
 impl Held {
@@ -111,8 +114,6 @@ pub(super) struct LeaseGuard {
     is_over: bool,
     /// Somebody else ends the lease.
     is_handed_over: bool,
-    /// Dropped with this, which tells whoever watches the item.
-    watched: Option<mpsc::Sender<()>>,
 }
 
 impl LeaseGuard {
@@ -121,9 +122,12 @@ impl LeaseGuard {
         self.begun.store(true, Ordering::Relaxed);
     }
 
-    /// Somebody wants to know when this ends.
-    pub(super) fn watch(&mut self, watcher: mpsc::Sender<()>) {
-        self.watched = Some(watcher);
+    /// Somebody wants to know when the lease is not held any more.
+    pub(super) fn watch(&self, watcher: mpsc::Sender<()>) {
+        let mut leases = self.keeper.leases.lock();
+        if let Some(held) = leases.held.get_mut(&self.token) {
+            held.watched = Some(watcher);
+        }
     }
 
     /// The lease is not held any more: it was committed or released.
@@ -201,6 +205,7 @@ impl LeaseKeeper {
                     attempt,
                     cancel: cancel.clone(),
                     begun: Arc::clone(&begun),
+                    watched: None,
                 },
             );
             leases.held.len() == 1
@@ -215,7 +220,6 @@ impl LeaseKeeper {
             begun,
             is_over: false,
             is_handed_over: false,
-            watched: None,
         }
     }
 
@@ -500,6 +504,29 @@ mod tests {
         let leases = keeper.leases.lock();
         let release = &leases.left[0].release;
         assert_eq!((release.count_attempt, release.delay), (true, PANIC_PAUSE));
+    }
+
+    /// Whoever watches an item must not wait for code that never comes back.
+    #[test]
+    fn a_watched_item_has_ended_with_its_lease() {
+        let ends: [fn(&LeaseKeeper, LeaseToken); 3] =
+            [LeaseKeeper::cancel, LeaseKeeper::forget, LeaseKeeper::lose];
+        for end in ends {
+            let keeper = keeper();
+            let guard = keeper.hold(activity(), 1);
+            let (watcher, watched) = mpsc::channel(1);
+            guard.watch(watcher);
+            assert_eq!(watched.sender_strong_count(), 1);
+            end(&keeper, guard.token);
+            assert_eq!(watched.sender_strong_count(), 0, "the guard is still there");
+            drop(guard);
+        }
+        let keeper = keeper();
+        let guard = keeper.hold(activity(), 1);
+        keeper.forget(guard.token);
+        let (watcher, watched) = mpsc::channel(1);
+        guard.watch(watcher);
+        assert_eq!(watched.sender_strong_count(), 0);
     }
 
     #[test]

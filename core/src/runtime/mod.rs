@@ -14,6 +14,8 @@ mod isolation;
 mod lease_keeper;
 mod node;
 mod obstacle;
+#[cfg(test)]
+mod one_activity;
 mod options;
 mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
@@ -26,7 +28,7 @@ mod watch;
 
 pub use crate::client::OrchestrationStatus;
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};
-pub use health::{Fault, Health};
+pub use health::{BlockingTurn, Fault, Health, HeldBack};
 pub use observability::{LogFormat, MetricsSnapshot, ObservabilityConfig};
 pub use options::{MismatchPolicy, RuntimeOptions};
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};

@@ -98,6 +98,15 @@ pub(super) struct NodeParts {
     pub(super) service: Handle,
 }
 
+/// A commit that has not succeeded.
+#[derive(Debug)]
+pub(super) struct Uncommitted {
+    /// What the last try came to.
+    pub(super) error: ProviderError,
+    /// Of one of the tries nobody knows whether it happened.
+    pub(super) may_have_happened: bool,
+}
+
 impl Node {
     pub(super) fn new(parts: NodeParts) -> (Arc<Self>, Alarms) {
         let NodeParts {
@@ -279,6 +288,16 @@ impl Node {
     /// Commits, and tries again as long as the store cannot be reached: the same commit with the
     /// same id is safe to repeat (IDM-01), and is refused once the lease has passed.
     pub(super) async fn commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+        let committed = self.commit_reservations(operation).await;
+        committed.map_err(|uncommitted| uncommitted.error)
+    }
+
+    /// The same for a commit that reserves activities, whose leases are to be given back if one of
+    /// its tries may have granted them.
+    pub(super) async fn commit_reservations(
+        &self,
+        operation: Commit,
+    ) -> Result<Committed, Uncommitted> {
         self.commit_while(operation, ProviderError::is_retryable)
             .await
     }
@@ -300,29 +319,39 @@ impl Node {
             error.is_retryable() || is_fault(error) && lasting <= OUTCOME_TRIES_MAX
         })
         .await
+        .map_err(|uncommitted| uncommitted.error)
     }
 
     async fn commit_while(
         &self,
         operation: Commit,
         mut may_pass: impl FnMut(&ProviderError) -> bool + Send,
-    ) -> Result<Committed, ProviderError> {
+    ) -> Result<Committed, Uncommitted> {
         let mut pause = COMMIT_BACKOFF_MIN;
+        let mut may_have_happened = false;
         loop {
-            let result = self.try_commit(&operation).await;
-            match result {
-                // Whoever waits for it is aborted when the runtime runs out of patience.
-                Err(error) if may_pass(&error) => {
-                    tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
-                    let (clock, jittered) = (Arc::clone(&self.clock), self.entropy.jittered(pause));
-                    let slept = self.on_service(async move { clock.sleep(jittered).await });
-                    if slept.await.is_none() {
-                        return Err(error);
-                    }
-                    pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
-                }
-                result => return result,
+            let error = match self.try_commit(&operation).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            };
+            may_have_happened |= error.kind() == ErrorKind::CommitUnknown;
+            if !may_pass(&error) {
+                return Err(Uncommitted {
+                    error,
+                    may_have_happened,
+                });
             }
+            // Whoever waits for it is aborted when the runtime runs out of patience.
+            tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
+            let (clock, jittered) = (Arc::clone(&self.clock), self.entropy.jittered(pause));
+            let slept = self.on_service(async move { clock.sleep(jittered).await });
+            if slept.await.is_none() {
+                return Err(Uncommitted {
+                    error,
+                    may_have_happened,
+                });
+            }
+            pause = (pause * 2).min(COMMIT_BACKOFF_MAX);
         }
     }
 

@@ -195,11 +195,16 @@ impl Runtime {
         enabled.then(|| self.node.metrics.snapshot())
     }
 
-    /// What of the store fails at present, as far as this runtime has noticed, and since when. While
-    /// commits fail, the runtime claims no more than it needs to find out when they succeed again.
+    /// How this runtime stands at present: what of the store fails, as far as it has noticed, what it
+    /// holds back so that something runs alone, and whose code blocks a thread; each with since when.
+    /// While commits fail, it claims no more than it needs to find out when they succeed again.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.node.health.report(self.node.clock.now_ms())
+        let clock = &*self.node.clock;
+        Health {
+            blocking: self.node.watch.blocking(clock),
+            ..self.node.health.report(clock.now_ms())
+        }
     }
 
     /// What an instance runs; `None` if there is no such instance, or it cannot be read.

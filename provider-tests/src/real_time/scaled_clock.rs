@@ -38,4 +38,8 @@ impl Clock for ScaledClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         SystemClock.sleep(duration / self.speedup)
     }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed() * self.speedup
+    }
 }

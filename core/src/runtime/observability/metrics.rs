@@ -46,6 +46,11 @@ pub struct MetricsSnapshot {
     pub turns_cold: u64,
     /// Events that were read from histories and replayed.
     pub events_replayed: u64,
+    /// Turns whose code did not yield and blocked its thread for a second.
+    pub turns_blocking: u64,
+    /// Those of them that were given up since they were past
+    /// [`turn_deadline`](crate::runtime::RuntimeOptions::turn_deadline).
+    pub turns_overdue: u64,
 }
 
 /// The counters behind a [`MetricsSnapshot`].
@@ -65,13 +70,15 @@ struct GivenBack {
     store: AtomicU64,
 }
 
-/// How the code of turns came to stand where the history ends.
+/// How the code of turns came to stand where the history ends, and whether it went on from there.
 #[derive(Debug, Default)]
 struct Turns {
     warm: AtomicU64,
     caught_up: AtomicU64,
     cold: AtomicU64,
     events_replayed: AtomicU64,
+    blocking: AtomicU64,
+    overdue: AtomicU64,
 }
 
 /// The counters are independent of each other, so no order between them is needed.
@@ -147,6 +154,16 @@ impl Metrics {
         self.replayed(events);
     }
 
+    /// The code of a turn does not yield.
+    pub(crate) fn turn_blocks(&self) {
+        self.turns.blocking.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has not until its deadline.
+    pub(crate) fn turn_is_overdue(&self) {
+        self.turns.overdue.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn replayed(&self, events: usize) {
         self.turns
             .events_replayed
@@ -177,6 +194,8 @@ impl Metrics {
             turns_caught_up: read(&self.turns.caught_up),
             turns_cold: read(&self.turns.cold),
             events_replayed: read(&self.turns.events_replayed),
+            turns_blocking: read(&self.turns.blocking),
+            turns_overdue: read(&self.turns.overdue),
         };
         snapshot.orch_failures = snapshot.orch_application_errors
             + snapshot.orch_infrastructure_errors

@@ -1,9 +1,13 @@
 //! Logs and metrics.
 
+#[cfg(test)]
+mod captured;
 mod config;
 mod logging;
 mod metrics;
 
+#[cfg(test)]
+pub(super) use captured::CapturedLogs;
 pub use config::{LogFormat, ObservabilityConfig};
 pub use metrics::MetricsSnapshot;
 

@@ -18,12 +18,19 @@ use crate::frame::DecodeError;
 use crate::providers::{ErrorKind, Fence, Lease, ProviderError, Turn, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
+use crate::runtime::give_back::Delays;
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::obstacle::Obstacle;
 use crate::runtime::options::MismatchPolicy;
 use crate::runtime::warm::Kept;
 use crate::runtime::watch::{Blocked, RunningTurn};
+
+/// How long to leave an instance alone whose code hangs on this node.
+const HANGING: Delays = Delays {
+    min: Duration::from_millis(200),
+    max: Duration::from_secs(10),
+};
 
 /// What to commit, and the engine that lives on if it is committed.
 pub(super) struct Work {
@@ -80,20 +87,12 @@ pub(in crate::runtime) async fn run(
         Plan::LeaveAlone(blocked) => {
             let (delay, count_attempt) = match blocked {
                 Blocked::ForNow(delay) => (delay, false),
-                Blocked::Hanging => (backoff(turn.attempt), true),
+                Blocked::Hanging => (HANGING.after(turn.attempt.saturating_sub(1)), true),
             };
             node.release(Lease::Turn(lease), delay, count_attempt).await;
             held.finish();
         }
     }
-}
-
-/// How long to leave an instance alone whose code hangs on this node.
-fn backoff(attempt: u32) -> Duration {
-    const BACKOFF_MAX: Duration = Duration::from_secs(10);
-    Duration::from_millis(100)
-        .saturating_mul(1 << attempt.min(16))
-        .min(BACKOFF_MAX)
 }
 
 /// A commit did not succeed. If another node has the instance, it goes on from there. Only if the
@@ -333,10 +332,13 @@ async fn cancel(
     scope: Scope,
     reason: &str,
 ) -> Plan {
+    let item = Item::Turn(turn.head.instance.clone());
     let history = match recorded(node, turn).await {
         Ok(history) => history,
         // A replica may lag behind, and catches up. A page that is lost does not come back.
-        Err(Obstacle::Store(error)) if error.kind() == ErrorKind::Corrupt && is_old(node, turn) => {
+        Err(Obstacle::Store(error))
+            if error.kind() == ErrorKind::Corrupt && node.give_backs.has_lasted(&item) =>
+        {
             tracing::error!(
                 target: "duroxide::runtime",
                 instance_id = %turn.head.instance,
@@ -357,14 +359,6 @@ async fn cancel(
         alive: None,
     }
     .into()
-}
-
-/// Whether this node has given the turn back several times already.
-fn is_old(node: &Node, turn: &Occasion) -> bool {
-    const TIMES_MIN: u32 = 4;
-    node.give_backs
-        .times(&Item::Turn(turn.head.instance.clone()))
-        >= TIMES_MIN
 }
 
 /// The deployed code does not fit the instance, or the instance asked for what cannot be done.

@@ -7,8 +7,8 @@ use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, ErrorKind, HeadUpdate,
-    LeaseAfterCommit, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, HeadUpdate, LeaseAfterCommit,
+    ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
@@ -48,17 +48,16 @@ pub(super) async fn publish(
         .and_then(|update| update.chunk.as_ref())
         .map_or(0, |chunk| chunk.body.len());
 
-    let committed = node.commit(Commit::Turn(commit)).await;
-    if committed
-        .as_ref()
-        .is_err_and(|error| error.kind() != ErrorKind::CommitUnknown)
-    {
-        // Nothing was changed, so that there is nothing to give back.
-        reserved.take();
-    }
-    let committed = match committed? {
-        Committed::Turn(committed) => committed,
-        Committed::Activity { .. } | Committed::Sent => TurnCommitted::default(),
+    let committed = match node.commit_reservations(Commit::Turn(commit)).await {
+        Ok(Committed::Turn(committed)) => committed,
+        Ok(Committed::Activity { .. } | Committed::Sent) => TurnCommitted::default(),
+        Err(uncommitted) => {
+            if !uncommitted.may_have_happened {
+                // Nothing was changed, so that there is nothing to give back.
+                reserved.take();
+            }
+            return Err(uncommitted.error);
+        }
     };
 
     for (scope, line) in &traces {

@@ -79,11 +79,76 @@ async fn enforce(node: &Node, watched: Watched) {
     if !attempt.conclude() {
         return;
     }
-    tracing::warn!(
-        target: "duroxide::runtime",
-        activity = %attempt.claimed.lease.key,
-        "{message}"
-    );
+    log(&attempt, message, &node.worker_id);
     attempt.cancel.cancel();
     activity_worker::time_out(node, &attempt.claimed, message).await;
+}
+
+/// Names the activity as its own lines do.
+fn log(attempt: &TimedAttempt, message: &str, worker_id: &str) {
+    let key = &attempt.claimed.lease.key;
+    tracing::warn!(
+        target: "duroxide::runtime",
+        instance_id = %key.instance,
+        execution_id = key.execution,
+        orchestration_name = %attempt.orchestration,
+        orchestration_version = %attempt.version,
+        activity_name = %attempt.activity,
+        activity_id = key.activity_id,
+        worker_id,
+        "{message}"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cancel_token::CancelToken;
+    use crate::clock::{Clock, ManualClock};
+    use crate::message::ActivityBody;
+    use crate::providers::{
+        ActivityKey, ActivityLease, ClaimedActivity, Incarnation, InstanceId, LeaseToken, TaskQueue,
+    };
+    use crate::runtime::observability::CapturedLogs;
+
+    #[test]
+    fn a_timeout_is_logged_with_the_names_of_the_activity_and_its_orchestration() {
+        let body = ActivityBody {
+            name: "Charge".to_owned(),
+            input: "secret".to_owned(),
+            orchestration: "Order".to_owned(),
+            version: "1.2.0".to_owned(),
+            start_to_close_ms: Some(1),
+            heartbeat_ms: None,
+        };
+        let key = ActivityKey {
+            instance: InstanceId::new("order-17").unwrap(),
+            incarnation: Incarnation(Uuid::nil()),
+            execution: 3,
+            activity_id: 2,
+        };
+        let claimed = ClaimedActivity {
+            lease: ActivityLease {
+                key,
+                token: LeaseToken(Uuid::nil()),
+            },
+            queue: TaskQueue::default(),
+            attempt: 1,
+            body: body.encode(),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_ms(0));
+        let attempt = TimedAttempt::start(&claimed, &body, &CancelToken::default(), &clock);
+        let (logs, _capturing) = CapturedLogs::begin();
+        log(&attempt.unwrap(), "timeout: activity timed out", "worker-1");
+        assert_eq!(
+            logs.take(),
+            [
+                "WARN timeout: activity timed out instance_id=order-17 execution_id=3 \
+                 orchestration_name=Order orchestration_version=1.2.0 activity_name=Charge \
+                 activity_id=2 worker_id=\"worker-1\""
+            ]
+        );
+    }
 }

@@ -4,160 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
-use uuid::Uuid;
 
 use crate::activity::ActivityContext;
 use crate::clock::ManualClock;
 use crate::event::ErrorDetails;
-use crate::message::{ActivityBody, MessageBody};
-use crate::providers::{
-    ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
-    ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId, Lease,
-    LeaseToken, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, Release,
-    Renewal, TaskQueue, Turn, Watch,
-};
+use crate::message::MessageBody;
+use crate::runtime::one_activity::OneActivity;
 use crate::runtime::registry::{ActivityRegistry, OrchestrationRegistry};
 use crate::runtime::{Runtime, RuntimeOptions};
-
-/// A store with a single activity. It remembers the outcomes that it is told.
-#[derive(Debug, Default)]
-struct OneActivity {
-    to_claim: Mutex<Option<ClaimedActivity>>,
-    outcomes: Mutex<Vec<MessageBody>>,
-    released: Mutex<Vec<Release>>,
-    told: Notify,
-}
-
-impl OneActivity {
-    fn with_limits(start_to_close_ms: Option<u64>, heartbeat_ms: Option<u64>) -> Arc<Self> {
-        let body = ActivityBody {
-            name: "Work".to_owned(),
-            input: String::new(),
-            orchestration: "Order".to_owned(),
-            version: "1.0.0".to_owned(),
-            start_to_close_ms,
-            heartbeat_ms,
-        };
-        let key = ActivityKey {
-            instance: InstanceId::new("i").unwrap(),
-            incarnation: Incarnation(Uuid::nil()),
-            execution: 1,
-            activity_id: 2,
-        };
-        let claimed = ClaimedActivity {
-            lease: ActivityLease {
-                key,
-                token: LeaseToken(Uuid::nil()),
-            },
-            queue: TaskQueue::default(),
-            attempt: 1,
-            body: body.encode(),
-        };
-        Arc::new(Self {
-            to_claim: Mutex::new(Some(claimed)),
-            ..Self::default()
-        })
-    }
-
-    async fn first_outcome(&self) -> MessageBody {
-        loop {
-            let outcome = self.outcomes.lock().first().cloned();
-            match outcome {
-                Some(outcome) => return outcome,
-                None => self.told.notified().await,
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl Provider for OneActivity {
-    fn about(&self) -> ProviderInfo {
-        ProviderInfo {
-            name: "one activity",
-            version: "1",
-            backend: "a test".to_owned(),
-            contract: ProviderInfo::CONTRACT,
-        }
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::volatile()
-    }
-
-    async fn claim_turns(&self, _: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        Ok(Claimed::default())
-    }
-
-    async fn claim_activities(
-        &self,
-        _: &ClaimActivities,
-    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        Ok(Claimed {
-            items: self.to_claim.lock().take().into_iter().collect(),
-            ..Claimed::default()
-        })
-    }
-
-    async fn wait_for_work(&self, _: &Queues, _: Duration) -> Result<(), ProviderError> {
-        std::future::pending().await
-    }
-
-    async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>> {
-        let told = |operation| {
-            let Commit::Activity(outcome) = operation else {
-                panic!("an activity has an outcome and nothing else")
-            };
-            let body: Bytes = outcome.message.unwrap().body;
-            let body = MessageBody::decode(&body).unwrap();
-            self.outcomes.lock().push(body);
-            Ok(Committed::Activity { undelivered: None })
-        };
-        let answers = operations.into_iter().map(told).collect();
-        self.told.notify_one();
-        answers
-    }
-
-    async fn renew(&self, leases: &[Lease], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
-        leases.iter().map(|_| Ok(Renewal::Renewed)).collect()
-    }
-
-    async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
-        let answers = releases.iter().map(|_| Ok(())).collect();
-        self.released.lock().extend(releases);
-        answers
-    }
-
-    async fn read_history(&self, _: &ReadHistory) -> Result<HistoryPage, ProviderError> {
-        Ok(HistoryPage::default())
-    }
-
-    async fn read_head(&self, _: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
-        Ok(None)
-    }
-
-    async fn wait_for_change(
-        &self,
-        _: &[Watch],
-        _: Duration,
-    ) -> Result<Vec<InstanceHead>, ProviderError> {
-        std::future::pending().await
-    }
-
-    async fn maintain(&self, _: Duration) -> Result<Option<Duration>, ProviderError> {
-        Ok(None)
-    }
-
-    async fn close(&self) {}
-
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        None
-    }
-}
 
 const START_TO_CLOSE: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -328,6 +183,40 @@ async fn an_activity_that_falls_silent_misses_its_heartbeat() {
     assert_failed(&outcome, "timeout: activity missed its heartbeat");
     within(runtime.shutdown(Some(0))).await;
     assert_eq!(store.outcomes.lock().len(), 1);
+}
+
+/// Somebody sets the machine's clock, and no time has passed.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_makes_nobody_miss_a_heartbeat() {
+    let store = OneActivity::with_limits(Some(30_000), Some(10_000));
+    let clock = clock();
+    let (say, mut said) = mpsc::unbounded_channel();
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let runtime = start(&store, &clock, move |ctx| {
+        let (say, wait) = (say.clone(), Arc::clone(&wait));
+        async move {
+            loop {
+                ctx.heartbeat();
+                say.send("beat").ok();
+                wait.notified().await;
+            }
+        }
+    })
+    .await;
+    assert_eq!(within(said.recv()).await, Some("beat"));
+    a_moment().await;
+    clock.advance(HEARTBEAT / 2);
+    go.notify_one();
+    assert_eq!(within(said.recv()).await, Some("beat"));
+    clock.jump(Duration::from_hours(1));
+    clock.advance(HEARTBEAT / 2);
+    a_moment().await;
+    assert!(store.outcomes.lock().is_empty(), "it was heard of");
+    clock.advance(HEARTBEAT / 2);
+    let outcome = within(store.first_outcome()).await;
+    assert_failed(&outcome, "timeout: activity missed its heartbeat");
+    within(runtime.shutdown(Some(0))).await;
 }
 
 /// The timeouts are the runtime's own thread's business.

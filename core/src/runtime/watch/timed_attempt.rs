@@ -17,16 +17,20 @@ const TIMED_OUT: &str = "timeout: activity timed out";
 const MISSED_HEARTBEAT: &str = "timeout: activity missed its heartbeat";
 
 /// An attempt that must end, or be heard of, within a time. Its outcome comes from its code or from
-/// the timeout, never from both.
+/// the timeout, never from both. Time is what passes, not what the clock shows: that may be set.
 #[derive(Debug)]
 pub(in crate::runtime) struct TimedAttempt {
     pub(super) claimed: ClaimedActivity,
     pub(super) cancel: CancelToken,
+    pub(super) activity: String,
+    pub(super) orchestration: String,
+    pub(super) version: String,
     clock: Arc<dyn Clock>,
-    started_ms: u64,
+    started_at: Duration,
     start_to_close: Option<Duration>,
     heartbeat: Option<Duration>,
-    last_heard_ms: AtomicU64,
+    /// In nanoseconds.
+    last_heard_ns: AtomicU64,
     has_outcome: AtomicBool,
 }
 
@@ -41,15 +45,18 @@ impl TimedAttempt {
         if body.start_to_close_ms.is_none() && body.heartbeat_ms.is_none() {
             return None;
         }
-        let started_ms = clock.now_ms();
+        let started_at = clock.elapsed();
         Some(Arc::new(Self {
             claimed: claimed.clone(),
             cancel: cancel.clone(),
+            activity: body.name.clone(),
+            orchestration: body.orchestration.clone(),
+            version: body.version.clone(),
             clock: Arc::clone(clock),
-            started_ms,
+            started_at,
             start_to_close: body.start_to_close_ms.map(Duration::from_millis),
             heartbeat: body.heartbeat_ms.map(Duration::from_millis),
-            last_heard_ms: AtomicU64::new(started_ms),
+            last_heard_ns: AtomicU64::new(nanos(started_at)),
             has_outcome: AtomicBool::new(false),
         }))
     }
@@ -76,7 +83,7 @@ impl TimedAttempt {
 
     async fn out_of_time(&self) {
         match self.start_to_close {
-            Some(limit) => self.sleep_until(self.started_ms, limit).await,
+            Some(limit) => self.sleep_until(self.started_at, limit).await,
             None => pending().await,
         }
     }
@@ -86,26 +93,29 @@ impl TimedAttempt {
             return pending().await;
         };
         loop {
-            let last_heard_ms = self.last_heard_ms.load(Ordering::Acquire);
-            self.sleep_until(last_heard_ms, limit).await;
-            if self.last_heard_ms.load(Ordering::Acquire) == last_heard_ms {
+            let last_heard_ns = self.last_heard_ns.load(Ordering::Acquire);
+            self.sleep_until(Duration::from_nanos(last_heard_ns), limit)
+                .await;
+            if self.last_heard_ns.load(Ordering::Acquire) == last_heard_ns {
                 return;
             }
         }
     }
 
-    /// Sleeps until so much time has passed since then. A clock that was set back meanwhile makes
-    /// it no longer than the time itself.
-    async fn sleep_until(&self, since_ms: u64, limit: Duration) {
-        let passed_ms = self.clock.now_ms().saturating_sub(since_ms);
-        let left = limit.saturating_sub(Duration::from_millis(passed_ms));
-        self.clock.sleep(left).await;
+    /// Sleeps until so much time has passed since then.
+    async fn sleep_until(&self, since: Duration, limit: Duration) {
+        let passed = self.clock.elapsed().saturating_sub(since);
+        self.clock.sleep(limit.saturating_sub(passed)).await;
     }
 }
 
 impl Heartbeat for TimedAttempt {
     fn beat(&self) {
-        self.last_heard_ms
-            .store(self.clock.now_ms(), Ordering::Release);
+        let now_ns = nanos(self.clock.elapsed());
+        self.last_heard_ns.store(now_ns, Ordering::Release);
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -16,10 +16,11 @@ use tokio::sync::Notify;
 
 use super::running_turn::{Hold, RunningTurn};
 use crate::clock::{Clock, Stopwatch, SystemClock};
-use crate::limits::{BLOCKED_THREADS_MAX, OUTCOME_HELD_MAX};
+use crate::limits::{BLOCKED_THREADS_MAX, HEALTH_ITEMS_MAX, OUTCOME_HELD_MAX};
 use crate::providers::{InstanceHead, LeaseToken};
 use crate::runtime::activity_worker;
 use crate::runtime::attempts::Item;
+use crate::runtime::health::BlockingTurn;
 use crate::runtime::node::Node;
 
 /// How often the watch looks while there are turns.
@@ -158,6 +159,31 @@ impl TurnWatch {
         Some(Blocked::ForNow(blocked_for.clamp(PAUSE_MIN, PAUSE_MAX)))
     }
 
+    /// The turns whose code blocks a thread now, and has for so long that it was logged.
+    pub(in crate::runtime) fn blocking(&self, clock: &dyn Clock) -> Vec<BlockingTurn> {
+        let now = self.time.elapsed();
+        let now_ms = clock.now_ms();
+        let running = self.running.lock();
+        let seen = running.turns.values().flatten();
+        let seen = seen.filter(|turn| turn.is_seen.load(Ordering::Relaxed));
+        let mut blocking: Vec<BlockingTurn> = seen
+            .filter_map(|turn| {
+                let blocked_for = now.saturating_sub(turn.entered_at()?);
+                let blocked_ms = u64::try_from(blocked_for.as_millis()).unwrap_or(u64::MAX);
+                Some(BlockingTurn {
+                    instance_id: turn.instance.to_string(),
+                    orchestration_name: turn.orchestration.clone(),
+                    since_ms: now_ms.saturating_sub(blocked_ms),
+                    is_overdue: turn.is_overdue.load(Ordering::Acquire),
+                })
+            })
+            .collect();
+        drop(running);
+        blocking.sort_unstable_by_key(|turn| turn.since_ms);
+        blocking.truncate(HEALTH_ITEMS_MAX);
+        blocking
+    }
+
     /// Watches for ever.
     pub(in crate::runtime) async fn run(&self, node: &Node) {
         let mut errands = Errands::new();
@@ -222,6 +248,7 @@ impl TurnWatch {
         }
         let deadline = node.options.turn_deadline;
         if blocked_for >= LOGGED_FROM.min(deadline) && !turn.is_seen.swap(true, Ordering::Relaxed) {
+            node.metrics.turn_blocks();
             tracing::error!(
                 target: "duroxide::runtime",
                 instance_id = %turn.instance,
@@ -232,6 +259,7 @@ impl TurnWatch {
             );
         }
         if blocked_for >= deadline && !turn.is_overdue.swap(true, Ordering::AcqRel) {
+            node.metrics.turn_is_overdue();
             // The lease first, so that whoever finds the turn taken cannot give it back. Even one
             // that has ended by itself, and hangs in what it drops, holds up nobody else.
             if let Hold::Lease(lease) = &turn.hold {

@@ -8,29 +8,41 @@
 //! would be counted too. Each that the process survives makes room for twice as many at once, and
 //! they are waited for a shorter time, so that a crowd of innocent ones is soon through.
 //!
+//! Where that is of no use, suspects are tried beside other work, in rounds that grow in the same
+//! way: on a node that has not drained several times in a row, and once more suspects have lasted
+//! than one claim brings.
+//!
 //! Turns run beside activities that are suspects, but for the first moments of the first one. They
 //! commit soon, and start their count anew with that; one that dies twice is a suspect itself.
 //!
 //! All this may still count against an item what another one has done that takes longer to kill its
-//! process. So the last attempts before an item is poison are *strict*: nothing runs beside them,
-//! whatever it costs the node.
+//! process. So the last attempts before an item is poison are *strict*: nothing runs beside them. A
+//! node that idled for them for ever would be lost if they wait for what it must do, so that even
+//! this has a limit.
+
+mod drains;
+mod round;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod until;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use lru::LruCache;
 use tokio::sync::mpsc;
 
+use self::drains::Drains;
+use self::round::{Hold, Round, watched_for};
+use self::trust::Trust;
 use super::attempts::{Item, Suspicion};
 use super::node::Node;
-use super::suspect::{PUT_OFF_MIN, Suspect, Work, in_order, release};
-use crate::clock::{Clock as _, Sleep, SystemClock};
+use super::suspect::{PUT_OFF_MIN, Suspect, in_order, release};
 use crate::limits::{
-    CLAIM_ITEMS_MAX, ISOLATION_DRAIN_MAX, ISOLATION_MAX, ISOLATION_MIN, ISOLATION_TRIES_MAX,
+    CLAIM_ITEMS_MAX, ISOLATION_DRAIN_MAX, ISOLATION_MIN, ISOLATION_STRICT_MAX, ISOLATION_TRIES_MAX,
 };
-use crate::providers::LeaseToken;
 
 /// How long a suspect that has to wait is left to the store at most.
 const PUT_OFF_MAX: Duration = Duration::from_secs(30);
@@ -38,101 +50,11 @@ const PUT_OFF_MAX: Duration = Duration::from_secs(30);
 /// The same at most for one that waits in vain to run strictly alone.
 const PUT_OFF_STRICT_MAX: Duration = Duration::from_mins(10);
 
-/// How often it is looked at whether one that runs strictly alone still has its lease.
-const STRICT_LOOK_PAUSE: Duration = Duration::from_millis(250);
-
-/// For how long a node that did not drain is not asked to again.
-const BUSY_FOR: Duration = Duration::from_secs(30);
-
-/// For how long the trust that suspects have earned lasts after the latest of them.
-const TRUST_FOR: Duration = Duration::from_mins(2);
+/// How often the log repeats that a node idles for something.
+const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// How many suspects are remembered that had to wait.
 const REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
-
-/// A time that has passed or has not. It is no moment of the wall clock, which may be set.
-#[derive(Default)]
-struct Until(Option<Sleep>);
-
-impl std::fmt::Debug for Until {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Until").field(&self.0.is_some()).finish()
-    }
-}
-
-impl Until {
-    fn in_so_long(node: &Node, time: Duration) -> Self {
-        Self(Some(node.clock.sleep(time)))
-    }
-
-    fn has_passed(&mut self) -> bool {
-        let Some(sleep) = &mut self.0 else {
-            return true;
-        };
-        let has_passed = sleep.now_or_never().is_some();
-        if has_passed {
-            self.0 = None;
-        }
-        has_passed
-    }
-
-    async fn passes(&mut self) {
-        if let Some(sleep) = &mut self.0 {
-            sleep.await;
-        }
-        self.0 = None;
-    }
-}
-
-/// Suspects that were started together.
-#[derive(Debug)]
-struct Round {
-    /// Closed when all of them have ended.
-    running: mpsc::Receiver<()>,
-    /// Until then they may still prove to be deadly.
-    watched: Until,
-}
-
-impl Round {
-    fn has_ended(&self) -> bool {
-        self.running.sender_strong_count() == 0
-    }
-
-    /// Ends when all of them have ended, or they are watched no longer.
-    async fn is_over(&mut self) {
-        tokio::select! {
-            biased;
-            _ = self.running.recv() => {}
-            () = self.watched.passes() => {}
-        }
-    }
-}
-
-/// For how long what is kept from running beside suspects, from their start.
-#[derive(Debug, Clone, Copy)]
-struct Hold {
-    turns: Duration,
-    activities: Duration,
-}
-
-impl Hold {
-    fn new(suspects: &[Suspect], is_first_round: bool) -> Self {
-        let activities = if is_first_round {
-            ISOLATION_MAX
-        } else {
-            ISOLATION_MIN
-        };
-        let has_turns = suspects
-            .iter()
-            .any(|suspect| matches!(suspect.work, Work::Turn(_)));
-        let turns = match (has_turns, is_first_round) {
-            (true, _) => activities,
-            (false, true) => ISOLATION_MIN,
-            (false, false) => Duration::ZERO,
-        };
-        Self { turns, activities }
-    }
-}
 
 /// How often a suspect has had to wait.
 #[derive(Debug, Clone, Copy, Default)]
@@ -150,11 +72,8 @@ pub(super) struct Isolation {
     holds_activities: bool,
     /// The node has drained for what runs strictly alone.
     has_room: bool,
-    /// How many suspects may be tried at once.
-    width: usize,
-    trusted: Until,
-    /// The node did not drain a short while ago.
-    busy: Until,
+    trust: Trust,
+    drains: Drains,
     waits: LruCache<Item, Waits>,
 }
 
@@ -164,9 +83,8 @@ impl Default for Isolation {
             rounds: Vec::new(),
             holds_activities: false,
             has_room: false,
-            width: 1,
-            trusted: Until::default(),
-            busy: Until::default(),
+            trust: Trust::default(),
+            drains: Drains::default(),
             waits: LruCache::new(REMEMBERED_MAX),
         }
     }
@@ -181,47 +99,76 @@ impl Isolation {
             return;
         }
         in_order(&mut suspects);
-        let last = self.rounds.last_mut();
-        if last.is_some_and(|round| round.is_over().now_or_never().is_none()) {
-            return self.put_off(node, suspects, 0).await;
+        if self.rounds.last_mut().is_some_and(|it| !it.has_passed()) {
+            let others = self.join(node, suspects);
+            return self.put_off(node, others, 0).await;
         }
         self.end_hold(node);
         self.rounds.retain(|round| !round.has_ended());
-        if self.trusted.has_passed() {
-            self.width = 1;
-        }
-        let is_strict = suspects
-            .first()
-            .is_some_and(|suspect| suspect.suspicion.is_strict);
-        let width = if is_strict { 1 } else { self.width };
+        let is_strict = is_strict(suspects.first());
+        let width = if is_strict { 1 } else { self.trust.width() };
         let others = suspects.split_off(width.min(suspects.len()));
         self.put_off(node, others, 0).await;
         if is_strict {
-            return self.admit_strictly(node, suspects).await;
+            self.admit_strictly(node, suspects).await;
+        } else if self.may_run_beside_others(node, &suspects, width) {
+            self.start(node, suspects, watched_for(width == 1), width);
+        } else if self.drains.is_busy() {
+            self.put_off(node, suspects, 0).await;
+        } else {
+            self.run_alone(node, suspects, width).await;
         }
-        let waits_most = suspects
-            .iter()
-            .map(|suspect| self.waits_of(&suspect.suspicion.item).in_vain);
-        if waits_most.max() >= Some(ISOLATION_TRIES_MAX) {
-            return self.start(node, suspects, ISOLATION_MAX);
-        }
-        if !self.busy.has_passed() {
-            return self.put_off(node, suspects, 0).await;
-        }
-        self.run_alone(node, suspects).await;
     }
 
-    /// Runs this one if nothing else runs on this node, and until it has ended.
+    /// Tries those with the last round that it has room for, and answers the others.
+    fn join(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) -> Vec<Suspect> {
+        let (mut others, mut joining): (Vec<_>, Vec<_>) = suspects
+            .into_iter()
+            .partition(|suspect| suspect.suspicion.is_strict);
+        let taken = self.rounds.last_mut().and_then(|round| {
+            let taken = round.take_in(joining.len())?;
+            // Nobody idles for those that come later.
+            if taken.0 > 0 && !self.holds_activities {
+                round.watch_for(node, ISOLATION_MIN);
+            }
+            Some(taken)
+        });
+        let Some((count, watcher)) = taken else {
+            others.append(&mut joining);
+            return others;
+        };
+        others.extend(joining.split_off(count));
+        for suspect in joining {
+            self.begin(node, suspect, &watcher);
+        }
+        others
+    }
+
+    /// Whether the node is not to drain for these: so many suspects have lasted that it does not pay,
+    /// or it never drains, or one of these has waited in vain too often.
+    fn may_run_beside_others(&mut self, node: &Node, suspects: &[Suspect], width: usize) -> bool {
+        let has_waited = |suspect: &Suspect| {
+            self.waits_of(&suspect.suspicion.item).in_vain >= ISOLATION_TRIES_MAX
+        };
+        width > CLAIM_ITEMS_MAX
+            || suspects.iter().any(has_waited)
+            || self.drains.is_hopeless() && !self.is_drained(node, suspects.len(), true)
+    }
+
+    /// Runs this one if nothing else runs on this node, and until it has ended or has taken longer
+    /// than any node can idle.
     async fn admit_strictly(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) {
-        self.hold(node);
+        self.hold(node, &suspects);
         if self.rounds.is_empty() && self.is_drained(node, suspects.len(), true) {
-            let token = suspects.first().map(|suspect| suspect.work.lease().token());
-            self.start(node, suspects, Duration::ZERO);
-            if let (Some(token), Some(round)) = (token, self.rounds.last_mut()) {
-                until_nothing_counts(node, round, token).await;
+            let item = suspects.first().map(|it| it.suspicion.item.clone());
+            self.start(node, suspects, ISOLATION_STRICT_MAX, 1);
+            if let (Some(item), Some(round)) = (item, self.rounds.last_mut()) {
+                passes_strictly(node, round, &item).await;
             }
             self.end_hold(node);
-        } else if self.rounds.is_empty() && self.busy.has_passed() {
+            // There may be more of them, and the node has other work as well.
+            self.drains.rest(node);
+        } else if self.rounds.is_empty() && !self.drains.is_busy() {
             self.make_room(node, suspects).await;
             self.end_hold(node);
         } else {
@@ -248,8 +195,13 @@ impl Isolation {
             () = self.drained(node, 0, true) => true,
             () = node.clock.sleep(ISOLATION_DRAIN_MAX) => false,
         };
-        // If it does not come with the next claim, the node works for a while.
-        self.busy = Until::in_so_long(node, BUSY_FOR);
+        if self.has_room {
+            self.drains.succeeded();
+            // If it does not come with the next claim, the node works for a while.
+            self.drains.rest(node);
+        } else {
+            self.drains.failed(node);
+        }
     }
 
     /// Whether the node has drained for what may come with the next claim, so that nothing else of
@@ -265,26 +217,31 @@ impl Isolation {
             return std::future::pending().await;
         }
         if let Some(round) = self.rounds.last_mut() {
-            round.is_over().await;
+            round.passes().await;
         }
         self.end_hold(node);
     }
 
-    fn hold(&mut self, node: &Node) {
+    /// Has no activities begin beside these.
+    fn hold(&mut self, node: &Node, suspects: &[Suspect]) {
         node.activity_slots.pause();
         self.holds_activities = true;
+        let items = suspects.iter().map(|it| it.suspicion.item.to_string());
+        node.health.hold_back(items, node.clock.now_ms());
     }
 
     fn end_hold(&mut self, node: &Node) {
         if std::mem::take(&mut self.holds_activities) {
             node.activity_slots.resume();
+            node.health.end_hold();
         }
     }
 
-    async fn run_alone(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>) {
-        let hold = Hold::new(&suspects, self.width == 1);
+    /// Runs these when the node has drained, and puts them off if it does not.
+    async fn run_alone(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>, width: usize) {
+        let hold = Hold::new(&suspects, width == 1);
         let with_turns = !hold.turns.is_zero();
-        self.hold(node);
+        self.hold(node, &suspects);
         let drained = tokio::select! {
             biased;
             // What is dropped here is given back.
@@ -294,19 +251,21 @@ impl Isolation {
         };
         if !drained {
             self.end_hold(node);
-            self.busy = Until::in_so_long(node, BUSY_FOR);
+            self.drains.failed(node);
             return self.put_off(node, suspects, 1).await;
         }
-        self.start(node, suspects, hold.activities);
+        self.drains.succeeded();
+        self.start(node, suspects, hold.activities, width);
         let Some(round) = self.rounds.last_mut() else {
             return;
         };
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => {}
-            _ = round.running.recv() => {}
+            () = round.ends() => {}
             () = node.clock.sleep(hold.turns) => {}
         }
+        node.health.hold_back_activities_only();
     }
 
     fn waits_of(&self, item: &Item) -> Waits {
@@ -322,11 +281,7 @@ impl Isolation {
     }
 
     fn is_drained(&self, node: &Node, suspects: usize, with_turns: bool) -> bool {
-        let lasting: usize = self
-            .rounds
-            .iter()
-            .map(|round| round.running.sender_strong_count())
-            .sum();
+        let lasting: usize = self.rounds.iter().map(Round::lasting).sum();
         let turns = if with_turns {
             node.turn_slots.taken()
         } else {
@@ -335,41 +290,51 @@ impl Isolation {
         turns + node.activity_slots.taken() <= suspects + lasting
     }
 
-    fn start(&mut self, node: &Arc<Node>, suspects: Vec<Suspect>, watched_for: Duration) {
-        let (watcher, running) = mpsc::channel(1);
+    /// Begins a round with these, which others may join until so many are in it.
+    fn start(
+        &mut self,
+        node: &Arc<Node>,
+        suspects: Vec<Suspect>,
+        watched_for: Duration,
+        width: usize,
+    ) {
+        let room = width.saturating_sub(suspects.len());
+        let (round, watcher) = Round::begin(node, watched_for, room);
         for suspect in suspects {
-            let Suspect {
-                suspicion: Suspicion { item, is_strict },
-                work,
-                mut held,
-                slot,
-            } = suspect;
-            self.waits.pop(&item);
-            if held.cancel.is_cancelled() {
-                // It was cancelled, or the lease was lost, while it waited.
-                continue;
-            }
-            tracing::warn!(
-                target: "duroxide::runtime",
-                %item,
-                attempt = work.attempt(),
-                strictly_alone = is_strict,
-                "its earlier attempts have not ended; if its process dies again, that counts against it"
-            );
-            held.watch(watcher.clone());
-            work.start(node, held, slot);
+            self.begin(node, suspect, &watcher);
         }
-        self.rounds.push(Round {
-            running,
-            watched: Until::in_so_long(node, watched_for),
-        });
-        self.width = (self.width * 2).min(CLAIM_ITEMS_MAX);
-        self.trusted = Until::in_so_long(node, TRUST_FOR);
+        self.rounds.push(round);
+        self.trust.grow(node);
+    }
+
+    /// Starts one, which holds the watcher as long as it has its lease.
+    fn begin(&mut self, node: &Arc<Node>, suspect: Suspect, watcher: &mpsc::Sender<()>) {
+        let Suspect {
+            suspicion: Suspicion { item, is_strict },
+            work,
+            held,
+            slot,
+        } = suspect;
+        self.waits.pop(&item);
+        if held.cancel.is_cancelled() {
+            // It was cancelled, or the lease was lost, while it waited.
+            return;
+        }
+        tracing::warn!(
+            target: "duroxide::runtime",
+            %item,
+            attempt = work.attempt(),
+            strictly_alone = is_strict,
+            "its earlier attempts have not ended; if its process dies again, that counts against it"
+        );
+        held.watch(watcher.clone());
+        work.start(node, held, slot);
     }
 
     /// Gives suspects back for a while, which is longer each time.
     async fn put_off(&mut self, node: &Node, suspects: Vec<Suspect>, in_vain: u32) {
         let mut put_off = Vec::with_capacity(suspects.len());
+        let mut longest = None;
         for suspect in suspects {
             let Suspicion { item, is_strict } = &suspect.suspicion;
             let mut waits = self.waits_of(item);
@@ -389,22 +354,54 @@ impl Isolation {
                     "its earlier attempts have not ended, and it waits for a node on which nothing else runs"
                 );
             }
+            if !is_strict {
+                longest = longest.max(Some(pause));
+            }
             put_off.push((suspect, node.entropy.jittered(pause)));
+        }
+        if let Some(longest) = longest {
+            self.trust.keep(node, longest);
         }
         release(node, put_off).await;
     }
 }
 
-/// Waits until the only one of this round has ended, however long it takes, or its lease is gone, so
-/// that whatever it still does to its process counts no more; or the runtime stops. In real time,
-/// since a lease that is given up tells nobody.
-async fn until_nothing_counts(node: &Node, round: &mut Round, token: LeaseToken) {
-    while node.leases.holds(token) {
+fn is_strict(suspect: Option<&Suspect>) -> bool {
+    suspect.is_some_and(|suspect| suspect.suspicion.is_strict)
+}
+
+/// Waits until the only one of this round has ended, or its lease is gone, so that whatever it still
+/// does to its process counts no more; or it has taken too long, or the runtime stops.
+async fn passes_strictly(node: &Node, round: &mut Round, item: &Item) {
+    tracing::warn!(
+        target: "duroxide::runtime",
+        worker_id = node.worker_id,
+        %item,
+        at_most = ?ISOLATION_STRICT_MAX,
+        "this node takes on nothing else until that has ended: it is one of its last attempts"
+    );
+    let began_at = node.clock.elapsed();
+    loop {
         tokio::select! {
             biased;
             () = node.stopping.cancelled() => return,
-            _ = round.running.recv() => return,
-            () = SystemClock.sleep(STRICT_LOOK_PAUSE) => {}
+            () = round.passes() => break,
+            () = node.clock.sleep(WARN_EVERY) => {}
         }
+        tracing::warn!(
+            target: "duroxide::runtime",
+            worker_id = node.worker_id,
+            %item,
+            after = ?node.clock.elapsed().saturating_sub(began_at),
+            "this node still takes on nothing else until that has ended"
+        );
+    }
+    if !round.has_ended() {
+        tracing::warn!(
+            target: "duroxide::runtime",
+            worker_id = node.worker_id,
+            %item,
+            "this node has taken on nothing else for as long as it may, and goes on beside that"
+        );
     }
 }
