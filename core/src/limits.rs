@@ -82,6 +82,12 @@ pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How many children of an instance that was waited for in vain, and of theirs, are asked why.
+pub const BLOCKED_CHILDREN_MAX: usize = 64;
+
+/// How many of the last events of an instance that was waited for in vain are searched for children.
+pub const BLOCKED_EVENTS_MAX: u64 = 2_000;
+
 /// A limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -416,6 +422,18 @@ fn of_turns() -> Vec<Limit> {
             bytes(HISTORY_PAGE_BYTES_MAX),
             "history in one read",
             "the rest comes with the next read",
+        ),
+        fixed(
+            "BLOCKED_CHILDREN_MAX",
+            count(BLOCKED_CHILDREN_MAX),
+            "children, with theirs, that are asked why an instance was waited for in vain",
+            "the client is told `Timeout`, although one of the others may be blocked",
+        ),
+        fixed(
+            "BLOCKED_EVENTS_MAX",
+            count(BLOCKED_EVENTS_MAX),
+            "last events of an instance in which such children are looked for",
+            "children that were scheduled before are not asked",
         ),
     ]
 }

@@ -20,9 +20,10 @@ pub enum ClientError {
     /// The orchestration did not end in time. Nobody has ended it either: it may still be running.
     Timeout,
     /// The orchestration did not end in time, and a node has said that it cannot go on as things
-    /// are, for example since no node that was deployed has its code. It waits for that to change.
+    /// are, for example since no node that was deployed has its code; or that a child cannot, or a
+    /// child's child, for which it waits. It waits for that to change.
     Blocked {
-        /// What is missing, and where.
+        /// What is missing, and where; and which child lacks it, if it is not the instance itself.
         reason: String,
     },
 }
