@@ -2,6 +2,7 @@
 
 mod arguments;
 mod console;
+mod credibility;
 mod panics;
 mod probe;
 mod progress;
