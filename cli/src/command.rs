@@ -112,7 +112,9 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn refuse(wrong: &str) -> ExitCode {
-    complain(&format!("error: {wrong}\n\nFor more information, try '--help'.\n"));
+    complain(&format!(
+        "error: {wrong}\n\nFor more information, try '--help'.\n"
+    ));
     ExitCode::from(USAGE)
 }
 
