@@ -95,9 +95,10 @@ fn tip(error: &clap::Error) -> Option<String> {
     if is_value_of_a_flag {
         return None;
     }
-    let command = match error.kind() {
-        ErrorKind::InvalidSubcommand => "duroxide conformance ",
-        _ => "",
+    let command = if error.kind() == ErrorKind::InvalidSubcommand {
+        "duroxide conformance "
+    } else {
+        ""
     };
     let shown = if may_hold_a_password(url) { "URL" } else { url };
     Some(format!(

@@ -179,6 +179,7 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_runtimes());
     all.extend(of_texts());
     all.extend(of_turns());
+    all.extend(of_clients());
     all.extend(of_suspects());
     all
 }
@@ -423,6 +424,11 @@ fn of_turns() -> Vec<Limit> {
             "history in one read",
             "the rest comes with the next read",
         ),
+    ]
+}
+
+fn of_clients() -> Vec<Limit> {
+    vec![
         fixed(
             "BLOCKED_CHILDREN_MAX",
             count(BLOCKED_CHILDREN_MAX),
