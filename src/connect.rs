@@ -71,7 +71,7 @@ fn postgres(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, Provider
 fn not_built_in(backend: &str, feature: &str) -> ProviderError {
     config(format!(
         "this program was built without the {backend} backend; add the feature \"{feature}\" to \
-         duroxide in Cargo.toml"
+         duroxide in Cargo.toml, or run an example with --features {feature}"
     ))
 }
 

@@ -34,6 +34,7 @@ async fn a_program_is_upgraded_on_sqlite() {
     play::run(&place).await;
 }
 
+#[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a PostgreSQL server; `cargo xtask test servers` gets one ready"]
 async fn a_program_is_upgraded_on_postgres() {

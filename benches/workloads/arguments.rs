@@ -8,7 +8,8 @@ usage: cargo bench --bench workloads -- [WORKLOAD ...] [--backend memory|sqlite|
        [--short]
 
 Without a workload all of them are run, on each backend that they are meant for; on postgres if
-DUROXIDE_BENCH_POSTGRES_URL names a server, with pg_stat_statements loaded.
+DUROXIDE_BENCH_POSTGRES_URL names a server, with pg_stat_statements loaded, and the benchmark is
+built with --features postgres.
   --short   small sizes, to see that everything works
   --list    the workloads";
 

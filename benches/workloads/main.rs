@@ -30,6 +30,7 @@ mod idle;
 mod meter;
 mod processes;
 mod report;
+#[cfg_attr(not(feature = "postgres"), path = "no_server.rs")]
 mod server;
 mod stage;
 mod timers;

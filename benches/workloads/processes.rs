@@ -79,7 +79,7 @@ pub(crate) async fn run(size: Size) -> Result<Vec<Row>, Failure> {
         for (count, best) in (1..=2).zip(&mut best) {
             let mut workers = Vec::new();
             for _ in 0..count {
-                workers.push(Worker::start(&server.url, &server.schema)?);
+                workers.push(Worker::start(server.url(), server.schema())?);
             }
             let prefix = format!("{count}-{round}");
             let cost = hello::in_flight(&stage, &prefix, size.of(1, 40)).await?;

@@ -16,8 +16,8 @@ pub(crate) const URL_VARIABLE: &str = "DUROXIDE_BENCH_POSTGRES_URL";
 
 /// A schema on a server, and a connection beside it that counts.
 pub(crate) struct Server {
-    pub(crate) url: String,
-    pub(crate) schema: String,
+    url: String,
+    schema: String,
     beside: Mutex<PgConnection>,
     /// The server counts statements (the extension pg_stat_statements).
     has_statements: bool,
@@ -41,6 +41,14 @@ impl Server {
             beside: Mutex::new(beside),
             has_statements: installed.is_ok() && counted.is_ok(),
         })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
     }
 
     pub(crate) async fn open(&self) -> Result<Arc<dyn Provider>, Failure> {

@@ -6,12 +6,13 @@ mod conformance;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use self::completions::Completions;
 use self::conformance::Conformance;
 use crate::schema::Schema;
+use crate::scheme::is_url;
 
 /// The exit code of a command line that is not understood.
 const USAGE: u8 = 2;
@@ -50,21 +51,59 @@ pub(crate) fn run() -> ExitCode {
 /// Says what is wrong with the arguments, or what was asked for instead of a command. An argument
 /// that may be a URL is not repeated: it may hold a password.
 fn misunderstood(mut error: clap::Error) -> ExitCode {
-    for kind in [
-        ContextKind::InvalidArg,
-        ContextKind::InvalidSubcommand,
-        ContextKind::InvalidValue,
-    ] {
-        let is_url = |value: &ContextValue| matches!(value, ContextValue::String(text) if text.contains("://"));
-        if error.get(kind).is_some_and(is_url) {
+    let tip = tip(&error);
+    for kind in CULPRITS {
+        if culprit(&error, kind).is_some_and(may_hold_a_password) {
             error.insert(kind, ContextValue::String("URL".to_owned()));
             // It repeats the argument as well.
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(Vec::new()));
         }
     }
+    if let Some(tip) = tip {
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
     // A reader that went away, as `head` does, is no mistake of anybody.
     error.print().ok();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+}
+
+/// Where an error has the argument that is wrong.
+const CULPRITS: [ContextKind; 3] = [
+    ContextKind::InvalidArg,
+    ContextKind::InvalidSubcommand,
+    ContextKind::InvalidValue,
+];
+
+fn culprit(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn may_hold_a_password(text: &str) -> bool {
+    text.contains("://")
+}
+
+/// What to say to somebody who gives a URL without the flag that takes it.
+fn tip(error: &clap::Error) -> Option<String> {
+    let is_value_of_a_flag = culprit(error, ContextKind::InvalidValue).is_some()
+        && culprit(error, ContextKind::InvalidArg).is_some_and(|flag| flag.starts_with("--"));
+    let mut culprits = CULPRITS.iter().filter_map(|kind| culprit(error, *kind));
+    let url = culprits.find(|text| is_url(text))?;
+    if is_value_of_a_flag {
+        return None;
+    }
+    let command = if error.kind() == ErrorKind::InvalidSubcommand {
+        "duroxide conformance "
+    } else {
+        ""
+    };
+    let shown = if may_hold_a_password(url) { "URL" } else { url };
+    Some(format!(
+        "a backend is named by a flag: '{command}--backend {shown}'"
+    ))
 }
 
 fn print(text: &str) -> ExitCode {
@@ -74,7 +113,9 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn refuse(wrong: &str) -> ExitCode {
-    complain(&format!("{wrong}\n--help says what can be chosen\n"));
+    complain(&format!(
+        "error: {wrong}\n\nFor more information, try '--help'.\n"
+    ));
     ExitCode::from(USAGE)
 }
 

@@ -14,6 +14,13 @@ const SCHEMES: &[&str] = &[
     "rediss",
     "dynamodb",
 ];
+
+/// Whether this looks like the URL of a backend.
+pub(crate) fn is_url(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| SCHEMES.contains(&scheme))
+}
+
 /// A backend that the contract was made for and that is still to come.
 pub(crate) fn not_yet(backend: &str) -> String {
     format!(

@@ -59,6 +59,9 @@ fn the_memory_backend_passes() {
     assert!(said.starts_with("memory "), "{said}");
     assert!(said.contains("PASSED a selection: "), "{said}");
     assert!(!said.contains('\u{1b}'), "no colour in a pipe: {said}");
+    let progress = text(&output.stderr);
+    let rewrites = progress.contains(['\r', '\u{1b}']);
+    assert!(!rewrites, "no line is rewritten in a pipe: {progress}");
 }
 
 #[test]
@@ -109,6 +112,38 @@ fn a_url_in_the_wrong_place_is_not_repeated() {
     let output = duroxide(&[url]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!text(&output.stderr).contains("hunter2"));
+}
+
+/// Whoever leaves the flag out is told which it is, by every command that has it.
+#[test]
+fn a_url_without_its_flag_gets_a_tip() {
+    for (arguments, says) in [
+        (
+            &["conformance", "sqlite:./x.db"][..],
+            "'--backend sqlite:./x.db'",
+        ),
+        (&["conformance", "list", "memory:"], "'--backend memory:'"),
+        (&["schema", "postgres:"], "'--backend postgres:'"),
+        (
+            &["sqlite:./x.db"],
+            "'duroxide conformance --backend sqlite:./x.db'",
+        ),
+        (
+            &["conformance", "postgres://user:hunter2@host/db"],
+            "'--backend URL'",
+        ),
+    ] {
+        let output = duroxide(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.contains("hunter2"), "{arguments:?}: {said}");
+    }
+    let other = conformance(&["--backend", "memory:", "--profile", "sqlite:x"]);
+    assert!(
+        !text(&other.stderr).contains("'--backend"),
+        "it has that flag"
+    );
 }
 
 #[test]

@@ -94,6 +94,12 @@ pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How many children of an instance that was waited for in vain, and of theirs, are asked why.
+pub const BLOCKED_CHILDREN_MAX: usize = 64;
+
+/// How many of the last events of an instance that was waited for in vain are searched for children.
+pub const BLOCKED_EVENTS_MAX: u64 = 2_000;
+
 /// A limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -185,6 +191,8 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_runtimes());
     all.extend(of_texts());
     all.extend(of_turns());
+    all.extend(of_blocking_code());
+    all.extend(of_clients());
     all.extend(of_suspects());
     all
 }
@@ -418,6 +426,17 @@ fn of_turns() -> Vec<Limit> {
             "the least recent ones are given back as if for the first time",
         ),
         fixed(
+            "HISTORY_PAGE_BYTES_MAX",
+            bytes(HISTORY_PAGE_BYTES_MAX),
+            "history in one read",
+            "the rest comes with the next read",
+        ),
+    ]
+}
+
+fn of_blocking_code() -> Vec<Limit> {
+    vec![
+        fixed(
             "BLOCKED_THREADS_MAX",
             count(BLOCKED_THREADS_MAX),
             "threads of a node that the code of orchestrations blocks",
@@ -429,11 +448,22 @@ fn of_turns() -> Vec<Limit> {
             "the code of a turn, while the outcome of an activity waits to be recorded with it",
             "the outcome is recorded by itself, and the turn is run again",
         ),
+    ]
+}
+
+fn of_clients() -> Vec<Limit> {
+    vec![
         fixed(
-            "HISTORY_PAGE_BYTES_MAX",
-            bytes(HISTORY_PAGE_BYTES_MAX),
-            "history in one read",
-            "the rest comes with the next read",
+            "BLOCKED_CHILDREN_MAX",
+            count(BLOCKED_CHILDREN_MAX),
+            "children, with theirs, that are asked why an instance was waited for in vain",
+            "the client is told `Timeout`, although one of the others may be blocked",
+        ),
+        fixed(
+            "BLOCKED_EVENTS_MAX",
+            count(BLOCKED_EVENTS_MAX),
+            "last events of an instance in which such children are looked for",
+            "children that were scheduled before are not asked",
         ),
     ]
 }

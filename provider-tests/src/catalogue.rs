@@ -422,6 +422,7 @@ macro_rules! __catalogue {
             an_end_by_force_takes_the_children_along ["COM-01" "CAN-05" "MSG-05"],
             an_unknown_activity_can_be_an_error ["ACT-03" "COM-01"],
             who_waits_in_vain_is_told_why ["HEA-01" "HEA-02" "MSG-03"],
+            who_waits_for_a_blocked_child_is_told_why ["HEA-01" "HEA-02" "HIS-03"],
             nodes_that_lack_different_things_leave_it_alone ["LEA-06" "ATT-03" "HEA-02"],
         }
         store_faults {

@@ -4,6 +4,7 @@
 //! This is a program of its own: the torture starts it again as the process that it kills.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a program talks to the person who runs it"
 )]
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
@@ -33,6 +34,25 @@ impl Fixture for Forgetful {
     }
 }
 
+/// A sound provider that has something to say whenever it is opened.
+struct Talkative;
+
+#[async_trait]
+impl Fixture for Talkative {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        Err(Unavailable::new("it is only tortured"))
+    }
+
+    async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        println!("opening a store");
+        let opened = sqlite().open_in(folder).await;
+        eprintln!("{WARNING}");
+        opened
+    }
+}
+
+const WARNING: &str = "warning: a setting of this store is deprecated";
+
 /// A provider that nobody can open in another process.
 struct Closed;
 
@@ -43,11 +63,14 @@ impl Fixture for Closed {
     }
 }
 
+fn sqlite() -> SqliteFixture {
+    SqliteFixture::on_disk(SqliteMode::SingleProcess)
+}
+
 fn subject(name: &str) -> Option<Subject> {
     match name {
-        "sound" => Some(Subject::new(SqliteFixture::on_disk(
-            SqliteMode::SingleProcess,
-        ))),
+        "sound" => Some(Subject::new(sqlite())),
+        "talkative" => Some(Subject::new(Talkative)),
         "forgetful" => Some(Subject::new(Forgetful)),
         "closed" => Some(Subject::new(Closed)),
         _ => None,
@@ -62,12 +85,14 @@ fn torture(name: &str) -> Output {
     output.expect("the program can be started again")
 }
 
-fn check(name: &str, is_sound: bool, says: &str) {
+fn check(name: &str, is_sound: bool, says: &[&str]) {
     let output = torture(name);
     let out = String::from_utf8_lossy(&output.stdout);
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.success(), is_sound, "{name}: {out}\n{err}");
-    assert!(format!("{out}{err}").contains(says), "{name}: {out}\n{err}");
+    for says in says {
+        assert!(format!("{out}{err}").contains(says), "{name}: {out}\n{err}");
+    }
     println!("test the torture of a {name} provider ... ok");
 }
 
@@ -83,8 +108,9 @@ fn main() -> ExitCode {
         println!("main: test");
         return ExitCode::SUCCESS;
     }
-    check("sound", true, "PASSED, 5 kills");
-    check("forgetful", false, "FAILED: ");
-    check("closed", false, "write its `open_in`");
+    check("sound", true, &["PASSED, 5 kills"]);
+    check("talkative", true, &["PASSED, 5 kills", WARNING]);
+    check("forgetful", false, &["FAILED: "]);
+    check("closed", false, &["write its `open_in`"]);
     ExitCode::SUCCESS
 }

@@ -73,6 +73,7 @@ fn options_have_their_fields_and_defaults() {
     assert_eq!((&*log_level, &*service_name), ("info", "duroxide"));
     assert!(matches!(log_format, LogFormat::Pretty));
     assert!(matches!(LogFormat::default(), LogFormat::Compact));
+    assert_eq!(options.worker_node_id, None);
     assert!(format!("{options:?}").contains("RuntimeOptions"));
 }
 

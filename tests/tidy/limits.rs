@@ -3,6 +3,7 @@
 use std::fs;
 
 use duroxide::limits::{self, Amount};
+#[cfg(feature = "postgres")]
 use duroxide::providers::postgres::PostgresOptions;
 use duroxide::providers::sqlite::SqliteOptions;
 
@@ -28,6 +29,7 @@ fn table() -> String {
             bytes(SqliteOptions::QUEUED_WRITE_BYTES_MAX),
             count(SqliteOptions::QUEUED_READS_MAX),
         ),
+        #[cfg(feature = "postgres")]
         (
             "Postgres",
             "a connection that writes",
@@ -54,12 +56,17 @@ fn the_guide_has_every_limit_as_the_code_has_it() {
     let (before, rest) = guide.split_once(HEAD).unwrap();
     let (rows, after) = rest.split_once("\n\n").unwrap();
     let table = table();
+    let has_all = cfg!(feature = "postgres");
     if std::env::var_os("DUROXIDE_UPDATE").is_some() {
+        assert!(has_all, "the table is written with --features postgres");
         fs::write(&path, [before, HEAD, &table, "\n", after].concat()).unwrap();
         return;
     }
+    let is_known = |row: &&str| has_all || !row.contains("| Postgres, fixed |");
+    let rows: Vec<&str> = rows.lines().filter(is_known).collect();
     assert!(
-        table.trim_end() == rows,
-        "the table of limits in {GUIDE} is stale; run this test with DUROXIDE_UPDATE=1"
+        table.lines().eq(rows),
+        "the table of limits in {GUIDE} is stale; run this test with DUROXIDE_UPDATE=1 and \
+         --features postgres"
     );
 }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use duroxide::entropy::Entropy;
 use duroxide::providers::Provider;
+#[cfg(feature = "postgres")]
 use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
 use duroxide::providers::sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
-use duroxide_provider_tests::servers::{ServerKind, server};
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgConnection;
 use tempfile::TempDir;
 
 /// Where the nodes' common store is.
@@ -17,6 +14,7 @@ pub(crate) enum Place {
     /// A file in this folder.
     Sqlite(TempDir),
     /// A schema of its own in this database.
+    #[cfg(feature = "postgres")]
     Postgres { url: String, schema: String },
 }
 
@@ -25,7 +23,10 @@ impl Place {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
+    #[cfg(feature = "postgres")]
     pub(crate) async fn on_postgres() -> Self {
+        use duroxide::entropy::Entropy;
+        use duroxide_provider_tests::servers::{ServerKind, server};
         // The server may have to be started, which blocks.
         let found = tokio::task::spawn_blocking(|| server(ServerKind::Postgres)).await;
         let schema = format!("duroxide_upgrade_{}", Entropy.lease_token().0.simple());
@@ -43,6 +44,7 @@ impl Place {
                 let options = SqliteOptions::default().mode(SqliteMode::MultiProcess);
                 Arc::new(SqliteProvider::new(&url, Some(options)).await.unwrap())
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres { url, schema } => {
                 let options = PostgresOptions::default().schema(schema.as_str());
                 Arc::new(PostgresProvider::new(url, Some(options)).await.unwrap())
@@ -51,8 +53,10 @@ impl Place {
     }
 
     /// Removes what outlives this process.
+    #[cfg(feature = "postgres")]
     pub(crate) async fn remove(self) {
-        use sqlx::Connection as _;
+        use sqlx::postgres::PgConnection;
+        use sqlx::{AssertSqlSafe, Connection as _};
         if let Self::Postgres { url, schema } = self {
             let mut connection = PgConnection::connect(&url).await.unwrap();
             let drop = format!("DROP SCHEMA {schema} CASCADE");

@@ -92,7 +92,10 @@ impl Run {
                 Ok(postgres(url))
             }
             // Without the URL, which may hold a password.
-            Some(_) => Err("--backend takes postgres://USER@HOST/DATABASE".to_owned()),
+            Some(_) => Err(
+                "--backend takes postgres://USER@HOST/DATABASE; without it a SQLite file is made"
+                    .to_owned(),
+            ),
         }
     }
 

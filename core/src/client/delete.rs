@@ -203,8 +203,14 @@ mod tests {
         fake.client().list_all_instances().await.unwrap()
     }
 
+    /// And nobody is asked to start what was to be deleted.
     fn is_not_found(result: Result<(), ClientError>) -> bool {
-        matches!(result, Err(ClientError::Provider(it)) if it.kind() == ErrorKind::NotFound)
+        matches!(
+            result,
+            Err(ClientError::Provider(it)) if it.kind() == ErrorKind::NotFound
+                && it.message().contains("not found")
+                && !it.message().contains("start it")
+        )
     }
 
     #[tokio::test]

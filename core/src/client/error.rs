@@ -1,28 +1,32 @@
 //! What a client's call can end in.
 
-use std::fmt;
-
 use crate::providers::{ErrorKind, ProviderError};
 
 /// Why a client's call did not succeed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The store refused, or could not be reached.
-    Provider(ProviderError),
+    #[error("the store {}: {_0}", if is_refusal(.0.kind()) { "refused" } else { "failed" })]
+    Provider(#[from] ProviderError),
     /// The store has no management operations.
+    #[error("this store has no management operations; ask `has_management_capability` first")]
     ManagementNotAvailable,
     /// An argument cannot be used.
+    #[error("invalid input: {message}")]
     InvalidInput {
         /// What is wrong with it and what to do.
         message: String,
     },
     /// The orchestration did not end in time. Nobody has ended it either: it may still be running.
+    #[error("timed out waiting; the orchestration may still be running")]
     Timeout,
     /// The orchestration did not end in time, and a node has said that it cannot go on as things
-    /// are, for example since no node that was deployed has its code. It waits for that to change.
+    /// are, for example since no node that was deployed has its code; or that a child cannot, or a
+    /// child's child, for which it waits. It waits for that to change.
+    #[error("timed out waiting; the instance cannot go on: {reason}")]
     Blocked {
-        /// What is missing, and where.
+        /// What is missing, and where; and which child lacks it, if it is not the instance itself.
         reason: String,
     },
 }
@@ -49,27 +53,6 @@ impl ClientError {
     }
 }
 
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Provider(error) if is_refusal(error.kind()) => {
-                write!(f, "the store refused: {error}")
-            }
-            Self::Provider(error) => write!(f, "the store failed: {error}"),
-            Self::ManagementNotAvailable => f.write_str(
-                "this store has no management operations; ask `has_management_capability` first",
-            ),
-            Self::InvalidInput { message } => write!(f, "invalid input: {message}"),
-            Self::Timeout => {
-                f.write_str("timed out waiting; the orchestration may still be running")
-            }
-            Self::Blocked { reason } => {
-                write!(f, "timed out waiting; the instance cannot go on: {reason}")
-            }
-        }
-    }
-}
-
 /// Whether a store that works answers so.
 fn is_refusal(kind: ErrorKind) -> bool {
     match kind {
@@ -85,24 +68,6 @@ fn is_refusal(kind: ErrorKind) -> bool {
         | ErrorKind::CommitUnknown
         | ErrorKind::Config
         | ErrorKind::Unexpected => false,
-    }
-}
-
-impl std::error::Error for ClientError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Provider(error) => Some(error),
-            Self::ManagementNotAvailable
-            | Self::InvalidInput { .. }
-            | Self::Timeout
-            | Self::Blocked { .. } => None,
-        }
-    }
-}
-
-impl From<ProviderError> for ClientError {
-    fn from(error: ProviderError) -> Self {
-        Self::Provider(error)
     }
 }
 

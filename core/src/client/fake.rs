@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::client::Client;
 use crate::clock::{Clock, Sleep, millis_ceil};
+use crate::event::{Entry, encode_chunk};
 use crate::message::Output;
 use crate::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryPage, Incarnation,
+    DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage, Incarnation,
     InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, Position,
     Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues, ReadHistory,
     Release, Renewal, SystemMetrics, Turn, Watch, refusal,
@@ -36,6 +37,8 @@ struct State {
     /// After so many deletions.
     deletion_failure: Option<(usize, ProviderError)>,
     slept_ms: Vec<u64>,
+    histories: BTreeMap<InstanceId, HistoryChunk>,
+    heads_read: usize,
 }
 
 impl Fake {
@@ -52,6 +55,20 @@ impl Fake {
 
     pub(super) fn put(&self, head: InstanceHead) {
         self.state.lock().heads.insert(head.instance.clone(), head);
+    }
+
+    /// Puts an instance with the history of its execution.
+    pub(super) fn put_history(&self, mut head: InstanceHead, entries: &[Entry]) {
+        let chunk = encode_chunk(entries).unwrap();
+        head.position.next_event_id = chunk.next_event_id();
+        let id = head.instance.clone();
+        self.state.lock().histories.insert(id, chunk);
+        self.put(head);
+    }
+
+    /// How often a head was read.
+    pub(super) fn heads_read(&self) -> usize {
+        self.state.lock().heads_read
     }
 
     /// Makes the next commits and waits fail.
@@ -167,12 +184,18 @@ impl Provider for Fake {
         Vec::new()
     }
 
-    async fn read_history(&self, _: &ReadHistory) -> Result<HistoryPage, ProviderError> {
-        Ok(HistoryPage::default())
+    async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        let state = self.state.lock();
+        let chunk = state.histories.get(&request.instance).cloned();
+        Ok(HistoryPage {
+            chunks: chunk.into_iter().collect(),
+            more: false,
+        })
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
         let mut state = self.state.lock();
+        state.heads_read += 1;
         match state.read_failures.pop_front() {
             Some(failure) => Err(failure),
             None => Ok(state.heads.get(id).cloned()),
@@ -235,12 +258,10 @@ impl ProviderAdmin for Fake {
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
-        let output = self
-            .state
-            .lock()
-            .heads
-            .get(instance)
-            .and_then(|head| head.output.clone());
+        let Some(head) = self.state.lock().heads.get(instance).cloned() else {
+            return Ok(Vec::new());
+        };
+        let output = head.output;
         let record = |execution, status, output| ExecutionRecord {
             execution,
             status,

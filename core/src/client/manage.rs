@@ -11,7 +11,7 @@ use crate::message::Output;
 use crate::providers::{
     ErrorKind, ExecutionInfo, ExecutionRecord, ExecutionStatus, InstanceFilter, InstanceHead,
     InstanceId, InstanceInfo, InstanceStatus, ProviderAdmin, ProviderError, QueueDepths,
-    SystemMetrics,
+    SystemMetrics, refusal,
 };
 
 impl Client {
@@ -60,7 +60,7 @@ impl Client {
     pub async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ClientError> {
         let id = check::instance_id(instance)?;
         let head = self.store.read_head(&id).await?;
-        let head = head.ok_or_else(|| not_found("get_instance_info", &id))?;
+        let head = head.ok_or_else(|| refusal::not_found("get_instance_info", &id))?;
         Ok(instance_info(head)?)
     }
 
@@ -74,13 +74,21 @@ impl Client {
         instance: &str,
         execution_id: u64,
     ) -> Result<ExecutionInfo, ClientError> {
+        const OPERATION: &str = "get_execution_info";
         let id = check::instance_id(instance)?;
         let records = self.admin()?.list_executions(&id).await?;
+        if records.is_empty() {
+            return Err(refusal::not_found(OPERATION, &id).into());
+        }
         let record = records
             .into_iter()
             .find(|record| record.execution == execution_id);
         let record = record.ok_or_else(|| {
-            not_found("get_execution_info", &id).with_context("execution", execution_id)
+            let message = "execution not found; `list_executions` says which there are: this one was \
+                           pruned, or has not begun";
+            ProviderError::new(ErrorKind::NotFound, OPERATION, message)
+                .with_context("instance", &id)
+                .with_context("execution", execution_id)
         })?;
         Ok(execution_info(&id, &record)?)
     }
@@ -168,15 +176,6 @@ impl Client {
             }
         }
     }
-}
-
-fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::NotFound,
-        operation,
-        "instance or execution not found; look with the list operations",
-    )
-    .with_context("instance", instance)
 }
 
 fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
@@ -292,7 +291,10 @@ mod tests {
         assert_eq!(info, expected);
         assert_eq!(client.get_instance_info("b").await.unwrap().output, None);
         let absent = client.get_instance_info("x").await.unwrap_err();
-        assert!(absent.to_string().contains("not found"), "{absent}");
+        assert!(
+            absent.to_string().contains("instance not found"),
+            "{absent}"
+        );
         assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
     }
 
@@ -314,7 +316,16 @@ mod tests {
             (last.started_at, last.completed_at, last.event_count),
             (1, Some(2), 4)
         );
+        let nobody = client.get_execution_info("x", 1).await.unwrap_err();
+        assert!(
+            nobody.to_string().contains("instance not found"),
+            "{nobody}"
+        );
         let absent = client.get_execution_info("c", 1).await.unwrap_err();
+        assert!(
+            absent.to_string().contains("execution not found"),
+            "{absent}"
+        );
         assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
         assert!(
             client

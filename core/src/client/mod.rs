@@ -1,5 +1,6 @@
 //! What programs start, watch and steer orchestrations with.
 
+mod blocked;
 mod check;
 #[expect(clippy::module_inception, reason = "the file of the type Client")]
 mod client;

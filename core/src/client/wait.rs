@@ -9,8 +9,7 @@ use super::client::Client;
 use super::error::ClientError;
 use super::status::OrchestrationStatus;
 use crate::codec;
-use crate::message::CoreState;
-use crate::providers::{InstanceHead, InstanceId, Until, Watch};
+use crate::providers::{InstanceId, Until, Watch};
 
 /// The pause after the store failed while waiting; it doubles each time.
 const WAIT_BACKOFF: Duration = Duration::from_millis(10);
@@ -18,10 +17,6 @@ const WAIT_BACKOFF: Duration = Duration::from_millis(10);
 const WAIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// How long the look at an instance may take that did not end in time.
 const LAST_LOOK_MAX: Duration = Duration::from_millis(500);
-
-/// For how long it holds that nobody runs an activity, after a node has said so. It says so again as
-/// long as it is true, the next time within half of this.
-const ACTIVITY_NOTICE_MS_MAX: u64 = 600_000;
 
 impl Client {
     /// How an instance stands.
@@ -39,9 +34,10 @@ impl Client {
     /// cannot be reached is asked again until the time is up.
     ///
     /// # Errors
-    /// `Timeout` if it does not end in time, or `Blocked` if a node has said why it cannot; the
-    /// store is asked for that at most half a second longer. `InvalidInput` for a bad id;
-    /// `Provider` if the store fails for good.
+    /// `Timeout` if it does not end in time, or `Blocked` if a node has said why it cannot, or why
+    /// a child cannot that it waits for; the store is asked for that at most half a second longer,
+    /// and of children only if there was time to wait. `InvalidInput` for a bad id; `Provider` if
+    /// the store fails for good.
     pub async fn wait_for_orchestration(
         &self,
         instance: &str,
@@ -54,7 +50,8 @@ impl Client {
             return if is_end(&status) {
                 Ok(status)
             } else {
-                Err(out_of_time(head.as_ref(), self.clock.now_ms()))
+                let reason = head.and_then(|head| self.blocked_reason(&head));
+                Err(out_of_time(reason))
             };
         }
         // The deadline is a sleep of its own, which ends whatever becomes of the wall time.
@@ -95,9 +92,7 @@ impl Client {
     async fn last_look(&self, instance: &InstanceId) -> ClientError {
         tokio::select! {
             biased;
-            head = self.store.read_head(instance) => {
-                out_of_time(head.ok().flatten().as_ref(), self.clock.now_ms())
-            }
+            reason = self.why_blocked(instance) => out_of_time(reason),
             () = self.clock.sleep(LAST_LOOK_MAX) => ClientError::Timeout,
         }
     }
@@ -132,21 +127,11 @@ impl Client {
     }
 }
 
-fn out_of_time(head: Option<&InstanceHead>, now_ms: u64) -> ClientError {
-    match head.and_then(|head| blocked_reason(head, now_ms)) {
+fn out_of_time(reason: Option<String>) -> ClientError {
+    match reason {
         Some(reason) => ClientError::Blocked { reason },
         None => ClientError::Timeout,
     }
-}
-
-/// What a node has said of an instance that cannot go on as things are.
-///
-/// What was said of an activity holds only for a while: another node may have begun to run it, which
-/// the head does not say.
-fn blocked_reason(head: &InstanceHead, now_ms: u64) -> Option<String> {
-    let notice = CoreState::decode(&head.core_state).ok()?.notice?;
-    let is_fresh = now_ms.saturating_sub(notice.at_ms) <= ACTIVITY_NOTICE_MS_MAX;
-    (notice.activity_id.is_none() || is_fresh).then_some(notice.reason)
 }
 
 fn is_end(status: &OrchestrationStatus) -> bool {

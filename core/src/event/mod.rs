@@ -1,5 +1,6 @@
 //! History: what happened to an execution, in order.
 
+mod children;
 mod chunk;
 mod details;
 mod entry;
@@ -7,6 +8,7 @@ mod kind;
 mod rules;
 
 pub use crate::frame::{ContentError, DecodeError};
+pub(crate) use children::open_children;
 pub(crate) use chunk::{commit_mark, decode_entries_after, encode_chunk_after};
 pub use chunk::{decode_chunk, decode_entries, encode_chunk};
 pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};

@@ -55,7 +55,7 @@ pub fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderErro
     ProviderError::new(
         ErrorKind::NotFound,
         operation,
-        "instance not found; start it first",
+        "instance not found; check its id: it was never started, or was deleted",
     )
     .with_context("instance", instance)
 }

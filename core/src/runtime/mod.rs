@@ -25,6 +25,7 @@ mod suspect;
 mod turn;
 mod warm;
 mod watch;
+mod worker_id;
 
 pub use crate::client::OrchestrationStatus;
 pub use handler::{ActivityHandler, FnActivity, FnOrchestration, OrchestrationHandler};

@@ -22,6 +22,7 @@ use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
 use super::watch::{ActivityTimeouts, MovableTask, RunningTurn, TurnExecutor, TurnWatch};
+use super::worker_id;
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
@@ -142,7 +143,7 @@ impl Node {
             turn_slots: Slots::new(options.orchestration_concurrency, &freed),
             activity_slots: Slots::new(options.worker_concurrency, &freed),
             stopping: CancelToken::default(),
-            worker_id: format!("worker-{}", entropy.lease_token()),
+            worker_id: worker_id::of_node(options.worker_node_id.as_deref(), entropy),
             turns: TurnExecutor::new(user.clone()),
             user,
             service,

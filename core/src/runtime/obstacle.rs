@@ -130,24 +130,23 @@ impl Node {
 
     /// What to tell whoever waits for an instance: what is missing, and where.
     pub(super) fn notice(&self, missing: &str) -> String {
-        let place = format!(" (said by {})", self.worker_id);
-        let room = NOTICE_BYTES_MAX - place.len();
-        let cut = missing.floor_char_boundary(room);
-        let shown = missing.get(..cut).unwrap_or_default();
-        format!("{shown}{place}")
+        format!("{}{SAID_BY}{})", shown(missing), self.worker_id)
     }
 
     /// Whether a notice says that this is missing, whichever node wrote it.
-    pub(super) fn says_the_same(&self, notice: &str, missing: &str) -> bool {
-        let said = notice
-            .rsplit_once(" (said by ")
-            .map_or(notice, |(said, _)| said);
-        let room = NOTICE_BYTES_MAX - self.notice("").len();
-        said == missing
-            .get(..missing.floor_char_boundary(room))
-            .unwrap_or_default()
+    pub(super) fn says_the_same(notice: &str, missing: &str) -> bool {
+        let said = notice.rsplit_once(SAID_BY).map_or(notice, |(said, _)| said);
+        said == shown(missing)
     }
 }
 
-/// How long a notice may be; it is a part of the head's core state, which is small.
-const NOTICE_BYTES_MAX: usize = 600;
+/// What is between the reason and the node in a notice.
+const SAID_BY: &str = " (said by ";
+
+/// As much of what is missing as a notice tells. It is a part of the head's core state, which is
+/// small, and the same whatever the node is called.
+fn shown(missing: &str) -> &str {
+    const MISSING_BYTES_MAX: usize = 512;
+    let end = missing.floor_char_boundary(MISSING_BYTES_MAX);
+    missing.get(..end).unwrap_or_default()
+}

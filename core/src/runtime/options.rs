@@ -51,6 +51,10 @@ pub struct RuntimeOptions {
     /// Whether that comparison includes inputs, outputs and the inputs of `continue_as_new`. They
     /// need not be the same for a replay to succeed: what was recorded is adopted.
     pub shadow_replay_inputs: bool,
+    /// What this node is called in logs, in [`ClientError::Blocked`](crate::ClientError::Blocked)
+    /// and by `ActivityContext::worker_id`; up to 128 bytes. Without it that is
+    /// `HOST:PID-RANDOM`. Nothing goes by it, so two nodes may have the same name.
+    pub worker_node_id: Option<String>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// How long a cancelled activity may go on after it was told, before it is aborted.
@@ -76,6 +80,7 @@ impl Default for RuntimeOptions {
             warm_bytes_max: 256 * 1024 * 1024,
             shadow_replay: false,
             shadow_replay_inputs: false,
+            worker_node_id: None,
             clock: SystemClock::shared(),
             activity_cancellation_grace: Duration::from_secs(10),
         }

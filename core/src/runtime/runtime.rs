@@ -25,9 +25,10 @@ const SHUTDOWN_MS_DEFAULT: u64 = 1_000;
 
 /// Runs orchestrations and activities.
 ///
-/// Claims, commits and lease renewals run on a thread of its own. Activities run on the executor
-/// that the runtime was started on, and orchestrations on threads of the runtime's own, so that one
-/// which does not yield delays only itself.
+/// Claims, commits and lease renewals run on a thread of its own; the user's code runs on the
+/// executor that the runtime was started on. Orchestrations leave a thread of it free, and run on
+/// threads of the runtime's own where the others are taken, or where it has only one; so one that
+/// does not yield delays only itself.
 ///
 /// It works until [`shutdown`](Self::shutdown), or until that executor is shut down; that this
 /// handle is dropped does not end it.

@@ -180,11 +180,28 @@ pub(crate) async fn an_unknown_activity_can_be_an_error(cx: &Cx) {
     assert_eq!(output, "unregistered:Nobody");
 }
 
+/// What a client hears that waits for a blocked instance.
+async fn reason_of_waiting(world: &World, instance: &str) -> String {
+    let look = async || {
+        let wait = Duration::from_millis(100);
+        match world.client.wait_for_orchestration(instance, wait).await {
+            Err(ClientError::Blocked { reason }) => Some(reason),
+            Err(ClientError::Timeout) => None,
+            other => panic!("{instance}: {other:?}"),
+        }
+    };
+    until("the reason", look).await
+}
+
 /// A client that waits for what no node can run is told what is missing; and nothing of that is left
 /// once a node can.
 pub(crate) async fn who_waits_in_vain_is_told_why(cx: &Cx) {
     let world = World::open(cx, new_code());
-    let old = world.node_of(Code::of("Main", work), |_| {}).await;
+    let old = world
+        .node_of(Code::of("Main", work), |it| {
+            it.options.worker_node_id = Some("the old node".to_owned());
+        })
+        .await;
     world.begin("orchestration", "Work", "done").await;
     world.begin("activity", "Main", "done").await;
 
@@ -192,17 +209,9 @@ pub(crate) async fn who_waits_in_vain_is_told_why(cx: &Cx) {
         ("orchestration", "orchestration \"Work\" is not registered"),
         ("activity", "activity \"Work\" is not registered"),
     ] {
-        let look = async || {
-            let wait = Duration::from_millis(100);
-            match world.client.wait_for_orchestration(instance, wait).await {
-                Err(ClientError::Blocked { reason }) => Some(reason),
-                Err(ClientError::Timeout) => None,
-                other => panic!("{instance}: {other:?}"),
-            }
-        };
-        let reason = until("the reason", look).await;
+        let reason = reason_of_waiting(&world, instance).await;
         assert!(reason.starts_with(missing), "{reason}");
-        assert!(reason.contains("worker-"), "it names the node: {reason}");
+        assert!(reason.ends_with("(said by the old node)"), "{reason}");
     }
     old.stop().await;
 
@@ -212,6 +221,48 @@ pub(crate) async fn who_waits_in_vain_is_told_why(cx: &Cx) {
     for instance in ["orchestration", "activity"] {
         assert_eq!(world.output(instance).await, "done", "{instance}");
     }
+}
+
+/// Who waits for a parent is told which child keeps it from going on, and why: one that no node can
+/// begin, or one of its children's whose activity no node has.
+pub(crate) async fn who_waits_for_a_blocked_child_is_told_why(cx: &Cx) {
+    async fn parent(ctx: OrchestrationContext, child: String) -> Text {
+        ctx.schedule_sub_orchestration(child, "done")
+            .into_sub_orchestration()
+            .await
+    }
+    async fn middle(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_sub_orchestration("Lacking", "done")
+            .into_sub_orchestration()
+            .await
+    }
+    let code = || Code::of("Parent", parent).orchestration("Middle", middle);
+    let complete = code()
+        .orchestration("Lacking", work)
+        .orchestration("Work", work)
+        .activity("Work", |_, input| async move { Ok(input) });
+    let world = World::open(cx, complete);
+    let old = world
+        .node_of(code().orchestration("Lacking", work), |_| {})
+        .await;
+    world.begin("near", "Parent", "Work").await;
+    world.begin("far", "Parent", "Middle").await;
+
+    let near = reason_of_waiting(&world, "near").await;
+    let child = world.child_of("near").await;
+    let expected =
+        format!("it waits for its child {child}: orchestration \"Work\" is not registered");
+    assert!(near.starts_with(&expected), "{near}");
+    let far = reason_of_waiting(&world, "far").await;
+    let grandchild = world.child_of(&world.child_of("far").await).await;
+    let expected =
+        format!("it waits for its child {grandchild}: activity \"Work\" is not registered");
+    assert!(far.starts_with(&expected), "{far}");
+    old.stop().await;
+    let _new = world.node().await;
+
+    assert_eq!(world.output("near").await, "done");
+    assert_eq!(world.output("far").await, "done");
 }
 
 /// Two nodes that lack different things do not keep each other busy: the instance rests, whoever has

@@ -33,7 +33,8 @@ impl<'a> Console<'a> {
         } else {
             Style::Plain
         };
-        let rewrites_lines = err.is_terminal();
+        let can_rewrite = std::env::var_os("TERM").is_none_or(|it| it != "dumb");
+        let rewrites_lines = err.is_terminal() && can_rewrite;
         Self {
             out,
             err,

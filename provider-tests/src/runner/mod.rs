@@ -2,6 +2,7 @@
 
 mod arguments;
 mod console;
+mod credibility;
 mod panics;
 mod probe;
 mod progress;
@@ -40,8 +41,8 @@ const CONFORMANCE: &str = "conformance";
 /// `conformance` runs the suite, as no command does. `torture` kills processes with `kill -9` that run
 /// orchestrations on one store, and compares what they left with what they had acknowledged: it starts
 /// this program again with the same arguments, so that these must lead to this call with the same
-/// subject, before anything is written to standard output. The fixture's
-/// [`open_in`](crate::Fixture::open_in) says where the store is.
+/// subject. The fixture's [`open_in`](crate::Fixture::open_in) says where the store is; what is
+/// printed until it has opened it does no harm.
 ///
 /// The exit code is 0 if everything that was chosen passed, 1 if something failed, was skipped or
 /// had no store, and 2 if the arguments are not understood.

@@ -27,28 +27,32 @@ pub(super) enum Silent {
     Broken(String),
 }
 
-/// Opens a store and asks; on a thread of its own, which is left behind if it does not end.
+/// Opens a store and asks.
 pub(super) fn probe(subject: &Subject, time_limit: Option<Duration>) -> Result<Probe, Silent> {
+    let subject = subject.clone();
+    let asked = apart(time_limit, move || ask(&subject));
+    asked.unwrap_or_else(|why| Err(Silent::Broken(why)))
+}
+
+/// Does something with a store on a thread of its own, which is left behind if it does not end; the
+/// error says that it panicked, or took too long.
+pub(super) fn apart<T: Send + 'static>(
+    time_limit: Option<Duration>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
     let time_limit = time_limit.unwrap_or(TIME_LIMIT);
     let (report, answer) = channel();
-    let subject = subject.clone();
-    let spawned = thread::Builder::new()
+    thread::Builder::new()
         .name(WORKER_THREADS.to_owned())
         .spawn(move || {
-            let asked = catch_unwind(AssertUnwindSafe(|| ask(&subject)));
-            let asked = asked.unwrap_or_else(|panic| Err(Silent::Broken(text_of(&*panic))));
+            let done = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| text_of(&*panic));
             // Nobody listens any more once the time limit has passed.
-            report.send(asked).ok();
-        });
-    if let Err(error) = spawned {
-        return Err(Silent::Broken(format!(
-            "no thread to open a store on: {error}"
-        )));
-    }
-    answer.recv_timeout(time_limit).unwrap_or_else(|_| {
-        let limit = format!("no store was opened within {time_limit:?}");
-        Err(Silent::Broken(limit))
-    })
+            report.send(done).ok();
+        })
+        .map_err(|error| format!("no thread to open a store on: {error}"))?;
+    answer
+        .recv_timeout(time_limit)
+        .unwrap_or_else(|_| Err(format!("no store was opened within {time_limit:?}")))
 }
 
 fn ask(subject: &Subject) -> Result<Probe, Silent> {

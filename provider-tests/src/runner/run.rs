@@ -11,6 +11,7 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 
 use super::arguments::{Format, Options};
 use super::console::Console;
+use super::credibility::believed;
 use super::panics::QuietPanics;
 use super::probe::{Silent, probe};
 use super::progress::Progress;
@@ -58,6 +59,12 @@ fn report(
     };
     let endings = runner.subject.endings.clone();
     let reports = runner.run_all(console, cases);
+    let (endings, doubt) = believed(&runner.subject, endings.seen(), options.run.time_limit);
+    if let Some(why) = doubt {
+        console.mention(&format!(
+            "the fixture's `crash` kills nothing, so the report says that handles were dropped: {why}\n"
+        ));
+    }
     let about = About {
         date: utc(began_ms),
         provider,
@@ -66,7 +73,7 @@ fn report(
             repeat: options.repeat,
             rounds: options.run.rounds,
         },
-        endings: endings.seen(),
+        endings,
         duration_ms: since(began_ms),
     };
     Report::new(about, reports)

@@ -12,16 +12,42 @@ use super::{Failure, worker};
 /// How long a worker may take to be ready, and to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many lines a provider may print while it is opened.
+const LINES_BEFORE_READY_MAX: usize = 1_000;
+
 /// A worker process, which is killed when this is dropped.
 pub(super) struct Worker {
     child: Child,
     orders: Option<ChildStdin>,
-    lines: Receiver<String>,
+    lines: Receiver<Line>,
+}
+
+/// A line of a worker, and on which stream it was.
+struct Line {
+    stream: Stream,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+impl Line {
+    /// What it says to the ledger, for which nothing on standard error is right.
+    fn said(self) -> String {
+        match self.stream {
+            Stream::Out => self.text,
+            Stream::Err => format!("error on stderr: {}", self.text),
+        }
+    }
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is ready.
-    pub(super) fn start(scene: &Scene) -> Result<Self, Failure> {
+    /// Starts a worker and waits until it is ready; answers also what the provider has printed until
+    /// then, which is its own affair.
+    pub(super) fn start(scene: &Scene) -> Result<(Self, Vec<String>), Failure> {
         // The same program with the same words comes to the same place, where it sees the variable.
         let mut child = Command::new(std::env::current_exe()?)
             .args(std::env::args_os().skip(1))
@@ -34,10 +60,10 @@ impl Worker {
             .spawn()?;
         let (sender, lines) = channel();
         if let Some(stdout) = child.stdout.take() {
-            forward(stdout, "", sender.clone());
+            forward(stdout, Stream::Out, sender.clone());
         }
         if let Some(stderr) = child.stderr.take() {
-            forward(stderr, "error on stderr: ", sender);
+            forward(stderr, Stream::Err, sender);
         }
         let orders = child.stdin.take();
         let worker = Self {
@@ -45,11 +71,33 @@ impl Worker {
             orders,
             lines,
         };
-        match worker.lines.recv_timeout(PATIENCE) {
-            Ok(line) if line == "ready" => Ok(worker),
-            Ok(line) => Err(format!("the worker began with {line:?}").into()),
-            Err(error) => Err(format!("the worker is not ready: {error}").into()),
+        let mut printed = Vec::new();
+        match worker.await_ready(&mut printed) {
+            Ok(()) => Ok((worker, printed)),
+            Err(error) => Err(format!(
+                "the worker is not ready: {error}; it said:\n{}",
+                printed.join("\n")
+            )
+            .into()),
         }
+    }
+
+    /// Waits until it has said on both streams that it is ready: what it prints on one may come later
+    /// than what it has printed after that on the other.
+    fn await_ready(&self, printed: &mut Vec<String>) -> Result<(), Failure> {
+        let mut waits_for = vec![Stream::Out, Stream::Err];
+        while !waits_for.is_empty() {
+            if printed.len() == LINES_BEFORE_READY_MAX {
+                return Err("it prints too much".into());
+            }
+            let line = self.lines.recv_timeout(PATIENCE)?;
+            if line.text == worker::READY && waits_for.contains(&line.stream) {
+                waits_for.retain(|stream| *stream != line.stream);
+            } else {
+                printed.push(line.text);
+            }
+        }
+        Ok(())
     }
 
     /// Gives an order. A worker that is gone does not take it, and is seen to be gone elsewhere.
@@ -62,7 +110,7 @@ impl Worker {
     /// The next line it has said, if there is one within this time.
     pub(super) fn line(&self, within: Duration) -> Result<Option<String>, Failure> {
         match self.lines.recv_timeout(within) {
-            Ok(line) => Ok(Some(line)),
+            Ok(line) => Ok(Some(line.said())),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err("a worker ended by itself".into()),
         }
@@ -75,7 +123,7 @@ impl Worker {
         }
         self.child.kill()?;
         self.child.wait()?;
-        Ok(self.lines.iter().collect())
+        Ok(self.lines.iter().map(Line::said).collect())
     }
 
     /// Lets it end by itself; answers what it had said until then.
@@ -84,7 +132,7 @@ impl Worker {
         let mut said = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => said.push(line),
+                Ok(line) => said.push(line.said()),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => return Err("a worker does not end".into()),
             }
@@ -107,10 +155,10 @@ impl Drop for Worker {
     }
 }
 
-fn forward(from: impl Read + Send + 'static, prefix: &'static str, to: Sender<String>) {
+fn forward(from: impl Read + Send + 'static, stream: Stream, to: Sender<Line>) {
     thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if to.send(format!("{prefix}{line}")).is_err() {
+        for text in BufReader::new(from).lines().map_while(Result::ok) {
+            if to.send(Line { stream, text }).is_err() {
                 return;
             }
         }

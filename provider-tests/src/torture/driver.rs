@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How long the parent listens to one worker before it turns to the next.
 const LISTEN: Duration = Duration::from_millis(1);
 
-struct Driver<'a> {
+struct Driver<'a, 'b> {
+    console: &'a mut Console<'b>,
     plan: &'a Plan,
     scene: Scene,
     rng: Rng,
@@ -83,6 +84,7 @@ fn torture(console: &mut Console<'_>, plan: &Plan, scene: &Scene) -> Result<bool
     let began = Instant::now();
     let ledger = Ledger::create(&scene.ledger())?;
     let mut driver = Driver {
+        console,
         plan,
         scene: scene.clone(),
         rng: Rng::with_seed(plan.seed),
@@ -93,7 +95,7 @@ fn torture(console: &mut Console<'_>, plan: &Plan, scene: &Scene) -> Result<bool
     driver.torture()?;
     let checked = verify::check(&driver.scene, &driver.ledger)?;
     let (name, kills, took) = (plan.name, driver.kills, began.elapsed());
-    console.print(&format!(
+    driver.console.print(&format!(
         "{name} on {}: PASSED, {kills} kills, {}, {took:.1?}\n",
         scene.mode(),
         checked.summary
@@ -101,10 +103,10 @@ fn torture(console: &mut Console<'_>, plan: &Plan, scene: &Scene) -> Result<bool
     Ok(checked.can_be_shared)
 }
 
-impl Driver<'_> {
+impl Driver<'_, '_> {
     fn torture(&mut self) -> Result<(), Failure> {
         for _ in 0..self.plan.processes {
-            self.workers.push(Worker::start(&self.scene)?);
+            self.start_worker()?;
         }
         while self.kills < self.plan.kills || self.ledger.records.len() < self.plan.instances_min {
             let until = Instant::now() + self.draw_moment();
@@ -115,6 +117,15 @@ impl Driver<'_> {
             self.kill_one()?;
         }
         self.finish()
+    }
+
+    fn start_worker(&mut self) -> Result<(), Failure> {
+        let (worker, printed) = Worker::start(&self.scene)?;
+        self.workers.push(worker);
+        for line in printed {
+            self.console.mention(&format!("a worker printed: {line}\n"));
+        }
+        Ok(())
     }
 
     fn draw_moment(&mut self) -> Duration {
@@ -187,7 +198,7 @@ impl Driver<'_> {
         let victim = self.rng.usize(0..self.workers.len());
         let said = self.workers.swap_remove(victim).kill()?;
         self.kills += 1;
-        self.workers.push(Worker::start(&self.scene)?);
+        self.start_worker()?;
         for line in said {
             self.note(&line)?;
         }

@@ -1,7 +1,7 @@
 //! A worker: a runtime on the store, and a client that does what its standard input says.
 //!
-//! It says on its standard output what was acknowledged, a line for each call that came back, and
-//! ends when its input has ended, everything that was asked is done and the queues are empty.
+//! It says that it is ready; what a provider prints before that is passed over. Then it says on its
+//! standard output what was acknowledged, a line for each call that came back, and ends when its input has ended, everything that was asked is done and the queues are empty.
 
 #![allow(
     clippy::print_stdout,
@@ -25,6 +25,8 @@ use super::{Failure, code, shape};
 
 /// What makes a worker of this program: the folder of its store.
 pub(super) const FOLDER_VARIABLE: &str = "DUROXIDE_TORTURE_FOLDER";
+/// What it says on both streams once it takes orders.
+pub(super) const READY: &str = "ready";
 /// How long a worker waits for an orchestration.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Short, so that what a dead process held is soon free.
@@ -63,7 +65,8 @@ async fn work(scene: &Scene) -> Result<(), Failure> {
     )
     .await;
     let client = Client::new(Arc::clone(&store));
-    println!("ready");
+    println!("{READY}");
+    eprintln!("{READY}");
     let mut lines = BufReader::new(stdin()).lines();
     let mut tasks = JoinSet::new();
     while let Some(line) = lines.next_line().await? {

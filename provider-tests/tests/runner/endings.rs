@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide_core::providers::Provider;
-use duroxide_provider_tests::{Fixture, Store, Subject, TestClock, Unavailable};
+use duroxide_provider_tests::{Ending, Fixture, Store, Subject, TestClock, Unavailable};
 use duroxide_sqlite::SqliteMode;
 use duroxide_sqlite::conformance::SqliteFixture;
 use serde_json::json;
@@ -38,6 +38,41 @@ impl Store for OnlyDropped {
     fn clock(&self) -> &dyn TestClock {
         self.0.clock()
     }
+}
+
+/// SQLite, by a fixture that says it kills and lets everything live.
+struct OnlySaysSo;
+
+struct LeftAlive(Box<dyn Store>);
+
+#[async_trait]
+impl Fixture for OnlySaysSo {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        Ok(Box::new(LeftAlive(sqlite().create().await?)))
+    }
+}
+
+#[async_trait]
+impl Store for LeftAlive {
+    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+        self.0.connect().await
+    }
+
+    async fn crash(&self) -> Result<Ending, Unavailable> {
+        Ok(Ending::ProcessKilled)
+    }
+
+    fn clock(&self) -> &dyn TestClock {
+        self.0.clock()
+    }
+}
+
+#[test]
+fn a_fixture_that_only_says_that_it_kills_is_not_believed() {
+    let run = run(Subject::new(OnlySaysSo), &DURABLE);
+    assert_eq!(run.report["endings"], json!(["handle_dropped"]));
+    let says = "what a handle did after its `crash` is in the store that was opened next";
+    assert!(run.err.contains(says), "{}", run.err);
 }
 
 #[test]

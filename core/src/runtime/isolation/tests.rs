@@ -67,6 +67,7 @@ impl Bench {
             },
             committer: committer::channel().0,
             user: Handle::current(),
+            service: Handle::current(),
         });
         Self {
             clock,

@@ -22,7 +22,7 @@ pub(crate) fn init_logging(config: &ObservabilityConfig) {
 
 #[cfg(feature = "logging")]
 mod console {
-    use std::io::IsTerminal;
+    use std::io::{self, IsTerminal, Write};
 
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::filter::ParseError;
@@ -35,8 +35,8 @@ mod console {
         // What the program prints is its own; logs go beside it.
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal());
+            .with_writer(|| Rows(io::stderr()))
+            .with_ansi(io::stderr().is_terminal());
         let installed = match config.log_format {
             LogFormat::Json => builder.json().try_init(),
             // The place in the source is that of the library and says nothing to its users.
@@ -66,6 +66,23 @@ mod console {
         );
     }
 
+    /// Writes events without the empty line that the pretty format puts between them. Each comes in
+    /// one piece, and goes on as one, so that nothing is printed in its middle.
+    struct Rows<W>(W);
+
+    impl<W: Write> Write for Rows<W> {
+        fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+            let mut row = event.trim_ascii_end().to_vec();
+            row.push(b'\n');
+            self.0.write_all(&row)?;
+            Ok(event.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
     /// The filter of the environment, or else that of the level, or else the default one; with
     /// the mistake that made one of them unusable.
     fn filter(from_environment: Option<&str>, level: &str) -> (EnvFilter, Option<ParseError>) {
@@ -89,6 +106,39 @@ mod console {
         fn chosen(from_environment: Option<&str>, level: &str) -> (String, bool) {
             let (filter, mistake) = filter(from_environment, level);
             (filter.to_string(), mistake.is_some())
+        }
+
+        #[test]
+        fn there_is_no_empty_line_between_two_events() {
+            use std::sync::Arc;
+
+            use parking_lot::Mutex;
+
+            #[derive(Clone, Default)]
+            struct Written(Arc<Mutex<Vec<u8>>>);
+
+            impl Write for Written {
+                fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                    self.0.lock().extend(bytes);
+                    Ok(bytes.len())
+                }
+
+                fn flush(&mut self) -> io::Result<()> {
+                    Ok(())
+                }
+            }
+
+            let written = Written::default();
+            let to = written.clone();
+            let builder = tracing_subscriber::fmt().with_ansi(false);
+            let builder = builder.with_writer(move || Rows(to.clone()));
+            tracing::subscriber::with_default(builder.pretty().finish(), || {
+                tracing::info!("one");
+                tracing::info!("two");
+            });
+            let text = String::from_utf8(written.0.lock().clone()).unwrap();
+            assert!(text.contains("one") && text.ends_with('\n'), "{text:?}");
+            assert!(!text.contains("\n\n"), "{text:?}");
         }
 
         #[test]

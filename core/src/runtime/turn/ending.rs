@@ -2,9 +2,10 @@
 
 use super::draft::{Draft, Scope};
 use super::inbox::{self, Letter};
-use super::load::open_children;
 use super::occasion::Occasion;
-use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType};
+use crate::event::{
+    AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, open_children,
+};
 use crate::message::{Cause, MessageBody, Origin, Output};
 use crate::providers::Limits;
 use crate::replay::cancelled;

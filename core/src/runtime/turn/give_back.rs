@@ -69,7 +69,7 @@ fn has_notice(turn: &Occasion) -> bool {
 fn noticed(node: &Node, turn: &Occasion, missing: &str) -> Option<CoreState> {
     let mut core_state = CoreState::decode(&turn.head.core_state).ok()?;
     let said = core_state.notice.as_ref();
-    if said.is_some_and(|notice| node.says_the_same(&notice.reason, missing)) {
+    if said.is_some_and(|notice| Node::says_the_same(&notice.reason, missing)) {
         return None;
     }
     core_state.notice = Some(Notice {

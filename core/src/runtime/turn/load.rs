@@ -1,6 +1,5 @@
 //! Reading and replaying what is stored.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::code::Code;
@@ -197,29 +196,4 @@ fn first_input(entries: &[Entry]) -> String {
         Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
         _ => String::new(),
     }
-}
-
-/// The children that a history scheduled and got no answer from: event and instance.
-pub(super) fn open_children(entries: &[Entry]) -> Vec<(u64, String)> {
-    let answered: BTreeSet<u64> = entries
-        .iter()
-        .filter(|entry| {
-            matches!(
-                entry.kind,
-                EventKind::SubOrchestrationCompleted { .. }
-                    | EventKind::SubOrchestrationFailed { .. }
-            )
-        })
-        .filter_map(|entry| entry.source_event_id)
-        .collect();
-    entries
-        .iter()
-        .filter_map(|entry| {
-            let EventKind::SubOrchestrationScheduled { instance, .. } = &entry.kind else {
-                return None;
-            };
-            Some((entry.event_id, instance.clone()))
-        })
-        .filter(|(event_id, _)| !answered.contains(event_id))
-        .collect()
 }

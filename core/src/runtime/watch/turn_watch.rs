@@ -164,7 +164,7 @@ impl TurnWatch {
         let now = self.time.elapsed();
         let now_ms = clock.now_ms();
         let running = self.running.lock();
-        let seen = running.turns.values().flatten();
+        let seen = running.turns.iter().map(|(_, turn)| turn);
         let seen = seen.filter(|turn| turn.is_seen.load(Ordering::Relaxed));
         let mut blocking: Vec<BlockingTurn> = seen
             .filter_map(|turn| {
