@@ -49,7 +49,7 @@ async fn dispatch(node: &Arc<Node>) {
             pause_for(node, node.entropy.jittered(PASS_ON_PAUSE)).await;
         }
         let claimed = claim(node, items_max, &mut isolation).await;
-        node.health.note("claim", &claimed, node.clock.now_ms());
+        node.health.note("claim", &claimed, &*node.clock);
         let pause = match claimed {
             Ok(found) => {
                 error_pause = ERROR_PAUSE_MIN;

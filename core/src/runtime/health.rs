@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::clock::Clock;
 use crate::limits::HEALTH_ITEMS_MAX;
 use crate::providers::{ErrorKind, ProviderError};
 
@@ -100,10 +101,10 @@ impl HealthRecord {
         &self,
         operation: &'static str,
         result: &Result<T, ProviderError>,
-        now_ms: u64,
+        clock: &dyn Clock,
     ) {
         match result {
-            Err(error) if is_fault(error) => self.failed(operation, error, now_ms),
+            Err(error) if is_fault(error) => self.failed(operation, error, clock.now_ms()),
             _ => self.succeeded(operation),
         }
     }
@@ -206,6 +207,11 @@ pub(super) fn is_fault(error: &ProviderError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
+
+    fn at(now_ms: u64) -> ManualClock {
+        ManualClock::at_ms(now_ms)
+    }
 
     fn failed(kind: ErrorKind) -> Result<(), ProviderError> {
         Err(ProviderError::new(kind, "commit", "told to fail"))
@@ -217,10 +223,10 @@ mod tests {
     fn a_fault_lasts_until_the_operation_succeeds_or_is_not_asked_for() {
         let record = HealthRecord::default();
         assert!(record.report(0).is_healthy());
-        record.note("commit", &failed(ErrorKind::Config), 5);
-        record.note("commit", &failed(ErrorKind::Unavailable), 7);
-        record.note("claim", &failed(ErrorKind::Unavailable), 8);
-        record.note("release", &failed(ErrorKind::Unavailable), 8);
+        record.note("commit", &failed(ErrorKind::Config), &at(5));
+        record.note("commit", &failed(ErrorKind::Unavailable), &at(7));
+        record.note("claim", &failed(ErrorKind::Unavailable), &at(8));
+        record.note("release", &failed(ErrorKind::Unavailable), &at(8));
         let health = record.report(9);
         let commit = &health.faults[1];
         let times = (commit.since_ms, commit.last_ms, commit.count);
@@ -228,9 +234,9 @@ mod tests {
         assert_eq!(commit.kind, ErrorKind::Unavailable);
         // Twice may be what one caller wanted.
         assert!(!record.is_failing("commit"));
-        record.note("commit", &failed(ErrorKind::Unavailable), 9);
+        record.note("commit", &failed(ErrorKind::Unavailable), &at(9));
         assert!(record.is_failing("commit"));
-        record.note("commit", &DONE, 9);
+        record.note("commit", &DONE, &at(9));
         assert!(!record.is_failing("commit"));
         let left: Vec<_> = record.report(9).faults;
         assert_eq!(
@@ -238,7 +244,7 @@ mod tests {
             ["claim"]
         );
         assert!(record.report(8 + FAULT_MS_MAX + 1).is_healthy());
-        record.note("claim", &DONE, 9);
+        record.note("claim", &DONE, &at(9));
         assert!(record.report(9).is_healthy());
     }
 
@@ -270,7 +276,7 @@ mod tests {
             ErrorKind::InvalidInput,
             ErrorKind::LimitExceeded,
         ] {
-            record.note("commit", &failed(kind), 1);
+            record.note("commit", &failed(kind), &at(1));
             assert!(record.report(1).is_healthy(), "{kind:?}");
         }
     }

@@ -334,7 +334,7 @@ impl LeaseKeeper {
             let mut renewals = turns.iter().chain(&activities);
             let worst = renewals.clone().find(|it| it.as_ref().is_err_and(is_fault));
             if let Some(renewal) = worst.or_else(|| renewals.next()) {
-                health.note("renew", renewal, clock.now_ms());
+                health.note("renew", renewal, clock);
             }
         }
     }

@@ -236,7 +236,8 @@ impl Node {
         held: LeaseGuard,
         slot: Slot,
     ) {
-        let work = activity_worker::run(Arc::clone(self), claimed, held, slot);
+        // In a box, since it is large and is handed through several futures.
+        let work = Box::pin(activity_worker::run(Arc::clone(self), claimed, held, slot));
         self.with_tasks(|tasks| {
             tasks.spawn_on(work, &self.user);
         });
@@ -368,7 +369,7 @@ impl Node {
         }) {
             result = self.committer.commit_alone(operation.clone()).await;
         }
-        self.health.note("commit", &result, self.clock.now_ms());
+        self.health.note("commit", &result, &*self.clock);
         result
     }
 
@@ -425,7 +426,7 @@ impl Node {
             return vec![false; all];
         };
         for result in &results {
-            self.health.note("release", result, self.clock.now_ms());
+            self.health.note("release", result, &*self.clock);
             if let Err(error) = result {
                 tracing::debug!(target: "duroxide::runtime", %error, "a lease was not released");
             }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::committer::{self, Requests};
 use super::dispatcher;
@@ -82,67 +83,88 @@ impl Service {
         } = self;
         let _ended = RaisedByDrop(ended);
         executor.block_on(async {
-            let dispatched = CancelToken::default();
-            let mut tasks = start(&node, requests, alarms, &dispatched);
-            // None of these ends while the runtime is up, but for a panic; the stop ends them all.
-            let service = async {
-                while let Some(ended) = tasks.join_next().await {
-                    if let Err(error) = ended
-                        && let Ok(panic) = error.try_into_panic()
-                    {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
-            };
-            let end = async {
-                let patience = tokio::select! {
-                    Ok(patience) = stopped => patience,
-                    () = orphaned.cancelled() => Duration::ZERO,
-                };
-                leave(&node, patience, &dispatched).await;
+            let mut tasks = start(&node, alarms, (stopped, orphaned));
+            // No task of its own: it is woken for every turn, and costs the least here.
+            let commits = async {
+                committer::run(Arc::clone(&node.store), requests).await;
+                std::future::pending().await
             };
             tokio::select! {
                 biased;
-                () = end => {}
-                () = service => {}
+                () = commits => {}
+                () = until_stopped(&mut tasks) => {}
             }
         });
     }
 }
 
-/// Starts what the runtime's own thread does, in tasks of their own: what wakes one of them does
-/// not have all of them polled.
+/// What the tasks of the runtime's own thread come to.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    /// One of them has nothing left to do.
+    Task,
+    /// The runtime has stopped.
+    Runtime,
+}
+
+/// Starts what the runtime's own thread does, in tasks of their own, so that what wakes one of them
+/// does not have all of them polled.
 fn start(
     node: &Arc<Node>,
-    requests: Requests,
     alarms: Alarms,
-    dispatched: &CancelToken,
-) -> JoinSet<()> {
+    (stopped, orphaned): (oneshot::Receiver<Duration>, CancelToken),
+) -> JoinSet<Ended> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(committer::run(Arc::clone(&node.store), requests));
-    let leases = Arc::clone(node);
+    let mut spawn = |work: BoxFuture<'static, ()>| {
+        tasks.spawn(async move {
+            work.await;
+            Ended::Task
+        });
+    };
+    let dispatched = CancelToken::default();
+    let (it, done) = (Arc::clone(node), dispatched.clone());
+    spawn(Box::pin(async move {
+        dispatcher::run(&it).await;
+        done.cancel();
+    }));
+    let it = Arc::clone(node);
+    spawn(Box::pin(async move { renew(&it).await }));
+    let it = Arc::clone(node);
+    spawn(Box::pin(async move { maintain(&it).await }));
+    let it = Arc::clone(node);
+    spawn(Box::pin(async move { it.answer_alarms(alarms).await }));
+    let it = Arc::clone(node);
+    spawn(Box::pin(async move { it.watch.run(&it).await }));
+    let it = Arc::clone(node);
+    spawn(Box::pin(async move { it.timeouts.run(&it).await }));
+    let it = Arc::clone(node);
     tasks.spawn(async move {
-        let times = lease_times(&leases.options);
-        let node = &leases;
-        let renewed = node
-            .leases
-            .run(&*node.store, &*node.clock, &node.health, times);
-        renewed.await;
-    });
-    let maintained = Arc::clone(node);
-    tasks.spawn(async move { maintain(&maintained).await });
-    let alarmed = Arc::clone(node);
-    tasks.spawn(async move { alarmed.answer_alarms(alarms).await });
-    let watched = Arc::clone(node);
-    tasks.spawn(async move { watched.watch.run(&watched).await });
-    let timed = Arc::clone(node);
-    tasks.spawn(async move { timed.timeouts.run(&timed).await });
-    let (dispatching, dispatched) = (Arc::clone(node), dispatched.clone());
-    tasks.spawn(async move {
-        dispatcher::run(&dispatching).await;
-        dispatched.cancel();
+        let patience = tokio::select! {
+            Ok(patience) = stopped => patience,
+            () = orphaned.cancelled() => Duration::ZERO,
+        };
+        leave(&it, patience, &dispatched).await;
+        Ended::Runtime
     });
     tasks
+}
+
+/// Ends when the runtime has stopped, and panics with any of its tasks.
+async fn until_stopped(tasks: &mut JoinSet<Ended>) {
+    while let Some(ended) = tasks.join_next().await {
+        match ended.map_err(JoinError::try_into_panic) {
+            Ok(Ended::Runtime) => return,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Ok(Ended::Task) | Err(Err(_)) => {}
+        }
+    }
+}
+
+async fn renew(node: &Node) {
+    let times = lease_times(&node.options);
+    node.leases
+        .run(&*node.store, &*node.clock, &node.health, times)
+        .await;
 }
 
 fn lease_times(options: &RuntimeOptions) -> LeaseTimes {
@@ -204,8 +226,7 @@ async fn within_patience<T>(work: impl Future<Output = T>) -> Option<T> {
 async fn maintain(node: &Node) {
     loop {
         let maintained = node.store.maintain(MAINTENANCE_BUDGET).await;
-        node.health
-            .note("maintain", &maintained, node.clock.now_ms());
+        node.health.note("maintain", &maintained, &*node.clock);
         let next_due = match maintained {
             Ok(next_due) => next_due,
             Err(error) => {

@@ -33,8 +33,8 @@ pub(super) struct Scope {
     pub(super) orchestration: String,
     pub(super) version: String,
     pub(super) core_state: CoreState,
-    /// The bytes that the head has for it, and what they say.
-    stored: (Bytes, CoreState),
+    /// The bytes that the head has for it, and what they say, if anything.
+    stored: (Bytes, Option<Box<CoreState>>),
 }
 
 impl Scope {
@@ -44,9 +44,11 @@ impl Scope {
     /// If its core state cannot be understood: to go on without it would be to lose it.
     pub(super) fn of(head: &InstanceHead) -> Result<Self, DecodeError> {
         let core_state = CoreState::decode(&head.core_state)?;
+        let says_something = core_state != CoreState::default();
+        let said = says_something.then(|| Box::new(core_state.clone()));
         Ok(Self {
-            core_state: core_state.clone(),
-            stored: (head.core_state.clone(), core_state),
+            core_state,
+            stored: (head.core_state.clone(), said),
             ..Self::without_core_state(head)
         })
     }
@@ -60,14 +62,18 @@ impl Scope {
             orchestration: head.orchestration.clone(),
             version: head.version.clone().unwrap_or_default(),
             core_state: CoreState::default(),
-            stored: (head.core_state.clone(), CoreState::default()),
+            stored: (head.core_state.clone(), None),
         }
     }
 
     /// The core state for the head: where nothing has changed, byte for byte what was there.
     pub(super) fn encoded_core_state(&self) -> Bytes {
-        let (bytes, stored) = &self.stored;
-        if self.core_state == *stored {
+        let (bytes, said) = &self.stored;
+        let is_the_same = match said {
+            Some(said) => self.core_state == **said,
+            None => self.core_state == CoreState::default(),
+        };
+        if is_the_same {
             bytes.clone()
         } else {
             self.core_state.encode()

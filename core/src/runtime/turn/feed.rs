@@ -13,7 +13,7 @@ use crate::runtime::node::Node;
 /// An execution with its code, in the middle of a turn.
 pub(super) struct Feeder<'a> {
     pub(super) node: &'a Node,
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
     pub(super) scope: Scope,
     pub(super) engine: Engine,
     pub(super) draft: Draft,
@@ -32,7 +32,7 @@ impl<'a> Feeder<'a> {
         engine: Engine,
         history_bytes: usize,
     ) -> Self {
-        let limits = node.limits;
+        let limits = &node.limits;
         let draft = Draft::from(head);
         Self {
             node,
@@ -117,7 +117,7 @@ impl<'a> Feeder<'a> {
     fn collect(&mut self, moment: Moment) {
         let harvest = self.engine.harvest();
         self.draft
-            .absorb(&self.scope, &self.limits, moment.now_ms, harvest);
+            .absorb(&self.scope, self.limits, moment.now_ms, harvest);
     }
 
     /// Follows a chain of executions until one waits for something or ends the instance.
@@ -151,7 +151,7 @@ impl<'a> Feeder<'a> {
             return Ok(false);
         }
         let bytes = MessageBody::Start(next.clone()).encode().len();
-        within(&self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
+        within(self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
         self.scope.core_state.notice = None;
@@ -189,11 +189,11 @@ impl<'a> Feeder<'a> {
             None => self.draft.pause_execution(&self.scope),
             Some(End::Completed { output }) => {
                 self.draft
-                    .end_instance(&self.scope, &self.limits, Output::Completed(output));
+                    .end_instance(&self.scope, self.limits, Output::Completed(output));
             }
             Some(End::Failed { details }) => {
                 self.draft
-                    .end_instance(&self.scope, &self.limits, Output::Failed(details));
+                    .end_instance(&self.scope, self.limits, Output::Failed(details));
             }
             // The chain was too long for this turn: the next execution is open and has no event.
             Some(End::ContinuedAsNew { .. }) => self.draft.pause_execution(&self.scope),

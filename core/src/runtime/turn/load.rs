@@ -144,7 +144,7 @@ async fn read_page(node: &Node, request: ReadHistory) -> Result<HistoryPage, Pro
             "the runtime has stopped",
         ))
     });
-    node.health.note("read_history", &page, node.clock.now_ms());
+    node.health.note("read_history", &page, &*node.clock);
     page
 }
 

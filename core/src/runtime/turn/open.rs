@@ -21,14 +21,14 @@ pub(super) enum Stopped {
     Load(LoadError),
 }
 
-/// The execution's code: new, still warm, led on from where it was warm, or replayed.
+/// The execution's code, in a box since it is large and is handed on: new, still warm, led on from where it was warm, or replayed.
 pub(super) async fn feeder<'a>(
     node: &'a Node,
     turn: &Occasion,
     scope: Scope,
     letters: &[Letter],
     kept: Option<Kept>,
-) -> Result<Feeder<'a>, Stopped> {
+) -> Result<Box<Feeder<'a>>, Stopped> {
     let head = &turn.head;
     if head.position.next_event_id == 1 {
         let start = start_of(turn, letters).map_err(Stopped::Load)?;
@@ -49,7 +49,8 @@ pub(super) async fn feeder<'a>(
         },
         None => replayed(node, head, &scope).await?,
     };
-    Ok(Feeder::new(node, head, scope, engine, history_bytes))
+    let feeder = Feeder::new(node, head, scope, engine, history_bytes);
+    Ok(Box::new(feeder))
 }
 
 /// What the execution begins with: the message, or what the execution before left in the head, where
@@ -88,7 +89,7 @@ fn begun<'a>(
     head: &InstanceHead,
     mut scope: Scope,
     start: &Start,
-) -> Result<Feeder<'a>, Stopped> {
+) -> Result<Box<Feeder<'a>>, Stopped> {
     let code = Code::find(
         &node.orchestrations,
         &start.orchestration,
@@ -103,7 +104,7 @@ fn begun<'a>(
         node.limits.history_events_max,
         Some(node.alarm(&scope.instance, scope.incarnation)),
     );
-    let mut feeder = Feeder::new(node, head, scope, engine, 0);
+    let mut feeder = Box::new(Feeder::new(node, head, scope, engine, 0));
     match feeder.begin(start) {
         Ok(()) => Ok(feeder),
         Err(Unfit(details)) => Err(Stopped::Unfit(details)),

@@ -81,9 +81,9 @@ pub(in crate::runtime) async fn run(
                 node.give_backs
                     .forget(|| Item::Turn(turn.head.instance.clone()));
             }
-            Err(error) => recover(&node, &turn, lease, held, error).await,
+            Err(error) => Box::pin(recover(&node, &turn, lease, held, error)).await,
         },
-        Plan::GiveBack(obstacle) => give_back(&node, &turn, lease, held, &obstacle).await,
+        Plan::GiveBack(obstacle) => Box::pin(give_back(&node, &turn, lease, held, &obstacle)).await,
         Plan::LeaveAlone(blocked) => {
             let (delay, count_attempt) = match blocked {
                 Blocked::ForNow(delay) => (delay, false),
@@ -154,7 +154,8 @@ async fn end_refused(
     }
 }
 
-/// Runs the turn, on the engine that was kept if there is one.
+/// Runs the turn, on the engine that was kept if there is one. What rarely happens is in boxes, so
+/// that the task of every turn is no larger than needed.
 pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) -> Plan {
     let Inbox { letters, error } = inbox::decode(&turn.messages);
     // Nothing is done before all is understood: to drop one of them would be to destroy it. Only a
@@ -168,13 +169,13 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
             log_damage(turn, "decode_message", &error);
             if !turn.head.status.is_terminal() && !is_cancelled {
                 let details = ending::infrastructure("decode_message", &error);
-                return end(node, turn, &letters, details).await;
+                return Box::pin(end(node, turn, &letters, details)).await;
             }
         }
     }
     let scope = match Scope::of(&turn.head) {
         Ok(scope) => scope,
-        Err(error) => return undecodable_head(node, turn, &letters, error).await,
+        Err(error) => return Box::pin(undecodable_head(node, turn, &letters, error)).await,
     };
     if turn.head.status.is_terminal() {
         return Work {
@@ -185,12 +186,12 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
         .into();
     }
     if let Some(reason) = inbox::cancel_reason(&letters) {
-        return cancel(node, turn, &letters, scope, reason).await;
+        return Box::pin(cancel(node, turn, &letters, scope, reason)).await;
     }
     let item = || Item::Turn(turn.head.instance.clone());
     if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
         let details = ending::poison(turn, attempts, node.options.max_attempts);
-        return end(node, turn, &letters, details).await;
+        return Box::pin(end(node, turn, &letters, details)).await;
     }
     if let Fence::At { lease, .. } = turn.fence
         && let Some(blocked) = node.watch.blocked(&turn.head, lease)
@@ -206,8 +207,8 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
     };
     match fed {
         Ok(feeder) => finish(node, turn, &letters, feeder).await,
-        Err(Stopped::Unfit(details)) => mismatch(node, turn, &letters, details).await,
-        Err(Stopped::Load(error)) => unreadable(node, turn, &letters, error).await,
+        Err(Stopped::Unfit(details)) => Box::pin(mismatch(node, turn, &letters, details)).await,
+        Err(Stopped::Load(error)) => Box::pin(unreadable(node, turn, &letters, error)).await,
     }
 }
 
@@ -288,7 +289,7 @@ async fn finish(
     node: &Arc<Node>,
     turn: &Occasion,
     letters: &[Letter],
-    mut feeder: Feeder<'_>,
+    mut feeder: Box<Feeder<'_>>,
 ) -> Plan {
     let repeatable = !feeder
         .engine
@@ -296,7 +297,7 @@ async fn finish(
         .is_some_and(Failure::is_from_outside);
     let shadowed = if node.options.shadow_replay && repeatable {
         let new_entries = feeder.draft.entries.clone();
-        shadow::replay(node, turn, &feeder.scope, new_entries).await
+        Box::pin(shadow::replay(node, turn, &feeder.scope, new_entries)).await
     } else {
         Ok(())
     };
@@ -306,7 +307,7 @@ async fn finish(
     };
     if let Some(failure) = failure {
         let details = failure.into_details(&feeder.scope.orchestration);
-        return mismatch(node, turn, letters, details).await;
+        return Box::pin(mismatch(node, turn, letters, details)).await;
     }
     feeder.finish();
     let Feeder {
@@ -315,7 +316,7 @@ async fn finish(
         draft,
         history_bytes,
         ..
-    } = feeder;
+    } = *feeder;
     let alive = engine.end().is_none().then_some((engine, history_bytes));
     Work {
         draft,

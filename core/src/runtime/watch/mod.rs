@@ -3,6 +3,7 @@
 mod activity_timeouts;
 mod movable_task;
 mod running_turn;
+mod running_turns;
 #[cfg(test)]
 mod tests;
 mod timed_attempt;

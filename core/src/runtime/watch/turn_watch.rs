@@ -1,7 +1,6 @@
 //! Watches the turns on this node from the runtime's own thread.
 
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::running_turn::{Hold, RunningTurn};
+use super::running_turns::RunningTurns;
 use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::limits::{BLOCKED_THREADS_MAX, HEALTH_ITEMS_MAX, OUTCOME_HELD_MAX};
 use crate::providers::{InstanceHead, LeaseToken};
@@ -39,16 +39,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::runtime) struct TurnWatch {
     time: Stopwatch,
-    hasher: RandomState,
     running: Mutex<Running>,
     begun: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    /// Each with the hash of its instance. Rarely more than one of an instance: a fused turn, and a
-    /// claimed one beside it.
-    turns: Vec<(u64, Arc<RunningTurn>)>,
+    turns: RunningTurns,
     is_watched: bool,
     quiet_ticks: u32,
 }
@@ -69,7 +66,6 @@ impl Default for TurnWatch {
     fn default() -> Self {
         Self {
             time: Stopwatch::start(),
-            hasher: RandomState::new(),
             running: Mutex::default(),
             begun: Notify::new(),
         }
@@ -125,9 +121,8 @@ impl TurnWatch {
 
     fn begin<'a>(&'a self, turn: &'a Arc<RunningTurn>) -> Followed<'a> {
         let was_watched = {
-            let hash = self.hasher.hash_one(&turn.instance);
             let mut running = self.running.lock();
-            running.turns.push((hash, Arc::clone(turn)));
+            running.turns.insert(turn);
             std::mem::replace(&mut running.is_watched, true)
         };
         if !was_watched {
@@ -143,12 +138,10 @@ impl TurnWatch {
         head: &InstanceHead,
         lease: LeaseToken,
     ) -> Option<Blocked> {
-        let hash = self.hasher.hash_one(&head.instance);
         let running = self.running.lock();
-        let same_hash = running.turns.iter().filter(|(other, _)| *other == hash);
-        let (turn, entered_at) = same_hash
-            .map(|(_, turn)| turn)
-            .filter(|turn| turn.instance == head.instance && turn.incarnation == head.incarnation)
+        let beside = running.turns.of(&head.instance);
+        let (turn, entered_at) = beside
+            .filter(|turn| turn.incarnation == head.incarnation)
             .filter(|turn| !turn.has_ended())
             .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
             .find_map(|turn| Some((turn, turn.entered_at()?)))?;
@@ -164,7 +157,7 @@ impl TurnWatch {
         let now = self.time.elapsed();
         let now_ms = clock.now_ms();
         let running = self.running.lock();
-        let seen = running.turns.iter().map(|(_, turn)| turn);
+        let seen = running.turns.all();
         let seen = seen.filter(|turn| turn.is_seen.load(Ordering::Relaxed));
         let mut blocking: Vec<BlockingTurn> = seen
             .filter_map(|turn| {
@@ -215,8 +208,8 @@ impl TurnWatch {
             .running
             .lock()
             .turns
-            .iter()
-            .filter_map(|(_, turn)| Some((turn, turn.entered_at()?)))
+            .all()
+            .filter_map(|turn| Some((turn, turn.entered_at()?)))
             .filter(|(_, entered_at)| now.saturating_sub(*entered_at) >= OUTCOME_HELD_MAX)
             .map(|(turn, entered_at)| (Arc::clone(turn), entered_at))
             .collect();
@@ -306,13 +299,7 @@ struct Followed<'a> {
 
 impl Drop for Followed<'_> {
     fn drop(&mut self) {
-        {
-            let mut running = self.watch.running.lock();
-            let mut turns = running.turns.iter();
-            if let Some(at) = turns.position(|(_, turn)| Arc::ptr_eq(turn, self.turn)) {
-                running.turns.swap_remove(at);
-            }
-        }
+        self.watch.running.lock().turns.remove(self.turn);
         drop(self.turn.take_slot());
     }
 }
