@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use duroxide::clock::{Clock as _, SystemClock};
+use duroxide::limits::{BLOCKED_THREADS_MAX, HEALTH_ITEMS_MAX};
 use duroxide::providers::Provider;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::registry::ActivityRegistry;
@@ -15,9 +16,10 @@ use duroxide::{
 };
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 
 use crate::counted::Counted;
-use crate::support::{World, checked, types, until, within};
+use crate::support::{World, checked, pause, types, until, within};
 
 /// Code that stays within itself until the test ends.
 #[derive(Default)]
@@ -506,4 +508,161 @@ async fn code_that_takes_its_time_does_not_hold_back_the_outcome_that_it_goes_on
 #[tokio::test]
 async fn code_that_takes_its_time_does_not_hold_back_the_outcome_on_a_single_thread() {
     an_outcome_is_not_held_back(User::with_one_thread()).await;
+}
+
+/// While so many threads are blocked that no turns are claimed, the store is not asked for them all
+/// the time; and they are claimed again as soon as the code yields, though nothing else happens.
+#[tokio::test]
+async fn a_node_that_claims_no_turns_rests() {
+    let trap = Trap::default();
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
+    let client = duroxide::Client::new(provider());
+    let hanging = u32::try_from(BLOCKED_THREADS_MAX + 1).unwrap();
+    let options = RuntimeOptions {
+        max_attempts: 1,
+        worker_concurrency: 1,
+        turn_deadline: Duration::from_millis(200),
+        ..checked()
+    };
+    let world = World::start(provider(), steps(), trapped(&trap), options).await;
+    for number in 0..hanging {
+        let id = format!("hangs-{number}");
+        client.start_orchestration(id, "Hang", "").await.unwrap();
+    }
+    trap.holds(hanging).await;
+    until("all of them to be seen", async || {
+        let seen = world.runtime.health().blocking.len();
+        (seen == HEALTH_ITEMS_MAX.min(hanging as usize)).then_some(())
+    })
+    .await;
+    pause(500).await;
+    world.begin("ready", "Steps", "through").await;
+    let before = store.calls();
+    pause(500).await;
+    let calls = store.calls() - before;
+    assert!(calls < 500, "{calls} calls in half a second");
+    trap.is_open.store(true, Ordering::SeqCst);
+    assert_eq!(world.output("ready").await, "through");
+    world.shutdown().await;
+}
+
+/// An activity hands something on as it ends, and the code that it wakes hangs: whoever waited for
+/// what was handed on is not taken along.
+#[tokio::test]
+async fn code_that_hangs_takes_nobody_along_whom_its_activity_has_woken() {
+    let trap = Trap::default();
+    let hang = trap.code();
+    let pool = Arc::new(Semaphore::new(1));
+    let is_waiting = Arc::new(AtomicBool::new(false));
+    let (firsts, waits) = (Arc::clone(&pool), Arc::clone(&is_waiting));
+    let activities = ActivityRegistry::builder()
+        .register("First", move |_: ActivityContext, input: String| {
+            let (pool, is_waiting) = (Arc::clone(&firsts), Arc::clone(&waits));
+            async move {
+                let connection = pool.acquire().await.unwrap();
+                while !is_waiting.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                drop(connection);
+                Ok(input)
+            }
+        })
+        .register("Second", move |_: ActivityContext, input: String| {
+            let (pool, is_waiting) = (Arc::clone(&pool), Arc::clone(&is_waiting));
+            async move {
+                is_waiting.store(true, Ordering::SeqCst);
+                drop(pool.acquire().await.unwrap());
+                Ok(input)
+            }
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Late", move |ctx: OrchestrationContext, _: String| {
+            let hang = hang.clone();
+            async move {
+                let step = ctx.schedule_activity("First", "1").into_activity().await;
+                hang();
+                step
+            }
+        })
+        .register(
+            "Innocent",
+            |ctx: OrchestrationContext, _: String| async move {
+                ctx.schedule_activity("Second", "2").into_activity().await
+            },
+        )
+        .build();
+    let user = User::with_two_threads();
+    let store = Arc::new(MemoryProvider::new());
+    let world = user
+        .start(store, activities, orchestrations, checked())
+        .await;
+    world.begin("late", "Late", "").await;
+    world.begin("innocent", "Innocent", "").await;
+    trap.holds(1).await;
+    assert_eq!(world.output("innocent").await, "2");
+    world.shutdown().await;
+}
+
+/// Turns that compute for long are not taken for turns that hang: they get no more threads than the
+/// machine can serve, and all of them end.
+#[tokio::test]
+async fn a_backlog_of_heavy_turns_is_worked_off() {
+    const HEAVY: u32 = 40;
+    let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (in_now, in_most) = (Arc::clone(&now), Arc::clone(&most));
+    let rounds = rounds_in(Duration::from_millis(200));
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Heavy", move |_: OrchestrationContext, _: String| {
+            let (now, most) = (Arc::clone(&in_now), Arc::clone(&in_most));
+            async move {
+                let beside = now.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(beside, Ordering::SeqCst);
+                compute(rounds);
+                now.fetch_sub(1, Ordering::SeqCst);
+                Ok("done".to_owned())
+            }
+        })
+        .build();
+    let store = Arc::new(MemoryProvider::new());
+    let client = duroxide::Client::new(Arc::<MemoryProvider>::clone(&store));
+    for number in 0..HEAVY {
+        let id = format!("heavy-{number}");
+        client.start_orchestration(id, "Heavy", "").await.unwrap();
+    }
+    let user = User::with_two_threads();
+    let options = RuntimeOptions {
+        shadow_replay: false,
+        ..checked()
+    };
+    let world = user.start(store, steps(), orchestrations, options).await;
+    for number in 0..HEAVY {
+        assert_eq!(world.output(&format!("heavy-{number}")).await, "done");
+    }
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let most = most.load(Ordering::SeqCst) as usize;
+    assert!(
+        most <= 12 * threads.max(2),
+        "{most} at once on {threads} processors"
+    );
+    world.shutdown().await;
+}
+
+/// How many rounds of [`compute`] take so long here.
+fn rounds_in(time: Duration) -> u64 {
+    let clock = SystemClock;
+    let began = clock.elapsed();
+    compute(2_000);
+    let taken = (clock.elapsed() - began).max(Duration::from_micros(1));
+    u64::try_from(2_000 * time.as_nanos() / taken.as_nanos()).unwrap()
+}
+
+fn compute(rounds: u64) {
+    for _ in 0..rounds {
+        for number in 0..1_000_u64 {
+            std::hint::black_box(number);
+        }
+    }
 }

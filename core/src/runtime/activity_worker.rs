@@ -1,8 +1,10 @@
 //! Runs one activity and reports its outcome.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -241,6 +243,7 @@ async fn report(node: Arc<Node>, outcome: Arc<ActivityOutcome>, held: LeaseGuard
         Box::pin(report_alone(&node, outcome, held)).await;
         return drop(slot);
     };
+    after_the_woken().await;
     if let Some(thread) = node.turns.try_user_thread() {
         report_with_turn(&node, outcome, warm, (held, slot, Some(thread))).await;
     } else {
@@ -250,6 +253,20 @@ async fn report(node: Arc<Node>, outcome: Arc<ActivityOutcome>, held: LeaseGuard
         });
         node.spawn_turn_elsewhere(report);
     }
+}
+
+/// Lets the task run first that the activity has woken last. It is next on this thread and on no
+/// other, so that code which does not yield would take it along.
+async fn after_the_woken() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn report_with_turn(

@@ -34,6 +34,8 @@ async fn dispatch(node: &Arc<Node>) {
     let mut was_empty = false;
     let mut isolation = Isolation::default();
     while !node.stopping.is_cancelled() {
+        // A store that always answers at once leaves nothing else to the runtime's thread otherwise.
+        tokio::task::consume_budget().await;
         isolation.hold_is_over(node).now_or_never();
         let mut items_max = CLAIM_ITEMS_MAX;
         if node.health.is_failing("commit") {
@@ -267,7 +269,7 @@ async fn wait(node: &Node, pause: &Pause) {
     }
     let activities_free = node.activity_slots.has_some();
     let queues = Queues {
-        turns: node.turn_slots.free() > 0,
+        turns: node.turn_slots.has_some(),
         activities: activities_free
             .then(TaskQueue::default)
             .into_iter()

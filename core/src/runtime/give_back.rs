@@ -64,6 +64,8 @@ struct State {
 struct Record {
     missing: String,
     times: u32,
+    /// How often of these in a row for what is missing now.
+    times_for_this: u32,
     /// The last commit of the instance when it was given back, to see whether somebody ran it since.
     stood_at: Option<CommitId>,
     unfit: Option<Unfit>,
@@ -168,12 +170,19 @@ impl GiveBacks {
         // When its rest is over, the node that is woken first claims it, which may be the same one
         // each time. So it leaves the item to others once before it lets it rest again.
         let is_passed_on = before.as_ref().is_some_and(|record| !record.is_passed_on);
+        let once_more = u32::from(!is_passed_on);
+        let times_for_this = before
+            .as_ref()
+            .filter(|record| record.missing == missing)
+            .map_or(0, |record| record.times_for_this)
+            .saturating_add(once_more);
         let times = before
             .map_or(0, |record| record.times)
-            .saturating_add(u32::from(!is_passed_on));
+            .saturating_add(once_more);
         let record = Record {
             missing: missing.to_owned(),
             times,
+            times_for_this,
             stood_at,
             unfit,
             is_passed_on,
@@ -217,11 +226,11 @@ impl GiveBacks {
         (Some(unfit.at) == commit_id).then(|| unfit.details.clone())
     }
 
-    /// Whether an item was given back so often in a row that whoever waits for it was told.
-    pub(super) fn has_lasted(&self, item: &Item) -> bool {
+    /// Whether an item was given back for this so often in a row that whoever waits for it was told.
+    pub(super) fn has_lasted(&self, item: &Item, missing: &str) -> bool {
         let state = self.state.lock();
         let record = state.items.peek(item);
-        record.is_some_and(|record| record.times >= NOTICE_AT)
+        record.is_some_and(|it| it.missing == missing && it.times_for_this >= NOTICE_AT)
     }
 
     /// The item was run after all.
@@ -361,13 +370,29 @@ mod tests {
         assert_eq!(given.warn_of, Some(1));
     }
 
+    /// What was missing before says nothing of how long something else has failed.
+    #[test]
+    fn what_has_lasted_is_one_thing() {
+        let given_back = GiveBacks::default();
+        for _ in 0..4 {
+            rest(&given_back, returned(1));
+        }
+        assert!(given_back.has_lasted(&item(1), "A"));
+        assert!(!given_back.has_lasted(&item(1), "B"));
+        for _ in 0..2 {
+            given_back.note(returned(1), "B", DELAYS, 0);
+        }
+        assert!(!given_back.has_lasted(&item(1), "A"));
+        assert!(!given_back.has_lasted(&item(1), "B"));
+    }
+
     #[test]
     fn whoever_waits_is_told_now_and_then() {
         let given_back = GiveBacks::default();
         let times: Vec<(usize, bool, bool)> = (1..=20)
             .map(|time| {
                 let is_due = rest(&given_back, returned(9)).is_notice_due;
-                (time, is_due, given_back.has_lasted(&item(9)))
+                (time, is_due, given_back.has_lasted(&item(9), "A"))
             })
             .collect();
         let due = times.iter().filter(|(_, is_due, _)| *is_due);

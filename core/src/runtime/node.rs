@@ -21,7 +21,7 @@ use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
-use super::watch::{ActivityTimeouts, MovableTask, RunningTurn, TurnExecutor, TurnWatch};
+use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, Work};
 use super::worker_id;
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
@@ -180,24 +180,15 @@ impl Node {
             held,
             Arc::clone(&running),
         ));
-        self.spawn_turn(async move {
+        let turn = Box::pin(async move {
             node.watch.follow(&running, work).await;
         });
-    }
-
-    /// Runs what runs the code of an orchestration.
-    pub(super) fn spawn_turn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
-        self.with_tasks(|tasks| self.turns.spawn(tasks, self, work));
+        self.with_tasks(|tasks| self.turns.spawn(tasks, self, turn));
     }
 
     /// See [`TurnExecutor::spawn_elsewhere`].
-    pub(super) fn spawn_turn_elsewhere(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.with_tasks(|tasks| self.turns.spawn_elsewhere(tasks, work));
-    }
-
-    /// See [`TurnExecutor::go_on_elsewhere`].
-    pub(super) fn go_on_elsewhere(&self, turn: &Arc<MovableTask>) {
-        self.with_tasks(|tasks| self.turns.go_on_elsewhere(tasks, turn));
+    pub(super) fn spawn_turn_elsewhere(&self, turn: Work) {
+        self.with_tasks(|tasks| self.turns.spawn_elsewhere(tasks, turn));
     }
 
     /// See [`TurnExecutor::go_on`].

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempts::Suspicion;
+use super::attempts::{Item, Suspicion};
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
 use crate::providers::{ClaimedActivity, Lease, Release, Turn};
@@ -23,6 +23,13 @@ impl Work {
         match self {
             Self::Turn(turn) => Lease::Turn(turn.lease.clone()),
             Self::Activity(activity) => Lease::Activity(activity.lease.clone()),
+        }
+    }
+
+    pub(super) fn item(&self) -> Item {
+        match self {
+            Self::Turn(turn) => Item::Turn(turn.head.instance.clone()),
+            Self::Activity(activity) => Item::Activity(activity.lease.key.clone()),
         }
     }
 
@@ -100,8 +107,12 @@ pub(super) async fn give_back_company(node: &Node, company: Vec<(Work, LeaseGuar
         delay: node.entropy.jittered(PUT_OFF_MIN),
         count_attempt: false,
     });
-    node.release_all(releases.collect()).await;
-    for (_, held, slot) in company {
+    let released = node.release_all(releases.collect()).await;
+    for ((work, held, slot), is_released) in company.into_iter().zip(released) {
+        if !is_released {
+            // The store counts an attempt that has never begun.
+            node.attempts.excuse(work.item(), work.attempt());
+        }
         held.finish();
         slot.give_back();
     }

@@ -88,9 +88,13 @@ fn every_mutant_is_killed() {
         if std::env::var_os("DUROXIDE_UPDATE").is_some() {
             fs::write(&path, contents).expect("the file can be written");
         }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        let mut lines = contents.lines().zip(committed.lines());
+        let first = lines.find(|(found, committed)| found != committed);
         assert!(
-            fs::read_to_string(&path).is_ok_and(|committed| committed == contents),
-            "{place} is stale; run this test with DUROXIDE_UPDATE=1 and commit it"
+            committed == contents,
+            "{place} is stale; run this test with DUROXIDE_UPDATE=1 and commit it. The first line \
+             that differs, as found and as committed: {first:#?}"
         );
     }
 }

@@ -11,9 +11,11 @@ use duroxide_provider_tests::{CATALOGUE, Case, Outcome, RunOptions, run_case};
 use super::mutant::{How, Mutant, subject_for};
 use super::table::mutants;
 
-/// The real time after which a case is taken to hang on a mutant, if it does not take as long on a
-/// sound provider: that takes a small part of it, unless the machine is busy.
+/// The real time after which a case is taken to hang on a mutant, if a sound provider takes a small
+/// part of it at most. Else it gets more, since the machine is busy.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// That part.
+const REFERENCE_PART: u32 = 8;
 /// How often a case is run on a fault that shows in a race: once is nearly always enough.
 const TRIES_OF_A_RACE: usize = 6;
 /// How many mutants are tried at the same time.
@@ -85,24 +87,24 @@ fn kill(mutant: &'static Mutant) -> Verdict {
 
 /// Whether a case fails on a mutant.
 fn notices(case: &'static Case, how: How) -> bool {
-    let mut options = RunOptions::default();
     let mut limit = TIME_LIMIT;
     loop {
-        options.time_limit = Some(limit);
-        let outcome = run_case(case, &subject_for(case, how), &options);
-        let Outcome::Failed(failure) = outcome else {
+        let Outcome::Failed(failure) = run_within(limit, case, how) else {
             return false;
         };
         let is_late = failure.message.starts_with("the case did not end within");
-        if !is_late || matches!(reference(case, &options), Outcome::Passed) {
+        let reference = || run_within(limit / REFERENCE_PART, case, How::Reference);
+        if !is_late || matches!(reference(), Outcome::Passed) {
             return true;
         }
         limit *= 2;
     }
 }
 
-fn reference(case: &'static Case, options: &RunOptions) -> Outcome {
-    run_case(case, &subject_for(case, How::Reference), options)
+fn run_within(limit: Duration, case: &'static Case, how: How) -> Outcome {
+    let mut options = RunOptions::default();
+    options.time_limit = Some(limit);
+    run_case(case, &subject_for(case, how), &options)
 }
 
 /// Keeps the panics of cases off the terminal: they are what is wanted.

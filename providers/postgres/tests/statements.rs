@@ -41,6 +41,8 @@ async fn hello(_ctx: ActivityContext, name: String) -> Result<String, String> {
 }
 
 async fn runtime_on(provider: &Arc<PostgresProvider>) -> Arc<Runtime> {
+    // A runtime would have the log of all tests go to the console otherwise.
+    log::capture();
     let activities = ActivityRegistry::builder().register("Hello", hello).build();
     let orchestrations = OrchestrationRegistry::builder()
         .register("Greet", greet)

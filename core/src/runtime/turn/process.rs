@@ -333,17 +333,14 @@ async fn cancel(
     scope: Scope,
     reason: &str,
 ) -> Plan {
-    let item = Item::Turn(turn.head.instance.clone());
     let history = match recorded(node, turn).await {
         Ok(history) => history,
         // A replica may lag behind, and catches up. A page that is lost does not come back.
-        Err(Obstacle::Store(error))
-            if error.kind() == ErrorKind::Corrupt && node.give_backs.has_lasted(&item) =>
-        {
+        Err(obstacle) if is_lost(node, turn, &obstacle) => {
             tracing::error!(
                 target: "duroxide::runtime",
                 instance_id = %turn.head.instance,
-                %error,
+                error = obstacle.missing(),
                 "an instance is cancelled by what is left of its history; children that only the \
                  rest names go on"
             );
@@ -360,6 +357,15 @@ async fn cancel(
         alive: None,
     }
     .into()
+}
+
+/// Whether a part of the history has been missing for as long as no replica lags behind.
+fn is_lost(node: &Node, turn: &Occasion, obstacle: &Obstacle) -> bool {
+    let Obstacle::Store(error) = obstacle else {
+        return false;
+    };
+    let item = Item::Turn(turn.head.instance.clone());
+    error.kind() == ErrorKind::Corrupt && node.give_backs.has_lasted(&item, &obstacle.missing())
 }
 
 /// The deployed code does not fit the instance, or the instance asked for what cannot be done.

@@ -80,15 +80,16 @@ pub(super) async fn publish(
         );
     }
     // Before its activities begin: the first of them may end at once, and look for it.
-    if let Some(((engine, bytes_before), head)) = alive.zip(head_after) {
+    let gone = if let Some(((engine, bytes_before), head)) = alive.zip(head_after) {
         let warm = Warm {
             engine,
             head,
             history_bytes: bytes_before + history_bytes,
         };
-        let gone = node.warm.lock().keep(warm);
-        drop(gone);
-    }
+        Some(node.warm.lock().keep(warm))
+    } else {
+        None
+    };
     let slots = spare
         .take_if(|_| !reserved.is_empty())
         .into_iter()
@@ -96,6 +97,8 @@ pub(super) async fn publish(
     for (activity, slot) in reserved.take().into_iter().zip(slots) {
         node.start_activity(activity, slot);
     }
+    // Last, since it runs the code of other instances, which may hang.
+    drop(gone);
     Ok(())
 }
 

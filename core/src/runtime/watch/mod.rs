@@ -11,7 +11,7 @@ mod turn_executor;
 mod turn_watch;
 
 pub(super) use activity_timeouts::ActivityTimeouts;
-pub(super) use movable_task::MovableTask;
+pub(super) use movable_task::Work;
 pub(super) use running_turn::RunningTurn;
 pub(super) use timed_attempt::TimedAttempt;
 pub(super) use turn_executor::{TurnExecutor, UserThread};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What a task does.
+pub(in crate::runtime) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Work that is polled by its newest driver. Executors run the drivers: one that is blocked keeps
 /// its driver and nothing else.
-pub(in crate::runtime) struct MovableTask {
+pub(super) struct MovableTask {
     /// Gone once it has ended. Locked while it is polled, so never waited for.
     work: Mutex<Option<Work>>,
     newest: AtomicU64,
@@ -69,22 +71,23 @@ impl MovableTask {
         };
         // Looked at under the lock: whoever comes next finds it locked until this poll is over.
         let polled = if !self.is_newest(number) {
-            Poll::Ready(())
+            Ok(Poll::Ready(()))
         } else if let Some(future) = &mut *work {
-            let polled = future.as_mut().poll(cx);
-            if polled.is_ready() {
+            // A poll that panics ends the work, and nobody is to wait for it.
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+            if !matches!(polled, Ok(Poll::Pending)) {
                 *work = None;
             }
             polled
         } else {
-            Poll::Ready(())
+            Ok(Poll::Ready(()))
         };
         drop(work);
         let next = self.waiting.lock().take();
         if let Some(next) = next {
             next.wake();
         }
-        polled
+        polled.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -93,12 +96,6 @@ impl MovableTask {
 pub(super) struct Driver {
     task: Arc<MovableTask>,
     number: u64,
-}
-
-impl Driver {
-    pub(super) fn task(&self) -> &Arc<MovableTask> {
-        &self.task
-    }
 }
 
 impl Future for Driver {
@@ -209,5 +206,25 @@ mod tests {
         assert!(blocked.join().unwrap().is_pending());
         second.await.unwrap();
         assert_eq!(polls.load(Ordering::SeqCst), 2);
+    }
+
+    /// A poll that panics leaves nobody waiting for it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_driver_does_not_wait_for_a_poll_that_panics() {
+        let (enter, entered) = mpsc::channel();
+        let (leave, left) = mpsc::channel::<()>();
+        let task = MovableTask::new(poll_fn(move |_| {
+            enter.send(()).unwrap();
+            left.recv().unwrap();
+            panic!("as a test");
+        }));
+        let first = tokio::spawn(task.drive());
+        tokio::task::block_in_place(|| entered.recv().unwrap());
+        let mut second = task.drive();
+        assert!(poll_once(&mut second).is_pending());
+        let second = tokio::spawn(second);
+        leave.send(()).unwrap();
+        assert!(first.await.unwrap_err().is_panic());
+        second.await.unwrap();
     }
 }

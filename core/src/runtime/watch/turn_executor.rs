@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -16,7 +18,8 @@ use tracing::Dispatch;
 use tracing::dispatcher::DefaultGuard;
 use tracing::subscriber::NoSubscriber;
 
-use super::movable_task::{Driver, MovableTask};
+use super::movable_task::{MovableTask, Work};
+use crate::replay::panic_text;
 use crate::runtime::node::Node;
 
 /// The fewest threads of an executor. One may be blocked for a moment while the other goes on.
@@ -43,6 +46,8 @@ pub(in crate::runtime) type UserThread<'a> = SemaphorePermit<'a>;
 #[derive(Debug)]
 pub(in crate::runtime) struct TurnExecutor {
     user: Handle,
+    /// The threads of an own executor.
+    threads: usize,
     /// One for each thread of the user's on which a turn may be polled now.
     user_threads: Semaphore,
     has_one_thread: bool,
@@ -64,7 +69,9 @@ impl TurnExecutor {
     pub(in crate::runtime) fn new(user: Handle) -> Self {
         let has_one_thread = user.runtime_flavor() == RuntimeFlavor::CurrentThread;
         let logs = has_one_thread.then(|| tracing::dispatcher::get_default(Dispatch::clone));
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
+            threads: threads.max(THREADS_MIN),
             user_threads: Semaphore::new(user.metrics().num_workers().saturating_sub(1)),
             has_one_thread: user.metrics().num_workers() <= 1,
             user,
@@ -73,24 +80,23 @@ impl TurnExecutor {
         }
     }
 
+    /// How many turns an own executor runs at once.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Runs a turn.
-    pub(in crate::runtime) fn spawn(
-        &self,
-        tasks: &mut JoinSet<()>,
-        node: &Arc<Node>,
-        turn: impl Future<Output = ()> + Send + 'static,
-    ) {
-        // The executor's cooperative budget would make it depend on the node when an orchestration
-        // is quiet.
-        let task = MovableTask::new(tokio::task::unconstrained(turn));
+    pub(in crate::runtime) fn spawn(&self, tasks: &mut JoinSet<()>, node: &Arc<Node>, turn: Work) {
         if self.has_one_thread {
-            return self.go_on_elsewhere(tasks, &task);
+            return self.spawn_elsewhere(tasks, turn);
         }
         let on_user = OnUser {
-            driver: task.drive(),
+            turn: Some(turn),
             node: Arc::clone(node),
         };
-        tasks.spawn_on(on_user, &self.user);
+        // The executor's cooperative budget would make it depend on the node when an orchestration
+        // is quiet.
+        tasks.spawn_on(tokio::task::unconstrained(on_user), &self.user);
     }
 
     /// This thread of the user's, for the code of a turn, if it may be taken.
@@ -98,25 +104,12 @@ impl TurnExecutor {
         self.user_threads.try_acquire().ok()
     }
 
-    /// Runs a turn on the own executor.
-    pub(in crate::runtime) fn spawn_elsewhere(
-        &self,
-        tasks: &mut JoinSet<()>,
-        turn: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Runs a turn on the own executor, from now on if it was on the user's before.
+    pub(in crate::runtime) fn spawn_elsewhere(&self, tasks: &mut JoinSet<()>, turn: Work) {
         let task = MovableTask::new(tokio::task::unconstrained(turn));
-        self.go_on_elsewhere(tasks, &task);
-    }
-
-    /// Runs a turn on the own executor from now on.
-    pub(in crate::runtime) fn go_on_elsewhere(
-        &self,
-        tasks: &mut JoinSet<()>,
-        task: &Arc<MovableTask>,
-    ) {
         let mut place = self.place.lock();
         let handle = self.handle(&mut place);
-        place.turns.drive(task, tasks, &handle);
+        place.turns.drive(&task, tasks, &handle);
     }
 
     /// Goes on without the threads that are blocked: `blocked_since` says when each of them was.
@@ -127,7 +120,8 @@ impl TurnExecutor {
         now: Duration,
     ) {
         let mut place = self.place.lock();
-        if blocked_since.iter().all(|since| *since < place.since) {
+        // Without an own executor, what blocks a thread blocks one of the user's.
+        if place.executor.is_none() || blocked_since.iter().all(|since| *since < place.since) {
             return;
         }
         place.since = now;
@@ -147,10 +141,9 @@ impl TurnExecutor {
     }
 
     fn open(&self) -> Option<Executor> {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut builder = Builder::new_multi_thread();
         builder
-            .worker_threads(threads.max(THREADS_MIN))
+            .worker_threads(self.threads)
             .thread_name("duroxide-turns")
             .enable_all();
         if let Some(logs) = self.logs.clone() {
@@ -160,8 +153,10 @@ impl TurnExecutor {
                 })
                 .on_thread_stop(|| drop(LOGS.take()));
         }
-        builder
-            .build()
+        // Where the system gives no thread, this does not fail but panics.
+        let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
+        built
+            .unwrap_or_else(|panic| Err(io::Error::other(panic_text(&*panic))))
             .inspect_err(|error| {
                 tracing::error!(
                     target: "duroxide::runtime",
@@ -181,9 +176,9 @@ impl TurnExecutor {
     }
 }
 
-/// Drives a turn on a thread of the user's whenever one may be taken.
+/// A turn on the user's executor, for as long as it finds a thread there.
 struct OnUser {
-    driver: Driver,
+    turn: Option<Work>,
     node: Arc<Node>,
 }
 
@@ -191,11 +186,16 @@ impl Future for OnUser {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        if let Some(_thread) = this.node.turns.try_user_thread() {
-            return Pin::new(&mut this.driver).poll(cx);
+        let Self { turn, node } = &mut *self;
+        if let Some(_thread) = node.turns.try_user_thread() {
+            return match turn {
+                Some(turn) => turn.as_mut().poll(cx),
+                None => Poll::Ready(()),
+            };
         }
-        this.node.go_on_elsewhere(this.driver.task());
+        if let Some(turn) = turn.take() {
+            node.spawn_turn_elsewhere(turn);
+        }
         Poll::Ready(())
     }
 }

@@ -27,7 +27,7 @@ use crate::runtime::node::Node;
 const TICK: Duration = Duration::from_millis(25);
 /// After so many looks at nothing it sleeps until the next turn: it is not woken for each of them.
 const QUIET_TICKS: u32 = 40;
-/// How long code runs before everything else leaves its executor.
+/// How long code runs before everything else leaves its executor, if it runs alone.
 const LEFT_FROM: Duration = Duration::from_millis(100);
 /// How long code runs before it is logged.
 const LOGGED_FROM: Duration = Duration::from_secs(1);
@@ -217,13 +217,21 @@ impl TurnWatch {
             let blocked_for = now.saturating_sub(*entered_at);
             Self::judge(node, turn, blocked_for, errands);
         }
+        let in_code_for = |at: &Duration| now.saturating_sub(*at);
+        let at_work = slow.iter().filter(|(turn, entered_at)| {
+            !turn.is_overdue.load(Ordering::Acquire) && in_code_for(entered_at) >= LEFT_FROM
+        });
+        let patience = patience(at_work.count(), node.turns.threads());
         let blocked_since: Vec<Duration> = slow
             .iter()
             .map(|(_, entered_at)| *entered_at)
-            .filter(|entered_at| now.saturating_sub(*entered_at) >= LEFT_FROM)
+            .filter(|entered_at| in_code_for(entered_at) >= patience)
             .collect();
         node.go_on(&blocked_since, now);
-        withhold_turns(node, blocked_since.len() > BLOCKED_THREADS_MAX);
+        let blocked = slow
+            .iter()
+            .filter(|(turn, _)| turn.is_seen.load(Ordering::Relaxed));
+        withhold_turns(node, blocked.count() > BLOCKED_THREADS_MAX);
     }
 
     fn judge<'a>(
@@ -275,6 +283,14 @@ impl TurnWatch {
     }
 }
 
+/// How long code runs before everything else leaves its executor, beside so many turns that have run
+/// for long: they may merely share the processors, and more threads would make each of them slower
+/// still, until none ends in time. What is past its deadline is not among them.
+fn patience(at_work: usize, threads: usize) -> Duration {
+    let doublings = u32::try_from(at_work / threads.max(1)).unwrap_or(u32::MAX);
+    LEFT_FROM.saturating_mul(2_u32.saturating_pow(doublings))
+}
+
 /// Claims no turns while so many threads are blocked that the next ones might be blocked as well.
 fn withhold_turns(node: &Node, are_withheld: bool) {
     let slots = &node.turn_slots;
@@ -301,5 +317,17 @@ impl Drop for Followed<'_> {
     fn drop(&mut self) {
         self.watch.running.lock().turns.remove(self.turn);
         drop(self.turn.take_slot());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_turns_are_at_work_the_longer_one_is_given() {
+        let ms = |at_work| patience(at_work, 2).as_millis();
+        assert_eq!([0, 1, 2, 4, 8].map(ms), [100, 100, 200, 400, 1_600]);
+        assert!(patience(usize::MAX, 1) > Duration::from_hours(1));
     }
 }
