@@ -237,7 +237,7 @@ fn hanging_instances_never_block_a_thread_of_the_user() {
         }
         let activities = ActivityRegistry::builder()
             .register("Step", |_: ActivityContext, input: String| async move {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                pause(200).await;
                 Ok(input)
             })
             .build();
@@ -562,9 +562,9 @@ async fn code_that_hangs_takes_nobody_along_whom_its_activity_has_woken() {
             async move {
                 let connection = pool.acquire().await.unwrap();
                 while !is_waiting.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    pause(1).await;
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                pause(100).await;
                 drop(connection);
                 Ok(input)
             }

@@ -118,7 +118,7 @@ fn decode_input<In: DeserializeOwned>(kind: &str, name: &str, input: &str) -> Re
     codec::decode(input).map_err(|error| {
         format!(
             "the input of {kind} {name} cannot be decoded: {error}; pass the type that the {kind} \
-             is registered with"
+             is registered with; what that type has gained since needs a default (`#[serde(default)]`)"
         )
     })
 }
