@@ -247,10 +247,12 @@ impl World {
         clock.set_ms(fire_at_ms.max(clock.now_ms()));
         until("the firing of a timer", async || {
             let history = self.history(instance).await;
-            history
+            let has_fired = history
                 .iter()
-                .any(|event| event.source_event_id == Some(timer.event_id))
-                .then_some(())
+                .any(|event| event.source_event_id == Some(timer.event_id));
+            // A turn may have been given back for a moment, since another one was within its code.
+            clock.advance(Duration::from_millis(1));
+            has_fired.then_some(())
         })
         .await;
         Duration::from_millis(fire_at_ms - timer.timestamp_ms)

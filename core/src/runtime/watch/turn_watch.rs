@@ -105,7 +105,7 @@ impl TurnWatch {
     fn leave(&self, turn: &RunningTurn) {
         let entered_at = turn.entered_at();
         turn.leave();
-        if turn.is_seen.load(Ordering::Relaxed)
+        if turn.is_seen.swap(false, Ordering::Relaxed)
             && let Some(entered_at) = entered_at
         {
             tracing::warn!(
