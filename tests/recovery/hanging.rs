@@ -11,8 +11,8 @@ use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::runtime::{ObservabilityConfig, RuntimeOptions};
 use duroxide::{
-    ActivityContext, AppErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
-    OrchestrationStatus,
+    ActivityContext, AppErrorKind, Client, ErrorDetails, OrchestrationContext,
+    OrchestrationRegistry, OrchestrationStatus,
 };
 
 use tokio::runtime::{Builder, Runtime};
@@ -158,6 +158,14 @@ fn hasty() -> RuntimeOptions {
     }
 }
 
+/// Starts so many of an orchestration, each with its own id as input.
+async fn begin_all(client: &Client, name: &str, count: u32) {
+    for number in 0..count {
+        let id = format!("{name}-{number}");
+        client.start_orchestration(&id, name, &id).await.unwrap();
+    }
+}
+
 async fn others_complete(world: &World, round: &str) {
     for number in 0..5 {
         let id = format!("{round}-{number}");
@@ -230,11 +238,8 @@ fn hanging_instances_never_block_a_thread_of_the_user() {
         .unwrap();
     executor.block_on(async {
         let store = Arc::new(MemoryProvider::new());
-        let client = duroxide::Client::new(Arc::<MemoryProvider>::clone(&store));
-        for number in 0..8 {
-            let id = format!("hangs-{number}");
-            client.start_orchestration(id, "Hang", "").await.unwrap();
-        }
+        let client = Client::new(Arc::<MemoryProvider>::clone(&store));
+        begin_all(&client, "Hang", 8).await;
         let activities = ActivityRegistry::builder()
             .register("Step", |_: ActivityContext, input: String| async move {
                 pause(200).await;
@@ -262,14 +267,10 @@ async fn turns_that_wait_outlive_the_threads_around_them() {
     let trap = Trap::default();
     let store = Arc::new(Counted::new(MemoryProvider::new()));
     let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
-    let client = duroxide::Client::new(provider());
+    let client = Client::new(provider());
     store.set_fails_to_commit(true);
-    for number in 0..8 {
-        for name in ["Steps", "Hang"] {
-            let id = format!("{name}-{number}");
-            client.start_orchestration(&id, name, &id).await.unwrap();
-        }
-    }
+    begin_all(&client, "Steps", 8).await;
+    begin_all(&client, "Hang", 8).await;
     let world = World::start(provider(), steps(), trapped(&trap), checked()).await;
     trap.holds(8).await;
     let failed = store.failed_commits();
@@ -377,7 +378,7 @@ async fn a_node_with_mended_code_goes_on_with_what_hangs_elsewhere() {
     trap.is_open.store(true, Ordering::SeqCst);
     other.shutdown().await;
     broken.shutdown().await;
-    let client = duroxide::Client::new(provider());
+    let client = Client::new(provider());
     for (instance, expected) in [("at once", "mended"), ("late", "step")] {
         assert_eq!(
             client.get_orchestration_status(instance).await.unwrap(),
@@ -517,7 +518,7 @@ async fn a_node_that_claims_no_turns_rests() {
     let trap = Trap::default();
     let store = Arc::new(Counted::new(MemoryProvider::new()));
     let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
-    let client = duroxide::Client::new(provider());
+    let client = Client::new(provider());
     let hanging = u32::try_from(BLOCKED_THREADS_MAX + 1).unwrap();
     let options = RuntimeOptions {
         max_attempts: 1,
@@ -526,10 +527,7 @@ async fn a_node_that_claims_no_turns_rests() {
         ..checked()
     };
     let world = World::start(provider(), steps(), trapped(&trap), options).await;
-    for number in 0..hanging {
-        let id = format!("hangs-{number}");
-        client.start_orchestration(id, "Hang", "").await.unwrap();
-    }
+    begin_all(&client, "Hang", hanging).await;
     trap.holds(hanging).await;
     until("all of them to be seen", async || {
         let seen = world.runtime.health().blocking.len();
@@ -627,11 +625,8 @@ async fn a_backlog_of_heavy_turns_is_worked_off() {
         })
         .build();
     let store = Arc::new(MemoryProvider::new());
-    let client = duroxide::Client::new(Arc::<MemoryProvider>::clone(&store));
-    for number in 0..HEAVY {
-        let id = format!("heavy-{number}");
-        client.start_orchestration(id, "Heavy", "").await.unwrap();
-    }
+    let client = Client::new(Arc::<MemoryProvider>::clone(&store));
+    begin_all(&client, "Heavy", HEAVY).await;
     let user = User::with_two_threads();
     let options = RuntimeOptions {
         shadow_replay: false,
@@ -639,7 +634,7 @@ async fn a_backlog_of_heavy_turns_is_worked_off() {
     };
     let world = user.start(store, steps(), orchestrations, options).await;
     for number in 0..HEAVY {
-        assert_eq!(world.output(&format!("heavy-{number}")).await, "done");
+        assert_eq!(world.output(&format!("Heavy-{number}")).await, "done");
     }
     let threads = std::thread::available_parallelism().unwrap().get();
     let most = most.load(Ordering::SeqCst) as usize;

@@ -27,6 +27,29 @@ pub(super) struct OneActivity {
     told: Notify,
 }
 
+/// The second event of an execution, as an activity.
+pub(super) fn key(instance: &str, execution: u64) -> ActivityKey {
+    ActivityKey {
+        instance: InstanceId::new(instance).unwrap(),
+        incarnation: Incarnation(Uuid::nil()),
+        execution,
+        activity_id: 2,
+    }
+}
+
+/// An activity as its first claim brings it.
+pub(super) fn claimed(key: ActivityKey, body: &ActivityBody) -> ClaimedActivity {
+    ClaimedActivity {
+        lease: ActivityLease {
+            key,
+            token: LeaseToken(Uuid::nil()),
+        },
+        queue: TaskQueue::default(),
+        attempt: 1,
+        body: body.encode(),
+    }
+}
+
 impl OneActivity {
     pub(super) fn with_limits(
         start_to_close_ms: Option<u64>,
@@ -40,21 +63,8 @@ impl OneActivity {
             start_to_close_ms,
             heartbeat_ms,
         };
-        let key = ActivityKey {
-            instance: InstanceId::new("i").unwrap(),
-            incarnation: Incarnation(Uuid::nil()),
-            execution: 1,
-            activity_id: 2,
-        };
-        let claimed = ClaimedActivity {
-            lease: ActivityLease {
-                key,
-                token: LeaseToken(Uuid::nil()),
-            },
-            queue: TaskQueue::default(),
-            attempt: 1,
-            body: body.encode(),
-        };
+        let key = key("i", 1);
+        let claimed = claimed(key, &body);
         Arc::new(Self {
             to_claim: Mutex::new(Some(claimed)),
             ..Self::default()

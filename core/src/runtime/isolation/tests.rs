@@ -13,20 +13,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
-use uuid::Uuid;
 
 use super::*;
 use crate::activity::ActivityContext;
 use crate::clock::{Clock as _, ManualClock};
 use crate::message::ActivityBody;
-use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Incarnation, InstanceId, Lease, TaskQueue,
-};
+use crate::providers::{ActivityLease, ClaimedActivity, Lease, TaskQueue};
 use crate::runtime::RuntimeOptions;
 use crate::runtime::committer;
 use crate::runtime::node::{NodeParts, Slot};
 use crate::runtime::observability::CapturedLogs;
-use crate::runtime::one_activity::OneActivity;
+use crate::runtime::one_activity::{self, OneActivity};
 use crate::runtime::registry::{ActivityRegistry, OrchestrationRegistry};
 use crate::runtime::suspect::Work;
 
@@ -80,12 +77,7 @@ impl Bench {
     }
 
     fn wait_for(&mut self, number: u64, is_strict: bool) {
-        let key = ActivityKey {
-            instance: InstanceId::new(format!("i{number}")).unwrap(),
-            incarnation: Incarnation(Uuid::nil()),
-            execution: 1,
-            activity_id: 2,
-        };
+        let key = one_activity::key(&format!("i{number}"), 1);
         let item = Item::Activity(key);
         let suspicion = Suspicion { item, is_strict };
         self.waiting

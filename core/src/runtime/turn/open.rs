@@ -21,7 +21,8 @@ pub(super) enum Stopped {
     Load(LoadError),
 }
 
-/// The execution's code, in a box since it is large and is handed on: new, still warm, led on from where it was warm, or replayed.
+/// The execution's code: new, still warm, led on from where it was warm, or replayed. In a box, since
+/// it is large and is handed on.
 pub(super) async fn feeder<'a>(
     node: &'a Node,
     turn: &Occasion,

@@ -80,16 +80,14 @@ pub(super) async fn publish(
         );
     }
     // Before its activities begin: the first of them may end at once, and look for it.
-    let gone = if let Some(((engine, bytes_before), head)) = alive.zip(head_after) {
+    let gone = alive.zip(head_after).map(|((engine, bytes_before), head)| {
         let warm = Warm {
             engine,
             head,
             history_bytes: bytes_before + history_bytes,
         };
-        Some(node.warm.lock().keep(warm))
-    } else {
-        None
-    };
+        node.warm.lock().keep(warm)
+    });
     let slots = spare
         .take_if(|_| !reserved.is_empty())
         .into_iter()

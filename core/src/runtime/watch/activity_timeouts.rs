@@ -102,16 +102,12 @@ fn log(attempt: &TimedAttempt, message: &str, worker_id: &str) {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::cancel_token::CancelToken;
     use crate::clock::{Clock, ManualClock};
     use crate::message::ActivityBody;
-    use crate::providers::{
-        ActivityKey, ActivityLease, ClaimedActivity, Incarnation, InstanceId, LeaseToken, TaskQueue,
-    };
     use crate::runtime::observability::CapturedLogs;
+    use crate::runtime::one_activity;
 
     #[test]
     fn a_timeout_is_logged_with_the_names_of_the_activity_and_its_orchestration() {
@@ -123,21 +119,7 @@ mod tests {
             start_to_close_ms: Some(1),
             heartbeat_ms: None,
         };
-        let key = ActivityKey {
-            instance: InstanceId::new("order-17").unwrap(),
-            incarnation: Incarnation(Uuid::nil()),
-            execution: 3,
-            activity_id: 2,
-        };
-        let claimed = ClaimedActivity {
-            lease: ActivityLease {
-                key,
-                token: LeaseToken(Uuid::nil()),
-            },
-            queue: TaskQueue::default(),
-            attempt: 1,
-            body: body.encode(),
-        };
+        let claimed = one_activity::claimed(one_activity::key("order-17", 3), &body);
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_ms(0));
         let attempt = TimedAttempt::start(&claimed, &body, &CancelToken::default(), &clock);
         let (logs, _capturing) = CapturedLogs::begin();

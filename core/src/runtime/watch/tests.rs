@@ -151,15 +151,19 @@ async fn an_activity_has_one_outcome() {
     }
 }
 
-/// Each heartbeat gives it the whole time again.
-#[tokio::test]
-async fn an_activity_that_falls_silent_misses_its_heartbeat() {
-    let store = OneActivity::with_limits(None, Some(10_000));
-    let clock = clock();
-    let (say, mut said) = mpsc::unbounded_channel();
+/// An activity that beats at first and each time that it is told to go on, and says so.
+async fn start_beating(
+    store: &Arc<OneActivity>,
+    clock: &ManualClock,
+) -> (
+    Arc<Runtime>,
+    mpsc::UnboundedReceiver<&'static str>,
+    Arc<Notify>,
+) {
+    let (say, said) = mpsc::unbounded_channel();
     let go = Arc::new(Notify::new());
     let wait = Arc::clone(&go);
-    let runtime = start(&store, &clock, move |ctx| {
+    let runtime = start(store, clock, move |ctx| {
         let (say, wait) = (say.clone(), Arc::clone(&wait));
         async move {
             loop {
@@ -170,6 +174,15 @@ async fn an_activity_that_falls_silent_misses_its_heartbeat() {
         }
     })
     .await;
+    (runtime, said, go)
+}
+
+/// Each heartbeat gives it the whole time again.
+#[tokio::test]
+async fn an_activity_that_falls_silent_misses_its_heartbeat() {
+    let store = OneActivity::with_limits(None, Some(10_000));
+    let clock = clock();
+    let (runtime, mut said, go) = start_beating(&store, &clock).await;
     for _ in 0..5 {
         assert_eq!(within(said.recv()).await, Some("beat"));
         clock.advance(HEARTBEAT - MS);
@@ -190,20 +203,7 @@ async fn an_activity_that_falls_silent_misses_its_heartbeat() {
 async fn a_clock_that_is_set_forward_makes_nobody_miss_a_heartbeat() {
     let store = OneActivity::with_limits(Some(30_000), Some(10_000));
     let clock = clock();
-    let (say, mut said) = mpsc::unbounded_channel();
-    let go = Arc::new(Notify::new());
-    let wait = Arc::clone(&go);
-    let runtime = start(&store, &clock, move |ctx| {
-        let (say, wait) = (say.clone(), Arc::clone(&wait));
-        async move {
-            loop {
-                ctx.heartbeat();
-                say.send("beat").ok();
-                wait.notified().await;
-            }
-        }
-    })
-    .await;
+    let (runtime, mut said, go) = start_beating(&store, &clock).await;
     assert_eq!(within(said.recv()).await, Some("beat"));
     a_moment().await;
     clock.advance(HEARTBEAT / 2);

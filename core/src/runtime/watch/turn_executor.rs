@@ -67,13 +67,14 @@ struct Place {
 
 impl TurnExecutor {
     pub(in crate::runtime) fn new(user: Handle) -> Self {
-        let has_one_thread = user.runtime_flavor() == RuntimeFlavor::CurrentThread;
-        let logs = has_one_thread.then(|| tracing::dispatcher::get_default(Dispatch::clone));
+        let is_on_the_caller = user.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let logs = is_on_the_caller.then(|| tracing::dispatcher::get_default(Dispatch::clone));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let user_threads = user.metrics().num_workers();
         Self {
             threads: threads.max(THREADS_MIN),
-            user_threads: Semaphore::new(user.metrics().num_workers().saturating_sub(1)),
-            has_one_thread: user.metrics().num_workers() <= 1,
+            user_threads: Semaphore::new(user_threads.saturating_sub(1)),
+            has_one_thread: user_threads <= 1,
             user,
             logs: logs.filter(|logs| !logs.is::<NoSubscriber>()),
             place: Mutex::default(),
