@@ -1,8 +1,9 @@
-//! A clock that is set back by an hour while a runtime works, or between two of them.
+//! Clocks that disagree: one that is set back by an hour while a runtime works, or between two of
+//! them, and two machines of which one is behind.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use duroxide::clock::{Clock, ManualClock};
 use duroxide::providers::Provider;
@@ -10,7 +11,7 @@ use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::{ActivityContext, Client, OrchestrationContext, OrchestrationRegistry};
+use duroxide::{ActivityContext, Client, EventKind, OrchestrationContext, OrchestrationRegistry};
 
 use crate::support::{World, checked, until};
 
@@ -50,6 +51,43 @@ async fn world(clock: &ManualClock, store: Arc<dyn Provider>) -> World {
         client,
         ..World::start(store, activities, orchestrations, options).await
     }
+}
+
+/// A timer fires by the store's clock, which may be ahead of the node's.
+#[tokio::test]
+async fn code_that_a_timer_has_woken_sees_no_time_before_it() {
+    let of_store = ManualClock::at_ms(NOON_MS);
+    let of_node = ManualClock::at_ms(NOON_MS);
+    let options = MemoryOptions::default().clock(Arc::new(of_store.clone()));
+    let store = Arc::new(MemoryProvider::with_options(options));
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Sleep", |ctx: OrchestrationContext, _: String| async move {
+            ctx.schedule_timer(Duration::from_mins(1)).await;
+            let now = ctx.utcnow().await?.duration_since(UNIX_EPOCH);
+            Ok(now
+                .map_err(|error| error.to_string())?
+                .as_millis()
+                .to_string())
+        })
+        .build();
+    let options = RuntimeOptions {
+        clock: Arc::new(of_node.clone()),
+        ..checked()
+    };
+    let activities = ActivityRegistry::builder().build();
+    let world = World::start(store, activities, orchestrations, options).await;
+    world.begin("asleep", "Sleep", "").await;
+    let is_timer = |kind: &EventKind| matches!(kind, EventKind::TimerCreated { .. });
+    world.event("asleep", is_timer).await;
+
+    of_node.advance(Duration::from_millis(59_980));
+    of_store.advance(Duration::from_mins(1));
+
+    assert_eq!(world.output("asleep").await, (NOON_MS + 60_000).to_string());
+    let is_fired = |kind: &EventKind| matches!(kind, EventKind::TimerFired { .. });
+    let fired = world.event("asleep", is_fired).await;
+    assert_eq!(fired.timestamp_ms, NOON_MS + 60_000);
+    world.shutdown().await;
 }
 
 /// Nothing that was waiting is lost, work goes on at once, and what waits for a time waits as long as

@@ -88,7 +88,8 @@ impl OrchestrationContext {
         self.schedule_activity_with_options(name, input, options)
     }
 
-    /// Waits for this long, across restarts.
+    /// Waits for this long, across restarts. Whatever the clocks of the machines say, the time that
+    /// the code sees when the timer has fired is not before that for which it was set.
     #[track_caller]
     pub fn schedule_timer(&self, delay: Duration) -> DurableFuture {
         self.durable(Decision::Timer { delay })

@@ -109,7 +109,12 @@ impl<'a> Feeder<'a> {
     }
 
     fn step(&mut self, input: &Input) {
-        let moment = self.moment();
+        let mut moment = self.moment();
+        // The clock of the store, or of the node that asked for the timer, may be ahead of this
+        // one's, and code that a timer has woken must not see a time before it.
+        if let EventKind::TimerFired { fire_at_ms } = input.kind {
+            moment.now_ms = moment.now_ms.max(fire_at_ms);
+        }
         self.engine.step(input, moment);
         self.collect(moment);
     }
