@@ -15,6 +15,8 @@ mod activity_timeouts;
 mod blocked;
 #[path = "recovery/changed_code.rs"]
 mod changed_code;
+#[path = "recovery/changed_inputs.rs"]
+mod changed_inputs;
 #[path = "recovery/clock_back.rs"]
 mod clock_back;
 #[path = "recovery/counted.rs"]

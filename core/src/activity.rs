@@ -1,10 +1,11 @@
 //! The context that every activity is given.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::cancel_token::CancelToken;
+use crate::unfit_input::UnfitInput;
 
 /// What an activity can ask about itself and its surroundings.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(crate) struct ActivityInfo {
     pub(crate) told_of_shutdown: AtomicBool,
     /// Whether its code was told that it was for a shutdown.
     pub(crate) told_why: AtomicBool,
+    /// Why its code does not take its input.
+    pub(crate) unfit_input: OnceLock<UnfitInput>,
 }
 
 /// Logs one line with everything that tells this activity from others.
@@ -90,6 +93,19 @@ impl ActivityContext {
     /// Whether the code knows that it was a shutdown, and no cancellation.
     pub(crate) fn knows_of_shutdown(&self) -> bool {
         self.info.told_why.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the input is not one that the code takes, and answers the code's error.
+    pub(crate) fn refuse_input(&self, unfit: UnfitInput) -> String {
+        let message = unfit.to_string();
+        // An activity has one input, so there is nothing to overwrite.
+        self.info.unfit_input.set(unfit).ok();
+        message
+    }
+
+    /// Why the code does not take its input, if that is so.
+    pub(crate) fn refused_input(&self) -> Option<&UnfitInput> {
+        self.info.unfit_input.get()
     }
 
     /// The id of the instance that scheduled it.
@@ -233,6 +249,7 @@ impl ActivityContext {
             attempt: 1,
             told_of_shutdown: AtomicBool::new(false),
             told_why: AtomicBool::new(false),
+            unfit_input: OnceLock::new(),
         };
         Self::new(
             Arc::new(info),

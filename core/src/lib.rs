@@ -22,6 +22,7 @@ mod orchestration;
 pub mod providers;
 mod replay;
 pub mod runtime;
+mod unfit_input;
 
 use std::sync::Arc;
 

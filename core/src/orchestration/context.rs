@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::replay::{Identity, Journal, TraceLevel, TraceLine};
+use crate::unfit_input::UnfitInput;
 
 /// How much a trace line matters; [`OrchestrationContext::trace`] takes it as its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,13 @@ impl OrchestrationContext {
             journal: Arc::clone(journal),
             identity: Arc::new(journal.identity()),
         }
+    }
+
+    /// Notes that the input is not one that the code takes, and answers the code's error.
+    pub(crate) fn refuse_input(&self, unfit: UnfitInput) -> String {
+        let message = unfit.to_string();
+        self.journal.refuse_input(unfit);
+        message
     }
 
     /// The instance's id.

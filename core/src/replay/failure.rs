@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails};
+use crate::unfit_input::UnfitInput;
 
 /// A run that cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Failure {
     StepFull { decisions_max: usize },
     /// The code continues as new with an input that cannot be written, and does not look.
     NotEncoded(String),
+    /// The input is not of the type with which the code is registered.
+    UnfitInput(UnfitInput),
     /// The code panicked.
     Panicked(String),
 }
@@ -52,6 +55,19 @@ impl Failure {
         matches!(self, Self::ForeignWake | Self::OutsideStep)
     }
 
+    /// How it is recorded that code does not fit a history: code that does not even take the input
+    /// which the history begins with does not.
+    pub(crate) fn into_mismatch(self, orchestration: &str) -> ErrorDetails {
+        let Self::UnfitInput(unfit) = self else {
+            return self.into_details(orchestration);
+        };
+        ErrorDetails::Configuration {
+            kind: ConfigErrorKind::Nondeterminism,
+            resource: orchestration.to_owned(),
+            message: Some(unfit.mismatch()),
+        }
+    }
+
     /// How it is recorded.
     pub(crate) fn into_details(self, orchestration: &str) -> ErrorDetails {
         let message = self.to_string();
@@ -72,6 +88,7 @@ impl Failure {
             | Self::PollLimit { .. }
             | Self::StepFull { .. }
             | Self::NotEncoded(_)
+            | Self::UnfitInput(_)
             | Self::Panicked(_) => ErrorDetails::Application {
                 kind: AppErrorKind::OrchestrationFailed,
                 message,
@@ -116,6 +133,7 @@ impl fmt::Display for Failure {
             Self::NotEncoded(error) => {
                 write!(f, "the input of continue_as_new cannot be encoded: {error}")
             }
+            Self::UnfitInput(unfit) => unfit.fmt(f),
             Self::Panicked(message) => write!(f, "orchestration panicked: {message}"),
         }
     }

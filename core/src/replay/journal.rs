@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::state::{Continuation, State};
 use super::step_waker::{Alarm, StepWaker};
 use super::token::{Answer, Decided, Decision, TokenState};
+use crate::unfit_input::UnfitInput;
 
 /// Which execution of which instance this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +181,13 @@ impl Journal {
         let mut state = self.state();
         if !state.closed {
             state.fail(Failure::NotEncoded(error));
+        }
+    }
+
+    /// The code does not take its input.
+    pub(crate) fn refuse_input(&self, unfit: UnfitInput) {
+        if let Some(mut state) = self.enter_state() {
+            state.fail(Failure::UnfitInput(unfit));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -107,6 +107,11 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
             if timed.as_ref().is_some_and(|timed| !timed.conclude()) {
                 return Outcome::TimedOut;
             }
+            if let Some(unfit) = told.refused_input()
+                && let MismatchPolicy::GiveBack { .. } = node.options.mismatch_policy
+            {
+                return Outcome::GiveBack(Obstacle::UnfitInput(unfit.clone()));
+            }
             // Whether it has failed, or is through, or has ended because it was told to, nobody can
             // say. Only an end that is called good in full knowledge is one.
             let is_good = matches!(result, Ok(Ok(_))) && told.knows_of_shutdown();
@@ -142,6 +147,7 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
         attempt: claimed.attempt,
         told_of_shutdown: AtomicBool::new(false),
         told_why: AtomicBool::new(false),
+        unfit_input: OnceLock::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::OrchestrationContext;
 use crate::activity::ActivityContext;
 use crate::codec;
+use crate::unfit_input::UnfitInput;
 
 /// The code of an orchestration.
 #[async_trait]
@@ -93,8 +94,10 @@ where
 {
     Arc::new(FnOrchestration(
         move |ctx: OrchestrationContext, input: String| {
-            let begun =
-                decode_input("orchestration", &name, &input).map(|input| function(ctx, input));
+            let begun = match decode_input("orchestration", &name, &input) {
+                Ok(input) => Ok(function(ctx, input)),
+                Err(unfit) => Err(ctx.refuse_input(unfit)),
+            };
             async move { codec::encode(&begun?.await?) }
         },
     ))
@@ -109,18 +112,20 @@ where
     Fut: Future<Output = Result<Out, String>> + Send + 'static,
 {
     Arc::new(FnActivity(move |ctx: ActivityContext, input: String| {
-        let begun = decode_input("activity", &name, &input).map(|input| function(ctx, input));
+        let begun = match decode_input("activity", &name, &input) {
+            Ok(input) => Ok(function(ctx, input)),
+            Err(unfit) => Err(ctx.refuse_input(unfit)),
+        };
         async move { codec::encode(&begun?.await?) }
     }))
 }
 
-fn decode_input<In: DeserializeOwned>(kind: &str, name: &str, input: &str) -> Result<In, String> {
-    codec::decode(input).map_err(|error| {
-        format!(
-            "the input of {kind} {name} cannot be decoded: {error}; pass the type that the {kind} \
-             is registered with; what that type has gained since needs a default (`#[serde(default)]`)"
-        )
-    })
+fn decode_input<In: DeserializeOwned>(
+    kind: &str,
+    name: &str,
+    input: &str,
+) -> Result<In, UnfitInput> {
+    codec::decode(input).map_err(|error| UnfitInput::new(format!("{kind} {name}"), error))
 }
 
 #[cfg(test)]

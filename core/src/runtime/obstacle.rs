@@ -8,12 +8,15 @@ use super::options::MismatchPolicy;
 use crate::event::{ConfigErrorKind, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::providers::ProviderError;
+use crate::unfit_input::UnfitInput;
 
 /// Why an item is given back.
 #[derive(Debug)]
 pub(super) enum Obstacle {
     /// The deployed code does not fit.
     Mismatch(ErrorDetails),
+    /// The deployed code takes another input.
+    UnfitInput(UnfitInput),
     /// A later duroxide wrote what this one does not know.
     NewerFormat {
         what: &'static str,
@@ -28,6 +31,7 @@ pub(super) enum Obstacle {
 pub(crate) enum ObstacleKind {
     NotRegistered,
     Nondeterminism,
+    UnfitInput,
     NewerFormat,
     Store,
 }
@@ -40,6 +44,7 @@ impl Obstacle {
                 ..
             }) => ObstacleKind::Nondeterminism,
             Self::Mismatch(_) => ObstacleKind::NotRegistered,
+            Self::UnfitInput(_) => ObstacleKind::UnfitInput,
             Self::NewerFormat { .. } => ObstacleKind::NewerFormat,
             Self::Store(_) => ObstacleKind::Store,
         }
@@ -70,6 +75,7 @@ impl Obstacle {
                 ),
             },
             Self::Mismatch(details) => details.display_message(),
+            Self::UnfitInput(unfit) => unfit.mismatch(),
             Self::NewerFormat { what, error } => format!("{what}: {error}"),
             Self::Store(error) => format!("the store fails: {error}"),
         }

@@ -106,7 +106,7 @@ impl RuntimeOptions {
 }
 
 /// What happens to work that the deployed code does not fit: its orchestration, version or activity
-/// is not registered, or the code does not do what history says it did.
+/// is not registered, the code does not do what history says it did, or it takes another input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MismatchPolicy {
     /// It is given back, for longer each time, as often as it takes: a node with other code may run
@@ -118,8 +118,8 @@ pub enum MismatchPolicy {
         /// The longest such time.
         delay_max: Duration,
     },
-    /// It fails, and says why. An activity that is not registered fails as any other: the
-    /// orchestration's code gets the error.
+    /// It fails, and says why. An activity that is not registered, or does not take its input, fails
+    /// as any other: the orchestration's code gets the error.
     FailAtOnce,
 }
 

@@ -34,6 +34,9 @@ pub struct MetricsSnapshot {
     pub given_back_not_registered: u64,
     /// Turns that were given back since the code does not do what history says it did.
     pub given_back_nondeterminism: u64,
+    /// Turns and activities that were given back since their input is of another type than the one
+    /// this node's code is registered with.
+    pub given_back_unfit_input: u64,
     /// Turns and activities that were given back since a later duroxide wrote them.
     pub given_back_newer_format: u64,
     /// Turns that were given back since the store failed.
@@ -66,6 +69,7 @@ pub(crate) struct Metrics {
 struct GivenBack {
     not_registered: AtomicU64,
     nondeterminism: AtomicU64,
+    unfit_input: AtomicU64,
     newer_format: AtomicU64,
     store: AtomicU64,
 }
@@ -131,6 +135,7 @@ impl Metrics {
         let counter = match kind {
             ObstacleKind::NotRegistered => &self.given_back.not_registered,
             ObstacleKind::Nondeterminism => &self.given_back.nondeterminism,
+            ObstacleKind::UnfitInput => &self.given_back.unfit_input,
             ObstacleKind::NewerFormat => &self.given_back.newer_format,
             ObstacleKind::Store => &self.given_back.store,
         };
@@ -188,6 +193,7 @@ impl Metrics {
             activity_poison: read(&activities.poison),
             given_back_not_registered: read(&self.given_back.not_registered),
             given_back_nondeterminism: read(&self.given_back.nondeterminism),
+            given_back_unfit_input: read(&self.given_back.unfit_input),
             given_back_newer_format: read(&self.given_back.newer_format),
             given_back_store: read(&self.given_back.store),
             turns_warm: read(&self.turns.warm),

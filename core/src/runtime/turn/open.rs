@@ -161,7 +161,7 @@ async fn replayed(
     let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
     let events_max = node.limits.history_events_max;
     let engine = load::replayed(&code, scope, events_max, alarm, history.entries)
-        .map_err(|failure| Stopped::Unfit(failure.into_details(&scope.orchestration)))?;
+        .map_err(|failure| Stopped::Unfit(failure.into_mismatch(&scope.orchestration)))?;
     node.metrics.turn_was_cold(events);
     Ok((engine, history.bytes))
 }

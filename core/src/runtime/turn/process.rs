@@ -291,10 +291,14 @@ async fn finish(
     letters: &[Letter],
     mut feeder: Box<Feeder<'_>>,
 ) -> Plan {
-    let repeatable = !feeder
-        .engine
-        .failure()
-        .is_some_and(Failure::is_from_outside);
+    let failure = feeder.engine.failure();
+    if let Some(Failure::UnfitInput(unfit)) = failure
+        && let MismatchPolicy::GiveBack { .. } = node.options.mismatch_policy
+    {
+        // Nothing of this turn is stored yet: the execution begins where code takes the input.
+        return Obstacle::UnfitInput(unfit.clone()).into();
+    }
+    let repeatable = !failure.is_some_and(Failure::is_from_outside);
     let shadowed = if node.options.shadow_replay && repeatable {
         let new_entries = feeder.draft.entries.clone();
         Box::pin(shadow::replay(node, turn, &feeder.scope, new_entries)).await
@@ -306,7 +310,7 @@ async fn finish(
         Ok(()) => feeder.nondeterminism().cloned(),
     };
     if let Some(failure) = failure {
-        let details = failure.into_details(&feeder.scope.orchestration);
+        let details = failure.into_mismatch(&feeder.scope.orchestration);
         return Box::pin(mismatch(node, turn, letters, details)).await;
     }
     feeder.finish();

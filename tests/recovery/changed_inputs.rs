@@ -1,0 +1,231 @@
+//! Inputs that the deployed code does not take, since their type has gained a field without a default.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::runtime::{MetricsSnapshot, MismatchPolicy, ObservabilityConfig, RuntimeOptions};
+use duroxide::{
+    ActivityContext, ClientError, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::support::{World, checked, no_activities, until};
+
+/// What the first deployment knows of an order.
+#[derive(Debug, Deserialize)]
+struct Order {
+    item: String,
+}
+
+/// What a mistaken one asks for.
+#[derive(Debug, Deserialize)]
+struct GiftOrder {
+    item: String,
+    wrapping: String,
+}
+
+trait Describe: DeserializeOwned + Send + Sync + 'static {
+    fn describe(self) -> String;
+}
+
+impl Describe for Order {
+    fn describe(self) -> String {
+        self.item
+    }
+}
+
+impl Describe for GiftOrder {
+    fn describe(self) -> String {
+        format!("{} in {}", self.item, self.wrapping)
+    }
+}
+
+const TEA: &str = r#"{"item":"tea"}"#;
+
+/// All that begins with an order: a whole instance, a child, an execution that continues another one,
+/// and an activity.
+fn orchestrations<T: Describe>() -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register_typed("Order", |ctx: OrchestrationContext, order: T| async move {
+            let event = ctx.schedule_wait("Go").into_event().await;
+            Ok(format!("{} {event}", order.describe()))
+        })
+        .register(
+            "Parent",
+            |ctx: OrchestrationContext, input: String| async move {
+                let child = ctx.schedule_sub_orchestration("Order", input);
+                child.into_sub_orchestration().await
+            },
+        )
+        .register(
+            "Send",
+            |ctx: OrchestrationContext, input: String| async move {
+                let work = ctx.schedule_activity("Pack", input);
+                work.into_activity().await
+            },
+        )
+        .register_typed("Loop", |ctx: OrchestrationContext, order: T| async move {
+            if ctx.execution_id() == 1 {
+                ctx.schedule_wait("Go").into_event().await;
+                return ctx.continue_as_new(TEA.to_owned()).await;
+            }
+            Ok(order.describe())
+        })
+        .build()
+}
+
+fn activities<T: Describe>() -> ActivityRegistry {
+    ActivityRegistry::builder()
+        .register_typed("Pack", |_: ActivityContext, order: T| async move {
+            Ok(order.describe())
+        })
+        .build()
+}
+
+/// A node that gives back what it cannot run, and counts it.
+fn patient() -> RuntimeOptions {
+    let delay = Duration::from_millis(5);
+    RuntimeOptions {
+        mismatch_policy: MismatchPolicy::GiveBack {
+            delay_min: delay,
+            delay_max: delay,
+        },
+        observability: ObservabilityConfig {
+            metrics_enabled: true,
+            ..ObservabilityConfig::default()
+        },
+        ..checked()
+    }
+}
+
+async fn deployed<T: Describe>(store: &Arc<MemoryProvider>) -> World {
+    let store = Arc::<MemoryProvider>::clone(store);
+    World::start(store, activities::<T>(), orchestrations::<T>(), patient()).await
+}
+
+/// Waits until a node has given something back for so long that waiting clients are told.
+async fn gave_back(world: &World, count: impl Fn(&MetricsSnapshot) -> u64 + Send + Sync) {
+    until("work is given back", async || {
+        let metrics = world.runtime.metrics_snapshot().unwrap();
+        (count(&metrics) >= 20).then_some(())
+    })
+    .await;
+}
+
+async fn is_running(world: &World, instance: &str) {
+    let status = world.client.get_orchestration_status(instance).await;
+    assert_eq!(status.unwrap(), OrchestrationStatus::Running, "{instance}");
+}
+
+/// Why a client waits in vain.
+async fn reason(world: &World, instance: &str) -> String {
+    let told = async || {
+        let wait = Duration::from_millis(1);
+        let waited = world.client.wait_for_orchestration(instance, wait).await;
+        match waited {
+            Err(ClientError::Blocked { reason }) => Some(reason),
+            _ => None,
+        }
+    };
+    until("whoever waits is told why", told).await
+}
+
+#[tokio::test]
+async fn an_orchestration_waits_for_code_that_takes_its_input() {
+    let store = Arc::new(MemoryProvider::new());
+    let mistaken = deployed::<GiftOrder>(&store).await;
+    mistaken.begin("alone", "Order", TEA).await;
+    mistaken.begin("parent", "Parent", TEA).await;
+    gave_back(&mistaken, |it| it.given_back_unfit_input).await;
+    let child = mistaken.child_of("parent").await;
+    for instance in ["alone", "parent", &child] {
+        is_running(&mistaken, instance).await;
+    }
+    let why = reason(&mistaken, "alone").await;
+    assert!(
+        why.contains("orchestration Order") && why.contains("missing field `wrapping`"),
+        "{why}"
+    );
+    assert!(reason(&mistaken, "parent").await.contains(&child));
+    mistaken.shutdown().await;
+
+    let fitting = deployed::<Order>(&store).await;
+    for instance in ["alone", &child] {
+        fitting.raise(instance, "Go", "sent").await;
+    }
+    assert_eq!(fitting.output("alone").await, "tea sent");
+    assert_eq!(fitting.output("parent").await, "tea sent");
+    fitting.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_activity_waits_for_code_that_takes_its_input() {
+    let store = Arc::new(MemoryProvider::new());
+    let mistaken = deployed::<GiftOrder>(&store).await;
+    mistaken.begin("i", "Send", TEA).await;
+    gave_back(&mistaken, |it| it.given_back_unfit_input).await;
+    is_running(&mistaken, "i").await;
+    let why = reason(&mistaken, "i").await;
+    assert!(why.contains("activity Pack"), "{why}");
+    mistaken.shutdown().await;
+
+    let fitting = deployed::<Order>(&store).await;
+    assert_eq!(fitting.output("i").await, "tea");
+    fitting.shutdown().await;
+}
+
+/// The instance stands where it stood, with its event, until the code is there.
+#[tokio::test]
+async fn a_next_execution_waits_for_code_that_takes_its_input() {
+    let store = Arc::new(MemoryProvider::new());
+    let both = r#"{"item":"tea","wrapping":"paper"}"#;
+    let mistaken = deployed::<GiftOrder>(&store).await;
+    mistaken.begin("i", "Loop", both).await;
+    mistaken.waits_for("i", "Go").await;
+    mistaken.raise("i", "Go", "").await;
+    gave_back(&mistaken, |it| it.given_back_unfit_input).await;
+    is_running(&mistaken, "i").await;
+    mistaken.shutdown().await;
+
+    let fitting = deployed::<Order>(&store).await;
+    assert_eq!(fitting.output("i").await, "tea");
+    fitting.shutdown().await;
+}
+
+/// An instance that has begun is not fitted by code that does not take its input.
+#[tokio::test]
+async fn an_instance_that_has_begun_waits_for_code_that_takes_its_input() {
+    let store = Arc::new(MemoryProvider::new());
+    let fitting = deployed::<Order>(&store).await;
+    fitting.begin("i", "Order", TEA).await;
+    fitting.waits_for("i", "Go").await;
+    fitting.shutdown().await;
+
+    let mistaken = deployed::<GiftOrder>(&store).await;
+    mistaken.raise("i", "Go", "sent").await;
+    gave_back(&mistaken, |it| it.given_back_nondeterminism).await;
+    let why = reason(&mistaken, "i").await;
+    assert!(why.contains("missing field `wrapping`"), "{why}");
+    mistaken.shutdown().await;
+
+    let fitting = deployed::<Order>(&store).await;
+    assert_eq!(fitting.output("i").await, "tea sent");
+    fitting.shutdown().await;
+}
+
+/// Programs that would rather fail at once do, with the words of the decoder.
+#[tokio::test]
+async fn an_input_can_fail_at_once() {
+    let store = Arc::new(MemoryProvider::new());
+    let orchestrations = orchestrations::<GiftOrder>();
+    let world = World::start(store, no_activities(), orchestrations, checked()).await;
+    let message = world.run_failing("i", "Order", TEA).await.display_message();
+    assert!(
+        message.contains("missing field `wrapping`") && message.contains("serde(default)"),
+        "{message}"
+    );
+    world.shutdown().await;
+}
