@@ -26,6 +26,9 @@ pub(crate) struct Counted<P> {
     /// Closed while commits of turns are held back.
     commits: Semaphore,
     held_commits: AtomicU64,
+    /// Closed while the acknowledgements of turns are held back.
+    acknowledgements: Semaphore,
+    held_acknowledgements: AtomicU64,
     /// Closed while releases are held back.
     releases: Semaphore,
     held_releases: AtomicU64,
@@ -120,6 +123,8 @@ impl<P: Provider> Counted<P> {
             activity_answers: Semaphore::new(1),
             commits: Semaphore::new(1),
             held_commits: AtomicU64::new(0),
+            acknowledgements: Semaphore::new(1),
+            held_acknowledgements: AtomicU64::new(0),
             releases: Semaphore::new(1),
             held_releases: AtomicU64::new(0),
             fails_to_renew: AtomicBool::new(false),
@@ -152,6 +157,16 @@ impl<P: Provider> Counted<P> {
     /// How many commits were held back so far.
     pub(crate) fn held_commits(&self) -> u64 {
         self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// Holds back what the store says of turns that it has committed, until the permit is dropped.
+    pub(crate) async fn hold_back_acknowledgements(&self) -> SemaphorePermit<'_> {
+        self.acknowledgements.acquire().await.unwrap()
+    }
+
+    /// How many acknowledgements were held back so far.
+    pub(crate) fn held_acknowledgements(&self) -> u64 {
+        self.held_acknowledgements.load(Ordering::SeqCst)
     }
 
     /// Holds back releases, until the permit is dropped.
@@ -246,7 +261,12 @@ impl<P: Provider> Provider for Counted<P> {
             return operations.iter().map(|_| Err(failed())).collect();
         }
         let changes: Vec<Change> = operations.iter().map(Change::of).collect();
+        let has_turns = operations.iter().any(is_turn);
         let answers = self.count().commit(operations).await;
+        if self.acknowledgements.available_permits() == 0 && has_turns {
+            self.held_acknowledgements.fetch_add(1, Ordering::SeqCst);
+            drop(self.acknowledgements.acquire().await);
+        }
         let mut load = self.load.lock().unwrap();
         for (change, answer) in changes.iter().zip(&answers) {
             if answer.is_ok() {

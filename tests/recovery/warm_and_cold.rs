@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use duroxide::clock::ManualClock;
 use duroxide::providers::memory::MemoryProvider;
-use duroxide::runtime::RuntimeOptions;
-use duroxide::{OrchestrationStatus, ProviderRef};
+use duroxide::runtime::{ObservabilityConfig, RuntimeOptions};
+use duroxide::{OrchestrationContext, OrchestrationRegistry, OrchestrationStatus, ProviderRef};
 
+use crate::counted::Counted;
 use crate::shapes::{SHAPES, activities, orchestrations};
-use crate::support::{World, checked, types};
+use crate::support::{World, checked, no_activities, pause, types, until};
 
 /// How each shape ended, and of which events its last history is made.
 type Results = BTreeMap<&'static str, (OrchestrationStatus, Vec<String>)>;
@@ -114,4 +116,50 @@ async fn a_restart_in_the_middle_gives_the_same() {
         assert_eq!(second.ended(shape).await, whole[shape].0, "{shape}");
     }
     second.shutdown().await;
+}
+
+/// The store shows a commit to the next claim before the turn hears that it is made: the next turn waits
+/// for its code, which is sooner than to read and replay a long history.
+#[tokio::test]
+async fn a_turn_waits_for_the_code_that_the_one_before_is_about_to_keep() {
+    let store = Arc::new(Counted::new(MemoryProvider::new()));
+    let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", |ctx: OrchestrationContext, _: String| async move {
+            let first = ctx.schedule_wait("Go").into_event().await;
+            let second = ctx.schedule_wait("Go").into_event().await;
+            Ok(format!("{first} {second}"))
+        })
+        .build();
+    let options = RuntimeOptions {
+        // By it the turn would wait for ever.
+        clock: Arc::new(ManualClock::at_ms(1)),
+        observability: ObservabilityConfig {
+            metrics_enabled: true,
+            ..ObservabilityConfig::default()
+        },
+        ..checked()
+    };
+    let world = World::start(provider, no_activities(), orchestrations, options).await;
+
+    let held = store.hold_back_acknowledgements().await;
+    world.begin("i", "Main", "").await;
+    until("the first turn is stored", async || {
+        (store.held_acknowledgements() == 1).then_some(())
+    })
+    .await;
+    world.raise("i", "Go", "one").await;
+    until("the second turn is claimed", async || {
+        (store.load().turns_ever == 2).then_some(())
+    })
+    .await;
+    // Time enough to read a history, for one that does not wait.
+    pause(50).await;
+    drop(held);
+    world.raise("i", "Go", "two").await;
+
+    assert_eq!(world.output("i").await, "one two");
+    let metrics = world.runtime.metrics_snapshot().unwrap();
+    assert_eq!((metrics.turns_cold, metrics.turns_caught_up), (0, 0));
+    world.shutdown().await;
 }

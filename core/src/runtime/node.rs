@@ -42,6 +42,10 @@ const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// that there is time to mend it. After that its activity is left to another node.
 const OUTCOME_TRIES_MAX: u32 = 600;
 
+/// How long a turn waits for the engine that the one before is about to keep. The acknowledgement of
+/// that one's commit is on its way; only code that blocks all threads of an executor holds it up.
+const WARM_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// How long a shutdown waits for aborted tasks to yield.
 const ABORT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -265,8 +269,24 @@ impl Node {
         }
     }
 
-    /// The instance's engine, if it can go on from where the head stands.
-    pub(super) fn take_warm(&self, head: &InstanceHead) -> Option<Kept> {
+    /// The instance's engine, if it can go on from where the head stands. One that is kept in a moment
+    /// is waited for, since that is sooner than a replay.
+    pub(super) async fn warm(&self, head: &InstanceHead) -> Option<Kept> {
+        let on_its_way = self.warm.lock().wait_for(head);
+        if let Some(kept) = on_its_way {
+            let clock = Arc::clone(&self.clock);
+            let patience = self.on_service(async move { clock.sleep(WARM_WAIT_MAX).await });
+            tokio::select! {
+                biased;
+                // It is told by the end of the channel.
+                _ = kept => {}
+                _ = patience => {}
+            }
+        }
+        self.take_warm(head)
+    }
+
+    fn take_warm(&self, head: &InstanceHead) -> Option<Kept> {
         // Dropping a stale engine runs the user's code, which must not happen under the lock.
         let (kept, stale) = self.warm.lock().take(head);
         drop(stale);

@@ -1,8 +1,12 @@
 //! Instances whose code is still in memory since this node ran their last turn.
 
-use lru::LruCache;
+use std::collections::BTreeMap;
 
-use crate::providers::{ActivityKey, InstanceHead, InstanceId};
+use lru::LruCache;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::providers::{ActivityKey, CommitId, InstanceHead, InstanceId};
 use crate::replay::Engine;
 
 /// What an execution's code weighs beyond its history: the future, its tokens, the entry itself.
@@ -53,10 +57,60 @@ pub(super) enum Kept {
     Behind(Warm),
 }
 
+/// An engine that is kept once its commit is acknowledged.
+#[derive(Debug)]
+struct Expected {
+    commit_id: CommitId,
+    /// Who wants to go on with it. They are woken when these are dropped.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// The engine of a commit that is about to be made is on its way until this is dropped: then it has
+/// been kept, or never will be.
+#[derive(Debug)]
+pub(super) struct OnItsWay<'a> {
+    warm: &'a Mutex<WarmInstances>,
+    instance: InstanceId,
+    commit_id: CommitId,
+}
+
+impl<'a> OnItsWay<'a> {
+    pub(super) fn new(
+        warm: &'a Mutex<WarmInstances>,
+        instance: InstanceId,
+        commit_id: CommitId,
+    ) -> Self {
+        let expected = Expected {
+            commit_id,
+            waiting: Vec::new(),
+        };
+        warm.lock().expected.insert(instance.clone(), expected);
+        Self {
+            warm,
+            instance,
+            commit_id,
+        }
+    }
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        let mut warm = self.warm.lock();
+        let expected = warm.expected.get(&self.instance);
+        // A later turn of the instance may be on its way by now.
+        if expected.is_some_and(|expected| expected.commit_id == self.commit_id) {
+            let met = warm.expected.remove(&self.instance);
+            drop(warm);
+            drop(met);
+        }
+    }
+}
+
 /// The least recently used ones go first, by number and by bytes.
 #[derive(Debug)]
 pub(super) struct WarmInstances {
     instances: LruCache<InstanceId, Warm>,
+    expected: BTreeMap<InstanceId, Expected>,
     instances_max: usize,
     bytes: usize,
     bytes_max: usize,
@@ -66,10 +120,23 @@ impl WarmInstances {
     pub(super) fn new(instances_max: usize, bytes_max: usize) -> Self {
         Self {
             instances: LruCache::unbounded(),
+            expected: BTreeMap::new(),
             instances_max,
             bytes: 0,
             bytes_max,
         }
+    }
+
+    /// The end of the wait for the engine of the commit at which the head stands; `None` if it is not
+    /// on its way. The store may show a commit before its acknowledgement has reached the turn.
+    pub(super) fn wait_for(&mut self, head: &InstanceHead) -> Option<oneshot::Receiver<()>> {
+        let expected = self.expected.get_mut(&head.instance)?;
+        if head.commit_id != Some(expected.commit_id) {
+            return None;
+        }
+        let (wake, woken) = oneshot::channel();
+        expected.waiting.push(wake);
+        Some(woken)
     }
 
     /// Takes the instance's engine out: first the one that can go on, or else the one that is of no

@@ -68,7 +68,7 @@ pub(in crate::runtime) async fn run(
     running: Arc<RunningTurn>,
 ) {
     let (lease, turn) = Occasion::claimed(turn);
-    let kept = node.take_warm(&turn.head);
+    let kept = node.warm(&turn.head).await;
     let plan = plan(&node, &turn, kept).await;
     if !running.end() {
         // The code took so long that the watch has given the turn up.

@@ -13,7 +13,7 @@ use crate::providers::{
 use crate::replay::{TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::reserved::Reserved;
-use crate::runtime::warm::Warm;
+use crate::runtime::warm::{OnItsWay, Warm};
 
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
 /// activities start, the first of them on the spare slot if there is one, lines are logged, the
@@ -48,6 +48,10 @@ pub(super) async fn publish(
         .and_then(|update| update.chunk.as_ref())
         .map_or(0, |chunk| chunk.body.len());
 
+    // The store may show the commit to a claim before this turn hears of it.
+    let on_its_way = alive
+        .as_ref()
+        .map(|_| OnItsWay::new(&node.warm, commit.instance.clone(), commit.commit_id));
     let committed = match node.commit_reservations(Commit::Turn(commit)).await {
         Ok(Committed::Turn(committed)) => committed,
         Ok(Committed::Activity { .. } | Committed::Sent) => TurnCommitted::default(),
@@ -88,6 +92,7 @@ pub(super) async fn publish(
         };
         node.warm.lock().keep(warm)
     });
+    drop(on_its_way);
     let slots = spare
         .take_if(|_| !reserved.is_empty())
         .into_iter()
