@@ -199,7 +199,9 @@ async fn a_missing_file_is_created_only_where_that_is_wanted() {
 
     let nowhere = directory.path().join("nowhere").join("data.db");
     let error = refusal(nowhere.to_str().unwrap(), SqliteMode::SingleProcess).await;
-    assert!(error.message().contains("directory"), "{error}");
+    let missing = nowhere.parent().unwrap().display();
+    let says = format!("the directory `{missing}` of the database does not exist; create it");
+    assert_eq!(error.message(), says);
 }
 
 #[tokio::test]
