@@ -11,7 +11,7 @@ mod common;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use duroxide::{
     ActivityContext, Client, Event, EventKind, OrchestrationContext, OrchestrationRegistry,
     OrchestrationStatus,
 };
+
+use common::Backend;
 
 const INSTANCE: &str = "ten-steps-1";
 const STEPS: u32 = 10;
@@ -81,11 +83,14 @@ fn run_child(url: &str, kill_after: Option<&str>) -> Result<ExitStatus, Box<dyn 
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    if let Ok(url) = std::env::var(CHILD_URL) {
-        return child(&url).await;
+async fn main() -> ExitCode {
+    match std::env::var(CHILD_URL) {
+        Ok(url) => common::exit_code(child(&url).await),
+        Err(_) => common::run(parent).await,
     }
-    let backend = common::Backend::from_args()?;
+}
+
+async fn parent(backend: Backend) -> Result<(), Box<dyn Error>> {
     let status = run_child(&backend.url, Some("step 5"))?;
     println!("the first child was killed: {status}");
     let status = run_child(&backend.url, None)?;

@@ -10,6 +10,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use duroxide::{
     ActivityContext, Client, DurableOutput, OrchestrationContext, OrchestrationRegistry,
     OrchestrationStatus,
 };
+
+use common::Backend;
 
 /// A delay: the process may end and start again in between.
 async fn delay(ctx: OrchestrationContext, _input: String) -> Result<String, String> {
@@ -66,8 +69,11 @@ async fn check_machine(_ctx: ActivityContext, attempt: String) -> Result<String,
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let backend = common::Backend::from_args()?;
+async fn main() -> ExitCode {
+    common::run(example).await
+}
+
+async fn example(backend: Backend) -> Result<(), Box<dyn Error>> {
     let store = backend.connect().await?;
 
     let activities = ActivityRegistry::builder()

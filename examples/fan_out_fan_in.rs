@@ -7,6 +7,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use duroxide::{
     ActivityContext, Client, DurableOutput, OrchestrationContext, OrchestrationRegistry,
 };
 use serde::{Deserialize, Serialize};
+
+use common::Backend;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Item {
@@ -65,8 +68,11 @@ async fn price(_ctx: ActivityContext, item: Item) -> Result<u32, String> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let backend = common::Backend::from_args()?;
+async fn main() -> ExitCode {
+    common::run(example).await
+}
+
+async fn example(backend: Backend) -> Result<(), Box<dyn Error>> {
     let store = backend.connect().await?;
 
     let activities = ActivityRegistry::builder()

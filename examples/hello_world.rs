@@ -7,6 +7,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
     ActivityContext, Client, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus,
 };
+
+use common::Backend;
 
 /// An orchestration decides what happens, and in which order. It must be deterministic.
 async fn hello_world(ctx: OrchestrationContext, name: String) -> Result<String, String> {
@@ -30,8 +33,11 @@ async fn hello(_ctx: ActivityContext, name: String) -> Result<String, String> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let backend = common::Backend::from_args()?;
+async fn main() -> ExitCode {
+    common::run(example).await
+}
+
+async fn example(backend: Backend) -> Result<(), Box<dyn Error>> {
     let store = backend.connect().await?;
 
     let activities = ActivityRegistry::builder().register("Hello", hello).build();

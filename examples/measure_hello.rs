@@ -12,6 +12,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ use duroxide::runtime::Runtime;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, Client, OrchestrationContext, OrchestrationRegistry};
 use tokio::task::JoinSet;
+
+use common::Backend;
 
 const ONE_AT_A_TIME: usize = 500;
 const IN_FLIGHT: usize = 200;
@@ -53,8 +56,11 @@ fn percentiles(mut times: Vec<Duration>) -> String {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let backend = common::Backend::from_args()?;
+async fn main() -> ExitCode {
+    common::run(example).await
+}
+
+async fn example(backend: Backend) -> Result<(), Box<dyn Error>> {
     let store = backend.connect().await?;
     let activities = ActivityRegistry::builder().register("Hello", hello).build();
     let orchestrations = OrchestrationRegistry::builder()

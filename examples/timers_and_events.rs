@@ -7,6 +7,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use duroxide::{
     ActivityContext, Client, DurableOutput, OrchestrationContext, OrchestrationRegistry,
     OrchestrationStatus,
 };
+
+use common::Backend;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -40,8 +43,11 @@ async fn ask_manager(_ctx: ActivityContext, request: String) -> Result<String, S
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let backend = common::Backend::from_args()?;
+async fn main() -> ExitCode {
+    common::run(example).await
+}
+
+async fn example(backend: Backend) -> Result<(), Box<dyn Error>> {
     let store = backend.connect().await?;
 
     let activities = ActivityRegistry::builder()

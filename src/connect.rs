@@ -75,17 +75,27 @@ fn not_built_in(backend: &str, feature: &str) -> ProviderError {
     ))
 }
 
+/// What a program that was built like this one can open.
+const BUILT_IN: &str = if cfg!(all(feature = "sqlite", feature = "postgres")) {
+    "memory:, sqlite:PATH or postgres://HOST/DATABASE"
+} else if cfg!(feature = "sqlite") {
+    "memory: or sqlite:PATH"
+} else if cfg!(feature = "postgres") {
+    "memory: or postgres://HOST/DATABASE"
+} else {
+    "memory:"
+};
+
 fn not_yet(backend: &str) -> ProviderError {
     config(format!(
-        "the {backend} backend is not in this version of duroxide; use postgres:, sqlite: or memory:"
+        "the {backend} backend is not in this version of duroxide; use {BUILT_IN}"
     ))
 }
 
 fn unknown_scheme() -> ProviderError {
-    config(
-        "the URL does not begin with a scheme that duroxide knows: memory:, sqlite:, postgres: (and, \
-         not in this version, redis:, dynamodb:)",
-    )
+    config(format!(
+        "there is no such backend; this program was built with {BUILT_IN}"
+    ))
 }
 
 fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError {
@@ -164,7 +174,7 @@ mod tests {
             "://hunter2",
             ":",
         ] {
-            refused(url, "memory:, sqlite:, postgres:").await;
+            refused(url, &format!("built with {BUILT_IN}")).await;
         }
     }
 

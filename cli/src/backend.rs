@@ -10,6 +10,8 @@ use duroxide_provider_tests::Subject;
 #[cfg(feature = "sqlite")]
 use tempfile::TempDir;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::nearest::nearest;
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 use crate::scheme::not_built_in;
 use crate::scheme::{not_yet, unknown};
@@ -93,4 +95,14 @@ impl Backend {
 
 fn usage(wrong: &str) -> Refused {
     Refused::Usage(wrong.to_owned())
+}
+
+/// The backend of this scheme has no such mode, which may be a password in the wrong place.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn unknown_mode(scheme: &str, mode: &str, modes: &'static [&'static str; 2]) -> Refused {
+    let [first, second] = modes;
+    let hint = nearest(mode, modes).map_or(String::new(), |it| format!("; did you mean {it}?"));
+    usage(&format!(
+        "the modes of {scheme}: are {first} and {second}{hint}"
+    ))
 }

@@ -4,6 +4,7 @@ mod backend;
 mod command;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod interrupt;
+mod nearest;
 mod schema;
 mod scheme;
 

@@ -1,8 +1,6 @@
 //! The schemes of URLs, and what is said of one that is of no use.
 
-use clap::builder::PossibleValuesParser;
-use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command};
+use crate::nearest::nearest;
 
 /// Every scheme that duroxide knows.
 const SCHEMES: &[&str] = &[
@@ -15,6 +13,20 @@ const SCHEMES: &[&str] = &[
     "dynamodb",
 ];
 
+/// What a program that was built like this one can check.
+const BUILT_IN: &str = if cfg!(all(feature = "sqlite", feature = "postgres")) {
+    "memory:, sqlite:PATH or postgres://HOST/DATABASE"
+} else if cfg!(feature = "sqlite") {
+    "memory: or sqlite:PATH"
+} else if cfg!(feature = "postgres") {
+    "memory: or postgres://HOST/DATABASE"
+} else {
+    "memory:"
+};
+
+/// By how many letters a scheme that was mistyped may be longer or shorter.
+const SLIP_LETTERS_MAX: usize = 2;
+
 /// Whether this looks like the URL of a backend.
 pub(crate) fn is_url(text: &str) -> bool {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme);
@@ -23,10 +35,7 @@ pub(crate) fn is_url(text: &str) -> bool {
 
 /// A backend that the contract was made for and that is still to come.
 pub(crate) fn not_yet(backend: &str) -> String {
-    format!(
-        "the {backend} backend is not in this version of duroxide; use memory:, sqlite:PATH or \
-         postgres://HOST/DATABASE"
-    )
+    format!("the {backend} backend is not in this version of duroxide; use {BUILT_IN}")
 }
 
 /// A backend that was left out of this program.
@@ -39,26 +48,15 @@ pub(crate) fn not_built_in(backend: &str, feature: &str) -> String {
 
 /// No backend has this scheme.
 pub(crate) fn unknown(scheme: &str) -> String {
-    let hint = nearest(scheme).map_or(String::new(), |known| format!("; did you mean {known}:?"));
-    format!(
-        "the URL does not begin with a scheme that duroxide knows, memory:, sqlite:PATH or \
-         postgres://HOST/DATABASE{hint}"
-    )
+    let hint = slip_of(scheme).map_or(String::new(), |known| format!("; did you mean {known}:?"));
+    format!("there is no such backend; use {BUILT_IN}{hint}")
 }
 
-/// The scheme that is most like this one, by the measure that is used for the flags as well. The
-/// URL is not given to the command line's own check, whose error would repeat it.
-fn nearest(scheme: &str) -> Option<String> {
-    let argument = Arg::new("scheme")
-        .allow_hyphen_values(true)
-        .value_parser(PossibleValuesParser::new(SCHEMES));
-    let command = Command::new("nearest").no_binary_name(true).arg(argument);
-    let Err(error) = command.try_get_matches_from([scheme]) else {
-        // Only the colon is missing.
-        return Some(scheme.to_owned());
-    };
-    match error.get(ContextKind::SuggestedValue) {
-        Some(ContextValue::String(known)) => Some(known.clone()),
-        _ => None,
-    }
+/// The scheme that somebody meant to type. Another database is no slip: `mysql` is as near to
+/// `sqlite` as a word can be, but neither begins like it nor can be replaced by it.
+fn slip_of(scheme: &str) -> Option<String> {
+    let known = nearest(scheme, SCHEMES)?;
+    let is_slip = known.chars().next() == scheme.chars().next()
+        && known.len().abs_diff(scheme.len()) <= SLIP_LETTERS_MAX;
+    is_slip.then_some(known)
 }

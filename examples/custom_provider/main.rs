@@ -52,8 +52,10 @@ use tokio::runtime::Runtime;
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
 
-const USAGE: &str = "No argument is needed; `conformance` runs the suite, `torture` kills processes, \
-                     and `conformance --help` says how.";
+const USAGE: &str = "Usage: custom_provider [conformance | torture]
+
+No argument is needed; `conformance` runs the suite, `torture` kills processes, and
+`conformance --help` says how.";
 const INSTANCE: &str = "order-1";
 /// Longer than the first steps take, and too short for somebody to pay.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -143,10 +145,14 @@ fn main() -> ExitCode {
         None => Runtime::new()
             .map_err(Into::into)
             .and_then(|runtime| runtime.block_on(two_runs())),
+        Some("--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
         Some("conformance" | "torture") => {
             return duroxide_provider_tests::main(conformance::subject(), arguments);
         }
-        Some(other) => Err(format!("what is `{other}`? {USAGE}").into()),
+        Some(other) => Err(format!("what is `{other}`?\n\n{USAGE}").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,6 +43,27 @@ async fn sample_cancel_a_waiting_instance() {
     world.shutdown().await;
 }
 
+/// Teaches: cancelling what has ended is no error and changes nothing; the status tells.
+#[tokio::test]
+async fn sample_cancel_an_instance_that_has_ended() {
+    async fn greet(_ctx: OrchestrationContext, name: String) -> Text {
+        Ok(format!("Hello, {name}!"))
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Greet", greet)
+        .build();
+    let world = World::on_sqlite(no_activities(), orchestrations).await;
+
+    assert_eq!(world.run("greet", "Greet", "Ada").await, "Hello, Ada!");
+    world
+        .client
+        .cancel_instance("greet", "too late")
+        .await
+        .unwrap();
+    assert_eq!(world.output("greet").await, "Hello, Ada!");
+    world.shutdown().await;
+}
+
 /// Teaches: cancellation reaches children, and activities that are running, which can then stop
 /// early and tidy up.
 #[tokio::test]

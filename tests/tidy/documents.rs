@@ -1,5 +1,7 @@
 //! Rules about documentation.
 
+use std::collections::BTreeSet;
+
 use super::tree::{assert_none, files};
 
 /// What a fence says of its block, for example `rust,no_run`; empty for closing fences too.
@@ -103,5 +105,36 @@ fn decisions_are_numbered_and_say_what_would_change_our_mind() {
     assert_none(
         &wrong,
         "a decision record has a number, a context, a decision and its limits",
+    );
+}
+
+/// The guide has one table of the methods that encode and decode.
+#[test]
+fn the_guide_names_every_typed_method() {
+    let sources = files(&[".rs"]);
+    let core = sources.iter().filter(|it| it.path.starts_with("core/src/"));
+    let declared: BTreeSet<&str> = core
+        .flat_map(|source| source.text.lines())
+        .filter_map(|line| {
+            let (_, rest) = line.trim_start().strip_prefix("pub ")?.split_once("fn ")?;
+            let name = rest.split(['(', '<']).next()?;
+            name.ends_with("_typed").then_some(name)
+        })
+        .collect();
+    let pages = files(&["docs/ORCHESTRATION-GUIDE.md"]);
+    let (_, rest) = pages[0].text.split_once("| of | methods |\n").unwrap();
+    let (table, _) = rest.split_once("\n\n").unwrap();
+    let named: BTreeSet<&str> = table
+        .split('`')
+        .filter(|word| word.ends_with("_typed"))
+        .collect();
+    assert!(!declared.is_empty(), "the methods are in core/src");
+    let differ: Vec<String> = declared
+        .symmetric_difference(&named)
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_none(
+        &differ,
+        "the guide's table of typed methods has each of them",
     );
 }

@@ -68,7 +68,11 @@ pub(crate) fn run(steps: &mut Steps) {
         return;
     }
     for (name, expected) in EXPECTED {
-        steps.run(&format!("example {name}"), || check(name, expected));
+        steps.run(&format!("example {name}"), || check(name, &[], expected));
+        let usage = format!("Usage: {name} ");
+        steps.run(&format!("example {name} --help"), || {
+            check(name, &["--help"], &[&usage])
+        });
     }
 }
 
@@ -93,11 +97,15 @@ fn every_example_is_listed() -> Result<(), String> {
     Ok(())
 }
 
-fn check(name: &str, expected: &[&str]) -> Result<(), String> {
-    let lines = output(name)?;
+/// Whether an example prints lines that are these, or that begin like one with a space at its end.
+fn check(name: &str, arguments: &[&str], expected: &[&str]) -> Result<(), String> {
+    let lines = output(name, arguments)?;
+    let is = |printed: &str, line: &str| {
+        printed == line || (line.ends_with(' ') && printed.starts_with(line))
+    };
     let missing: Vec<_> = expected
         .iter()
-        .filter(|line| !lines.iter().any(|printed| printed == *line))
+        .filter(|line| !lines.iter().any(|printed| is(printed, line)))
         .collect();
     if missing.is_empty() {
         Ok(())
@@ -107,9 +115,10 @@ fn check(name: &str, expected: &[&str]) -> Result<(), String> {
 }
 
 /// Runs an example to its end and returns what it printed.
-fn output(name: &str) -> Result<Vec<String>, String> {
+fn output(name: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
     let program = program(name)?;
     let mut child = Command::new(&program)
+        .args(arguments)
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;

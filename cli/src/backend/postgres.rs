@@ -4,7 +4,7 @@ use duroxide_postgres::conformance::PostgresFixture;
 use duroxide_provider_tests::{Fixture as _, Subject};
 use tokio::runtime::Builder;
 
-use super::{Backend, Refused, usage};
+use super::{Backend, Refused, unknown_mode, usage};
 use crate::interrupt::when_interrupted;
 
 /// The database of this URL. A first schema is made and removed, so that a server that is down is
@@ -18,7 +18,7 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
     let fixture = match mode {
         None | Some("listening") => PostgresFixture::listening(),
         Some("polling") => PostgresFixture::polling(),
-        Some(_) => return Err(usage("the modes of postgres: are listening and polling")),
+        Some(other) => return Err(unknown_mode("postgres", other, &["listening", "polling"])),
     };
     let fixture = fixture.at(url);
     let unavailable = |error: &dyn std::fmt::Display| Refused::Unavailable(error.to_string());

@@ -8,7 +8,7 @@ use duroxide_sqlite::SqliteMode;
 use duroxide_sqlite::conformance::{SqliteFixture, path_of};
 use tempfile::TempDir;
 
-use super::{Backend, Refused, usage};
+use super::{Backend, Refused, unknown_mode, usage};
 use crate::interrupt::when_interrupted;
 
 /// Cases go on meanwhile and make new files, so that one try may not be enough.
@@ -30,10 +30,9 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
     let mode = match mode {
         None | Some("single_process") => SqliteMode::SingleProcess,
         Some("multi_process") => SqliteMode::MultiProcess,
-        Some(_) => {
-            return Err(usage(
-                "the modes of sqlite: are single_process and multi_process",
-            ));
+        Some(other) => {
+            let modes = &["single_process", "multi_process"];
+            return Err(unknown_mode("sqlite", other, modes));
         }
     };
     let beside = match path.parent() {
@@ -41,11 +40,13 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         _ => Path::new("."),
     };
     let folder = folder_in(beside).map_err(|error| {
-        Refused::Unavailable(format!(
-            "no folder for databases can be made in {}: {}",
-            beside.display(),
-            error.kind()
-        ))
+        let beside = beside.display();
+        Refused::Unavailable(if error.kind() == io::ErrorKind::NotFound {
+            format!("the folder {beside} does not exist; create it, or name another one")
+        } else {
+            let why = error.kind();
+            format!("no folder for databases can be made in {beside}: {why}; see the rights to it")
+        })
     })?;
     Ok(Backend {
         subject: Subject::new(SqliteFixture::on_disk(mode).below(folder.path())),

@@ -81,7 +81,11 @@ fn what_postgres_does_not_have_is_refused() {
     let url = "postgresql://user:hunter2@host/db";
     refused(
         &["--backend", url, "--mode", "hunter2"],
-        "listening and polling",
+        "the modes of postgres: are listening and polling\n",
+    );
+    refused(
+        &["--backend", url, "--mode", "pooling"],
+        "; did you mean polling?",
     );
 }
 
@@ -95,6 +99,10 @@ fn a_server_that_is_not_there_is_told_of_once_and_without_its_url() {
         (
             format!("postgres://user:hunter2@{address}/db"),
             "cannot be reached",
+        ),
+        (
+            format!("postgres://user:hunter2@{address}/db"),
+            &*format!("(server: {address}, cause: Connection refused"),
         ),
         (
             "postgres://user:hunter2@host:port/db".to_owned(),

@@ -22,7 +22,7 @@ fn what_makes_no_sense_is_refused() {
     );
     refused(
         &["--backend", "mysql://user:hunter2@host"],
-        "memory:, sqlite:",
+        "there is no such backend",
     );
     refused(
         &["--backend", "postgres:", "postgres://user:hunter2@host"],

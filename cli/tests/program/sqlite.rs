@@ -74,7 +74,11 @@ fn what_sqlite_does_not_have_is_refused() {
     refused(&["--backend", "sqlite:x.db?key=hunter2"], "sqlite:PATH");
     refused(
         &["--backend", "sqlite:x.db", "--mode", "hunter2"],
-        "multi_process",
+        "the modes of sqlite: are single_process and multi_process\n",
+    );
+    refused(
+        &["--backend", "sqlite:x.db", "--mode", "multiprocess"],
+        "; did you mean multi_process?",
     );
     refused(
         &["--backend", "sqlite::memory:", "--mode", "hunter2"],
@@ -84,7 +88,7 @@ fn what_sqlite_does_not_have_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "no folder for databases can be made in no/such/folder: entity not found\n"
+        "the folder no/such/folder does not exist; create it, or name another one\n"
     );
 }
 

@@ -18,8 +18,12 @@ pub enum ClientError {
         /// What is wrong with it and what to do.
         message: String,
     },
-    /// The orchestration did not end in time. Nobody has ended it either: it may still be running.
-    #[error("timed out waiting; the orchestration may still be running")]
+    /// The orchestration did not end in time. Nobody has ended it either: it may still be running,
+    /// or nobody has started it, which is waited for as well.
+    #[error(
+        "timed out waiting; the orchestration may still be running, or none of this id was started: \
+         `get_orchestration_status` tells which"
+    )]
     Timeout,
     /// The orchestration did not end in time, and a node has said that it cannot go on as things
     /// are, for example since no node that was deployed has its code; or that a child cannot, or a
@@ -108,7 +112,8 @@ mod tests {
     fn whose_time_is_up_hears_what_is_known_of_the_instance() {
         assert_eq!(
             ClientError::Timeout.to_string(),
-            "timed out waiting; the orchestration may still be running"
+            "timed out waiting; the orchestration may still be running, or none of this id was \
+             started: `get_orchestration_status` tells which"
         );
         let blocked = ClientError::Blocked {
             reason: "node-1 has no orchestration Order".to_owned(),

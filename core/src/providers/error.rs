@@ -182,13 +182,11 @@ impl fmt::Display for ProviderError {
     }
 }
 
+/// A `main` that returns the error shows this, so that what people read comes first.
 impl fmt::Debug for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} ({:?}) in {self}",
-            self.inner.kind, self.inner.retry
-        )?;
+        let Inner { kind, retry, .. } = &*self.inner;
+        write!(f, "{self} [kind {kind:?}, retry {retry:?}]")?;
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
             write!(f, "\n  caused by: {cause}")?;
@@ -218,7 +216,11 @@ mod tests {
             error.to_string(),
             "commit: the lease is not held (instance: a, execution: 2)"
         );
-        assert!(format!("{error:?}").ends_with("caused by: disk on fire"));
+        assert_eq!(
+            format!("{error:?}"),
+            "commit: the lease is not held (instance: a, execution: 2) [kind LeaseLost, retry Never]\n  \
+             caused by: disk on fire"
+        );
         assert_eq!(error.context("execution"), Some("2"));
     }
 

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions as _, Row as _};
 use tokio::time::timeout;
 
 use crate::error::{self, Failure};
+use crate::location;
 use crate::options::PostgresOptions;
 
 /// The oldest server that has what the functions use (gen_random_uuid without an extension).
@@ -88,21 +89,17 @@ pub(crate) async fn first(
 ) -> Result<PgConnection, ProviderError> {
     connect(to, options).await.map_err(|cause| {
         // Of a socket it is the server that is not there.
-        if is_missing_file(&cause) && !is_socket(to) {
+        if is_missing_file(&cause) && location::socket(to).is_none() {
             return error::config(
                 "a file is not there that `sslrootcert`, `sslcert` or `sslkey` in the URL names, or \
                  the option `tls_root_certificate`",
             )
             .with_source(cause);
         }
-        Failure::connect(cause).error("open", false)
+        Failure::connect(cause, to).error("open", false)
     })
 }
 
 fn is_missing_file(cause: &sqlx::Error) -> bool {
     matches!(cause, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::NotFound)
-}
-
-fn is_socket(to: &PgConnectOptions) -> bool {
-    to.get_socket().is_some() || to.get_host().starts_with('/')
 }

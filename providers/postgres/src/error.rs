@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgSeverity};
 
+use crate::location;
 use crate::read::Reply;
 use crate::sqlstate;
 
@@ -25,13 +26,16 @@ pub(crate) enum Stage {
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
     cause: Arc<sqlx::Error>,
+    /// To whom no connection could be made.
+    server: Option<Arc<str>>,
 }
 
 impl Failure {
-    pub(crate) fn connect(cause: sqlx::Error) -> Self {
+    pub(crate) fn connect(cause: sqlx::Error, to: &PgConnectOptions) -> Self {
         Self {
             stage: Stage::Connect,
             cause: Arc::new(cause),
+            server: Some(location::server(to).into()),
         }
     }
 
@@ -49,6 +53,7 @@ impl Failure {
                 Stage::Lost
             },
             cause: Arc::new(cause),
+            server: None,
         }
     }
 
@@ -87,6 +92,13 @@ impl Failure {
         let mut error = ProviderError::new(kind, operation, message);
         if let Some(code) = self.code() {
             error = error.with_context("sqlstate", code);
+        }
+        if let Some(server) = &self.server {
+            error = error.with_context("server", server);
+            // What the system says of a connection, such as that it is refused.
+            if let sqlx::Error::Io(cause) = &*self.cause {
+                error = error.with_context("cause", cause);
+            }
         }
         error.with_source(Arc::clone(&self.cause))
     }
@@ -225,7 +237,11 @@ mod tests {
         for (failure, is_durable, expected) in [
             (Failure::of_call(lost()), true, ErrorKind::CommitUnknown),
             (Failure::of_call(lost()), false, ErrorKind::Unavailable),
-            (Failure::connect(lost()), true, ErrorKind::Unavailable),
+            (
+                Failure::connect(lost(), &PgConnectOptions::new_without_pgpass()),
+                true,
+                ErrorKind::Unavailable,
+            ),
         ] {
             let error = failure.error("commit", is_durable);
             assert_eq!(error.kind(), expected);

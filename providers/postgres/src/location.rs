@@ -38,6 +38,9 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
             "the URL must begin with postgres:// or postgresql://",
         ));
     }
+    if is_misread(url) {
+        return Err(not_understood());
+    }
     if let Some((_, query)) = url.split_once('?') {
         let keys = query.split('&').filter(|pair| !pair.is_empty());
         for key in keys.filter_map(|pair| pair.split('=').next()) {
@@ -50,11 +53,48 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
         }
     }
     // Its error may repeat a part of the URL, and is left out for that.
-    PgConnectOptions::from_str(url).map_err(|_| {
-        error::config(
-            "the URL cannot be understood; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with \
-             what is special in a name or a password percent-encoded",
-        )
+    PgConnectOptions::from_str(url).map_err(|_| not_understood())
+}
+
+fn not_understood() -> ProviderError {
+    error::config(
+        "the URL cannot be understood; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what \
+         is special in a name or a password percent-encoded",
+    )
+}
+
+/// Whether a password with a slash or a hash in it would be taken for a host, a port and what
+/// follows them, which errors name.
+fn is_misread(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let place = rest.split('?').next().unwrap_or_default();
+    let after_authority = place.split_once(['/', '#']).map(|(_, rest)| rest);
+    after_authority.is_some_and(|rest| rest.contains('@'))
+}
+
+/// The server's name for people: the host and the port, or the socket.
+pub(crate) fn server(to: &PgConnectOptions) -> String {
+    match socket(to) {
+        Some(folder) => format!("{folder}/.s.PGSQL.{}", to.get_port()),
+        None => {
+            let host = to.get_host();
+            let is_bare_address = host.contains(':') && !host.starts_with('[');
+            let (opened, closed) = if is_bare_address {
+                ("[", "]")
+            } else {
+                ("", "")
+            };
+            format!("{opened}{host}{closed}:{}", to.get_port())
+        }
+    }
+}
+
+/// The folder of the socket, if there is one.
+pub(crate) fn socket(to: &PgConnectOptions) -> Option<String> {
+    let socket = to.get_socket().map(|folder| folder.display().to_string());
+    socket.or_else(|| {
+        let host = to.get_host();
+        host.starts_with('/').then(|| host.to_owned())
     })
 }
 
@@ -113,10 +153,35 @@ mod tests {
             "postgres://user:hunter2@host:port/db",
             "postgres://user@host/db?passwrod=hunter2",
             "postgres://user:hunter2@host/db?sslmode=whatever",
+            "postgres://user:1/hunter2@host/db",
+            "postgres://user:1#hunter2@host/db",
         ] {
             let error = parse(url).expect_err(url);
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_named_by_its_host_and_port_or_its_socket() {
+        for (url, expected) in [
+            ("postgres://user:hunter2@host/db@1", None),
+            ("postgres://user:hunter2@host/db", Some("host:5432")),
+            ("postgres://user@127.0.0.1:5433/db", Some("127.0.0.1:5433")),
+            ("postgres://user@[::1]/db", Some("[::1]:5432")),
+            ("postgres://user@host/db?hostaddr=::1", Some("[::1]:5432")),
+            ("postgres://user@host/db?host=other&port=1", Some("other:1")),
+            (
+                "postgres://%2Frun%2Fpostgresql/db",
+                Some("/run/postgresql/.s.PGSQL.5432"),
+            ),
+            (
+                "postgres:///db?host=/run/postgresql",
+                Some("/run/postgresql/.s.PGSQL.5432"),
+            ),
+        ] {
+            let named = parse(url).ok().map(|to| server(&to));
+            assert_eq!(named.as_deref(), expected, "{url}");
         }
     }
 

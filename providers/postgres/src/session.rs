@@ -51,8 +51,9 @@ impl Session {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connected = connection::connect(&self.setup.connect, &self.setup.options);
-                connected.await.map_err(Failure::connect)?
+                let to = &self.setup.connect;
+                let connected = connection::connect(to, &self.setup.options).await;
+                connected.map_err(|cause| Failure::connect(cause, to))?
             }
         };
         self.setup.count_statement();

@@ -82,11 +82,14 @@ async fn a_schema_that_no_name_can_be_is_refused_before_anything_is_asked() {
 
 #[tokio::test]
 async fn where_nobody_listens_trying_again_may_help() {
-    let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{}/db", free_port());
+    let port = free_port();
+    let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{port}/db");
     let error = refusal(&nowhere, PostgresOptions::default()).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.is_retryable());
     assert!(error.message().contains("host and the port"), "{error:?}");
+    let says = format!("(server: 127.0.0.1:{port}, cause: Connection refused");
+    assert!(error.to_string().contains(&says), "{error}");
     // A name that leads nowhere, by a domain that is kept for that (RFC 6761).
     let nobody = format!("postgres://user:{SECRET}@nobody.invalid/db");
     let error = refusal(&nobody, PostgresOptions::default()).await;

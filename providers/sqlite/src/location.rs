@@ -1,5 +1,6 @@
 //! Where a database is.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use duroxide_core::providers::ProviderError;
@@ -73,10 +74,15 @@ impl Location {
             _ => Path::new("."),
         };
         let real_directory = directory.canonicalize().map_err(|cause| {
-            config(format!(
-                "the directory `{}` of the database cannot be reached; create it first",
-                directory.display()
-            ))
+            let directory = directory.display();
+            config(if cause.kind() == ErrorKind::NotFound {
+                format!("the directory `{directory}` of the database does not exist; create it")
+            } else {
+                format!(
+                    "the directory `{directory}` of the database cannot be reached; check the path \
+                     and the rights to it"
+                )
+            })
             .with_source(cause)
         })?;
         let name = path.file_name().ok_or_else(|| {

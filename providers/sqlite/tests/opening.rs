@@ -89,6 +89,36 @@ async fn closing_leaves_one_complete_file() {
     assert_eq!(count, 2);
 }
 
+/// As the guide says that a backup is made. The lock file is not part of it.
+#[tokio::test]
+async fn a_backup_of_a_store_in_use_is_a_store() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    let backup = directory.path().join("backup.db");
+    let provider = open(&path).await;
+    apply(&provider, start("a")).await;
+    let reader = Connection::open(&path).unwrap();
+    let vacuum = "VACUUM INTO ?1";
+    reader.execute(vacuum, [backup.to_str().unwrap()]).unwrap();
+    drop(reader);
+    apply(&provider, start("b")).await;
+    provider.close().await;
+    assert!(directory.path().join("data.db-lock").exists());
+    for name in ["data.db", "data.db-lock"] {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+
+    let provider = open(&backup).await;
+    for (name, is_there) in [("a", true), ("b", false)] {
+        let head = provider.read_head(&support::id(name)).await.unwrap();
+        assert_eq!(head.is_some(), is_there, "{name}");
+    }
+    apply(&provider, start("b")).await;
+    let turns = provider.claim_turns(&turns(9)).await.unwrap();
+    assert_eq!(turns.items.len(), 2);
+    provider.close().await;
+}
+
 #[tokio::test]
 async fn nothing_is_added_to_a_log_that_a_predecessor_left() {
     let directory = TempDir::new().unwrap();
@@ -199,7 +229,9 @@ async fn a_missing_file_is_created_only_where_that_is_wanted() {
 
     let nowhere = directory.path().join("nowhere").join("data.db");
     let error = refusal(nowhere.to_str().unwrap(), SqliteMode::SingleProcess).await;
-    assert!(error.message().contains("directory"), "{error}");
+    let missing = nowhere.parent().unwrap().display();
+    let says = format!("the directory `{missing}` of the database does not exist; create it");
+    assert_eq!(error.message(), says);
 }
 
 #[tokio::test]
