@@ -35,7 +35,7 @@ pub trait Clock: Debug + Send + Sync + 'static {
 /// The machine's clock, as one process sees it: it follows the wall time forward, and where the wall
 /// time is set back it goes on from where it stood, as fast as ever.
 ///
-/// A wall time that moves forward is followed at once, since a machine that slept looks the same:
+/// A wall time that moves forward is followed within 5 ms, since a machine that slept looks the same:
 /// its timers are due. One that is set back would stop every timer until it has caught up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -53,6 +53,9 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         static PROCESS: ProcessTime = ProcessTime::new();
         let beginning = beginning();
+        if let Some(now_ms) = PROCESS.at_if_fresh(beginning.elapsed()) {
+            return now_ms;
+        }
         // In this order: a thread that pauses between the two may see too little of the wall time,
         // which changes nothing, and never too much of it.
         let wall = SystemTime::now()
@@ -100,12 +103,19 @@ impl Stopwatch {
 struct ProcessTime {
     /// In microseconds since the Unix epoch; it only grows.
     began_us: AtomicI64,
+    /// How long the process had lived when the wall time was looked at last.
+    looked_us: AtomicI64,
 }
+
+/// How long the wall time is not looked at again, in microseconds: a look reads two clocks more, and a
+/// runtime asks for the time many times in a millisecond.
+const LOOK_EVERY_US: i64 = 5_000;
 
 impl ProcessTime {
     const fn new() -> Self {
         Self {
             began_us: AtomicI64::new(i64::MIN),
+            looked_us: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -120,9 +130,22 @@ impl ProcessTime {
                 .fetch_max(began_us, Ordering::Relaxed)
                 .max(began_us);
         }
-        let now_us = latest_us.saturating_add(micros(passed));
-        u64::try_from(now_us).unwrap_or_default() / 1_000
+        // After the beginning, so that whoever finds it fresh finds a beginning.
+        self.looked_us.fetch_max(micros(passed), Ordering::Release);
+        time_ms(latest_us, passed)
     }
+
+    /// The time in milliseconds, if the wall time was looked at a moment ago.
+    fn at_if_fresh(&self, passed: Duration) -> Option<u64> {
+        let looked_us = self.looked_us.load(Ordering::Acquire);
+        let is_fresh = micros(passed).saturating_sub(looked_us) < LOOK_EVERY_US;
+        is_fresh.then(|| time_ms(self.began_us.load(Ordering::Relaxed), passed))
+    }
+}
+
+fn time_ms(began_us: i64, passed: Duration) -> u64 {
+    let now_us = began_us.saturating_add(micros(passed));
+    u64::try_from(now_us).unwrap_or_default() / 1_000
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -330,6 +353,20 @@ mod tests {
             process.at(Duration::ZERO, 2 * second),
             ms(NOON + 2 * second)
         );
+    }
+
+    #[test]
+    fn the_wall_time_is_looked_at_now_and_then() {
+        let process = ProcessTime::new();
+        let second = Duration::from_secs(1);
+        let step = Duration::from_micros(4_999);
+        assert_eq!(process.at_if_fresh(second), None, "it was never looked at");
+        process.at(NOON, second);
+        let fresh = process.at_if_fresh(second + step);
+        assert_eq!(fresh, Some(ms(NOON) + 4));
+        // A thread that was paused has an older reading, which is a fresh one.
+        assert_eq!(process.at_if_fresh(second - step), Some(ms(NOON) - 5));
+        assert_eq!(process.at_if_fresh(second + 2 * step), None);
     }
 
     #[test]

@@ -318,9 +318,11 @@ impl State {
         let kind = match kind {
             EventKind::ActivityScheduled { .. } => TokenKind::Activity,
             EventKind::TimerCreated { .. } => TokenKind::Timer,
-            EventKind::ExternalSubscribed { name } => TokenKind::Wait { name: name.clone() },
+            EventKind::ExternalSubscribed { name } => TokenKind::Wait {
+                name: name.as_str().into(),
+            },
             EventKind::SubOrchestrationScheduled { instance, .. } => TokenKind::Child {
-                instance: instance.clone(),
+                instance: instance.as_str().into(),
             },
             EventKind::SystemCall { value, .. } => {
                 self.tokens.insert(event_id, TokenKind::System);

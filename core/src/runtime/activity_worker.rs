@@ -50,7 +50,7 @@ pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGu
             return;
         }
         Outcome::GiveBack(obstacle) => {
-            give_back(&node, &claimed, &obstacle).await;
+            Box::pin(give_back(&node, &claimed, &obstacle)).await;
             held.finish();
         }
         Outcome::Abandon => held.finish(),
@@ -278,7 +278,7 @@ async fn after_the_woken() {
 async fn report_with_turn(
     node: &Arc<Node>,
     outcome: Arc<ActivityOutcome>,
-    warm: Warm,
+    warm: Box<Warm>,
     (held, slot, thread): (LeaseGuard, Slot, Option<UserThread<'_>>),
 ) {
     let mut slot = Some(slot);

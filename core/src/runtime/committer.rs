@@ -49,32 +49,34 @@ pub(super) fn channel() -> (Committer, Requests) {
 
 impl Committer {
     /// Commits one operation together with others.
-    pub(super) async fn commit(&self, operation: Commit) -> Answer {
-        self.request(operation, false).await
+    pub(super) fn commit(&self, operation: Commit) -> impl Future<Output = Answer> + use<> {
+        self.request(operation, false)
     }
 
     /// Commits one operation by itself.
-    pub(super) async fn commit_alone(&self, operation: Commit) -> Answer {
-        self.request(operation, true).await
+    pub(super) fn commit_alone(&self, operation: Commit) -> impl Future<Output = Answer> + use<> {
+        self.request(operation, true)
     }
 
-    async fn request(&self, operation: Commit, is_alone: bool) -> Answer {
+    /// Hands the operation over at once, so that whoever waits holds none of it.
+    fn request(&self, operation: Commit, is_alone: bool) -> impl Future<Output = Answer> + use<> {
         let (answer, answered) = oneshot::channel();
-        let stopped = || {
-            ProviderError::new(
-                ErrorKind::CommitUnknown,
-                "commit",
-                "the runtime has stopped",
-            )
+        let request = Request {
+            operation,
+            is_alone,
+            answer,
         };
-        self.orders
-            .send(Order::Commit(Request {
-                operation,
-                is_alone,
-                answer,
-            }))
-            .map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        // If nobody takes it, the answer's sender is dropped with it.
+        self.orders.send(Order::Commit(request)).ok();
+        async move {
+            answered.await.unwrap_or_else(|_| {
+                Err(ProviderError::new(
+                    ErrorKind::CommitUnknown,
+                    "commit",
+                    "the runtime has stopped",
+                ))
+            })
+        }
     }
 
     /// Waits until everything that was asked for so far is committed; nothing is from then on.

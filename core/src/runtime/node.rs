@@ -357,7 +357,7 @@ impl Node {
             // Whoever waits for it is aborted when the runtime runs out of patience.
             tracing::warn!(target: "duroxide::runtime", %error, "a commit is tried again");
             let (clock, jittered) = (Arc::clone(&self.clock), self.entropy.jittered(pause));
-            let slept = self.on_service(async move { clock.sleep(jittered).await });
+            let slept = Box::pin(self.on_service(async move { clock.sleep(jittered).await }));
             if slept.await.is_none() {
                 return Err(Uncommitted {
                     error,

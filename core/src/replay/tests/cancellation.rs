@@ -28,7 +28,7 @@ fn cancellation_ends_the_run_without_asking_the_code() {
     ));
     let open: Vec<_> = bench.last.withdrawn.values().cloned().collect();
     let child = TokenKind::Child {
-        instance: "i::sub::4-00112233".to_owned(),
+        instance: "i::sub::4-00112233".into(),
     };
     assert_eq!(open, [TokenKind::Activity, TokenKind::Timer, child]);
 }

@@ -60,7 +60,7 @@ fn select_schedules_every_member_in_order_and_cancels_the_losers() {
     bench.event("E", "x");
     let withdrawn: Vec<_> = bench.last.withdrawn.clone().into_iter().collect();
     let child = TokenKind::Child {
-        instance: "i::sub::4-00112233".to_owned(),
+        instance: "i::sub::4-00112233".into(),
     };
     assert_eq!(
         withdrawn,

@@ -126,7 +126,7 @@ fn the_recorded_id_of_a_child_is_adopted_whatever_its_form() {
     *instance = "i::sub::2".to_owned();
     bench.go_cold().timer(3);
     let child = TokenKind::Child {
-        instance: "i::sub::2".to_owned(),
+        instance: "i::sub::2".into(),
     };
     assert_eq!(bench.last.withdrawn.get(&2), Some(&child));
 }

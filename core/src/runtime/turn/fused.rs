@@ -26,14 +26,18 @@ pub(in crate::runtime) enum Fused {
 
 /// The engine of the instance that waits for this outcome and nothing else, if this node has it and
 /// may go on with it.
-pub(in crate::runtime) fn take_waiting(node: &Node, outcome: &ActivityOutcome) -> Option<Warm> {
+pub(in crate::runtime) fn take_waiting(
+    node: &Node,
+    outcome: &ActivityOutcome,
+) -> Option<Box<Warm>> {
     outcome.message.as_ref()?;
     // A runtime that stops takes on no more turns, nor does one that makes room, or whose threads
     // are blocked.
     if node.activity_slots.are_withheld() || node.turn_slots.are_withheld() {
         return None;
     }
-    node.take_warm_waiting_for(&outcome.lease.key)
+    // In a box, since it is large and is handed through several futures.
+    node.take_warm_waiting_for(&outcome.lease.key).map(Box::new)
 }
 
 /// Runs the turn that an outcome brings on the engine that waits for it, and records both.
@@ -43,7 +47,7 @@ pub(in crate::runtime) fn take_waiting(node: &Node, outcome: &ActivityOutcome) -
 pub(in crate::runtime) async fn run_with_outcome(
     node: &Arc<Node>,
     outcome: &Arc<ActivityOutcome>,
-    warm: Warm,
+    warm: Box<Warm>,
     (slot, thread): (&mut Option<Slot>, Option<UserThread<'_>>),
 ) -> Fused {
     let running = RunningTurn::fused(&warm.head, Arc::clone(outcome), slot.take());
@@ -58,14 +62,14 @@ pub(in crate::runtime) async fn run_with_outcome(
 async fn run_turn(
     node: &Arc<Node>,
     outcome: &ActivityOutcome,
-    warm: Warm,
+    warm: Box<Warm>,
     (running, slot, thread): (&RunningTurn, &mut Option<Slot>, Option<UserThread<'_>>),
 ) -> Fused {
     let Some(message) = &outcome.message else {
         return Fused::Left;
     };
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
-    let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
+    let plan = plan(node, &turn, Some(Kept::Current(*warm))).await;
     drop(thread);
     if !running.end() {
         return Fused::Taken;

@@ -44,11 +44,12 @@ pub(super) async fn feeder<'a>(
             node.metrics.turn_was_warm();
             (engine, history_bytes)
         }
-        Some(Kept::Behind(warm)) => match caught_up(node, head, warm).await? {
+        // In boxes, since they are large, and rare where instances stay warm.
+        Some(Kept::Behind(warm)) => match Box::pin(caught_up(node, head, warm)).await? {
             Some(led_on) => led_on,
-            None => replayed(node, head, &scope).await?,
+            None => Box::pin(replayed(node, head, &scope)).await?,
         },
-        None => replayed(node, head, &scope).await?,
+        None => Box::pin(replayed(node, head, &scope)).await?,
     };
     let feeder = Feeder::new(node, head, scope, engine, history_bytes);
     Ok(Box::new(feeder))

@@ -1,12 +1,11 @@
 //! The turns on this node, by instance.
 
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use super::running_turn::RunningTurn;
-use crate::providers::InstanceId;
+use crate::providers::{Incarnation, InstanceHead};
 
-/// In how many groups the turns are, by the hash of their instance.
+/// In how many groups the turns are, by the incarnation of their instance, which is drawn.
 const GROUPS: usize = 64;
 
 /// The turns whose code may be running. Rarely more than one of an instance: a fused turn, and a
@@ -32,14 +31,14 @@ impl RunningTurns {
     }
 
     pub(super) fn insert(&mut self, turn: &Arc<RunningTurn>) {
-        if let Some(group) = self.groups.get_mut(group_of(&turn.instance)) {
+        if let Some(group) = self.groups.get_mut(group_of(turn.incarnation)) {
             group.push(Arc::clone(turn));
             self.count += 1;
         }
     }
 
     pub(super) fn remove(&mut self, turn: &Arc<RunningTurn>) {
-        if let Some(group) = self.groups.get_mut(group_of(&turn.instance))
+        if let Some(group) = self.groups.get_mut(group_of(turn.incarnation))
             && let Some(at) = group.iter().position(|other| Arc::ptr_eq(other, turn))
         {
             group.swap_remove(at);
@@ -50,13 +49,12 @@ impl RunningTurns {
     /// Those of an instance.
     pub(super) fn of<'a>(
         &'a self,
-        instance: &'a InstanceId,
+        head: &'a InstanceHead,
     ) -> impl Iterator<Item = &'a Arc<RunningTurn>> {
-        let group = self.groups.get(group_of(instance));
-        group
-            .into_iter()
-            .flatten()
-            .filter(move |turn| turn.instance == *instance)
+        let group = self.groups.get(group_of(head.incarnation));
+        group.into_iter().flatten().filter(move |turn| {
+            turn.incarnation == head.incarnation && turn.instance == head.instance
+        })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<RunningTurn>> {
@@ -64,7 +62,6 @@ impl RunningTurns {
     }
 }
 
-fn group_of(instance: &InstanceId) -> usize {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(instance);
-    usize::try_from(hash % GROUPS as u64).unwrap_or(0)
+fn group_of(incarnation: Incarnation) -> usize {
+    usize::try_from(incarnation.0.as_u128() % GROUPS as u128).unwrap_or(0)
 }

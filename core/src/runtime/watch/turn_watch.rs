@@ -139,9 +139,8 @@ impl TurnWatch {
         lease: LeaseToken,
     ) -> Option<Blocked> {
         let running = self.running.lock();
-        let beside = running.turns.of(&head.instance);
+        let beside = running.turns.of(head);
         let (turn, entered_at) = beside
-            .filter(|turn| turn.incarnation == head.incarnation)
             .filter(|turn| !turn.has_ended())
             .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
             .find_map(|turn| Some((turn, turn.entered_at()?)))?;
