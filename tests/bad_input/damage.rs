@@ -86,26 +86,30 @@ fn of_a_later_version() -> [Bytes; 2] {
     ]
 }
 
+/// A node that looks again soon and counts what it gives back.
+fn patient() -> RuntimeOptions {
+    let delay = Duration::from_millis(1);
+    RuntimeOptions {
+        max_attempts: 2,
+        mismatch_policy: MismatchPolicy::GiveBack {
+            delay_min: delay,
+            delay_max: delay,
+        },
+        observability: ObservabilityConfig {
+            metrics_enabled: true,
+            ..ObservabilityConfig::default()
+        },
+        ..checked()
+    }
+}
+
 /// A node that is not updated yet ends nothing and drops nothing, however often it looks; a person
 /// can still end the instance.
 #[tokio::test]
 async fn a_message_of_a_later_version_waits_for_a_later_node() {
     for body in of_a_later_version() {
         let store: ProviderRef = Arc::new(MemoryProvider::new());
-        let delay = Duration::from_millis(1);
-        let options = RuntimeOptions {
-            max_attempts: 2,
-            mismatch_policy: MismatchPolicy::GiveBack {
-                delay_min: delay,
-                delay_max: delay,
-            },
-            observability: ObservabilityConfig {
-                metrics_enabled: true,
-                ..ObservabilityConfig::default()
-            },
-            ..checked()
-        };
-        let world = World::start(Arc::clone(&store), no_activities(), waiting(), options).await;
+        let world = World::start(Arc::clone(&store), no_activities(), waiting(), patient()).await;
         for instance in ["later", "healthy"] {
             world.begin(instance, "Wait", "").await;
             world.waits_for(instance, "Go").await;
@@ -117,8 +121,7 @@ async fn a_message_of_a_later_version_waits_for_a_later_node() {
         })
         .await;
         assert_others_are_well(&world).await;
-        let status = world.client.get_orchestration_status("later").await;
-        assert_eq!(status.unwrap(), OrchestrationStatus::Running);
+        is_running(&world, "later").await;
 
         world
             .client
@@ -137,12 +140,24 @@ async fn a_message_of_a_later_version_waits_for_a_later_node() {
 async fn what_a_later_version_keeps_in_the_head_stays() {
     let store: ProviderRef = Arc::new(MemoryProvider::new());
     let kept = framed(1, r#"{"labels":{"tenant":"a"},"zone":7}"#);
+    start_with(&*store, kept.clone()).await;
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), checked()).await;
+    world.waits_for("odd", "Go").await;
+    world.raise("odd", "Go", "on").await;
+    assert_eq!(world.output("odd").await, "on");
+    let head = store.read_head(&InstanceId::new("odd").unwrap()).await;
+    assert_eq!(head.unwrap().unwrap().core_state, kept);
+    world.shutdown().await;
+}
+
+/// Starts an instance with this in its head, as another program could.
+async fn start_with(store: &dyn Provider, core_state: Bytes) {
     let start = r#"{"type":"Start","orchestration":"Wait","input":""}"#;
     let envelope = Envelope {
         recipient: Recipient::NewInstance {
-            instance: InstanceId::new("later").unwrap(),
+            instance: InstanceId::new("odd").unwrap(),
             orchestration: "Wait".to_owned(),
-            core_state: kept.clone(),
+            core_state,
         },
         delay: Duration::ZERO,
         message: Message {
@@ -153,12 +168,88 @@ async fn what_a_later_version_keeps_in_the_head_stays() {
     };
     let answers = store.commit(vec![Commit::Send(envelope)]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let world = World::start(Arc::clone(&store), no_activities(), waiting(), checked()).await;
-    world.waits_for("later", "Go").await;
-    world.raise("later", "Go", "on").await;
-    assert_eq!(world.output("later").await, "on");
-    let head = store.read_head(&InstanceId::new("later").unwrap()).await;
-    assert_eq!(head.unwrap().unwrap().core_state, kept);
+}
+
+/// An instance whose head this node cannot read, after it was given back for long.
+async fn unreadable(core_state: Bytes) -> World {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), patient()).await;
+    start_with(&*store, core_state).await;
+    world.begin("healthy", "Wait", "").await;
+    until("the instance is given back", async || {
+        let metrics = world.runtime.metrics_snapshot().unwrap();
+        (metrics.given_back_newer_format + metrics.given_back_store >= 10).then_some(())
+    })
+    .await;
+    assert_others_are_well(&world).await;
+    is_running(&world, "odd").await;
+    world
+}
+
+async fn is_running(world: &World, instance: &str) {
+    let status = world.client.get_orchestration_status(instance).await;
+    assert_eq!(status.unwrap(), OrchestrationStatus::Running);
+}
+
+/// Nobody knows who waits for an instance whose head is damaged, so it ends only if a person says so.
+#[tokio::test]
+async fn a_damaged_head_ends_nothing() {
+    let world = unreadable(Bytes::from_static(b"no head of ours")).await;
+    world.client.cancel_instance("odd", "enough").await.unwrap();
+    let details = world.failure("odd").await;
+    assert_eq!(details.display_message(), "canceled: enough");
+    world.shutdown().await;
+}
+
+/// A later node can read the head: to it alone a cancellation is left, since this one would lose who
+/// waits for the instance.
+#[tokio::test]
+async fn a_head_of_a_later_version_waits_for_a_later_node() {
+    let world = unreadable(framed(2, "{}")).await;
+    world.client.cancel_instance("odd", "enough").await.unwrap();
+    let before = world.runtime.metrics_snapshot().unwrap();
+    until("the cancellation is seen", async || {
+        let now = world.runtime.metrics_snapshot().unwrap();
+        (now.given_back_newer_format >= before.given_back_newer_format + 5).then_some(())
+    })
+    .await;
+    is_running(&world, "odd").await;
+    world.shutdown().await;
+}
+
+/// What ends a parent without asking its code takes its children along.
+#[tokio::test]
+async fn the_children_of_a_damaged_instance_end_with_it() {
+    let orchestrations = OrchestrationRegistry::builder()
+        .register(
+            "Parent",
+            |ctx: OrchestrationContext, _: String| async move {
+                let child = ctx.schedule_sub_orchestration("Wait", "");
+                child.into_sub_orchestration().await
+            },
+        )
+        .register("Wait", |ctx: OrchestrationContext, _: String| async move {
+            Ok(ctx.schedule_wait("Go").into_event().await)
+        })
+        .build();
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = World::start(
+        Arc::clone(&store),
+        no_activities(),
+        orchestrations,
+        checked(),
+    )
+    .await;
+    world.begin("parent", "Parent", "").await;
+    let child = world.child_of("parent").await;
+    world.waits_for(&child, "Go").await;
+
+    let body = Bytes::from_static(b"no message of ours");
+    deliver(&*store, "parent", body).await;
+
+    world.failure("parent").await;
+    let message = world.failure(&child).await.display_message();
+    assert!(message.starts_with("canceled"), "{message}");
     world.shutdown().await;
 }
 

@@ -198,6 +198,7 @@ mod tests {
     use super::super::fake::Fake;
     use super::*;
     use crate::providers::{InstanceId, ProviderError};
+    use crate::runtime::observability::CapturedLogs;
 
     fn starts(fake: &Fake) -> Vec<Start> {
         let sent = fake.sent().into_iter();
@@ -213,6 +214,26 @@ mod tests {
 
     fn already_exists() -> ProviderError {
         ProviderError::new(ErrorKind::AlreadyExists, "commit", "there is one")
+    }
+
+    /// The signatures of old programs leave no room for what happened.
+    #[tokio::test]
+    async fn a_start_of_what_exists_is_logged_where_it_cannot_be_told() {
+        let fake = Fake::default();
+        fake.fail_next([already_exists()]);
+        let (logs, _guard) = CapturedLogs::begin();
+
+        fake.client()
+            .start_orchestration("a", "Order", "")
+            .await
+            .unwrap();
+
+        let lines = logs.take();
+        assert!(
+            lines.iter().any(|line| line.starts_with("WARN")
+                && line.contains("there is such an instance already")),
+            "{lines:?}"
+        );
     }
 
     #[tokio::test]

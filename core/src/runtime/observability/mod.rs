@@ -7,7 +7,7 @@ mod logging;
 mod metrics;
 
 #[cfg(test)]
-pub(super) use captured::CapturedLogs;
+pub(crate) use captured::CapturedLogs;
 pub use config::{LogFormat, ObservabilityConfig};
 pub use metrics::MetricsSnapshot;
 
