@@ -54,6 +54,10 @@ pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
 
+/// By how much the clocks of machines may disagree, for the code of an orchestration to see no time that
+/// is before one it has seen, or before that for which a timer was set.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(10);
+
 /// How many threads the code of orchestrations may block on a node. While there are more, it claims
 /// no turns.
 pub const BLOCKED_THREADS_MAX: usize = 64;
@@ -441,6 +445,12 @@ fn of_blocking_code() -> Vec<Limit> {
             count(BLOCKED_THREADS_MAX),
             "threads of a node that the code of orchestrations blocks",
             "the node claims no turns until one of them is free",
+        ),
+        fixed(
+            "CLOCK_SKEW_MAX",
+            Amount::Time(CLOCK_SKEW_MAX),
+            "by how much the clocks of machines disagree",
+            "the time that the code of an orchestration sees may go back",
         ),
         fixed(
             "OUTCOME_HELD_MAX",

@@ -25,7 +25,9 @@ impl UnfitInput {
             .split_once(": ")
             .unwrap_or((self.error.as_str(), ""));
         let shown = if reason.starts_with("missing field `") {
-            self.error.as_str()
+            // Where the input ends is no news, and not the same for all of them.
+            let said = self.error.rsplit_once(" at line ");
+            said.map_or(self.error.as_str(), |(said, _)| said)
         } else {
             expected
         };

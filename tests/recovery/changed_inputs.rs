@@ -1,6 +1,7 @@
 //! Inputs that the deployed code does not take, since their type has gained a field without a default.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
@@ -214,6 +215,42 @@ async fn an_instance_that_has_begun_waits_for_code_that_takes_its_input() {
     let fitting = deployed::<Order>(&store).await;
     assert_eq!(fitting.output("i").await, "tea sent");
     fitting.shutdown().await;
+}
+
+/// Code that calls other code copes with its error as it likes, and is not run again for it.
+#[tokio::test]
+async fn code_may_cope_with_what_other_code_does_not_take() {
+    let runs = Arc::new(AtomicU32::new(0));
+    let (inner_activities, inner) = (activities::<GiftOrder>(), orchestrations::<GiftOrder>());
+    let count = Arc::clone(&runs);
+    let activities = ActivityRegistry::builder()
+        .register("Outer", move |ctx: ActivityContext, input: String| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let (_, pack) = inner_activities.resolve_handler("Pack").unwrap();
+            async move {
+                Ok(pack
+                    .invoke(ctx, input)
+                    .await
+                    .unwrap_or_else(|_| "coped".to_owned()))
+            }
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", move |ctx: OrchestrationContext, input: String| {
+            let (_, order) = inner.resolve_handler("Order").unwrap();
+            async move {
+                let error = order.invoke(ctx.clone(), input.clone()).await.unwrap_err();
+                assert!(error.contains("wrapping"), "{error}");
+                ctx.schedule_activity("Outer", input).into_activity().await
+            }
+        })
+        .build();
+    let store = Arc::new(MemoryProvider::new());
+    let world = World::start(store, activities, orchestrations, patient()).await;
+    world.begin("i", "Main", TEA).await;
+    assert_eq!(world.output("i").await, "coped");
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    world.shutdown().await;
 }
 
 /// Programs that would rather fail at once do, with the words of the decoder.

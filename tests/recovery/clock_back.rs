@@ -53,41 +53,102 @@ async fn world(clock: &ManualClock, store: Arc<dyn Provider>) -> World {
     }
 }
 
+/// The time that the code sees, in milliseconds.
+async fn now_ms(ctx: &OrchestrationContext) -> Result<u64, String> {
+    let now = ctx.utcnow().await?.duration_since(UNIX_EPOCH);
+    let now = now.map_err(|error| error.to_string())?;
+    u64::try_from(now.as_millis()).map_err(|error| error.to_string())
+}
+
+/// Two machines that disagree: a store with its node, each with a clock of its own.
+struct Apart {
+    of_store: ManualClock,
+    of_node: ManualClock,
+    world: World,
+}
+
+impl Apart {
+    async fn start(node_ms: u64) -> Self {
+        let of_store = ManualClock::at_ms(NOON_MS);
+        let of_node = ManualClock::at_ms(node_ms);
+        let options = MemoryOptions::default().clock(Arc::new(of_store.clone()));
+        let store = Arc::new(MemoryProvider::with_options(options));
+        let orchestrations = OrchestrationRegistry::builder()
+            .register("Sleep", |ctx: OrchestrationContext, _: String| async move {
+                ctx.schedule_timer(Duration::from_mins(1)).await;
+                let woken_ms = now_ms(&ctx).await?;
+                ctx.schedule_activity("Echo", "").into_activity().await?;
+                Ok(format!("{woken_ms} {}", now_ms(&ctx).await?))
+            })
+            .register(
+                "Tick",
+                |ctx: OrchestrationContext, due: String| async move {
+                    let now_ms = now_ms(&ctx).await?;
+                    if ctx.execution_id() == 1 {
+                        ctx.schedule_timer(Duration::from_mins(1)).await;
+                        return ctx.continue_as_new((now_ms + 60_000).to_string()).await;
+                    }
+                    Ok(format!("{due} {now_ms}"))
+                },
+            )
+            .build();
+        let activities = ActivityRegistry::builder()
+            .register("Echo", |_: ActivityContext, input: String| async move {
+                Ok(input)
+            })
+            .build();
+        let options = RuntimeOptions {
+            clock: Arc::new(of_node.clone()),
+            ..checked()
+        };
+        let world = World::start(store, activities, orchestrations, options).await;
+        Self {
+            of_store,
+            of_node,
+            world,
+        }
+    }
+
+    /// Runs an orchestration while a minute passes for the store, and so much for the node.
+    async fn run(self, orchestration: &str, node_ms: u64) -> String {
+        let Self {
+            of_store,
+            of_node,
+            world,
+        } = self;
+        world.begin("i", orchestration, "").await;
+        let is_timer = |kind: &EventKind| matches!(kind, EventKind::TimerCreated { .. });
+        world.event("i", is_timer).await;
+        of_node.set_ms(node_ms);
+        of_store.advance(Duration::from_mins(1));
+        let output = world.output("i").await;
+        world.shutdown().await;
+        output
+    }
+}
+
+const BEHIND_MS: u64 = NOON_MS + 59_980;
+const DUE_MS: u64 = NOON_MS + 60_000;
+
 /// A timer fires by the store's clock, which may be ahead of the node's.
 #[tokio::test]
 async fn code_that_a_timer_has_woken_sees_no_time_before_it() {
-    let of_store = ManualClock::at_ms(NOON_MS);
-    let of_node = ManualClock::at_ms(NOON_MS);
-    let options = MemoryOptions::default().clock(Arc::new(of_store.clone()));
-    let store = Arc::new(MemoryProvider::with_options(options));
-    let orchestrations = OrchestrationRegistry::builder()
-        .register("Sleep", |ctx: OrchestrationContext, _: String| async move {
-            ctx.schedule_timer(Duration::from_mins(1)).await;
-            let now = ctx.utcnow().await?.duration_since(UNIX_EPOCH);
-            Ok(now
-                .map_err(|error| error.to_string())?
-                .as_millis()
-                .to_string())
-        })
-        .build();
-    let options = RuntimeOptions {
-        clock: Arc::new(of_node.clone()),
-        ..checked()
-    };
-    let activities = ActivityRegistry::builder().build();
-    let world = World::start(store, activities, orchestrations, options).await;
-    world.begin("asleep", "Sleep", "").await;
-    let is_timer = |kind: &EventKind| matches!(kind, EventKind::TimerCreated { .. });
-    world.event("asleep", is_timer).await;
+    let output = Apart::start(NOON_MS).await.run("Sleep", BEHIND_MS).await;
+    assert_eq!(output, format!("{DUE_MS} {DUE_MS}"));
+}
 
-    of_node.advance(Duration::from_millis(59_980));
-    of_store.advance(Duration::from_mins(1));
+#[tokio::test]
+async fn the_next_execution_sees_no_time_before_it_either() {
+    let output = Apart::start(NOON_MS).await.run("Tick", BEHIND_MS).await;
+    assert_eq!(output, format!("{DUE_MS} {DUE_MS}"));
+}
 
-    assert_eq!(world.output("asleep").await, (NOON_MS + 60_000).to_string());
-    let is_fired = |kind: &EventKind| matches!(kind, EventKind::TimerFired { .. });
-    let fired = world.event("asleep", is_fired).await;
-    assert_eq!(fired.timestamp_ms, NOON_MS + 60_000);
-    world.shutdown().await;
+/// A clock that was a day ahead when the timer was set was wrong, and is forgotten.
+#[tokio::test]
+async fn a_clock_that_was_wrong_once_is_not_believed_for_ever() {
+    let tomorrow_ms = NOON_MS + 24 * HOUR_MS;
+    let output = Apart::start(tomorrow_ms).await.run("Sleep", DUE_MS).await;
+    assert_eq!(output, format!("{DUE_MS} {DUE_MS}"));
 }
 
 /// Nothing that was waiting is lost, work goes on at once, and what waits for a time waits as long as

@@ -88,8 +88,9 @@ impl OrchestrationContext {
         self.schedule_activity_with_options(name, input, options)
     }
 
-    /// Waits for this long, across restarts. Whatever the clocks of the machines say, the time that
-    /// the code sees when the timer has fired is not before that for which it was set.
+    /// Waits for this long, across restarts. The time that the code sees from then on is not before
+    /// that for which the timer was set, where the clocks of the machines agree within
+    /// [`CLOCK_SKEW_MAX`](crate::limits::CLOCK_SKEW_MAX).
     #[track_caller]
     pub fn schedule_timer(&self, delay: Duration) -> DurableFuture {
         self.durable(Decision::Timer { delay })

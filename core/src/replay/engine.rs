@@ -126,6 +126,11 @@ impl Engine {
         self.journal.set_alarm(alarm);
     }
 
+    /// The time that the code has seen last.
+    pub(crate) fn latest_ms(&self) -> u64 {
+        self.journal.state().moment.now_ms
+    }
+
     /// The id that the next event will have.
     pub(crate) fn next_event_id(&self) -> u64 {
         self.journal.state().next_event_id
@@ -359,11 +364,7 @@ impl Engine {
             }
             match polled {
                 Poll::Ready(Ok(output)) => return self.finish(End::Completed { output }),
-                Poll::Ready(Err(message)) => {
-                    return self.finish(End::Failed {
-                        details: application_failure(message),
-                    });
-                }
+                Poll::Ready(Err(message)) => return self.fail_with(message),
                 Poll::Pending => {}
             }
             if self.journal.waker.take_signal() {
@@ -423,6 +424,17 @@ impl Engine {
                 version,
                 carried,
             });
+        }
+    }
+
+    /// The code has failed by itself, or since it does not take its input and has let that be.
+    fn fail_with(&mut self, message: String) {
+        let unfit = self.journal.state().unfit_input.take();
+        match unfit.filter(|unfit| unfit.to_string() == message) {
+            Some(unfit) => self.fail(Failure::UnfitInput(unfit)),
+            None => self.finish(End::Failed {
+                details: application_failure(message),
+            }),
         }
     }
 

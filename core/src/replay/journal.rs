@@ -184,10 +184,11 @@ impl Journal {
         }
     }
 
-    /// The code does not take its input.
+    /// The code does not take its input. It may cope with that: only if it ends with this error is it
+    /// the run's.
     pub(crate) fn refuse_input(&self, unfit: UnfitInput) {
         if let Some(mut state) = self.enter_state() {
-            state.fail(Failure::UnfitInput(unfit));
+            state.unfit_input = Some(unfit);
         }
     }
 

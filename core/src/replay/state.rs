@@ -17,6 +17,7 @@ use super::tokens::Tokens;
 use crate::event::{Entry, EventKind, FIRST_RULES, RULES};
 use crate::limits::{CONTINUE_AS_NEW_BYTES, HISTORY_EVENTS_MAX_DEFAULT};
 use crate::orchestration::ActivityOptions;
+use crate::unfit_input::UnfitInput;
 
 /// The handing over to a next execution, as the code asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) external: ExternalEvents,
     pub(super) continuation: Option<Continuation>,
     pub(super) failure: Option<Failure>,
+    /// Why code does not take the input.
+    pub(super) unfit_input: Option<UnfitInput>,
     /// The run has ended or was evicted: what is dropped now has no meaning.
     pub(super) closed: bool,
     /// How many random values this step has drawn.
@@ -93,6 +96,7 @@ impl State {
             external: ExternalEvents::default(),
             continuation: None,
             failure: None,
+            unfit_input: None,
             closed: false,
             draws: 0,
             decisions: 0,

@@ -107,7 +107,9 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
             if timed.as_ref().is_some_and(|timed| !timed.conclude()) {
                 return Outcome::TimedOut;
             }
+            // Code may cope with what other code that it calls does not take.
             if let Some(unfit) = told.refused_input()
+                && matches!(&result, Ok(Err(message)) if *message == unfit.to_string())
                 && let MismatchPolicy::GiveBack { .. } = node.options.mismatch_policy
             {
                 return Outcome::GiveBack(Obstacle::UnfitInput(unfit.clone()));
@@ -182,6 +184,9 @@ async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) 
     if given_back.is_notice_due {
         tell_instance(node, key, &obstacle.missing()).await;
     }
+    // A release may get lost, and the attempt counts then.
+    node.attempts
+        .excuse(Item::Activity(key.clone()), claimed.attempt);
     let lease = Lease::Activity(claimed.lease.clone());
     node.release(lease, given_back.delay, false).await;
 }

@@ -274,14 +274,15 @@ impl Node {
     pub(super) async fn warm(&self, head: &InstanceHead) -> Option<Kept> {
         let on_its_way = self.warm.lock().wait_for(head);
         if let Some(kept) = on_its_way {
-            let clock = Arc::clone(&self.clock);
-            let patience = self.on_service(async move { clock.sleep(WARM_WAIT_MAX).await });
+            let patience = self.service.spawn(self.clock.sleep(WARM_WAIT_MAX));
+            let sleeping = patience.abort_handle();
             tokio::select! {
                 biased;
                 // It is told by the end of the channel.
                 _ = kept => {}
                 _ = patience => {}
             }
+            sleeping.abort();
         }
         self.take_warm(head)
     }

@@ -59,7 +59,7 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, ProviderError> {
 fn not_understood() -> ProviderError {
     error::config(
         "the URL cannot be understood; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what \
-         is special in a name or a password percent-encoded",
+         is special in a user, a password or a database percent-encoded, as `%40` for `@`",
     )
 }
 

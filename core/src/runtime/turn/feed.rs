@@ -4,7 +4,7 @@ use super::code::Code;
 use super::draft::{Draft, Scope, within};
 use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
-use crate::limits::{EXECUTIONS_PER_TURN_MAX, PARTS_PER_TURN_MAX};
+use crate::limits::{CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX, PARTS_PER_TURN_MAX};
 use crate::message::{MessageBody, Output, Start};
 use crate::providers::{InstanceHead, Limits};
 use crate::replay::{End, Engine, Failure, Input, Moment};
@@ -19,6 +19,8 @@ pub(super) struct Feeder<'a> {
     pub(super) draft: Draft,
     pub(super) history_bytes: usize,
     executions: usize,
+    /// The time that the code has seen last, in this execution or the one before.
+    latest_ms: u64,
 }
 
 /// Why a feeder's work cannot be committed.
@@ -34,6 +36,7 @@ impl<'a> Feeder<'a> {
     ) -> Self {
         let limits = &node.limits;
         let draft = Draft::from(head);
+        let latest_ms = engine.latest_ms();
         Self {
             node,
             limits,
@@ -42,6 +45,7 @@ impl<'a> Feeder<'a> {
             draft,
             history_bytes,
             executions: 1,
+            latest_ms,
         }
     }
 
@@ -103,7 +107,7 @@ impl<'a> Feeder<'a> {
 
     fn moment(&self) -> Moment {
         Moment {
-            now_ms: self.node.clock.now_ms(),
+            now_ms: not_before(self.latest_ms, self.node.clock.now_ms()),
             seed: self.node.entropy.seed(),
         }
     }
@@ -113,8 +117,9 @@ impl<'a> Feeder<'a> {
         // The clock of the store, or of the node that asked for the timer, may be ahead of this
         // one's, and code that a timer has woken must not see a time before it.
         if let EventKind::TimerFired { fire_at_ms } = input.kind {
-            moment.now_ms = moment.now_ms.max(fire_at_ms);
+            moment.now_ms = not_before(fire_at_ms, moment.now_ms);
         }
+        self.latest_ms = moment.now_ms;
         self.engine.step(input, moment);
         self.collect(moment);
     }
@@ -219,5 +224,16 @@ impl<'a> Feeder<'a> {
                 .is_none_or(|activity_id| self.engine.is_open(activity_id))
         });
         self.scope.core_state.notice = said.or(kept);
+    }
+}
+
+/// The time that the clock shows, or the later one that was seen before, if two clocks may disagree by
+/// as much. One that was further ahead was wrong, and nothing is to go by it for longer than it did.
+fn not_before(seen_ms: u64, now_ms: u64) -> u64 {
+    let ahead_ms = seen_ms.saturating_sub(now_ms);
+    if u128::from(ahead_ms) <= CLOCK_SKEW_MAX.as_millis() {
+        now_ms + ahead_ms
+    } else {
+        now_ms
     }
 }

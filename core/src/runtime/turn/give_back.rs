@@ -49,11 +49,9 @@ pub(super) async fn give_back(
             }
         }
     }
-    if let ObstacleKind::Store = obstacle.kind() {
-        // A store that fails may not take the lease back either, and counts the attempt then.
-        let item = Item::Turn(turn.head.instance.clone());
-        node.attempts.excuse(item, turn.attempt);
-    }
+    // A release may get lost, above all where the store fails, and the attempt counts then.
+    let item = Item::Turn(turn.head.instance.clone());
+    node.attempts.excuse(item, turn.attempt);
     node.release(Lease::Turn(lease), given_back.delay, false)
         .await;
     held.finish();
