@@ -18,21 +18,44 @@ impl UnfitInput {
     }
 
     /// What does not fit, without a word of the input, which is not for a log: the type that the code
-    /// takes and, if that is all, the field that is missing.
+    /// takes and, as far as that can be told, the field that is missing or the kind of value.
     pub(crate) fn mismatch(&self) -> String {
-        let (expected, reason) = self
-            .error
-            .split_once(": ")
-            .unwrap_or((self.error.as_str(), ""));
-        let shown = if reason.starts_with("missing field `") {
-            // Where the input ends is no news, and not the same for all of them.
-            let said = self.error.rsplit_once(" at line ");
-            said.map_or(self.error.as_str(), |(said, _)| said)
-        } else {
-            expected
-        };
-        format!("the input of {} cannot be decoded: {shown}", self.code)
+        let error = self.error.as_str();
+        let (expected, reason) = error.split_once(": ").unwrap_or((error, ""));
+        let shown = shown(reason).map_or_else(String::new, |shown| format!(": {shown}"));
+        format!(
+            "the input of {} cannot be decoded: {expected}{shown}",
+            self.code
+        )
     }
+}
+
+/// What serde calls the kinds of values.
+const KINDS: [&str; 8] = [
+    "boolean",
+    "integer",
+    "floating point",
+    "string",
+    "null",
+    "unit value",
+    "sequence",
+    "map",
+];
+
+/// As much of the decoder's reason as says nothing of the input but the kind of a value.
+fn shown(reason: &str) -> Option<String> {
+    // Where in the input it was is no news, and not the same for all of them.
+    let reason = reason
+        .rsplit_once(" at line ")
+        .map_or(reason, |(reason, _)| reason);
+    if reason.starts_with("missing field `") {
+        return Some(reason.to_owned());
+    }
+    let value = reason.strip_prefix("invalid type: ")?;
+    let kind = KINDS.iter().find(|kind| value.starts_with(*kind))?;
+    // The last one is the decoder's own.
+    let (_, expected) = value.rsplit_once(", expected ")?;
+    Some(format!("invalid type: {kind}, expected {expected}"))
 }
 
 impl fmt::Display for UnfitInput {
@@ -80,13 +103,26 @@ mod tests {
             r#"{"number":"secret"}"#,
             r#""secret""#,
             r#"{"number":": missing field `secret"}"#,
+            r#"{"number":"1, expected secret at line 1 column 7"}"#,
             "secret",
         ] {
             let mismatch = unfit(input).mismatch();
             assert!(
-                mismatch.ends_with("Order") && !mismatch.contains("secret"),
+                mismatch.contains("Order: invalid type: string, expected"),
                 "{mismatch}"
             );
+            assert!(!mismatch.contains("secret"), "{mismatch}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_left_out() {
+        let error =
+            "expected Order: unknown variant `secret`, expected `A` or `B` at line 1 column 9";
+        let unfit = UnfitInput::new("activity Ship".to_owned(), error.to_owned());
+        assert_eq!(
+            unfit.mismatch(),
+            "the input of activity Ship cannot be decoded: expected Order"
+        );
     }
 }
