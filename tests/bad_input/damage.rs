@@ -11,12 +11,10 @@ use duroxide::providers::{
     ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
     HistoryChunk, InstanceId, LeaseAfterCommit, Limits, Message, Provider, Recipient, TurnCommit,
 };
-use duroxide::runtime::{MismatchPolicy, ObservabilityConfig, RuntimeOptions};
-use duroxide::{
-    ErrorDetails, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus, ProviderRef,
-};
+use duroxide::runtime::RuntimeOptions;
+use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry, ProviderRef};
 
-use crate::support::{World, checked, no_activities, until};
+use crate::support::{World, checked, giving_back, no_activities, until};
 
 fn waiting() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
@@ -28,11 +26,16 @@ fn waiting() -> OrchestrationRegistry {
 
 /// Puts these bytes into an instance's inbox, as another program could.
 async fn deliver(store: &dyn Provider, instance: &str, body: Bytes) {
+    let recipient = Recipient::Instance {
+        instance: InstanceId::new(instance).unwrap(),
+        incarnation: None,
+    };
+    send(store, recipient, body).await;
+}
+
+async fn send(store: &dyn Provider, recipient: Recipient, body: Bytes) {
     let envelope = Envelope {
-        recipient: Recipient::Instance {
-            instance: InstanceId::new(instance).unwrap(),
-            incarnation: None,
-        },
+        recipient,
         delay: Duration::ZERO,
         message: Message {
             id: Entropy.message_id(),
@@ -88,18 +91,9 @@ fn of_a_later_version() -> [Bytes; 2] {
 
 /// A node that looks again soon and counts what it gives back.
 fn patient() -> RuntimeOptions {
-    let delay = Duration::from_millis(1);
     RuntimeOptions {
         max_attempts: 2,
-        mismatch_policy: MismatchPolicy::GiveBack {
-            delay_min: delay,
-            delay_max: delay,
-        },
-        observability: ObservabilityConfig {
-            metrics_enabled: true,
-            ..ObservabilityConfig::default()
-        },
-        ..checked()
+        ..giving_back(Duration::from_millis(1))
     }
 }
 
@@ -121,7 +115,7 @@ async fn a_message_of_a_later_version_waits_for_a_later_node() {
         })
         .await;
         assert_others_are_well(&world).await;
-        is_running(&world, "later").await;
+        world.assert_running("later").await;
 
         world
             .client
@@ -152,22 +146,13 @@ async fn what_a_later_version_keeps_in_the_head_stays() {
 
 /// Starts an instance with this in its head, as another program could.
 async fn start_with(store: &dyn Provider, core_state: Bytes) {
-    let start = r#"{"type":"Start","orchestration":"Wait","input":""}"#;
-    let envelope = Envelope {
-        recipient: Recipient::NewInstance {
-            instance: InstanceId::new("odd").unwrap(),
-            orchestration: "Wait".to_owned(),
-            core_state,
-        },
-        delay: Duration::ZERO,
-        message: Message {
-            id: Entropy.message_id(),
-            execution: None,
-            body: framed(1, start),
-        },
+    let recipient = Recipient::NewInstance {
+        instance: InstanceId::new("odd").unwrap(),
+        orchestration: "Wait".to_owned(),
+        core_state,
     };
-    let answers = store.commit(vec![Commit::Send(envelope)]).await;
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let start = r#"{"type":"Start","orchestration":"Wait","input":""}"#;
+    send(store, recipient, framed(1, start)).await;
 }
 
 /// An instance whose head this node cannot read, after it was given back for long.
@@ -182,13 +167,8 @@ async fn unreadable(core_state: Bytes) -> World {
     })
     .await;
     assert_others_are_well(&world).await;
-    is_running(&world, "odd").await;
+    world.assert_running("odd").await;
     world
-}
-
-async fn is_running(world: &World, instance: &str) {
-    let status = world.client.get_orchestration_status(instance).await;
-    assert_eq!(status.unwrap(), OrchestrationStatus::Running);
 }
 
 /// Nobody knows who waits for an instance whose head is damaged, so it ends only if a person says so.
@@ -213,7 +193,7 @@ async fn a_head_of_a_later_version_waits_for_a_later_node() {
         (now.given_back_newer_format >= before.given_back_newer_format + 5).then_some(())
     })
     .await;
-    is_running(&world, "odd").await;
+    world.assert_running("odd").await;
     world.shutdown().await;
 }
 

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{MismatchPolicy, RuntimeOptions};
 use duroxide::{
     ActivityContext, ConfigErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
-    OrchestrationStatus,
 };
 
-use crate::support::{Text, World, checked, no_activities, pause};
+use crate::support::{Text, World, checked, giving_back, no_activities, pause};
 
 /// An orchestration that calls this activity first; an empty name calls none.
 fn calling(activity: &'static str) -> OrchestrationRegistry {
@@ -118,25 +117,15 @@ async fn shadow_replay_finds_code_that_is_not_deterministic() {
 
 /// Options of a node that leaves what it does not know to others.
 fn patient() -> RuntimeOptions {
-    let delay = Duration::from_millis(20);
     RuntimeOptions {
-        mismatch_policy: MismatchPolicy::GiveBack {
-            delay_min: delay,
-            delay_max: delay,
-        },
         max_attempts: 1_000,
-        ..checked()
+        ..giving_back(Duration::from_millis(20))
     }
 }
 
 async fn stays_running(world: &World, instance: &str) {
     for _ in 0..10 {
-        let status = world
-            .client
-            .get_orchestration_status(instance)
-            .await
-            .unwrap();
-        assert_eq!(status, OrchestrationStatus::Running);
+        world.assert_running(instance).await;
         pause(10).await;
     }
 }

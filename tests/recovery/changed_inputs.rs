@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{MetricsSnapshot, MismatchPolicy, ObservabilityConfig, RuntimeOptions};
-use duroxide::{
-    ActivityContext, ClientError, OrchestrationContext, OrchestrationRegistry, OrchestrationStatus,
-};
+use duroxide::runtime::{MetricsSnapshot, RuntimeOptions};
+use duroxide::{ActivityContext, ClientError, OrchestrationContext, OrchestrationRegistry};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::support::{World, checked, no_activities, until};
+use crate::support::{World, checked, giving_back, no_activities, until};
 
 /// What the first deployment knows of an order.
 #[derive(Debug, Deserialize)]
@@ -86,20 +84,8 @@ fn activities<T: Describe>() -> ActivityRegistry {
         .build()
 }
 
-/// A node that gives back what it cannot run, and counts it.
 fn patient() -> RuntimeOptions {
-    let delay = Duration::from_millis(5);
-    RuntimeOptions {
-        mismatch_policy: MismatchPolicy::GiveBack {
-            delay_min: delay,
-            delay_max: delay,
-        },
-        observability: ObservabilityConfig {
-            metrics_enabled: true,
-            ..ObservabilityConfig::default()
-        },
-        ..checked()
-    }
+    giving_back(Duration::from_millis(5))
 }
 
 async fn deployed<T: Describe>(store: &Arc<MemoryProvider>) -> World {
@@ -114,11 +100,6 @@ async fn gave_back(world: &World, count: impl Fn(&MetricsSnapshot) -> u64 + Send
         (count(&metrics) >= 20).then_some(())
     })
     .await;
-}
-
-async fn is_running(world: &World, instance: &str) {
-    let status = world.client.get_orchestration_status(instance).await;
-    assert_eq!(status.unwrap(), OrchestrationStatus::Running, "{instance}");
 }
 
 /// Why a client waits in vain.
@@ -143,7 +124,7 @@ async fn an_orchestration_waits_for_code_that_takes_its_input() {
     gave_back(&mistaken, |it| it.given_back_unfit_input).await;
     let child = mistaken.child_of("parent").await;
     for instance in ["alone", "parent", &child] {
-        is_running(&mistaken, instance).await;
+        mistaken.assert_running(instance).await;
     }
     let why = reason(&mistaken, "alone").await;
     assert!(
@@ -168,7 +149,7 @@ async fn an_activity_waits_for_code_that_takes_its_input() {
     let mistaken = deployed::<GiftOrder>(&store).await;
     mistaken.begin("i", "Send", TEA).await;
     gave_back(&mistaken, |it| it.given_back_unfit_input).await;
-    is_running(&mistaken, "i").await;
+    mistaken.assert_running("i").await;
     let why = reason(&mistaken, "i").await;
     assert!(why.contains("activity Pack"), "{why}");
     mistaken.shutdown().await;
@@ -188,7 +169,7 @@ async fn a_next_execution_waits_for_code_that_takes_its_input() {
     mistaken.waits_for("i", "Go").await;
     mistaken.raise("i", "Go", "").await;
     gave_back(&mistaken, |it| it.given_back_unfit_input).await;
-    is_running(&mistaken, "i").await;
+    mistaken.assert_running("i").await;
     mistaken.shutdown().await;
 
     let fitting = deployed::<Order>(&store).await;

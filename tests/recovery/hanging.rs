@@ -8,8 +8,8 @@ use duroxide::clock::{Clock as _, SystemClock};
 use duroxide::limits::{BLOCKED_THREADS_MAX, HEALTH_ITEMS_MAX};
 use duroxide::providers::Provider;
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{ObservabilityConfig, RuntimeOptions};
 use duroxide::{
     ActivityContext, AppErrorKind, Client, ErrorDetails, OrchestrationContext,
     OrchestrationRegistry, OrchestrationStatus,
@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::counted::Counted;
-use crate::support::{World, checked, pause, types, until, within};
+use crate::support::{World, checked, counting, pause, types, until, within};
 
 /// Code that stays within itself until the test ends.
 #[derive(Default)]
@@ -292,10 +292,7 @@ async fn code_that_hangs_can_be_seen_from_outside() {
     let trap = Trap::default();
     let store = Arc::new(MemoryProvider::new());
     let options = RuntimeOptions {
-        observability: ObservabilityConfig {
-            metrics_enabled: true,
-            ..ObservabilityConfig::default()
-        },
+        observability: counting(),
         turn_deadline: Duration::from_millis(1_500),
         ..hasty()
     };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use duroxide::EventKind;
 use duroxide::event::{Entry, encode_chunk};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
@@ -12,9 +13,8 @@ use duroxide::providers::{
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
-use duroxide::{EventKind, OrchestrationContext, OrchestrationRegistry};
 
-use crate::support::{World, checked, no_activities};
+use crate::support::{World, checked, no_activities, waiting_twice};
 
 /// A store in which another node is always a turn ahead: whoever reads a history reads an event more
 /// than there was when the turn began.
@@ -111,15 +111,8 @@ impl Provider for Ahead {
 #[tokio::test]
 async fn what_another_turn_added_meanwhile_is_no_nondeterminism() {
     let store = Arc::new(Ahead::default());
-    let orchestrations = OrchestrationRegistry::builder()
-        .register("Main", |ctx: OrchestrationContext, _: String| async move {
-            let first = ctx.schedule_wait("Go").into_event().await;
-            let second = ctx.schedule_wait("Go").into_event().await;
-            Ok(format!("{first} {second}"))
-        })
-        .build();
     let provider = Arc::<Ahead>::clone(&store);
-    let world = World::start(provider, no_activities(), orchestrations, checked()).await;
+    let world = World::start(provider, no_activities(), waiting_twice(), checked()).await;
     world.begin("i", "Main", "").await;
     world.waits_for("i", "Go").await;
     store.is_ahead.store(true, Ordering::SeqCst);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use duroxide::clock::ManualClock;
 use duroxide::providers::memory::MemoryProvider;
-use duroxide::runtime::{ObservabilityConfig, RuntimeOptions};
-use duroxide::{OrchestrationContext, OrchestrationRegistry, OrchestrationStatus, ProviderRef};
+use duroxide::runtime::RuntimeOptions;
+use duroxide::{OrchestrationStatus, ProviderRef};
 
 use crate::counted::Counted;
 use crate::shapes::{SHAPES, activities, orchestrations};
-use crate::support::{World, checked, no_activities, pause, types, until};
+use crate::support::{World, checked, counting, no_activities, pause, types, until, waiting_twice};
 
 /// How each shape ended, and of which events its last history is made.
 type Results = BTreeMap<&'static str, (OrchestrationStatus, Vec<String>)>;
@@ -124,23 +124,13 @@ async fn a_restart_in_the_middle_gives_the_same() {
 async fn a_turn_waits_for_the_code_that_the_one_before_is_about_to_keep() {
     let store = Arc::new(Counted::new(MemoryProvider::new()));
     let provider = Arc::<Counted<MemoryProvider>>::clone(&store);
-    let orchestrations = OrchestrationRegistry::builder()
-        .register("Main", |ctx: OrchestrationContext, _: String| async move {
-            let first = ctx.schedule_wait("Go").into_event().await;
-            let second = ctx.schedule_wait("Go").into_event().await;
-            Ok(format!("{first} {second}"))
-        })
-        .build();
     let options = RuntimeOptions {
         // By it the turn would wait for ever.
         clock: Arc::new(ManualClock::at_ms(1)),
-        observability: ObservabilityConfig {
-            metrics_enabled: true,
-            ..ObservabilityConfig::default()
-        },
+        observability: counting(),
         ..checked()
     };
-    let world = World::start(provider, no_activities(), orchestrations, options).await;
+    let world = World::start(provider, no_activities(), waiting_twice(), options).await;
 
     let held = store.hold_back_acknowledgements().await;
     world.begin("i", "Main", "").await;

@@ -17,9 +17,10 @@ use duroxide::providers::Provider;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{MismatchPolicy, Runtime, RuntimeOptions};
+use duroxide::runtime::{MismatchPolicy, ObservabilityConfig, Runtime, RuntimeOptions};
 use duroxide::{
-    Client, ErrorDetails, Event, EventKind, OrchestrationRegistry, OrchestrationStatus,
+    Client, ErrorDetails, Event, EventKind, OrchestrationContext, OrchestrationRegistry,
+    OrchestrationStatus,
 };
 
 /// What an orchestration or an activity returns.
@@ -62,6 +63,37 @@ pub(crate) fn checked() -> RuntimeOptions {
         mismatch_policy: MismatchPolicy::FailAtOnce,
         ..RuntimeOptions::default()
     }
+}
+
+/// Counts what the runtime does.
+pub(crate) fn counting() -> ObservabilityConfig {
+    ObservabilityConfig {
+        metrics_enabled: true,
+        ..ObservabilityConfig::default()
+    }
+}
+
+/// Options of a node that gives back what it cannot run, for so long each time, and counts it.
+pub(crate) fn giving_back(delay: Duration) -> RuntimeOptions {
+    RuntimeOptions {
+        mismatch_policy: MismatchPolicy::GiveBack {
+            delay_min: delay,
+            delay_max: delay,
+        },
+        observability: counting(),
+        ..checked()
+    }
+}
+
+/// `Main` waits for `Go` twice, and returns both.
+pub(crate) fn waiting_twice() -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register("Main", |ctx: OrchestrationContext, _: String| async move {
+            let first = ctx.schedule_wait("Go").into_event().await;
+            let second = ctx.schedule_wait("Go").into_event().await;
+            Ok(format!("{first} {second}"))
+        })
+        .build()
 }
 
 /// Registries without anything in them.
@@ -163,6 +195,13 @@ impl World {
     /// How an instance ended.
     pub(crate) async fn ended(&self, instance: &str) -> OrchestrationStatus {
         ended(&self.client, instance).await
+    }
+
+    /// Fails the test if an instance has ended.
+    pub(crate) async fn assert_running(&self, instance: &str) {
+        let status = self.client.get_orchestration_status(instance).await;
+        let status = status.unwrap();
+        assert_eq!(status, OrchestrationStatus::Running, "{instance}");
     }
 
     /// What an instance returned.
