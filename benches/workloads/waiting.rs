@@ -16,6 +16,10 @@ use super::workload::Size;
 /// How many requests of the client's are open at once.
 const IN_FLIGHT: usize = 500;
 
+/// How often it is looked whether all of them wait, which a store may answer by going through all
+/// that it has.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 async fn wait(ctx: OrchestrationContext, _: String) -> Result<String, String> {
     Ok(ctx.schedule_wait("go").into_event().await)
 }
@@ -73,7 +77,7 @@ async fn start_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
         started?;
     }
     while stage.client.get_queue_depths().await?.orchestrator_queue > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     meter.stop(stage, names.len(), Vec::new()).await
 }

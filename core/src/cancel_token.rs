@@ -1,34 +1,43 @@
 //! A flag that is raised once and can be waited for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Tells work that its outcome is not wanted any more. Clones share the flag.
+///
+/// Every item that a node works on has one, so it is small, and costs nothing to drop.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CancelToken {
-    raised: Arc<watch::Sender<bool>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    is_raised: AtomicBool,
+    raised: Notify,
 }
 
 impl CancelToken {
     /// Raises the flag and wakes everybody who waits for it.
     pub(crate) fn cancel(&self) {
-        self.raised.send_replace(true);
+        self.shared.is_raised.store(true, Ordering::Release);
+        self.shared.raised.notify_waiters();
     }
 
     /// Whether the flag is up.
     pub(crate) fn is_cancelled(&self) -> bool {
-        *self.raised.borrow()
+        self.shared.is_raised.load(Ordering::Acquire)
     }
 
     /// Ends once the flag is up.
     pub(crate) async fn cancelled(&self) {
-        // This clone keeps the sender alive, so waiting cannot fail.
-        self.raised
-            .subscribe()
-            .wait_for(|raised| *raised)
-            .await
-            .ok();
+        // It hears of what is raised from now on, so the flag is looked at afterwards.
+        let raised = self.shared.raised.notified();
+        if !self.is_cancelled() {
+            raised.await;
+        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         static PROCESS: ProcessTime = ProcessTime::new();
         let beginning = beginning();
-        if let Some(now_ms) = PROCESS.at_if_fresh(beginning.elapsed()) {
+        if let Some(now_ms) = PROCESS.at_if_fresh(micros(beginning.elapsed())) {
             return now_ms;
         }
         // In this order: a thread that pauses between the two may see too little of the wall time,
@@ -61,7 +61,7 @@ impl Clock for SystemClock {
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        PROCESS.at(wall, beginning.elapsed())
+        PROCESS.at(micros(wall), micros(beginning.elapsed()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -119,37 +119,35 @@ impl ProcessTime {
         }
     }
 
-    /// The time in milliseconds, when the wall shows `wall` and `passed` is how long the process
-    /// has lived.
-    fn at(&self, wall: Duration, passed: Duration) -> u64 {
-        let began_us = micros(wall).saturating_sub(micros(passed));
-        let mut latest_us = self.began_us.load(Ordering::Relaxed);
-        if began_us > latest_us {
-            latest_us = self
-                .began_us
-                .fetch_max(began_us, Ordering::Relaxed)
-                .max(began_us);
-        }
+    /// The time in milliseconds, when the wall shows `wall_us` and `passed_us` is how long the
+    /// process has lived.
+    fn at(&self, wall_us: i64, passed_us: i64) -> u64 {
+        let began_us = wall_us.saturating_sub(passed_us);
+        let latest_us = self
+            .began_us
+            .fetch_max(began_us, Ordering::Relaxed)
+            .max(began_us);
         // After the beginning, so that whoever finds it fresh finds a beginning.
-        self.looked_us.fetch_max(micros(passed), Ordering::Release);
-        time_ms(latest_us, passed)
+        self.looked_us.fetch_max(passed_us, Ordering::Release);
+        time_ms(latest_us, passed_us)
     }
 
     /// The time in milliseconds, if the wall time was looked at a moment ago.
-    fn at_if_fresh(&self, passed: Duration) -> Option<u64> {
+    fn at_if_fresh(&self, passed_us: i64) -> Option<u64> {
         let looked_us = self.looked_us.load(Ordering::Acquire);
-        let is_fresh = micros(passed).saturating_sub(looked_us) < LOOK_EVERY_US;
-        is_fresh.then(|| time_ms(self.began_us.load(Ordering::Relaxed), passed))
+        let is_fresh = passed_us.saturating_sub(looked_us) < LOOK_EVERY_US;
+        is_fresh.then(|| time_ms(self.began_us.load(Ordering::Relaxed), passed_us))
     }
 }
 
-fn time_ms(began_us: i64, passed: Duration) -> u64 {
-    let now_us = began_us.saturating_add(micros(passed));
-    u64::try_from(now_us).unwrap_or_default() / 1_000
+fn time_ms(began_us: i64, passed_us: i64) -> u64 {
+    u64::try_from(began_us.saturating_add(passed_us)).unwrap_or_default() / 1_000
 }
 
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    let whole_us = duration.as_secs().saturating_mul(1_000_000);
+    let us = whole_us.saturating_add(duration.subsec_micros().into());
+    i64::try_from(us).unwrap_or(i64::MAX)
 }
 
 /// Time that goes on from where it stood when the clock that it is read from goes back.
@@ -312,19 +310,23 @@ mod tests {
         millis_ceil(duration)
     }
 
+    fn at(process: &ProcessTime, wall: Duration, passed: Duration) -> u64 {
+        process.at(micros(wall), micros(passed))
+    }
+
     #[test]
     fn the_time_of_a_process_goes_on_where_the_wall_time_is_set_back() {
         let process = ProcessTime::new();
         let second = Duration::from_secs(1);
-        assert_eq!(process.at(NOON, second), ms(NOON));
-        assert_eq!(process.at(NOON - HOUR, second), ms(NOON));
+        assert_eq!(at(&process, NOON, second), ms(NOON));
+        assert_eq!(at(&process, NOON - HOUR, second), ms(NOON));
         assert_eq!(
-            process.at(NOON - HOUR + second, 2 * second),
+            at(&process, NOON - HOUR + second, 2 * second),
             ms(NOON + second)
         );
         // Set right again, nothing has happened.
         assert_eq!(
-            process.at(NOON + 2 * second, 3 * second),
+            at(&process, NOON + 2 * second, 3 * second),
             ms(NOON + 2 * second)
         );
     }
@@ -333,11 +335,11 @@ mod tests {
     fn the_time_of_a_process_follows_the_wall_time_forward() {
         let process = ProcessTime::new();
         let second = Duration::from_secs(1);
-        assert_eq!(process.at(NOON, second), ms(NOON));
+        assert_eq!(at(&process, NOON, second), ms(NOON));
         // The machine slept, and its processes did not notice.
-        assert_eq!(process.at(NOON + HOUR, second), ms(NOON + HOUR));
+        assert_eq!(at(&process, NOON + HOUR, second), ms(NOON + HOUR));
         assert_eq!(
-            process.at(NOON + HOUR + second, 2 * second),
+            at(&process, NOON + HOUR + second, 2 * second),
             ms(NOON + HOUR + second)
         );
     }
@@ -346,11 +348,14 @@ mod tests {
     fn a_wall_time_that_was_read_late_takes_nothing_back() {
         let process = ProcessTime::new();
         let second = Duration::from_secs(1);
-        assert_eq!(process.at(NOON + second, second), ms(NOON + second));
+        assert_eq!(at(&process, NOON + second, second), ms(NOON + second));
         // A second passed between the two readings.
-        assert_eq!(process.at(NOON + second, 2 * second), ms(NOON + 2 * second));
         assert_eq!(
-            process.at(Duration::ZERO, 2 * second),
+            at(&process, NOON + second, 2 * second),
+            ms(NOON + 2 * second)
+        );
+        assert_eq!(
+            at(&process, Duration::ZERO, 2 * second),
             ms(NOON + 2 * second)
         );
     }
@@ -360,20 +365,27 @@ mod tests {
         let process = ProcessTime::new();
         let second = Duration::from_secs(1);
         let step = Duration::from_micros(4_999);
-        assert_eq!(process.at_if_fresh(second), None, "it was never looked at");
-        process.at(NOON, second);
-        let fresh = process.at_if_fresh(second + step);
+        assert_eq!(
+            process.at_if_fresh(micros(second)),
+            None,
+            "it was never looked at"
+        );
+        at(&process, NOON, second);
+        let fresh = process.at_if_fresh(micros(second + step));
         assert_eq!(fresh, Some(ms(NOON) + 4));
         // A thread that was paused has an older reading, which is a fresh one.
-        assert_eq!(process.at_if_fresh(second - step), Some(ms(NOON) - 5));
-        assert_eq!(process.at_if_fresh(second + 2 * step), None);
+        assert_eq!(
+            process.at_if_fresh(micros(second - step)),
+            Some(ms(NOON) - 5)
+        );
+        assert_eq!(process.at_if_fresh(micros(second + 2 * step)), None);
     }
 
     #[test]
     fn a_process_can_begin_before_its_machine_knows_the_date() {
         let process = ProcessTime::new();
-        assert_eq!(process.at(Duration::ZERO, HOUR), 0);
-        assert_eq!(process.at(NOON, HOUR), ms(NOON));
+        assert_eq!(at(&process, Duration::ZERO, HOUR), 0);
+        assert_eq!(at(&process, NOON, HOUR), ms(NOON));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::providers::{CommitId, LeaseToken, MessageId};
 
-/// Fresh random identifiers, from the operating system.
+/// Fresh random identifiers, from a generator of each thread that the operating system seeds: every
+/// turn draws several, and asking the system for each would cost a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entropy;
 

@@ -142,8 +142,8 @@ impl Client {
         id: MessageId,
     ) -> Result<(), ClientError> {
         check::name("event", &name)?;
-        self.tell(instance, id, &MessageBody::ExternalEvent { name, data })
-            .await
+        let body = MessageBody::ExternalEvent { name, data }.encode();
+        self.tell(instance, id, body).await
     }
 
     async fn has_ended(&self, instance: &InstanceId) -> Result<bool, ClientError> {

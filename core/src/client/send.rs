@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
@@ -39,7 +41,8 @@ impl Client {
         let body = MessageBody::Cancel {
             reason: reason.into(),
         };
-        self.tell(instance, Entropy.message_id(), &body).await
+        self.tell(instance, Entropy.message_id(), body.encode())
+            .await
     }
 
     /// Sends a message to whichever life and execution the instance is in.
@@ -47,7 +50,7 @@ impl Client {
         &self,
         instance: InstanceId,
         id: MessageId,
-        body: &MessageBody,
+        body: Bytes,
     ) -> Result<(), ClientError> {
         let recipient = Recipient::Instance {
             instance,
@@ -62,9 +65,8 @@ impl Client {
         &self,
         recipient: Recipient,
         id: MessageId,
-        body: &MessageBody,
+        body: Bytes,
     ) -> Result<(), ClientError> {
-        let body = body.encode();
         check::body(body.len(), &self.store.capabilities().limits)?;
         let message = Message {
             id,

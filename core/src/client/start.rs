@@ -177,8 +177,8 @@ impl Client {
             parent: None,
             carried: Vec::new(),
         };
-        let body = MessageBody::Start(start);
-        match self.send(recipient, Entropy.message_id(), &body).await {
+        let body = MessageBody::Start(start).encode();
+        match self.send(recipient, Entropy.message_id(), body).await {
             Ok(()) => Ok(StartOutcome::Started),
             Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok(StartOutcome::AlreadyExists)

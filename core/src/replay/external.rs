@@ -26,7 +26,8 @@ struct Channel {
 /// The events and waits of one execution, first come, first served within each name.
 #[derive(Debug, Default)]
 pub(super) struct ExternalEvents {
-    channels: BTreeMap<String, Channel>,
+    /// In boxes: the map has room for several from the first one on, and most executions have few.
+    channels: BTreeMap<String, Box<Channel>>,
     seen: BTreeSet<Uuid>,
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -50,7 +49,8 @@ struct Held {
     attempt: u32,
     /// Tells the activity that its outcome is not wanted.
     cancel: CancelToken,
-    begun: Arc<AtomicBool>,
+    /// Whether the user's code runs.
+    has_begun: bool,
     /// Dropped with the lease, which tells whoever watches the item. It is not the guard's, which
     /// code that hangs keeps.
     watched: Option<mpsc::Sender<()>>,
@@ -62,11 +62,10 @@ impl Held {
     /// its number that there was one. That cannot make poison: it takes higher numbers.
     fn release(self) -> Release {
         let is_activity = matches!(self.lease, Lease::Activity(_));
-        let has_begun = self.begun.load(Ordering::Relaxed);
         Release {
             lease: self.lease,
             delay: Duration::ZERO,
-            count_attempt: is_activity && has_begun && self.attempt == 1,
+            count_attempt: is_activity && self.has_begun && self.attempt == 1,
         }
     }
 }
@@ -110,7 +109,6 @@ pub(super) struct LeaseGuard {
     keeper: Arc<LeaseKeeper>,
     token: LeaseToken,
     pub(super) cancel: CancelToken,
-    begun: Arc<AtomicBool>,
     is_over: bool,
     /// Somebody else ends the lease.
     is_handed_over: bool,
@@ -119,7 +117,9 @@ pub(super) struct LeaseGuard {
 impl LeaseGuard {
     /// From now on the user's code runs.
     pub(super) fn begin(&self) {
-        self.begun.store(true, Ordering::Relaxed);
+        if let Some(held) = self.keeper.leases.lock().held.get_mut(&self.token) {
+            held.has_begun = true;
+        }
     }
 
     /// Somebody wants to know when the lease is not held any more.
@@ -195,7 +195,6 @@ impl LeaseKeeper {
     pub(super) fn hold(self: &Arc<Self>, lease: Lease, attempt: u32) -> LeaseGuard {
         let token = lease.token();
         let cancel = CancelToken::default();
-        let begun = Arc::new(AtomicBool::new(false));
         let was_empty = {
             let mut leases = self.leases.lock();
             leases.held.insert(
@@ -204,7 +203,7 @@ impl LeaseKeeper {
                     lease,
                     attempt,
                     cancel: cancel.clone(),
-                    begun: Arc::clone(&begun),
+                    has_begun: false,
                     watched: None,
                 },
             );
@@ -217,7 +216,6 @@ impl LeaseKeeper {
             keeper: Arc::clone(self),
             token,
             cancel,
-            begun,
             is_over: false,
             is_handed_over: false,
         }

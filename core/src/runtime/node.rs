@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -21,7 +22,7 @@ use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::turn;
 use super::warm::{Kept, Warm, WarmInstances};
-use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, Work};
+use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, WatchedTurn, Work};
 use super::worker_id;
 use crate::cancel_token::CancelToken;
 use crate::clock::{Clock, SystemClock};
@@ -176,22 +177,19 @@ impl Node {
     /// Runs a leased turn.
     pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
         let running = RunningTurn::claimed(&claimed, slot);
-        let node = Arc::clone(self);
         // In a box, since it is large and is handed through several futures.
-        let work = Box::pin(turn::run(
-            Arc::clone(&node),
+        let work: Work = Box::pin(turn::run(
+            Arc::clone(self),
             claimed,
             held,
             Arc::clone(&running),
         ));
-        let turn = Box::pin(async move {
-            node.watch.follow(&running, work).await;
-        });
-        self.with_tasks(|tasks| self.turns.spawn(tasks, self, turn));
+        let turn = WatchedTurn::new(Arc::clone(self), running, work);
+        self.with_tasks(|tasks| self.turns.spawn(tasks, turn));
     }
 
     /// See [`TurnExecutor::spawn_elsewhere`].
-    pub(super) fn spawn_turn_elsewhere(&self, turn: Work) {
+    pub(super) fn spawn_turn_elsewhere(&self, turn: impl Future<Output = ()> + Send + 'static) {
         self.with_tasks(|tasks| self.turns.spawn_elsewhere(tasks, turn));
     }
 
@@ -207,6 +205,16 @@ impl Node {
         &self,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
+        let mut call = Box::pin(call);
+        let answer = {
+            // Whatever the call opens in its first step belongs to that thread's executor as well.
+            let _context = self.service.enter();
+            call.as_mut().now_or_never()
+        };
+        if answer.is_some() {
+            // A store in memory answers at once, which costs no change of threads.
+            return answer;
+        }
         match self.service.spawn(call).await {
             Ok(answer) => Some(answer),
             Err(error) => match error.try_into_panic() {

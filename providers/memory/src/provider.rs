@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::defect::Defect;
 use crate::options::MemoryOptions;
 use crate::state::State;
-use crate::wait::Wakes;
+use crate::wait::{Wakes, changed_by};
 
 /// A provider that keeps everything in memory, for tests, for development and as the reference.
 #[derive(Default)]
@@ -140,9 +140,11 @@ impl Provider for MemoryProvider {
         if self.tears_commits() {
             return self.commit_torn(operations).await;
         }
+        let changed = changed_by(&operations);
         let answers = self.commit_at_once(operations);
         if !self.options.defects.has(Defect::CommitWakesNobody) {
-            self.wakes.wake_all();
+            self.wakes.wake_workers();
+            self.wakes.wake_watchers(&changed);
         }
         answers
     }

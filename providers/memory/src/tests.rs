@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -200,6 +201,51 @@ async fn waiting_for_a_change_ends_with_it_or_in_time() {
     let turn = claim(&provider).await.items.remove(0);
     apply(&provider, completing(&turn, Entropy.commit_id())).await;
     assert!(matches!(poll(&mut long), Poll::Ready(Ok(heads)) if heads.len() == 1));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Otherwise each of a thousand who wait would look at each of a thousand commits.
+#[tokio::test]
+async fn a_commit_wakes_nobody_who_watches_other_instances() {
+    let (provider, _clock) = provider();
+    apply(&provider, start("a", Duration::ZERO)).await;
+    let [watched, others, unborn] = ["a", "b", "c"].map(|instance| {
+        let instance = id(instance);
+        let until = Until::CommitOtherThan(Some(Entropy.commit_id()));
+        [Watch { instance, until }]
+    });
+    let count = Arc::new(Count::default());
+    let woken = || count.0.load(Ordering::Relaxed);
+    let waker = Waker::from(Arc::clone(&count));
+    let mut cx = Context::from_waker(&waker);
+
+    let mut of_others = provider.wait_for_change(&others, LEASE);
+    assert!(of_others.as_mut().poll(&mut cx).is_pending());
+    let turn = claim(&provider).await.items.remove(0);
+    apply(&provider, completing(&turn, Entropy.commit_id())).await;
+    assert_eq!(woken(), 0);
+    let mut of_watched = provider.wait_for_change(&watched, LEASE);
+    assert!(of_watched.as_mut().poll(&mut cx).is_ready());
+    drop(of_watched);
+
+    let mut of_unborn = provider.wait_for_change(&unborn, LEASE);
+    assert!(of_unborn.as_mut().poll(&mut cx).is_pending());
+    apply(&provider, start("c", Duration::ZERO)).await;
+    assert_eq!(woken(), 1, "a head that is new is a change");
+    assert!(of_unborn.as_mut().poll(&mut cx).is_ready());
+
+    assert!(provider.wakes.has_watchers());
+    drop((of_unborn, of_others));
+    assert!(!provider.wakes.has_watchers());
 }
 
 #[tokio::test]

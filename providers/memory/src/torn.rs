@@ -65,12 +65,12 @@ impl MemoryProvider {
         let rest = self.take_rest(&mut operations);
         let mut answers = self.commit_at_once(operations);
         self.wakes.wake_all();
-        let mut change = self.wakes.subscribe();
+        let change = self.wakes.woken();
         let idle = self.without_work(&rest.released);
         if idle.is_empty() {
             let_others_run().await;
         } else {
-            timeout(PATIENCE, change.changed()).await.ok();
+            timeout(PATIENCE, change).await.ok();
         }
         self.commit_rest(rest, &mut answers);
         self.forget_arrivals(&idle);
@@ -163,7 +163,7 @@ impl MemoryProvider {
         &self,
         request: &ClaimTurns,
     ) -> Result<Claimed<Turn>, ProviderError> {
-        let mut change = self.wakes.subscribe();
+        let change = self.wakes.woken();
         let (seen, mut inboxes) = {
             let state = self.enter("claim_turns")?;
             (
@@ -177,7 +177,7 @@ impl MemoryProvider {
             }
             return Ok(self.enter("claim_turns")?.lease_turns(seen, request));
         }
-        timeout(PATIENCE, change.changed()).await.ok();
+        timeout(PATIENCE, change).await.ok();
         let mut state = self.enter("claim_turns")?;
         let mut claimed = state.claim_turns(request);
         for turn in &mut claimed.items {

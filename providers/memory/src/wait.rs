@@ -1,11 +1,17 @@
 //! Waiting for work and for changes.
 //!
-//! A waiter subscribes first and looks afterwards, so that nothing happens between the two unseen.
+//! A waiter listens first and looks afterwards, so that nothing happens between the two unheard.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
-use tokio::sync::watch;
+use duroxide_core::providers::{
+    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Queues, Recipient, Watch,
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::defect::Defect;
 use crate::provider::MemoryProvider;
@@ -14,24 +20,99 @@ use crate::provider::MemoryProvider;
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     /// After everything that may make an item claimable sooner.
-    work: watch::Sender<()>,
-    /// After everything that may change a head.
-    heads: watch::Sender<()>,
+    work: Notify,
+    /// Who watches an instance. However many do, a commit wakes those that it may concern.
+    watchers: Mutex<HashMap<InstanceId, Vec<Arc<Notify>>>>,
 }
 
 impl Wakes {
-    /// Hears of what wakes workers from now on.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
-        self.work.subscribe()
+    /// Ends with the first thing that wakes workers from now on.
+    pub(crate) fn woken(&self) -> Notified<'_> {
+        self.work.notified()
     }
 
     pub(crate) fn wake_workers(&self) {
-        self.work.send_replace(());
+        self.work.notify_waiters();
+    }
+
+    /// Wakes whoever watches one of these, whose heads may have changed.
+    pub(crate) fn wake_watchers(&self, changed: &[InstanceId]) {
+        let watchers = self.watchers.lock();
+        for watcher in changed.iter().filter_map(|id| watchers.get(id)).flatten() {
+            watcher.notify_one();
+        }
     }
 
     pub(crate) fn wake_all(&self) {
         self.wake_workers();
-        self.heads.send_replace(());
+        for watcher in self.watchers.lock().values().flatten() {
+            watcher.notify_one();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_watchers(&self) -> bool {
+        !self.watchers.lock().is_empty()
+    }
+
+    /// Hears of changes of these from now on.
+    fn watch<'a>(&'a self, watched: &'a [Watch]) -> Watcher<'a> {
+        let woken = Arc::new(Notify::new());
+        let mut watchers = self.watchers.lock();
+        for watch in watched {
+            let of_instance = watchers.entry(watch.instance.clone()).or_default();
+            of_instance.push(Arc::clone(&woken));
+        }
+        drop(watchers);
+        Watcher {
+            wakes: self,
+            watched,
+            woken,
+        }
+    }
+}
+
+/// One that watches instances, as long as it lives.
+struct Watcher<'a> {
+    wakes: &'a Wakes,
+    watched: &'a [Watch],
+    woken: Arc<Notify>,
+}
+
+impl Drop for Watcher<'_> {
+    fn drop(&mut self) {
+        let mut watchers = self.wakes.watchers.lock();
+        for watch in self.watched {
+            if let Some(of_instance) = watchers.get_mut(&watch.instance) {
+                of_instance.retain(|other| !Arc::ptr_eq(other, &self.woken));
+                if of_instance.is_empty() {
+                    watchers.remove(&watch.instance);
+                }
+            }
+        }
+    }
+}
+
+/// The instances whose heads a batch may change: those that run a turn, and those that begin.
+pub(crate) fn changed_by(operations: &[Commit]) -> Vec<InstanceId> {
+    let mut changed = Vec::new();
+    for operation in operations {
+        match operation {
+            Commit::Turn(turn) => {
+                changed.push(turn.instance.clone());
+                changed.extend(turn.messages.iter().filter_map(begun_by));
+            }
+            Commit::Send(envelope) => changed.extend(begun_by(envelope)),
+            Commit::Activity(_) => {}
+        }
+    }
+    changed
+}
+
+fn begun_by(envelope: &Envelope) -> Option<InstanceId> {
+    match &envelope.recipient {
+        Recipient::NewInstance { instance, .. } => Some(instance.clone()),
+        Recipient::Instance { .. } => None,
     }
 }
 
@@ -41,9 +122,9 @@ impl MemoryProvider {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
-        let mut woken = self.wakes.subscribe();
         let mut deadline = self.options.clock.sleep(max_wait);
         loop {
+            let woken = self.wakes.woken();
             let clock_ms = self.options.clock.now_ms();
             let next_due = {
                 let state = self.enter("wait_for_work")?;
@@ -63,7 +144,7 @@ impl MemoryProvider {
             }
             tokio::select! {
                 biased;
-                _ = woken.changed() => {}
+                () = woken => {}
                 () = &mut deadline => return Ok(()),
                 () = due => {}
             }
@@ -75,7 +156,7 @@ impl MemoryProvider {
         watched: &[Watch],
         max_wait: Duration,
     ) -> Result<Vec<InstanceHead>, ProviderError> {
-        let mut woken = self.wakes.heads.subscribe();
+        let watcher = self.wakes.watch(watched);
         let mut deadline = self.options.clock.sleep(max_wait);
         loop {
             let changed = self.changed_heads(watched)?;
@@ -84,7 +165,7 @@ impl MemoryProvider {
             }
             tokio::select! {
                 biased;
-                _ = woken.changed() => {}
+                () = watcher.woken.notified() => {}
                 () = &mut deadline => return Ok(Vec::new()),
             }
         }

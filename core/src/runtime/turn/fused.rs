@@ -10,7 +10,7 @@ use super::publish::publish;
 use crate::providers::ActivityOutcome;
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::warm::{Kept, Warm};
-use crate::runtime::watch::{RunningTurn, UserThread};
+use crate::runtime::watch::{RunningTurn, UserThread, WatchedTurn};
 
 /// What became of an outcome that a turn was to take in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,8 @@ pub(in crate::runtime) async fn run_with_outcome(
     let turn = Box::pin(run_turn(node, outcome, warm, (&running, slot, thread)));
     // The executor's cooperative budget would make it depend on the node when the code is quiet.
     let turn = tokio::task::unconstrained(turn);
-    let followed = node.watch.follow(&running, turn).await;
-    followed.unwrap_or(Fused::Taken)
+    let turn = WatchedTurn::new(Arc::clone(node), Arc::clone(&running), turn);
+    turn.await.unwrap_or(Fused::Taken)
 }
 
 async fn run_turn(

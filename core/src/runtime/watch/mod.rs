@@ -9,6 +9,7 @@ mod tests;
 mod timed_attempt;
 mod turn_executor;
 mod turn_watch;
+mod watched_turn;
 
 pub(super) use activity_timeouts::ActivityTimeouts;
 pub(super) use movable_task::Work;
@@ -16,3 +17,4 @@ pub(super) use running_turn::RunningTurn;
 pub(super) use timed_attempt::TimedAttempt;
 pub(super) use turn_executor::{TurnExecutor, UserThread};
 pub(super) use turn_watch::{Blocked, TurnWatch};
+pub(super) use watched_turn::WatchedTurn;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -19,8 +20,8 @@ use tracing::dispatcher::DefaultGuard;
 use tracing::subscriber::NoSubscriber;
 
 use super::movable_task::{MovableTask, Work};
+use super::watched_turn::WatchedTurn;
 use crate::replay::panic_text;
-use crate::runtime::node::Node;
 
 /// The fewest threads of an executor. One may be blocked for a moment while the other goes on.
 const THREADS_MIN: usize = 2;
@@ -87,14 +88,11 @@ impl TurnExecutor {
     }
 
     /// Runs a turn.
-    pub(in crate::runtime) fn spawn(&self, tasks: &mut JoinSet<()>, node: &Arc<Node>, turn: Work) {
+    pub(in crate::runtime) fn spawn(&self, tasks: &mut JoinSet<()>, turn: WatchedTurn<Work>) {
         if self.has_one_thread {
-            return self.spawn_elsewhere(tasks, turn);
+            return self.spawn_elsewhere(tasks, turn.map(drop));
         }
-        let on_user = OnUser {
-            turn: Some(turn),
-            node: Arc::clone(node),
-        };
+        let on_user = OnUser { turn: Some(turn) };
         // The executor's cooperative budget would make it depend on the node when an orchestration
         // is quiet.
         tasks.spawn_on(tokio::task::unconstrained(on_user), &self.user);
@@ -106,7 +104,11 @@ impl TurnExecutor {
     }
 
     /// Runs a turn on the own executor, from now on if it was on the user's before.
-    pub(in crate::runtime) fn spawn_elsewhere(&self, tasks: &mut JoinSet<()>, turn: Work) {
+    pub(in crate::runtime) fn spawn_elsewhere(
+        &self,
+        tasks: &mut JoinSet<()>,
+        turn: impl Future<Output = ()> + Send + 'static,
+    ) {
         let task = MovableTask::new(tokio::task::unconstrained(turn));
         let mut place = self.place.lock();
         let handle = self.handle(&mut place);
@@ -179,25 +181,26 @@ impl TurnExecutor {
 
 /// A turn on the user's executor, for as long as it finds a thread there.
 struct OnUser {
-    turn: Option<Work>,
-    node: Arc<Node>,
+    turn: Option<WatchedTurn<Work>>,
 }
 
 impl Future for OnUser {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { turn, node } = &mut *self;
-        if let Some(_thread) = node.turns.try_user_thread() {
-            return match turn {
-                Some(turn) => turn.as_mut().poll(cx),
-                None => Poll::Ready(()),
-            };
+        let Some(mut turn) = self.turn.take() else {
+            return Poll::Ready(());
+        };
+        let node = Arc::clone(turn.node());
+        let Some(_thread) = node.turns.try_user_thread() else {
+            node.spawn_turn_elsewhere(turn.map(drop));
+            return Poll::Ready(());
+        };
+        let polled = Pin::new(&mut turn).poll(cx);
+        if polled.is_pending() {
+            self.turn = Some(turn);
         }
-        if let Some(turn) = turn.take() {
-            node.spawn_turn_elsewhere(turn);
-        }
-        Poll::Ready(())
+        polled.map(drop)
     }
 }
 

@@ -1,10 +1,7 @@
 //! Watches the turns on this node from the runtime's own thread.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -73,36 +70,13 @@ impl Default for TurnWatch {
 }
 
 impl TurnWatch {
-    /// Runs a turn under the watch. `None` if the watch has given it up; nothing of it is left then.
-    pub(in crate::runtime) async fn follow<T>(
-        &self,
-        turn: &Arc<RunningTurn>,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        let _followed = self.begin(turn);
-        let mut work = pin!(Some(work));
-        poll_fn(|cx| {
-            turn.enter(self.time.elapsed());
-            let polled = match work.as_mut().as_pin_mut() {
-                Some(work) => work.poll(cx).map(Some),
-                None => Poll::Ready(None),
-            };
-            let polled = if turn.is_taken() {
-                Poll::Ready(None)
-            } else {
-                polled
-            };
-            if polled.is_ready() {
-                // Dropping it may run the user's code as well.
-                work.set(None);
-            }
-            self.leave(turn);
-            polled
-        })
-        .await
+    /// A poll of the turn's code begins.
+    pub(super) fn enter(&self, turn: &RunningTurn) {
+        turn.enter(self.time.elapsed());
     }
 
-    fn leave(&self, turn: &RunningTurn) {
+    /// It is over.
+    pub(super) fn leave(&self, turn: &RunningTurn) {
         let entered_at = turn.entered_at();
         turn.leave();
         if turn.is_seen.swap(false, Ordering::Relaxed)
@@ -119,7 +93,8 @@ impl TurnWatch {
         }
     }
 
-    fn begin<'a>(&'a self, turn: &'a Arc<RunningTurn>) -> Followed<'a> {
+    /// Watches a turn from now on.
+    pub(super) fn begin(&self, turn: &Arc<RunningTurn>) {
         let was_watched = {
             let mut running = self.running.lock();
             running.turns.insert(turn);
@@ -128,7 +103,11 @@ impl TurnWatch {
         if !was_watched {
             self.begun.notify_one();
         }
-        Followed { watch: self, turn }
+    }
+
+    /// Takes a turn off the list.
+    pub(super) fn end(&self, turn: &Arc<RunningTurn>) {
+        self.running.lock().turns.remove(turn);
     }
 
     /// Whether the turn with this lease must leave the instance's code alone: another turn is still
@@ -303,19 +282,6 @@ fn withhold_turns(node: &Node, are_withheld: bool) {
         slots.pause();
     } else if !are_withheld && slots.is_paused() {
         slots.resume();
-    }
-}
-
-/// Takes a turn off the list.
-struct Followed<'a> {
-    watch: &'a TurnWatch,
-    turn: &'a Arc<RunningTurn>,
-}
-
-impl Drop for Followed<'_> {
-    fn drop(&mut self) {
-        self.watch.running.lock().turns.remove(self.turn);
-        drop(self.turn.take_slot());
     }
 }
 
