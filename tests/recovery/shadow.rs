@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide::EventKind;
 use duroxide::event::{Entry, encode_chunk};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
@@ -14,7 +13,13 @@ use duroxide::providers::{
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
 
-use crate::support::{World, checked, no_activities, waiting_twice};
+use duroxide::runtime::RuntimeOptions;
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{
+    ActivityContext, EventKind, OrchestrationContext, OrchestrationRegistry, RetryPolicy,
+};
+
+use crate::support::{World, checked, giving_back, no_activities, waiting_twice};
 
 /// A store in which another node is always a turn ahead: whoever reads a history reads an event more
 /// than there was when the turn began.
@@ -119,5 +124,51 @@ async fn what_another_turn_added_meanwhile_is_no_nondeterminism() {
     world.raise("i", "Go", "on").await;
     world.raise("i", "Go", "and on").await;
     assert_eq!(world.output("i").await, "on and on");
+    world.shutdown().await;
+}
+
+/// The outcome of each activity and the timeout beside it come at the same time, so that turns of one
+/// instance follow each other closely, and some are fused with an outcome.
+#[tokio::test]
+async fn failing_activities_under_a_timeout_of_zero_are_no_nondeterminism() {
+    const INSTANCES: usize = 200;
+    let activities = ActivityRegistry::builder()
+        .register("Fail", |_: ActivityContext, _: String| async move {
+            Err("it fails".to_owned())
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register(
+            "Main",
+            |ctx: OrchestrationContext, input: String| async move {
+                let policy = RetryPolicy::new(3)
+                    .with_timeout(Duration::ZERO)
+                    .with_retry_timeouts(input == "true");
+                let failed = ctx.schedule_activity_with_retry("Fail", "", policy).await;
+                Ok(failed.unwrap_err())
+            },
+        )
+        .build();
+    let options = RuntimeOptions {
+        shadow_replay_inputs: true,
+        ..giving_back(Duration::from_millis(1))
+    };
+    let store = Arc::new(MemoryProvider::new());
+    let world = World::start(store, activities, orchestrations, options).await;
+    for number in 0..INSTANCES {
+        let retries_timeouts = (number % 2 == 0).to_string();
+        let instance = number.to_string();
+        world.begin(&instance, "Main", &retries_timeouts).await;
+    }
+    for number in 0..INSTANCES {
+        let error = world.output(&number.to_string()).await;
+        assert!(
+            ["it fails", "timeout: activity timed out"].contains(&&*error),
+            "{error}"
+        );
+    }
+    // Each warning of nondeterminism goes with one of these.
+    let metrics = world.runtime.metrics_snapshot().unwrap();
+    assert_eq!(metrics.given_back_nondeterminism, 0);
     world.shutdown().await;
 }
