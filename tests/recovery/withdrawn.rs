@@ -1,6 +1,5 @@
 //! What is scheduled and loses a selection within one turn is neither created nor left behind.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,19 +56,17 @@ async fn outrun(
     (history, instances, left)
 }
 
-fn main<F>(ctx: OrchestrationContext, schedule: F) -> impl Future<Output = Text> + Send
-where
-    F: Fn(&OrchestrationContext) -> DurableFuture + Send,
-{
-    async move {
-        ctx.schedule_wait("approve").into_event().await;
-        let loser = schedule(&ctx);
-        let abort = ctx.schedule_wait("abort");
-        let (first, _) = ctx.select2(loser, abort).await;
-        // It lives on, so that what it has left behind would come.
-        ctx.schedule_wait("Go").into_event().await;
-        Ok(first.to_string())
-    }
+async fn main(
+    ctx: OrchestrationContext,
+    schedule: impl Fn(&OrchestrationContext) -> DurableFuture + Send,
+) -> Text {
+    ctx.schedule_wait("approve").into_event().await;
+    let loser = schedule(&ctx);
+    let abort = ctx.schedule_wait("abort");
+    let (first, _) = ctx.select2(loser, abort).await;
+    // It lives on, so that what it has left behind would come.
+    ctx.schedule_wait("Go").into_event().await;
+    Ok(first.to_string())
 }
 
 /// How many turns the instance's history was written by.
