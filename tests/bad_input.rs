@@ -17,6 +17,8 @@ mod damage;
 mod history_cap;
 #[path = "bad_input/ids.rs"]
 mod ids;
+#[path = "bad_input/later_versions.rs"]
+mod later_versions;
 #[path = "bad_input/names.rs"]
 mod names;
 #[path = "bad_input/not_durable.rs"]
@@ -25,3 +27,5 @@ mod not_durable;
 mod panics;
 #[path = "bad_input/payloads.rs"]
 mod payloads;
+#[path = "bad_input/refused_commits.rs"]
+mod refused_commits;

@@ -43,7 +43,11 @@ mod shadow;
 mod shapes;
 #[path = "recovery/shutdown.rs"]
 mod shutdown;
+#[path = "recovery/store_faults.rs"]
+mod store_faults;
 #[path = "recovery/thousand_shutdowns.rs"]
 mod thousand_shutdowns;
 #[path = "recovery/warm_and_cold.rs"]
 mod warm_and_cold;
+#[path = "recovery/withdrawn.rs"]
+mod withdrawn;

@@ -10,7 +10,7 @@ use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::RuntimeOptions;
 use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry};
 
-use crate::support::{Text, World, checked, no_activities};
+use crate::support::{Text, World, checked, no_activities, types};
 
 /// Runs each of these wrong orchestrations beside a healthy one, and answers why it failed.
 async fn failure_of(
@@ -52,6 +52,33 @@ async fn a_sleep_of_the_async_runtime() {
     let registry = OrchestrationRegistry::builder().register("Sleeping", sleeping);
     let details = failure_of(registry, "Sleeping").await;
     assert!(says_what_to_do(&details), "{details:?}");
+}
+
+/// It is not suspended until its parent, or somebody else, gives up: it fails, and its parent hears
+/// of it.
+#[tokio::test]
+async fn a_child_that_sleeps_fails_at_once() {
+    async fn sleeping(_ctx: OrchestrationContext, _input: String) -> Text {
+        SystemClock.sleep(Duration::from_hours(1)).await;
+        Ok("never".to_owned())
+    }
+    async fn parent(ctx: OrchestrationContext, _input: String) -> Text {
+        let child = ctx.schedule_sub_orchestration("Sleeping", "");
+        child.into_sub_orchestration().await
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Parent", parent)
+        .register("Sleeping", sleeping)
+        .build();
+    let world = World::on_memory(no_activities(), orchestrations).await;
+    let details = world.run_failing("parent", "Parent", "").await;
+    assert!(says_what_to_do(&details), "{details:?}");
+    let child = world.child_of("parent").await;
+    let of_child = world.failure(&child).await;
+    assert_eq!(details.display_message(), of_child.display_message());
+    let history = types(&world.history(&child).await);
+    assert_eq!(history, ["OrchestrationStarted", "OrchestrationFailed"]);
+    world.shutdown().await;
 }
 
 #[tokio::test]

@@ -162,3 +162,30 @@ async fn unregistered_names_wait_for_a_node_that_knows_them() {
         world.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn who_waits_is_told_of_a_changed_decision() {
+    let store = waiting().await;
+    let wrong = World::start(store, activities(), calling("Charge"), patient()).await;
+    wrong.raise("i", "Go", "on").await;
+    let why = wrong.reason("i").await;
+    let expected = "the code of orchestration \"Main\" does not fit its history: ";
+    assert!(why.starts_with(expected), "{why}");
+    assert!(why.contains("Reserve") && why.contains("Charge"), "{why}");
+    wrong.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_waits_is_told_of_a_missing_version() {
+    let store = Arc::new(MemoryProvider::new());
+    let old = World::start(store, activities(), calling(""), patient()).await;
+    let started = old
+        .client
+        .start_orchestration_versioned("i", "Main", "2.0.0", "")
+        .await;
+    started.unwrap();
+    let why = old.reason("i").await;
+    let expected = "version 2.0.0 of orchestration \"Main\" is not registered";
+    assert!(why.starts_with(expected), "{why}");
+    old.shutdown().await;
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::runtime::{MetricsSnapshot, RuntimeOptions};
-use duroxide::{ActivityContext, ClientError, OrchestrationContext, OrchestrationRegistry};
+use duroxide::{ActivityContext, OrchestrationContext, OrchestrationRegistry};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -102,19 +102,6 @@ async fn gave_back(world: &World, count: impl Fn(&MetricsSnapshot) -> u64 + Send
     .await;
 }
 
-/// Why a client waits in vain.
-async fn reason(world: &World, instance: &str) -> String {
-    let told = async || {
-        let wait = Duration::from_millis(1);
-        let waited = world.client.wait_for_orchestration(instance, wait).await;
-        match waited {
-            Err(ClientError::Blocked { reason }) => Some(reason),
-            _ => None,
-        }
-    };
-    until("whoever waits is told why", told).await
-}
-
 #[tokio::test]
 async fn an_orchestration_waits_for_code_that_takes_its_input() {
     let store = Arc::new(MemoryProvider::new());
@@ -126,12 +113,12 @@ async fn an_orchestration_waits_for_code_that_takes_its_input() {
     for instance in ["alone", "parent", &child] {
         mistaken.assert_running(instance).await;
     }
-    let why = reason(&mistaken, "alone").await;
+    let why = mistaken.reason("alone").await;
     assert!(
         why.contains("orchestration Order") && why.contains("missing field `wrapping`"),
         "{why}"
     );
-    assert!(reason(&mistaken, "parent").await.contains(&child));
+    assert!(mistaken.reason("parent").await.contains(&child));
     mistaken.shutdown().await;
 
     let fitting = deployed::<Order>(&store).await;
@@ -150,7 +137,7 @@ async fn an_activity_waits_for_code_that_takes_its_input() {
     mistaken.begin("i", "Send", TEA).await;
     gave_back(&mistaken, |it| it.given_back_unfit_input).await;
     mistaken.assert_running("i").await;
-    let why = reason(&mistaken, "i").await;
+    let why = mistaken.reason("i").await;
     assert!(why.contains("activity Pack"), "{why}");
     mistaken.shutdown().await;
 
@@ -189,7 +176,7 @@ async fn an_instance_that_has_begun_waits_for_code_that_takes_its_input() {
     let mistaken = deployed::<GiftOrder>(&store).await;
     mistaken.raise("i", "Go", "sent").await;
     gave_back(&mistaken, |it| it.given_back_nondeterminism).await;
-    let why = reason(&mistaken, "i").await;
+    let why = mistaken.reason("i").await;
     assert!(why.contains("missing field `wrapping`"), "{why}");
     mistaken.shutdown().await;
 
@@ -246,4 +233,55 @@ async fn an_input_can_fail_at_once() {
         "{message}"
     );
     world.shutdown().await;
+}
+
+/// `Main` charges this amount, and waits.
+fn charging(amount: &'static str) -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register(
+            "Main",
+            move |ctx: OrchestrationContext, _: String| async move {
+                let charged = ctx.schedule_activity("Charge", amount).into_activity();
+                let charged = charged.await?;
+                let event = ctx.schedule_wait("Go").into_event().await;
+                Ok(format!("{charged} {event}"))
+            },
+        )
+        .build()
+}
+
+fn charge() -> ActivityRegistry {
+    ActivityRegistry::builder()
+        .register("Charge", |_: ActivityContext, amount: String| async move {
+            Ok(amount)
+        })
+        .build()
+}
+
+/// What was done stays done. A test may ask to hear of it all the same.
+#[tokio::test]
+async fn inputs_are_compared_only_if_that_is_asked_for() {
+    for shadow_replay_inputs in [false, true] {
+        let store = Arc::new(MemoryProvider::new());
+        let provider = Arc::<MemoryProvider>::clone(&store);
+        let before = World::start(provider, charge(), charging("10 EUR"), checked()).await;
+        before.begin("i", "Main", "").await;
+        before.waits_for("i", "Go").await;
+        before.shutdown().await;
+
+        let options = RuntimeOptions {
+            shadow_replay_inputs,
+            ..checked()
+        };
+        let after = World::start(store, charge(), charging("20 EUR"), options).await;
+        after.raise("i", "Go", "on").await;
+        if shadow_replay_inputs {
+            let message = after.failure("i").await.display_message();
+            assert!(message.starts_with("nondeterministic"), "{message}");
+            assert!(message.contains("Charge"), "{message}");
+        } else {
+            assert_eq!(after.output("i").await, "10 EUR on");
+        }
+        after.shutdown().await;
+    }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Counted<P> {
     fails_to_commit: AtomicBool,
     failed_commits: AtomicU64,
     load: Mutex<Load>,
+    /// How many turns each claim asked for.
+    claim_sizes: Mutex<Vec<usize>>,
 }
 
 /// How much a runtime has in its hands, and the most it had at any time.
@@ -131,6 +133,7 @@ impl<P: Provider> Counted<P> {
             fails_to_commit: AtomicBool::new(false),
             failed_commits: AtomicU64::new(0),
             load: Mutex::default(),
+            claim_sizes: Mutex::default(),
         }
     }
 
@@ -199,6 +202,11 @@ impl<P: Provider> Counted<P> {
         *self.load.lock().unwrap()
     }
 
+    /// How many turns each claim so far asked for.
+    pub(crate) fn claim_sizes(&self) -> Vec<usize> {
+        self.claim_sizes.lock().unwrap().clone()
+    }
+
     /// How many calls there were, waits apart.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
@@ -226,6 +234,7 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        self.claim_sizes.lock().unwrap().push(request.turns_max);
         let claimed = self.count().claim_turns(request).await?;
         self.load.lock().unwrap().claim(&claimed.items);
         if self.answers.available_permits() == 0 && !claimed.items.is_empty() {

@@ -177,6 +177,39 @@ fn is_poison(details: &ErrorDetails) -> bool {
     matches!(details, ErrorDetails::Poison { .. })
 }
 
+/// Whoever ends as poison takes its children along.
+#[tokio::test]
+async fn the_children_of_a_poisoned_instance_end_with_it() {
+    let trap = Trap::default();
+    let hang = trap.code();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Parent", move |ctx: OrchestrationContext, _: String| {
+            let hang = hang.clone();
+            async move {
+                let child = ctx.schedule_sub_orchestration("Child", "");
+                let go = ctx.schedule_wait("Go");
+                let first = ctx.select2(child, go).await;
+                hang();
+                Ok(format!("{first:?}"))
+            }
+        })
+        .register("Child", |ctx: OrchestrationContext, _: String| async move {
+            Ok(ctx.schedule_wait("Never").into_event().await)
+        })
+        .build();
+    let store = Arc::new(MemoryProvider::new());
+    let world = World::start(store, steps(), orchestrations, hasty()).await;
+    world.begin("parent", "Parent", "").await;
+    let child = world.child_of("parent").await;
+    world.waits_for(&child, "Never").await;
+    world.raise("parent", "Go", "").await;
+    let details = world.failure("parent").await;
+    assert!(is_poison(&details), "{details:?}");
+    let details = world.failure(&child).await;
+    assert_eq!(details.display_message(), "canceled: parent failed");
+    world.shutdown().await;
+}
+
 /// Three instances hang: more than there are threads. Everything else goes on.
 async fn hanging_instances_cost_the_others_nothing(user: User) {
     let trap = Trap::default();

@@ -1,11 +1,11 @@
 //! The comparison of a turn with a replay, while somebody else has gone on.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide::EventKind;
 use duroxide::event::{Entry, encode_chunk};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
@@ -13,6 +13,13 @@ use duroxide::providers::{
     HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
     ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
 };
+
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::{
+    ActivityContext, EventKind, OrchestrationContext, OrchestrationRegistry, RetryPolicy,
+};
+
+use duroxide_provider_tests::{Effect, Fault, Faulty, Operation, When};
 
 use crate::support::{World, checked, no_activities, waiting_twice};
 
@@ -120,4 +127,75 @@ async fn what_another_turn_added_meanwhile_is_no_nondeterminism() {
     world.raise("i", "Go", "and on").await;
     assert_eq!(world.output("i").await, "on and on");
     world.shutdown().await;
+}
+
+/// Has this process run the scenario of the test that starts it, so that all it logs can be read.
+const ON_ITS_OWN: &str = "DUROXIDE_TEST_ON_ITS_OWN";
+
+/// Outcomes, timeouts and events come to an instance at the same time, and its histories are read
+/// late, when they may have been extended.
+async fn failing_activities_under_a_timeout_of_zero() {
+    const INSTANCES: usize = 200;
+    let activities = ActivityRegistry::builder()
+        .register("Fail", |_: ActivityContext, _: String| async move {
+            Err("it fails".to_owned())
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register(
+            "Main",
+            |ctx: OrchestrationContext, input: String| async move {
+                let policy = RetryPolicy::new(3)
+                    .with_timeout(Duration::ZERO)
+                    .with_retry_timeouts(input == "true");
+                let failed = ctx.schedule_activity_with_retry("Fail", "", policy).await;
+                Ok(failed.unwrap_err())
+            },
+        )
+        .build();
+    let store = Faulty::new(Arc::new(MemoryProvider::new())).with_faults([Fault {
+        operation: Operation::ReadHistory,
+        when: When::EveryNth(3),
+        effect: Effect::Delay(Duration::from_millis(5)),
+    }]);
+    let world = World::start(Arc::new(store), activities, orchestrations, checked()).await;
+    for number in 0..INSTANCES {
+        let retries_timeouts = (number % 2 == 0).to_string();
+        let instance = number.to_string();
+        world.begin(&instance, "Main", &retries_timeouts).await;
+    }
+    for number in 0..INSTANCES {
+        world
+            .client
+            .raise_event(number.to_string(), "Hurry", "")
+            .await
+            .ok();
+    }
+    for number in 0..INSTANCES {
+        let error = world.output(&number.to_string()).await;
+        assert!(
+            ["it fails", "timeout: activity timed out"].contains(&&*error),
+            "{error}"
+        );
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_tells_of_nondeterminism_that_is_none() {
+    if std::env::var_os(ON_ITS_OWN).is_some() {
+        return failing_activities_under_a_timeout_of_zero().await;
+    }
+    let test = "shadow::no_log_tells_of_nondeterminism_that_is_none";
+    let ran = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(ON_ITS_OWN, "1")
+        .env("RUST_LOG", "info")
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{log}");
+    assert!(log.contains("logging to the console"), "{log}");
+    let of_it = log.lines().find(|line| line.contains("nondeterminis"));
+    assert_eq!(of_it, None);
 }

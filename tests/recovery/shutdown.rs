@@ -319,10 +319,11 @@ async fn outcome_after(started: Arc<Notify>, activities: ActivityRegistry) -> St
     outcome_on_the_next(store, again).await
 }
 
-/// An activity that never waits shares its executor all the same: it hears of the shutdown and is
-/// aborted.
-#[test]
-fn an_activity_that_is_always_ready_is_told_and_aborted() {
+/// Lets this happen to a step that never waits, and tells of what it hears and of its end.
+fn beside_a_step_that_is_always_ready<Fut: Future<Output = ()>>(
+    options: RuntimeOptions,
+    then: impl FnOnce(World, Told) -> Fut + Send + 'static,
+) {
     let (send, ended) = std::sync::mpsc::channel();
     // On a thread of its own, since one that cannot be aborted would never give it back.
     std::thread::spawn(move || {
@@ -331,29 +332,71 @@ fn an_activity_that_is_always_ready_is_told_and_aborted() {
             .build()
             .unwrap();
         executor.block_on(async {
-            let (started, heard) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-            let tell = Arc::clone(&heard);
+            let (started, told) = (Arc::new(Notify::new()), Told::default());
+            let tell = told.clone();
             let ready = step(&started, move |ctx| {
-                let tell = Arc::clone(&tell);
+                let tell = tell.clone();
                 async move {
+                    let _dropped = Dropped(Arc::clone(&tell.dropped));
                     let always = tokio::sync::Semaphore::new(1);
                     loop {
                         drop(always.acquire().await.unwrap());
                         if ctx.is_cancelled() {
-                            tell.notify_one();
+                            tell.heard.notify_one();
                         }
                     }
                 }
             });
             let store = Arc::new(MemoryProvider::new());
-            let world = in_its_step(store, ready, checked(), &started).await;
-            let shutdown = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(1_000)));
-            within("the word of it", heard.notified()).await;
-            within("shutdown", shutdown).await.unwrap();
+            then(in_its_step(store, ready, options, &started).await, told).await;
         });
         send.send(()).unwrap();
     });
     ended.recv_timeout(PATIENCE).unwrap();
+}
+
+/// What becomes of a step.
+#[derive(Clone, Default)]
+struct Told {
+    heard: Arc<Notify>,
+    dropped: Arc<Notify>,
+}
+
+/// Tells when it is dropped.
+struct Dropped(Arc<Notify>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// An activity that never waits shares its executor all the same: it hears of the shutdown and is
+/// aborted.
+#[test]
+fn an_activity_that_is_always_ready_is_told_and_aborted() {
+    beside_a_step_that_is_always_ready(checked(), async |world, told| {
+        let shutdown = tokio::spawn(Arc::clone(&world.runtime).shutdown(Some(1_000)));
+        within("the word of it", told.heard.notified()).await;
+        within("shutdown", shutdown).await.unwrap();
+    });
+}
+
+/// The same for a cancellation, which leaves the runtime at work.
+#[test]
+fn an_activity_that_is_always_ready_is_cancelled() {
+    let options = RuntimeOptions {
+        activity_cancellation_grace: Duration::from_millis(50),
+        ..checked()
+    };
+    beside_a_step_that_is_always_ready(options, async |world, told| {
+        world.client.cancel_instance("i", "enough").await.unwrap();
+        within("the word of it", told.heard.notified()).await;
+        within("its end", told.dropped.notified()).await;
+        let details = world.failure("i").await;
+        assert_eq!(details.display_message(), "canceled: enough");
+        world.shutdown().await;
+    });
 }
 
 /// A shutdown whose future is dropped goes on, and another one waits for it.

@@ -19,8 +19,8 @@ use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::runtime::{MismatchPolicy, ObservabilityConfig, Runtime, RuntimeOptions};
 use duroxide::{
-    Client, ErrorDetails, Event, EventKind, OrchestrationContext, OrchestrationRegistry,
-    OrchestrationStatus,
+    Client, ClientError, ErrorDetails, Event, EventKind, OrchestrationContext,
+    OrchestrationRegistry, OrchestrationStatus,
 };
 
 /// What an orchestration or an activity returns.
@@ -235,6 +235,27 @@ impl World {
     ) -> ErrorDetails {
         self.begin(instance, orchestration, input).await;
         self.failure(instance).await
+    }
+
+    /// Why a client waits in vain for an instance, as soon as a node has said so. The error's text
+    /// says it as well.
+    pub(crate) async fn reason(&self, instance: &str) -> String {
+        let told = async || {
+            let wait = Duration::from_millis(1);
+            let error = self
+                .client
+                .wait_for_orchestration(instance, wait)
+                .await
+                .unwrap_err();
+            let text = error.to_string();
+            let ClientError::Blocked { reason } = error else {
+                return None;
+            };
+            assert!(text.starts_with("timed out waiting"), "{text}");
+            assert!(text.contains(&reason), "{text}");
+            Some(reason)
+        };
+        until("whoever waits is told why", told).await
     }
 
     /// The history of an instance's current execution.

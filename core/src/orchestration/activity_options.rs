@@ -38,3 +38,20 @@ impl ActivityOptions {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_options_an_activity_has_no_timeouts() {
+        let none = ActivityOptions {
+            start_to_close: None,
+            heartbeat: None,
+        };
+        assert_eq!(
+            [ActivityOptions::default(), ActivityOptions::new()],
+            [none; 2]
+        );
+    }
+}

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::task::unconstrained;
 
 use super::attempts::Item;
 use super::give_back::Returned;
@@ -95,12 +96,13 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
     // Made within the guarded future, so that a panic in the handler itself is caught as well.
     let work = async move { handler.invoke(ctx, input).await };
     let work = AssertUnwindSafe(work).catch_unwind();
-    let given_up = async {
+    // Code that is always ready leaves nothing of the task's budget to what is polled after it.
+    let given_up = unconstrained(async {
         held.cancel.cancelled().await;
         node.clock
             .sleep(node.options.activity_cancellation_grace)
             .await;
-    };
+    });
     tokio::select! {
         biased;
         result = work => {

@@ -156,3 +156,53 @@ fn shown(missing: &str) -> &str {
     let end = missing.floor_char_boundary(MISSING_BYTES_MAX);
     missing.get(..end).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::providers::InstanceId;
+    use crate::runtime::attempts::Item;
+    use crate::runtime::observability::CapturedLogs;
+    use crate::runtime::one_activity;
+
+    fn returned(instance: &str) -> Returned {
+        Returned {
+            item: Item::Turn(InstanceId::new(instance).unwrap()),
+            stands_at: None,
+            unfit: None,
+        }
+    }
+
+    fn unregistered() -> Obstacle {
+        Obstacle::Mismatch(ErrorDetails::Configuration {
+            kind: ConfigErrorKind::UnregisteredOrchestration,
+            resource: "Order".to_owned(),
+            message: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn the_log_says_what_is_missing_and_how_many_wait_for_it() {
+        let clock = ManualClock::at_ms(1_700_000_000_000);
+        let node = one_activity::idle_node(&clock);
+        let (logs, _capturing) = CapturedLogs::begin();
+        for instance in ["i1", "i2", "i3"] {
+            node.note_given_back(returned(instance), &unregistered());
+        }
+        // The backlog is gathered before it is spoken of.
+        assert_eq!(logs.take(), [""; 0]);
+        clock.advance(Duration::from_secs(1));
+        node.note_given_back(returned("i2"), &unregistered());
+        assert_eq!(
+            logs.take(),
+            [
+                "WARN work is given back until another node or a deployment can run it: \
+                 orchestration \"Order\" is not registered worker_id=\"a node\" waiting=3 \
+                 example=\"turn of i2\""
+            ]
+        );
+    }
+}

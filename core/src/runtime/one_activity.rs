@@ -6,9 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::RuntimeOptions;
+use super::committer;
+use super::node::{Node, NodeParts};
+use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use crate::clock::ManualClock;
 use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
     ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
@@ -48,6 +54,24 @@ pub(super) fn claimed(key: ActivityKey, body: &ActivityBody) -> ClaimedActivity 
         attempt: 1,
         body: body.encode(),
     }
+}
+
+/// A node without code, which claims nothing by itself.
+pub(super) fn idle_node(clock: &ManualClock) -> Arc<Node> {
+    let (node, _) = Node::new(NodeParts {
+        store: Arc::new(OneActivity::default()),
+        activities: Arc::new(ActivityRegistry::builder().build()),
+        orchestrations: OrchestrationRegistry::builder().build(),
+        options: RuntimeOptions {
+            clock: Arc::new(clock.clone()),
+            worker_node_id: Some("a node".to_owned()),
+            ..RuntimeOptions::default()
+        },
+        committer: committer::channel().0,
+        user: Handle::current(),
+        service: Handle::current(),
+    });
+    node
 }
 
 impl OneActivity {

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use duroxide_core::providers::{
@@ -139,6 +140,39 @@ async fn nothing_is_added_to_a_log_that_a_predecessor_left() {
     let head = provider.read_head(&support::id("a")).await.unwrap();
     assert!(head.is_some());
     provider.close().await;
+}
+
+/// Has the process that runs this test try to open a file, and says there how that went.
+const TO_OPEN: &str = "DUROXIDE_TEST_TO_OPEN";
+
+/// The test is its own second process: run with a file to open, it does nothing else.
+#[tokio::test]
+async fn another_process_is_told_to_share_the_file_by_its_mode() {
+    if let Ok(path) = std::env::var(TO_OPEN) {
+        let error = refusal(&path, SqliteMode::SingleProcess).await;
+        return fs::write(format!("{path}.answer"), error.message()).unwrap();
+    }
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.db");
+    let first = open(&path).await;
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "another_process_is_told_to_share_the_file_by_its_mode",
+        ])
+        .env(TO_OPEN, &path)
+        .output()
+        .unwrap();
+    assert!(other.status.success(), "{other:?}");
+    let answer = fs::read_to_string(format!("{}.answer", path.display())).unwrap();
+    assert!(
+        answer.contains("another process has the database"),
+        "{answer}"
+    );
+    assert!(answer.contains("SqliteMode::MultiProcess"), "{answer}");
+    // Within this process the file is one store, however often it is opened.
+    open(&path).await;
+    first.close().await;
 }
 
 #[tokio::test]

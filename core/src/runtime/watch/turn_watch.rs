@@ -287,7 +287,68 @@ fn withhold_turns(node: &Node, are_withheld: bool) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::clock::ManualClock;
+    use crate::providers::{InstanceId, InstanceStatus, MessageId, Position, Turn, TurnLease};
+    use crate::runtime::observability::CapturedLogs;
+    use crate::runtime::one_activity;
+
+    /// A claimed turn of an instance of `Order`.
+    fn turn(instance: &str) -> Turn {
+        let instance = InstanceId::new(instance).unwrap();
+        Turn {
+            lease: TurnLease {
+                instance: instance.clone(),
+                token: LeaseToken(Uuid::nil()),
+            },
+            head: InstanceHead {
+                instance,
+                incarnation: MessageId(Uuid::nil()).incarnation(),
+                orchestration: "Order".to_owned(),
+                version: None,
+                status: InstanceStatus::Running,
+                output: None,
+                position: Position::START,
+                commit_id: None,
+                core_state: Bytes::new(),
+                created_at_ms: 0,
+                updated_at_ms: 0,
+            },
+            attempt: 1,
+            messages: Vec::new(),
+            more_messages: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn code_that_blocks_for_a_second_is_logged_once_with_its_instance() {
+        let node = one_activity::idle_node(&ManualClock::at_ms(0));
+        let slot = node.turn_slots.try_take().unwrap();
+        let turn = RunningTurn::claimed(&turn("order-17"), slot);
+        let (logs, _capturing) = CapturedLogs::begin();
+        let judge = |blocked_ms| {
+            let mut errands = Errands::new();
+            let blocked_for = Duration::from_millis(blocked_ms);
+            TurnWatch::judge(&node, &turn, blocked_for, &mut errands);
+            logs.take()
+        };
+        assert_eq!(judge(999), [""; 0]);
+        assert_eq!(
+            judge(1_000),
+            [
+                "ERROR the code of an orchestration does not yield and blocks its thread; move what \
+                 takes long into an activity instance_id=order-17 orchestration_name=\"Order\" \
+                 blocked_for=1s"
+            ]
+        );
+        assert_eq!(judge(9_999), [""; 0]);
+        let overdue = judge(10_000);
+        assert_eq!(overdue.len(), 1, "{overdue:?}");
+        assert!(overdue[0].contains("instance_id=order-17"), "{overdue:?}");
+    }
 
     #[test]
     fn the_more_turns_are_at_work_the_longer_one_is_given() {
