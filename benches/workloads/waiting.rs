@@ -16,9 +16,9 @@ use super::workload::Size;
 /// How many requests of the client's are open at once.
 const IN_FLIGHT: usize = 500;
 
-/// How often it is looked whether all of them wait, which a store may answer by going through all
-/// that it has.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The pause between two looks whether all of them wait, in milliseconds, for few and for many. A
+/// store may answer by going through all that it has.
+const LOOK_EVERY_MS: (usize, usize) = (5, 50);
 
 async fn wait(ctx: OrchestrationContext, _: String) -> Result<String, String> {
     Ok(ctx.schedule_wait("go").into_event().await)
@@ -40,7 +40,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
 
     let (activities, orchestrations) = code();
     stage.start_runtime(activities, orchestrations).await;
-    let started = start_all(&stage, &names).await?;
+    let started = start_all(&stage, &names, look_every(size)).await?;
     let resident = report::count(resident_mib());
     stage.stop_runtime().await;
     let claim_on_full = claim_time(&stage, "after").await?;
@@ -67,8 +67,13 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failur
     ])
 }
 
+fn look_every(size: Size) -> Duration {
+    let (few, many) = LOOK_EVERY_MS;
+    Duration::from_millis(size.of(few, many) as u64)
+}
+
 /// Starts them all and waits until each of them waits for its event.
-async fn start_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
+async fn start_all(stage: &Stage, names: &[String], look_every: Duration) -> Result<Cost, Failure> {
     let meter = Meter::start(stage).await?;
     let mut starts = stream::iter(names)
         .map(|name| stage.client.start_orchestration(name.as_str(), "Wait", ""))
@@ -77,7 +82,7 @@ async fn start_all(stage: &Stage, names: &[String]) -> Result<Cost, Failure> {
         started?;
     }
     while stage.client.get_queue_depths().await?.orchestrator_queue > 0 {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(look_every).await;
     }
     meter.stop(stage, names.len(), Vec::new()).await
 }

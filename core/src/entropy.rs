@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::providers::{CommitId, LeaseToken, MessageId};
 
-/// Fresh random identifiers, from a generator of each thread that the operating system seeds: every
-/// turn draws several, and asking the system for each would cost a call.
+/// Fresh random identifiers, from the operating system. A generator within the process would draw the
+/// same ones again where the process is forked, or a machine is restored from a snapshot twice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entropy;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -205,16 +204,6 @@ impl Node {
         &self,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let mut call = Box::pin(call);
-        let answer = {
-            // Whatever the call opens in its first step belongs to that thread's executor as well.
-            let _context = self.service.enter();
-            call.as_mut().now_or_never()
-        };
-        if answer.is_some() {
-            // A store in memory answers at once, which costs no change of threads.
-            return answer;
-        }
         match self.service.spawn(call).await {
             Ok(answer) => Some(answer),
             Err(error) => match error.try_into_panic() {

@@ -38,16 +38,16 @@ impl Wakes {
     /// Wakes whoever watches one of these, whose heads may have changed.
     pub(crate) fn wake_watchers(&self, changed: &[InstanceId]) {
         let watchers = self.watchers.lock();
-        for watcher in changed.iter().filter_map(|id| watchers.get(id)).flatten() {
-            watcher.notify_one();
-        }
+        let concerned = changed.iter().filter_map(|id| watchers.get(id)).flatten();
+        let concerned: Vec<_> = concerned.cloned().collect();
+        drop(watchers);
+        wake_each(&concerned);
     }
 
     pub(crate) fn wake_all(&self) {
         self.wake_workers();
-        for watcher in self.watchers.lock().values().flatten() {
-            watcher.notify_one();
-        }
+        let all: Vec<_> = self.watchers.lock().values().flatten().cloned().collect();
+        wake_each(&all);
     }
 
     #[cfg(test)]
@@ -69,6 +69,13 @@ impl Wakes {
             watched,
             woken,
         }
+    }
+}
+
+/// Wakes them where no lock is held: an executor may drop what it cannot run, and with it a watcher.
+fn wake_each(watchers: &[Arc<Notify>]) {
+    for watcher in watchers {
+        watcher.notify_one();
     }
 }
 
