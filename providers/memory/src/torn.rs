@@ -172,9 +172,7 @@ impl MemoryProvider {
             )
         };
         if self.has(Defect::ClaimsFromASnapshot) {
-            for _ in 0..YIELDS {
-                yield_now().await;
-            }
+            yield_often().await;
             return Ok(self.enter("claim_turns")?.lease_turns(seen, request));
         }
         timeout(PATIENCE, change).await.ok();
@@ -225,8 +223,12 @@ impl State {
 
 async fn let_others_run() {
     // However late its polls come, whoever drops a commit after a few of them does so within it.
+    yield_often().await;
+    timeout(PAUSE, pending::<()>()).await.ok();
+}
+
+async fn yield_often() {
     for _ in 0..YIELDS {
         yield_now().await;
     }
-    timeout(PAUSE, pending::<()>()).await.ok();
 }
