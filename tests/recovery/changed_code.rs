@@ -10,7 +10,8 @@ use duroxide::{
     ActivityContext, ConfigErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
 };
 
-use crate::support::{Text, World, checked, giving_back, no_activities, pause};
+use crate::counted::Counted;
+use crate::support::{Text, World, checked, giving_back, no_activities, pause, until};
 
 /// An orchestration that calls this activity first; an empty name calls none.
 fn calling(activity: &'static str) -> OrchestrationRegistry {
@@ -161,6 +162,38 @@ async fn unregistered_names_wait_for_a_node_that_knows_them() {
     for world in [old, halfway, new] {
         world.shutdown().await;
     }
+}
+
+/// However often an instance is given back, nothing is read for code that cannot go on with it; and
+/// code that can has it read once.
+#[tokio::test]
+async fn a_history_is_read_once_and_for_code_that_may_fit() {
+    let store = Arc::new(Counted::around(waiting().await));
+    let provider = || Arc::<Counted<MemoryProvider>>::clone(&store);
+    let options = || RuntimeOptions {
+        shadow_replay: false,
+        ..patient()
+    };
+    let nothing = OrchestrationRegistry::builder().build();
+    let unknown = World::start(provider(), no_activities(), nothing, options()).await;
+    unknown.raise("i", "Go", "on").await;
+    stays_running(&unknown, "i").await;
+    unknown.shutdown().await;
+    assert_eq!(store.history_reads(), 0);
+
+    let before = store.load().turns_ever;
+    let wrong = World::start(provider(), activities(), calling("Charge"), options()).await;
+    until("it was given back several times", async || {
+        (store.load().turns_ever > before + 5).then_some(())
+    })
+    .await;
+    wrong.shutdown().await;
+    assert_eq!(store.history_reads(), 1);
+
+    let right = World::start(provider(), activities(), calling("Reserve"), options()).await;
+    assert_eq!(right.output("i").await, "did on");
+    right.shutdown().await;
+    assert_eq!(store.history_reads(), 2);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub(crate) struct Counted<P> {
     inner: Arc<P>,
     calls: AtomicU64,
     renewals: AtomicU64,
+    history_reads: AtomicU64,
     /// Closed while the answers to claims are held back.
     answers: Semaphore,
     held_back: AtomicU64,
@@ -120,6 +121,7 @@ impl<P: Provider> Counted<P> {
             inner,
             calls: AtomicU64::new(0),
             renewals: AtomicU64::new(0),
+            history_reads: AtomicU64::new(0),
             answers: Semaphore::new(1),
             held_back: AtomicU64::new(0),
             activity_answers: Semaphore::new(1),
@@ -217,6 +219,11 @@ impl<P: Provider> Counted<P> {
         self.renewals.load(Ordering::SeqCst)
     }
 
+    /// How many pages of histories were read.
+    pub(crate) fn history_reads(&self) -> u64 {
+        self.history_reads.load(Ordering::SeqCst)
+    }
+
     fn count(&self) -> &P {
         self.calls.fetch_add(1, Ordering::SeqCst);
         &self.inner
@@ -312,6 +319,7 @@ impl<P: Provider> Provider for Counted<P> {
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
+        self.history_reads.fetch_add(1, Ordering::SeqCst);
         self.count().read_history(request).await
     }
 

@@ -19,7 +19,7 @@ use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::turn;
+use super::turn::{self, Occasion};
 use super::warm::{Kept, Warm, WarmInstances};
 use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, WatchedTurn, Work};
 use super::worker_id;
@@ -28,7 +28,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
+    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, HistoryPage, Incarnation,
     InstanceHead, InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
     Turn,
 };
@@ -173,13 +173,33 @@ impl Node {
         start(running);
     }
 
-    /// Runs a leased turn.
+    /// Runs a leased turn. If its code must be replayed, the history is read first, on the runtime's
+    /// own thread: a turn that reads it itself changes threads twice for it.
     pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
+        if !turn::is_cold(self, &claimed.head) {
+            return self.run_turn(claimed, None, (held, slot));
+        }
+        let node = Arc::clone(self);
+        let reading = async move {
+            let first_page = turn::read_ahead(&node, &claimed.head).await;
+            node.run_turn(claimed, first_page, (held, slot));
+        };
+        self.with_tasks(|tasks| {
+            tasks.spawn_on(reading, &self.service);
+        });
+    }
+
+    fn run_turn(
+        self: &Arc<Self>,
+        claimed: Turn,
+        first_page: Option<HistoryPage>,
+        (held, slot): (LeaseGuard, Slot),
+    ) {
         let running = RunningTurn::claimed(&claimed, slot);
         // In a box, since it is large and is handed through several futures.
         let work: Work = Box::pin(turn::run(
             Arc::clone(self),
-            claimed,
+            Occasion::claimed(claimed, first_page),
             held,
             Arc::clone(&running),
         ));

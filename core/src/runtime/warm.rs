@@ -139,6 +139,11 @@ impl WarmInstances {
         Some(woken)
     }
 
+    /// Whether an engine of the instance is kept, or on its way.
+    pub(super) fn has(&self, instance: &InstanceId) -> bool {
+        self.instances.contains(instance) || self.expected.contains_key(instance)
+    }
+
     /// Takes the instance's engine out: first the one that can go on, or else the one that is of no
     /// use any more. The caller drops the latter where it holds no lock.
     pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Kept>, Option<Warm>) {

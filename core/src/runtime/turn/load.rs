@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::code::Code;
 use super::draft::Scope;
+use super::occasion::Occasion;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries_after};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
 use crate::providers::{
@@ -39,8 +40,39 @@ pub(super) async fn read(
     head: &InstanceHead,
     from_event_id: u64,
 ) -> Result<History, LoadError> {
+    history_of(chunks(node, head, from_event_id, None).await?)
+}
+
+/// Reads the whole history of a turn's execution, and goes on from what was read ahead.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_whole(node: &Node, turn: &Occasion) -> Result<History, LoadError> {
+    let first_page = turn.first_page.clone();
+    history_of(chunks(node, &turn.head, 1, first_page).await?)
+}
+
+/// Reads the first page of the history of a head's execution, on the runtime's own thread. `None` if
+/// that fails: whoever needs it reads it again, and hears why.
+pub(in crate::runtime) async fn read_ahead(
+    node: &Node,
+    head: &InstanceHead,
+) -> Option<HistoryPage> {
+    node.store.read_history(&request(head, 1)).await.ok()
+}
+
+fn request(head: &InstanceHead, from_event_id: u64) -> ReadHistory {
+    ReadHistory {
+        instance: head.instance.clone(),
+        execution: head.position.execution,
+        from_event_id,
+        bytes_max: HISTORY_PAGE_BYTES_MAX,
+    }
+}
+
+fn history_of(chunks: Vec<HistoryChunk>) -> Result<History, LoadError> {
     let mut history = History::default();
-    for (index, chunk) in chunks(node, head, from_event_id).await?.iter().enumerate() {
+    for (index, chunk) in chunks.iter().enumerate() {
         let (entries, after) = decode_entries_after(chunk).map_err(LoadError::Decode)?;
         history.entries.extend(entries);
         history.bytes += chunk.body.len();
@@ -54,7 +86,7 @@ pub(super) async fn read(
 /// Reads what there is of a history, for an end that goes by it: damaged parts are left out, and what
 /// comes after a gap.
 pub(super) async fn read_remains(node: &Node, head: &InstanceHead) -> Vec<Entry> {
-    let (chunks, _) = chunks_to_a_gap(node, head, 1).await;
+    let (chunks, _) = chunks_to_a_gap(node, head, 1, None).await;
     let entries = chunks
         .iter()
         .filter_map(|chunk| decode_entries_after(chunk).ok());
@@ -70,7 +102,7 @@ pub(super) async fn read_readable(
     head: &InstanceHead,
 ) -> Result<Vec<Entry>, LoadError> {
     let mut entries = Vec::new();
-    for chunk in &chunks(node, head, 1).await? {
+    for chunk in &chunks(node, head, 1, None).await? {
         match decode_entries_after(chunk) {
             Ok((decoded, _)) => entries.extend(decoded),
             Err(error) if error.is_newer_format() => return Err(LoadError::Decode(error)),
@@ -84,8 +116,9 @@ async fn chunks(
     node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
+    first_page: Option<HistoryPage>,
 ) -> Result<Vec<HistoryChunk>, LoadError> {
-    let (chunks, wrong) = chunks_to_a_gap(node, head, from_event_id).await;
+    let (chunks, wrong) = chunks_to_a_gap(node, head, from_event_id, first_page).await;
     match wrong {
         None => Ok(chunks),
         Some(error) => Err(LoadError::Store(error)),
@@ -97,17 +130,16 @@ async fn chunks_to_a_gap(
     node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
+    mut first_page: Option<HistoryPage>,
 ) -> (Vec<HistoryChunk>, Option<ProviderError>) {
     let end = head.position.next_event_id;
-    let mut request = ReadHistory {
-        instance: head.instance.clone(),
-        execution: head.position.execution,
-        from_event_id,
-        bytes_max: HISTORY_PAGE_BYTES_MAX,
-    };
+    let mut request = request(head, from_event_id);
     let mut chunks = Vec::new();
     while request.from_event_id < end {
-        let page = read_page(node, request.clone()).await;
+        let page = match first_page.take() {
+            Some(page) => Ok(page),
+            None => read_page(node, request.clone()).await,
+        };
         let page = match page {
             Ok(page) => page,
             Err(error) => return (chunks, Some(error)),

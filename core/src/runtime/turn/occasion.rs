@@ -1,21 +1,26 @@
 //! What a turn begins with.
 
-use crate::providers::{Fence, InstanceHead, Message, Turn, TurnLease};
+use crate::providers::{Fence, HistoryPage, InstanceHead, Message, Turn, TurnLease};
 
 /// Where an instance stands, what has come for it, and what must still hold when the turn is
 /// committed.
 #[derive(Debug)]
-pub(super) struct Occasion {
+pub(in crate::runtime) struct Occasion {
     pub(super) head: InstanceHead,
     /// The how-manieth try since the last commit this is.
     pub(super) attempt: u32,
     pub(super) messages: Vec<Message>,
     pub(super) fence: Fence,
+    /// The beginning of the history, if it was read before the turn had a thread.
+    pub(super) first_page: Option<HistoryPage>,
 }
 
 impl Occasion {
     /// What a claim gave, and the lease that came with it.
-    pub(super) fn claimed(turn: Turn) -> (TurnLease, Self) {
+    pub(in crate::runtime) fn claimed(
+        turn: Turn,
+        first_page: Option<HistoryPage>,
+    ) -> (TurnLease, Self) {
         let fence = Fence::At {
             lease: turn.lease.token,
             position: turn.head.position,
@@ -25,6 +30,7 @@ impl Occasion {
             attempt: turn.attempt,
             messages: turn.messages,
             fence,
+            first_page,
         };
         (turn.lease, occasion)
     }
@@ -40,6 +46,7 @@ impl Occasion {
             attempt: 1,
             messages: vec![message],
             fence,
+            first_page: None,
         }
     }
 }

@@ -21,6 +21,24 @@ pub(super) enum Stopped {
     Load(LoadError),
 }
 
+/// Whether a turn's code must be replayed, so that its history is worth reading before the turn has a
+/// thread. Nothing is read for code that is known not to fit, however often it is given back.
+pub(in crate::runtime) fn is_cold(node: &Node, head: &InstanceHead) -> bool {
+    head.position.next_event_id > 1
+        && !head.status.is_terminal()
+        && !node.warm.lock().has(&head.instance)
+        && node
+            .give_backs
+            .known_unfit(&head.instance, head.commit_id)
+            .is_none()
+        && Code::find(
+            &node.orchestrations,
+            &head.orchestration,
+            head.version.as_deref(),
+        )
+        .is_ok()
+}
+
 /// The execution's code: new, still warm, led on from where it was warm, or replayed. In a box, since
 /// it is large and is handed on.
 pub(super) async fn feeder<'a>(
@@ -47,9 +65,9 @@ pub(super) async fn feeder<'a>(
         // In boxes, since they are large, and rare where instances stay warm.
         Some(Kept::Behind(warm)) => match Box::pin(caught_up(node, head, warm)).await? {
             Some(led_on) => led_on,
-            None => Box::pin(replayed(node, head, &scope)).await?,
+            None => Box::pin(replayed(node, turn, &scope)).await?,
         },
-        None => Box::pin(replayed(node, head, &scope)).await?,
+        None => Box::pin(replayed(node, turn, &scope)).await?,
     };
     let feeder = Feeder::new(node, head, scope, engine, history_bytes);
     Ok(Box::new(feeder))
@@ -143,11 +161,8 @@ async fn caught_up(
     Ok(Some((engine, history_bytes + bytes)))
 }
 
-async fn replayed(
-    node: &Node,
-    head: &InstanceHead,
-    scope: &Scope,
-) -> Result<(Engine, usize), Stopped> {
+async fn replayed(node: &Node, turn: &Occasion, scope: &Scope) -> Result<(Engine, usize), Stopped> {
+    let head = &turn.head;
     let code = Code::find(
         &node.orchestrations,
         &scope.orchestration,
@@ -157,7 +172,7 @@ async fn replayed(
     if let Some(details) = node.give_backs.known_unfit(&head.instance, head.commit_id) {
         return Err(Stopped::Unfit(details));
     }
-    let history = load::read(node, head, 1).await.map_err(Stopped::Load)?;
+    let history = load::read_whole(node, turn).await.map_err(Stopped::Load)?;
     let events = history.entries.len();
     let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
     let events_max = node.limits.history_events_max;

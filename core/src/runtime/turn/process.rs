@@ -15,7 +15,7 @@ use super::publish::publish;
 use super::shadow;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
-use crate::providers::{ErrorKind, Fence, Lease, ProviderError, Turn, TurnLease};
+use crate::providers::{ErrorKind, Fence, Lease, ProviderError, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
 use crate::runtime::give_back::Delays;
@@ -63,11 +63,10 @@ impl From<Obstacle> for Plan {
 /// Works on a claimed turn until it is committed, given back, or lost to another node.
 pub(in crate::runtime) async fn run(
     node: Arc<Node>,
-    turn: Turn,
+    (lease, turn): (TurnLease, Occasion),
     held: LeaseGuard,
     running: Arc<RunningTurn>,
 ) {
-    let (lease, turn) = Occasion::claimed(turn);
     let kept = node.warm(&turn.head).await;
     let plan = plan(&node, &turn, kept).await;
     if !running.end() {
