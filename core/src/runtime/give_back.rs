@@ -226,6 +226,12 @@ impl GiveBacks {
         (Some(unfit.at) == commit_id).then(|| unfit.details.clone())
     }
 
+    /// Whether an item was given back, and has not been run since.
+    pub(super) fn has(&self, item: &Item) -> bool {
+        let state = self.state.lock();
+        !state.items.is_empty() && state.items.contains(item)
+    }
+
     /// Whether an item was given back for this so often in a row that whoever waits for it was told.
     pub(super) fn has_lasted(&self, item: &Item, missing: &str) -> bool {
         let state = self.state.lock();

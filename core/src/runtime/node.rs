@@ -19,7 +19,7 @@ use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::turn::{self, Occasion};
+use super::turn::{self, FirstPage, Occasion};
 use super::warm::{Kept, Warm, WarmInstances};
 use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, WatchedTurn, Work};
 use super::worker_id;
@@ -28,7 +28,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, HistoryPage, Incarnation,
+    ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
     InstanceHead, InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
     Turn,
 };
@@ -182,7 +182,7 @@ impl Node {
         let node = Arc::clone(self);
         let reading = async move {
             let first_page = turn::read_ahead(&node, &claimed.head).await;
-            node.run_turn(claimed, first_page, (held, slot));
+            node.run_turn(claimed, Some(first_page), (held, slot));
         };
         self.with_tasks(|tasks| {
             tasks.spawn_on(reading, &self.service);
@@ -192,7 +192,7 @@ impl Node {
     fn run_turn(
         self: &Arc<Self>,
         claimed: Turn,
-        first_page: Option<HistoryPage>,
+        first_page: Option<FirstPage>,
         (held, slot): (LeaseGuard, Slot),
     ) {
         let running = RunningTurn::claimed(&claimed, slot);

@@ -20,6 +20,9 @@ pub(super) enum LoadError {
     Decode(DecodeError),
 }
 
+/// The beginning of a history, or why it could not be read.
+pub(in crate::runtime) type FirstPage = Result<HistoryPage, ProviderError>;
+
 /// A history, or its end.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -48,17 +51,15 @@ pub(super) async fn read(
 /// # Errors
 /// As [`read`].
 pub(super) async fn read_whole(node: &Node, turn: &Occasion) -> Result<History, LoadError> {
-    let first_page = turn.first_page.clone();
+    let first_page = turn.take_first_page();
     history_of(chunks(node, &turn.head, 1, first_page).await?)
 }
 
-/// Reads the first page of the history of a head's execution, on the runtime's own thread. `None` if
-/// that fails: whoever needs it reads it again, and hears why.
-pub(in crate::runtime) async fn read_ahead(
-    node: &Node,
-    head: &InstanceHead,
-) -> Option<HistoryPage> {
-    node.store.read_history(&request(head, 1)).await.ok()
+/// Reads the first page of the history of a head's execution, on the runtime's own thread.
+pub(in crate::runtime) async fn read_ahead(node: &Node, head: &InstanceHead) -> FirstPage {
+    let page = node.store.read_history(&request(head, 1)).await;
+    node.health.note("read_history", &page, &*node.clock);
+    page
 }
 
 fn request(head: &InstanceHead, from_event_id: u64) -> ReadHistory {
@@ -85,8 +86,8 @@ fn history_of(chunks: Vec<HistoryChunk>) -> Result<History, LoadError> {
 
 /// Reads what there is of a history, for an end that goes by it: damaged parts are left out, and what
 /// comes after a gap.
-pub(super) async fn read_remains(node: &Node, head: &InstanceHead) -> Vec<Entry> {
-    let (chunks, _) = chunks_to_a_gap(node, head, 1, None).await;
+pub(super) async fn read_remains(node: &Node, turn: &Occasion) -> Vec<Entry> {
+    let (chunks, _) = chunks_to_a_gap(node, &turn.head, 1, turn.take_first_page()).await;
     let entries = chunks
         .iter()
         .filter_map(|chunk| decode_entries_after(chunk).ok());
@@ -97,12 +98,9 @@ pub(super) async fn read_remains(node: &Node, head: &InstanceHead) -> Vec<Entry>
 ///
 /// # Errors
 /// The store's, and those of parts that a later version wrote, which can be understood there.
-pub(super) async fn read_readable(
-    node: &Node,
-    head: &InstanceHead,
-) -> Result<Vec<Entry>, LoadError> {
+pub(super) async fn read_readable(node: &Node, turn: &Occasion) -> Result<Vec<Entry>, LoadError> {
     let mut entries = Vec::new();
-    for chunk in &chunks(node, head, 1, None).await? {
+    for chunk in &chunks(node, &turn.head, 1, turn.take_first_page()).await? {
         match decode_entries_after(chunk) {
             Ok((decoded, _)) => entries.extend(decoded),
             Err(error) if error.is_newer_format() => return Err(LoadError::Decode(error)),
@@ -116,7 +114,7 @@ async fn chunks(
     node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
-    first_page: Option<HistoryPage>,
+    first_page: Option<FirstPage>,
 ) -> Result<Vec<HistoryChunk>, LoadError> {
     let (chunks, wrong) = chunks_to_a_gap(node, head, from_event_id, first_page).await;
     match wrong {
@@ -130,14 +128,14 @@ async fn chunks_to_a_gap(
     node: &Node,
     head: &InstanceHead,
     from_event_id: u64,
-    mut first_page: Option<HistoryPage>,
+    mut first_page: Option<FirstPage>,
 ) -> (Vec<HistoryChunk>, Option<ProviderError>) {
     let end = head.position.next_event_id;
     let mut request = request(head, from_event_id);
     let mut chunks = Vec::new();
     while request.from_event_id < end {
         let page = match first_page.take() {
-            Some(page) => Ok(page),
+            Some(page) => page,
             None => read_page(node, request.clone()).await,
         };
         let page = match page {

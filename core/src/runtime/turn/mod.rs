@@ -16,7 +16,7 @@ mod shadow;
 
 pub(super) use draft::within;
 pub(super) use fused::{Fused, run_with_outcome, take_waiting};
-pub(super) use load::read_ahead;
+pub(super) use load::{FirstPage, read_ahead};
 pub(super) use occasion::Occasion;
 pub(super) use open::is_cold;
 pub(super) use process::run;

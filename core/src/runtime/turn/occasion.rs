@@ -1,6 +1,9 @@
 //! What a turn begins with.
 
-use crate::providers::{Fence, HistoryPage, InstanceHead, Message, Turn, TurnLease};
+use parking_lot::Mutex;
+
+use super::load::FirstPage;
+use crate::providers::{Fence, InstanceHead, Message, Turn, TurnLease};
 
 /// Where an instance stands, what has come for it, and what must still hold when the turn is
 /// committed.
@@ -11,15 +14,15 @@ pub(in crate::runtime) struct Occasion {
     pub(super) attempt: u32,
     pub(super) messages: Vec<Message>,
     pub(super) fence: Fence,
-    /// The beginning of the history, if it was read before the turn had a thread.
-    pub(super) first_page: Option<HistoryPage>,
+    /// The beginning of the history, if it was read before the turn had a thread, until it is used.
+    first_page: Mutex<Option<FirstPage>>,
 }
 
 impl Occasion {
     /// What a claim gave, and the lease that came with it.
     pub(in crate::runtime) fn claimed(
         turn: Turn,
-        first_page: Option<HistoryPage>,
+        first_page: Option<FirstPage>,
     ) -> (TurnLease, Self) {
         let fence = Fence::At {
             lease: turn.lease.token,
@@ -30,7 +33,7 @@ impl Occasion {
             attempt: turn.attempt,
             messages: turn.messages,
             fence,
-            first_page,
+            first_page: Mutex::new(first_page),
         };
         (turn.lease, occasion)
     }
@@ -46,7 +49,12 @@ impl Occasion {
             attempt: 1,
             messages: vec![message],
             fence,
-            first_page: None,
+            first_page: Mutex::new(None),
         }
+    }
+
+    /// What was read of the history ahead. It is large, and is not kept beyond its use.
+    pub(super) fn take_first_page(&self) -> Option<FirstPage> {
+        self.first_page.lock().take()
     }
 }

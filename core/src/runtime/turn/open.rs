@@ -10,6 +10,7 @@ use crate::event::{ErrorDetails, commit_mark};
 use crate::message::{MessageBody, Start};
 use crate::providers::{ErrorKind, InstanceHead, ProviderError};
 use crate::replay::Engine;
+use crate::runtime::attempts::Item;
 use crate::runtime::node::Node;
 use crate::runtime::warm::{Kept, Warm};
 
@@ -21,16 +22,14 @@ pub(super) enum Stopped {
     Load(LoadError),
 }
 
-/// Whether a turn's code must be replayed, so that its history is worth reading before the turn has a
-/// thread. Nothing is read for code that is known not to fit, however often it is given back.
+/// Whether a turn's code must be replayed, as far as this node knows: its history is worth reading
+/// before the turn has a thread. What the node has given back, and has not run since, reads for itself
+/// if it gets so far.
 pub(in crate::runtime) fn is_cold(node: &Node, head: &InstanceHead) -> bool {
     head.position.next_event_id > 1
         && !head.status.is_terminal()
         && !node.warm.lock().has(&head.instance)
-        && node
-            .give_backs
-            .known_unfit(&head.instance, head.commit_id)
-            .is_none()
+        && !node.give_backs.has(&Item::Turn(head.instance.clone()))
         && Code::find(
             &node.orchestrations,
             &head.orchestration,

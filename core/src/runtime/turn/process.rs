@@ -347,7 +347,7 @@ async fn cancel(
                 "an instance is cancelled by what is left of its history; children that only the \
                  rest names go on"
             );
-            load::read_remains(node, &turn.head).await
+            load::read_remains(node, turn).await
         }
         Err(obstacle) => return obstacle.into(),
     };
@@ -426,7 +426,7 @@ async fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: Err
 
 /// What is recorded of the execution, as far as it can be understood: an end goes by it.
 async fn recorded(node: &Node, turn: &Occasion) -> Result<Vec<Entry>, Obstacle> {
-    let read = load::read_readable(node, &turn.head).await;
+    let read = load::read_readable(node, turn).await;
     read.map_err(|error| match error {
         LoadError::Store(error) => Obstacle::Store(error),
         LoadError::Decode(error) => Obstacle::NewerFormat {
