@@ -186,8 +186,7 @@ async fn a_batch_that_cannot_be_committed_ends_none_of_it() {
     };
     let world = store.world(options).await;
     until("turns", async || {
-        // Each is replayed as well.
-        (store.runs.load(Ordering::SeqCst) >= 2 * INSTANCES).then_some(())
+        (store.runs.load(Ordering::SeqCst) >= INSTANCES).then_some(())
     })
     .await;
 

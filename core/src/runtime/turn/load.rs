@@ -43,7 +43,7 @@ pub(super) async fn read(
     head: &InstanceHead,
     from_event_id: u64,
 ) -> Result<History, LoadError> {
-    history_of(chunks(node, head, from_event_id, None).await?)
+    history_of(&chunks(node, head, from_event_id, None).await?)
 }
 
 /// Reads the whole history of a turn's execution, and goes on from what was read ahead.
@@ -52,7 +52,7 @@ pub(super) async fn read(
 /// As [`read`].
 pub(super) async fn read_whole(node: &Node, turn: &Occasion) -> Result<History, LoadError> {
     let first_page = turn.take_first_page();
-    history_of(chunks(node, &turn.head, 1, first_page).await?)
+    history_of(&chunks(node, &turn.head, 1, first_page).await?)
 }
 
 /// Reads the first page of the history of a head's execution, on the runtime's own thread.
@@ -71,7 +71,7 @@ fn request(head: &InstanceHead, from_event_id: u64) -> ReadHistory {
     }
 }
 
-fn history_of(chunks: Vec<HistoryChunk>) -> Result<History, LoadError> {
+fn history_of(chunks: &[HistoryChunk]) -> Result<History, LoadError> {
     let mut history = History::default();
     for (index, chunk) in chunks.iter().enumerate() {
         let (entries, after) = decode_entries_after(chunk).map_err(LoadError::Decode)?;
