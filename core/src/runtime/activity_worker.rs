@@ -214,7 +214,7 @@ async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
             .encode(),
         },
     };
-    if let Err(error) = node.commit(Commit::Send(nudge)).await {
+    if let Err(error) = node.commit(&Commit::Send(nudge)).await {
         tracing::debug!(target: "duroxide::runtime", %error, "an instance was not told");
     }
 }
@@ -371,7 +371,7 @@ async fn record(
 ) -> Result<(), ProviderError> {
     let mut outcome = Arc::unwrap_or_clone(outcome);
     let commit = Commit::Activity(outcome.clone());
-    let Err(error) = node.commit_outcome(commit, &is_held).await else {
+    let Err(error) = node.commit_outcome(&commit, &is_held).await else {
         return Ok(());
     };
     let (ErrorKind::InvalidInput | ErrorKind::LimitExceeded, Some(message)) =
@@ -389,7 +389,7 @@ async fn record(
     }
     .encode();
     let commit = Commit::Activity(outcome);
-    node.commit_outcome(commit, is_held).await.map(drop)
+    node.commit_outcome(&commit, is_held).await.map(drop)
 }
 
 /// Records an outcome while something else still holds its lease, which ends with this.

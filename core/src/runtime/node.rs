@@ -312,13 +312,13 @@ impl Node {
     }
 
     /// The engine of an activity's instance, if it waits for nothing but this activity.
-    pub(super) fn take_warm_waiting_for(&self, activity: &ActivityKey) -> Option<Warm> {
+    pub(super) fn take_warm_waiting_for(&self, activity: &ActivityKey) -> Option<Box<Warm>> {
         self.warm.lock().take_waiting_for(activity)
     }
 
     /// Commits, and tries again as long as the store cannot be reached: the same commit with the
     /// same id is safe to repeat (IDM-01), and is refused once the lease has passed.
-    pub(super) async fn commit(&self, operation: Commit) -> Result<Committed, ProviderError> {
+    pub(super) async fn commit(&self, operation: &Commit) -> Result<Committed, ProviderError> {
         let committed = self.commit_reservations(operation).await;
         committed.map_err(|uncommitted| uncommitted.error)
     }
@@ -327,7 +327,7 @@ impl Node {
     /// its tries may have granted them.
     pub(super) async fn commit_reservations(
         &self,
-        operation: Commit,
+        operation: &Commit,
     ) -> Result<Committed, Uncommitted> {
         self.commit_while(operation, ProviderError::is_retryable)
             .await
@@ -337,7 +337,7 @@ impl Node {
     /// activity did is not done again because a password was changed.
     pub(super) async fn commit_outcome(
         &self,
-        operation: Commit,
+        operation: &Commit,
         is_held: impl Fn() -> bool + Send + Sync,
     ) -> Result<Committed, ProviderError> {
         let mut lasting = 0;
@@ -355,13 +355,13 @@ impl Node {
 
     async fn commit_while(
         &self,
-        operation: Commit,
+        operation: &Commit,
         mut may_pass: impl FnMut(&ProviderError) -> bool + Send,
     ) -> Result<Committed, Uncommitted> {
         let mut pause = COMMIT_BACKOFF_MIN;
         let mut may_have_happened = false;
         loop {
-            let error = match self.try_commit(&operation).await {
+            let error = match self.try_commit(operation).await {
                 Ok(committed) => return Ok(committed),
                 Err(error) => error,
             };
@@ -428,7 +428,7 @@ impl Node {
                     body: MessageBody::Nudge { notice: None }.encode(),
                 },
             };
-            if let Err(error) = self.commit(Commit::Send(nudge)).await {
+            if let Err(error) = self.commit(&Commit::Send(nudge)).await {
                 tracing::debug!(target: "duroxide::runtime", %error, "an alarm was not answered");
             }
         }

@@ -52,9 +52,9 @@ impl Warm {
 #[derive(Debug)]
 pub(super) enum Kept {
     /// It stands where the head does.
-    Current(Warm),
+    Current(Box<Warm>),
     /// Another node has gone on since.
-    Behind(Warm),
+    Behind(Box<Warm>),
 }
 
 /// An engine that is kept once its commit is acknowledged.
@@ -106,10 +106,11 @@ impl Drop for OnItsWay<'_> {
     }
 }
 
-/// The least recently used ones go first, by number and by bytes.
+/// The least recently used ones go first, by number and by bytes. They are in boxes, since they are
+/// large and are handed through several futures.
 #[derive(Debug)]
 pub(super) struct WarmInstances {
-    instances: LruCache<InstanceId, Warm>,
+    instances: LruCache<InstanceId, Box<Warm>>,
     expected: BTreeMap<InstanceId, Expected>,
     instances_max: usize,
     bytes: usize,
@@ -146,7 +147,7 @@ impl WarmInstances {
 
     /// Takes the instance's engine out: first the one that can go on, or else the one that is of no
     /// use any more. The caller drops the latter where it holds no lock.
-    pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Kept>, Option<Warm>) {
+    pub(super) fn take(&mut self, head: &InstanceHead) -> (Option<Kept>, Option<Box<Warm>>) {
         let Some(warm) = self.instances.pop(&head.instance) else {
             return (None, None);
         };
@@ -161,7 +162,7 @@ impl WarmInstances {
     }
 
     /// Takes out the engine that waits for this activity alone.
-    pub(super) fn take_waiting_for(&mut self, activity: &ActivityKey) -> Option<Warm> {
+    pub(super) fn take_waiting_for(&mut self, activity: &ActivityKey) -> Option<Box<Warm>> {
         let warm = self.instances.peek(&activity.instance)?;
         if !warm.waits_for(activity) {
             return None;
@@ -174,7 +175,8 @@ impl WarmInstances {
     /// Keeps an engine, and answers those that must go. The caller drops them where it holds no
     /// lock: dropping one runs the user's code.
     #[must_use]
-    pub(super) fn keep(&mut self, warm: Warm) -> Vec<Warm> {
+    #[expect(clippy::vec_box, reason = "they are in boxes already")]
+    pub(super) fn keep(&mut self, warm: Box<Warm>) -> Vec<Box<Warm>> {
         let instance = warm.head.instance.clone();
         let bytes = warm.history_bytes + BYTES_PER_INSTANCE;
         let mut gone = Vec::new();
@@ -204,7 +206,8 @@ impl WarmInstances {
 
     /// Lets go of all of them. The caller drops them where it holds no lock.
     #[must_use]
-    pub(super) fn clear(&mut self) -> Vec<Warm> {
+    #[expect(clippy::vec_box, reason = "they are in boxes already")]
+    pub(super) fn clear(&mut self) -> Vec<Box<Warm>> {
         self.bytes = 0;
         std::iter::from_fn(|| self.instances.pop_lru().map(|(_, warm)| warm)).collect()
     }
@@ -220,7 +223,7 @@ mod tests {
     use crate::providers::{InstanceStatus, MessageId, Position};
     use crate::replay::{Identity, Journal};
 
-    fn warm(number: usize, history_bytes: usize) -> Warm {
+    fn warm(number: usize, history_bytes: usize) -> Box<Warm> {
         let identity = Identity {
             instance: String::new(),
             incarnation: uuid::Uuid::nil(),
@@ -228,7 +231,7 @@ mod tests {
             orchestration: String::new(),
             version: String::new(),
         };
-        Warm {
+        Box::new(Warm {
             engine: Engine::new(Journal::new(identity, 16), Box::pin(pending())),
             head: InstanceHead {
                 instance: id(number),
@@ -244,7 +247,7 @@ mod tests {
                 updated_at_ms: 0,
             },
             history_bytes,
-        }
+        })
     }
 
     fn id(number: usize) -> InstanceId {

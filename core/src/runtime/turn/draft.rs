@@ -24,7 +24,8 @@ use crate::replay::{Harvest, TokenKind, TraceLine};
 /// Why a child is cancelled whose future was dropped.
 const NOT_AWAITED: &str = "the parent does not wait for it any more";
 
-/// The execution that a part of a draft belongs to.
+/// The execution that a part of a draft belongs to. It is made in a box, since it is large and is handed
+/// through several futures.
 #[derive(Debug, Clone)]
 pub(super) struct Scope {
     pub(super) instance: InstanceId,
@@ -42,20 +43,20 @@ impl Scope {
     ///
     /// # Errors
     /// If its core state cannot be understood: to go on without it would be to lose it.
-    pub(super) fn of(head: &InstanceHead) -> Result<Self, DecodeError> {
+    pub(super) fn of(head: &InstanceHead) -> Result<Box<Self>, DecodeError> {
         let core_state = CoreState::decode(&head.core_state)?;
         let says_something = core_state != CoreState::default();
         let said = says_something.then(|| Box::new(core_state.clone()));
-        Ok(Self {
+        Ok(Box::new(Self {
             core_state,
             stored: (head.core_state.clone(), said),
-            ..Self::without_core_state(head)
-        })
+            ..*Self::without_core_state(head)
+        }))
     }
 
     /// The same for a head whose core state is damaged. Its bytes are kept as they are.
-    pub(super) fn without_core_state(head: &InstanceHead) -> Self {
-        Self {
+    pub(super) fn without_core_state(head: &InstanceHead) -> Box<Self> {
+        Box::new(Self {
             instance: head.instance.clone(),
             incarnation: head.incarnation,
             execution: head.position.execution,
@@ -63,7 +64,7 @@ impl Scope {
             version: head.version.clone().unwrap_or_default(),
             core_state: CoreState::default(),
             stored: (head.core_state.clone(), None),
-        }
+        })
     }
 
     /// The core state for the head: where nothing has changed, byte for byte what was there.

@@ -14,7 +14,7 @@ use crate::runtime::node::Node;
 pub(super) struct Feeder<'a> {
     pub(super) node: &'a Node,
     pub(super) limits: &'a Limits,
-    pub(super) scope: Scope,
+    pub(super) scope: Box<Scope>,
     pub(super) engine: Engine,
     pub(super) draft: Draft,
     pub(super) history_bytes: usize,
@@ -30,7 +30,7 @@ impl<'a> Feeder<'a> {
     pub(super) fn new(
         node: &'a Node,
         head: &InstanceHead,
-        scope: Scope,
+        scope: Box<Scope>,
         engine: Engine,
         history_bytes: usize,
     ) -> Self {

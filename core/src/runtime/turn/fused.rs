@@ -36,8 +36,7 @@ pub(in crate::runtime) fn take_waiting(
     if node.activity_slots.are_withheld() || node.turn_slots.are_withheld() {
         return None;
     }
-    // In a box, since it is large and is handed through several futures.
-    node.take_warm_waiting_for(&outcome.lease.key).map(Box::new)
+    node.take_warm_waiting_for(&outcome.lease.key)
 }
 
 /// Runs the turn that an outcome brings on the engine that waits for it, and records both.
@@ -69,7 +68,7 @@ async fn run_turn(
         return Fused::Left;
     };
     let turn = Occasion::unleased(warm.head.clone(), message.clone());
-    let plan = plan(node, &turn, Some(Kept::Current(*warm))).await;
+    let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
     drop(thread);
     if !running.end() {
         return Fused::Taken;
@@ -81,7 +80,7 @@ async fn run_turn(
     if !work.draft.complete(&outcome.lease, message.id) {
         return Fused::Left;
     }
-    match publish(node, &turn, *work, slot).await {
+    match publish(node, &turn, work, slot).await {
         Ok(()) => Fused::Recorded,
         Err(error) => {
             tracing::debug!(

@@ -99,5 +99,5 @@ async fn note(node: &Node, turn: &Occasion, core_state: CoreState) -> Result<(),
         messages: Vec::new(),
         lease: LeaseAfterCommit::Release,
     };
-    node.commit(Commit::Turn(commit)).await.map(drop)
+    node.commit(&Commit::Turn(commit)).await.map(drop)
 }

@@ -43,7 +43,7 @@ pub(in crate::runtime) fn is_cold(node: &Node, head: &InstanceHead) -> bool {
 pub(super) async fn feeder<'a>(
     node: &'a Node,
     turn: &Occasion,
-    scope: Scope,
+    scope: Box<Scope>,
     letters: &[Letter],
     kept: Option<Kept>,
 ) -> Result<Box<Feeder<'a>>, Stopped> {
@@ -53,20 +53,12 @@ pub(super) async fn feeder<'a>(
         return begun(node, head, scope, &start);
     }
     let (engine, history_bytes) = match kept {
-        Some(Kept::Current(Warm {
-            engine,
-            history_bytes,
-            ..
-        })) => {
+        Some(Kept::Current(warm)) => {
             node.metrics.turn_was_warm();
-            (engine, history_bytes)
+            (warm.engine, warm.history_bytes)
         }
-        // In boxes, since they are large, and rare where instances stay warm.
-        Some(Kept::Behind(warm)) => match Box::pin(caught_up(node, head, warm)).await? {
-            Some(led_on) => led_on,
-            None => Box::pin(replayed(node, turn, &scope)).await?,
-        },
-        None => Box::pin(replayed(node, turn, &scope)).await?,
+        // In a box, since it is large, and rare where instances stay warm.
+        kept => Box::pin(led_on(node, turn, &scope, kept)).await?,
     };
     let feeder = Feeder::new(node, head, scope, engine, history_bytes);
     Ok(Box::new(feeder))
@@ -106,7 +98,7 @@ fn start_of(turn: &Occasion, letters: &[Letter]) -> Result<Start, LoadError> {
 fn begun<'a>(
     node: &'a Node,
     head: &InstanceHead,
-    mut scope: Scope,
+    mut scope: Box<Scope>,
     start: &Start,
 ) -> Result<Box<Feeder<'a>>, Stopped> {
     let code = Code::find(
@@ -130,18 +122,33 @@ fn begun<'a>(
     }
 }
 
+/// The code, led to where the head stands: from where it was left, or from the beginning.
+async fn led_on(
+    node: &Node,
+    turn: &Occasion,
+    scope: &Scope,
+    kept: Option<Kept>,
+) -> Result<(Engine, usize), Stopped> {
+    if let Some(Kept::Behind(warm)) = kept
+        && let Some(caught_up) = caught_up(node, &turn.head, warm).await?
+    {
+        return Ok(caught_up);
+    }
+    replayed(node, turn, scope).await
+}
+
 /// Leads an engine on through what another node has added. `None` if it cannot be: the whole history
 /// decides then.
 async fn caught_up(
     node: &Node,
     head: &InstanceHead,
-    warm: Warm,
+    warm: Box<Warm>,
 ) -> Result<Option<(Engine, usize)>, Stopped> {
     let Warm {
         mut engine,
         head: stood_at,
         history_bytes,
-    } = warm;
+    } = *warm;
     let History {
         entries,
         bytes,

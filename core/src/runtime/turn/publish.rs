@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::draft::Draft;
+use super::draft::{Draft, Scope};
 use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, Committed, HeadUpdate, LeaseAfterCommit,
-    ProviderError, Reservation, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, HeadUpdate,
+    LeaseAfterCommit, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
-use crate::replay::{TraceLevel, TraceLine};
+use crate::replay::{Engine, TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
 use crate::runtime::reserved::Reserved;
 use crate::runtime::warm::{OnItsWay, Warm};
@@ -18,41 +18,23 @@ use crate::runtime::warm::{OnItsWay, Warm};
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
 /// activities start, the first of them on the spare slot if there is one, lines are logged, the
 /// engine is kept.
+///
+/// The work and the commit are in boxes until then: every turn in flight waits here.
 pub(super) async fn publish(
     node: &Arc<Node>,
     turn: &Occasion,
-    work: Work,
+    mut work: Box<Work>,
     spare: &mut Option<Slot>,
 ) -> Result<(), ProviderError> {
-    let Work {
-        mut draft,
-        scope,
-        alive,
-    } = work;
-    let (mut reserved, slots) = reserve(node, turn, &mut draft, spare.is_some());
-    let traces = std::mem::take(&mut draft.traces);
-    let ended = draft.ended.take();
-    let version = (!scope.version.is_empty()).then(|| scope.version.clone());
-    let head = HeadUpdate {
-        orchestration: scope.orchestration.clone(),
-        version,
-        core_state: scope.encoded_core_state(),
-    };
-    let commit = into_commit(node, turn, draft, head);
-    let created_at_ms = turn.head.created_at_ms;
-    let head_after =
-        check::head_after(&commit, turn.head.incarnation, created_at_ms, created_at_ms);
-    let history_bytes = commit
-        .executions
-        .last()
-        .and_then(|update| update.chunk.as_ref())
-        .map_or(0, |chunk| chunk.body.len());
-
+    let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.is_some());
+    let commit_id = node.entropy.commit_id();
+    let commit = Box::new(Commit::Turn(into_commit(commit_id, turn, &mut work)));
     // The store may show the commit to a claim before this turn hears of it.
-    let on_its_way = alive
+    let on_its_way = work
+        .alive
         .as_ref()
-        .map(|_| OnItsWay::new(&node.warm, commit.instance.clone(), commit.commit_id));
-    let committed = match node.commit_reservations(Commit::Turn(commit)).await {
+        .map(|_| OnItsWay::new(&node.warm, turn.head.instance.clone(), commit_id));
+    let committed = match node.commit_reservations(&commit).await {
         Ok(Committed::Turn(committed)) => committed,
         Ok(Committed::Activity { .. } | Committed::Sent) => TurnCommitted::default(),
         Err(uncommitted) => {
@@ -64,10 +46,33 @@ pub(super) async fn publish(
         }
     };
 
-    for (scope, line) in &traces {
+    tell(node, turn, &work.draft, &committed);
+    // Before its activities begin: the first of them may end at once, and look for it.
+    let gone = work
+        .alive
+        .take()
+        .and_then(|alive| warm_after(turn, &commit, alive))
+        .map(|warm| node.warm.lock().keep(warm));
+    drop(on_its_way);
+    let slots = spare
+        .take_if(|_| !reserved.is_empty())
+        .into_iter()
+        .chain(slots);
+    for (activity, slot) in reserved.take().into_iter().zip(slots) {
+        node.start_activity(activity, slot);
+    }
+    // Last, since it runs the code of other instances, which may hang.
+    drop(gone);
+    Ok(())
+}
+
+/// Tells whom it concerns what a turn brought about: the log, the metrics, and the activities that are
+/// of no use any more.
+fn tell(node: &Node, turn: &Occasion, draft: &Draft, committed: &TurnCommitted) {
+    for (scope, line) in &draft.traces {
         emit(scope, line);
     }
-    match &ended {
+    match &draft.ended {
         Some(Output::Completed(_)) => node.metrics.orchestration_completed(),
         Some(Output::Failed(details)) => node.metrics.orchestration_failed(details),
         None => {}
@@ -83,26 +88,26 @@ pub(super) async fn publish(
             "a message was dropped: its instance does not exist"
         );
     }
-    // Before its activities begin: the first of them may end at once, and look for it.
-    let gone = alive.zip(head_after).map(|((engine, bytes_before), head)| {
-        let warm = Warm {
-            engine,
-            head,
-            history_bytes: bytes_before + history_bytes,
-        };
-        node.warm.lock().keep(warm)
-    });
-    drop(on_its_way);
-    let slots = spare
-        .take_if(|_| !reserved.is_empty())
-        .into_iter()
-        .chain(slots);
-    for (activity, slot) in reserved.take().into_iter().zip(slots) {
-        node.start_activity(activity, slot);
-    }
-    // Last, since it runs the code of other instances, which may hang.
-    drop(gone);
-    Ok(())
+}
+
+/// An engine with what it stands at now that its turn is committed; `None` if its instance has ended.
+fn warm_after(
+    turn: &Occasion,
+    commit: &Commit,
+    (engine, bytes_before): (Engine, usize),
+) -> Option<Box<Warm>> {
+    let Commit::Turn(commit) = commit else {
+        return None;
+    };
+    let created_at_ms = turn.head.created_at_ms;
+    let head = check::head_after(commit, turn.head.incarnation, created_at_ms, created_at_ms)?;
+    let last = commit.executions.last();
+    let chunk = last.and_then(|update| update.chunk.as_ref());
+    Some(Box::new(Warm {
+        engine,
+        head,
+        history_bytes: bytes_before + chunk.map_or(0, |chunk| chunk.body.len()),
+    }))
 }
 
 /// Gives as many new activities to this node as it has slots for; they are born leased. Answers
@@ -142,25 +147,32 @@ fn reserve(
     (Reserved::new(&node.leases, reserved), slots)
 }
 
-fn into_commit(node: &Node, turn: &Occasion, draft: Draft, head: HeadUpdate) -> TurnCommit {
+/// A turn's work as a commit. What is to be told once it is made stays with the work.
+fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
+    let Work { draft, scope, .. } = work;
+    let head = HeadUpdate {
+        orchestration: scope.orchestration.clone(),
+        version: (!scope.version.is_empty()).then(|| scope.version.clone()),
+        core_state: scope.encoded_core_state(),
+    };
     TurnCommit {
         instance: turn.head.instance.clone(),
-        commit_id: node.entropy.commit_id(),
+        commit_id,
         fence: turn.fence,
         head,
-        executions: draft.executions,
-        consumed: draft.consumed,
+        executions: std::mem::take(&mut draft.executions),
+        consumed: std::mem::take(&mut draft.consumed),
         purge_through: draft.purge_through,
-        activities: draft.activities,
-        cancelled: draft.cancelled,
-        completed: draft.completed,
-        messages: draft.messages,
+        activities: std::mem::take(&mut draft.activities),
+        cancelled: std::mem::take(&mut draft.cancelled),
+        completed: std::mem::take(&mut draft.completed),
+        messages: std::mem::take(&mut draft.messages),
         lease: LeaseAfterCommit::Release,
     }
 }
 
 /// Logs an orchestration's line. The macros take the level as a constant, hence the repetition.
-fn emit(scope: &super::draft::Scope, line: &TraceLine) {
+fn emit(scope: &Scope, line: &TraceLine) {
     macro_rules! log {
         ($macro:ident) => {
             tracing::$macro!(
