@@ -108,8 +108,8 @@ impl Node {
         let example = returned.item.to_string();
         let now_ms = self.clock.now_ms();
         let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
-        if given_back.is_passed_on && self.may_pause_claims(now_ms) {
-            self.claims_paused.store(true, Ordering::Release);
+        if given_back.is_passed_on {
+            self.pass_on(now_ms);
         }
         if let Some(waiting) = given_back.warn_of {
             tracing::warn!(
@@ -121,6 +121,16 @@ impl Node {
             );
         }
         given_back
+    }
+
+    /// Has the next claim wait for a moment, so that another node may have what is given back now. False
+    /// if it has done so just before.
+    pub(super) fn pass_on(&self, now_ms: u64) -> bool {
+        let may_pause = self.may_pause_claims(now_ms);
+        if may_pause {
+            self.claims_paused.store(true, Ordering::Release);
+        }
+        may_pause
     }
 
     /// Whether claims may pause for what was passed on: a crowd of such items would slow everything.

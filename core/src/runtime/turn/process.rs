@@ -93,6 +93,10 @@ pub(in crate::runtime) fn run(
             Plan::LeaveAlone(blocked) => {
                 let (delay, count_attempt) = match blocked {
                     Blocked::ForNow(delay) => (delay, false),
+                    // Another node may have code that works, and would be outrun by this one.
+                    Blocked::Hanging if node.pass_on(node.clock.now_ms()) => {
+                        (Duration::ZERO, false)
+                    }
                     Blocked::Hanging => (HANGING.after(turn.attempt.saturating_sub(1)), true),
                 };
                 node.release(Lease::Turn(lease), delay, count_attempt).await;
