@@ -29,6 +29,10 @@ const THREADS_MIN: usize = 2;
 /// The list of tasks is cleared of those that have ended from this length on.
 const TASKS_MIN: usize = 64;
 
+/// How often a turn comes back in vain for one of the user's threads before it goes elsewhere. Turns take
+/// microseconds, as moving one does; under load it finds one nearly always.
+const YIELDS_MAX: u32 = 8;
+
 thread_local! {
     /// Has the logs of an own thread go where those of the user's only thread go.
     static LOGS: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
@@ -41,8 +45,8 @@ pub(in crate::runtime) type UserThread<'a> = SemaphorePermit<'a>;
 ///
 /// Turns run on the executor that the runtime was started on, on all of its threads but one at a
 /// time; so that executor always has a thread that serves its timers and connections. Whatever finds
-/// those threads taken goes on on an executor of the runtime's own, and all turns run there where
-/// the user's has a single thread. An own executor with a blocked thread is left for a fresh one:
+/// those threads taken and comes back in vain goes on on an executor of the runtime's own, and all turns
+/// run there where the user's has a single thread. An own executor with a blocked thread is left for a fresh one:
 /// nothing that a turn waits for belongs to the executor it is on, see [`Node::on_service`].
 #[derive(Debug)]
 pub(in crate::runtime) struct TurnExecutor {
@@ -92,7 +96,10 @@ impl TurnExecutor {
         if self.has_one_thread {
             return self.spawn_elsewhere(tasks, turn.map(drop));
         }
-        let on_user = OnUser { turn: Some(turn) };
+        let on_user = OnUser {
+            turn: Some(turn),
+            yields: 0,
+        };
         // The executor's cooperative budget would make it depend on the node when an orchestration
         // is quiet.
         tasks.spawn_on(tokio::task::unconstrained(on_user), &self.user);
@@ -182,6 +189,8 @@ impl TurnExecutor {
 /// A turn on the user's executor, for as long as it finds a thread there.
 struct OnUser {
     turn: Option<WatchedTurn<Work>>,
+    /// How often it has found no thread in a row.
+    yields: u32,
 }
 
 impl Future for OnUser {
@@ -193,9 +202,17 @@ impl Future for OnUser {
         };
         let node = Arc::clone(turn.node());
         let Some(_thread) = node.turns.try_user_thread() else {
+            if self.yields < YIELDS_MAX {
+                self.yields += 1;
+                self.turn = Some(turn);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // Something takes long there; it may never end.
             node.spawn_turn_elsewhere(turn.map(drop));
             return Poll::Ready(());
         };
+        self.yields = 0;
         let polled = Pin::new(&mut turn).poll(cx);
         if polled.is_pending() {
             self.turn = Some(turn);
