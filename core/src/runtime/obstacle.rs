@@ -109,7 +109,7 @@ impl Node {
         let now_ms = self.clock.now_ms();
         let given_back = self.give_backs.note(returned, &missing, delays, now_ms);
         if given_back.is_passed_on {
-            self.pass_on(now_ms);
+            self.pause_claims(now_ms);
         }
         if let Some(waiting) = given_back.warn_of {
             tracing::warn!(
@@ -123,14 +123,11 @@ impl Node {
         given_back
     }
 
-    /// Has the next claim wait for a moment, so that another node may have what is given back now. False
-    /// if it has done so just before.
-    pub(super) fn pass_on(&self, now_ms: u64) -> bool {
-        let may_pause = self.may_pause_claims(now_ms);
-        if may_pause {
+    /// Has the next claim wait for a moment, so that another node may have what is given back now.
+    pub(super) fn pause_claims(&self, now_ms: u64) {
+        if self.may_pause_claims(now_ms) {
             self.claims_paused.store(true, Ordering::Release);
         }
-        may_pause
     }
 
     /// Whether claims may pause for what was passed on: a crowd of such items would slow everything.

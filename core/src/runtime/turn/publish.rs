@@ -61,6 +61,7 @@ pub(super) async fn publish(
     for (activity, slot) in reserved.take().into_iter().zip(slots) {
         node.start_activity(activity, slot);
     }
+    drop((commit, work));
     // Last, since it runs the code of other instances, which may hang.
     drop(gone);
     Ok(())

@@ -39,6 +39,8 @@ pub(in crate::runtime) struct RunningTurn {
     pub(super) is_seen: AtomicBool,
     /// Whether it is past its deadline.
     pub(super) is_overdue: AtomicBool,
+    /// Whether the instance that it holds up was passed on to other nodes, and has not come back since.
+    is_passed_on: AtomicBool,
     slot: Mutex<Option<Slot>>,
 }
 
@@ -67,6 +69,7 @@ impl RunningTurn {
             entered_ns: AtomicU64::new(0),
             is_seen: AtomicBool::new(false),
             is_overdue: AtomicBool::new(false),
+            is_passed_on: AtomicBool::new(false),
             slot: Mutex::new(slot),
         })
     }
@@ -96,6 +99,11 @@ impl RunningTurn {
 
     pub(super) fn is_taken(&self) -> bool {
         self.state.load(Ordering::Acquire) == TAKEN
+    }
+
+    /// Whether it is other nodes' turn with the instance that this one holds up: every second time.
+    pub(super) fn pass_on(&self) -> bool {
+        !self.is_passed_on.fetch_xor(true, Ordering::AcqRel)
     }
 
     /// Takes the slot out: for what follows the turn, or for others where the turn is given up.

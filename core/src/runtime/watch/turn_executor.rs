@@ -6,6 +6,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tracing::subscriber::NoSubscriber;
 use super::movable_task::{MovableTask, Work};
 use super::watched_turn::WatchedTurn;
 use crate::replay::panic_text;
+use crate::runtime::node::Node;
 
 /// The fewest threads of an executor. One may be blocked for a moment while the other goes on.
 const THREADS_MIN: usize = 2;
@@ -29,9 +31,11 @@ const THREADS_MIN: usize = 2;
 /// The list of tasks is cleared of those that have ended from this length on.
 const TASKS_MIN: usize = 64;
 
-/// How often a turn comes back in vain for one of the user's threads before it goes elsewhere. Turns take
-/// microseconds, as moving one does; under load it finds one nearly always.
+/// How often, and for how long, a turn comes back in vain for one of the user's threads before it goes
+/// elsewhere. Turns take microseconds, as moving one does: under load it finds one nearly always. Where
+/// code is known to take long, or the user's own tasks do, it does not wait.
 const YIELDS_MAX: u32 = 8;
+const YIELDING_MAX: Duration = Duration::from_millis(5);
 
 thread_local! {
     /// Has the logs of an own thread go where those of the user's only thread go.
@@ -56,6 +60,8 @@ pub(in crate::runtime) struct TurnExecutor {
     /// One for each thread of the user's on which a turn may be polled now.
     user_threads: Semaphore,
     has_one_thread: bool,
+    /// Whether code has been running for long.
+    is_blocked: AtomicBool,
     /// Where the logs of the user's only thread go.
     logs: Option<Dispatch>,
     place: Mutex<Place>,
@@ -80,6 +86,7 @@ impl TurnExecutor {
             threads: threads.max(THREADS_MIN),
             user_threads: Semaphore::new(user_threads.saturating_sub(1)),
             has_one_thread: user_threads <= 1,
+            is_blocked: AtomicBool::new(false),
             user,
             logs: logs.filter(|logs| !logs.is::<NoSubscriber>()),
             place: Mutex::default(),
@@ -99,6 +106,7 @@ impl TurnExecutor {
         let on_user = OnUser {
             turn: Some(turn),
             yields: 0,
+            yields_since: Duration::ZERO,
         };
         // The executor's cooperative budget would make it depend on the node when an orchestration
         // is quiet.
@@ -108,6 +116,12 @@ impl TurnExecutor {
     /// This thread of the user's, for the code of a turn, if it may be taken.
     pub(in crate::runtime) fn try_user_thread(&self) -> Option<UserThread<'_>> {
         self.user_threads.try_acquire().ok()
+    }
+
+    /// Says whether the code of some turn has been running for long, so that its thread is not to be
+    /// waited for.
+    pub(super) fn note_blocked(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
     /// Runs a turn on the own executor, from now on if it was on the user's before.
@@ -191,6 +205,23 @@ struct OnUser {
     turn: Option<WatchedTurn<Work>>,
     /// How often it has found no thread in a row.
     yields: u32,
+    /// When it found none first, by the watch.
+    yields_since: Duration,
+}
+
+impl OnUser {
+    /// Whether to come back for a thread once more.
+    fn may_yield(&mut self, node: &Node) -> bool {
+        if node.turns.is_blocked.load(Ordering::Relaxed) || self.yields >= YIELDS_MAX {
+            return false;
+        }
+        let now = node.watch.now();
+        if self.yields == 0 {
+            self.yields_since = now;
+        }
+        self.yields += 1;
+        now.saturating_sub(self.yields_since) < YIELDING_MAX
+    }
 }
 
 impl Future for OnUser {
@@ -202,8 +233,7 @@ impl Future for OnUser {
         };
         let node = Arc::clone(turn.node());
         let Some(_thread) = node.turns.try_user_thread() else {
-            if self.yields < YIELDS_MAX {
-                self.yields += 1;
+            if self.may_yield(&node) {
                 self.turn = Some(turn);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -259,5 +289,30 @@ impl Drop for Executor {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::runtime::one_activity;
+
+    /// A turn waits a moment for the turn before it, and not at all where code is known to take long.
+    #[tokio::test]
+    async fn a_turn_comes_back_a_few_times_for_a_thread_that_is_not_blocked() {
+        let node = one_activity::idle_node(&ManualClock::at_ms(0));
+        let mut turn = OnUser {
+            turn: None,
+            yields: 0,
+            yields_since: Duration::ZERO,
+        };
+        assert!(turn.may_yield(&node));
+        node.turns.note_blocked(true);
+        assert!(!turn.may_yield(&node));
+        node.turns.note_blocked(false);
+        let more = (0..100).take_while(|_| turn.may_yield(&node)).count();
+        assert!(more < YIELDS_MAX as usize, "{more}");
+        assert!(!turn.may_yield(&node));
     }
 }

@@ -52,7 +52,9 @@ struct Running {
 pub(in crate::runtime) enum Blocked {
     /// It is running here, and may yet yield: look again after this pause.
     ForNow(Duration),
-    /// It hangs here. The attempt counts.
+    /// It hangs here, and other nodes have not been asked in this round: their code may work.
+    PassOn,
+    /// It hangs here, and the instance has come back. The attempt counts.
     Hanging,
 }
 
@@ -70,6 +72,11 @@ impl Default for TurnWatch {
 }
 
 impl TurnWatch {
+    /// How long the watch has run.
+    pub(super) fn now(&self) -> Duration {
+        self.time.elapsed()
+    }
+
     /// A poll of the turn's code begins.
     pub(super) fn enter(&self, turn: &RunningTurn) {
         turn.enter(self.time.elapsed());
@@ -124,7 +131,12 @@ impl TurnWatch {
             .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
             .find_map(|turn| Some((turn, turn.entered_at()?)))?;
         if turn.is_overdue.load(Ordering::Acquire) {
-            return Some(Blocked::Hanging);
+            let is_due_elsewhere = turn.pass_on();
+            return Some(if is_due_elsewhere {
+                Blocked::PassOn
+            } else {
+                Blocked::Hanging
+            });
         }
         let blocked_for = self.time.elapsed().saturating_sub(entered_at);
         Some(Blocked::ForNow(blocked_for.clamp(PAUSE_MIN, PAUSE_MAX)))
@@ -191,6 +203,7 @@ impl TurnWatch {
             .filter(|(_, entered_at)| now.saturating_sub(*entered_at) >= OUTCOME_HELD_MAX)
             .map(|(turn, entered_at)| (Arc::clone(turn), entered_at))
             .collect();
+        node.turns.note_blocked(!slow.is_empty());
         for (turn, entered_at) in &slow {
             let blocked_for = now.saturating_sub(*entered_at);
             Self::judge(node, turn, blocked_for, errands);
@@ -321,6 +334,24 @@ mod tests {
             messages: Vec::new(),
             more_messages: false,
         }
+    }
+
+    /// Other nodes are asked in each round, and each claim after that counts, however long it took.
+    #[tokio::test]
+    async fn what_hangs_is_passed_on_once_in_each_round() {
+        let node = one_activity::idle_node(&ManualClock::at_ms(0));
+        let slot = node.turn_slots.try_take().unwrap();
+        let claimed = turn("i");
+        let running = RunningTurn::claimed(&claimed, slot);
+        node.watch.begin(&running);
+        node.watch.enter(&running);
+        running.is_overdue.store(true, Ordering::Release);
+        let next = LeaseToken(Uuid::from_u128(1));
+        let rounds: Vec<_> = (0..4)
+            .filter_map(|_| node.watch.blocked(&claimed.head, next))
+            .collect();
+        let [passed_on, counted] = [Blocked::PassOn, Blocked::Hanging];
+        assert_eq!(rounds, [passed_on, counted, passed_on, counted]);
     }
 
     #[tokio::test]
