@@ -7,8 +7,10 @@
 //! on may still be another's doing; but the last attempts before an item is poison are made strictly
 //! alone, and so nothing becomes poison that did not take its process down by itself.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{self, AtomicBool};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -56,9 +58,20 @@ pub(super) struct Suspicion {
 #[derive(Debug, Clone, Copy)]
 struct Excused {
     attempts: u32,
-    /// The number of the latest of them. If a later attempt has no higher one, the count has
-    /// begun anew.
+    /// The highest number among them. If a later attempt has a lower one, the count has begun anew;
+    /// if it has the same, this one was taken back after it was excused.
     latest: u32,
+}
+
+impl Excused {
+    /// How many of those before this attempt are excused.
+    fn before(self, attempt: u32) -> u32 {
+        match self.latest.cmp(&attempt) {
+            Ordering::Less => self.attempts,
+            Ordering::Equal => self.attempts.saturating_sub(1),
+            Ordering::Greater => 0,
+        }
+    }
 }
 
 /// Judges items by their attempts.
@@ -66,6 +79,8 @@ struct Excused {
 pub(super) struct Attempts {
     max: u32,
     excused: Mutex<LruCache<Item, Excused>>,
+    /// Whether anything was ever excused; so that a claim costs nothing where all is well.
+    any_excused: AtomicBool,
     /// What has not yielded on this node. Its attempts count, and it has killed nobody.
     unyielding: Mutex<LruCache<Item, ()>>,
 }
@@ -75,7 +90,24 @@ impl Attempts {
         Self {
             max,
             excused: Mutex::new(LruCache::new(REMEMBERED_MAX)),
+            any_excused: AtomicBool::new(false),
             unyielding: Mutex::new(LruCache::new(REMEMBERED_MAX)),
+        }
+    }
+
+    /// Notes what was claimed. If its number is lower than one that was excused, the count has begun
+    /// anew: a claim comes later than all that this node has made and lost before.
+    pub(super) fn note_claimed(&self, lease: &Lease, attempt: u32) {
+        if !self.any_excused.load(atomic::Ordering::Acquire) {
+            return;
+        }
+        let mut all = self.excused.lock();
+        let item = lease.into();
+        if all
+            .peek(&item)
+            .is_some_and(|excused| excused.latest > attempt)
+        {
+            all.pop(&item);
         }
     }
 
@@ -87,8 +119,7 @@ impl Attempts {
             return 0;
         }
         let excused = self.excused.lock().get(&item()).copied();
-        let excused = excused.filter(|excused| excused.latest < attempt);
-        alone.saturating_sub(excused.map_or(0, |excused| excused.attempts))
+        alone.saturating_sub(excused.map_or(0, |excused| excused.before(attempt)))
     }
 
     /// Whether an item was tried so often that it is given up, and by how many attempts. The item is
@@ -116,16 +147,20 @@ impl Attempts {
     }
 
     /// An attempt has ended by the store's fault, or by the time that has passed; the process and
-    /// the item are as well as ever.
+    /// the item are as well as ever. Of two that a node has lost, the later one may be heard of first.
     pub(super) fn excuse(&self, item: Item, attempt: u32) {
         let mut all = self.excused.lock();
-        let before = all.get(&item).filter(|before| before.latest < attempt);
-        let attempts = before.map_or(0, |before| before.attempts);
+        self.any_excused.store(true, atomic::Ordering::Release);
+        let before = all.get(&item).copied().unwrap_or(Excused {
+            attempts: 0,
+            latest: 0,
+        });
+        let is_new = before.latest != attempt;
         all.put(
             item,
             Excused {
-                attempts: attempts.saturating_add(1),
-                latest: attempt,
+                attempts: before.attempts.saturating_add(u32::from(is_new)),
+                latest: before.latest.max(attempt),
             },
         );
     }
@@ -146,11 +181,14 @@ mod tests {
     }
 
     fn suspicion(attempts: &Attempts, name: &str, attempt: u32) -> Option<Suspicion> {
-        let lease = Lease::Turn(TurnLease {
+        attempts.suspect(attempt, &lease(name))
+    }
+
+    fn lease(name: &str) -> Lease {
+        Lease::Turn(TurnLease {
             instance: InstanceId::new(name).unwrap(),
             token: Entropy.lease_token(),
-        });
-        attempts.suspect(attempt, &lease)
+        })
     }
 
     #[test]
@@ -218,6 +256,36 @@ mod tests {
         assert_eq!(attempts.poison(21, || item("j")), Some(19));
     }
 
+    /// A node may claim again what it has lost before it hears so, and hears of both at once.
+    #[test]
+    fn losses_are_excused_in_any_order() {
+        let attempts = Attempts::new(3);
+        for attempt in [2, 1, 5, 3, 4, 6] {
+            attempts.excuse(item("i"), attempt);
+        }
+        assert!(!is_suspect(&attempts, "i", 7));
+        assert_eq!(attempts.poison(11, || item("i")), None);
+        assert_eq!(attempts.poison(12, || item("i")), Some(4));
+    }
+
+    /// An attempt that was excused, and then taken back by its release, comes with the same number again.
+    #[test]
+    fn an_attempt_that_was_taken_back_leaves_the_others_excused() {
+        let attempts = Attempts::new(3);
+        for attempt in 1..=20 {
+            attempts.note_claimed(&lease("i"), attempt);
+            attempts.excuse(item("i"), attempt);
+        }
+        for _ in 0..3 {
+            attempts.note_claimed(&lease("i"), 20);
+            assert!(!is_suspect(&attempts, "i", 20));
+            assert_eq!(attempts.poison(20, || item("i")), None);
+            attempts.excuse(item("i"), 20);
+        }
+        assert!(!is_suspect(&attempts, "i", 21));
+        assert!(is_suspect(&attempts, "i", 23));
+    }
+
     /// A turn that is committed starts the store's count anew; what was excused before is over.
     #[test]
     fn a_count_that_begins_anew_has_nothing_excused() {
@@ -226,6 +294,7 @@ mod tests {
             attempts.excuse(item("i"), attempt);
         }
         assert_eq!(attempts.poison(6, || item("i")), Some(4));
+        attempts.note_claimed(&lease("i"), 1);
         attempts.excuse(item("i"), 1);
         assert_eq!(attempts.poison(6, || item("i")), None);
         assert_eq!(attempts.poison(7, || item("i")), Some(4));

@@ -195,6 +195,7 @@ impl LeaseKeeper {
     pub(super) fn hold(self: &Arc<Self>, lease: Lease, attempt: u32) -> LeaseGuard {
         let token = lease.token();
         let cancel = CancelToken::default();
+        self.attempts.note_claimed(&lease, attempt);
         let was_empty = {
             let mut leases = self.leases.lock();
             leases.held.insert(
