@@ -10,7 +10,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{self, AtomicBool};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -79,8 +78,6 @@ impl Excused {
 pub(super) struct Attempts {
     max: u32,
     excused: Mutex<LruCache<Item, Excused>>,
-    /// Whether anything was ever excused; so that a claim costs nothing where all is well.
-    any_excused: AtomicBool,
     /// What has not yielded on this node. Its attempts count, and it has killed nobody.
     unyielding: Mutex<LruCache<Item, ()>>,
 }
@@ -90,7 +87,6 @@ impl Attempts {
         Self {
             max,
             excused: Mutex::new(LruCache::new(REMEMBERED_MAX)),
-            any_excused: AtomicBool::new(false),
             unyielding: Mutex::new(LruCache::new(REMEMBERED_MAX)),
         }
     }
@@ -98,10 +94,10 @@ impl Attempts {
     /// Notes what was claimed. If its number is lower than one that was excused, the count has begun
     /// anew: a claim comes later than all that this node has made and lost before.
     pub(super) fn note_claimed(&self, lease: &Lease, attempt: u32) {
-        if !self.any_excused.load(atomic::Ordering::Acquire) {
+        let mut all = self.excused.lock();
+        if all.is_empty() {
             return;
         }
-        let mut all = self.excused.lock();
         let item = lease.into();
         if all
             .peek(&item)
@@ -150,7 +146,6 @@ impl Attempts {
     /// the item are as well as ever. Of two that a node has lost, the later one may be heard of first.
     pub(super) fn excuse(&self, item: Item, attempt: u32) {
         let mut all = self.excused.lock();
-        self.any_excused.store(true, atomic::Ordering::Release);
         let before = all.get(&item).copied().unwrap_or(Excused {
             attempts: 0,
             latest: 0,

@@ -49,9 +49,10 @@ pub(in crate::runtime) type UserThread<'a> = SemaphorePermit<'a>;
 ///
 /// Turns run on the executor that the runtime was started on, on all of its threads but one at a
 /// time; so that executor always has a thread that serves its timers and connections. Whatever finds
-/// those threads taken and comes back in vain goes on on an executor of the runtime's own, and all turns
-/// run there where the user's has a single thread. An own executor with a blocked thread is left for a fresh one:
-/// nothing that a turn waits for belongs to the executor it is on, see [`Node::on_service`].
+/// those threads taken and comes back in vain goes on on an executor of the runtime's own, and all
+/// turns run there where the user's has a single thread. An own executor with a blocked thread is left
+/// for a fresh one: nothing that a turn waits for belongs to the executor it is on, see
+/// [`Node::on_service`].
 #[derive(Debug)]
 pub(in crate::runtime) struct TurnExecutor {
     user: Handle,

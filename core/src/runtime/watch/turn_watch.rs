@@ -131,8 +131,7 @@ impl TurnWatch {
             .filter(|turn| !matches!(turn.hold, Hold::Lease(held) if held == lease))
             .find_map(|turn| Some((turn, turn.entered_at()?)))?;
         if turn.is_overdue.load(Ordering::Acquire) {
-            let is_due_elsewhere = turn.pass_on();
-            return Some(if is_due_elsewhere {
+            return Some(if turn.pass_on() {
                 Blocked::PassOn
             } else {
                 Blocked::Hanging
