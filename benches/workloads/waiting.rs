@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use duroxide::providers::{ClaimTurns, Lease, Release};
+use duroxide::providers::{ClaimTurns, Lease, Release, ReleasedAttempts};
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{OrchestrationContext, OrchestrationRegistry};
 use futures_util::stream::{self, StreamExt as _};
@@ -122,7 +122,7 @@ async fn claim_time(stage: &Stage, probe: &str) -> Result<Duration, Failure> {
         let releases = claimed.items.into_iter().map(|turn| Release {
             lease: Lease::Turn(turn.lease),
             delay: Duration::ZERO,
-            count_attempt: false,
+            attempts: ReleasedAttempts::TakeBack,
         });
         for released in stage.store.release(releases.collect()).await {
             released?;

@@ -176,6 +176,8 @@ fn name_of_message(body: &MessageBody) -> &'static str {
         MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
         MessageBody::ChildFailed { .. } => "message_child_failed.bin",
         MessageBody::Cancel { .. } => "message_cancel.bin",
+        MessageBody::Suspend => "message_suspend.bin",
+        MessageBody::Resume => "message_resume.bin",
         MessageBody::Nudge { notice: None } => "message_nudge.bin",
         MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
     }
@@ -201,13 +203,7 @@ fn message_bodies() {
                 message_id: None,
             },
         ],
-    };
-    let plain_start = Start {
-        orchestration: text("Order"),
-        version: None,
-        input: text(""),
-        parent: None,
-        carried: Vec::new(),
+        taken: Vec::new(),
     };
     let bodies = [
         MessageBody::Start(start),
@@ -238,6 +234,8 @@ fn message_bodies() {
         MessageBody::Cancel {
             reason: text("enough"),
         },
+        MessageBody::Suspend,
+        MessageBody::Resume,
         MessageBody::Nudge { notice: None },
         MessageBody::Nudge {
             notice: Some(notice()),
@@ -251,13 +249,29 @@ fn message_bodies() {
             MessageBody::decode,
         );
     }
-    let body = MessageBody::Start(plain_start);
-    check(
-        "message_start_plain.bin",
-        &body,
-        MessageBody::encode,
-        MessageBody::decode,
-    );
+}
+
+#[test]
+fn starts() {
+    let plain = Start {
+        orchestration: text("Order"),
+        version: None,
+        input: text(""),
+        parent: None,
+        carried: Vec::new(),
+        taken: Vec::new(),
+    };
+    let taking_over = Start {
+        taken: vec![ID],
+        ..plain.clone()
+    };
+    for (name, start) in [
+        ("message_start_plain.bin", plain),
+        ("message_start_taken.bin", taking_over),
+    ] {
+        let body = MessageBody::Start(start);
+        check(name, &body, MessageBody::encode, MessageBody::decode);
+    }
 }
 
 #[test]
@@ -347,6 +361,7 @@ fn all_kinds() -> Vec<EventKind> {
             parent_id: Some(7),
             history_events_max: None,
             rules: None,
+            taken: Vec::new(),
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -451,6 +466,7 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
             parent_id: None,
             history_events_max: Some(1_024),
             rules: None,
+            taken: Vec::new(),
         },
         EventKind::ActivityScheduled {
             name: text("Charge"),
@@ -485,6 +501,7 @@ fn a_history_whose_start_names_its_rules() {
         parent_id: None,
         history_events_max: None,
         rules: Some(1),
+        taken: Vec::new(),
     };
     let entry = Entry {
         event_id: 1,
@@ -494,6 +511,39 @@ fn a_history_whose_start_names_its_rules() {
         kind,
     };
     check_history("history_with_rules.bin", &[entry]);
+}
+
+/// A start knows which events the executions before have taken, and an event which wait has taken it.
+#[test]
+fn a_history_of_mail() {
+    let started = EventKind::OrchestrationStarted {
+        name: text("Order"),
+        version: text("1.2.3"),
+        input: text("1"),
+        parent_instance: None,
+        parent_id: None,
+        history_events_max: None,
+        rules: None,
+        taken: vec![ID],
+    };
+    let wait = EventKind::ExternalSubscribed { name: text("Paid") };
+    let event = EventKind::ExternalEvent {
+        name: text("Paid"),
+        data: text("42"),
+    };
+    let entry = |event_id, source_event_id, message_id, kind| Entry {
+        event_id,
+        source_event_id,
+        timestamp_ms: 1_700_000_000_000,
+        message_id,
+        kind,
+    };
+    let entries = [
+        entry(1, None, None, started),
+        entry(2, None, None, wait),
+        entry(3, Some(2), Some(ID), event),
+    ];
+    check_history("history_of_mail.bin", &entries);
 }
 
 #[track_caller]

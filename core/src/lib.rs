@@ -27,13 +27,16 @@ mod unfit_input;
 use std::sync::Arc;
 
 pub use activity::ActivityContext;
-pub use client::{Client, ClientError, RaiseOptions, RaiseOutcome, StartOptions, StartOutcome};
+pub use client::{
+    Client, ClientError, ExecutionInfo, InstanceInfo, RaiseOptions, RaiseOutcome, StartOptions,
+    StartOutcome,
+};
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
     ActivityOptions, BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput,
     JoinFuture, LogLevel, MappedFuture, OrchestrationContext, RetryPolicy, SelectFuture,
 };
-pub use providers::{ExecutionInfo, InstanceInfo, ProviderAdmin, QueueDepths, SystemMetrics};
+pub use providers::{ProviderAdmin, QueueDepths, SystemMetrics};
 pub use runtime::{
     ActivityHandler, OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry,
     OrchestrationRegistryBuilder, OrchestrationStatus, RuntimeOptions,

@@ -95,6 +95,22 @@ pub const HEALTH_ITEMS_MAX: usize = 100;
 /// How many items a node remembers to have given back, since it could not run them.
 pub const GIVEN_BACK_ITEMS_MAX: usize = 10_000;
 
+/// How many topics an instance awaits at a time, and the bytes of their names together.
+pub const AWAITED_TOPICS_MAX: usize = 64;
+/// See [`AWAITED_TOPICS_MAX`].
+pub const AWAITED_BYTES_MAX: usize = 8 * 1024;
+
+/// How many messages of each topic, and how many bytes of mail, one read asks for.
+pub const MAIL_MESSAGES_MAX: usize = 256;
+/// See [`MAIL_MESSAGES_MAX`].
+pub const MAIL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How many of the last messages that brought an event an execution hands on to the next one.
+pub const TAKEN_IDS_MAX: usize = 256;
+
+/// How many of them may be messages whose sender has given them no id.
+pub const TAKEN_RANDOM_IDS_MAX: usize = 16;
+
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -195,6 +211,7 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_runtimes());
     all.extend(of_texts());
     all.extend(of_turns());
+    all.extend(of_mail());
     all.extend(of_blocking_code());
     all.extend(of_clients());
     all.extend(of_suspects());
@@ -209,7 +226,9 @@ fn of_providers() -> Vec<Limit> {
         core_state_bytes_max,
         commit_operations_max,
         history_events_max,
-        inbox_messages_max,
+        topic_messages_max,
+        mail_messages_max,
+        control_messages_max,
     } = Limits::default();
     let limit = |name, default, what, beyond| Limit {
         name,
@@ -235,11 +254,22 @@ fn of_providers() -> Vec<Limit> {
              with that reason",
         ),
         limit(
-            "inbox_messages_max",
-            count(inbox_messages_max),
-            "messages that wait for one instance, due or not",
-            "a client's event or cancellation is refused as `LimitExceeded`; what the instance's \
-             own work answers is taken all the same",
+            "topic_messages_max",
+            count(topic_messages_max),
+            "events of one name that wait for one instance",
+            "a client's event is refused as `LimitExceeded`",
+        ),
+        limit(
+            "mail_messages_max",
+            count(mail_messages_max),
+            "events of all names that wait for one instance",
+            "a client's event is refused as `LimitExceeded`",
+        ),
+        limit(
+            "control_messages_max",
+            count(control_messages_max),
+            "cancellations, suspensions and wake-ups that wait for one instance",
+            "a client's is refused as `Unavailable`, and tried again",
         ),
         limit(
             "commit_bytes_max",
@@ -433,6 +463,47 @@ fn of_turns() -> Vec<Limit> {
             "HISTORY_PAGE_BYTES_MAX",
             bytes(HISTORY_PAGE_BYTES_MAX),
             "history in one read",
+            "the rest comes with the next read",
+        ),
+    ]
+}
+
+fn of_mail() -> Vec<Limit> {
+    vec![
+        fixed(
+            "AWAITED_TOPICS_MAX",
+            count(AWAITED_TOPICS_MAX),
+            "names of events that an orchestration waits for at a time",
+            "the instance fails",
+        ),
+        fixed(
+            "AWAITED_BYTES_MAX",
+            bytes(AWAITED_BYTES_MAX),
+            "the names of events that an orchestration waits for at a time, together",
+            "the instance fails",
+        ),
+        fixed(
+            "TAKEN_IDS_MAX",
+            count(TAKEN_IDS_MAX),
+            "last events by which an execution recognises one that is sent again over `continue_as_new`",
+            "an event that is sent again later than that is taken twice",
+        ),
+        fixed(
+            "TAKEN_RANDOM_IDS_MAX",
+            count(TAKEN_RANDOM_IDS_MAX),
+            "of these, events that were sent without an id of the sender's",
+            "an event that is sent again later than that is taken twice",
+        ),
+        fixed(
+            "MAIL_MESSAGES_MAX",
+            count(MAIL_MESSAGES_MAX),
+            "events of each name in one read",
+            "the rest comes with the next read",
+        ),
+        fixed(
+            "MAIL_BYTES_MAX",
+            bytes(MAIL_BYTES_MAX),
+            "events in one read, but for a first one that is larger",
             "the rest comes with the next read",
         ),
     ]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::event::ErrorDetails;
 use crate::frame::{self, DecodeError};
-use crate::providers::{Incarnation, InstanceId, MessageId};
+use crate::providers::{Channel, Incarnation, InstanceId, Message, MessageId, Topic};
 
 /// What a message to an instance says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,12 @@ pub(crate) enum MessageBody {
         child_id: u64,
         details: ErrorDetails,
     },
+    /// Somebody wants the instance to stop until it is resumed.
+    #[serde(rename = "SuspendInstance")]
+    Suspend,
+    /// Somebody wants the instance to go on.
+    #[serde(rename = "ResumeInstance")]
+    Resume,
     /// Somebody cancels the instance.
     Cancel { reason: String },
     /// Look at the instance, since something outside has interfered with its code, or since a node
@@ -48,6 +54,31 @@ pub(crate) enum MessageBody {
 }
 
 impl MessageBody {
+    /// The message that says this, on the channel that it belongs to.
+    pub(crate) fn into_message(self, id: MessageId, execution: Option<u64>) -> Message {
+        Message {
+            id,
+            channel: self.channel(),
+            execution,
+            body: self.encode(),
+        }
+    }
+
+    fn channel(&self) -> Channel {
+        match self {
+            Self::Cancel { .. } | Self::Suspend | Self::Resume => Channel::Control,
+            Self::ExternalEvent { name, .. } => Channel::Topic(Topic::from(name.as_str())),
+            // A nudge is for the code. On control it would use up the quota of those who manage.
+            Self::Start(_)
+            | Self::Nudge { .. }
+            | Self::ActivityCompleted { .. }
+            | Self::ActivityFailed { .. }
+            | Self::TimerFired { .. }
+            | Self::ChildCompleted { .. }
+            | Self::ChildFailed { .. } => Channel::System,
+        }
+    }
+
     /// Which message it is, for people.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -57,6 +88,8 @@ impl MessageBody {
             Self::ExternalEvent { .. } => "an event",
             Self::ChildCompleted { .. } | Self::ChildFailed { .. } => "a child's outcome",
             Self::Cancel { .. } => "a cancellation",
+            Self::Suspend => "a suspension",
+            Self::Resume => "a resumption",
             Self::Nudge { .. } => "a nudge",
         }
     }
@@ -75,6 +108,10 @@ pub(crate) struct Start {
     /// Events that the execution before received and did not use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) carried: Vec<CarriedEvent>,
+    /// The messages that brought the last events of the executions before, so that one which is sent
+    /// again is not taken for another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) taken: Vec<Uuid>,
 }
 
 /// Who waits for a child, and at which event.

@@ -151,9 +151,9 @@ impl State {
             ..QueueDepths::default()
         };
         for instance in self.instances.values() {
-            let visible = instance.inbox.due(self.now_ms).count();
-            depths.orchestrator_queue += visible;
-            depths.timer_queue += instance.messages.len() - visible;
+            let (due, later) = instance.inbox.depths(self.now_ms);
+            depths.orchestrator_queue += due;
+            depths.timer_queue += later;
         }
         depths
     }

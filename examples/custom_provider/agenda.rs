@@ -49,6 +49,10 @@ impl<K: Ord + Clone> Agenda<K> {
         self.slots.contains_key(key)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Everything, the earliest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &K)> {
         self.order.iter().map(|(slot, key)| (*slot, key))

@@ -34,7 +34,7 @@ pub(crate) enum Change {
     /// A message arrives in an inbox.
     Message {
         instance: InstanceId,
-        visible_at_ms: u64,
+        due_at_ms: u64,
         #[serde(with = "stored::StoredMessage")]
         message: Message,
     },
@@ -94,8 +94,9 @@ impl State {
                 if let Some(instance) = self.instances.get_mut(&id) {
                     instance.head = head;
                 } else {
-                    self.instances.insert(id, Instance::new(head));
+                    self.instances.insert(id.clone(), Instance::new(head));
                 }
+                self.schedule(&id);
             }
             Change::InstanceRemoved(id) => {
                 self.instances.remove(&id);
@@ -126,20 +127,18 @@ impl State {
             }
             Change::Message {
                 instance,
-                visible_at_ms,
+                due_at_ms,
                 message,
             } => {
-                let slot = self.next_slot(visible_at_ms);
+                let slot = self.next_slot(due_at_ms);
                 if let Some(receiver) = self.instances.get_mut(&instance) {
-                    receiver.inbox.put(message.id, slot);
-                    receiver.messages.insert(message.id, message);
+                    receiver.inbox.put(message, slot);
                 }
                 self.schedule(&instance);
             }
             Change::MessageRemoved { instance, message } => {
                 if let Some(receiver) = self.instances.get_mut(&instance) {
-                    receiver.inbox.remove(&message);
-                    receiver.messages.remove(&message);
+                    receiver.inbox.remove(message);
                 }
                 self.schedule(&instance);
             }
@@ -176,13 +175,10 @@ impl State {
     }
 
     /// Moves an instance to where it belongs among the ready ones. Called after every change of
-    /// its inbox or its hold, so that no wake-up is lost (WAK-01).
+    /// its inbox, its hold or its head, so that no wake-up is lost (WAK-01).
     fn schedule(&mut self, id: &InstanceId) {
-        let claimable_at_ms = self.instances.get(id).and_then(|instance| {
-            let visible_at_ms = instance.inbox.next_ms()?;
-            Some(visible_at_ms.max(instance.hold.until_ms))
-        });
-        match claimable_at_ms {
+        let instance = self.instances.get(id);
+        match instance.and_then(Instance::claimable_from_ms) {
             Some(at_ms) => {
                 let slot = self.next_slot(at_ms);
                 self.ready.put(id.clone(), slot);
@@ -267,12 +263,11 @@ impl Instance {
                 chunk: chunk.clone(),
             }));
         }
-        for (slot, message) in self.inbox.iter() {
-            changes.extend(self.messages.get(message).map(|message| Change::Message {
-                instance: id.clone(),
-                visible_at_ms: slot.at_ms,
-                message: message.clone(),
-            }));
-        }
+        let messages = self.inbox.iter();
+        changes.extend(messages.map(|(due_at_ms, message)| Change::Message {
+            instance: id.clone(),
+            due_at_ms,
+            message: message.clone(),
+        }));
     }
 }

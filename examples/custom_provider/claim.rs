@@ -1,13 +1,13 @@
 //! Claims: the items whose time has come, and no look at any other.
 
 use duroxide::providers::{
-    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
-    Message, Queues, TaskQueue, Turn, TurnLease,
+    ActivityKey, ActivityLease, Channel, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity,
+    InstanceId, Queues, Turn, TurnLease,
 };
 
 use crate::agenda::Slot;
 use crate::change::Item;
-use crate::state::{Instance, State};
+use crate::state::State;
 
 impl State {
     pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
@@ -22,14 +22,18 @@ impl State {
         Claimed {
             items: turns.collect(),
             more,
-            next_due: self.ready.next_ms().map(|at_ms| self.until(at_ms)),
         }
     }
 
     fn claim_turn(&mut self, id: InstanceId, request: &ClaimTurns) -> Option<Turn> {
         let instance = self.instances.get(&id)?;
-        let (messages, more_messages) = instance.visible_messages(request, self.now_ms);
+        // Control first, and of a suspended instance nothing else (SUS-01). Mail is read (CLM-11).
+        let channels = [Channel::Control, Channel::System];
+        let channels = &channels[..if instance.head.suspended { 1 } else { 2 }];
+        let messages = instance.inbox.due(channels, request, self.now_ms);
         let head = instance.head.clone();
+        let mail_ms = instance.inbox.mail_ms(&head.awaited);
+        let has_mail = !head.suspended && mail_ms.is_some_and(|ms| ms <= self.now_ms);
         let (token, attempt) = self.lease(Item::Turn(id.clone()), instance.hold, request.lease);
         Some(Turn {
             lease: TurnLease {
@@ -39,7 +43,7 @@ impl State {
             head,
             attempt,
             messages,
-            more_messages,
+            has_mail,
         })
     }
 
@@ -55,9 +59,6 @@ impl State {
         Claimed {
             items: claimed.collect(),
             more,
-            next_due: self
-                .next_activity_ms(&request.queues)
-                .map(|at_ms| self.until(at_ms)),
         }
     }
 
@@ -94,34 +95,12 @@ impl State {
         })
     }
 
-    fn next_activity_ms(&self, queues: &[TaskQueue]) -> Option<u64> {
-        let agendas = queues.iter().filter_map(|name| self.queues.get(name));
-        agendas.filter_map(|agenda| agenda.next_ms()).min()
-    }
-
     /// From when on a claim of one of these queues returns something.
     pub(crate) fn next_due_ms(&self, queues: &Queues) -> Option<u64> {
         let turn_ms = self.ready.next_ms().filter(|_| queues.turns);
-        let activity_ms = self.next_activity_ms(&queues.activities);
-        turn_ms.into_iter().chain(activity_ms).min()
-    }
-}
-
-impl Instance {
-    /// The visible messages within the limits, at least one of them, and whether others were left
-    /// behind (CLM-02, CLM-03).
-    fn visible_messages(&self, request: &ClaimTurns, now_ms: u64) -> (Vec<Message>, bool) {
-        let mut taken: Vec<Message> = Vec::new();
-        let mut bytes = 0_usize;
-        let visible = self.inbox.due(now_ms);
-        for message in visible.filter_map(|(_, id)| self.messages.get(id)) {
-            bytes = bytes.saturating_add(message.body.len());
-            let is_full = taken.len() >= request.messages_max || bytes > request.bytes_max;
-            if is_full && !taken.is_empty() {
-                return (taken, true);
-            }
-            taken.push(message.clone());
-        }
-        (taken, false)
+        let agendas = queues.activities.iter();
+        let agendas = agendas.filter_map(|name| self.queues.get(name));
+        let activities_ms = agendas.filter_map(|agenda| agenda.next_ms());
+        turn_ms.into_iter().chain(activities_ms).min()
     }
 }

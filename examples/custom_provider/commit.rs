@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide::providers::{
-    ActivityOutcome, Commit, Committed, Envelope, InstanceId, Lease, LeaseAfterCommit, Limits,
-    MessageId, ProviderError, Recipient, check, refusal,
+    ActivityOutcome, Commit, Committed, Envelope, InstanceId, Lease, Limits, ProviderError,
+    Recipient, check, refusal,
 };
 
-use crate::change::{Change, Item};
-use crate::lease::{Hold, lost};
+use crate::change::Change;
+use crate::lease::lost;
 use crate::state::State;
 
 type Answer = Result<Committed, ProviderError>;
@@ -30,49 +30,30 @@ impl State {
             return operations.iter().map(refuse).collect();
         }
         let twice = instances_with_two_turns(&operations);
-        let mut turns = Vec::new();
-        let mut answers: Vec<Answer> = Vec::with_capacity(operations.len());
-        for operation in operations {
-            let answer = match operation {
-                Commit::Turn(turn) if twice.contains(&turn.instance) => Err(refusal::invalid(
-                    "commit",
-                    &turn.instance,
-                    "two turns of one instance in one batch; commit one after the other",
-                )),
-                Commit::Turn(turn) => {
-                    let (member, instance, lease) =
-                        (answers.len(), turn.instance.clone(), turn.lease);
-                    let answer = self.commit_turn(limits, turn);
-                    if answer.as_ref().is_ok_and(|committed| !committed.repeated) {
-                        turns.push((member, instance, lease));
-                    }
-                    answer.map(Committed::Turn)
-                }
-                Commit::Activity(outcome) => self
-                    .commit_outcome(limits, outcome)
-                    .map(|undelivered| Committed::Activity { undelivered }),
-                Commit::Send(envelope) => self
-                    .send_from_client(limits, envelope)
-                    .map(|()| Committed::Sent),
-            };
-            answers.push(answer);
-        }
-        // The leases come last: they must see what the whole batch has sent (COM-06).
-        for (member, instance, lease) in turns {
-            let is_kept = self.end_or_keep(&instance, lease);
-            if let Some(Ok(Committed::Turn(turn))) = answers.get_mut(member) {
-                turn.lease_kept = is_kept;
-            }
-        }
-        answers
+        let apply = |operation| match operation {
+            Commit::Turn(turn) if twice.contains(&turn.instance) => Err(refusal::invalid(
+                "commit",
+                &turn.instance,
+                "two turns of one instance in one batch; commit one after the other",
+            )),
+            Commit::Turn(turn) => self.commit_turn(limits, turn).map(Committed::Turn),
+            Commit::Activity(outcome) => self
+                .commit_outcome(limits, outcome)
+                .map(|messages_dropped| Committed::Activity { messages_dropped }),
+            Commit::Send(envelope) => self
+                .send_from_client(limits, envelope)
+                .map(|()| Committed::Sent),
+        };
+        operations.into_iter().map(apply).collect()
     }
 
-    /// Ends an activity and sends its message (ACT-03, ACT-04).
+    /// Ends an activity and sends its message (ACT-03, ACT-04). Answers how many messages were
+    /// dropped.
     fn commit_outcome(
         &mut self,
         limits: &Limits,
         outcome: ActivityOutcome,
-    ) -> Result<Option<MessageId>, ProviderError> {
+    ) -> Result<usize, ProviderError> {
         let ActivityOutcome { lease, message } = outcome;
         let key = lease.key.clone();
         let lease = Lease::Activity(lease);
@@ -83,7 +64,7 @@ impl State {
             check::message_limits(limits, &key.instance, message)?;
         }
         self.change(Change::ActivityRemoved(key.clone()));
-        Ok(message.and_then(|message| {
+        Ok(message.map_or(0, |message| {
             self.send(Envelope {
                 recipient: Recipient::Instance {
                     instance: key.instance,
@@ -93,28 +74,6 @@ impl State {
                 message,
             })
         }))
-    }
-
-    /// Settles the lease of a turn that was applied: it is kept if that was asked for and no
-    /// visible message is left (LEA-09), and ends otherwise (COM-04). Answers whether it was kept.
-    /// The attempts begin anew (ATT-02).
-    fn end_or_keep(&mut self, id: &InstanceId, lease: LeaseAfterCommit) -> bool {
-        let Some(instance) = self.instances.get(id) else {
-            return false;
-        };
-        let has_visible = instance.inbox.due(self.now_ms).next().is_some();
-        let holder = instance.hold.holder(self.now_ms);
-        let hold = match (lease, holder) {
-            (LeaseAfterCommit::Keep(lease), Some(token)) if !has_visible => {
-                Hold::leased(token, self.after(lease), 0)
-            }
-            (LeaseAfterCommit::Keep(_) | LeaseAfterCommit::Release, _) => {
-                Hold::free_from(self.now_ms, 0)
-            }
-        };
-        let item = Item::Turn(id.clone());
-        self.change(Change::Hold { item, hold });
-        hold.holder(self.now_ms).is_some()
     }
 }
 

@@ -1,10 +1,18 @@
-//! Reading history.
+//! Reading history and mail.
 
-use duroxide::providers::{HistoryPage, ReadHistory};
+use duroxide::providers::{HistoryPage, MailPage, ReadHistory, ReadMail};
 
 use crate::state::State;
 
 impl State {
+    /// The due mail of one life of an instance; another one has none (MAI-04).
+    pub(crate) fn read_mail(&self, request: &ReadMail) -> MailPage {
+        let instance = self.instances.get(&request.instance);
+        instance
+            .filter(|it| it.head.incarnation == request.incarnation)
+            .map_or_else(MailPage::default, |it| it.inbox.mail(request, self.now_ms))
+    }
+
     /// A page of an execution's chunks; an absent one reads as empty (HIS-02 to HIS-04).
     pub(crate) fn read_history(&self, request: &ReadHistory) -> HistoryPage {
         let instance = self.instances.get(&request.instance);

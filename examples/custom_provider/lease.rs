@@ -34,6 +34,11 @@ impl Hold {
         }
     }
 
+    /// Until when it is leased, if it is or was.
+    pub(crate) fn leased_until_ms(self) -> u64 {
+        self.token.map_or(0, |_| self.until_ms)
+    }
+
     /// The proof of the lease, while it is held. No reaper is needed: time decides (LEA-03).
     pub(crate) fn holder(self, now_ms: u64) -> Option<LeaseToken> {
         self.token.filter(|_| now_ms < self.until_ms)
@@ -65,10 +70,9 @@ impl State {
         (token, attempts)
     }
 
-    /// Extends a lease that is held (LEA-04, LEA-05).
+    /// Extends a lease that is held (LEA-04, LEA-05, CAN-03).
     pub(crate) fn renew(&mut self, lease: &Lease, extend_by: Duration) -> Renewal {
         let Some((item, mut hold)) = self.held(lease) else {
-            // No trace is kept of a cancelled activity, so it is lost as well (CAN-03).
             return Renewal::Lost;
         };
         hold.until_ms = hold.until_ms.max(self.after(extend_by));
@@ -81,11 +85,8 @@ impl State {
         let Some((item, hold)) = self.held(&release.lease) else {
             return Err(lost("release", &release.lease));
         };
-        let attempts = if release.count_attempt {
-            hold.attempts
-        } else {
-            hold.attempts.saturating_sub(1)
-        };
+        let attempts_back = release.attempts.taken_back();
+        let attempts = hold.attempts.saturating_sub(attempts_back);
         let hold = Hold::free_from(self.after(release.delay), attempts);
         self.change(Change::Hold { item, hold });
         Ok(())

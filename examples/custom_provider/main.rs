@@ -21,6 +21,7 @@ mod claim;
 mod commit;
 mod conformance;
 mod history;
+mod inbox;
 mod lease;
 mod log;
 mod message;

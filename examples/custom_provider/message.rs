@@ -1,7 +1,8 @@
 //! Messages: on their way to an inbox, and out of it.
 
 use duroxide::providers::{
-    Envelope, InstanceId, Limits, MessageId, ProviderError, Recipient, check, refusal,
+    Channel, Envelope, InstanceId, Limits, Message, MessageId, ProviderError, Recipient, check,
+    refusal,
 };
 
 use crate::change::Change;
@@ -28,22 +29,33 @@ impl State {
                 if !self.lives(id, *incarnation) {
                     return Err(refusal::not_found("commit", id));
                 }
-                let max = limits.inbox_messages_max;
-                let is_full = self.instances.get(id).is_some_and(|it| {
-                    it.messages.len() >= max && !it.messages.contains_key(&envelope.message.id)
-                });
-                if is_full {
-                    return Err(refusal::inbox_full(id, max));
-                }
+                self.check_room(limits, id, &envelope.message)?;
             }
         }
         self.send(envelope);
         Ok(())
     }
 
-    /// Stores a message, or answers its id if nobody is there to receive it (MSG-05).
-    pub(crate) fn send(&mut self, envelope: Envelope) -> Option<MessageId> {
-        let message = envelope.message;
+    /// Whether an instance takes a client's message. One that it has already is no other one (MSG-02).
+    fn check_room(
+        &self,
+        limits: &Limits,
+        id: &InstanceId,
+        message: &Message,
+    ) -> Result<(), ProviderError> {
+        match self.instances.get(id) {
+            Some(it) if !it.inbox.contains(message.id) => {
+                let waiting = it.inbox.waiting(&message.channel);
+                check::room(limits, &it.head, message, waiting)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Stores a message, or drops it if nobody is there to receive it (MSG-05, STA-06). Answers how
+    /// many were dropped.
+    pub(crate) fn send(&mut self, envelope: Envelope) -> usize {
+        let mut message = envelope.message;
         let id = match envelope.recipient {
             Recipient::NewInstance {
                 instance,
@@ -53,10 +65,12 @@ impl State {
                 // The id of the start is the life that it begins (STA-05).
                 let life = message.id.incarnation();
                 if self.lives(&instance, Some(life)) {
-                    return None;
+                    return 0;
                 }
-                // If another life is there, it gets the start as a message (STA-03).
-                if !self.lives(&instance, None) {
+                // If another life is there, it gets the start as a message, suspended or not (STA-03).
+                if self.lives(&instance, None) {
+                    message.channel = Channel::Control;
+                } else {
                     let head = self.new_head(instance.clone(), life, orchestration, core_state);
                     self.change(Change::Head(head));
                 }
@@ -67,26 +81,32 @@ impl State {
                 incarnation,
             } => {
                 if !self.lives(&instance, incarnation) {
-                    return Some(message.id);
+                    return 1;
                 }
                 instance
             }
         };
-        let receiver = self.instances.get(&id);
+        let Some(receiver) = self.instances.get(&id) else {
+            return 1;
+        };
+        let is_mail = message.channel.topic().is_some();
+        if is_mail && receiver.head.status.is_terminal() {
+            return 1;
+        }
         // One that waits there already is not stored again (MSG-02).
-        if receiver.is_some_and(|it| !it.inbox.contains(&message.id)) {
+        if !receiver.inbox.contains(message.id) {
             self.change(Change::Message {
                 instance: id,
-                visible_at_ms: self.after(envelope.delay),
+                due_at_ms: self.after(envelope.delay),
                 message,
             });
         }
-        None
+        0
     }
 
     pub(crate) fn remove_message(&mut self, instance: &InstanceId, message: MessageId) {
         let receiver = self.instances.get(instance);
-        if receiver.is_some_and(|it| it.inbox.contains(&message)) {
+        if receiver.is_some_and(|it| it.inbox.contains(message)) {
             self.change(Change::MessageRemoved {
                 instance: instance.clone(),
                 message,
@@ -96,12 +116,8 @@ impl State {
 
     /// Removes what is addressed to this execution or an earlier one (COM-03).
     pub(crate) fn purge_through(&mut self, instance: &InstanceId, execution: u64) {
-        let receiver = self.instances.get(instance).into_iter();
-        let messages = receiver.flat_map(|it| it.messages.values());
-        let purged: Vec<MessageId> = messages
-            .filter(|message| message.execution.is_some_and(|to| to <= execution))
-            .map(|message| message.id)
-            .collect();
+        let receiver = self.instances.get(instance);
+        let purged = receiver.map_or_else(Vec::new, |it| it.inbox.addressed_through(execution));
         for message in purged {
             self.remove_message(instance, message);
         }

@@ -19,11 +19,17 @@ pub(crate) struct FileOptions {
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 const COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// A mailbox is in memory, all of it.
+const TOPIC_MESSAGES_MAX: usize = 2_000;
+const MAIL_MESSAGES_MAX: usize = 10_000;
+
 impl Default for FileOptions {
     fn default() -> Self {
         let mut limits = Limits::default();
         limits.body_bytes_max = BODY_BYTES_MAX;
         limits.commit_bytes_max = COMMIT_BYTES_MAX;
+        limits.topic_messages_max = TOPIC_MESSAGES_MAX;
+        limits.mail_messages_max = MAIL_MESSAGES_MAX;
         Self {
             clock: SystemClock::shared(),
             limits,

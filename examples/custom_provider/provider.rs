@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use duroxide::clock::Clock;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch, refusal,
+    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal,
+    Turn, Watch, refusal,
 };
 use tokio::sync::{Mutex, watch};
 
@@ -230,6 +231,12 @@ impl Provider for FileProvider {
         let request = request.clone();
         let read = move |state: &mut State| state.read_history(&request);
         self.call("read_history", read).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let request = request.clone();
+        let read = move |state: &mut State| state.read_mail(&request);
+        self.call("read_mail", read).await
     }
 
     async fn read_head(

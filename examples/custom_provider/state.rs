@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide::clock::millis_ceil;
 use duroxide::providers::{
-    ActivityKey, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Message,
-    MessageId, Position, TaskQueue,
+    ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus,
+    Position, TaskQueue,
 };
 
 use crate::agenda::Agenda;
 use crate::change::{Change, Execution};
+use crate::inbox::Inbox;
 use crate::lease::Hold;
 
 /// Everything, with the indexes. It changes by [`State::change`] alone.
@@ -22,7 +23,7 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     pub(crate) arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    /// The instances with messages, by the time from which they may be claimed.
+    /// The instances with something to do, by the time from which they may be claimed.
     pub(crate) ready: Agenda<InstanceId>,
     pub(crate) activities: BTreeMap<ActivityKey, Activity>,
     /// The activities of each queue, by the time from which they may be claimed.
@@ -35,9 +36,7 @@ pub(crate) struct State {
 pub(crate) struct Instance {
     pub(crate) head: InstanceHead,
     pub(crate) hold: Hold,
-    pub(crate) messages: BTreeMap<MessageId, Message>,
-    /// The messages, by the time they become visible (MSG-04).
-    pub(crate) inbox: Agenda<MessageId>,
+    pub(crate) inbox: Inbox,
     /// Those that were not pruned, the current one last.
     pub(crate) executions: BTreeMap<u64, Execution>,
     pub(crate) histories: BTreeMap<u64, Vec<HistoryChunk>>,
@@ -55,11 +54,26 @@ impl Instance {
         Self {
             hold: Hold::free_from(head.created_at_ms, 0),
             head,
-            messages: BTreeMap::new(),
-            inbox: Agenda::default(),
+            inbox: Inbox::default(),
             executions: BTreeMap::new(),
             histories: BTreeMap::new(),
         }
+    }
+
+    /// From when on a claim returns it (CLM-01, SUS-01). A control message does not wait for the end
+    /// of a release's delay, but for that of a lease (LEA-06).
+    pub(crate) fn claimable_from_ms(&self) -> Option<u64> {
+        let control_ms = self.inbox.next_ms(&Channel::Control);
+        let control_ms = control_ms.map(|ms| ms.max(self.hold.leased_until_ms()));
+        let work_ms = if self.head.suspended {
+            None
+        } else {
+            let mail_ms = self.inbox.mail_ms(&self.head.awaited);
+            let system_ms = self.inbox.next_ms(&Channel::System);
+            system_ms.into_iter().chain(mail_ms).min()
+        };
+        let work_ms = work_ms.map(|ms| ms.max(self.hold.until_ms));
+        control_ms.into_iter().chain(work_ms).min()
     }
 
     pub(crate) fn event_count(&self, execution: u64) -> u64 {
@@ -72,11 +86,6 @@ impl State {
     /// The time that is this far away.
     pub(crate) fn after(&self, delay: Duration) -> u64 {
         self.now_ms.saturating_add(millis_ceil(delay))
-    }
-
-    /// How far away this time is.
-    pub(crate) fn until(&self, at_ms: u64) -> Duration {
-        Duration::from_millis(at_ms.saturating_sub(self.now_ms))
     }
 
     /// Whether there is such an instance, in this life of it if one is named.
@@ -104,6 +113,8 @@ impl State {
             position: Position::START,
             commit_id: None,
             core_state,
+            awaited: Vec::new(),
+            suspended: false,
             created_at_ms: self.now_ms,
             updated_at_ms: self.now_ms,
         }

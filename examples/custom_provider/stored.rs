@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 use duroxide::providers::{
-    ActivityKey, CommitId, ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId,
-    InstanceStatus, Message, MessageId, Position, TaskQueue,
+    ActivityKey, Channel, CommitId, ExecutionStatus, HistoryChunk, Incarnation, InstanceHead,
+    InstanceId, InstanceStatus, Message, MessageId, Position, TaskQueue, Topic,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub(crate) struct Head {
     commit_id: Option<CommitId>,
     #[serde(with = "body")]
     core_state: Bytes,
+    #[serde(with = "topics")]
+    awaited: Vec<Topic>,
+    suspended: bool,
     created_at_ms: u64,
     updated_at_ms: u64,
 }
@@ -68,9 +71,49 @@ pub(crate) struct Chunk {
 #[serde(remote = "Message")]
 pub(crate) struct StoredMessage {
     id: MessageId,
+    #[serde(with = "StoredChannel")]
+    channel: Channel,
     execution: Option<u64>,
     #[serde(with = "body")]
     body: Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Channel")]
+enum StoredChannel {
+    Control,
+    System,
+    Topic(#[serde(with = "topic")] Topic),
+}
+
+mod topic {
+    use super::{Deserialize, Topic};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(topic: &Topic, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(topic.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Topic, D::Error> {
+        String::deserialize(from).map(|name| Topic::from(name.as_str()))
+    }
+}
+
+mod topics {
+    use super::{Deserialize, Topic};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(topics: &[Topic], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(topics.iter().map(Topic::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Topic>, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        Ok(names
+            .iter()
+            .map(|name| Topic::from(name.as_str()))
+            .collect())
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use duroxide::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Fence,
-    InstanceHead, Lease, Limits, NewActivity, ProviderError, TurnCommit, TurnCommitted, check,
-    refusal,
+    InstanceHead, InstanceId, Lease, Limits, NewActivity, ProviderError, TurnCommit, TurnCommitted,
+    check, refusal,
 };
 
-use crate::change::{Change, Execution};
+use crate::change::{Change, Execution, Item};
 use crate::lease::{Hold, lost};
 use crate::state::{Instance, State};
 
@@ -57,11 +57,19 @@ impl State {
             Fence::Unleased {
                 incarnation,
                 position,
+                commit_id,
             } => {
                 let is_free = |it: &Instance| {
-                    it.head.incarnation == incarnation && it.hold.until_ms <= self.now_ms
+                    it.head.incarnation == incarnation
+                        && it.hold.until_ms <= self.now_ms
+                        && !it.head.suspended
                 };
-                (stored.filter(|it| is_free(it)), position)
+                let free = stored.filter(|it| is_free(it));
+                // A suspension moves no position, but it is a commit.
+                if free.is_some_and(|it| it.head.commit_id != commit_id) {
+                    return Err(refusal::position_conflict(id));
+                }
+                (free, position)
             }
         };
         // Leases rest on clocks, the position does not; both are looked at.
@@ -98,7 +106,7 @@ impl State {
         Ok(())
     }
 
-    /// Applies everything but the lease, in the order that COM-08 asks for. Nothing here can fail.
+    /// Applies everything, in the order that COM-08 asks for. Nothing here can fail.
     fn apply_turn(&mut self, turn: TurnCommit, mut head: InstanceHead) -> TurnCommitted {
         head.orchestration = turn.head.orchestration;
         head.version = turn.head.version;
@@ -110,6 +118,11 @@ impl State {
             head.status = update.status.of_instance();
             head.output.clone_from(&update.output);
         }
+        if !turn.executions.is_empty() {
+            head.awaited = turn.awaited;
+        }
+        head.suspended = turn.suspended.unwrap_or(head.suspended);
+        head.settle();
         self.change(Change::Head(head.clone()));
         for update in turn.executions {
             self.apply_execution(&head, update);
@@ -131,15 +144,21 @@ impl State {
         for activity in turn.activities {
             self.create_activity(&head, activity);
         }
+        self.end_lease(head.instance);
         let messages = turn.messages.into_iter();
         TurnCommitted {
             repeated: false,
-            lease_kept: false,
             cancelled,
-            undelivered: messages
-                .filter_map(|envelope| self.send(envelope))
-                .collect(),
+            messages_dropped: messages.map(|envelope| self.send(envelope)).sum(),
         }
+    }
+
+    /// Ends the lease, if there was one; the attempts begin anew (ATT-02). The instance is claimable
+    /// with what is left, and with whatever comes later in the batch (COM-04, COM-06).
+    fn end_lease(&mut self, id: InstanceId) {
+        let item = Item::Turn(id);
+        let hold = Hold::free_from(self.now_ms, 0);
+        self.change(Change::Hold { item, hold });
     }
 
     fn apply_execution(&mut self, head: &InstanceHead, update: ExecutionUpdate) {

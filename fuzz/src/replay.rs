@@ -109,6 +109,7 @@ fn start() -> EventKind {
         parent_id: None,
         history_events_max: None,
         rules: None,
+        taken: Vec::new(),
     }
 }
 

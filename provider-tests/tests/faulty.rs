@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
-    ClaimTurns, Claimed, Commit, Committed, Envelope, ErrorKind, InstanceFilter, InstanceId,
-    Message, MessageId, Provider, ProviderError, Queues, Recipient, Turn,
+    Channel, ClaimTurns, Claimed, Commit, Committed, Envelope, ErrorKind, InstanceFilter,
+    InstanceId, Message, MessageId, Provider, ProviderError, Queues, Recipient, Turn,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Effect, Fault, Faulty, Given, Operation, When};
@@ -42,6 +42,7 @@ fn start(instance: &str, message: u128) -> Commit {
         delay: Duration::ZERO,
         message: Message {
             id: MessageId(Uuid::from_u128(message)),
+            channel: Channel::System,
             execution: None,
             body: Bytes::new(),
         },

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use duroxide::clock::{Clock, SystemClock};
 use duroxide::entropy::Entropy;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::{
-    ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
-    HistoryChunk, InstanceId, LeaseAfterCommit, Limits, Message, Provider, Recipient, TurnCommit,
+    Channel, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
+    HistoryChunk, InstanceId, Limits, Message, Provider, Recipient, TurnCommit,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry, ProviderRef};
@@ -34,11 +35,16 @@ async fn deliver(store: &dyn Provider, instance: &str, body: Bytes) {
 }
 
 async fn send(store: &dyn Provider, recipient: Recipient, body: Bytes) {
+    send_on(store, recipient, Channel::System, body).await;
+}
+
+async fn send_on(store: &dyn Provider, recipient: Recipient, channel: Channel, body: Bytes) {
     let envelope = Envelope {
         recipient,
         delay: Duration::ZERO,
         message: Message {
             id: Entropy.message_id(),
+            channel,
             execution: None,
             body,
         },
@@ -264,13 +270,14 @@ async fn corrupt_history(store: &dyn Provider, body: &'static [u8]) {
             status: ExecutionStatus::Running,
             output: None,
         }],
+        awaited: Vec::new(),
+        suspended: None,
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities: Vec::new(),
         cancelled: Vec::new(),
         completed: Vec::new(),
         messages: Vec::new(),
-        lease: LeaseAfterCommit::Release,
     };
     let answers = store.commit(vec![Commit::Turn(commit)]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -287,7 +294,7 @@ async fn a_history_that_is_none_ends_its_instance_only() {
     corrupt_history(&*store, b"no history of ours").await;
     let world = World::start(Arc::clone(&store), no_activities(), waiting(), checked()).await;
     world.begin("healthy", "Wait", "").await;
-    world.raise("damaged", "Go", "").await;
+    deliver(&*store, "damaged", framed(1, r#"{"type":"Nudge"}"#)).await;
     let details = world.failure("damaged").await;
     assert!(
         matches!(&details, ErrorDetails::Infrastructure { operation, .. }
@@ -328,5 +335,60 @@ async fn an_inbox_beyond_the_limit_of_a_commit_is_worked_off_in_several() {
         .build();
     let world = World::start(store, no_activities(), orchestrations, checked()).await;
     assert_eq!(world.output("i").await, "400000");
+    world.shutdown().await;
+}
+
+/// A person can stop an instance that has got a message which only a later node understands, and what
+/// the message says stays for that node.
+#[tokio::test]
+async fn an_instance_with_a_message_of_a_later_version_can_be_suspended() {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), patient()).await;
+    world.begin("later", "Wait", "").await;
+    world.waits_for("later", "Go").await;
+    let [body, _] = of_a_later_version();
+    deliver(&*store, "later", body).await;
+
+    world.client.suspend_instance("later").await.unwrap();
+
+    until("it is suspended", async || {
+        let info = world.client.get_instance_info("later").await.unwrap();
+        info.suspended.then_some(())
+    })
+    .await;
+    world.client.resume_instance("later").await.unwrap();
+    let before = world.runtime.metrics_snapshot().unwrap();
+    until("the message is still there", async || {
+        let now = world.runtime.metrics_snapshot().unwrap();
+        (now.given_back_newer_format > before.given_back_newer_format).then_some(())
+    })
+    .await;
+    world.shutdown().await;
+}
+
+/// The store ends the delay of a release for control, and a node that cannot take it in looks once a
+/// second all the same.
+#[tokio::test]
+async fn control_of_a_later_version_is_looked_at_now_and_then() {
+    let store: ProviderRef = Arc::new(MemoryProvider::new());
+    let options = giving_back(Duration::from_secs(60));
+    let world = World::start(Arc::clone(&store), no_activities(), waiting(), options).await;
+    world.begin("later", "Wait", "").await;
+    world.waits_for("later", "Go").await;
+    let [body, _] = of_a_later_version();
+    let recipient = Recipient::Instance {
+        instance: InstanceId::new("later").unwrap(),
+        incarnation: None,
+    };
+    send_on(&*store, recipient, Channel::Control, body).await;
+
+    let begun_ms = SystemClock.now_ms();
+    until("it is looked at three times", async || {
+        let metrics = world.runtime.metrics_snapshot().unwrap();
+        (metrics.given_back_newer_format >= 3).then_some(())
+    })
+    .await;
+
+    assert!(SystemClock.now_ms() - begun_ms > 1_000, "without a pause");
     world.shutdown().await;
 }

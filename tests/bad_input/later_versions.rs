@@ -8,8 +8,8 @@ use bytes::Bytes;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
@@ -75,6 +75,10 @@ impl Provider for SeenByAnOldNode {
             chunk.body = (self.later)(&chunk.body);
         }
         Ok(page)
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        self.inner.read_mail(request).await
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

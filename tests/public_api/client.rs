@@ -139,6 +139,7 @@ async fn management() {
         output,
         created_at,
         updated_at,
+        suspended,
     } = info;
     assert_eq!(
         (&*instance_id, &*orchestration_name, &*orchestration_version),
@@ -149,6 +150,7 @@ async fn management() {
         (1, "Completed", Some("out"))
     );
     assert!(0 < created_at && created_at <= updated_at);
+    assert!(!suspended);
     let execution: ExecutionInfo = client.get_execution_info("a", 1).await.unwrap();
     let ExecutionInfo {
         execution_id,

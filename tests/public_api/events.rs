@@ -43,6 +43,7 @@ fn kinds() -> Vec<EventKind> {
             parent_id: Some(2),
             history_events_max: None,
             rules: None,
+            taken: Vec::new(),
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal,
+    Turn, Watch,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -321,6 +322,10 @@ impl<P: Provider> Provider for Counted<P> {
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         self.history_reads.fetch_add(1, Ordering::SeqCst);
         self.count().read_history(request).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        self.count().read_mail(request).await
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

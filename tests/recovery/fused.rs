@@ -123,10 +123,10 @@ async fn a_claimed_instance_gets_its_outcome_as_a_message() {
         (store.load().activities == 1).then_some(())
     })
     .await;
-    // An event that nobody waits for: it is claimed, and the claim does not reach the runtime.
+    // It is not suspended: it is claimed for nothing, and the claim does not reach the runtime.
     let claims = store.hold_back_claims().await;
     let held_back = store.held_back();
-    world.raise("i", "Unasked", "").await;
+    world.client.resume_instance("i").await.unwrap();
     until("a claim", async || {
         (store.held_back() > held_back).then_some(())
     })

@@ -64,6 +64,7 @@ fn is_refusal(kind: ErrorKind) -> bool {
         | ErrorKind::PositionConflict
         | ErrorKind::AlreadyExists
         | ErrorKind::NotFound
+        | ErrorKind::Ended
         | ErrorKind::InvalidInput
         | ErrorKind::LimitExceeded
         | ErrorKind::Unsupported => true,

@@ -16,9 +16,9 @@ use crate::message::Output;
 use crate::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage, Incarnation,
-    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, Position,
-    Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues, ReadHistory,
-    Release, Renewal, SystemMetrics, Turn, Watch, refusal,
+    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, MailPage,
+    Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
+    ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch, refusal,
 };
 
 /// The store and its clock; clones share them.
@@ -116,6 +116,8 @@ pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> 
         },
         commit_id: None,
         core_state: bytes::Bytes::new(),
+        awaited: Vec::new(),
+        suspended: false,
         created_at_ms: 1,
         updated_at_ms: 2,
     }
@@ -191,6 +193,10 @@ impl Provider for Fake {
             chunks: chunk.into_iter().collect(),
             more: false,
         })
+    }
+
+    async fn read_mail(&self, _: &ReadMail) -> Result<MailPage, ProviderError> {
+        Ok(MailPage::default())
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

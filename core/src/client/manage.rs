@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
+use super::info::{ExecutionInfo, InstanceInfo};
 use super::status::decode_output;
 use crate::event::Event;
 use crate::message::Output;
 use crate::providers::{
-    ErrorKind, ExecutionInfo, ExecutionRecord, ExecutionStatus, InstanceFilter, InstanceHead,
-    InstanceId, InstanceInfo, InstanceStatus, ProviderAdmin, ProviderError, QueueDepths,
-    SystemMetrics, refusal,
+    ErrorKind, ExecutionRecord, ExecutionStatus, InstanceFilter, InstanceHead, InstanceId,
+    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
 };
 
 impl Client {
@@ -197,6 +197,7 @@ fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
         orchestration_version: head.version.unwrap_or_default(),
         current_execution_id: head.position.execution,
         status: status.to_owned(),
+        suspended: head.suspended,
         created_at: head.created_at_ms,
         updated_at: head.updated_at_ms,
     })
@@ -284,6 +285,7 @@ mod tests {
             orchestration_version: "1.0.0".to_owned(),
             current_execution_id: 3,
             status: "Completed".to_owned(),
+            suspended: false,
             output: Some("done".to_owned()),
             created_at: 1,
             updated_at: 2,

@@ -8,6 +8,7 @@ mod delete;
 mod error;
 #[cfg(test)]
 mod fake;
+mod info;
 mod manage;
 mod raise;
 mod send;
@@ -17,6 +18,7 @@ mod wait;
 
 pub use client::Client;
 pub use error::ClientError;
+pub use info::{ExecutionInfo, InstanceInfo};
 pub use raise::{RaiseOptions, RaiseOutcome};
 pub use start::{StartOptions, StartOutcome};
 pub use status::OrchestrationStatus;

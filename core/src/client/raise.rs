@@ -9,7 +9,7 @@ use super::error::ClientError;
 use super::start::encode;
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
-use crate::providers::{InstanceId, MessageId, refusal};
+use crate::providers::{ErrorKind, InstanceId, MessageId};
 
 /// How an event is raised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,10 +18,10 @@ pub struct RaiseOptions {
     /// What makes a repeat of this event known: an event of the same instance with the same id is
     /// the same event, and is delivered once.
     ///
-    /// It is recognised while the first one waits in the inbox, and after that in the execution
-    /// that received it, whether or not the code has taken it; an event that `continue_as_new`
-    /// carries over is recognised in the next execution too. An execution that begins later, or
-    /// another life of the instance id, takes it for a new event.
+    /// It is recognised while the first one waits in the mailbox, in the execution that took it, and
+    /// over `continue_as_new` while it is among the last
+    /// [`TAKEN_IDS_MAX`](crate::limits::TAKEN_IDS_MAX) that were taken. Another life of the instance
+    /// id takes it for a new event.
     pub event_id: Option<String>,
 }
 
@@ -44,22 +44,23 @@ impl RaiseOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "an event for an instance that has ended has no effect"]
 pub enum RaiseOutcome {
-    /// The instance has it, or had it before. Its next wait for that name receives it.
+    /// The instance's mailbox has it, or its code took it before. The next wait for that name that
+    /// finds no older event takes it.
     Delivered,
     /// The instance had ended; the event was not sent.
     Ended,
 }
 
 impl Client {
-    /// Raises an event: the instance's next wait for that name receives the data. An event that
-    /// comes before the wait is kept, and two equal events are two events.
+    /// Raises an event: it lies in the instance's mailbox until a wait for that name takes it, the oldest
+    /// first. Two equal events are two events.
     ///
-    /// An event for an instance that has ended has no effect, which the runtime logs;
+    /// An event for an instance that has ended has no effect, which is logged;
     /// [`raise_event_with`](Self::raise_event_with) tells.
     ///
     /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
-    /// argument. A store that cannot be reached is tried again for five seconds; the error is
+    /// `Provider` with the kind `NotFound` if there is no such instance, and `LimitExceeded` while its
+    /// mailbox is full; `InvalidInput` for a bad argument. A store that cannot be reached is tried again for five seconds; the error is
     /// [retryable](ClientError::is_retryable) then.
     pub async fn raise_event(
         &self,
@@ -67,14 +68,17 @@ impl Client {
         event_name: impl Into<String>,
         data: impl Into<String>,
     ) -> Result<(), ClientError> {
-        let instance = check::instance_id(&instance.into())?;
-        self.raise(
-            instance,
-            event_name.into(),
-            data.into(),
-            Entropy.message_id(),
-        )
-        .await
+        let instance = instance.into();
+        let options = RaiseOptions::default();
+        let raised = self.raise_event_with(instance.as_str(), event_name, data, options);
+        if raised.await? == RaiseOutcome::Ended {
+            tracing::warn!(
+                target: "duroxide::client",
+                instance_id = instance,
+                "an event had no effect: its instance has ended"
+            );
+        }
+        Ok(())
     }
 
     /// Raises an event with data that is encoded as JSON; else as
@@ -92,7 +96,7 @@ impl Client {
         self.raise_event(instance, event_name, data).await
     }
 
-    /// Raises an event and tells what became of it, which costs a look at the instance first.
+    /// Raises an event and tells what became of it.
     ///
     /// # Errors
     /// As [`raise_event`](Self::raise_event).
@@ -110,11 +114,13 @@ impl Client {
             Some(event_id) => derived_id(&instance, check::event_id(event_id)?),
             None => Entropy.message_id(),
         };
-        if self.has_ended(&instance).await? {
-            return Ok(RaiseOutcome::Ended);
+        match self.raise(instance, name, data.into(), id).await {
+            Ok(()) => Ok(RaiseOutcome::Delivered),
+            Err(ClientError::Provider(error)) if error.kind() == ErrorKind::Ended => {
+                Ok(RaiseOutcome::Ended)
+            }
+            Err(error) => Err(error),
         }
-        self.raise(instance, name, data.into(), id).await?;
-        Ok(RaiseOutcome::Delivered)
     }
 
     /// Raises an event with data that is encoded as JSON; else as
@@ -142,16 +148,8 @@ impl Client {
         id: MessageId,
     ) -> Result<(), ClientError> {
         check::name("event", &name)?;
-        let body = MessageBody::ExternalEvent { name, data }.encode();
-        self.tell(instance, id, body).await
-    }
-
-    async fn has_ended(&self, instance: &InstanceId) -> Result<bool, ClientError> {
-        let head = self.trying_again(|| self.store.read_head(instance)).await?;
-        match head {
-            Some(head) => Ok(head.status.is_terminal()),
-            None => Err(refusal::not_found("raise_event", instance).into()),
-        }
+        let event = MessageBody::ExternalEvent { name, data };
+        self.tell(instance, event.into_message(id, None)).await
     }
 }
 
@@ -168,7 +166,7 @@ fn derived_id(instance: &InstanceId, event_id: &str) -> MessageId {
 mod tests {
     use super::super::fake::{Fake, head};
     use super::*;
-    use crate::providers::{ErrorKind, InstanceStatus, ProviderError};
+    use crate::providers::{ErrorKind, InstanceStatus, ProviderError, refusal};
 
     fn running() -> Fake {
         let fake = Fake::default();
@@ -180,18 +178,20 @@ mod tests {
     #[tokio::test]
     async fn the_outcome_of_an_event_is_told() {
         let fake = running();
-        fake.put(head("ended", InstanceStatus::Failed, None));
         let client = fake.client();
         let options = RaiseOptions::new;
         let outcome = client.raise_event_with("i", "E", "", options()).await;
         assert_eq!(outcome.unwrap(), RaiseOutcome::Delivered);
-        let outcome = client.raise_event_with("ended", "E", "", options()).await;
+        let id = InstanceId::new("i").unwrap();
+        fake.fail_next([refusal::ended(&id)]);
+        let outcome = client.raise_event_with("i", "E", "", options()).await;
         assert_eq!(outcome.unwrap(), RaiseOutcome::Ended);
+        fake.fail_next([refusal::not_found("commit", &id)]);
         let absent = client.raise_event_with("absent", "E", "", options()).await;
         let absent = absent.unwrap_err();
         assert!(absent.to_string().contains("not found"), "{absent}");
         assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
-        assert_eq!(fake.sent().len(), 1);
+        assert_eq!(fake.sent().len(), 3);
     }
 
     #[tokio::test]
@@ -234,18 +234,20 @@ mod tests {
         assert_eq!(bodies, [event("[1,2]"), event("text")]);
     }
 
+    /// The instance may have taken the event and ended: nobody knows, and the caller is told so.
     #[tokio::test]
-    async fn a_look_at_the_instance_survives_an_outage_too() {
+    async fn an_end_after_an_uncertain_attempt_is_uncertain() {
         let fake = running();
-        fake.fail_reads([
-            ProviderError::retryable("read_head", "away"),
-            ProviderError::retryable("read_head", "away"),
-        ]);
+        let uncertain = ProviderError::new(ErrorKind::CommitUnknown, "commit", "no reply");
+        let id = InstanceId::new("i").unwrap();
+        fake.fail_next([uncertain, refusal::ended(&id)]);
         let client = fake.client();
-        let outcome = client
-            .raise_event_with("i", "E", "", RaiseOptions::new())
-            .await;
-        assert_eq!(outcome.unwrap(), RaiseOutcome::Delivered);
+        let outcome = client.raise_event_with("i", "E", "", RaiseOptions::new());
+        let error = outcome.await.unwrap_err();
+        assert!(error.is_retryable());
+        assert!(
+            matches!(error, ClientError::Provider(it) if it.kind() == ErrorKind::CommitUnknown)
+        );
     }
 
     #[tokio::test]

@@ -3,8 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
@@ -12,7 +10,7 @@ use crate::clock::millis_ceil;
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
-    Commit, Envelope, ErrorKind, InstanceId, Message, MessageId, ProviderError, Recipient,
+    Commit, Envelope, ErrorKind, InstanceId, Message, ProviderError, Recipient,
 };
 
 /// How long a message is sent again, while the store says that trying again may help. It is longer
@@ -37,11 +35,33 @@ impl Client {
         instance: impl Into<String>,
         reason: impl Into<String>,
     ) -> Result<(), ClientError> {
-        let instance = check::instance_id(&instance.into())?;
-        let body = MessageBody::Cancel {
-            reason: reason.into(),
-        };
-        self.tell(instance, Entropy.message_id(), body.encode())
+        let reason = reason.into();
+        self.manage(instance.into(), MessageBody::Cancel { reason })
+            .await
+    }
+
+    /// Suspends an instance: none of its code runs from its next turn on, and what comes for it waits,
+    /// until it is [resumed](Self::resume_instance). Activities that it has scheduled run, and their
+    /// outcomes wait. It can be cancelled all the same. An instance that has ended stays as it is.
+    ///
+    /// # Errors
+    /// As [`cancel_instance`](Self::cancel_instance).
+    pub async fn suspend_instance(&self, instance: impl Into<String>) -> Result<(), ClientError> {
+        self.manage(instance.into(), MessageBody::Suspend).await
+    }
+
+    /// Resumes a suspended instance: it goes on with what has come for it. One that is not suspended
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// As [`cancel_instance`](Self::cancel_instance).
+    pub async fn resume_instance(&self, instance: impl Into<String>) -> Result<(), ClientError> {
+        self.manage(instance.into(), MessageBody::Resume).await
+    }
+
+    async fn manage(&self, instance: String, body: MessageBody) -> Result<(), ClientError> {
+        let instance = check::instance_id(&instance)?;
+        self.tell(instance, body.into_message(Entropy.message_id(), None))
             .await
     }
 
@@ -49,14 +69,13 @@ impl Client {
     pub(super) async fn tell(
         &self,
         instance: InstanceId,
-        id: MessageId,
-        body: Bytes,
+        message: Message,
     ) -> Result<(), ClientError> {
         let recipient = Recipient::Instance {
             instance,
             incarnation: None,
         };
-        self.send(recipient, id, body).await
+        self.send(recipient, message).await
     }
 
     /// Sends a message. While the store is not sure or not there, it is sent again with the same
@@ -64,15 +83,9 @@ impl Client {
     pub(super) async fn send(
         &self,
         recipient: Recipient,
-        id: MessageId,
-        body: Bytes,
+        message: Message,
     ) -> Result<(), ClientError> {
-        check::body(body.len(), &self.store.capabilities().limits)?;
-        let message = Message {
-            id,
-            execution: None,
-            body,
-        };
+        check::body(message.body.len(), &self.store.capabilities().limits)?;
         let envelope = Envelope {
             recipient,
             delay: Duration::ZERO,
@@ -89,8 +102,13 @@ impl Client {
         let patience_ms = millis_ceil(SEND_PATIENCE);
         let began_ms = self.clock.now_ms();
         let mut backoff = SEND_BACKOFF;
+        let mut uncertain = None;
         loop {
             let error = match attempt().await {
+                // An earlier attempt may have arrived before the end, and was its cause perhaps.
+                Err(error) if error.kind() == ErrorKind::Ended => {
+                    return Err(uncertain.unwrap_or(error).into());
+                }
                 Err(error) if error.is_retryable() => error,
                 result => return Ok(result?),
             };
@@ -101,6 +119,9 @@ impl Client {
             tracing::debug!(target: "duroxide::client", %error, "trying again");
             self.clock.sleep(Entropy.jittered(backoff)).await;
             backoff = (backoff * 2).min(SEND_BACKOFF_MAX);
+            if error.kind() == ErrorKind::CommitUnknown {
+                uncertain = Some(error);
+            }
         }
     }
 

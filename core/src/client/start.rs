@@ -176,9 +176,10 @@ impl Client {
             input,
             parent: None,
             carried: Vec::new(),
+            taken: Vec::new(),
         };
-        let body = MessageBody::Start(start).encode();
-        match self.send(recipient, Entropy.message_id(), body).await {
+        let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
+        match self.send(recipient, message).await {
             Ok(()) => Ok(StartOutcome::Started),
             Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok(StartOutcome::AlreadyExists)

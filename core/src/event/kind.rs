@@ -1,6 +1,7 @@
 //! The kinds of events.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::details::ErrorDetails;
 use super::rules;
@@ -41,6 +42,9 @@ pub enum EventKind {
             deserialize_with = "rules::known"
         )]
         rules: Option<u8>,
+        /// The messages that brought the last events of the executions before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        taken: Vec<Uuid>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {

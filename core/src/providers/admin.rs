@@ -101,44 +101,6 @@ pub enum DeleteMode {
     Force,
 }
 
-/// An instance, for people and dashboards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceInfo {
-    /// Its id.
-    pub instance_id: String,
-    /// Its orchestration's name.
-    pub orchestration_name: String,
-    /// Its orchestration's version; empty until the first turn has resolved it.
-    pub orchestration_version: String,
-    /// Its current execution.
-    pub current_execution_id: u64,
-    /// `Pending`, `Running`, `Completed` or `Failed`.
-    pub status: String,
-    /// Its result, or the text of its error.
-    pub output: Option<String>,
-    /// When it was created, in milliseconds since the Unix epoch.
-    pub created_at: u64,
-    /// When it last changed, in milliseconds since the Unix epoch.
-    pub updated_at: u64,
-}
-
-/// One execution, for people and dashboards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecutionInfo {
-    /// Which execution.
-    pub execution_id: u64,
-    /// `Running`, `Completed`, `Failed` or `ContinuedAsNew`.
-    pub status: String,
-    /// Its result, or the text of its error.
-    pub output: Option<String>,
-    /// When it began, in milliseconds since the Unix epoch.
-    pub started_at: u64,
-    /// When it ended, in milliseconds since the Unix epoch.
-    pub completed_at: Option<u64>,
-    /// How many events its history has.
-    pub event_count: usize,
-}
-
 /// How much is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SystemMetrics {

@@ -19,7 +19,7 @@ pub struct ProviderInfo {
 
 impl ProviderInfo {
     /// The version of the contract that this core speaks.
-    pub const CONTRACT: u32 = 1;
+    pub const CONTRACT: u32 = 2;
 }
 
 /// What an acknowledged commit survives (DUR-01). Each level includes those before it.
@@ -42,15 +42,10 @@ pub struct Capabilities {
     pub durability: Durability,
     /// Whether several processes may work on one store.
     pub multi_process: bool,
-    /// Whether deadlines are measured by the store's own clock.
-    pub server_clock: bool,
     /// Whether `wait_for_work` hears of work at once; otherwise it asks again and again.
     pub push_wakeups: bool,
     /// Within which time a committed message without delay becomes visible (COM-07, WAK-01).
     pub visibility_bound: Duration,
-    /// By how much the callers' clocks may differ without leases being taken over early; zero
-    /// where the store's clock decides.
-    pub clock_skew_margin: Duration,
     /// The limits.
     pub limits: Limits,
 }
@@ -62,10 +57,8 @@ impl Capabilities {
         Self {
             durability: Durability::Volatile,
             multi_process: false,
-            server_clock: true,
             push_wakeups: true,
             visibility_bound: Duration::ZERO,
-            clock_skew_margin: Duration::ZERO,
             limits: Limits::default(),
         }
     }
@@ -86,10 +79,14 @@ pub struct Limits {
     pub commit_operations_max: usize,
     /// The events of one execution (HIS-06).
     pub history_events_max: u64,
-    /// The messages that wait for one instance, visible or not, beyond which a client's message to
-    /// it is refused (LIM-03). Those of turns and outcomes are taken all the same: the history
-    /// that asked for them limits them, and nobody would send them again.
-    pub inbox_messages_max: usize,
+    /// The messages of one topic of an instance, due or not, beyond which a further one is refused
+    /// (LIM-03). What System carries is taken all the same: the history that asked for it limits it,
+    /// and nobody would send it again.
+    pub topic_messages_max: usize,
+    /// The mail of one instance in all topics, beyond which further mail is refused (LIM-03).
+    pub mail_messages_max: usize,
+    /// The control messages of one instance, beyond which a client's is refused for now (LIM-03).
+    pub control_messages_max: usize,
 }
 
 impl Default for Limits {
@@ -100,7 +97,9 @@ impl Default for Limits {
             core_state_bytes_max: 4 * 1024,
             commit_operations_max: 512,
             history_events_max: HISTORY_EVENTS_MAX_DEFAULT,
-            inbox_messages_max: 10_000,
+            topic_messages_max: 100_000,
+            mail_messages_max: 200_000,
+            control_messages_max: 100,
         }
     }
 }

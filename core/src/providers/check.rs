@@ -10,10 +10,11 @@ use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
 use super::head::{ExecutionStatus, InstanceHead, Position};
-use super::id::{Incarnation, InstanceId};
-use super::message::{Envelope, Message, Recipient};
+use super::id::{Incarnation, InstanceId, Topic};
+use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, TurnCommit};
+use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
 /// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
@@ -45,6 +46,7 @@ pub fn batch(limits: &Limits, operations: &[Commit]) -> Vec<Option<ProviderError
 pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderError> {
     let id = &turn.instance;
     core_state_limit(limits, id, &turn.head.core_state)?;
+    awaited_limits(id, &turn.awaited)?;
     let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
     let activities = turn.activities.iter().map(|activity| &activity.body);
     for body in outputs.chain(activities) {
@@ -85,7 +87,79 @@ pub fn message_limits(
     id: &InstanceId,
     message: &Message,
 ) -> Result<(), ProviderError> {
-    body_limit(limits, id, &message.body)
+    body_limit(limits, id, &message.body)?;
+    let Some(topic) = message.channel.topic() else {
+        return Ok(());
+    };
+    if message.execution.is_some() {
+        let message = "mail is addressed to an execution; leave that open";
+        return Err(refusal::invalid("commit", id, message));
+    }
+    if topic.as_str().len() > Topic::BYTES_MAX {
+        return Err(refusal::limit_exceeded(
+            id,
+            "Topic::BYTES_MAX",
+            Topic::BYTES_MAX,
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the topics that a turn awaits (LIM-04).
+fn awaited_limits(id: &InstanceId, awaited: &[Topic]) -> Result<(), ProviderError> {
+    if awaited.len() > AWAITED_TOPICS_MAX {
+        return Err(refusal::limit_exceeded(
+            id,
+            "AWAITED_TOPICS_MAX",
+            AWAITED_TOPICS_MAX,
+        ));
+    }
+    let bytes: usize = awaited.iter().map(|topic| topic.as_str().len()).sum();
+    if bytes > AWAITED_BYTES_MAX {
+        return Err(refusal::limit_exceeded(
+            id,
+            "AWAITED_BYTES_MAX",
+            AWAITED_BYTES_MAX,
+        ));
+    }
+    Ok(())
+}
+
+/// How much waits where a message would come to lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The messages of its channel.
+    pub in_channel: usize,
+    /// The mail of all topics.
+    pub mail: usize,
+}
+
+/// Checks that an instance takes a client's message that it does not have yet (STA-06, LIM-03).
+///
+/// # Errors
+/// `Ended`, `LimitExceeded` or `Unavailable`.
+pub fn room(
+    limits: &Limits,
+    head: &InstanceHead,
+    message: &Message,
+    waiting: Waiting,
+) -> Result<(), ProviderError> {
+    let id = &head.instance;
+    match &message.channel {
+        Channel::Topic(_) if head.status.is_terminal() => Err(refusal::ended(id)),
+        Channel::Topic(_) if waiting.in_channel >= limits.topic_messages_max => {
+            let max = limits.topic_messages_max;
+            Err(refusal::mailbox_full(id, "topic_messages_max", max))
+        }
+        Channel::Topic(_) if waiting.mail >= limits.mail_messages_max => {
+            let max = limits.mail_messages_max;
+            Err(refusal::mailbox_full(id, "mail_messages_max", max))
+        }
+        Channel::Control if waiting.in_channel >= limits.control_messages_max => {
+            Err(refusal::control_full(id, limits.control_messages_max))
+        }
+        Channel::Topic(_) | Channel::Control | Channel::System => Ok(()),
+    }
 }
 
 fn body_limit(limits: &Limits, id: &InstanceId, body: &Bytes) -> Result<(), ProviderError> {
@@ -200,21 +274,26 @@ pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
     }
 }
 
-/// The head as a turn leaves it, if the turn says enough: without executions, status and output
-/// stay what they were (HEA-02). The times are of the instance's creation and of the commit, in
-/// milliseconds since the Unix epoch.
+/// What the head of an instance has that a turn does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Before {
+    /// The instance's life.
+    pub incarnation: Incarnation,
+    /// Whether it was suspended.
+    pub suspended: bool,
+    /// When it was created, in milliseconds since the Unix epoch.
+    pub created_at_ms: u64,
+}
+
+/// The head as a turn leaves it at this time, in milliseconds since the Unix epoch, if the turn says
+/// enough: without executions, status and output stay what they were (HEA-02).
 #[must_use]
-pub fn head_after(
-    turn: &TurnCommit,
-    incarnation: Incarnation,
-    created_at_ms: u64,
-    updated_at_ms: u64,
-) -> Option<InstanceHead> {
+pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Option<InstanceHead> {
     let last = turn.executions.last()?;
     let updates = turn.executions.iter();
-    Some(InstanceHead {
+    let mut head = InstanceHead {
         instance: turn.instance.clone(),
-        incarnation,
+        incarnation: before.incarnation,
         orchestration: turn.head.orchestration.clone(),
         version: turn.head.version.clone(),
         status: last.status.of_instance(),
@@ -222,7 +301,11 @@ pub fn head_after(
         position: updates.fold(turn.fence.position(), |end, update| end_of(update, end)),
         commit_id: Some(turn.commit_id),
         core_state: turn.head.core_state.clone(),
-        created_at_ms,
+        awaited: turn.awaited.clone(),
+        suspended: turn.suspended.unwrap_or(before.suspended),
+        created_at_ms: before.created_at_ms,
         updated_at_ms,
-    })
+    };
+    head.settle();
+    Some(head)
 }

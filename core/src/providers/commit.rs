@@ -1,7 +1,7 @@
 //! A member of a batch of commits, and its answer.
 
 use super::activity::ActivityOutcome;
-use super::id::{InstanceId, MessageId};
+use super::id::InstanceId;
 use super::message::Envelope;
 use super::turn::{TurnCommit, TurnCommitted};
 
@@ -35,8 +35,8 @@ pub enum Committed {
     Turn(TurnCommitted),
     /// The outcome is recorded, and its message sent.
     Activity {
-        /// The message, if it was dropped since its instance is gone (MSG-05).
-        undelivered: Option<MessageId>,
+        /// How many messages were dropped since their instance is gone (MSG-05): one, or none.
+        messages_dropped: usize,
     },
     /// The message is stored, or was there already (MSG-02, IDM-03).
     Sent,

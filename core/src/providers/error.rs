@@ -15,6 +15,8 @@ pub enum ErrorKind {
     PositionConflict,
     /// There is such an instance already.
     AlreadyExists,
+    /// The instance has ended, and reads no more mail.
+    Ended,
     /// There is no such instance.
     NotFound,
     /// The request contradicts the contract.

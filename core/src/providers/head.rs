@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::id::{CommitId, Incarnation, InstanceId};
+use super::id::{CommitId, Incarnation, InstanceId, Topic};
 
 /// Where the history of an instance ends: the next event of which execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,8 +89,25 @@ pub struct InstanceHead {
     /// Up to [`Limits::core_state_bytes_max`](super::Limits::core_state_bytes_max) bytes that
     /// belong to core: what it must know to end a run without reading its history.
     pub core_state: Bytes,
+    /// The topics whose due mail makes the instance claimable (MAI-05).
+    pub awaited: Vec<Topic>,
+    /// Whether only control messages make it claimable (SUS-01).
+    pub suspended: bool,
     /// When the instance was created, in milliseconds since the Unix epoch, by the store's clock.
     pub created_at_ms: u64,
     /// When its head was last written, in milliseconds since the Unix epoch.
     pub updated_at_ms: u64,
+}
+
+impl InstanceHead {
+    /// Puts right what follows from the rest after a commit: an instance that has ended, or whose
+    /// current execution has no event, awaits nothing, and one that has ended is not suspended (MAI-05,
+    /// SUS-02).
+    pub fn settle(&mut self) {
+        let has_ended = self.status.is_terminal();
+        if has_ended || self.position.next_event_id == 1 {
+            self.awaited.clear();
+        }
+        self.suspended &= !has_ended;
+    }
 }

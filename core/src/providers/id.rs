@@ -165,6 +165,28 @@ impl MessageId {
     }
 }
 
+/// The name of a stream of mail within an instance: 0 to 1,024 bytes of UTF-8, of any characters
+/// (MSG-06).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Topic(pub Arc<str>);
+
+impl Topic {
+    /// The longest name, in bytes (LIM-04).
+    pub const BYTES_MAX: usize = 1_024;
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Topic {
+    fn from(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+}
+
 /// The name of a queue of activities; the default one has the empty name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskQueue(pub Arc<str>);

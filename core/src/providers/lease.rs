@@ -48,9 +48,8 @@ impl Lease {
 pub enum Renewal {
     /// It is held for the time asked for.
     Renewed,
-    /// Its activity was cancelled; stop the work, its outcome is not wanted (CAN-03).
-    Cancelled,
-    /// It is not held; stop the work, somebody else may be at it (LEA-05).
+    /// It is not held; stop the work. Somebody else may be at it (LEA-05), or its outcome is not
+    /// wanted any more (CAN-03).
     Lost,
 }
 
@@ -61,8 +60,31 @@ pub struct Release {
     pub lease: Lease,
     /// For how long nobody shall claim the item.
     pub delay: Duration,
-    /// Whether the attempt counts (ATT-03).
-    pub count_attempt: bool,
+    /// What becomes of the item's attempts.
+    pub attempts: ReleasedAttempts,
+}
+
+/// What a release does with the count of an item's attempts (ATT-03).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleasedAttempts {
+    /// The attempt counts.
+    Keep,
+    /// The attempt does not count.
+    TakeBack,
+    /// No attempt counts any more: the next one is the first.
+    Reset,
+}
+
+impl ReleasedAttempts {
+    /// How many attempts are taken back, where there are as many; none is left otherwise.
+    #[must_use]
+    pub fn taken_back(self) -> u32 {
+        match self {
+            Self::Keep => 0,
+            Self::TakeBack => 1,
+            Self::Reset => u32::MAX,
+        }
+    }
 }
 
 /// The answer to a claim.
@@ -72,8 +94,6 @@ pub struct Claimed<T> {
     pub items: Vec<T>,
     /// Whether others were claimable beyond the request's limits (CLM-08).
     pub more: bool,
-    /// How long it is until the next item becomes claimable, where one is known (CLM-07).
-    pub next_due: Option<Duration>,
 }
 
 impl<T> Default for Claimed<T> {
@@ -81,7 +101,6 @@ impl<T> Default for Claimed<T> {
         Self {
             items: Vec::new(),
             more: false,
-            next_due: None,
         }
     }
 }

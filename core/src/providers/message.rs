@@ -1,20 +1,74 @@
 //! Messages to instances.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::id::{Incarnation, InstanceId, MessageId};
+use super::id::{Incarnation, InstanceId, MessageId, Topic};
 
 /// A message, in an inbox or on its way to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its identity.
     pub id: MessageId,
-    /// The execution it is addressed to; `None` is whichever is current (COM-03).
+    /// Where in the inbox it lies.
+    pub channel: Channel,
+    /// The execution it is addressed to; `None` is whichever is current (COM-03). Mail is addressed
+    /// to none (MAI-01).
     pub execution: Option<u64>,
     /// What it says; opaque to the provider.
     pub body: Bytes,
+}
+
+/// Where in an inbox a message lies, which decides when it makes the instance claimable and how it
+/// is delivered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// What manages the instance: cancellations, suspensions, wake-ups. It is claimed first, also
+    /// while the instance is suspended or held back by a release.
+    Control,
+    /// What the instance's own decisions bring: starts, outcomes, timers, ends of children. It is
+    /// claimed unless the instance is suspended.
+    System,
+    /// Mail: it waits until the code reads this topic, is never claimed, and wakes the instance only
+    /// while its record says that it awaits the topic.
+    Topic(Topic),
+}
+
+impl Channel {
+    /// The topic of mail.
+    #[must_use]
+    pub fn topic(&self) -> Option<&Topic> {
+        match self {
+            Self::Topic(topic) => Some(topic),
+            Self::Control | Self::System => None,
+        }
+    }
+}
+
+/// A message as a claim hands it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// When it was due, in milliseconds since the Unix epoch by the store's clock.
+    pub due_at_ms: u64,
+    /// The message.
+    pub message: Message,
+}
+
+impl Deref for Delivery {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+/// Whether it brings this message, whenever that was due.
+impl PartialEq<Message> for Delivery {
+    fn eq(&self, message: &Message) -> bool {
+        self.message == *message
+    }
 }
 
 /// A message with its address.
@@ -22,7 +76,7 @@ pub struct Message {
 pub struct Envelope {
     /// Where it goes.
     pub recipient: Recipient,
-    /// After which time it becomes visible, counted from the commit (DLY-01).
+    /// After which time it is due, counted from the commit (DLY-01).
     pub delay: Duration,
     /// The message.
     pub message: Message,

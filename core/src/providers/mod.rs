@@ -17,6 +17,7 @@ mod head;
 mod history;
 mod id;
 mod lease;
+mod mail;
 mod message;
 mod provider;
 mod turn;
@@ -27,8 +28,8 @@ pub use activity::{
     Reservation,
 };
 pub use admin::{
-    DeleteMode, ExecutionInfo, ExecutionRecord, InstanceFilter, InstanceInfo, InstancePage,
-    ProviderAdmin, QueueDepths, SystemMetrics,
+    DeleteMode, ExecutionRecord, InstanceFilter, InstancePage, ProviderAdmin, QueueDepths,
+    SystemMetrics,
 };
 pub use capabilities::{Capabilities, Durability, Limits, ProviderInfo};
 pub use commit::{Commit, Committed};
@@ -36,13 +37,11 @@ pub use error::{ErrorKind, ProviderError, Retry};
 pub use head::{ExecutionStatus, InstanceHead, InstanceStatus, Position};
 pub use history::{HistoryChunk, HistoryPage, ReadHistory};
 pub use id::{
-    CommitId, Incarnation, InstanceId, InvalidInstanceId, LeaseToken, MessageId, TaskQueue,
+    CommitId, Incarnation, InstanceId, InvalidInstanceId, LeaseToken, MessageId, TaskQueue, Topic,
 };
-pub use lease::{ActivityLease, Claimed, Lease, Release, Renewal, TurnLease};
-pub use message::{Envelope, Message, Recipient};
+pub use lease::{ActivityLease, Claimed, Lease, Release, ReleasedAttempts, Renewal, TurnLease};
+pub use mail::{Mail, MailMark, MailPage, ReadMail, TopicCursor};
+pub use message::{Channel, Delivery, Envelope, Message, Recipient};
 pub use provider::Provider;
-pub use turn::{
-    ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, LeaseAfterCommit, Turn, TurnCommit,
-    TurnCommitted,
-};
+pub use turn::{ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, Turn, TurnCommit, TurnCommitted};
 pub use wait::{Queues, Until, Watch};

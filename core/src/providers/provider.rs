@@ -14,6 +14,7 @@ use super::head::InstanceHead;
 use super::history::{HistoryPage, ReadHistory};
 use super::id::InstanceId;
 use super::lease::{Claimed, Lease, Release, Renewal};
+use super::mail::{MailPage, ReadMail};
 use super::turn::{ClaimTurns, Turn};
 use super::wait::{Queues, Watch};
 use crate::event::{Event, decode_chunk};
@@ -31,10 +32,11 @@ pub trait Provider: Debug + Send + Sync + 'static {
     /// What this promises (CAP-01). Constant for the life of the provider.
     fn capabilities(&self) -> Capabilities;
 
-    /// Leases instances that have visible messages.
+    /// Leases instances that have something to do.
     ///
-    /// - Only visible messages, only instances nobody holds, each leased (CLM-01, CLM-04, LEA-01).
-    /// - With the head and the messages in order, without the history (CLM-02, CLM-03, MSG-04).
+    /// - Only due messages, only instances nobody holds, each leased (CLM-01, CLM-04, LEA-01).
+    /// - Never mail, which is read (CLM-11).
+    /// - With the head and the messages in order, without the history (CLM-02, MSG-04).
     /// - At a cost of the items returned, oldest first, never waiting (CLM-05, CLM-06, CLM-07).
     /// - Counts an attempt of each (ATT-01).
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError>;
@@ -71,6 +73,9 @@ pub trait Provider: Debug + Send + Sync + 'static {
 
     /// Reads a part of an execution's history (HIS-01 to HIS-04).
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError>;
+
+    /// Reads the oldest due mail of some topics, and leaves it where it is (MAI-02 to MAI-04).
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError>;
 
     /// Reads the head of an instance (HEA-01).
     async fn read_head(&self, instance: &InstanceId)

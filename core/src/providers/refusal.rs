@@ -108,17 +108,42 @@ pub fn limit_exceeded(
     .with_context("max", max)
 }
 
-/// As many messages as are allowed wait for the instance already (LIM-03).
+/// As much mail as is allowed waits for the instance already; `limit` is its field in
+/// [`Limits`](super::Limits) (LIM-03).
 #[must_use]
-pub fn inbox_full(instance: &InstanceId, max: usize) -> ProviderError {
+pub fn mailbox_full(instance: &InstanceId, limit: &'static str, max: usize) -> ProviderError {
     ProviderError::new(
         ErrorKind::LimitExceeded,
         "commit",
         "too many messages wait for the instance; send again once it has worked on them",
     )
     .with_context("instance", instance)
-    .with_context("limit", "inbox_messages_max")
+    .with_context("limit", limit)
     .with_context("max", max)
+}
+
+/// As many control messages as are allowed wait for the instance already (LIM-03).
+#[must_use]
+pub fn control_full(instance: &InstanceId, max: usize) -> ProviderError {
+    ProviderError::retryable(
+        "commit",
+        "too many cancellations, suspensions and wake-ups wait for the instance; try again once \
+         it has worked on them",
+    )
+    .with_context("instance", instance)
+    .with_context("limit", "control_messages_max")
+    .with_context("max", max)
+}
+
+/// The instance has ended and reads no more mail (STA-06).
+#[must_use]
+pub fn ended(instance: &InstanceId) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::Ended,
+        "commit",
+        "the instance has ended and takes no more events; start another one",
+    )
+    .with_context("instance", instance)
 }
 
 /// The history does not end where the turn started (FEN-02).

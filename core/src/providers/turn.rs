@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::activity::{ActivityCancel, NewActivity};
 use super::head::{ExecutionStatus, InstanceHead, Position};
 use super::history::HistoryChunk;
-use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId};
+use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, Topic};
 use super::lease::{ActivityLease, TurnLease};
-use super::message::{Envelope, Message};
+use super::message::{Delivery, Envelope};
 
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +33,13 @@ pub struct Turn {
     pub head: InstanceHead,
     /// The how-manieth claim since the last commit this is, from 1 (ATT-01, ATT-02).
     pub attempt: u32,
-    /// The visible messages, in order (MSG-04).
-    pub messages: Vec<Message>,
-    /// Whether visible messages were left behind (CLM-03).
-    pub more_messages: bool,
+    /// The due messages, control first, in order within each channel; never mail (CLM-02, MSG-04).
+    pub messages: Vec<Delivery>,
+    /// Whether mail of an awaited topic was due (CLM-11).
+    pub has_mail: bool,
 }
 
-/// One turn's effects, applied together or not at all (COM-01).
+/// One turn's effects, applied together or not at all (COM-01). The lease ends with it (COM-04).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnCommit {
     /// The instance.
@@ -53,6 +53,11 @@ pub struct TurnCommit {
     /// What is appended and how executions end, in ascending order. The last one becomes the
     /// instance's current execution. Empty leaves status, output and position (HEA-02).
     pub executions: Vec<ExecutionUpdate>,
+    /// The topics that the current execution awaits from now on, in full. Looked at only where there
+    /// are executions; one that has ended or has no event awaits nothing (MAI-05).
+    pub awaited: Vec<Topic>,
+    /// Suspends or resumes the instance (SUS-01).
+    pub suspended: Option<bool>,
     /// The messages to remove from the inbox: those processed, and timers withdrawn (COM-02).
     pub consumed: Vec<MessageId>,
     /// Removes the messages that are addressed to this execution or an earlier one (COM-03).
@@ -65,8 +70,6 @@ pub struct TurnCommit {
     pub completed: Vec<ActivityLease>,
     /// Messages to send, its own timers among them.
     pub messages: Vec<Envelope>,
-    /// What becomes of the lease.
-    pub lease: LeaseAfterCommit,
 }
 
 /// What must hold for a turn to be committed.
@@ -91,6 +94,8 @@ pub enum Fence {
         incarnation: Incarnation,
         /// The position the turn starts from.
         position: Position,
+        /// The commit it starts from.
+        commit_id: Option<CommitId>,
     },
 }
 
@@ -129,26 +134,14 @@ pub struct ExecutionUpdate {
     pub output: Option<Bytes>,
 }
 
-/// What becomes of the lease when the turn is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseAfterCommit {
-    /// It ends.
-    Release,
-    /// It is held for this time from now, if no visible message is left (LEA-09). Behind a fence
-    /// other than [`Fence::At`] there is none to hold.
-    Keep(Duration),
-}
-
 /// The answer to a committed turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TurnCommitted {
     /// The commit had been applied before; nothing was changed now (IDM-01). The other fields may
     /// be empty then.
     pub repeated: bool,
-    /// The lease is still held (LEA-09).
-    pub lease_kept: bool,
     /// The cancelled activities that were leased (CAN-02).
     pub cancelled: Vec<ActivityLease>,
-    /// The messages that were dropped since nobody is there (MSG-05).
-    pub undelivered: Vec<MessageId>,
+    /// How many messages were dropped since nobody is there (MSG-05).
+    pub messages_dropped: usize,
 }

@@ -1,7 +1,7 @@
 //! Waiting for work and for changes.
 
 use super::head::InstanceHead;
-use super::id::{CommitId, InstanceId, TaskQueue};
+use super::id::{InstanceId, TaskQueue};
 
 /// The queues that a waiter serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,8 +26,6 @@ pub struct Watch {
 pub enum Until {
     /// The instance has ended.
     Terminal,
-    /// The last commit is another one than this.
-    CommitOtherThan(Option<CommitId>),
 }
 
 impl Until {
@@ -36,7 +34,6 @@ impl Until {
     pub fn is_met_by(self, head: &InstanceHead) -> bool {
         match self {
             Self::Terminal => head.status.is_terminal(),
-            Self::CommitOtherThan(seen) => head.commit_id != seen,
         }
     }
 }

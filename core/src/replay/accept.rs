@@ -95,11 +95,21 @@ impl State {
                 DurableOutput::SubOrchestration(Err(details.display_message()))
             }
             EventKind::ExternalEvent { name, data } => {
-                self.receive(event_id, name, data, input.message_id);
+                // What an execution hands on is answered by no wait yet.
+                let wait = input.source_event_id;
+                if wait.is_none() || wait == self.external.first_wait(name) {
+                    self.receive(event_id, name, data, input.message_id);
+                    return Accepted::Recorded;
+                }
+                return self.answers_nothing(event_id, input);
+            }
+            EventKind::OrchestrationStarted { taken, .. } => {
+                for id in taken {
+                    self.external.is_new(Some(*id));
+                }
                 return Accepted::Recorded;
             }
-            EventKind::OrchestrationStarted { .. }
-            | EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
+            EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
             // The others are no inputs; nobody gives them to the engine.
             EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
@@ -129,6 +139,10 @@ impl State {
             }
             return Accepted::Recorded;
         }
+        self.answers_nothing(event_id, input)
+    }
+
+    fn answers_nothing(&mut self, event_id: u64, input: &Input) -> Accepted {
         self.fail(Failure::Nondeterminism(Mismatch {
             event_id,
             recorded: describe_event(&input.kind),

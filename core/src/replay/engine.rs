@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use uuid::Uuid;
+
 use super::accept::Accepted;
 use super::failure::{Failure, Mismatch, panic_text};
 use super::input::{Input, Moment};
@@ -39,7 +41,10 @@ pub(crate) enum End {
     ContinuedAsNew {
         input: String,
         version: Option<String>,
+        /// The events that were taken and never seen by the code.
         carried: Vec<CarriedEvent>,
+        /// The messages that brought the last events.
+        taken: Vec<Uuid>,
     },
 }
 
@@ -113,6 +118,19 @@ impl Engine {
     /// Whether this operation has been scheduled and not answered.
     pub(crate) fn is_open(&self, event_id: u64) -> bool {
         self.journal.state().is_open(event_id)
+    }
+
+    /// The topics of which the code waits for mail; none once it has ended.
+    pub(crate) fn open_topics(&self) -> Vec<String> {
+        if self.end.is_some() {
+            return Vec::new();
+        }
+        self.journal.state().external.open_topics()
+    }
+
+    /// The wait that the next mail of a topic answers.
+    pub(crate) fn first_wait(&self, topic: &str) -> Option<u64> {
+        self.journal.state().external.first_wait(topic)
     }
 
     /// Has replays compare inputs and outputs as well, which are adopted otherwise.
@@ -417,12 +435,16 @@ impl Engine {
             )
         };
         if let Some(continuation) = continuation {
+            let mut taken = external.recently_taken();
             let carried = external.into_carried();
+            // What goes along is taken in the next execution.
+            taken.retain(|id| carried.iter().all(|event| event.message_id != Some(*id)));
             let super::state::Continuation { input, version } = continuation;
             self.finish(End::ContinuedAsNew {
                 input,
                 version,
                 carried,
+                taken,
             });
         }
     }

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use uuid::Uuid;
 
+use crate::limits::{TAKEN_IDS_MAX, TAKEN_RANDOM_IDS_MAX};
 use crate::message::CarriedEvent;
+
+/// The version of a UUID (RFC 9562) that is drawn.
+const RANDOM: usize = 4;
 
 /// An event that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +33,52 @@ pub(super) struct ExternalEvents {
     /// In boxes: the map has room for several from the first one on, and most executions have few.
     channels: BTreeMap<String, Box<Channel>>,
     seen: BTreeSet<Uuid>,
+    /// The last of them, the newest at the back.
+    recent: VecDeque<Uuid>,
 }
 
 impl ExternalEvents {
     /// Notes the message that brings an event; false if it was here before.
     pub(super) fn is_new(&mut self, message_id: Option<Uuid>) -> bool {
-        message_id.is_none_or(|id| self.seen.insert(id))
+        let Some(id) = message_id else {
+            return true;
+        };
+        let is_new = self.seen.insert(id);
+        if is_new {
+            if self.recent.len() == TAKEN_IDS_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(id);
+        }
+        is_new
+    }
+
+    /// The messages that brought the last events, as far as they may come again: those with an id that
+    /// the sender has given, and of the others those whose reply may have been lost a moment ago.
+    pub(super) fn recently_taken(&self) -> Vec<Uuid> {
+        let mut random = 0;
+        let newest_first = self.recent.iter().rev().filter(|id| {
+            let is_given = id.get_version_num() != RANDOM;
+            random += usize::from(!is_given);
+            is_given || random <= TAKEN_RANDOM_IDS_MAX
+        });
+        let mut taken: Vec<Uuid> = newest_first.copied().collect();
+        taken.reverse();
+        taken
+    }
+
+    /// The topics with waits that have no answer.
+    pub(super) fn open_topics(&self) -> Vec<String> {
+        let open = self
+            .channels
+            .iter()
+            .filter(|(_, it)| !it.waiting.is_empty());
+        open.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The first of the waits for a topic that have no answer.
+    pub(super) fn first_wait(&self, name: &str) -> Option<u64> {
+        self.channels.get(name)?.waiting.front().copied()
     }
 
     /// Receives an event; answers the wait that it resolves.

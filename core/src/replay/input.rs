@@ -34,6 +34,12 @@ impl Input {
         }
     }
 
+    /// The same as the answer to a wait, if there is one.
+    pub(crate) fn taken_by(mut self, wait: Option<u64>) -> Self {
+        self.source_event_id = wait;
+        self
+    }
+
     /// The same with the message that brought it.
     pub(crate) fn brought_by(mut self, message_id: Option<Uuid>) -> Self {
         self.message_id = message_id;

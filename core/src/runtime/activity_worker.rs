@@ -24,8 +24,8 @@ use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageTyp
 use crate::frame::DecodeError;
 use crate::message::{ActivityBody, Cause, MessageBody, Notice, Origin};
 use crate::providers::{
-    ActivityKey, ActivityOutcome, ClaimedActivity, Commit, Envelope, ErrorKind, Lease, Message,
-    ProviderError, Recipient,
+    ActivityKey, ActivityOutcome, ClaimedActivity, Commit, Envelope, ErrorKind, Lease,
+    ProviderError, Recipient, ReleasedAttempts,
 };
 use crate::replay::panic_text;
 
@@ -190,7 +190,8 @@ async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) 
     node.attempts
         .excuse(Item::Activity(key.clone()), claimed.attempt);
     let lease = Lease::Activity(claimed.lease.clone());
-    node.release(lease, given_back.delay, false).await;
+    let attempts = ReleasedAttempts::TakeBack;
+    node.release(lease, given_back.delay, attempts).await;
 }
 
 async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
@@ -205,14 +206,10 @@ async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {
             incarnation: Some(key.incarnation),
         },
         delay: Duration::ZERO,
-        message: Message {
-            id: node.entropy.message_id(),
-            execution: Some(key.execution),
-            body: MessageBody::Nudge {
-                notice: Some(notice),
-            }
-            .encode(),
-        },
+        message: MessageBody::Nudge {
+            notice: Some(notice),
+        }
+        .into_message(node.entropy.message_id(), Some(key.execution)),
     };
     if let Err(error) = node.commit(&Commit::Send(nudge)).await {
         tracing::debug!(target: "duroxide::runtime", %error, "an instance was not told");
@@ -328,7 +325,7 @@ fn recordable(
     }
     let key = &claimed.lease.key;
     let activity_id = key.activity_id;
-    let mut body = match result {
+    let body = match result {
         Ok(result) => MessageBody::ActivityCompleted {
             activity_id,
             result,
@@ -337,25 +334,21 @@ fn recordable(
             activity_id,
             details,
         },
-    }
-    .encode();
-    if let Err(details) = within(&node.limits, body.len(), "the activity's outcome") {
-        body = MessageBody::ActivityFailed {
-            activity_id,
-            details,
-        }
-        .encode();
-    }
+    };
     let origin = Origin {
         incarnation: key.incarnation,
         execution: key.execution,
         event_id: activity_id,
     };
-    let message = Message {
-        id: origin.message_id(Cause::ActivityOutcome),
-        execution: Some(key.execution),
-        body,
-    };
+    let id = origin.message_id(Cause::ActivityOutcome);
+    let mut message = body.into_message(id, Some(key.execution));
+    if let Err(details) = within(&node.limits, message.body.len(), "the activity's outcome") {
+        let refused = MessageBody::ActivityFailed {
+            activity_id,
+            details,
+        };
+        message = refused.into_message(id, Some(key.execution));
+    }
     ActivityOutcome {
         lease: claimed.lease.clone(),
         message: Some(message),

@@ -10,7 +10,8 @@ use super::isolation::Isolation;
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot, Slots};
 use super::suspect::{Suspect, Work, give_back_company};
-use crate::limits::{CLAIM_ITEMS_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
+use super::turn::turn_bytes_max;
+use crate::limits::{CLAIM_ITEMS_MAX, TURN_MESSAGES_MAX};
 use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
 /// The pauses after failed claims.
@@ -160,7 +161,7 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, Provid
     let request = ClaimTurns {
         turns_max: slots.len(),
         messages_max: TURN_MESSAGES_MAX,
-        bytes_max: TURN_BYTES_MAX.min(node.limits.commit_bytes_max / 4),
+        bytes_max: turn_bytes_max(&node.limits),
         lease: node.options.orchestrator_lock_timeout,
     };
     let claimed = node.store.claim_turns(&request).await;

@@ -193,6 +193,7 @@ pub(super) fn is_fault(error: &ProviderError) -> bool {
         | ErrorKind::PositionConflict
         | ErrorKind::AlreadyExists
         | ErrorKind::NotFound
+        | ErrorKind::Ended
         | ErrorKind::InvalidInput
         | ErrorKind::LimitExceeded => false,
         ErrorKind::Corrupt

@@ -11,7 +11,9 @@ use super::attempts::{Attempts, Item};
 use super::health::{HealthRecord, is_fault};
 use crate::cancel_token::CancelToken;
 use crate::clock::Clock;
-use crate::providers::{Lease, LeaseToken, Provider, ProviderError, Release, Renewal};
+use crate::providers::{
+    Lease, LeaseToken, Provider, ProviderError, Release, ReleasedAttempts, Renewal,
+};
 
 /// The longest pause between two renewals.
 const TICK_MAX: Duration = Duration::from_secs(5);
@@ -62,10 +64,15 @@ impl Held {
     /// its number that there was one. That cannot make poison: it takes higher numbers.
     fn release(self) -> Release {
         let is_activity = matches!(self.lease, Lease::Activity(_));
+        let attempts = if is_activity && self.has_begun && self.attempt == 1 {
+            ReleasedAttempts::Keep
+        } else {
+            ReleasedAttempts::TakeBack
+        };
         Release {
             lease: self.lease,
             delay: Duration::ZERO,
-            count_attempt: is_activity && self.has_begun && self.attempt == 1,
+            attempts,
         }
     }
 }
@@ -169,7 +176,7 @@ impl Drop for LeaseGuard {
         let mut release = held.release();
         if std::thread::panicking() {
             // Without a count it would go on for ever, and without a pause at once.
-            release.count_attempt = true;
+            release.attempts = ReleasedAttempts::Keep;
             release.delay = PANIC_PAUSE;
         }
         leases.left.push(Left {
@@ -255,7 +262,7 @@ impl LeaseKeeper {
             release: Release {
                 lease,
                 delay: Duration::ZERO,
-                count_attempt: false,
+                attempts: ReleasedAttempts::TakeBack,
             },
             denials: DENIALS_OF_PROMISED,
         });
@@ -390,7 +397,6 @@ impl LeaseKeeper {
         for (lease, result) in leases.iter().zip(&results) {
             match result {
                 Ok(Renewal::Renewed) => {}
-                Ok(Renewal::Cancelled) => self.cancel(lease.token()),
                 Ok(Renewal::Lost) => self.lose(lease.token()),
                 Err(error) => {
                     // The next tick tries again; the lease lasts for two more.
@@ -431,13 +437,12 @@ mod tests {
         })
     }
 
-    /// What is to be given back, and whether the attempt counts.
-    fn left(keeper: &LeaseKeeper) -> Vec<(Lease, bool)> {
+    /// What is to be given back, and what becomes of its attempts.
+    fn left(keeper: &LeaseKeeper) -> Vec<(Lease, ReleasedAttempts)> {
         let leases = keeper.leases.lock();
         assert!(leases.held.is_empty(), "nothing is renewed any more");
         let left = leases.left.iter().map(|left| &left.release);
-        left.map(|it| (it.lease.clone(), it.count_attempt))
-            .collect()
+        left.map(|it| (it.lease.clone(), it.attempts)).collect()
     }
 
     #[test]
@@ -451,7 +456,7 @@ mod tests {
         let keeper = keeper();
         let lease = turn();
         drop(keeper.hold(lease.clone(), 1));
-        assert_eq!(left(&keeper), [(lease, false)]);
+        assert_eq!(left(&keeper), [(lease, ReleasedAttempts::TakeBack)]);
     }
 
     #[test]
@@ -473,12 +478,13 @@ mod tests {
     /// The next run is told that there was one, and no number of shutdowns leads to a third.
     #[test]
     fn of_the_runs_that_are_cut_off_the_first_counts() {
-        for (lease, begun, attempt, counts) in [
-            (activity(), true, 1, true),
-            (activity(), false, 1, false),
-            (activity(), true, 2, false),
-            (activity(), true, 3, false),
-            (turn(), true, 1, false),
+        use ReleasedAttempts::{Keep, TakeBack};
+        for (lease, begun, attempt, attempts) in [
+            (activity(), true, 1, Keep),
+            (activity(), false, 1, TakeBack),
+            (activity(), true, 2, TakeBack),
+            (activity(), true, 3, TakeBack),
+            (turn(), true, 1, TakeBack),
         ] {
             let keeper = keeper();
             let guard = keeper.hold(lease.clone(), attempt);
@@ -486,7 +492,7 @@ mod tests {
                 guard.begin();
             }
             drop(guard);
-            assert_eq!(left(&keeper), [(lease, counts)], "{begun} {attempt}");
+            assert_eq!(left(&keeper), [(lease, attempts)], "{begun} {attempt}");
         }
     }
 
@@ -502,7 +508,8 @@ mod tests {
         assert!(panicked.is_err());
         let leases = keeper.leases.lock();
         let release = &leases.left[0].release;
-        assert_eq!((release.count_attempt, release.delay), (true, PANIC_PAUSE));
+        assert_eq!(release.attempts, ReleasedAttempts::Keep);
+        assert_eq!(release.delay, PANIC_PAUSE);
     }
 
     /// Whoever watches an item must not wait for code that never comes back.

@@ -29,8 +29,8 @@ use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
-    InstanceHead, InstanceId, Lease, Limits, Message, Provider, ProviderError, Recipient, Release,
-    Turn,
+    InstanceHead, InstanceId, Lease, Limits, Provider, ProviderError, Recipient, Release,
+    ReleasedAttempts, Turn,
 };
 use crate::replay::Alarm;
 
@@ -173,6 +173,13 @@ impl Node {
         start(running);
     }
 
+    /// Does something on the runtime's own thread that nobody waits for.
+    pub(super) fn do_on_service(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.with_tasks(|tasks| {
+            tasks.spawn_on(work, &self.service);
+        });
+    }
+
     /// Runs a leased turn. If its code must be replayed, the history is read first, on the runtime's
     /// own thread: a turn that reads it itself changes threads twice for it.
     pub(super) fn start_turn(self: &Arc<Self>, claimed: Turn, held: LeaseGuard, slot: Slot) {
@@ -184,9 +191,7 @@ impl Node {
             let first_page = turn::read_ahead(&node, &claimed.head).await;
             node.run_turn(claimed, Some(first_page), (held, slot));
         };
-        self.with_tasks(|tasks| {
-            tasks.spawn_on(reading, &self.service);
-        });
+        self.do_on_service(reading);
     }
 
     fn run_turn(
@@ -422,11 +427,8 @@ impl Node {
                     incarnation: Some(incarnation),
                 },
                 delay: Duration::ZERO,
-                message: Message {
-                    id: self.entropy.message_id(),
-                    execution: None,
-                    body: MessageBody::Nudge { notice: None }.encode(),
-                },
+                message: MessageBody::Nudge { notice: None }
+                    .into_message(self.entropy.message_id(), None),
             };
             if let Err(error) = self.commit(&Commit::Send(nudge)).await {
                 tracing::debug!(target: "duroxide::runtime", %error, "an alarm was not answered");
@@ -435,11 +437,11 @@ impl Node {
     }
 
     /// Gives a lease back. If that fails, it comes back by expiry.
-    pub(super) async fn release(&self, lease: Lease, delay: Duration, count_attempt: bool) {
+    pub(super) async fn release(&self, lease: Lease, delay: Duration, attempts: ReleasedAttempts) {
         let release = Release {
             lease,
             delay,
-            count_attempt,
+            attempts,
         };
         self.release_all(vec![release]).await;
     }

@@ -19,8 +19,8 @@ use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
     ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
     ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId, Lease,
-    LeaseToken, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, Release,
-    Renewal, TaskQueue, Turn, Watch,
+    LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues,
+    ReadHistory, ReadMail, Release, Renewal, TaskQueue, Turn, Watch,
 };
 
 /// A store with a single activity, or none. It remembers the outcomes that it is told and what is
@@ -147,7 +147,9 @@ impl Provider for OneActivity {
             let body: Bytes = outcome.message.unwrap().body;
             let body = MessageBody::decode(&body).unwrap();
             self.outcomes.lock().push(body);
-            Ok(Committed::Activity { undelivered: None })
+            Ok(Committed::Activity {
+                messages_dropped: 0,
+            })
         };
         let answers = operations.into_iter().map(told).collect();
         self.told.notify_one();
@@ -166,6 +168,10 @@ impl Provider for OneActivity {
 
     async fn read_history(&self, _: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         Ok(HistoryPage::default())
+    }
+
+    async fn read_mail(&self, _: &ReadMail) -> Result<MailPage, ProviderError> {
+        Ok(MailPage::default())
     }
 
     async fn read_head(&self, _: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::attempts::{Item, Suspicion};
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
-use crate::providers::{ClaimedActivity, Lease, Release, Turn};
+use crate::providers::{ClaimedActivity, Lease, Release, ReleasedAttempts, Turn};
 
 /// How long what has to wait is left to the store at first.
 pub(super) const PUT_OFF_MIN: Duration = Duration::from_secs(1);
@@ -86,7 +86,7 @@ pub(super) async fn release(node: &Node, suspects: Vec<(Suspect, Duration)>) {
     let releases = suspects.iter().map(|(suspect, delay)| Release {
         lease: suspect.work.lease(),
         delay: *delay,
-        count_attempt: false,
+        attempts: ReleasedAttempts::TakeBack,
     });
     let released = node.release_all(releases.collect()).await;
     for ((suspect, _), is_released) in suspects.into_iter().zip(released) {
@@ -105,7 +105,7 @@ pub(super) async fn give_back_company(node: &Node, company: Vec<(Work, LeaseGuar
     let releases = company.iter().map(|(work, ..)| Release {
         lease: work.lease(),
         delay: node.entropy.jittered(PUT_OFF_MIN),
-        count_attempt: false,
+        attempts: ReleasedAttempts::TakeBack,
     });
     let released = node.release_all(releases.collect()).await;
     for ((work, held, slot), is_released) in company.into_iter().zip(released) {

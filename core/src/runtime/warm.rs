@@ -243,6 +243,8 @@ mod tests {
                 position: Position::START,
                 commit_id: None,
                 core_state: Bytes::new(),
+                awaited: Vec::new(),
+                suspended: false,
                 created_at_ms: 0,
                 updated_at_ms: 0,
             },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, Lease, Release};
+use duroxide_core::providers::{ErrorKind, Lease, Release, ReleasedAttempts};
 
 use crate::support::{Cx, LEASE, random_token};
 
@@ -41,49 +41,62 @@ pub(crate) async fn a_commit_resets_the_count(cx: &Cx) {
     assert_eq!(cx.poke_and_claim("a").await.attempt, 1);
 }
 
-/// A commit that keeps the lease begins the count anew as well.
-pub(crate) async fn a_commit_that_keeps_the_lease_resets_the_count(cx: &Cx) {
-    cx.running("a").await;
-    cx.poke_and_claim("a").await;
-    cx.elapse(LEASE).await;
+/// Claims an instance and its activity, each for the so-manieth time.
+async fn claim_both(cx: &Cx, attempt: u32) -> [Lease; 2] {
     let turn = cx.claim_only("a").await;
-    assert_eq!(turn.attempt, 2);
-    cx.apply(cx.turn(&turn).append(1).keep(LEASE)).await;
-    cx.poke("a").await;
-    cx.elapse(LEASE).await;
-
-    assert_eq!(cx.claim_only("a").await.attempt, 1);
+    let work = cx.work_only().await;
+    assert_eq!((turn.attempt, work.attempt), (attempt, attempt));
+    [Lease::Turn(turn.lease), Lease::Activity(work.lease)]
 }
 
-/// A release says whether its attempt counts.
+async fn release_both(cx: &Cx, leases: [Lease; 2], attempts: ReleasedAttempts) {
+    for lease in leases {
+        let release = Release {
+            lease,
+            delay: Duration::ZERO,
+            attempts,
+        };
+        cx.try_release(release).await.expect("the lease is held");
+    }
+}
+
+/// A release that keeps the count leaves its own attempt in it.
+pub(crate) async fn a_release_can_keep_the_count(cx: &Cx) {
+    cx.running_with_activities("a", 1).await;
+    cx.poke("a").await;
+    for attempt in 1..=3 {
+        release_both(cx, claim_both(cx, attempt).await, ReleasedAttempts::Keep).await;
+    }
+    claim_both(cx, 4).await;
+}
+
+/// A release that takes its attempt back takes no other one.
 pub(crate) async fn a_release_can_take_its_attempt_back(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
     cx.poke("a").await;
-    for (count_attempt, next) in [(false, 1), (true, 2), (false, 2), (true, 3)] {
-        let leases = [
-            Lease::Turn(cx.claim_only("a").await.lease),
-            Lease::Activity(cx.work_only().await.lease),
-        ];
-        for lease in leases {
-            let release = Release {
-                lease,
-                delay: Duration::ZERO,
-                count_attempt,
-            };
-            cx.try_release(release).await.expect("the lease is held");
+    for attempt in 1..=3 {
+        for _ in 0..2 {
+            let leases = claim_both(cx, attempt).await;
+            release_both(cx, leases, ReleasedAttempts::TakeBack).await;
         }
-        let turn = cx.claim_only("a").await;
-        let work = cx.work_only().await;
-        assert_eq!((turn.attempt, work.attempt), (next, next));
-        for lease in [Lease::Turn(turn.lease), Lease::Activity(work.lease)] {
-            let release = Release {
-                lease,
-                delay: Duration::ZERO,
-                count_attempt: false,
-            };
-            cx.try_release(release).await.expect("the lease is held");
-        }
+        claim_both(cx, attempt).await;
+        cx.elapse(LEASE).await;
     }
+}
+
+/// A release that resets the count takes back whatever was counted before.
+pub(crate) async fn a_release_can_reset_the_count(cx: &Cx) {
+    cx.running_with_activities("a", 1).await;
+    cx.poke("a").await;
+    for attempt in 1..=3 {
+        claim_both(cx, attempt).await;
+        cx.elapse(LEASE).await;
+    }
+    for attempt in [4, 1] {
+        release_both(cx, claim_both(cx, attempt).await, ReleasedAttempts::Reset).await;
+    }
+    release_both(cx, claim_both(cx, 1).await, ReleasedAttempts::Keep).await;
+    claim_both(cx, 2).await;
 }
 
 /// A process that is gone leaves its attempts behind.

@@ -17,7 +17,9 @@ pub(crate) async fn a_provider_says_what_it_is(cx: &Cx) {
     assert!(limits.body_bytes_max <= limits.commit_bytes_max);
     assert!(limits.commit_operations_max >= 1);
     assert!(limits.history_events_max >= 2);
-    assert!(limits.inbox_messages_max >= 2);
+    assert!(limits.topic_messages_max >= 2);
+    assert!(limits.mail_messages_max >= limits.topic_messages_max);
+    assert!(limits.control_messages_max >= 2);
 
     cx.running("a").await;
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ActivityOutcome, Commit, Lease, ReadHistory, Release};
+use duroxide_core::providers::{
+    ActivityOutcome, Commit, Lease, ReadHistory, Release, ReleasedAttempts,
+};
 
 use crate::support::{Cx, LEASE, drop_after_polls, id, later, to};
 
@@ -109,7 +111,7 @@ pub(crate) async fn a_dropped_release_happened_or_did_not(cx: &Cx) {
             let release = Release {
                 lease,
                 delay: Duration::ZERO,
-                count_attempt: true,
+                attempts: ReleasedAttempts::Keep,
             };
             drop_after_polls(cx.try_release(release.clone()), polls).await;
             // The repeat fails if the first one happened.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    DeleteMode, ErrorKind, Lease, ProviderError, QueueDepths, Release, Renewal, SystemMetrics,
+    DeleteMode, ErrorKind, Lease, ProviderError, QueueDepths, Release, ReleasedAttempts, Renewal,
+    SystemMetrics,
 };
 
 use crate::support::{Cx, Dump, LEASE, SECOND, drop_after_polls, id, promptly, refused, to};
@@ -86,7 +87,7 @@ pub(crate) async fn late_operations_do_not_bring_it_back(cx: &Cx) {
             let release = Release {
                 lease,
                 delay: Duration::ZERO,
-                count_attempt: true,
+                attempts: ReleasedAttempts::Keep,
             };
             refused(cx.try_release(release).await, ErrorKind::LeaseLost);
         }
@@ -108,9 +109,9 @@ pub(crate) async fn the_next_life_begins_empty(cx: &Cx) {
     let start = cx.start("a").await;
 
     let stale = cx.to_life("a", first.incarnation);
-    let committed = cx.apply(cx.turn(&turn).append(1).send(stale.clone())).await;
+    let committed = cx.apply(cx.turn(&turn).append(1).send(stale)).await;
 
-    assert_eq!(committed.undelivered, [stale.message.id]);
+    assert_eq!(committed.messages_dropped, 1);
     assert_ne!(cx.head("a").await.incarnation, first.incarnation);
     cx.elapse(SECOND + LEASE).await;
     assert_eq!(cx.inbox("a").await, [start]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, Release, Retry};
+use duroxide_core::providers::{ErrorKind, Release, ReleasedAttempts, Retry};
 
 use crate::support::{Cx, random_token, refused, to};
 
@@ -20,7 +20,7 @@ pub(crate) async fn refusals_advise_against_a_retry(cx: &Cx) {
     let release = Release {
         lease: duroxide_core::providers::Lease::Activity(forged.clone()),
         delay: Duration::ZERO,
-        count_attempt: true,
+        attempts: ReleasedAttempts::Keep,
     };
     let position = turn.head.position;
 

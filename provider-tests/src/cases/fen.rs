@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, Commit, ErrorKind, Incarnation, InstanceHead, Lease, Position, Release, Renewal,
-    Turn, TurnLease,
+    ActivityLease, Commit, ErrorKind, Incarnation, InstanceHead, Lease, Position, Release,
+    ReleasedAttempts, Renewal, Turn, TurnLease,
 };
 
 use crate::support::{Cx, LEASE, id, random_token, refused};
@@ -151,7 +151,7 @@ pub(crate) async fn releases_by_lease(cx: &Cx) {
         let release = Release {
             lease: Lease::Turn(turn.lease),
             delay: Duration::ZERO,
-            count_attempt: true,
+            attempts: ReleasedAttempts::Keep,
         };
 
         let kind = cx
@@ -205,7 +205,7 @@ pub(crate) async fn outcomes_by_lease(cx: &Cx) {
         let outcome = cx.try_finish(&lease, Some(cx.message())).await;
 
         if fate == Fate::Valid {
-            assert_eq!(outcome.expect("the lease is held"), None);
+            assert_eq!(outcome.expect("the lease is held"), 0);
             cx.claim_only("a").await;
             continue;
         }
@@ -229,7 +229,7 @@ pub(crate) async fn activity_renewals_and_releases_by_lease(cx: &Cx) {
         let release = Release {
             lease: Lease::Activity(lease),
             delay: Duration::ZERO,
-            count_attempt: true,
+            attempts: ReleasedAttempts::Keep,
         };
         let kind = cx
             .try_release(release)

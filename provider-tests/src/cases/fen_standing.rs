@@ -22,8 +22,6 @@ enum Standing {
     Leased,
     /// The holder has renewed the lease since, and would have lost it otherwise.
     Renewed,
-    /// The holder has committed a turn and keeps the lease.
-    Kept,
     Expired,
     /// Somebody took it over when the first lease had expired.
     Stolen,
@@ -42,13 +40,12 @@ enum Standing {
 }
 
 /// Those that take no management to come about.
-const STANDINGS: [Standing; 13] = [
+const STANDINGS: [Standing; 12] = [
     Standing::Idle,
     Standing::Claimable,
     Standing::Pending,
     Standing::Leased,
     Standing::Renewed,
-    Standing::Kept,
     Standing::Expired,
     Standing::Stolen,
     Standing::Released,
@@ -70,7 +67,6 @@ impl Standing {
             | Self::HeldBackBefore => true,
             Self::Leased
             | Self::Renewed
-            | Self::Kept
             | Self::Stolen
             | Self::HeldBack
             | Self::Absent
@@ -127,13 +123,6 @@ async fn stand(cx: &Cx, standing: Standing) -> (InstanceHead, Option<Turn>) {
             assert_eq!(cx.renew(lease, LEASE).await, Renewal::Renewed);
             cx.elapse(LEASE * 2 / 3).await;
             return (head, Some(turn));
-        }
-        Standing::Kept => {
-            let (_, mut turn) = claimed(cx).await;
-            let committed = cx.apply(cx.turn(&turn).append(1).keep(LEASE)).await;
-            assert!(committed.lease_kept, "no message is left");
-            turn.head = cx.head("a").await;
-            return (turn.head.clone(), Some(turn));
         }
         Standing::Expired => {
             let (head, _) = claimed(cx).await;
@@ -225,7 +214,6 @@ async fn goes_on(cx: &Cx, standing: Standing, holder: Option<Turn>) {
         | Standing::Pending
         | Standing::Leased
         | Standing::Renewed
-        | Standing::Kept
         | Standing::Expired
         | Standing::Stolen
         | Standing::Released

@@ -8,7 +8,7 @@ use duroxide_core::providers::{
 
 use super::fen::moved;
 use super::fen_atomic::prepared;
-use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, random_token, to, turn_answer};
+use crate::support::{Cx, LEASE, SECOND, TurnBuilder, later, random_token, to};
 
 /// An activity ends with the turn that its outcome brings, without a claim of the turn. What is in
 /// the inbox stays there, and nobody holds the instance.
@@ -18,9 +18,8 @@ pub(crate) async fn an_unleased_turn_needs_no_claim(cx: &Cx) {
     let earlier = cx.poke("a").await;
 
     let turn = cx.unleased(&head).append(2).complete_activity(work.lease);
-    let committed = cx.apply(turn.clone().activity(9)).await;
+    cx.apply(turn.clone().activity(9)).await;
 
-    assert!(!committed.lease_kept, "there is none");
     assert_eq!(cx.position("a").await, moved(&head, 2));
     assert_eq!(cx.history("a", 1).await.len(), 2);
     assert_eq!(cx.work_only().await.lease.key.activity_id, 9);
@@ -106,9 +105,8 @@ pub(crate) async fn a_refused_unleased_turn_applies_no_part(cx: &Cx) {
     assert_eq!(tried.dump().await, untouched.dump().await);
 }
 
-/// There is no lease to keep: one that has expired stays lost, and whatever arrives is claimable at
-/// once.
-pub(crate) async fn an_unleased_turn_keeps_no_lease(cx: &Cx) {
+/// A lease that has ended or expired stays lost after it, and whatever arrives is claimable at once.
+pub(crate) async fn an_unleased_turn_revives_no_lease(cx: &Cx) {
     for was_leased in [false, true] {
         let cx = cx.twin().await;
         let mut head = cx.running("a").await;
@@ -120,10 +118,9 @@ pub(crate) async fn an_unleased_turn_keeps_no_lease(cx: &Cx) {
             head = cx.head("a").await;
         }
 
-        let keeping = cx.unleased(&head).append(1).keep(LEASE);
-        let committed = cx.apply(keeping.consume([turn.messages[0].id])).await;
+        let next = cx.unleased(&head).append(1);
+        cx.apply(next.consume([turn.messages[0].id])).await;
 
-        assert!(!committed.lease_kept, "was leased: {was_leased}");
         let lost = Lease::Turn(turn.lease.clone());
         assert_eq!(cx.renew(lost, LEASE).await, Renewal::Lost);
         let position = cx.position("a").await;
@@ -193,7 +190,7 @@ pub(crate) async fn a_repeated_unleased_turn_changes_nothing(cx: &Cx) {
     let turn = turn
         .complete_activity(work.lease)
         .send(to("a", cx.message()));
-    let commit = turn.keep(LEASE).build();
+    let commit = turn.build();
     cx.apply(commit.clone()).await;
 
     for is_claimed in [false, true] {
@@ -226,9 +223,9 @@ pub(crate) async fn an_unleased_turn_shares_its_batch(cx: &Cx) {
         panic!("both are claimable");
     };
     let (outcome, event) = (cx.message_to_execution(1), cx.message());
-    let turn = cx.unleased(&head).append(1).keep(LEASE);
+    let turn = cx.unleased(&head).append(1);
 
-    let mut answers = cx
+    let answers = cx
         .batch(vec![
             Commit::Activity(ActivityOutcome {
                 lease: reported.lease.clone(),
@@ -240,8 +237,6 @@ pub(crate) async fn an_unleased_turn_shares_its_batch(cx: &Cx) {
         .await;
 
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let committed = answers.remove(1).expect("it was looked at");
-    assert!(!turn_answer(committed).lease_kept);
     let turn = cx.claim_only("a").await;
     assert_eq!(turn.head.position, moved(&head, 1));
     let mut ids: Vec<_> = turn.messages.iter().map(|message| message.id).collect();

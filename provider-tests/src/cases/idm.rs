@@ -116,27 +116,6 @@ pub(crate) async fn a_repeated_creation_changes_nothing(cx: &Cx) {
     cx.work_only().await;
 }
 
-/// The repeat of a turn that kept its lease leaves the lease as it is.
-pub(crate) async fn a_repeat_does_not_extend_a_kept_lease(cx: &Cx) {
-    cx.running("a").await;
-    let turn = cx.poke_and_claim("a").await;
-    let commit = cx.turn(&turn).append(1).keep(LEASE).build();
-    cx.apply(commit.clone()).await;
-    let late = cx.poke("a").await;
-    cx.elapse(LEASE / 2).await;
-
-    assert!(
-        cx.try_turn(commit)
-            .await
-            .expect("a repeat succeeds")
-            .repeated
-    );
-    cx.claim_nothing().await;
-    cx.elapse(LEASE / 2).await;
-
-    assert_eq!(cx.claim_only("a").await.messages, [late]);
-}
-
 /// A repeat in a batch is answered in its place.
 pub(crate) async fn a_batch_is_repeated_as_a_whole(cx: &Cx) {
     cx.running("a").await;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, Renewal, Turn, TurnLease,
+    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, ReleasedAttempts, Renewal, Turn,
+    TurnLease,
 };
 
-use crate::support::{Cx, LEASE, SECOND, id, random_token, refused, to};
+use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
 const ONE_TURN: ClaimTurns = ClaimTurns {
     turns_max: 1,
@@ -60,7 +61,7 @@ pub(crate) async fn an_expired_turn_comes_back(cx: &Cx) {
     cx.elapse(rest).await;
 
     let second = cx.claim_only("a").await;
-    assert_eq!(second.messages, [first.messages[0].clone(), late]);
+    assert_eq!(second.messages, [first.messages[0].message.clone(), late]);
     assert_ne!(second.lease.token, first.lease.token);
 }
 
@@ -215,21 +216,6 @@ pub(crate) async fn a_release_with_a_delay_backs_off(cx: &Cx) {
     cx.work_only().await;
 }
 
-/// A released turn without a visible message waits for its timer and no longer.
-pub(crate) async fn a_release_does_not_forget_a_timer(cx: &Cx) {
-    cx.running("a").await;
-    let turn = cx.poke_and_claim("a").await;
-    cx.poke_later("a", SECOND * 2).await;
-    let turn_commit = cx.turn(&turn).keep(LEASE);
-    cx.apply(turn_commit).await;
-    cx.release(lease_of(&turn), Duration::ZERO).await;
-
-    cx.claim_nothing().await;
-    cx.elapse(SECOND * 2).await;
-
-    cx.claim_only("a").await;
-}
-
 /// A lease that is not held cannot be released, and whoever holds the item now keeps it.
 pub(crate) async fn a_lost_lease_cannot_be_released(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
@@ -243,7 +229,7 @@ pub(crate) async fn a_lost_lease_cannot_be_released(cx: &Cx) {
         let release = Release {
             lease,
             delay: Duration::ZERO,
-            count_attempt: false,
+            attempts: ReleasedAttempts::TakeBack,
         };
         refused(cx.try_release(release).await, ErrorKind::LeaseLost);
     }
@@ -297,7 +283,7 @@ pub(crate) async fn releases_in_a_batch_are_independent(cx: &Cx) {
     let release = |lease| Release {
         lease,
         delay: Duration::ZERO,
-        count_attempt: true,
+        attempts: ReleasedAttempts::Keep,
     };
 
     let answers = cx
@@ -329,54 +315,6 @@ pub(crate) async fn empty_batches_are_answered(cx: &Cx) {
     assert!(cx.provider().renew(&[], LEASE).await.is_empty());
     assert!(cx.provider().release(Vec::new()).await.is_empty());
     assert!(cx.provider().commit(Vec::new()).await.is_empty());
-}
-
-/// A kept lease is held for the new time, and the same token commits the next turn.
-pub(crate) async fn a_kept_lease_is_held(cx: &Cx) {
-    cx.running("a").await;
-    let turn = cx.poke_and_claim("a").await;
-    cx.elapse(LEASE / 2).await;
-    let committed = cx.apply(cx.turn(&turn).append(1).keep(LEASE)).await;
-    assert!(committed.lease_kept, "no message is left");
-
-    let late = cx.poke("a").await;
-    cx.elapse_most_of(LEASE).await;
-    cx.claim_nothing().await;
-
-    let position = cx.position("a").await;
-    let next = cx.turn(&turn).at(turn.lease.token, position);
-    cx.apply(next.consume([late.id])).await;
-    cx.claim_nothing().await;
-}
-
-/// A kept lease expires, and then its instance is claimable with what arrived.
-pub(crate) async fn a_kept_lease_expires(cx: &Cx) {
-    cx.running("a").await;
-    let turn = cx.poke_and_claim("a").await;
-    cx.apply(cx.turn(&turn).append(1).keep(SECOND * 5)).await;
-    let late = cx.poke("a").await;
-
-    cx.elapse(SECOND * 5).await;
-
-    assert_eq!(cx.claim_only("a").await.messages, [late]);
-}
-
-/// A lease is not kept over a message that arrived meanwhile or that the turn itself sends.
-pub(crate) async fn a_lease_is_not_kept_over_a_message(cx: &Cx) {
-    cx.running("a").await;
-    let turn = cx.poke_and_claim("a").await;
-    cx.poke("a").await;
-    let committed = cx.apply(cx.turn(&turn).append(1).keep(LEASE)).await;
-    assert!(!committed.lease_kept, "a message arrived");
-
-    let turn = cx.claim_only("a").await;
-    let own = to("a", cx.message());
-    let committed = cx
-        .apply(cx.turn(&turn).append(1).send(own).keep(LEASE))
-        .await;
-    assert!(!committed.lease_kept, "it sent a message to itself");
-
-    cx.claim_only("a").await;
 }
 
 /// A lease whose process is gone is held still, or ended when the store was opened again; either

@@ -1,17 +1,15 @@
 //! Limits.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use duroxide_core::providers::{Commit, ErrorKind, ExecutionStatus, Message, ProviderError};
 
-use crate::support::{Cx, TurnBuilder, later, refused, to};
+use crate::support::{Cx, TurnBuilder, refused, to};
 
 fn zeros(bytes: usize) -> Bytes {
     Bytes::from(vec![0; bytes])
 }
 
-fn names(error: &ProviderError, limit: &str) {
+pub(super) fn names(error: &ProviderError, limit: &str) {
     let text = format!("{error:?}");
     assert!(
         text.contains(limit),
@@ -180,52 +178,52 @@ pub(crate) async fn a_batch_has_a_limit(cx: &Cx) {
     assert_eq!(cx.claim_only("a").await.messages.len(), limit);
 }
 
-/// As many messages wait for an instance as are declared, visible or not. A client's next one is
-/// refused, unless it is one of them; those of turns and outcomes arrive, and room is room again.
-pub(crate) async fn an_inbox_has_a_limit(cx: &Cx) {
-    let limit = cx.limits().inbox_messages_max;
-    cx.running_with_activities("a", 1).await;
-    cx.running("b").await;
-    let first = cx.poke("a").await;
-    let hour = Duration::from_secs(3_600);
-    let mut waiting = 1;
-    while waiting < limit {
-        let count = (limit - waiting).min(cx.limits().commit_operations_max);
-        let sends = (0..count).map(|_| Commit::Send(later("a", cx.message(), hour)));
-        for answer in cx.batch(sends.collect()).await {
-            answer.expect("it is within the limit");
-        }
-        waiting += count;
+/// As much mail of a topic waits for an instance as is declared, due or not. A client's next one is
+/// refused, unless it is one of them; other topics have room of their own, and room is room again.
+pub(crate) async fn a_topic_has_a_limit(cx: &Cx) {
+    let limit = cx.limits().topic_messages_max;
+    cx.running("a").await;
+    let first = cx.fill("a", "full").await;
+
+    let error = refused(
+        cx.try_send(to("a", cx.mail("full"))).await,
+        ErrorKind::LimitExceeded,
+    );
+    names(&error, "topic_messages_max");
+    cx.send(first.clone()).await;
+    if cx.limits().mail_messages_max > limit {
+        cx.send(to("a", cx.mail("other"))).await;
+    }
+    let turn = cx.poke_and_claim("a").await;
+    assert_eq!(turn.messages.len(), 1, "mail is not claimed");
+    let consumed = [turn.messages[0].id, first.message.id];
+    cx.apply(cx.turn(&turn).append(1).consume(consumed)).await;
+    cx.send(to("a", cx.mail("full"))).await;
+    refused(
+        cx.try_send(to("a", cx.mail("full"))).await,
+        ErrorKind::LimitExceeded,
+    );
+}
+
+/// Control messages have a quota, and a client's next one is refused for now, unless it is one of them;
+/// what the instance's own work answers arrives all the same.
+pub(crate) async fn control_has_a_quota(cx: &Cx) {
+    let limit = cx.limits().control_messages_max;
+    cx.running("a").await;
+    let first = cx.send(to("a", cx.control())).await;
+    for _ in 1..limit {
+        cx.send(to("a", cx.control())).await;
     }
 
     let error = refused(
-        cx.try_send(to("a", cx.message())).await,
-        ErrorKind::LimitExceeded,
+        cx.try_send(to("a", cx.control())).await,
+        ErrorKind::Unavailable,
     );
-    names(&error, "inbox_messages_max");
-    cx.send(to("a", first.clone())).await;
-    let work = cx.work_only().await;
-    cx.send(to("b", cx.message())).await;
-    let by_turn = cx.message();
-    let turns = cx.claim(2).await;
-    let by = |instance: &str| turns.iter().find(|turn| &*turn.head.instance == instance);
-    let (a, b) = (by("a").expect("it is due"), by("b").expect("it is due"));
-    assert!(a.messages == [first], "the refused one is not there");
-    cx.apply(cx.turn(b).send(to("a", by_turn.clone()))).await;
-    let by_outcome = cx.finish(&work.lease).await;
-
-    // One of three is consumed, which leaves more than the limit.
-    cx.apply(cx.turn(a)).await;
-    refused(
-        cx.try_send(to("a", cx.message())).await,
-        ErrorKind::LimitExceeded,
-    );
+    names(&error, "control_messages_max");
+    assert!(error.is_retryable());
+    cx.send(to("a", first)).await;
+    cx.poke("a").await;
     let turn = cx.claim_only("a").await;
-    assert!(turn.messages == [by_turn, by_outcome], "both have arrived");
     cx.apply(cx.turn(&turn)).await;
-    cx.send(to("a", cx.message())).await;
-    refused(
-        cx.try_send(to("a", cx.message())).await,
-        ErrorKind::LimitExceeded,
-    );
+    cx.send(to("a", cx.control())).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimActivities, ClaimTurns, Commit, DeleteMode, ErrorKind, Fence, InstanceFilter, Lease,
-    Queues, ReadHistory, Release, TaskQueue, Until, Watch,
+    Queues, ReadHistory, Release, ReleasedAttempts, TaskQueue, Until, Watch,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, promptly, refused, to};
@@ -78,7 +78,7 @@ pub(crate) async fn nothing_works_after_close(cx: &Cx) {
         let release = Release {
             lease,
             delay: Duration::ZERO,
-            count_attempt: true,
+            attempts: ReleasedAttempts::Keep,
         };
         refused(cx.try_release(release).await, UNAVAILABLE);
     }

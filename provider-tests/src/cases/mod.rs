@@ -25,13 +25,16 @@ pub(crate) mod his;
 pub(crate) mod idm;
 pub(crate) mod lea;
 pub(crate) mod lim;
+pub(crate) mod mai;
 pub(crate) mod mnt;
 pub(crate) mod msg;
 pub(crate) mod sta;
+pub(crate) mod sus;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, deployments, errors, events, executions,
-    fan_outs, nodes, operations, payloads, poison, restarts, store_faults, timers, waits,
+    fan_outs, mailbox, nodes, operations, payloads, poison, restarts, store_faults, suspension,
+    timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -1,6 +1,8 @@
 //! Start and existence.
 
-use duroxide_core::providers::{ErrorKind, Incarnation, InstanceHead, InstanceStatus, Position};
+use duroxide_core::providers::{
+    Channel, ErrorKind, Incarnation, InstanceHead, InstanceStatus, Message, Position,
+};
 
 use crate::support::{Cx, SECOND, id, refused, to};
 
@@ -19,6 +21,8 @@ pub(crate) async fn a_start_creates_the_instance(cx: &Cx) {
         position: Position::START,
         commit_id: None,
         core_state: bytes::Bytes::from_static(b"parent"),
+        awaited: Vec::new(),
+        suspended: false,
         created_at_ms: head.created_at_ms,
         updated_at_ms: head.updated_at_ms,
     };
@@ -54,9 +58,13 @@ pub(crate) async fn a_turns_start_of_an_existing_instance_is_a_message(cx: &Cx) 
 
     let committed = cx.apply(cx.turn(&turn).append(1).send(start.clone())).await;
 
-    assert_eq!(committed.undelivered, []);
+    assert_eq!(committed.messages_dropped, 0);
     let turn = cx.claim_only("child").await;
-    assert_eq!(turn.messages, [start.message]);
+    let as_control = Message {
+        channel: Channel::Control,
+        ..start.message
+    };
+    assert_eq!(turn.messages, [as_control]);
     assert_eq!(turn.head, child);
 }
 
@@ -72,7 +80,7 @@ pub(crate) async fn a_turns_repeated_start_is_no_message(cx: &Cx) {
     let turn = cx.poke_and_claim("parent").await;
     let committed = cx.apply(cx.turn(&turn).append(1).send(start)).await;
 
-    assert_eq!(committed.undelivered, []);
+    assert_eq!(committed.messages_dropped, 0);
     cx.claim_nothing().await;
 }
 
@@ -105,7 +113,7 @@ pub(crate) async fn a_turn_starts_and_sends(cx: &Cx) {
 
     let committed = cx.apply(commit).await;
 
-    assert_eq!(committed.undelivered, []);
+    assert_eq!(committed.messages_dropped, 0);
     assert_eq!(
         cx.claim_only("child").await.messages,
         [start.message, message]

@@ -9,8 +9,8 @@ use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, Release, Renewal, SystemMetrics, Turn, Watch,
+    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
+    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
 };
 
 use super::admin_of;
@@ -95,6 +95,11 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         let call = self.begin("read_history", request);
         call.answered(self.inner.read_history(request).await)
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let call = self.begin("read_mail", request);
+        call.answered(self.inner.read_mail(request).await)
     }
 
     async fn read_head(

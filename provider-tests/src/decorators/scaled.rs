@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Envelope, HistoryPage, InstanceHead, InstanceId, Lease, LeaseAfterCommit, Provider,
-    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    Envelope, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 
 /// A provider around a provider that lives in real time: every duration that it is asked for is
@@ -45,17 +45,7 @@ impl<P: Provider + ?Sized> Scaled<P> {
                         reservation.lease /= self.speedup;
                     }
                 }
-                if let LeaseAfterCommit::Keep(lease) = &mut turn.lease {
-                    *lease /= self.speedup;
-                }
             }
-        }
-    }
-
-    fn claimed<T>(&self, claimed: Claimed<T>) -> Claimed<T> {
-        Claimed {
-            next_due: claimed.next_due.map(|due| self.longer(due)),
-            ..claimed
         }
     }
 
@@ -82,8 +72,7 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
             lease: request.lease / self.speedup,
             ..request.clone()
         };
-        let claimed = self.inner.claim_turns(&request).await?;
-        Ok(self.claimed(claimed))
+        self.inner.claim_turns(&request).await
     }
 
     async fn claim_activities(
@@ -94,8 +83,7 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
             lease: request.lease / self.speedup,
             ..request.clone()
         };
-        let claimed = self.inner.claim_activities(&request).await?;
-        Ok(self.claimed(claimed))
+        self.inner.claim_activities(&request).await
     }
 
     async fn wait_for_work(
@@ -131,6 +119,10 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         self.inner.read_history(request).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        self.inner.read_mail(request).await
     }
 
     async fn read_head(

@@ -232,7 +232,7 @@ pub(crate) async fn what_a_turn_withdraws_is_never_begun(cx: &Cx) {
 }
 
 /// Polls a durable operation once, so that it is scheduled.
-async fn schedule(operation: &mut DurableFuture) {
+pub(super) async fn schedule(operation: &mut DurableFuture) {
     poll_fn(|cx| {
         let is_pending = Pin::new(&mut *operation).poll(cx).is_pending();
         assert!(is_pending, "nothing has answered it yet");

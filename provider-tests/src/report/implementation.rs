@@ -24,10 +24,8 @@ pub(crate) struct Implementation {
 pub(crate) struct CapabilitiesReport {
     pub(crate) management: bool,
     pub(crate) multi_process: bool,
-    pub(crate) server_clock: bool,
     pub(crate) push_wakeups: bool,
     pub(crate) visibility_bound_ms: u64,
-    pub(crate) clock_skew_margin_ms: u64,
     pub(crate) body_bytes_max: usize,
     pub(crate) commit_bytes_max: usize,
     pub(crate) core_state_bytes_max: usize,
@@ -57,10 +55,8 @@ impl Implementation {
             capabilities: CapabilitiesReport {
                 management: provider.admin().is_some(),
                 multi_process: capabilities.multi_process,
-                server_clock: capabilities.server_clock,
                 push_wakeups: capabilities.push_wakeups,
                 visibility_bound_ms: millis_ceil(capabilities.visibility_bound),
-                clock_skew_margin_ms: millis_ceil(capabilities.clock_skew_margin),
                 body_bytes_max,
                 commit_bytes_max,
                 core_state_bytes_max,

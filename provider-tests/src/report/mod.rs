@@ -32,7 +32,9 @@ use crate::ending::Ending;
 
 /// The version of the JSON form. A reader of one version reads it for ever: what is there keeps
 /// its name and its meaning, and only what is new is added.
-const SCHEMA: u32 = 1;
+///
+/// 2: the clocks of a store are no capabilities any more.
+const SCHEMA: u32 = 2;
 
 /// What came of a run.
 #[derive(Debug, Serialize)]

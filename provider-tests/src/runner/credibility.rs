@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{Commit, Envelope, InstanceId, Message, Recipient};
+use duroxide_core::providers::{Channel, Commit, Envelope, InstanceId, Message, Recipient};
 
 use super::probe::apart;
 use crate::Unavailable;
@@ -76,6 +76,7 @@ fn start(instance: InstanceId) -> Commit {
         delay: Duration::ZERO,
         message: Message {
             id: Entropy.message_id(),
+            channel: Channel::System,
             execution: None,
             body: Bytes::from_static(b"start"),
         },

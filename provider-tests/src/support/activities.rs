@@ -3,7 +3,7 @@
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityLease, ActivityOutcome, ClaimActivities, Claimed, ClaimedActivity, Commit, Committed,
-    InstanceHead, LeaseToken, Message, MessageId, ProviderError, TaskQueue,
+    InstanceHead, LeaseToken, Message, ProviderError, TaskQueue,
 };
 
 use super::{Cx, LEASE};
@@ -58,11 +58,12 @@ impl Cx {
         self.head(instance).await
     }
 
+    /// Reports the outcome of an activity, and returns how many messages were dropped.
     pub(crate) async fn try_finish(
         &self,
         lease: &ActivityLease,
         message: Option<Message>,
-    ) -> Result<Option<MessageId>, ProviderError> {
+    ) -> Result<usize, ProviderError> {
         let outcome = ActivityOutcome {
             lease: lease.clone(),
             message,
@@ -70,7 +71,7 @@ impl Cx {
         self.commit(Commit::Activity(outcome))
             .await
             .map(|committed| match committed {
-                Committed::Activity { undelivered } => undelivered,
+                Committed::Activity { messages_dropped } => messages_dropped,
                 Committed::Turn(_) | Committed::Sent => {
                     panic!("an outcome was answered with {committed:?}")
                 }
@@ -80,11 +81,11 @@ impl Cx {
     /// Reports the outcome of an activity, and returns the message that it sent.
     pub(crate) async fn finish(&self, lease: &ActivityLease) -> Message {
         let message = self.message_to_execution(lease.key.execution);
-        let undelivered = self
+        let messages_dropped = self
             .try_finish(lease, Some(message.clone()))
             .await
             .expect("the lease is held");
-        assert_eq!(undelivered, None, "the instance is there");
+        assert_eq!(messages_dropped, 0, "the instance is there");
         message
     }
 }

@@ -32,7 +32,8 @@ impl Cx {
                 break;
             }
             for turn in turns {
-                let queued = (turn.attempt, turn.messages);
+                let messages = turn.messages.into_iter().map(|it| it.message);
+                let queued = (turn.attempt, messages.collect());
                 let before = dump.turns.insert(turn.head.instance.clone(), queued);
                 assert_eq!(before, None, "{} is leased already", turn.head.instance);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError, Recipient,
+    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError, Recipient,
 };
 
 use super::{Cx, id};
@@ -32,8 +32,17 @@ impl Cx {
         let id = MessageId(self.unique());
         Message {
             id,
+            channel: Channel::System,
             execution: None,
             body: Bytes::from(format!("message {id}")),
+        }
+    }
+
+    /// Mail of a topic with a fresh id.
+    pub(crate) fn mail(&self, topic: &str) -> Message {
+        Message {
+            channel: Channel::Topic(topic.into()),
+            ..self.message()
         }
     }
 
@@ -68,6 +77,23 @@ impl Cx {
             delay: Duration::ZERO,
             message: self.message(),
         }
+    }
+
+    /// Sends mail of a topic to an instance until no more fits, and returns the first.
+    pub(crate) async fn fill(&self, instance: &str, topic: &str) -> Envelope {
+        let first = to(instance, self.mail(topic));
+        self.send(first.clone()).await;
+        let limits = self.limits();
+        let mut waiting = 1;
+        while waiting < limits.topic_messages_max {
+            let count = (limits.topic_messages_max - waiting).min(limits.commit_operations_max);
+            let mail = (0..count).map(|_| Commit::Send(to(instance, self.mail(topic))));
+            for answer in self.batch(mail.collect()).await {
+                answer.expect("it is within the limit");
+            }
+            waiting += count;
+        }
+        first
     }
 
     /// Makes a call with several operations, and checks that each one has an answer.

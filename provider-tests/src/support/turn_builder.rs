@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityCancel, ActivityLease, CommitId, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
-    HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, LeaseAfterCommit, LeaseToken,
-    MessageId, NewActivity, Position, Reservation, TaskQueue, Turn, TurnCommit,
+    HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, LeaseToken, MessageId,
+    NewActivity, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit,
 };
 
 /// Builds a [`TurnCommit`] that follows from a claimed turn or from a head.
@@ -16,6 +16,8 @@ pub(crate) struct TurnBuilder {
     commit: TurnCommit,
     /// Where the next event goes.
     position: Position,
+    /// The commit before.
+    begun_after: Option<CommitId>,
 }
 
 impl TurnBuilder {
@@ -34,9 +36,11 @@ impl TurnBuilder {
             version,
             core_state,
             position,
+            commit_id: begun_after,
             ..
         } = head.clone();
         let mut builder = Self::creating(instance, incarnation, commit_id);
+        builder.begun_after = begun_after;
         builder.position = position;
         builder.commit.head = HeadUpdate {
             orchestration,
@@ -53,6 +57,7 @@ impl TurnBuilder {
     ) -> Self {
         Self {
             position: Position::START,
+            begun_after: None,
             commit: TurnCommit {
                 instance,
                 commit_id,
@@ -63,13 +68,14 @@ impl TurnBuilder {
                     core_state: Bytes::new(),
                 },
                 executions: Vec::new(),
+                awaited: Vec::new(),
+                suspended: None,
                 consumed: Vec::new(),
                 purge_through: None,
                 activities: Vec::new(),
                 cancelled: Vec::new(),
                 completed: Vec::new(),
                 messages: Vec::new(),
-                lease: LeaseAfterCommit::Release,
             },
         }
     }
@@ -83,6 +89,7 @@ impl TurnBuilder {
         self.commit.fence = Fence::Unleased {
             incarnation,
             position,
+            commit_id: self.begun_after,
         };
         self
     }
@@ -267,8 +274,14 @@ impl TurnBuilder {
         self
     }
 
-    pub(crate) fn keep(mut self, lease: Duration) -> Self {
-        self.commit.lease = LeaseAfterCommit::Keep(lease);
+    /// Awaits these topics from now on.
+    pub(crate) fn awaiting(mut self, topics: &[&str]) -> Self {
+        self.commit.awaited = topics.iter().map(|topic| Topic::from(*topic)).collect();
+        self
+    }
+
+    pub(crate) fn suspend(mut self, suspended: bool) -> Self {
+        self.commit.suspended = Some(suspended);
         self
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimTurns, Claimed, Commit, Committed, ErrorKind, Incarnation, InstanceHead, Lease, Position,
-    ProviderError, Release, Renewal, Turn, TurnCommit, TurnCommitted,
+    ProviderError, Release, ReleasedAttempts, Renewal, Turn, TurnCommit, TurnCommitted,
 };
 
 use super::{Cx, LEASE, TurnBuilder, id, refused};
@@ -52,11 +52,21 @@ impl Cx {
         turns.remove(0)
     }
 
-    /// Checks that no turn is claimable, and returns what the claim said.
-    pub(crate) async fn claim_nothing(&self) -> Claimed<Turn> {
-        let claimed = self.claim_with(&request(2)).await;
-        assert_eq!(claimed.items, [], "nothing is claimable");
-        claimed
+    /// Claims the turn of this instance, the only one there is, with so many messages at most.
+    pub(crate) async fn claim_messages(&self, instance: &str, messages_max: usize) -> Turn {
+        let request = ClaimTurns {
+            messages_max,
+            ..request(2)
+        };
+        let mut claimed = self.claim_with(&request).await.items;
+        assert_eq!(claimed.len(), 1, "exactly this instance is claimable");
+        assert_eq!(claimed[0].head.instance, id(instance));
+        claimed.remove(0)
+    }
+
+    /// Checks that no turn is claimable.
+    pub(crate) async fn claim_nothing(&self) {
+        assert_eq!(self.claim(2).await, [], "nothing is claimable");
     }
 
     /// Checks that a claim of one turn says so much in `more`, and returns the turn.
@@ -158,7 +168,7 @@ impl Cx {
         self.try_release(Release {
             lease,
             delay,
-            count_attempt: true,
+            attempts: ReleasedAttempts::Keep,
         })
         .await
         .expect("the lease is held");

@@ -86,7 +86,7 @@ impl Memory {
                 Defect::ReversesMessages => turn.messages.reverse(),
                 Defect::CountsNoAttempts => turn.attempt = 1,
                 Defect::ChangesBodies => turn.messages.iter_mut().for_each(|it| {
-                    it.body = "something else".into();
+                    it.message.body = "something else".into();
                 }),
                 _ => {}
             }

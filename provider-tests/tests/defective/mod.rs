@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, Release, Renewal, SystemMetrics, Turn, Watch,
+    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
+    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, Subject, TestClock, Unavailable};
@@ -172,6 +172,10 @@ impl Provider for Defective {
             page.chunks.truncate(2);
         }
         Ok(page)
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        self.inner.read_mail(request).await
     }
 
     async fn read_head(

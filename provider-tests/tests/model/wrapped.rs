@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     ActivityCancel, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
-    Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, Provider,
-    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release,
+    ReleasedAttempts, Renewal, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -20,8 +21,12 @@ pub(crate) enum Defect {
     Nothing,
     /// It overlooks that all activities of an execution are to be cancelled (CAN-01).
     CancelsNothing,
-    /// It makes every release count the attempt (ATT-03).
-    CountsEveryAttempt,
+    /// It overlooks that a release takes its attempt back (ATT-03).
+    TakesNothingBack,
+    /// It overlooks that the release of a turn resets the count (ATT-03).
+    ResetsNoTurns,
+    /// It overlooks that the release of an activity resets the count (ATT-03).
+    ResetsNoActivities,
     /// It loses a delay that a turn gives to a message (DLY-01).
     LosesDelays,
     /// It panics when a lease is renewed.
@@ -93,9 +98,8 @@ impl Wrapped {
             Ok(Committed::Turn(turn)) => {
                 self.count("turns applied", usize::from(!turn.repeated));
                 self.count("turns repeated", usize::from(turn.repeated));
-                self.count("leases kept", usize::from(turn.lease_kept));
                 self.count("leased activities cancelled", turn.cancelled.len());
-                self.count("messages undelivered", turn.undelivered.len());
+                self.count("messages dropped", turn.messages_dropped);
             }
             Ok(Committed::Activity { .. }) => self.count("outcomes", 1),
             Ok(Committed::Sent) => self.count("sends", 1),
@@ -124,8 +128,9 @@ impl Provider for Wrapped {
         let second = |turn: &&Turn| turn.attempt > 1;
         let second = claimed.items.iter().filter(second).count();
         self.count("second attempts", second);
-        let partial = claimed.items.iter().filter(|turn| turn.more_messages);
-        self.count("messages left behind", partial.count());
+        let is_full = |turn: &&Turn| turn.messages.len() == request.messages_max;
+        let full = claimed.items.iter().filter(is_full).count();
+        self.count("turns at the limit of messages", full);
         self.count("turns left behind", usize::from(claimed.more));
         Ok(claimed)
     }
@@ -200,8 +205,18 @@ impl Provider for Wrapped {
     }
 
     async fn release(&self, mut releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
-        if self.fixture.defect == Defect::CountsEveryAttempt {
-            releases.iter_mut().for_each(|it| it.count_attempt = true);
+        for release in &mut releases {
+            let is_overlooked = match (self.fixture.defect, &release.lease) {
+                (Defect::TakesNothingBack, _) => release.attempts == ReleasedAttempts::TakeBack,
+                (Defect::ResetsNoTurns, Lease::Turn(_))
+                | (Defect::ResetsNoActivities, Lease::Activity(_)) => {
+                    release.attempts == ReleasedAttempts::Reset
+                }
+                _ => false,
+            };
+            if is_overlooked {
+                release.attempts = ReleasedAttempts::Keep;
+            }
         }
         let released = self.inner.release(releases).await;
         self.count("releases", released.iter().flatten().count());
@@ -211,6 +226,12 @@ impl Provider for Wrapped {
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         let page = self.inner.read_history(request).await?;
         self.count("pages with more", usize::from(page.more));
+        Ok(page)
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let page = self.inner.read_mail(request).await?;
+        self.count("pages of mail with more", usize::from(page.more));
         Ok(page)
     }
 

@@ -98,13 +98,14 @@ pub(super) const NOT_APPLICABLE: &[(u8, &str)] = &[
     (
         15,
         "the in-memory store has one clock; the callers' clocks are the matter of a backend that \
-         goes by them and declares a margin",
+         goes by them",
     ),
     (51, "the cache is the runtime's, not the provider's"),
     (
         52,
         "the runtime decides when an activity runs, not the provider",
     ),
+    (54, "every commit ends its lease"),
     (
         58,
         "the contract knows no leases of nodes; every lease has its own random proof (LEA-02)",

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, Release, Renewal, SystemMetrics, Turn, Watch,
+    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
+    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
 };
 
 type Answers<T> = Vec<Result<T, ProviderError>>;
@@ -33,6 +33,8 @@ pub(super) enum Rewrite {
     Released(fn(&mut Answers<()>)),
     AskHistory(fn(&mut ReadHistory)),
     History(fn(&ReadHistory, &mut Result<HistoryPage, ProviderError>)),
+    AskMail(fn(&mut ReadMail)),
+    Mail(fn(&ReadMail, &mut MailPage)),
     /// The heads that are read and those that are claimed.
     Heads(fn(&mut InstanceHead)),
     AskWait(fn(&mut Duration)),
@@ -186,6 +188,18 @@ impl Provider for Rewritten {
             change(&request, &mut page);
         }
         page
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let mut asked = request.clone();
+        if let Rewrite::AskMail(change) = self.rewrite {
+            change(&mut asked);
+        }
+        let mut page = self.inner.read_mail(&asked).await?;
+        if let Rewrite::Mail(change) = self.rewrite {
+            change(request, &mut page);
+        }
+        Ok(page)
     }
 
     async fn read_head(

@@ -67,7 +67,7 @@ fn a_name_that_does_not_exist_is_answered_with_those_most_like_it() {
             ["--case", "an_expired_trun_comes_back"],
             "did you mean required::lea::an_expired_turn_comes_back",
         ),
-        (["--clause", "LEA-99"], "did you mean LEA-0"),
+        (["--clause", "LEA-99"], "did you mean LEA-"),
         (
             ["--clause", "ERR-03"],
             "no case shows ERR-03: needs a fault between",

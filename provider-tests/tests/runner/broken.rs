@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -145,6 +145,10 @@ impl Provider for BrokenProvider {
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         self.inner.read_history(request).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        self.inner.read_mail(request).await
     }
 
     async fn read_head(

@@ -141,7 +141,7 @@ impl State {
             ..QueueDepths::default()
         };
         for instance in self.instances.values() {
-            let (visible, delayed) = instance.inbox.depths(self.now_ms);
+            let (visible, delayed) = instance.inbox.depths(self.now_ms, &instance.head.awaited);
             depths.orchestrator_queue += visible;
             depths.timer_queue += delayed;
         }

@@ -89,17 +89,21 @@ impl State {
             Fence::Unleased {
                 incarnation,
                 position,
+                commit_id,
             } => {
                 let free = instance.filter(|it| {
-                    let is_free =
-                        it.head.incarnation == incarnation && it.hold.until_ms <= self.now_ms;
+                    let is_free = it.head.incarnation == incarnation
+                        && it.hold.until_ms <= self.now_ms
+                        && (!it.head.suspended || self.has(Defect::UnleasedIgnoresSuspension));
                     is_free && !self.distrusts_unleased(it)
                         || self.trusts_unleased(it, incarnation, position)
                 });
                 let Some(Instance { head, .. }) = free else {
                     return Err(refusal::turn_lease_lost("commit", id));
                 };
-                if head.position != position && !self.has(Defect::UnleasedIgnoresPosition) {
+                let is_there = head.position == position
+                    && (head.commit_id == commit_id || self.has(Defect::UnleasedIgnoresCommits));
+                if !is_there && !self.has(Defect::UnleasedIgnoresPosition) {
                     return Err(refusal::position_conflict(id));
                 }
                 Ok(Basis {

@@ -8,6 +8,7 @@ use duroxide_core::providers::{
 };
 
 use crate::defect::Defect;
+use crate::inbox::Extent;
 use crate::lease::Hold;
 use crate::state::State;
 
@@ -46,14 +47,13 @@ impl State {
                 .filter_map(|id| self.claim_turn(id, request))
                 .collect(),
             more,
-            next_due: self.next_turn_ms().map(|ms| self.until(ms)),
         }
     }
 
     fn claim_turn(&mut self, id: &InstanceId, request: &ClaimTurns) -> Option<Turn> {
         let lease_until_ms = self.after(request.lease);
         let token = self.new_token();
-        let visible_at_ms = if self.has(Defect::ClaimTakesInvisible) {
+        let due_ms = if self.has(Defect::ClaimTakesInvisible) {
             u64::MAX
         } else {
             self.now_ms
@@ -61,15 +61,20 @@ impl State {
         let instance = self.instances.get_mut(id)?;
         instance.hold = Hold::leased(token, lease_until_ms);
         instance.attempts = instance.attempts.saturating_add(1);
-        let (messages, more_messages) =
-            instance
-                .inbox
-                .visible(visible_at_ms, request.messages_max, request.bytes_max);
+        let messages = instance.inbox.due(Extent {
+            due_ms,
+            messages_max: request.messages_max,
+            bytes_max: request.bytes_max,
+            control_only: instance.head.suspended
+                && !self.defects.has(Defect::SuspendedGetEverything),
+        });
         if self.defects.has(Defect::ClaimConsumes) {
-            for message in &messages {
-                instance.inbox.remove(message.id);
+            for delivery in &messages {
+                instance.inbox.remove(delivery.message.id);
             }
         }
+        let mail_ms = instance.inbox.mail_ms(&instance.head.awaited);
+        let has_mail = !instance.head.suspended && mail_ms.is_some_and(|ms| ms <= self.now_ms);
         let turn = Turn {
             lease: TurnLease {
                 instance: id.clone(),
@@ -78,7 +83,7 @@ impl State {
             head: instance.head.clone(),
             attempt: instance.attempts,
             messages,
-            more_messages,
+            has_mail,
         };
         self.refresh(id);
         Some(turn)
@@ -99,10 +104,6 @@ impl State {
                 .filter_map(|key| self.claim_activity(key, request.lease))
                 .collect(),
             more,
-            next_due: self
-                .activities
-                .next_due_ms(&request.queues)
-                .map(|ms| self.until(ms)),
         }
     }
 
@@ -130,13 +131,10 @@ impl State {
 
     /// From when on a claim of one of these queues returns something.
     pub(crate) fn next_due_ms(&self, queues: &Queues) -> Option<u64> {
-        let turn_ms = queues.turns.then(|| self.next_turn_ms()).flatten();
+        let turn_ms = self.ready.first_key_value().map(|(slot, _)| slot.at_ms);
+        let turn_ms = turn_ms.filter(|_| queues.turns);
         let activity_ms = self.activities.next_due_ms(&queues.activities);
         turn_ms.into_iter().chain(activity_ms).min()
-    }
-
-    fn next_turn_ms(&self) -> Option<u64> {
-        self.ready.first_key_value().map(|(slot, _)| slot.at_ms)
     }
 
     /// How long it is until then.

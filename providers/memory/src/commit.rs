@@ -4,23 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityOutcome, Commit, Committed, Envelope, InstanceId, LeaseAfterCommit, Limits, MessageId,
-    ProviderError, Recipient, TurnCommit, TurnCommitted, check, refusal,
+    ActivityOutcome, Commit, Committed, Envelope, InstanceId, Limits, ProviderError, Recipient,
+    TurnCommit, TurnCommitted, check, refusal,
 };
 
 use crate::check::Checked;
 use crate::defect::Defect;
-use crate::lease::Hold;
 use crate::state::State;
 
 type Answer = Result<Committed, ProviderError>;
-
-/// What becomes of the lease of a turn that was applied, decided when the batch is through.
-struct Settlement {
-    member: usize,
-    instance: InstanceId,
-    lease: LeaseAfterCommit,
-}
 
 impl State {
     pub(crate) fn commit(&mut self, limits: &Limits, operations: Vec<Commit>) -> Vec<Answer> {
@@ -33,57 +25,23 @@ impl State {
                 .collect();
         }
         let turns = count_turns(&operations);
-        let mut settlements = Vec::new();
-        let mut answers = Vec::with_capacity(operations.len());
-        for operation in operations {
-            let member = answers.len();
-            answers.push(match operation {
-                Commit::Turn(turn)
-                    if turns.get(&turn.instance) != Some(&1) && !self.has(Defect::TwoTurnsPass) =>
-                {
-                    Err(refusal::two_turns(&turn.instance))
-                }
-                Commit::Turn(turn) => {
-                    let settlement = Settlement {
-                        member,
-                        instance: turn.instance.clone(),
-                        lease: turn.lease,
-                    };
-                    self.commit_turn(limits, turn).map(|committed| {
-                        if !committed.repeated {
-                            settlements.push(settlement);
-                        }
-                        Committed::Turn(committed)
-                    })
-                }
-                Commit::Activity(outcome) => self
-                    .commit_outcome(limits, outcome)
-                    .map(|undelivered| Committed::Activity { undelivered }),
-                Commit::Send(envelope) => {
-                    check::envelope_limits(limits, envelope.recipient.instance(), &envelope)
-                        .and_then(|()| self.send_from_client(limits, envelope))
-                        .map(|()| Committed::Sent)
-                }
-            });
-            if self.has(Defect::SettlesAtOnce) {
-                self.settle_each(settlements.drain(..), &mut answers);
+        let apply = |operation| match operation {
+            Commit::Turn(turn)
+                if turns.get(&turn.instance) != Some(&1) && !self.has(Defect::TwoTurnsPass) =>
+            {
+                Err(refusal::two_turns(&turn.instance))
             }
-        }
-        self.settle_each(settlements, &mut answers);
-        answers
-    }
-
-    fn settle_each(
-        &mut self,
-        settlements: impl IntoIterator<Item = Settlement>,
-        answers: &mut [Answer],
-    ) {
-        for settlement in settlements {
-            let lease_kept = self.settle(&settlement);
-            if let Some(Ok(Committed::Turn(turn))) = answers.get_mut(settlement.member) {
-                turn.lease_kept = lease_kept;
+            Commit::Turn(turn) => self.commit_turn(limits, turn).map(Committed::Turn),
+            Commit::Activity(outcome) => self
+                .commit_outcome(limits, outcome)
+                .map(|messages_dropped| Committed::Activity { messages_dropped }),
+            Commit::Send(envelope) => {
+                check::envelope_limits(limits, envelope.recipient.instance(), &envelope)
+                    .and_then(|()| self.send_from_client(limits, envelope))
+                    .map(|()| Committed::Sent)
             }
-        }
+        };
+        operations.into_iter().map(apply).collect()
     }
 
     fn commit_turn(
@@ -109,12 +67,13 @@ impl State {
         })
     }
 
-    /// Ends the activity and sends its message (ACT-03, ACT-04).
+    /// Ends the activity and sends its message (ACT-03, ACT-04). Answers how many messages were
+    /// dropped.
     fn commit_outcome(
         &mut self,
         limits: &Limits,
         outcome: ActivityOutcome,
-    ) -> Result<Option<MessageId>, ProviderError> {
+    ) -> Result<usize, ProviderError> {
         let key = outcome.lease.key.clone();
         let is_held = self.activities.is_held(&outcome.lease, self.now_ms);
         if !is_held && !self.trusts_outcome(&outcome.lease) {
@@ -124,7 +83,7 @@ impl State {
             check::message_limits(limits, &key.instance, message)?;
         }
         self.activities.remove(&key);
-        Ok(outcome.message.and_then(|message| {
+        Ok(outcome.message.map_or(0, |message| {
             self.send(Envelope {
                 recipient: Recipient::Instance {
                     instance: key.instance,
@@ -134,36 +93,6 @@ impl State {
                 message,
             })
         }))
-    }
-
-    /// Keeps or ends the lease, with everything in view that the batch sent (COM-04, COM-06,
-    /// LEA-09). Answers whether it was kept.
-    fn settle(&mut self, settlement: &Settlement) -> bool {
-        let kept_until_ms = match settlement.lease {
-            LeaseAfterCommit::Release => None,
-            LeaseAfterCommit::Keep(lease) => Some(self.after(lease)),
-        };
-        let now_ms = self.now_ms;
-        let is_careless = self.has(Defect::KeepsOverMessages);
-        let revives = self.has(Defect::UnleasedRevivesLease);
-        let Some(instance) = self.instances.get_mut(&settlement.instance) else {
-            return false;
-        };
-        let holder = if revives {
-            instance.hold.last_holder()
-        } else {
-            instance.hold.holder(now_ms)
-        };
-        let kept = kept_until_ms
-            .filter(|_| is_careless || !instance.inbox.has_visible(now_ms))
-            .zip(holder)
-            .map(|(until_ms, token)| Hold::leased(token, until_ms));
-        instance.hold = kept.unwrap_or(Hold::free_from(now_ms));
-        self.refresh(&settlement.instance);
-        if self.has(Defect::ReleaseForgetsArrivals) {
-            self.forget_arrivals(&settlement.instance);
-        }
-        kept.is_some()
     }
 }
 

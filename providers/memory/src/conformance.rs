@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
-use duroxide_core::providers::Provider;
+use duroxide_core::providers::{Limits, Provider};
 use duroxide_provider_tests::{Ending, Fixture, Store, TestClock, Unavailable};
 use parking_lot::Mutex;
 
@@ -12,6 +12,9 @@ use crate::{MemoryOptions, MemoryProvider};
 
 /// A time like those of today: Monday 2026-01-05, 00:00 UTC.
 const NOW_MS: u64 = 1_767_571_200_000;
+
+/// How much mail a topic of these stores holds: more than the cases need, and filled in no time.
+const TOPIC_MESSAGES_MAX: usize = 1_500;
 
 /// Makes empty in-memory stores, each with a clock of its own that stands still until it is moved.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +27,11 @@ struct MemoryStore {
 
 impl MemoryStore {
     fn empty(clock: &ManualClock) -> Arc<MemoryProvider> {
-        let options = MemoryOptions::default().clock(Arc::new(clock.clone()));
+        let mut limits = Limits::default();
+        limits.topic_messages_max = TOPIC_MESSAGES_MAX;
+        let options = MemoryOptions::default()
+            .clock(Arc::new(clock.clone()))
+            .limits(limits);
         Arc::new(MemoryProvider::with_options(options))
     }
 }

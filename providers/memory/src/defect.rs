@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, Incarnation, InstanceId, LeaseToken, MessageId,
-    Position, ProviderError, TurnCommit, refusal,
+    ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId,
+    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal,
 };
 
 use crate::check::Basis;
@@ -32,6 +32,8 @@ pub enum Defect {
     AbsentFenceIsIgnored,
     /// A turn commit does not begin the count of attempts anew (ATT-02).
     AttemptsStay,
+    /// What a commit awaits comes to what was awaited before (MAI-05).
+    AwaitedAddsUp,
     /// Cancelling looks at the instance and not at the execution (CAN-05).
     CancelCrossesExecutions,
     /// Cancelling leaves a leased activity to its worker (CAN-01).
@@ -74,6 +76,8 @@ pub enum Defect {
     ConsumesLater,
     /// A turn removes what is visible instead of what it consumed (COM-02).
     ConsumesWhatIsVisible,
+    /// A control message waits for the end of a release's delay (LEA-06).
+    ControlWaitsForARelease,
     /// A message with a delay holds back those that come after it (DLY-02).
     DelayHoldsBack,
     /// Deleting leaves the activities (DEL-01).
@@ -84,6 +88,10 @@ pub enum Defect {
     ContinueForgetsHistory,
     /// Inputs go when the next execution begins (EXE-01).
     ContinueForgetsInputs,
+    /// Mail for an instance that has ended is taken (STA-06).
+    EndedTakeMail,
+    /// An end leaves what is awaited, and the suspension (MAI-05, SUS-02).
+    EndsLeaveTheRecord,
     /// A full inbox loses the messages of turns and outcomes (LIM-03).
     FullInboxLosesMessages,
     /// A full inbox refuses a message that is in it (LIM-03).
@@ -92,14 +100,14 @@ pub enum Defect {
     HeadIsWrittenFirst,
     /// A claim returns the messages that it saw before it took the lease (CON-01).
     InboxFromASnapshot,
-    /// A lease is kept though messages are visible (LEA-09).
-    KeepsOverMessages,
     /// A commit to a deleted instance creates it anew (DEL-01).
     LateCommitRevives,
     /// A message to an earlier life is delivered to this one (MSG-05).
     LivesAreConfused,
     /// An activity's key may be used twice (ACT-01).
     KeysComeTwice,
+    /// Mail is read of whichever life there is (MAI-04).
+    MailOfAnyLife,
     /// A new activity is not claimable at first (ACT-01).
     NewActivitiesWait,
     /// An outcome is taken after its lease has expired (ACT-04).
@@ -116,7 +124,7 @@ pub enum Defect {
     PurgesLast,
     /// The purge takes messages to nobody in particular as well (COM-03).
     PurgesUnaddressed,
-    /// A release does not look at what is in the inbox (COM-04).
+    /// A release does not look at what is in the inbox (COM-04, COM-06).
     ReleaseForgetsArrivals,
     /// A release looks at the inbox, and acts on what it saw later (WAK-01).
     ReleaseRacesWithSends,
@@ -144,10 +152,12 @@ pub enum Defect {
     SenderMovesItsReceiverBack,
     /// Messages are sent in a second step, which may never come (ACT-03, COM-01).
     SendsLater,
-    /// A turn's lease is settled before the rest of the batch (COM-06).
-    SettlesAtOnce,
     /// A client's start of an id that exists begins it anew (STA-02).
     StartOverwrites,
+    /// A turn's start of an id that exists comes with what the instance's decisions bring (STA-03).
+    StartOfAnExistingIsNoControl,
+    /// A claim of a suspended instance carries all that is due (SUS-01).
+    SuspendedGetEverything,
     /// A message that is in the inbox is stored again (MSG-02).
     StoresRepeats,
     /// Messages of the same time come in the opposite order (MSG-04).
@@ -166,14 +176,16 @@ pub enum Defect {
     UnleasedIgnoresBackOff,
     /// A turn without a lease is applied to an instance that somebody holds (FEN-07).
     UnleasedIgnoresLeases,
+    /// A turn without a lease is applied after a commit that moved no position (FEN-07).
+    UnleasedIgnoresCommits,
+    /// A turn without a lease is applied to a suspended instance (FEN-07).
+    UnleasedIgnoresSuspension,
     /// A turn without a lease is applied to whichever life there is (FEN-07).
     UnleasedIgnoresLife,
     /// A turn without a lease is applied wherever the history ends (FEN-07).
     UnleasedIgnoresPosition,
     /// The position of a turn without a lease is looked at first (FEN-07).
     UnleasedPositionFirst,
-    /// A turn without a lease keeps the one that has expired (LEA-09).
-    UnleasedRevivesLease,
     /// A wait does not know of timers and of leases that expire (WAK-02).
     WaitIgnoresTheClock,
     /// Waiters are woken before there is something to see (WAK-01).
@@ -251,6 +263,14 @@ impl State {
                 && activity.is_some_and(|it| it.hold.is_of(lease.token))
     }
 
+    /// Whether an instance that has ended takes mail (STA-06).
+    pub(crate) fn takes_all_the_same(&self, error: ProviderError) -> Result<(), ProviderError> {
+        if error.kind() == ErrorKind::Ended && self.has(Defect::EndedTakeMail) {
+            return Ok(());
+        }
+        Err(error)
+    }
+
     /// Refuses what [`Defect::CancelWantsAnActivity`] does (CAN-04).
     pub(crate) fn check_cancelled(
         &self,
@@ -285,7 +305,8 @@ impl State {
     /// Looks at whatever a claim need not look at (CLM-05).
     pub(crate) fn look_around(&self) {
         if self.has(Defect::ClaimReadsEveryInstance) {
-            let with_messages = |it: &&Instance| it.inbox.has_visible(self.now_ms);
+            let with_messages =
+                |it: &&Instance| it.inbox.work_ms(&it.head.awaited) <= Some(self.now_ms);
             black_box(self.instances.values().filter(with_messages).count());
         }
         if self.has(Defect::ClaimReadsEveryActivity) {
@@ -345,11 +366,12 @@ impl Basis {
 impl Inbox {
     /// Forgets that the message is there, so that it can be stored again.
     pub(crate) fn forget(&mut self, id: MessageId) {
-        self.slots.remove(&id);
+        self.places.remove(&id);
     }
 
-    /// When the last of the messages becomes visible.
-    pub(crate) fn latest_ms(&self) -> Option<u64> {
-        self.messages.last_key_value().map(|(slot, _)| slot.at_ms)
+    /// When the last message of a channel is due.
+    pub(crate) fn latest_ms(&self, channel: &Channel) -> Option<u64> {
+        let of_channel = self.iter().filter(|(_, it)| it.channel == *channel);
+        of_channel.map(|(slot, _)| slot.at_ms).max()
     }
 }

@@ -1,10 +1,21 @@
-//! Reading history.
+//! Reading history and mail.
 
-use duroxide_core::providers::{HistoryPage, ReadHistory};
+use duroxide_core::providers::{HistoryPage, MailPage, ReadHistory, ReadMail};
 
+use crate::defect::Defect;
 use crate::state::State;
 
 impl State {
+    /// The due mail of one life of an instance; another one has none (MAI-04).
+    pub(crate) fn read_mail(&self, request: &ReadMail) -> MailPage {
+        let instance = self.instances.get(&request.instance);
+        instance
+            .filter(|it| {
+                it.head.incarnation == request.incarnation || self.has(Defect::MailOfAnyLife)
+            })
+            .map_or_else(MailPage::default, |it| it.inbox.mail(request, self.now_ms))
+    }
+
     pub(crate) fn read_history(&self, request: &ReadHistory) -> HistoryPage {
         let Some(execution) = self
             .instances

@@ -52,6 +52,7 @@ impl Hold {
 }
 
 impl State {
+    /// Extends a lease that is held (LEA-04, LEA-05, CAN-03).
     pub(crate) fn renew(&mut self, lease: &Lease, extend_by: Duration) -> Renewal {
         let renewed_until_ms = self.after(extend_by);
         let is_shortened = self.has(Defect::RenewShortens);
@@ -72,7 +73,6 @@ impl State {
         if is_held {
             Renewal::Renewed
         } else {
-            // No trace is kept of a cancelled activity, so it is lost as well (CAN-03).
             Renewal::Lost
         }
     }
@@ -81,9 +81,7 @@ impl State {
         let free_from_ms = self.after(release.delay);
         let give_back = |hold: &mut Hold, attempts: &mut u32| {
             *hold = Hold::free_from(free_from_ms);
-            if !release.count_attempt {
-                *attempts = attempts.saturating_sub(1);
-            }
+            *attempts = attempts.saturating_sub(release.attempts.taken_back());
         };
         match &release.lease {
             Lease::Turn(lease) => self

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch, refusal,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, refusal,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -177,6 +177,10 @@ impl Provider for MemoryProvider {
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         Ok(self.enter("read_history")?.read_history(request))
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        Ok(self.enter("read_mail")?.read_mail(request))
     }
 
     async fn read_head(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Envelope, Incarnation, InstanceId, Limits, Message, MessageId, ProviderError, Recipient,
+    Channel, Envelope, Incarnation, InstanceId, Limits, Message, ProviderError, Recipient, check,
     refusal,
 };
 
@@ -34,18 +34,16 @@ impl State {
                 if !self.lives(id, *incarnation) {
                     return Err(refusal::not_found("commit", id));
                 }
-                let is_full = self.is_full_for(id, envelope.message.id, limits.inbox_messages_max);
-                if is_full || self.refuses_repeat(id, envelope.message.id) {
-                    return Err(refusal::inbox_full(id, limits.inbox_messages_max));
-                }
+                self.check_room(limits, id, &envelope.message)?;
             }
         }
         self.send(envelope);
         Ok(())
     }
 
-    /// Stores a message, and answers its id if nobody is there to receive it (MSG-05).
-    pub(crate) fn send(&mut self, envelope: Envelope) -> Option<MessageId> {
+    /// Stores a message, or drops it if nobody is there to receive it (MSG-05). Answers how many were
+    /// dropped.
+    pub(crate) fn send(&mut self, envelope: Envelope) -> usize {
         let Envelope {
             recipient,
             delay,
@@ -62,25 +60,31 @@ impl State {
                 let is_new = !self.lives(&id, Some(incarnation));
                 if is_new || self.has(Defect::RepeatedStartIsNews) {
                     if self.drops_start(&id) {
-                        return None;
+                        return 0;
                     }
                     let now_ms = self.now_ms;
+                    let mut message = message;
+                    let is_answered = !self.has(Defect::StartOfAnExistingIsNoControl);
+                    if is_answered && self.instances.contains_key(&id) {
+                        // It must be answered, whether the instance is suspended or not (STA-03).
+                        message.channel = Channel::Control;
+                    }
                     self.instances.entry(id.clone()).or_insert_with(|| {
                         Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
                     });
                     self.store_message(&id, delay, message);
                 }
-                None
+                0
             }
             Recipient::Instance {
                 instance: id,
                 incarnation,
             } => {
-                if !self.lives(&id, incarnation) {
-                    return Some(message.id);
+                if !self.lives(&id, incarnation) || self.is_mail_of_ended(&id, &message) {
+                    return 1;
                 }
                 self.store_message(&id, delay, message);
-                None
+                0
             }
         }
     }
@@ -93,14 +97,38 @@ impl State {
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
     }
 
-    /// Whether the inbox has no room for this message, which is not in it (LIM-03).
-    pub(crate) fn is_full_for(&self, id: &InstanceId, message: MessageId, max: usize) -> bool {
-        let inbox = self.instances.get(id).map(|it| &it.inbox);
-        inbox.is_some_and(|inbox| inbox.len() >= max && !inbox.slots.contains_key(&message))
+    /// Checks that an instance takes a client's message (STA-06, LIM-03), which one that it has is.
+    fn check_room(
+        &self,
+        limits: &Limits,
+        id: &InstanceId,
+        message: &Message,
+    ) -> Result<(), ProviderError> {
+        let Some(Instance { head, inbox, .. }) = self.instances.get(id) else {
+            return Ok(());
+        };
+        let is_repeat = inbox.places.contains_key(&message.id);
+        if is_repeat && !self.has(Defect::FullInboxRefusesRepeats) {
+            return Ok(());
+        }
+        let waiting = check::Waiting {
+            in_channel: inbox.count(&message.channel),
+            mail: inbox.mail_count(),
+        };
+        let checked = check::room(limits, head, message, waiting);
+        checked.or_else(|error| self.takes_all_the_same(error))
+    }
+
+    /// Whether this is mail, and nobody will read it since the instance has ended.
+    fn is_mail_of_ended(&self, id: &InstanceId, message: &Message) -> bool {
+        let head = self.instances.get(id).map(|it| &it.head);
+        !self.has(Defect::EndedTakeMail)
+            && message.channel.topic().is_some()
+            && head.is_some_and(|head| head.status.is_terminal())
     }
 
     fn store_message(&mut self, id: &InstanceId, delay: Duration, message: Message) {
-        if self.loses_message(id, message.id) {
+        if self.loses_message(id, &message.channel) {
             return;
         }
         let mut slot = Slot {
@@ -108,7 +136,7 @@ impl State {
             arrival: self.next_arrival(),
         };
         if self.is_defective() {
-            self.spoil_arrival(id, &mut slot, message.id);
+            self.spoil_arrival(id, &mut slot, &message);
         }
         if let Some(instance) = self.instances.get_mut(id) {
             instance.inbox.store(slot, message);

@@ -1,8 +1,8 @@
 //! Turns that a defect spoils: something else is applied than was committed.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, Envelope, InstanceId, InstanceStatus, Limits, MessageId,
-    NewActivity, Position, TurnCommit, TurnCommitted,
+    ActivityCancel, ActivityKey, Channel, Envelope, InstanceId, InstanceStatus, Limits, Message,
+    MessageId, NewActivity, Position, TurnCommit, TurnCommitted,
 };
 
 use crate::check::Basis;
@@ -50,6 +50,9 @@ impl State {
             instance.inbox.purge_through(execution);
         }
         self.refresh(&id);
+        if self.has(Defect::ReleaseForgetsArrivals) {
+            self.forget_arrivals(&id);
+        }
         committed
     }
 
@@ -75,35 +78,29 @@ impl State {
         self.has(Defect::ATurnsStartOfAnExistingIsDropped) && self.instances.contains_key(id)
     }
 
-    /// Whether a full inbox refuses a message that it has.
-    pub(crate) fn refuses_repeat(&self, id: &InstanceId, message: MessageId) -> bool {
-        let max = Limits::default().inbox_messages_max;
-        self.has(Defect::FullInboxRefusesRepeats)
-            && self
-                .instances
-                .get(id)
-                .is_some_and(|it| it.inbox.len() >= max && it.inbox.slots.contains_key(&message))
-    }
-
-    /// Whether a message is lost, since the inbox is full.
-    pub(crate) fn loses_message(&self, id: &InstanceId, message: MessageId) -> bool {
+    /// Whether a message is lost, since its channel is full.
+    pub(crate) fn loses_message(&self, id: &InstanceId, channel: &Channel) -> bool {
+        let max = Limits::default().control_messages_max;
+        let inbox = self.instances.get(id).map(|it| &it.inbox);
         self.has(Defect::FullInboxLosesMessages)
-            && self.is_full_for(id, message, Limits::default().inbox_messages_max)
+            && inbox.is_some_and(|inbox| inbox.count(channel) >= max)
     }
 
     /// Puts a message elsewhere into its inbox than it belongs.
-    pub(crate) fn spoil_arrival(&mut self, id: &InstanceId, slot: &mut Slot, message: MessageId) {
+    pub(crate) fn spoil_arrival(&mut self, id: &InstanceId, slot: &mut Slot, message: &Message) {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
         if self.defects.has(Defect::DelayHoldsBack) {
-            slot.at_ms = slot.at_ms.max(instance.inbox.latest_ms().unwrap_or(0));
+            slot.at_ms = slot
+                .at_ms
+                .max(instance.inbox.latest_ms(&message.channel).unwrap_or(0));
         }
         if self.defects.has(Defect::TiesComeBackwards) {
             slot.arrival = u64::MAX - slot.arrival;
         }
         if self.defects.has(Defect::StoresRepeats) {
-            instance.inbox.forget(message);
+            instance.inbox.forget(message.id);
         }
     }
 
@@ -128,7 +125,7 @@ impl State {
         if takes_visible {
             turn.consumed.clear();
         }
-        let taken = instance.inbox.messages.iter().filter(|(slot, message)| {
+        let taken = instance.inbox.iter().filter(|(slot, message)| {
             takes_all
                 || takes_visible && slot.at_ms <= self.now_ms
                 || takes_inputs && message.execution.is_none()

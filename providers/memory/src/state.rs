@@ -24,7 +24,7 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    /// The instances with messages, by the time from which they may be claimed (CLM-05).
+    /// The instances with something to do, by the time from which they may be claimed (CLM-05).
     pub(crate) ready: BTreeMap<Slot, InstanceId>,
     pub(crate) activities: Activities,
 }
@@ -76,6 +76,8 @@ impl Instance {
                 position: Position::START,
                 commit_id: None,
                 core_state,
+                awaited: Vec::new(),
+                suspended: false,
                 created_at_ms: now_ms,
                 updated_at_ms: now_ms,
             },
@@ -85,6 +87,23 @@ impl Instance {
             executions: BTreeMap::new(),
             slot: None,
         }
+    }
+
+    /// From when on a claim returns it (CLM-01, SUS-01). A control message does not wait for the end
+    /// of a release's delay, but for that of a lease.
+    pub(crate) fn claimable_from_ms(&self) -> Option<u64> {
+        let Self {
+            head, hold, inbox, ..
+        } = self;
+        let leased_until_ms = hold.last_holder().map_or(0, |_| hold.until_ms);
+        let control_ms = inbox.control_ms().map(|ms| ms.max(leased_until_ms));
+        let work_ms = if head.suspended {
+            None
+        } else {
+            inbox.work_ms(&head.awaited)
+        };
+        let work_ms = work_ms.map(|ms| ms.max(hold.until_ms));
+        control_ms.into_iter().chain(work_ms).min()
     }
 }
 
@@ -111,12 +130,14 @@ impl State {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
-        let free_from_ms = if self.defects.has(Defect::ClaimIgnoresLeases) {
-            0
+        let due_ms = if self.defects.has(Defect::ClaimIgnoresLeases) {
+            instance.inbox.work_ms(&instance.head.awaited)
+        } else if self.defects.has(Defect::ControlWaitsForARelease) {
+            let due_ms = instance.claimable_from_ms();
+            due_ms.map(|ms| ms.max(instance.hold.until_ms))
         } else {
-            instance.hold.until_ms
+            instance.claimable_from_ms()
         };
-        let due_ms = instance.inbox.earliest_ms().map(|ms| ms.max(free_from_ms));
         // Where the time stays, the place stays: a busy sender must not send its receiver back.
         let due_ms = if self.defects.has(Defect::SenderMovesItsReceiverBack) {
             due_ms.map(|ms| ms.max(self.now_ms))

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ClaimTurns, Claimed, Commit, CommitId, Committed, Envelope, ErrorKind, ExecutionStatus,
-    ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId, InstanceStatus, Lease,
-    LeaseAfterCommit, Message, Provider, Queues, Recipient, Release, Turn, TurnCommit, Until,
-    Watch,
+    Channel, ClaimTurns, Claimed, Commit, CommitId, Committed, Envelope, ErrorKind,
+    ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId, InstanceStatus,
+    Lease, Message, Provider, Queues, Recipient, Release, ReleasedAttempts, Turn, TurnCommit,
+    Until, Watch,
 };
 
 use crate::{MemoryOptions, MemoryProvider};
@@ -48,6 +48,7 @@ fn start(instance: &str, delay: Duration) -> Commit {
         delay,
         message: Message {
             id: Entropy.message_id(),
+            channel: Channel::System,
             execution: None,
             body: Bytes::from_static(b"start"),
         },
@@ -91,13 +92,14 @@ fn completing(turn: &Turn, commit_id: CommitId) -> Commit {
             status: ExecutionStatus::Completed,
             output: None,
         }],
+        awaited: Vec::new(),
+        suspended: None,
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities: Vec::new(),
         cancelled: Vec::new(),
         completed: Vec::new(),
         messages: Vec::new(),
-        lease: LeaseAfterCommit::Release,
     })
 }
 
@@ -169,7 +171,7 @@ async fn waiting_for_work_goes_by_what_is_there_and_by_the_clock() {
     let released = provider.release(vec![Release {
         lease: Lease::Turn(turn.lease),
         delay: SECOND,
-        count_attempt: false,
+        attempts: ReleasedAttempts::TakeBack,
     }]);
     released.await.remove(0).unwrap();
     assert!(poll(&mut waiting).is_pending());
@@ -220,7 +222,7 @@ async fn a_commit_wakes_nobody_who_watches_other_instances() {
     apply(&provider, start("a", Duration::ZERO)).await;
     let [watched, others, unborn] = ["a", "b", "c"].map(|instance| {
         let instance = id(instance);
-        let until = Until::CommitOtherThan(Some(Entropy.commit_id()));
+        let until = Until::Terminal;
         [Watch { instance, until }]
     });
     let count = Arc::new(Count::default());
@@ -241,7 +243,7 @@ async fn a_commit_wakes_nobody_who_watches_other_instances() {
     assert!(of_unborn.as_mut().poll(&mut cx).is_pending());
     apply(&provider, start("c", Duration::ZERO)).await;
     assert_eq!(woken(), 1, "a head that is new is a change");
-    assert!(of_unborn.as_mut().poll(&mut cx).is_ready());
+    assert!(of_unborn.as_mut().poll(&mut cx).is_pending());
 
     assert!(provider.wakes.has_watchers());
     drop((of_unborn, of_others));

@@ -6,13 +6,14 @@ use std::future::pending;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ClaimTurns, Claimed, Commit, Committed, Envelope, InstanceId, Message, MessageId,
+    ClaimTurns, Claimed, Commit, Committed, Delivery, Envelope, InstanceId, MessageId,
     ProviderError, Recipient, Turn,
 };
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::defect::Defect;
+use crate::inbox::Extent;
 use crate::provider::MemoryProvider;
 use crate::state::State;
 
@@ -119,16 +120,12 @@ impl MemoryProvider {
             }
         }
         for (member, envelope) in rest.envelopes {
-            let undelivered = match answers.get_mut(member) {
-                Some(Ok(Committed::Turn(turn))) if !turn.repeated => {
-                    let dropped = state.send(envelope);
-                    turn.undelivered.extend(dropped);
-                    continue;
-                }
-                Some(Ok(Committed::Activity { undelivered })) => undelivered,
+            let messages_dropped = match answers.get_mut(member) {
+                Some(Ok(Committed::Turn(turn))) if !turn.repeated => &mut turn.messages_dropped,
+                Some(Ok(Committed::Activity { messages_dropped })) => messages_dropped,
                 _ => continue,
             };
-            *undelivered = state.send(envelope);
+            *messages_dropped += state.send(envelope);
         }
     }
 
@@ -139,7 +136,7 @@ impl MemoryProvider {
         };
         let is_idle = |id: &&InstanceId| {
             let instance = state.instances.get(*id);
-            instance.is_some_and(|it| it.inbox.earliest_ms().is_none())
+            instance.is_some_and(|it| it.claimable_from_ms().is_none())
         };
         instances.iter().filter(is_idle).cloned().collect()
     }
@@ -209,10 +206,15 @@ fn take_envelopes(operation: &mut Commit) -> Vec<Envelope> {
 
 impl State {
     /// What a claim would return of each instance that has a visible message.
-    fn visible_messages(&self, request: &ClaimTurns) -> BTreeMap<InstanceId, Vec<Message>> {
+    fn visible_messages(&self, request: &ClaimTurns) -> BTreeMap<InstanceId, Vec<Delivery>> {
         let visible = self.instances.iter().map(|(id, instance)| {
             let inbox = &instance.inbox;
-            let (messages, _) = inbox.visible(self.now_ms, request.messages_max, request.bytes_max);
+            let messages = inbox.due(Extent {
+                due_ms: self.now_ms,
+                messages_max: request.messages_max,
+                bytes_max: request.bytes_max,
+                control_only: instance.head.suspended,
+            });
             (id.clone(), messages)
         });
         visible

@@ -7,11 +7,13 @@ use duroxide_core::providers::{
 
 use crate::activities::Activity;
 use crate::check::Basis;
+use crate::defect::Defect;
 use crate::lease::Hold;
 use crate::state::{Execution, Instance, State};
 
 impl State {
-    /// Applies a turn that passed its checks, all but its lease.
+    /// Applies a turn that passed its checks. Its lease ends, and whatever is sent to the instance from
+    /// then on makes it claimable, by whichever member of the batch (COM-04, COM-06).
     pub(crate) fn apply_turn(&mut self, turn: TurnCommit, basis: Basis) -> TurnCommitted {
         let Basis {
             incarnation,
@@ -30,10 +32,23 @@ impl State {
         instance.head.commit_id = Some(turn.commit_id);
         instance.head.updated_at_ms = now_ms;
         instance.attempts = 0;
+        if let Some(suspended) = turn.suspended {
+            instance.head.suspended = suspended;
+        }
+        if !turn.executions.is_empty() {
+            if !self.defects.has(Defect::AwaitedAddsUp) {
+                instance.head.awaited.clear();
+            }
+            instance.head.awaited.extend(turn.awaited);
+        }
+        instance.hold = Hold::free_from(now_ms);
         let mut end = position;
         for update in turn.executions {
             end = check::end_of(&update, end);
             instance.apply_execution(update, end, now_ms);
+        }
+        if !self.defects.has(Defect::EndsLeaveTheRecord) {
+            instance.head.settle();
         }
         for message in turn.consumed {
             instance.inbox.remove(message);
@@ -56,11 +71,8 @@ impl State {
         let messages = turn.messages.into_iter();
         TurnCommitted {
             repeated: false,
-            lease_kept: false,
             cancelled,
-            undelivered: messages
-                .filter_map(|envelope| self.send(envelope))
-                .collect(),
+            messages_dropped: messages.map(|envelope| self.send(envelope)).sum(),
         }
     }
 

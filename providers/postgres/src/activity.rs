@@ -6,6 +6,7 @@ use duroxide_core::providers::{
 use uuid::Uuid;
 
 use crate::call::Refs;
+use crate::channel;
 use crate::codes::{bounded, millis, place};
 use crate::schema::Statement;
 
@@ -134,6 +135,7 @@ pub(crate) struct OutcomeColumns<'a> {
     leases: LeaseColumns,
     are_valid: Vec<bool>,
     message_ids: Vec<Option<Uuid>>,
+    channels: Vec<Option<Vec<u8>>>,
     message_executions: Vec<Option<i64>>,
     bodies: Vec<&'a [u8]>,
 }
@@ -155,6 +157,8 @@ impl<'a> OutcomeColumns<'a> {
         let message = message.filter(|_| checked.is_ok());
         self.are_valid.push(checked.is_ok());
         self.message_ids.push(message.map(|it| it.id.0));
+        self.channels
+            .push(message.map(|it| channel::of(&it.channel)));
         self.message_executions
             .push(message.and_then(|it| it.execution).map(bounded));
         self.bodies.push(message.map_or(&[], |it| &it.body));
@@ -169,6 +173,7 @@ impl<'a> OutcomeColumns<'a> {
             .bind(statement)
             .bind(self.are_valid)
             .bind(self.message_ids)
+            .bind(self.channels)
             .bind(self.message_executions)
             .bind(self.bodies)
     }

@@ -30,7 +30,7 @@ pub(crate) async fn call(
     let (columns, mut members) = Columns::of(operations, &setup);
     if columns.refs.ids.is_empty() {
         // Nothing of it can be stored.
-        return Ok(members.answers(operations, setup.options.limits.inbox_messages_max));
+        return Ok(members.answers(operations, &setup.options.limits));
     }
     let Columns {
         refs,
@@ -38,25 +38,26 @@ pub(crate) async fn call(
         outcomes,
         envelopes,
     } = columns;
-    let senders = envelopes.senders();
     let since = setup.hub.since();
     let durability = setup.options.synchronous_commit.map(|level| level.value());
-    let inbox_messages_max = setup.options.limits.inbox_messages_max;
+    let limits = &setup.options.limits;
     let statement = setup
         .functions
         .commit
         .call()
         .bind(setup.node)
         .bind(durability)
-        .bind(codes::bounded_size(inbox_messages_max))
+        .bind(codes::bounded_size(limits.topic_messages_max))
+        .bind(codes::bounded_size(limits.mail_messages_max))
+        .bind(codes::bounded_size(limits.control_messages_max))
         .bind(refs.ids);
     let statement = envelopes.bind(outcomes.bind(turns.bind(statement)));
     let rows = session.fetch(statement).await?;
     let effects = members
-        .take_in(&rows, operations, &senders)
+        .take_in(&rows, operations)
         .map_err(Failure::of_call)?;
     publish(&setup, operations, &members, &effects, since);
-    Ok(members.answers(operations, inbox_messages_max))
+    Ok(members.answers(operations, limits))
 }
 
 /// The instances of a call, each once; other columns name them by their places.
@@ -179,11 +180,10 @@ fn publish(
 
 /// The head as a turn has left it, for those who watch it.
 fn head_of(turn: &TurnCommit, member: &Member, updated_ms: u64) -> Option<InstanceHead> {
-    let created_ms = u64::try_from(member.created_ms).unwrap_or(0);
-    check::head_after(
-        turn,
-        Incarnation(member.incarnation),
-        created_ms,
-        updated_ms,
-    )
+    let before = check::Before {
+        incarnation: Incarnation(member.incarnation),
+        suspended: member.suspended,
+        created_at_ms: u64::try_from(member.created_ms).unwrap_or(0),
+    };
+    check::head_after(turn, before, updated_ms)
 }

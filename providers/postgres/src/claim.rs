@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
-    LeaseToken, Message, MessageId, ProviderError, TaskQueue, Turn, TurnLease,
+    ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Delivery,
+    Incarnation, LeaseToken, Message, MessageId, ProviderError, TaskQueue, Turn, TurnLease,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 use uuid::Uuid;
 
+use crate::channel;
 use crate::codes::{self, bounded_size, millis, row_limit};
 use crate::error;
 use crate::head;
@@ -155,20 +156,27 @@ fn turn(row: &PgRow) -> Result<Turn, Error> {
         head,
         attempt: attempt(row)?,
         messages: messages(row)?,
-        more_messages: row.try_get("more_messages")?,
+        has_mail: row.try_get("has_mail")?,
     })
 }
 
-fn messages(row: &PgRow) -> Result<Vec<Message>, Error> {
+fn messages(row: &PgRow) -> Result<Vec<Delivery>, Error> {
     let ids: Vec<Uuid> = row.try_get("message_ids")?;
+    let channels: Vec<Vec<u8>> = row.try_get("message_channels")?;
     let executions: Vec<Option<i64>> = row.try_get("message_executions")?;
+    let dues_ms: Vec<i64> = row.try_get("message_dues")?;
     let bodies: Vec<Vec<u8>> = row.try_get("message_bodies")?;
-    let each = ids.into_iter().zip(executions).zip(bodies);
-    each.map(|((id, execution), body)| {
-        Ok(Message {
-            id: MessageId(id),
-            execution: execution.map(codes::unsigned).transpose()?,
-            body: Bytes::from(body),
+    let each = ids.into_iter().zip(channels).zip(executions);
+    let each = each.zip(dues_ms).zip(bodies);
+    each.map(|((((id, channel), execution), due_ms), body)| {
+        Ok(Delivery {
+            due_at_ms: codes::unsigned(due_ms)?,
+            message: Message {
+                id: MessageId(id),
+                channel: channel::read(&channel)?,
+                execution: execution.map(codes::unsigned).transpose()?,
+                body: Bytes::from(body),
+            },
         })
     })
     .collect()
@@ -200,12 +208,8 @@ fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
 }
 
 fn claimed<T>(now_ms: i64, items: Vec<T>, due_ms: Option<i64>) -> Claimed<T> {
-    let next_due = due_ms.map(|due_ms| {
-        Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or(0))
-    });
     Claimed {
         items,
-        more: next_due.is_some_and(|due| due.is_zero()),
-        next_due,
+        more: due_ms.is_some_and(|due_ms| due_ms <= now_ms),
     }
 }

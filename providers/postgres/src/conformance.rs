@@ -4,29 +4,29 @@
 //! schemas of the suite have another one there, which reads a table: so time passes when a case says
 //! so, leases and timers of hours take milliseconds, and the reference can be compared with.
 
+mod clock;
+
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide_core::clock::{Clock, ManualClock, SystemClock, millis_ceil};
+use duroxide_core::clock::{Clock as _, SystemClock, millis_ceil};
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{Provider, ProviderError};
+use duroxide_core::providers::{Limits, Provider, ProviderError};
 use duroxide_provider_tests::servers::{ServerKind, server};
 use duroxide_provider_tests::{Ending, Fixture, Pace, RealTime, Store, TestClock, Unavailable};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::RwLock;
 
+use self::clock::{MovableClock, movable_clock};
 use crate::connection;
 use crate::error;
 use crate::location;
 use crate::schema::Schema;
 use crate::{Listen, Migrations, PostgresOptions, PostgresProvider};
-
-/// A time like those of today: Monday 2026-01-05, 00:00 UTC.
-const NOW_MS: u64 = 1_767_571_200_000;
 
 /// How often it is tried to remove a schema that is in use, since the server may end either side of
 /// a deadlock.
@@ -156,11 +156,7 @@ impl Fixture for PostgresFixture {
         drop(is_over);
         let clock: Box<dyn TestClock> = match self.speedup {
             Some(speedup) => Box::new(RealTime::new(speedup)),
-            None => Box::new(MovableClock {
-                clock: ManualClock::at_ms(NOW_MS),
-                schema: schema.clone(),
-                connection: Mutex::new(connection),
-            }),
+            None => Box::new(MovableClock::new(schema.clone(), connection)),
         };
         Ok(Box::new(PostgresStore {
             url,
@@ -230,52 +226,6 @@ async fn shared_url() -> Result<String, Unavailable> {
     Ok(found?.url().to_owned())
 }
 
-fn movable_clock(schema: &Schema) -> String {
-    let schema = schema.quoted();
-    format!(
-        "CREATE TABLE {schema}.test_clock (now_ms bigint NOT NULL);\n\
-         INSERT INTO {schema}.test_clock VALUES ({NOW_MS});\n\
-         CREATE OR REPLACE FUNCTION {schema}.now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS\n\
-             $test$ SELECT now_ms FROM {schema}.test_clock $test$;\n"
-    )
-}
-
-/// The time of a store and of the providers on it.
-struct MovableClock {
-    clock: ManualClock,
-    schema: Schema,
-    connection: Mutex<PgConnection>,
-}
-
-#[async_trait]
-impl TestClock for MovableClock {
-    async fn elapse(&self, by: Duration) {
-        let mut connection = self.connection.lock().await;
-        let now_ms = self.clock.now_ms() + millis_ceil(by);
-        let statement = format!("UPDATE {}.test_clock SET now_ms = $1", self.schema.quoted());
-        // The server first: whoever is woken by the clock asks there.
-        let moved = sqlx::query(AssertSqlSafe(statement))
-            .bind(i64::try_from(now_ms).unwrap_or(i64::MAX))
-            .execute(&mut *connection)
-            .await;
-        match moved {
-            Ok(_) => self.clock.set_ms(now_ms),
-            Err(error) => {
-                // Time stands still, and the case fails by that.
-                tracing::error!(target: "duroxide::postgres", %error, "the clock cannot be moved");
-            }
-        }
-    }
-
-    fn pace(&self) -> Pace {
-        Pace::Virtual
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(self.clock.clone())
-    }
-}
-
 struct PostgresStore {
     url: String,
     connect: PgConnectOptions,
@@ -293,7 +243,11 @@ const GONE_WITHIN: Duration = Duration::from_secs(30);
 impl PostgresStore {
     /// Opens a handle by a URL, which may have settings of the server in it.
     async fn open(&self, url: &str) -> Result<Arc<PostgresProvider>, Unavailable> {
+        let mut limits = Limits::default();
+        // Filling a topic takes a while otherwise; the cases send some more than a thousand to one.
+        limits.topic_messages_max = 1_500;
         let mut options = PostgresOptions::default()
+            .limits(limits)
             .schema(self.schema.name())
             .migrations(Migrations::Verify);
         if self.clock.pace() == Pace::Virtual {

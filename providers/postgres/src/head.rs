@@ -5,7 +5,7 @@ use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, 
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 
-use crate::codes;
+use crate::{channel, codes};
 
 /// Reads a head from a row that has its columns, by their names.
 pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
@@ -24,6 +24,12 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
         },
         commit_id: row.try_get::<Option<_>, _>("commit_id")?.map(CommitId),
         core_state: bytes(row, "core_state")?,
+        awaited: row
+            .try_get::<Vec<Vec<u8>>, _>("awaited")?
+            .iter()
+            .map(|stored| channel::read_topic(stored))
+            .collect::<Result<_, _>>()?,
+        suspended: row.try_get("suspended")?,
         created_at_ms: codes::unsigned(row.try_get("created_ms")?)?,
         updated_at_ms: codes::unsigned(row.try_get("updated_ms")?)?,
     })

@@ -178,7 +178,6 @@ async fn renew(
     };
     let rows = session.fetch_again(statement).await;
     decoded("renew", rows, |rows| {
-        // No trace is kept of a cancelled activity, so it is lost as well (CAN-03).
         let mut answers: Vec<Renewal> = leases.iter().map(|_| Renewal::Lost).collect();
         for row in rows {
             let place = columns.place(row.try_get("kind")?, row.try_get("place")?);
@@ -206,7 +205,7 @@ async fn release(
     let attempts_back = |places: &[usize]| -> Vec<i32> {
         let chosen = places.iter().filter_map(|place| releases.get(*place));
         chosen
-            .map(|release| i32::from(!release.count_attempt))
+            .map(|release| i32::try_from(release.attempts.taken_back()).unwrap_or(i32::MAX))
             .collect()
     };
     let statement = setup

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, Commit, Committed, Incarnation, LeaseToken, MessageId,
-    ProviderError, TurnCommit, TurnCommitted,
+    ActivityKey, ActivityLease, Commit, Committed, Incarnation, LeaseToken, Limits, ProviderError,
+    TurnCommit, TurnCommitted,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -24,8 +24,11 @@ mod code {
     pub(super) const ACTIVITY_LOST: i16 = 5;
     pub(super) const NOT_VALID: i16 = 6;
     pub(super) const ABSENT: i16 = 7;
-    pub(super) const INBOX_FULL: i16 = 8;
+    pub(super) const TOPIC_FULL: i16 = 8;
     pub(super) const NOTHING_TO_DO: i16 = 9;
+    pub(super) const MAIL_FULL: i16 = 10;
+    pub(super) const CONTROL_FULL: i16 = 11;
+    pub(super) const ENDED: i16 = 12;
 }
 
 /// What a call has done, for those who wait.
@@ -43,6 +46,8 @@ pub(crate) struct Member {
     turn: TurnCommitted,
     pub(crate) incarnation: Uuid,
     pub(crate) created_ms: i64,
+    /// Whether the instance was suspended before the turn.
+    pub(crate) suspended: bool,
     /// The first of the activities that the turn completes whose lease is not held.
     lost: Option<usize>,
 }
@@ -79,6 +84,7 @@ impl Members {
             turn: TurnCommitted::default(),
             incarnation: Uuid::nil(),
             created_ms: 0,
+            suspended: false,
             lost: None,
         });
     }
@@ -98,7 +104,6 @@ impl Members {
         &mut self,
         rows: &[PgRow],
         operations: &[&Commit],
-        senders: &[(i32, MessageId)],
     ) -> Result<Effects, Error> {
         let mut effects = Err(Error::RowNotFound);
         for row in rows {
@@ -117,9 +122,9 @@ impl Members {
                     let member = self.at(Places::Turns, place)?;
                     member.code = code;
                     member.turn.repeated = code == code::REPEATED;
-                    member.turn.lease_kept = row.try_get("lease_kept")?;
                     member.incarnation = row.try_get("incarnation")?;
                     member.created_ms = row.try_get("created_ms")?;
+                    member.suspended = row.try_get("suspended")?;
                     member.lost = index(row.try_get::<i64, _>("activity_id")?);
                 }
                 2 => self.at(Places::Outcomes, place)?.code = code,
@@ -131,12 +136,7 @@ impl Members {
                     };
                     self.at(Places::Turns, place)?.take_cancelled(row, turn)?;
                 }
-                _ => {
-                    let sender = index(i64::from(place)).and_then(|it| senders.get(it));
-                    let (turn, message) = *sender.ok_or(Error::RowNotFound)?;
-                    let member = self.at(Places::Turns, turn)?;
-                    member.turn.undelivered.push(message);
-                }
+                _ => self.at(Places::Turns, place)?.turn.messages_dropped += 1,
             }
         }
         // A cancelled activity is named with the life of its instance, which comes in its turn's row.
@@ -149,9 +149,9 @@ impl Members {
         effects
     }
 
-    pub(crate) fn answers(self, operations: &[&Commit], inbox_messages_max: usize) -> Vec<Answer> {
+    pub(crate) fn answers(self, operations: &[&Commit], limits: &Limits) -> Vec<Answer> {
         let each = self.all.into_iter().zip(operations);
-        each.map(|(member, operation)| member.answer(operation, inbox_messages_max))
+        each.map(|(member, operation)| member.answer(operation, limits))
             .collect()
     }
 }
@@ -182,13 +182,15 @@ impl Member {
         Ok(())
     }
 
-    fn answer(self, operation: &Commit, inbox_messages_max: usize) -> Answer {
+    fn answer(self, operation: &Commit, limits: &Limits) -> Answer {
         let instance = operation.instance();
         match self.code {
             code::DONE | code::REPEATED | code::NOTHING_TO_DO => Ok(match operation {
                 Commit::Turn(_) => Committed::Turn(self.turn),
                 // An activity is removed together with its instance, so that it has one.
-                Commit::Activity(_) => Committed::Activity { undelivered: None },
+                Commit::Activity(_) => Committed::Activity {
+                    messages_dropped: 0,
+                },
                 Commit::Send(_) => Committed::Sent,
             }),
             code::ALREADY_EXISTS => Err(error::already_exists(instance)),
@@ -210,7 +212,22 @@ impl Member {
                 })
             }
             code::ABSENT => Err(error::not_found("commit", instance)),
-            code::INBOX_FULL => Err(error::inbox_full(instance, inbox_messages_max)),
+            code::TOPIC_FULL => {
+                let max = limits.topic_messages_max;
+                Err(error::mailbox_full(instance, "topic_messages_max", max))
+            }
+            code::MAIL_FULL => {
+                let max = limits.mail_messages_max;
+                Err(error::mailbox_full(instance, "mail_messages_max", max))
+            }
+            code::CONTROL_FULL => Err(error::control_full(instance, limits.control_messages_max)),
+            code::ENDED => match operation {
+                // The activity is removed, and nobody reads the mail that it sends (STA-06).
+                Commit::Activity(_) => Ok(Committed::Activity {
+                    messages_dropped: 1,
+                }),
+                Commit::Turn(_) | Commit::Send(_) => Err(error::ended(instance)),
+            },
             unknown => Err(self.wrong.unwrap_or_else(|| {
                 ProviderError::permanent("commit", "the database answered with an unknown code")
                     .with_context("code", unknown)

@@ -1,9 +1,10 @@
 //! Envelopes as columns of a call.
 
-use duroxide_core::providers::{Envelope, MessageId, Recipient};
+use duroxide_core::providers::{Envelope, Recipient};
 use uuid::Uuid;
 
 use crate::call::Refs;
+use crate::channel;
 use crate::codes::{bounded, millis};
 use crate::schema::Statement;
 use crate::turn::storable;
@@ -22,6 +23,7 @@ pub(crate) struct EnvelopeColumns<'a> {
     core_states: Vec<Option<&'a [u8]>>,
     delays_ms: Vec<i64>,
     message_ids: Vec<Uuid>,
+    channels: Vec<Vec<u8>>,
     executions: Vec<Option<i64>>,
     bodies: Vec<&'a [u8]>,
 }
@@ -53,6 +55,7 @@ impl<'a> EnvelopeColumns<'a> {
         self.core_states.push(core_state);
         self.delays_ms.push(millis(envelope.delay));
         self.message_ids.push(message.id.0);
+        self.channels.push(channel::of(&message.channel));
         self.executions.push(message.execution.map(bounded));
         self.bodies.push(&message.body);
     }
@@ -60,12 +63,6 @@ impl<'a> EnvelopeColumns<'a> {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.turns.len()
-    }
-
-    /// The turn, or the client, and the message of each.
-    pub(crate) fn senders(&self) -> Vec<(i32, MessageId)> {
-        let messages = self.message_ids.iter().copied().map(MessageId);
-        self.turns.iter().copied().zip(messages).collect()
     }
 
     pub(crate) fn bind<'q>(self, statement: Statement<'q>) -> Statement<'q>
@@ -81,6 +78,7 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.core_states)
             .bind(self.delays_ms)
             .bind(self.message_ids)
+            .bind(self.channels)
             .bind(self.executions)
             .bind(self.bodies)
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -237,6 +237,16 @@ impl Provider for PostgresProvider {
             room: self.rooms.reads.take(1).await,
         };
         self.read("read_history", job, answer).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let (reply, answer) = oneshot::channel();
+        let job = ReadJob::Mail {
+            request: request.clone(),
+            reply,
+            room: self.rooms.reads.take(1).await,
+        };
+        self.read("read_mail", job, answer).await
     }
 
     async fn read_head(

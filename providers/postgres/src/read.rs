@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::providers::room::Taken;
-use duroxide_core::providers::{HistoryPage, InstanceHead, InstanceId, ProviderError, ReadHistory};
+use duroxide_core::providers::{
+    HistoryPage, InstanceHead, InstanceId, MailPage, ProviderError, ReadHistory, ReadMail,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 use tokio::sync::oneshot;
@@ -18,6 +20,7 @@ use crate::head;
 use crate::history;
 use crate::hub::Dues;
 use crate::lane::Job;
+use crate::mail;
 use crate::queue::{BatchMax, Queue, Weighted};
 use crate::session::Session;
 use crate::setup::Setup;
@@ -38,6 +41,11 @@ pub(crate) enum ReadJob {
         reply: Reply<HistoryPage>,
         room: Taken,
     },
+    Mail {
+        request: ReadMail,
+        reply: Reply<MailPage>,
+        room: Taken,
+    },
     /// When something becomes claimable; the hub takes it in.
     Ask { reply: Reply<()> },
     /// The same, for nobody in particular, and says that this process lives.
@@ -50,7 +58,11 @@ impl Weighted for ReadJob {
     fn parts(&self) -> usize {
         match self {
             Self::Heads { instances, .. } => instances.len().max(1),
-            Self::History { .. } | Self::Ask { .. } | Self::Poll { .. } | Self::Ring(_) => 1,
+            Self::History { .. }
+            | Self::Mail { .. }
+            | Self::Ask { .. }
+            | Self::Poll { .. }
+            | Self::Ring(_) => 1,
         }
     }
 
@@ -72,6 +84,7 @@ struct HeadsRequest {
 struct Batch {
     heads: Vec<HeadsRequest>,
     histories: Vec<(ReadHistory, Reply<HistoryPage>, Taken)>,
+    mail: Vec<(ReadMail, Reply<MailPage>, Taken)>,
     asks: Vec<Reply<()>>,
     must_poll: bool,
     alive: Option<Duration>,
@@ -108,6 +121,11 @@ impl Job for ReadJob {
                     reply,
                     room,
                 } => batch.histories.push((request, reply, room)),
+                Self::Mail {
+                    request,
+                    reply,
+                    room,
+                } => batch.mail.push((request, reply, room)),
                 Self::Ask { reply } => batch.asks.push(reply),
                 Self::Poll { alive } => {
                     batch.must_poll = true;
@@ -133,6 +151,15 @@ impl Job for ReadJob {
                 .fetch_again(|| history::statement(&setup, &request))
                 .await;
             let page = decoded("read_history", rows, history::of_rows);
+            reply.send(page).ok();
+            drop(room);
+        }
+        for (request, reply, room) in batch.mail {
+            let setup = Arc::clone(&session.setup);
+            let rows = session
+                .fetch_again(|| mail::statement(&setup, &request))
+                .await;
+            let page = decoded("read_mail", rows, |rows| mail::of_rows(rows, &request));
             reply.send(page).ok();
             drop(room);
         }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use duroxide_core::providers::{
-    ExecutionStatus, ExecutionUpdate, Fence, LeaseAfterCommit, Limits, Position, ProviderError,
-    TurnCommit, check,
+    ExecutionStatus, ExecutionUpdate, Fence, Limits, Position, ProviderError, TurnCommit, check,
 };
 use uuid::Uuid;
 
 use crate::activity::{CancelColumns, FusedColumns, NewActivityColumns};
 use crate::call::Refs;
-use crate::codes::{self, bounded, millis, place};
+use crate::channel;
+use crate::codes::{self, bounded, place};
 use crate::error;
 use crate::message::EnvelopeColumns;
 use crate::schema::Statement;
@@ -25,6 +25,7 @@ pub(crate) struct TurnColumns<'a> {
     incarnations: Vec<Uuid>,
     executions: Vec<i64>,
     next_event_ids: Vec<i64>,
+    last_commit_ids: Vec<Option<Uuid>>,
     are_valid: Vec<bool>,
     orchestrations: Vec<&'a str>,
     versions: Vec<Option<&'a str>>,
@@ -33,9 +34,18 @@ pub(crate) struct TurnColumns<'a> {
     outputs: Vec<Option<&'a [u8]>>,
     end_executions: Vec<i64>,
     end_next_event_ids: Vec<i64>,
+    suspended: Vec<Option<bool>>,
+    awaited: AwaitedColumns,
     purge_through: Vec<Option<i64>>,
-    keep_ms: Vec<Option<i64>>,
     parts: PartColumns<'a>,
+}
+
+/// The topics that turns await: of all turns together, and which of them are a turn's.
+#[derive(Default)]
+struct AwaitedColumns {
+    channels: Vec<Vec<u8>>,
+    firsts: Vec<i32>,
+    lasts: Vec<i32>,
 }
 
 /// What belongs to turns, an element for each part.
@@ -116,6 +126,11 @@ impl<'a> TurnColumns<'a> {
         self.incarnations.push(incarnation);
         self.executions.push(bounded(start.execution));
         self.next_event_ids.push(bounded(start.next_event_id));
+        let last_commit_id = match turn.fence {
+            Fence::Unleased { commit_id, .. } => commit_id.map(|it| it.0),
+            Fence::Absent { .. } | Fence::At { .. } => None,
+        };
+        self.last_commit_ids.push(last_commit_id);
         let orchestration = turn.head.orchestration.as_str();
         let version = turn.head.version.as_deref();
         // One that is not valid is not applied, and must not break the call either.
@@ -128,11 +143,9 @@ impl<'a> TurnColumns<'a> {
             .push(last.and_then(|update| update.output.as_deref()));
         self.end_executions.push(bounded(end.execution));
         self.end_next_event_ids.push(bounded(end.next_event_id));
+        self.suspended.push(turn.suspended);
+        self.awaited.push(turn, end);
         self.purge_through.push(turn.purge_through.map(bounded));
-        self.keep_ms.push(match turn.lease {
-            LeaseAfterCommit::Release => None,
-            LeaseAfterCommit::Keep(time) => Some(millis(time)),
-        });
     }
 
     pub(crate) fn bind<'q>(self, statement: Statement<'q>) -> Statement<'q>
@@ -147,6 +160,7 @@ impl<'a> TurnColumns<'a> {
             .bind(self.incarnations)
             .bind(self.executions)
             .bind(self.next_event_ids)
+            .bind(self.last_commit_ids)
             .bind(self.are_valid)
             .bind(self.orchestrations)
             .bind(self.versions)
@@ -155,9 +169,27 @@ impl<'a> TurnColumns<'a> {
             .bind(self.outputs)
             .bind(self.end_executions)
             .bind(self.end_next_event_ids)
+            .bind(self.suspended)
+            .bind(self.awaited.firsts)
+            .bind(self.awaited.lasts)
             .bind(self.purge_through)
-            .bind(self.keep_ms);
+            .bind(self.awaited.channels);
         self.parts.bind(statement)
+    }
+}
+
+impl AwaitedColumns {
+    /// Adds what a turn awaits, whose history ends here: nothing once it has ended, or without an event
+    /// (MAI-05). Where it names no execution this is not looked at.
+    fn push(&mut self, turn: &TurnCommit, end: Position) {
+        self.firsts.push(place(self.channels.len()));
+        let last = turn.executions.last();
+        let goes_on = last.is_some_and(|it| !it.status.of_instance().is_terminal());
+        if goes_on && end.next_event_id > Position::START.next_event_id {
+            self.channels
+                .extend(turn.awaited.iter().map(channel::of_topic));
+        }
+        self.lasts.push(place(self.channels.len()) - 1);
     }
 }
 

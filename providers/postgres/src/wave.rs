@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use duroxide_core::providers::{Envelope, Message};
+    use duroxide_core::providers::{Channel, Envelope, Message};
     use uuid::Uuid;
 
     use super::*;
@@ -102,6 +102,7 @@ mod tests {
             delay: Duration::ZERO,
             message: Message {
                 id: MessageId(Uuid::from_u128(message)),
+                channel: Channel::System,
                 execution: None,
                 body: Bytes::new(),
             },

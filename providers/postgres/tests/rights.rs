@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     Commit, DeleteMode, ErrorKind, InstanceFilter, Lease, Provider, ProviderAdmin, ProviderError,
-    ReadHistory, Release,
+    ReadHistory, Release, ReleasedAttempts,
 };
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 use sqlx::AssertSqlSafe;
 
 use operations::{
-    LEASE, activities, activity, apply, claim_activity, claim_turn, commit_of, end_of, id, next_of,
-    outcome, send, start, turns,
+    LEASE, activities, activity, apply, claim_activity, claim_turn, commit_of, end_of, id, mail,
+    next_of, outcome, reading, send, start, turns,
 };
 use support_opening::{Place, Role, execute, value};
 
@@ -49,7 +49,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let given_back = |lease| Release {
         lease,
         delay: Duration::ZERO,
-        count_attempt: false,
+        attempts: ReleasedAttempts::TakeBack,
     };
     let release = given_back(Lease::Turn(turn.lease));
     provider.release(vec![release]).await.remove(0)?;
@@ -66,10 +66,15 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     ask(outcome(&claimed.items[0])).await?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
     ask(Commit::Turn(next_of(&turn))).await?;
+    ask(Commit::Send(mail("all", "t"))).await?;
+    let page = provider.read_mail(&reading(&turn.head, "t")).await?;
     ask(send("all")).await?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
     assert_eq!(provider.prune_executions(&instance, 1).await?, 1);
-    ask(Commit::Turn(end_of(&turn))).await?;
+    let mut end = end_of(&turn);
+    end.consumed
+        .extend(page.mail.iter().map(|mail| mail.message.id));
+    ask(Commit::Turn(end)).await?;
     let request = ReadHistory {
         instance: instance.clone(),
         execution: 2,
@@ -83,7 +88,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     assert_eq!(provider.list_executions("all").await?, [2]);
     assert_eq!(provider.metrics().await?.total_instances, 1);
     provider.queue_depths().await?;
-    assert_eq!(provider.stats().await?.tables.len(), 6);
+    assert_eq!(provider.stats().await?.tables.len(), 7);
     provider
         .delete_instance(&instance, DeleteMode::TerminalOnly)
         .await?;
@@ -190,7 +195,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
     let (owner, role) = (Role::new(&place.url).await, Role::new(&place.url).await);
     let grants = granted(&place, &owner, &role).await;
     let rights = single_rights(&grants);
-    assert_eq!(rights.len(), 1 + 1 + 6 * 4 + 2 * 3 + 1 + 1);
+    assert_eq!(rights.len(), 1 + 1 + 7 * 4 + 2 * 3 + 1 + 1);
     let tables = [
         "instance",
         "ready",
@@ -198,6 +203,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
         "execution",
         "removal",
         "inbox",
+        "topic",
         "history",
     ];
     let tables = tables

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{
-    ClaimActivities, Commit, DeleteMode, Lease, Provider, ProviderAdmin, Release, TaskQueue,
+    ClaimActivities, Commit, DeleteMode, Lease, Provider, ProviderAdmin, Release, ReleasedAttempts,
+    TaskQueue,
 };
 use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::runtime::{OrchestrationStatus, Runtime};
@@ -24,6 +25,7 @@ use operations::{
     LEASE, activity, apply, claim_activity, claim_turn, commit_of, end_of, id, outcome, send,
     start, turns,
 };
+use support_opening::plans::{assert_read_little, explained};
 use support_opening::{Place, Role, execute, log};
 
 /// How many instances sleep, and how many messages wait, in a store that is full.
@@ -181,17 +183,16 @@ async fn fill(place: &Place) {
                  updated_ms, orchestration, core_state)
              SELECT 'sleeper-' || n, gen_random_uuid(), 1, 1, 2, now_ms(), now_ms(), 'Sleep', ''
              FROM made ORDER BY n;
-         INSERT INTO ready (ino, claim_at, claim_order, hold_until, inbox_count, lease_token)
+         INSERT INTO ready (ino, claim_at, claim_order, hold_until, lease_token)
              SELECT i.ino, m.tomorrow, nextval('claim_order'),
                  CASE WHEN m.n = 0 THEN m.tomorrow ELSE 0 END,
-                 CASE WHEN m.n = 0 THEN {MANY} ELSE 1 END,
                  CASE WHEN m.n = 0 THEN gen_random_uuid() END
              FROM made m JOIN instance i ON i.id = 'sleeper-' || m.n;
-         INSERT INTO inbox (ino, message_id, visible_at, body)
-             SELECT i.ino, gen_random_uuid(), m.tomorrow, 'wake'
+         INSERT INTO inbox (ino, message_id, channel, visible_at, body)
+             SELECT i.ino, gen_random_uuid(), 's', m.tomorrow, 'wake'
              FROM made m JOIN instance i ON i.id = 'sleeper-' || m.n WHERE m.n > 0;
-         INSERT INTO inbox (ino, message_id, visible_at, body)
-             SELECT i.ino, gen_random_uuid(), now_ms() + m.n, 'message'
+         INSERT INTO inbox (ino, message_id, channel, visible_at, body)
+             SELECT i.ino, gen_random_uuid(), 's', now_ms() + m.n, 'message'
              FROM made m, instance i WHERE i.id = 'sleeper-0' AND m.n > 0;
          INSERT INTO activity (ino, execution, activity_id, queue, claim_at, attempts, body)
              SELECT i.ino, 1, m.n, '', m.tomorrow, 0, 'activity'
@@ -203,48 +204,6 @@ async fn fill(place: &Place) {
     // Now, and not by the server itself while something is measured.
     let tidy = "VACUUM (ANALYZE) {s}.instance, {s}.ready, {s}.inbox, {s}.activity";
     execute(&place.url, &tidy.replace("{s}", &place.quoted())).await;
-}
-
-/// A URL whose connections write the plan of everything that they run into the log, with what each
-/// step of it really brought.
-fn explained(url: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let settings = [
-        ("session_preload_libraries", "auto_explain"),
-        ("auto_explain.log_min_duration", "0"),
-        ("auto_explain.log_nested_statements", "on"),
-        ("auto_explain.log_analyze", "on"),
-        ("auto_explain.log_timing", "off"),
-        ("auto_explain.log_level", "notice"),
-    ];
-    let settings = settings.map(|(name, value)| format!("options[{name}]={value}"));
-    format!("{url}{separator}{}", settings.join("&"))
-}
-
-/// The number behind this word, if it is in this line.
-fn number(line: &str, word: &str) -> Option<u64> {
-    let (_, rest) = line.split_once(word)?;
-    let end = rest.find(|it: char| !it.is_ascii_digit());
-    rest.split_at(end.unwrap_or(rest.len())).0.parse().ok()
-}
-
-/// Sees that no step of a plan read more than this, whether it kept it or not.
-fn assert_read_little(plans: &str, rows_max: u64) {
-    let mut steps = 0;
-    for line in plans.lines() {
-        // There is a row for each process, and nothing to find it by but that it lives.
-        let is_whole = line.contains("Seq Scan on") && !line.contains("Seq Scan on node ");
-        assert!(!is_whole, "{line}\nin {plans}");
-        let removed = number(line, "Rows Removed by Filter: ");
-        let brought = line
-            .split_once("(actual ")
-            .and_then(|(_, actual)| Some(number(actual, "rows=")? * number(actual, "loops=")?));
-        if let Some(rows) = removed.or(brought) {
-            assert!(rows <= rows_max, "{line}\nin {plans}");
-            steps += 1;
-        }
-    }
-    assert!(steps > 0, "there are no plans: {plans}");
 }
 
 /// Everything that is done for a turn and an activity reads what it is about, by an index, and nothing
@@ -290,7 +249,7 @@ async fn what_waits_is_not_read() {
     let release = Release {
         lease,
         delay: Duration::ZERO,
-        count_attempt: true,
+        attempts: ReleasedAttempts::Keep,
     };
     provider.release(vec![release]).await.remove(0).unwrap();
     apply(&provider, outcome(&claimed[5])).await;

@@ -1,5 +1,7 @@
 -- The numbers of instances are never used again, so that no row of a deleted life can pass for one
 -- of a later life. The columns that every claim and commit reads come before those that may be long.
+-- `control_at`, `system_at` and `mail_at` say when the first message is due that may wake the instance:
+-- of mail only what it awaits, and while it is suspended control alone.
 CREATE TABLE instance (
     ino INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
@@ -8,9 +10,15 @@ CREATE TABLE instance (
     hold_until INTEGER NOT NULL,
     lease_token BLOB,
     attempts INTEGER NOT NULL DEFAULT 0,
-    inbox_count INTEGER NOT NULL DEFAULT 0,
+    control_at INTEGER,
+    system_at INTEGER,
+    mail_at INTEGER,
+    control_count INTEGER NOT NULL DEFAULT 0,
+    mail_count INTEGER NOT NULL DEFAULT 0,
+    mail_seq INTEGER NOT NULL DEFAULT 0,
     incarnation BLOB NOT NULL,
     status INTEGER NOT NULL,
+    suspended INTEGER NOT NULL DEFAULT 0,
     execution INTEGER NOT NULL,
     next_event_id INTEGER NOT NULL,
     commit_id BLOB,
@@ -18,11 +26,12 @@ CREATE TABLE instance (
     updated_at INTEGER NOT NULL,
     orchestration TEXT NOT NULL,
     version TEXT,
+    awaited BLOB,
     core_state BLOB NOT NULL,
     output BLOB
 ) STRICT;
 CREATE UNIQUE INDEX instance_id ON instance (id);
--- The ready set: an instance without messages is not in it, however many there are.
+-- The ready set: an instance that nothing wakes is not in it, however many there are.
 CREATE INDEX instance_ready ON instance (claim_at, claim_order) WHERE claim_at IS NOT NULL;
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
@@ -48,17 +57,28 @@ CREATE TABLE history (
 ) STRICT;
 CREATE UNIQUE INDEX history_position ON history (ino, execution, first_event_id);
 
--- A new row's seq is above that of every row there is, which is all that the order of arrival needs.
+-- A new row's seq is above that of every row there is, which is all that the order of arrival needs. That
+-- of mail is above every earlier one of its instance too (`mail_seq`), since readers go on from there.
+-- The channel is a number for control and for system messages, and the topic's name for mail.
 CREATE TABLE inbox (
     seq INTEGER PRIMARY KEY,
     ino INTEGER NOT NULL,
+    channel ANY NOT NULL,
     message_id BLOB NOT NULL,
     execution INTEGER,
-    visible_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX inbox_message ON inbox (ino, message_id);
-CREATE INDEX inbox_visible ON inbox (ino, visible_at);
+CREATE INDEX inbox_due ON inbox (ino, channel, due_at);
+
+-- How many messages of a topic there are, so that a send need not count them. Without any there is no row.
+CREATE TABLE topic (
+    ino INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    message_count INTEGER NOT NULL,
+    PRIMARY KEY (ino, topic)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE activity (
     id INTEGER PRIMARY KEY,

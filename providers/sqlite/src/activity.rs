@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, ActivityOutcome, Incarnation, InstanceId,
-    LeaseToken, MessageId, NewActivity, TurnCommit, check,
+    ActivityCancel, ActivityKey, ActivityLease, ActivityOutcome, Committed, Incarnation,
+    InstanceId, LeaseToken, NewActivity, TurnCommit, check,
 };
 use rusqlite::params;
 
@@ -13,8 +13,9 @@ use crate::clock::after;
 use crate::codes::bounded;
 use crate::error::{self, Applied};
 use crate::hub::{Effect, Queue, UNKNOWN_MS};
-use crate::message::{self, Target};
+use crate::message;
 use crate::session::Session;
+use crate::target::{Target, target_columns};
 
 /// An activity whose lease is held.
 #[derive(Debug)]
@@ -29,12 +30,14 @@ impl Held {
     pub(crate) fn find(session: &Session, lease: &ActivityLease) -> Applied<Self> {
         let key = &lease.key;
         let held = session.sql.first(
-            "SELECT activity.id, instance.ino, instance.incarnation, instance.hold_until,
-                 instance.claim_at, instance.inbox_count
-             FROM instance JOIN activity ON activity.ino = instance.ino
+            concat!(
+                "SELECT activity.id, ",
+                target_columns!(),
+                " FROM instance JOIN activity ON activity.ino = instance.ino
              WHERE instance.id = ?1 AND instance.incarnation = ?2 AND activity.execution = ?3
                  AND activity.activity_id = ?4 AND activity.lease_token = ?5
-                 AND activity.claim_at > ?6",
+                 AND activity.claim_at > ?6"
+            ),
             params![
                 key.instance.as_str(),
                 key.incarnation.0,
@@ -59,12 +62,9 @@ impl Held {
     }
 }
 
-/// Ends an activity and sends its message (ACT-03). Nothing is undelivered here: an activity is
-/// removed together with its instance.
-pub(crate) fn finish(
-    session: &mut Session,
-    outcome: &ActivityOutcome,
-) -> Applied<Option<MessageId>> {
+/// Ends an activity and sends its message (ACT-03). Nothing is dropped here: an activity is removed
+/// together with its instance.
+pub(crate) fn finish(session: &mut Session, outcome: &ActivityOutcome) -> Applied<Committed> {
     let held = Held::find(session, &outcome.lease)?;
     if let Some(message) = &outcome.message {
         let instance = &outcome.lease.key.instance;
@@ -72,9 +72,11 @@ pub(crate) fn finish(
     }
     held.remove(session)?;
     if let Some(message) = &outcome.message {
-        message::store(session, &held.target, Duration::ZERO, message)?;
+        message::store(session, held.target, Duration::ZERO, message)?;
     }
-    Ok(None)
+    Ok(Committed::Activity {
+        messages_dropped: 0,
+    })
 }
 
 /// Refuses a turn that gives a new activity the key of one that it removes (ACT-01). The key of one

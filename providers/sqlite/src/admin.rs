@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use duroxide_core::providers::{
     DeleteMode, ErrorKind, ExecutionRecord, InstanceFilter, InstanceId, InstancePage,
-    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics,
+    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, Topic,
 };
 use rusqlite::params;
 
+use crate::awaited;
 use crate::codes::{self, bounded, row_limit};
 use crate::error::{self, Applied};
 use crate::head::{self, head_columns};
@@ -153,10 +154,10 @@ fn metrics(sql: &Sql) -> rusqlite::Result<SystemMetrics> {
 }
 
 fn queue_depths(sql: &Sql, now_ms: u64) -> rusqlite::Result<QueueDepths> {
-    sql.one(
-        "SELECT count(*) FILTER (WHERE visible_at <= ?1), count(*) FILTER (WHERE visible_at > ?1),
+    let mut depths = sql.one(
+        "SELECT count(*) FILTER (WHERE due_at <= ?1), count(*) FILTER (WHERE due_at > ?1),
              (SELECT count(*) FROM activity)
-         FROM inbox",
+         FROM inbox WHERE typeof(channel) = 'integer'",
         [now_ms],
         |row| {
             Ok(QueueDepths {
@@ -165,6 +166,34 @@ fn queue_depths(sql: &Sql, now_ms: u64) -> rusqlite::Result<QueueDepths> {
                 worker_queue: row.get(2)?,
             })
         },
+    )?;
+    let with_mail: Vec<(i64, Vec<Topic>)> = sql.all(
+        "SELECT ino, awaited FROM instance WHERE awaited IS NOT NULL AND mail_count > 0",
+        [],
+        |row| Ok((row.get(0)?, awaited::of_row(row, 1)?)),
+    )?;
+    for (ino, topics) in with_mail {
+        for topic in topics {
+            let (due, later) = mail_depths(sql, ino, &topic, now_ms)?;
+            depths.orchestrator_queue += due;
+            depths.timer_queue += later;
+        }
+    }
+    Ok(depths)
+}
+
+/// How much mail of a topic is due, and how much will be.
+fn mail_depths(
+    sql: &Sql,
+    ino: i64,
+    topic: &Topic,
+    now_ms: u64,
+) -> rusqlite::Result<(usize, usize)> {
+    sql.one(
+        "SELECT count(*) FILTER (WHERE due_at <= ?3), count(*) FILTER (WHERE due_at > ?3)
+         FROM inbox WHERE ino = ?1 AND channel = ?2",
+        params![ino, topic.as_str(), now_ms],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
 
@@ -191,6 +220,7 @@ impl Member for Delete {
         for table in [
             "DELETE FROM history WHERE ino = ?1",
             "DELETE FROM inbox WHERE ino = ?1",
+            "DELETE FROM topic WHERE ino = ?1",
             "DELETE FROM execution WHERE ino = ?1",
             "DELETE FROM instance WHERE ino = ?1",
         ] {

@@ -6,28 +6,28 @@ use std::sync::Arc;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
-    InstanceHead, Message, MessageId, Queues, TaskQueue, Turn, TurnLease,
+    InstanceHead, Queues, TaskQueue, Turn, TurnLease,
 };
 use rusqlite::params;
 
-use crate::clock::{after, until};
+use crate::clock::after;
 use crate::codes::row_limit;
 use crate::error::Applied;
 use crate::head::{self, HEAD_COLUMNS, head_columns};
 use crate::hub::{Effect, NEVER_MS, Queue};
+use crate::inbox;
 use crate::job::{Access, Member};
 use crate::session::Session;
 use crate::sql::Sql;
+use crate::wakes::Wakes;
 use crate::written;
 
 /// Each reads the front of an index and nothing else (CLM-05).
 const TURN_CANDIDATES: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", ino, attempts FROM instance WHERE claim_at <= ?1 ORDER BY claim_at, claim_order LIMIT ?2"
+    ", ino, attempts, control_at, system_at, mail_at FROM instance WHERE claim_at <= ?1 ORDER BY claim_at, claim_order LIMIT ?2"
 );
-const VISIBLE_MESSAGES: &str = "SELECT message_id, execution, body FROM inbox
-     WHERE ino = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq";
 const ACTIVITY_CANDIDATES: &str = "SELECT claim_at, id FROM activity
      WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
 const FIRST_TURN: &str = "SELECT claim_at FROM instance
@@ -58,13 +58,17 @@ impl Member for ClaimTurns {
             TURN_CANDIDATES,
             params![session.now_ms, row_limit(self.turns_max)],
             |row| {
-                let attempts: u32 = row.get(HEAD_COLUMNS + 1)?;
-                Ok((head::of_row(row)?, row.get(HEAD_COLUMNS)?, attempts))
+                Ok(Candidate {
+                    head: head::of_row(row)?,
+                    ino: row.get(HEAD_COLUMNS)?,
+                    attempts: row.get(HEAD_COLUMNS + 1)?,
+                    wakes: Wakes::of_row(row, HEAD_COLUMNS + 2)?,
+                })
             },
         )?;
         let mut items = Vec::with_capacity(candidates.len());
-        for (head, ino, attempts) in candidates {
-            items.push(claim_turn(session, self, head, ino, attempts)?);
+        for candidate in candidates {
+            items.push(claim_turn(session, self, candidate)?);
         }
         let due_ms = first_turn_ms(&session.sql)?;
         session.note(Effect::NothingBefore(Queue::Turns, due_ms));
@@ -72,14 +76,26 @@ impl Member for ClaimTurns {
     }
 }
 
-fn claim_turn(
-    session: &mut Session,
-    request: &ClaimTurns,
+/// An instance that may be claimed.
+struct Candidate {
     head: InstanceHead,
     ino: i64,
     attempts: u32,
+    wakes: Wakes,
+}
+
+fn claim_turn(
+    session: &mut Session,
+    request: &ClaimTurns,
+    candidate: Candidate,
 ) -> rusqlite::Result<Turn> {
-    let (messages, more_messages) = visible_messages(session, request, ino)?;
+    let Candidate {
+        head,
+        ino,
+        attempts,
+        wakes,
+    } = candidate;
+    let messages = inbox::due(session, request, ino, wakes)?;
     let token = Entropy.lease_token();
     let claim_order = session.next_claim_order();
     session.sql.execute(
@@ -103,35 +119,8 @@ fn claim_turn(
         head,
         attempt: attempts.saturating_add(1),
         messages,
-        more_messages,
+        has_mail: wakes.mail_ms.is_some_and(|ms| ms <= session.now_ms),
     })
-}
-
-/// The visible messages within the request's limits, at least one of them, and whether others were
-/// left behind (CLM-02, CLM-03).
-fn visible_messages(
-    session: &Session,
-    request: &ClaimTurns,
-    ino: i64,
-) -> rusqlite::Result<(Vec<Message>, bool)> {
-    let mut messages = Vec::new();
-    let mut bytes = 0_usize;
-    let more = session
-        .sql
-        .while_taken(VISIBLE_MESSAGES, params![ino, session.now_ms], |row| {
-            bytes = bytes.saturating_add(row.get_ref(2)?.as_bytes().map_or(0, <[u8]>::len));
-            let is_full = messages.len() >= request.messages_max || bytes > request.bytes_max;
-            if is_full && !messages.is_empty() {
-                return Ok(false);
-            }
-            messages.push(Message {
-                id: MessageId(row.get(0)?),
-                execution: row.get(1)?,
-                body: head::bytes(row, 2)?,
-            });
-            Ok(true)
-        })?;
-    Ok((messages, more))
 }
 
 impl Member for ClaimActivities {
@@ -276,33 +265,28 @@ fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
 
 /// The answer of a claim that finds nothing, if it would.
 fn nothing_before<T>(session: &Session, due_ms: u64) -> Option<Claimed<T>> {
-    (due_ms > session.now_ms).then(|| claimed(session, Vec::new(), due_ms))
+    (due_ms > session.now_ms).then(Claimed::default)
 }
 
 fn claimed<T>(session: &Session, items: Vec<T>, due_ms: u64) -> Claimed<T> {
     Claimed {
         items,
         more: due_ms <= session.now_ms,
-        next_due: (due_ms != NEVER_MS).then(|| until(session.now_ms, due_ms)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::location::Location;
-    use crate::options::SqliteOptions;
+    use crate::plan;
 
     #[test]
     fn every_statement_of_a_claim_uses_its_index_and_sorts_nothing() {
-        let connection =
-            crate::connection::open_writer(&Location::Memory, &SqliteOptions::default()).unwrap();
         for (sql, index) in [
             (
                 TURN_CANDIDATES,
                 "SEARCH instance USING INDEX instance_ready",
             ),
-            (VISIBLE_MESSAGES, "SEARCH inbox USING INDEX inbox_visible"),
             (
                 ACTIVITY_CANDIDATES,
                 "SEARCH activity USING COVERING INDEX activity_ready",
@@ -314,23 +298,9 @@ mod tests {
                 "SEARCH activity USING COVERING INDEX activity_ready",
             ),
         ] {
-            let mut statement = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let steps: Vec<String> = statement
-                .query_map(
-                    rusqlite::params_from_iter(vec![1; parameters(sql)]),
-                    |row| row.get("detail"),
-                )
-                .unwrap()
-                .collect::<Result<_, _>>()
-                .unwrap();
+            let steps = plan::steps(sql);
             assert_eq!(steps.len(), 1, "{sql}: {steps:?}");
             assert!(steps[0].contains(index), "{sql}: {steps:?}");
         }
-    }
-
-    fn parameters(sql: &str) -> usize {
-        sql.matches('?').count()
     }
 }

@@ -67,11 +67,6 @@ pub(crate) fn after(now_ms: u64, delay: Duration) -> u64 {
     now_ms.saturating_add(millis_ceil(delay)).min(TIME_MAX_MS)
 }
 
-/// How long it is from `now_ms` until then.
-pub(crate) fn until(now_ms: u64, at_ms: u64) -> Duration {
-    Duration::from_millis(at_ms.saturating_sub(now_ms))
-}
-
 #[cfg(test)]
 mod tests {
     use duroxide_core::clock::ManualClock;
@@ -107,6 +102,5 @@ mod tests {
     #[test]
     fn far_times_stay_within_what_sqlite_holds() {
         assert_eq!(after(5, Duration::MAX), TIME_MAX_MS);
-        assert_eq!(until(7, 5), Duration::ZERO);
     }
 }

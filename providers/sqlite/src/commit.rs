@@ -1,6 +1,6 @@
 //! A batch of commits.
 
-use duroxide_core::providers::{Commit, Committed, Fence, LeaseAfterCommit, ProviderError, check};
+use duroxide_core::providers::{Commit, Committed, ProviderError, check};
 
 use crate::error::Applied;
 use crate::job::{Access, Member};
@@ -22,8 +22,7 @@ impl Member for Commit {
     fn apply(&self, session: &mut Session) -> Applied<Committed> {
         match self {
             Self::Turn(turn) => turn::commit(session, turn).map(Committed::Turn),
-            Self::Activity(outcome) => activity::finish(session, outcome)
-                .map(|undelivered| Committed::Activity { undelivered }),
+            Self::Activity(outcome) => activity::finish(session, outcome),
             Self::Send(envelope) => {
                 message::send_from_client(session, envelope).map(|()| Committed::Sent)
             }
@@ -34,31 +33,14 @@ impl Member for Commit {
 impl SqliteProvider {
     pub(crate) async fn commit_batch(&self, operations: Vec<Commit>) -> Vec<Answer> {
         let refusals = check::batch(&self.store.setup.options.limits, &operations);
-        let mut refused = Vec::new();
-        let mut accepted = Vec::with_capacity(operations.len());
-        for (place, (operation, refusal)) in operations.into_iter().zip(refusals).enumerate() {
-            match refusal {
-                Some(error) => refused.push((place, Err(error))),
-                None => accepted.push((place, operation)),
-            }
-        }
-        // One that wants to keep its lease must see what else the batch sends (COM-06, LEA-09).
-        accepted.sort_by_key(|(_, operation)| keeps_lease(operation));
-        let (places, accepted): (Vec<_>, Vec<_>) = accepted.into_iter().unzip();
-        let answers = self.submit(accepted).await;
-        let mut placed: Vec<(usize, Answer)> = places.into_iter().zip(answers).collect();
-        placed.extend(refused);
-        placed.sort_by_key(|(place, _)| *place);
-        placed.into_iter().map(|(_, answer)| answer).collect()
-    }
-}
-
-fn keeps_lease(operation: &Commit) -> bool {
-    match operation {
-        Commit::Turn(turn) => {
-            matches!(turn.lease, LeaseAfterCommit::Keep(_))
-                && matches!(turn.fence, Fence::At { .. })
-        }
-        Commit::Activity(_) | Commit::Send(_) => false,
+        let members = operations.into_iter().zip(&refusals);
+        let accepted = members.filter(|(_, refusal)| refusal.is_none());
+        let accepted = accepted.map(|(operation, _)| operation).collect();
+        let mut answers = self.submit(accepted).await.into_iter();
+        // Those that were refused keep their places among the answers.
+        refusals
+            .into_iter()
+            .filter_map(|refusal| refusal.map_or_else(|| answers.next(), |it| Some(Err(it))))
+            .collect()
     }
 }

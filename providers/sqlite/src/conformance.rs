@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
-use duroxide_core::providers::{Provider, ProviderError};
+use duroxide_core::providers::{Limits, Provider, ProviderError};
 use duroxide_provider_tests::{Ending, Fixture, Store, TestClock, Unavailable, copy_as_killed};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
@@ -16,6 +16,9 @@ use crate::{SqliteMode, SqliteOptions, SqliteProvider, Synchronous};
 
 /// A time like those of today: Monday 2026-01-05, 00:00 UTC.
 const NOW_MS: u64 = 1_767_571_200_000;
+
+/// How much mail a topic of these databases holds: more than the cases need, and filled in no time.
+const TOPIC_MESSAGES_MAX: usize = 1_500;
 
 /// Makes empty databases, each in a new directory that goes away with it.
 #[derive(Debug, Clone)]
@@ -79,7 +82,9 @@ struct Folders {
 
 impl SqliteStore {
     async fn open(&self, options: SqliteOptions) -> Result<Arc<dyn Provider>, Unavailable> {
-        let options = options.clock(Arc::new(self.clock.clone()));
+        let mut limits = Limits::default();
+        limits.topic_messages_max = TOPIC_MESSAGES_MAX;
+        let options = options.clock(Arc::new(self.clock.clone())).limits(limits);
         let opened = match self.mode {
             Some(mode) => {
                 let url = url_in(self.folders.lock().living.path());

@@ -5,6 +5,7 @@ use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, 
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
+use crate::awaited;
 use crate::codes;
 use crate::sql::Sql;
 
@@ -12,13 +13,13 @@ use crate::sql::Sql;
 macro_rules! head_columns {
     () => {
         "id, incarnation, orchestration, version, status, output, execution, next_event_id, \
-         commit_id, core_state, created_at, updated_at"
+         commit_id, core_state, awaited, suspended, created_at, updated_at"
     };
 }
 pub(crate) use head_columns;
 
 /// How many columns that are.
-pub(crate) const HEAD_COLUMNS: usize = 12;
+pub(crate) const HEAD_COLUMNS: usize = 14;
 
 /// Reads a head from the first columns of a row.
 pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
@@ -35,8 +36,10 @@ pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
         },
         commit_id: row.get::<_, Option<_>>(8)?.map(CommitId),
         core_state: bytes(row, 9)?,
-        created_at_ms: row.get(10)?,
-        updated_at_ms: row.get(11)?,
+        awaited: awaited::of_row(row, 10)?,
+        suspended: row.get(11)?,
+        created_at_ms: row.get(12)?,
+        updated_at_ms: row.get(13)?,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::error::{self, Applied};
 use crate::hub::{Effect, Queue};
 use crate::job::{Access, Member};
 use crate::session::Session;
+use crate::wakes::Wakes;
 
 /// A lease to extend.
 #[derive(Debug)]
@@ -31,7 +32,6 @@ impl Member for Renew {
             Lease::Turn(lease) => renew_turn(session, lease, until_ms)?,
             Lease::Activity(lease) => renew_activity(session, lease, until_ms)?,
         };
-        // No trace is kept of a cancelled activity, so it is lost as well (CAN-03).
         Ok(if renewed > 0 {
             Renewal::Renewed
         } else {
@@ -42,7 +42,7 @@ impl Member for Renew {
 
 fn renew_turn(session: &mut Session, lease: &TurnLease, until_ms: u64) -> rusqlite::Result<usize> {
     let claim_order = session.next_claim_order();
-    // Without a message there is nothing to claim, so `claim_at` stays NULL as `max` makes it.
+    // Where nothing wakes it there is nothing to claim, so `claim_at` stays NULL as `max` makes it.
     session.sql.execute(
         "UPDATE instance SET hold_until = max(hold_until, ?4), claim_at = max(claim_at, ?4),
              claim_order = ?5
@@ -105,7 +105,7 @@ impl Member for Release {
 
     fn apply(&self, session: &mut Session) -> Applied<()> {
         let free_from_ms = after(session.now_ms, self.delay);
-        let attempts_back = u8::from(!self.count_attempt);
+        let attempts_back = self.attempts.taken_back();
         match &self.lease {
             Lease::Turn(lease) => release_turn(session, lease, free_from_ms, attempts_back),
             Lease::Activity(lease) => release_activity(session, lease, free_from_ms, attempts_back),
@@ -117,41 +117,38 @@ fn release_turn(
     session: &mut Session,
     lease: &TurnLease,
     free_from_ms: u64,
-    attempts_back: u8,
+    attempts_back: u32,
 ) -> Applied<()> {
-    let claim_order = session.next_claim_order();
-    let claim_at_ms: Option<Option<u64>> = session.sql.first(
-        "UPDATE instance SET lease_token = NULL, hold_until = ?4, claim_order = ?5,
-             attempts = max(0, attempts - ?6),
-             claim_at = max(?4, (SELECT min(visible_at) FROM inbox WHERE ino = instance.ino))
-         WHERE id = ?1 AND lease_token = ?2 AND hold_until > ?3
-         RETURNING claim_at",
-        params![
-            lease.instance.as_str(),
-            lease.token.0,
-            session.now_ms,
-            free_from_ms,
-            claim_order,
-            attempts_back,
-        ],
-        |row| row.get(0),
+    let held = session.sql.first(
+        "SELECT ino, control_at, system_at, mail_at FROM instance
+         WHERE id = ?1 AND lease_token = ?2 AND hold_until > ?3",
+        params![lease.instance.as_str(), lease.token.0, session.now_ms],
+        |row| Ok((row.get::<_, i64>(0)?, Wakes::of_row(row, 1)?)),
     )?;
-    match claim_at_ms {
-        Some(claim_at_ms) => {
-            claim_at_ms
-                .into_iter()
-                .for_each(|ms| session.note_turn_due(ms));
-            Ok(())
-        }
-        None => Err(error::turn_lease_lost("release", &lease.instance).into()),
-    }
+    let Some((ino, wakes)) = held else {
+        return Err(error::turn_lease_lost("release", &lease.instance).into());
+    };
+    // What was due before goes behind what has waited longer to be claimed.
+    let claim_at_ms = wakes.claimable_from_ms(free_from_ms);
+    let claim_at_ms = claim_at_ms.map(|ms| ms.max(session.now_ms));
+    let claim_order = session.next_claim_order();
+    session.sql.execute(
+        "UPDATE instance SET lease_token = NULL, hold_until = ?2, claim_at = ?3, claim_order = ?4,
+             attempts = max(0, attempts - ?5)
+         WHERE ino = ?1",
+        params![ino, free_from_ms, claim_at_ms, claim_order, attempts_back],
+    )?;
+    claim_at_ms
+        .into_iter()
+        .for_each(|ms| session.note_turn_due(ms));
+    Ok(())
 }
 
 fn release_activity(
     session: &mut Session,
     lease: &ActivityLease,
     free_from_ms: u64,
-    attempts_back: u8,
+    attempts_back: u32,
 ) -> Applied<()> {
     let key = &lease.key;
     let queue: Option<String> = session.sql.first(
@@ -186,12 +183,17 @@ fn release_activity(
 /// stay (ATT-04), and so do the delays of releases.
 pub(crate) fn clear(session: &mut Session) -> rusqlite::Result<()> {
     session.enter();
-    session.sql.execute(
-        "UPDATE instance SET lease_token = NULL, hold_until = 0,
-             claim_at = (SELECT min(visible_at) FROM inbox WHERE ino = instance.ino)
-         WHERE lease_token IS NOT NULL",
+    let leased: Vec<(i64, Wakes)> = session.sql.all(
+        "SELECT ino, control_at, system_at, mail_at FROM instance WHERE lease_token IS NOT NULL",
         [],
+        |row| Ok((row.get(0)?, Wakes::of_row(row, 1)?)),
     )?;
+    for (ino, wakes) in leased {
+        session.sql.execute(
+            "UPDATE instance SET lease_token = NULL, hold_until = 0, claim_at = ?2 WHERE ino = ?1",
+            params![ino, wakes.claimable_from_ms(0)],
+        )?;
+    }
     session.sql.execute(
         "UPDATE activity SET lease_token = NULL, claim_at = ?1 WHERE lease_token IS NOT NULL",
         [session.now_ms],

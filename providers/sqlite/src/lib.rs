@@ -15,6 +15,8 @@
 
 mod activity;
 mod admin;
+mod awaited;
+mod channel;
 mod checkpoint;
 mod claim;
 mod clock;
@@ -31,13 +33,17 @@ mod head;
 mod history;
 mod hub;
 mod identity;
+mod inbox;
 mod job;
 mod lease;
 mod location;
 mod lock;
+mod mail;
 mod message;
 mod network;
 mod options;
+#[cfg(test)]
+mod plan;
 mod provider;
 mod reader;
 mod room;
@@ -47,8 +53,11 @@ mod shared;
 mod sql;
 mod stats;
 mod store;
+mod target;
+mod topic;
 mod turn;
 mod wait;
+mod wakes;
 mod worker;
 mod writer;
 mod written;

@@ -3,136 +3,121 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Envelope, Incarnation, InstanceId, InstanceStatus, Message, Position, Recipient, check,
+    Channel, Envelope, InstanceId, Message, Position, ProviderError, Recipient, check,
 };
-use rusqlite::{Row, params};
+use rusqlite::params;
 
+use crate::channel::Code;
 use crate::clock::after;
 use crate::codes;
 use crate::error::{self, Applied};
 use crate::hub::Effect;
 use crate::session::Session;
+use crate::target::Target;
+use crate::topic;
 
-/// What becomes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// It is in the inbox, or was there already, or has started the instance before.
-    Stored,
-    /// It would have started an instance that there is already; nothing was changed.
-    Exists,
-    /// There is no such instance, or none in that life; nothing was changed.
-    Absent,
-    /// As many messages as are allowed wait for the instance; nothing was changed.
-    Full { max: usize },
-}
-
-/// Where a message is put.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) ino: i64,
-    incarnation: Incarnation,
-    /// Before this time nobody may claim the instance.
-    hold_until_ms: u64,
-    /// When it may be claimed as things stand, `None` without messages.
-    claim_at_ms: Option<u64>,
-    /// How many messages wait for it, visible or not.
-    inbox_count: usize,
-}
-
-impl Target {
-    /// Reads the columns `ino, incarnation, hold_until, claim_at, inbox_count`, from this one on.
-    pub(crate) fn of_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
-        Ok(Self {
-            ino: row.get(column)?,
-            incarnation: Incarnation(row.get(column + 1)?),
-            hold_until_ms: row.get(column + 2)?,
-            claim_at_ms: row.get(column + 3)?,
-            inbox_count: row.get(column + 4)?,
-        })
-    }
-
-    fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
-        session.sql.first(
-            "SELECT ino, incarnation, hold_until, claim_at, inbox_count
-             FROM instance WHERE id = ?1",
-            [instance.as_str()],
-            |row| Self::of_row(row, 0),
-        )
-    }
+/// An instance that does not exist yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Newborn<'a> {
+    pub(crate) instance: &'a InstanceId,
+    pub(crate) orchestration: &'a str,
+    pub(crate) core_state: &'a [u8],
 }
 
 /// A client's message: it hears of an instance that is there already, or is not (STA-01, STA-02,
-/// STA-04, IDM-03), and of an inbox that is full (LIM-03).
+/// STA-04, IDM-03), that has ended (STA-06), or whose inbox is full (LIM-03).
 pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Applied<()> {
     let id = envelope.recipient.instance();
     check::envelope_limits(&session.limits, id, envelope)?;
-    match deliver(session, envelope, Some(session.limits.inbox_messages_max))? {
-        Delivery::Stored => Ok(()),
-        Delivery::Exists => Err(error::already_exists(id).into()),
-        Delivery::Absent => Err(error::not_found("commit", id).into()),
-        Delivery::Full { max } => Err(error::inbox_full(id, max).into()),
-    }
-}
-
-/// A turn's message. A start for an instance that there is goes to its inbox (STA-03).
-pub(crate) fn send_from_turn(
-    session: &mut Session,
-    envelope: &Envelope,
-) -> rusqlite::Result<Delivery> {
-    let delivery = deliver(session, envelope, None)?;
-    if delivery != Delivery::Exists {
-        return Ok(delivery);
-    }
-    if let Some(target) = Target::find(session, envelope.recipient.instance())? {
-        store(session, &target, envelope.delay, &envelope.message)?;
-    }
-    Ok(Delivery::Stored)
-}
-
-/// Delivers to an inbox of at most so many messages, or to any.
-fn deliver(
-    session: &mut Session,
-    envelope: &Envelope,
-    inbox_messages_max: Option<usize>,
-) -> rusqlite::Result<Delivery> {
     let message = &envelope.message;
-    let target = Target::find(session, envelope.recipient.instance())?;
-    let target = match (&envelope.recipient, target) {
+    match (&envelope.recipient, Target::find(session, id)?) {
         (Recipient::NewInstance { .. }, Some(target)) => {
             // The start that created it has done its work, however often it comes.
-            let is_repeated = target.incarnation == message.id.incarnation();
-            return Ok(if is_repeated {
-                Delivery::Stored
-            } else {
-                Delivery::Exists
-            });
-        }
-        (
-            Recipient::NewInstance {
-                instance,
-                orchestration,
-                core_state,
-            },
-            None,
-        ) => {
-            let incarnation = message.id.incarnation();
-            create(session, instance, incarnation, orchestration, core_state)?
-        }
-        (Recipient::Instance { incarnation, .. }, Some(target))
-            if incarnation.is_none_or(|life| life == target.incarnation) =>
-        {
-            if let Some(max) = inbox_messages_max
-                && target.inbox_count >= max
-                && !is_stored(session, &target, message)?
-            {
-                return Ok(Delivery::Full { max });
+            if target.incarnation != message.id.incarnation() {
+                return Err(error::already_exists(id).into());
             }
-            target
         }
-        (Recipient::Instance { .. }, _) => return Ok(Delivery::Absent),
-    };
-    store(session, &target, envelope.delay, message)?;
-    Ok(Delivery::Stored)
+        (Recipient::NewInstance { .. }, None) => begin(session, envelope)?,
+        (Recipient::Instance { incarnation, .. }, Some(target)) if target.is_of(*incarnation) => {
+            check_room(session, &target, id, message)?;
+            store(session, target, envelope.delay, message)?;
+        }
+        (Recipient::Instance { .. }, _) => return Err(error::not_found("commit", id).into()),
+    }
+    Ok(())
+}
+
+/// A turn's message. A start for an instance that there is goes to its inbox (STA-03). Answers whether
+/// the message was dropped, since nobody is there to read it (MSG-05, STA-06).
+pub(crate) fn send_from_turn(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<bool> {
+    let message = &envelope.message;
+    match (
+        &envelope.recipient,
+        Target::find(session, envelope.recipient.instance())?,
+    ) {
+        (Recipient::NewInstance { .. }, Some(target)) => {
+            // The start that created it has done its work, however often it comes.
+            if target.incarnation != message.id.incarnation() {
+                // It must be answered, whether the instance is suspended or not.
+                let message = Message {
+                    channel: Channel::Control,
+                    ..message.clone()
+                };
+                store(session, target, envelope.delay, &message)?;
+            }
+        }
+        (Recipient::NewInstance { .. }, None) => begin(session, envelope)?,
+        (Recipient::Instance { incarnation, .. }, Some(target))
+            if target.is_of(*incarnation) && !target.is_deaf_to(message) =>
+        {
+            store(session, target, envelope.delay, message)?;
+        }
+        (Recipient::Instance { .. }, _) => return Ok(true),
+    }
+    Ok(false)
+}
+
+/// Checks that an instance takes a client's message, which one that it has is.
+fn check_room(
+    session: &Session,
+    target: &Target,
+    id: &InstanceId,
+    message: &Message,
+) -> Applied<()> {
+    match refusal_of(session, target, id, message)? {
+        Some(refusal) if !is_stored(session, target, message)? => Err(refusal.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Why the instance takes no further message of this channel, if it takes none (STA-06, LIM-03).
+fn refusal_of(
+    session: &Session,
+    target: &Target,
+    id: &InstanceId,
+    message: &Message,
+) -> rusqlite::Result<Option<ProviderError>> {
+    if target.is_deaf_to(message) {
+        return Ok(Some(error::ended(id)));
+    }
+    let limits = &session.limits;
+    let standing = &target.standing;
+    Ok(match &message.channel {
+        Channel::System => None,
+        Channel::Control => {
+            let max = limits.control_messages_max;
+            (standing.control_count >= max).then(|| error::control_full(id, max))
+        }
+        Channel::Topic(topic) => {
+            let max = limits.topic_messages_max;
+            // A topic has no more than all of them together, which costs no look.
+            if standing.mail_count >= max && topic::count(session, target.ino, topic)? >= max {
+                return Ok(Some(error::mailbox_full(id, "topic_messages_max", max)));
+            }
+            let max = limits.mail_messages_max;
+            (standing.mail_count >= max).then(|| error::mailbox_full(id, "mail_messages_max", max))
+        }
+    })
 }
 
 fn is_stored(session: &Session, target: &Target, message: &Message) -> rusqlite::Result<bool> {
@@ -147,78 +132,122 @@ fn is_stored(session: &Session, target: &Target, message: &Message) -> rusqlite:
 /// Puts a message into an inbox, unless it is there, and lets the instance be claimed for it.
 pub(crate) fn store(
     session: &mut Session,
-    target: &Target,
+    mut target: Target,
     delay: Duration,
     message: &Message,
 ) -> rusqlite::Result<()> {
-    let visible_at_ms = after(session.now_ms, delay);
-    let stored = session.sql.execute(
-        "INSERT INTO inbox (ino, message_id, execution, visible_at, body)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (ino, message_id) DO NOTHING",
-        params![
-            target.ino,
-            message.id.0,
-            message.execution,
-            visible_at_ms,
-            &message.body[..]
-        ],
-    )?;
-    let claim_at_ms = visible_at_ms.max(target.hold_until_ms);
-    let is_sooner = target
-        .claim_at_ms
-        .is_none_or(|known_ms| claim_at_ms < known_ms);
-    if stored == 0 {
+    let due_at_ms = after(session.now_ms, delay);
+    let before = target.standing;
+    if !insert(session, &mut target, due_at_ms, message)? {
         return Ok(());
     }
-    // Where the time stays, the place stays: a busy sender must not send its receiver back.
-    if is_sooner {
-        let claim_order = session.next_claim_order();
-        session.sql.execute(
-            "UPDATE instance SET inbox_count = inbox_count + 1, claim_at = ?2, claim_order = ?3
-             WHERE ino = ?1",
-            params![target.ino, claim_at_ms, claim_order],
+    target.receive(&message.channel, due_at_ms);
+    target.write(session, before)
+}
+
+/// Puts a message into an inbox; false if it is there already (MSG-02).
+fn insert(
+    session: &Session,
+    target: &mut Target,
+    due_at_ms: u64,
+    message: &Message,
+) -> rusqlite::Result<bool> {
+    let Channel::Topic(topic) = &message.channel else {
+        let inserted = session.sql.execute(
+            "INSERT INTO inbox (ino, channel, message_id, execution, due_at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (ino, message_id) DO NOTHING",
+            params![
+                target.ino,
+                Code(&message.channel),
+                message.id.0,
+                message.execution,
+                due_at_ms,
+                &message.body[..]
+            ],
         )?;
-        session.note_turn_due(claim_at_ms);
-    } else {
-        session.sql.execute(
-            "UPDATE instance SET inbox_count = inbox_count + 1 WHERE ino = ?1",
-            [target.ino],
-        )?;
+        return Ok(inserted > 0);
+    };
+    // The place of mail is never used again in its instance: a reader may go on from one that is gone.
+    let inserted = session.sql.execute(
+        "INSERT INTO inbox (seq, ino, channel, message_id, due_at, body)
+         VALUES (max(?6, coalesce((SELECT max(seq) FROM inbox), 0)) + 1, ?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (ino, message_id) DO NOTHING",
+        params![
+            target.ino,
+            topic.as_str(),
+            message.id.0,
+            due_at_ms,
+            &message.body[..],
+            target.standing.mail_seq,
+        ],
+    )?;
+    if inserted > 0 {
+        target.standing.mail_seq = session.sql.connection().last_insert_rowid();
+        topic::add_one(session, target.ino, topic)?;
     }
+    Ok(inserted > 0)
+}
+
+/// Creates the instance that a message starts, with that message (STA-01, STA-05).
+fn begin(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<()> {
+    let Recipient::NewInstance {
+        instance,
+        orchestration,
+        core_state,
+    } = &envelope.recipient
+    else {
+        return Ok(());
+    };
+    let message = &envelope.message;
+    let due_at_ms = after(session.now_ms, envelope.delay);
+    let mut target = Target::fresh(message.id.incarnation(), session.now_ms);
+    target.receive(&message.channel, due_at_ms);
+    let newborn = Newborn {
+        instance,
+        orchestration,
+        core_state,
+    };
+    create(session, newborn, &mut target)?;
+    let before = target.standing;
+    insert(session, &mut target, due_at_ms, message)?;
+    // Mail alone has changed it.
+    target.write(session, before)?;
+    target.note_due(session);
     Ok(())
 }
 
-/// Creates an instance that has not run a turn (STA-01, STA-05).
+/// Writes the row of an instance that has not run a turn, standing as it does.
 pub(crate) fn create(
     session: &mut Session,
-    instance: &InstanceId,
-    incarnation: Incarnation,
-    orchestration: &str,
-    core_state: &[u8],
-) -> rusqlite::Result<Target> {
-    let now_ms = session.now_ms;
-    let ino = session.sql.one(
-        "INSERT INTO instance (id, claim_order, hold_until, incarnation, status, execution,
-             next_event_id, created_at, updated_at, orchestration, core_state)
-         VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?2, ?2, ?7, ?8) RETURNING ino",
+    newborn: Newborn<'_>,
+    target: &mut Target,
+) -> rusqlite::Result<()> {
+    let standing = target.standing;
+    let claim_order = standing.claim_at_ms.map(|_| session.next_claim_order());
+    target.ino = session.sql.one(
+        "INSERT INTO instance (id, claim_at, claim_order, hold_until, control_at, system_at,
+             control_count, mail_count, incarnation, status, execution, next_event_id, created_at,
+             updated_at, orchestration, core_state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14)
+         RETURNING ino",
         params![
-            instance.as_str(),
-            now_ms,
-            incarnation.0,
-            codes::of_instance_status(InstanceStatus::Pending),
+            newborn.instance.as_str(),
+            standing.claim_at_ms,
+            claim_order.unwrap_or_default(),
+            session.now_ms,
+            standing.wakes.control_ms,
+            standing.wakes.system_ms,
+            standing.control_count,
+            standing.mail_count,
+            target.incarnation.0,
+            codes::of_instance_status(target.status),
             Position::START.execution,
             Position::START.next_event_id,
-            orchestration,
-            core_state,
+            newborn.orchestration,
+            newborn.core_state,
         ],
         |row| row.get(0),
     )?;
-    session.note(Effect::HeadChanged(instance.clone()));
-    Ok(Target {
-        ino,
-        incarnation,
-        hold_until_ms: now_ms,
-        claim_at_ms: None,
-        inbox_count: 0,
-    })
+    session.note(Effect::HeadChanged(newborn.instance.clone()));
+    Ok(())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 use tokio::sync::watch;
 
@@ -18,6 +18,7 @@ use crate::history;
 use crate::job::{Access, Batch, Member};
 use crate::lease::Renew;
 use crate::location::Location;
+use crate::mail;
 use crate::options::{SqliteMode, SqliteOptions};
 use crate::reader::Reach;
 use crate::shared;
@@ -240,6 +241,13 @@ impl Provider for SqliteProvider {
         let request = request.clone();
         let read = move |sql: &Sql| history::read(sql, &request);
         self.query("read_history", Reach::Narrow, read).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let request = request.clone();
+        let now_ms = self.store.setup.clock.now_ms();
+        let read = move |sql: &Sql| mail::read(sql, &request, now_ms);
+        self.query("read_mail", Reach::Narrow, read).await
     }
 
     async fn read_head(

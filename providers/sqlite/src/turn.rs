@@ -1,19 +1,21 @@
 //! One turn: everything is checked first, so that a refusal leaves no trace.
 
 use duroxide_core::providers::{
-    CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, LeaseAfterCommit,
-    LeaseToken, Position, ProviderError, TurnCommit, TurnCommitted, check,
+    CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, InstanceStatus,
+    LeaseToken, Position, ProviderError, Topic, TurnCommit, TurnCommitted, check,
 };
 use rusqlite::params;
 
 use crate::activity::{self, Held, Owner};
-use crate::clock::after;
-use crate::codes::{self, bounded};
+use crate::awaited;
+use crate::codes;
 use crate::error::{self, Applied};
 use crate::head;
 use crate::hub::Effect;
-use crate::message::{self, Delivery};
+use crate::inbox::{self, Content, Counts};
+use crate::message::{self, Newborn};
 use crate::session::Session;
+use crate::target::Target;
 
 /// What is stored of the instance before the turn.
 struct Stored {
@@ -23,20 +25,24 @@ struct Stored {
     commit_id: Option<CommitId>,
     lease: Option<LeaseToken>,
     hold_until_ms: u64,
-    /// Its current execution has a row that says it is running.
-    has_running_row: bool,
+    status: InstanceStatus,
+    suspended: bool,
+    awaited: Vec<Topic>,
+    counts: Counts,
+    /// Whether there may be system messages.
+    has_system: bool,
 }
 
 impl Stored {
     fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
         session.sql.first(
             "SELECT ino, incarnation, execution, next_event_id, commit_id, lease_token, hold_until,
-                 status
+                 status, suspended, awaited, control_count, mail_count, system_at IS NOT NULL
              FROM instance WHERE id = ?1",
             [instance.as_str()],
             |row| {
                 let status = codes::instance_status(row.get(7)?);
-                let status = status.map_err(|error| head::unreadable(7, error))?;
+                let suspended = row.get(8)?;
                 Ok(Self {
                     ino: row.get(0)?,
                     incarnation: Incarnation(row.get(1)?),
@@ -47,10 +53,46 @@ impl Stored {
                     commit_id: row.get::<_, Option<_>>(4)?.map(CommitId),
                     lease: row.get::<_, Option<_>>(5)?.map(LeaseToken),
                     hold_until_ms: row.get(6)?,
-                    has_running_row: status == ExecutionStatus::Running.of_instance(),
+                    status: status.map_err(|error| head::unreadable(7, error))?,
+                    suspended,
+                    awaited: awaited::of_row(row, 9)?,
+                    counts: Counts {
+                        control: row.get(10)?,
+                        mail: row.get(11)?,
+                    },
+                    // Nobody keeps the time of a suspended instance's.
+                    has_system: suspended || row.get(12)?,
                 })
             },
         )
+    }
+
+    /// Creates the instance of a turn whose fence says that there is none (FEN-03).
+    fn create(
+        session: &mut Session,
+        turn: &TurnCommit,
+        incarnation: Incarnation,
+    ) -> rusqlite::Result<Self> {
+        let mut target = Target::fresh(incarnation, session.now_ms);
+        let newborn = Newborn {
+            instance: &turn.instance,
+            orchestration: &turn.head.orchestration,
+            core_state: &turn.head.core_state,
+        };
+        message::create(session, newborn, &mut target)?;
+        Ok(Self {
+            ino: target.ino,
+            incarnation,
+            position: Position::START,
+            commit_id: None,
+            lease: None,
+            hold_until_ms: session.now_ms,
+            status: target.status,
+            suspended: false,
+            awaited: Vec::new(),
+            counts: Counts::default(),
+            has_system: false,
+        })
     }
 }
 
@@ -75,7 +117,7 @@ pub(crate) fn commit(session: &mut Session, turn: &TurnCommit) -> Applied<TurnCo
         });
     }
     let basis = check(session, turn, stored)?;
-    Ok(apply(session, turn, &basis)?)
+    Ok(apply(session, turn, basis)?)
 }
 
 fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applied<Basis> {
@@ -117,12 +159,16 @@ fn check_fence(
         Fence::Unleased {
             incarnation,
             position,
+            commit_id,
         } => {
-            let free =
-                stored.filter(|it| it.incarnation == incarnation && it.hold_until_ms <= now_ms);
+            let free = stored.filter(|it| {
+                it.incarnation == incarnation && it.hold_until_ms <= now_ms && !it.suspended
+            });
             match free {
                 None => Err(error::turn_lease_lost("commit", id)),
-                Some(free) if free.position != position => Err(error::position_conflict(id)),
+                Some(free) if free.position != position || free.commit_id != commit_id => {
+                    Err(error::position_conflict(id))
+                }
                 Some(_) => Ok(position),
             }
         }
@@ -133,15 +179,28 @@ fn check_fence(
 fn apply(
     session: &mut Session,
     turn: &TurnCommit,
-    basis: &Basis,
+    basis: Basis,
 ) -> rusqlite::Result<TurnCommitted> {
-    let owner = owner_of(session, turn, basis.stored.as_ref())?;
-    let has_running_row = basis.stored.as_ref().is_some_and(|it| it.has_running_row);
-    let end = write_executions(session, turn, owner.ino, basis.position, has_running_row)?;
-    let removed = remove_messages(session, turn, owner.ino)?;
+    let stored = match (basis.stored, turn.fence) {
+        (Some(stored), _) => stored,
+        (None, Fence::Absent { incarnation }) => Stored::create(session, turn, incarnation)?,
+        // The fence was checked: there is a row.
+        (None, Fence::At { .. } | Fence::Unleased { .. }) => {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
+    };
+    let has_running_row = stored.status == ExecutionStatus::Running.of_instance();
+    let end = write_executions(session, turn, stored.ino, basis.position, has_running_row)?;
+    let left = inbox::remove(session, turn, stored.ino, stored.counts)?;
+    write_head(session, turn, &stored, end, left)?;
     for held in &basis.completed {
         held.remove(session)?;
     }
+    let owner = Owner {
+        ino: stored.ino,
+        instance: &turn.instance,
+        incarnation: stored.incarnation,
+    };
     let mut committed = TurnCommitted::default();
     for cancel in &turn.cancelled {
         activity::cancel(session, owner, *cancel, &mut committed.cancelled)?;
@@ -150,51 +209,10 @@ fn apply(
         activity::create(session, owner.ino, activity)?;
     }
     for envelope in &turn.messages {
-        if message::send_from_turn(session, envelope)? == Delivery::Absent {
-            committed.undelivered.push(envelope.message.id);
-        }
+        let is_dropped = message::send_from_turn(session, envelope)?;
+        committed.messages_dropped += usize::from(is_dropped);
     }
-    let lease = match turn.fence {
-        Fence::At { lease, .. } => Some(lease),
-        Fence::Absent { .. } | Fence::Unleased { .. } => None,
-    };
-    let settlement = settle(session, turn.lease, owner.ino, lease)?;
-    let standing = Standing { end, removed };
-    write_head(session, turn, owner.ino, &standing, &settlement)?;
-    committed.lease_kept = settlement.lease.is_some();
     Ok(committed)
-}
-
-/// The row that the turn belongs to, created if need be.
-fn owner_of<'a>(
-    session: &mut Session,
-    turn: &'a TurnCommit,
-    stored: Option<&Stored>,
-) -> rusqlite::Result<Owner<'a>> {
-    let instance = &turn.instance;
-    let (ino, incarnation) = match (turn.fence, stored) {
-        (_, Some(stored)) => (stored.ino, stored.incarnation),
-        (Fence::Absent { incarnation }, None) => {
-            let head = &turn.head;
-            let created = message::create(
-                session,
-                instance,
-                incarnation,
-                &head.orchestration,
-                &head.core_state,
-            )?;
-            (created.ino, incarnation)
-        }
-        // The fence was checked: there is a row.
-        (Fence::At { .. } | Fence::Unleased { .. }, None) => {
-            return Err(rusqlite::Error::QueryReturnedNoRows);
-        }
-    };
-    Ok(Owner {
-        ino,
-        instance,
-        incarnation,
-    })
 }
 
 /// Appends the history and writes the rows of executions that open or close. Answers where the
@@ -263,105 +281,85 @@ fn write_execution(
     Ok(())
 }
 
-/// Removes what was consumed and what nobody wants any more (COM-02, COM-03). Answers how many
-/// messages that were.
-fn remove_messages(session: &Session, turn: &TurnCommit, ino: i64) -> rusqlite::Result<usize> {
-    let mut removed = 0;
-    for message in &turn.consumed {
-        removed += session.sql.execute(
-            "DELETE FROM inbox WHERE ino = ?1 AND message_id = ?2",
-            params![ino, message.0],
-        )?;
-    }
-    if let Some(execution) = turn.purge_through {
-        removed += session.sql.execute(
-            "DELETE FROM inbox WHERE ino = ?1 AND execution <= ?2",
-            params![ino, bounded(execution)],
-        )?;
-    }
-    Ok(removed)
-}
-
-/// From when on an instance may be claimed, and who holds it meanwhile.
-struct Settlement {
-    lease: Option<LeaseToken>,
-    hold_until_ms: u64,
-    claim_at_ms: Option<u64>,
-}
-
-/// Ends the lease, or keeps it if that is asked for and no visible message is left, and works out
-/// from what is left when the instance may be claimed (COM-04, LEA-09).
-fn settle(
-    session: &Session,
-    wish: LeaseAfterCommit,
-    ino: i64,
-    lease: Option<LeaseToken>,
-) -> rusqlite::Result<Settlement> {
-    let now_ms = session.now_ms;
-    let earliest_ms: Option<u64> = session.sql.first(
-        "SELECT visible_at FROM inbox WHERE ino = ?1 ORDER BY visible_at LIMIT 1",
-        [ino],
-        |row| row.get(0),
-    )?;
-    let has_visible = earliest_ms.is_some_and(|ms| ms <= now_ms);
-    let (lease, hold_until_ms) = match (wish, lease) {
-        (LeaseAfterCommit::Keep(time), Some(lease)) if !has_visible => {
-            (Some(lease), after(now_ms, time))
-        }
-        (LeaseAfterCommit::Keep(_) | LeaseAfterCommit::Release, _) => (None, now_ms),
-    };
-    Ok(Settlement {
-        lease,
-        hold_until_ms,
-        claim_at_ms: earliest_ms.map(|ms| ms.max(hold_until_ms)),
-    })
-}
-
-/// Where the history ends after a turn, and how many messages the turn has removed.
-struct Standing {
+/// What a turn leaves of what wakes the instance, whose status is this afterwards: one that has ended, or
+/// whose current execution has no event, awaits nothing, and one that has ended is not suspended
+/// (MAI-05, SUS-02).
+fn content_after<'a>(
+    turn: &'a TurnCommit,
+    stored: &'a Stored,
+    status: InstanceStatus,
     end: Position,
-    removed: usize,
+    left: Counts,
+) -> Content<'a> {
+    let has_ended = status.is_terminal();
+    let awaited = if turn.executions.is_empty() {
+        &stored.awaited[..]
+    } else if has_ended || end.next_event_id == Position::START.next_event_id {
+        &[]
+    } else {
+        &turn.awaited[..]
+    };
+    Content {
+        counts: left,
+        has_system: stored.has_system,
+        awaited,
+        suspended: turn.suspended.unwrap_or(stored.suspended) && !has_ended,
+    }
 }
 
-/// Writes what the turn says of its head; without executions status, output and position stay
-/// (HEA-02). One statement, since each would write the row again.
+/// Writes what the turn says of its head, and ends its lease; without executions status, output and
+/// position stay (HEA-02). From then on the instance may be claimed for what is left in its inbox, and
+/// for what is sent to it, by this turn too (COM-04). One statement, since each would write the row
+/// again.
 fn write_head(
     session: &mut Session,
     turn: &TurnCommit,
-    ino: i64,
-    standing: &Standing,
-    settlement: &Settlement,
+    stored: &Stored,
+    end: Position,
+    left: Counts,
 ) -> rusqlite::Result<()> {
     let head = &turn.head;
     let last = turn.executions.last();
+    let status = last.map_or(stored.status, |update| update.status.of_instance());
+    let content = content_after(turn, stored, status, end, left);
+    let wakes = inbox::wakes(session, stored.ino, content)?;
+    // What was due before goes behind what has waited longer to be claimed.
+    let now_ms = session.now_ms;
+    let claim_at_ms = wakes.claimable_from_ms(now_ms).map(|ms| ms.max(now_ms));
     let claim_order = session.next_claim_order();
     session.sql.execute(
         "UPDATE instance SET orchestration = ?2, version = ?3, core_state = ?4, commit_id = ?5,
              updated_at = ?6, attempts = 0,
-             lease_token = ?7, hold_until = ?8, claim_at = ?9, claim_order = ?10,
-             output = CASE WHEN ?11 IS NULL THEN output ELSE ?12 END,
-             status = coalesce(?11, status), execution = ?13, next_event_id = ?14,
-             inbox_count = inbox_count - ?15
+             lease_token = NULL, hold_until = ?6, claim_at = ?7, claim_order = ?8,
+             output = CASE WHEN ?9 THEN ?10 ELSE output END,
+             status = ?11, execution = ?12, next_event_id = ?13,
+             awaited = ?14, suspended = ?15, control_count = ?16, mail_count = ?17,
+             control_at = ?18, system_at = ?19, mail_at = ?20
          WHERE ino = ?1",
         params![
-            ino,
+            stored.ino,
             head.orchestration,
             head.version,
             &head.core_state[..],
             turn.commit_id.0,
-            session.now_ms,
-            settlement.lease.map(|token| token.0),
-            settlement.hold_until_ms,
-            settlement.claim_at_ms,
+            now_ms,
+            claim_at_ms,
             claim_order,
-            last.map(|update| codes::of_instance_status(update.status.of_instance())),
+            last.is_some(),
             last.and_then(|update| update.output.as_deref()),
-            standing.end.execution,
-            standing.end.next_event_id,
-            standing.removed,
+            codes::of_instance_status(status),
+            end.execution,
+            end.next_event_id,
+            awaited::encode(content.awaited),
+            content.suspended,
+            left.control,
+            left.mail,
+            wakes.control_ms,
+            wakes.system_ms,
+            wakes.mail_ms,
         ],
     )?;
-    if let Some(claim_at_ms) = settlement.claim_at_ms {
+    if let Some(claim_at_ms) = claim_at_ms {
         session.note_turn_due(claim_at_ms);
     }
     session.note(Effect::HeadChanged(turn.instance.clone()));

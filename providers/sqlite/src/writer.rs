@@ -266,7 +266,7 @@ mod tests {
     use bytes::Bytes;
     use duroxide_core::entropy::Entropy;
     use duroxide_core::providers::{
-        ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
+        Channel, ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
     };
     use tokio::task::JoinSet;
 
@@ -283,6 +283,7 @@ mod tests {
             delay: Duration::ZERO,
             message: Message {
                 id: Entropy.message_id(),
+                channel: Channel::System,
                 execution: None,
                 body,
             },

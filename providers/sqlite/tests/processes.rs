@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::ManualClock;
-use duroxide_core::providers::{Commit, Lease, Provider, Queues, Renewal, TaskQueue, Until, Watch};
+use duroxide_core::providers::{
+    Commit, ExecutionStatus, Lease, Provider, Queues, Renewal, TaskQueue, Until, Watch,
+};
 use duroxide_sqlite::{SqliteMode, SqliteOptions, SqliteProvider};
 use tempfile::TempDir;
 
-use support::{LEASE, activities, activity, apply, commit_of, id, open_with, start, turns};
+use support::{LEASE, activities, activity, apply, commit_of, id, open_with, send, start, turns};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -48,18 +50,23 @@ async fn each_sees_the_others_work_and_waits_for_it() {
     let turn = second.claim_turns(&turns(9)).await.unwrap().items.remove(0);
     assert!(first.claim_turns(&turns(9)).await.unwrap().items.is_empty());
 
-    let watched = [Watch {
-        instance: id("a"),
-        until: Until::CommitOtherThan(None),
-    }];
-    let commit = Commit::Turn(commit_of(&turn, vec![activity(1)]));
-    let (changed, ()) = tokio::join!(
-        first.wait_for_change(&watched, LONG),
-        apply(&second, commit)
-    );
-    assert_eq!(changed.unwrap().len(), 1);
+    apply(&second, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
     let claimed = first.claim_activities(&activities(9)).await.unwrap();
     assert_eq!(claimed.items.len(), 1);
+
+    apply(&first, send("a", Duration::ZERO)).await;
+    let turn = second.claim_turns(&turns(9)).await.unwrap().items.remove(0);
+    let watched = [Watch {
+        instance: id("a"),
+        until: Until::Terminal,
+    }];
+    let mut end = commit_of(&turn, Vec::new());
+    end.executions[0].status = ExecutionStatus::Completed;
+    let (ended, ()) = tokio::join!(
+        first.wait_for_change(&watched, LONG),
+        apply(&second, Commit::Turn(end))
+    );
+    assert_eq!(ended.unwrap().len(), 1);
     first.close().await;
     second.close().await;
 }

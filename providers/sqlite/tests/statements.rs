@@ -7,13 +7,14 @@ mod support;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, Committed, ErrorKind, Lease, Provider, Queues, Release, TaskQueue, Until, Watch,
+    ActivityOutcome, Commit, Committed, ErrorKind, Lease, Limits, Provider, Queues, Release,
+    ReleasedAttempts, TaskQueue, Until, Watch,
 };
 use duroxide_sqlite::{SqliteOptions, SqliteProvider, Synchronous};
 use tempfile::TempDir;
 
 use support::{
-    LEASE, activities, activity, apply, commit_of, id, open, open_with, send, start, turns,
+    LEASE, activities, activity, apply, commit_of, id, mail, open, open_with, send, start, turns,
 };
 
 fn all_queues() -> Queues {
@@ -55,24 +56,121 @@ async fn a_provider_that_waits_issues_no_statement() {
     provider.close().await;
 }
 
-/// The limit of an inbox (LIM-03) is kept without counting what is in it.
+/// An instance that awaits the topic `wanted`.
+async fn awaiting(provider: &SqliteProvider, instance: &str) {
+    apply(provider, start(instance)).await;
+    let turn = provider.claim_turns(&turns(1)).await.unwrap();
+    let mut commit = commit_of(&turn.items[0], Vec::new());
+    commit.awaited = vec!["wanted".into()];
+    apply(provider, Commit::Turn(commit)).await;
+}
+
+/// How many statements an operation takes, those that begin and end its transaction included.
+async fn cost(provider: &SqliteProvider, operation: Commit) -> u64 {
+    let before = provider.stats().statements;
+    apply(provider, operation).await;
+    provider.stats().statements - before
+}
+
+/// The limits (LIM-03) are kept without counting what waits.
 #[tokio::test]
 async fn a_send_costs_the_same_however_much_waits_already() {
     let directory = TempDir::new().unwrap();
-    let provider = open(&directory.path().join("data.db")).await;
-    apply(&provider, start("a")).await;
-    let mut costs = Vec::new();
-    for waiting in [1, 500, 2_000] {
-        let sends = (1..waiting).map(|_| send("a", LEASE)).collect::<Vec<_>>();
-        for batch in sends.chunks(512) {
-            let answers = provider.commit(batch.to_vec()).await;
-            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-        }
-        let before = provider.stats().statements;
-        apply(&provider, send("a", LEASE)).await;
-        costs.push(provider.stats().statements - before);
+    let mut limits = Limits::default();
+    limits.topic_messages_max = 1_000;
+    let options = SqliteOptions::default()
+        .synchronous(Synchronous::Normal)
+        .limits(limits);
+    let provider = open_with(&directory.path().join("data.db"), options).await;
+    awaiting(&provider, "a").await;
+    let sends: [fn() -> Commit; 3] = [
+        || send("a", LEASE),
+        || mail("a", "wanted"),
+        || mail("a", "unwanted"),
+    ];
+    for send in sends {
+        apply(&provider, send()).await;
     }
-    assert_eq!(costs, [costs[0]; 3]);
+    let costs = [4, 6, 6];
+    for waiting in [1, 400] {
+        for (send, expected) in sends.iter().zip(costs) {
+            let backlog = (1..waiting).map(|_| send()).collect();
+            let answers = provider.commit(backlog).await;
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            assert_eq!(cost(&provider, send()).await, expected, "{waiting}");
+        }
+    }
+    // Where a topic may be full, it is looked up and not counted.
+    let answers = provider
+        .commit((0..400).map(|_| mail("a", "other")).collect())
+        .await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(cost(&provider, mail("a", "wanted")).await, 6 + 1);
+    provider.close().await;
+}
+
+/// What an orchestration without mail costs, step by step.
+#[tokio::test]
+async fn no_step_costs_more_than_it_must() {
+    let directory = TempDir::new().unwrap();
+    // No statement switches what a transaction waits for.
+    let options = SqliteOptions::default().synchronous(Synchronous::Normal);
+    let provider = open_with(&directory.path().join("data.db"), options).await;
+    // Its rows of the instance and the inbox, after a look for the instance.
+    assert_eq!(cost(&provider, start("a")).await, 2 + 3);
+
+    let before = provider.stats().statements;
+    let turn = provider.claim_turns(&turns(1)).await.unwrap();
+    // A look without a transaction, who can be claimed, the messages, the lease, and who comes next.
+    assert_eq!(provider.stats().statements - before, 1 + 2 + 4);
+
+    let commit = commit_of(&turn.items[0], vec![activity(1)]);
+    // The instance, history, an execution that opens, a message, what is left, the head, an activity.
+    assert_eq!(cost(&provider, Commit::Turn(commit)).await, 2 + 7);
+
+    let claimed = provider.claim_activities(&activities(1)).await.unwrap();
+    let outcome = |message| {
+        Commit::Activity(ActivityOutcome {
+            lease: claimed.items[0].lease.clone(),
+            message,
+        })
+    };
+    let message = match send("a", Duration::ZERO) {
+        Commit::Send(envelope) => envelope.message,
+        Commit::Turn(_) | Commit::Activity(_) => unreachable!("it is a message"),
+    };
+    // The activity, its end, the message, and the time of the claim.
+    assert_eq!(cost(&provider, outcome(Some(message))).await, 2 + 4);
+
+    let turn = provider.claim_turns(&turns(1)).await.unwrap();
+    let commit = commit_of(&turn.items[0], Vec::new());
+    assert_eq!(cost(&provider, Commit::Turn(commit)).await, 2 + 5);
+    provider.close().await;
+}
+
+/// An actor that lives on its mail pays nothing for messages that it does not get.
+#[tokio::test]
+async fn a_turn_for_mail_looks_for_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let options = SqliteOptions::default().synchronous(Synchronous::Normal);
+    let provider = open_with(&directory.path().join("data.db"), options).await;
+    awaiting(&provider, "a").await;
+    let sent = mail("a", "wanted");
+    let Commit::Send(envelope) = sent.clone() else {
+        unreachable!("it is a message");
+    };
+    apply(&provider, sent).await;
+
+    let before = provider.stats().statements;
+    let turn = provider.claim_turns(&turns(1)).await.unwrap();
+    assert!(turn.items[0].has_mail);
+    assert_eq!(provider.stats().statements - before, 1 + 2 + 3);
+
+    let mut commit = commit_of(&turn.items[0], Vec::new());
+    commit.awaited = vec!["wanted".into()];
+    commit.consumed = vec![envelope.message.id];
+    // The instance, history, the mail, the count of its topic, the head.
+    assert_eq!(cost(&provider, Commit::Turn(commit)).await, 2 + 5);
     provider.close().await;
 }
 
@@ -119,7 +217,7 @@ async fn run_one(provider: &SqliteProvider) {
     let release = Release {
         lease: Lease::Activity(activity.items[0].lease.clone()),
         delay: Duration::ZERO,
-        count_attempt: false,
+        attempts: ReleasedAttempts::TakeBack,
     };
     assert!(provider.release(vec![release]).await[0].is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     ClaimActivities, ClaimTurns, Commit, Committed, ErrorKind, InstanceId, Lease, Provider,
-    ProviderError, ReadHistory, Release, TaskQueue,
+    ProviderError, ReadHistory, Release, ReleasedAttempts, TaskQueue,
 };
 use duroxide_sqlite::SqliteProvider;
 use fastrand::Rng;
@@ -196,24 +196,29 @@ impl Actor<'_> {
         self.submit(outcomes).await
     }
 
-    /// Gives a claim back, and takes its attempt back where that is chosen.
+    /// Gives a claim back, and takes its attempt back, or all of them, where that is chosen.
     async fn release(
         &mut self,
         lease: Lease,
         counted: Counted,
-        attempts: u32,
+        counts: u32,
     ) -> Result<(), Failure> {
-        let count_attempt = self.rng.bool();
+        let attempts = match self.rng.u8(0..3) {
+            0 => ReleasedAttempts::Keep,
+            1 => ReleasedAttempts::TakeBack,
+            _ => ReleasedAttempts::Reset,
+        };
         let release = Release {
             lease,
             delay: Duration::ZERO,
-            count_attempt,
+            attempts,
         };
+        let taken_back = attempts.taken_back();
         let answers = within("release", self.provider.release(vec![release])).await?;
         for answer in answers {
             let is_released = self.tolerate("release", answer)?.is_ok();
-            if is_released && !count_attempt {
-                self.count(counted.clone(), attempts - 1);
+            if is_released && taken_back > 0 {
+                self.count(counted.clone(), counts.saturating_sub(taken_back));
             }
         }
         Ok(())

@@ -80,7 +80,7 @@ impl Found {
                 let id = turn.head.instance.clone();
                 let instance = self.instances.get_mut(&id);
                 let instance = instance.ok_or("a turn of an unknown instance was claimed")?;
-                if turn.more_messages || turn.head != instance.head {
+                if turn.head != instance.head {
                     return Err(format!("the turn of {id} is not that of its head").into());
                 }
                 instance.attempts = Some(turn.attempt - 1);

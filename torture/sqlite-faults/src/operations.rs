@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{
+use duroxide_core::providers::{Channel, 
     ActivityOutcome, ClaimedActivity, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
-    HeadUpdate, HistoryChunk, InstanceId, LeaseAfterCommit, Message, MessageId, NewActivity,
+    HeadUpdate, HistoryChunk, InstanceId, Message, MessageId, NewActivity,
     Recipient, TaskQueue, Turn, TurnCommit,
 };
 
@@ -63,6 +63,7 @@ impl Actor<'_> {
         self.ledger.lock().sent.insert(id, sent);
         Message {
             id,
+            channel: Channel::System,
             execution: None,
             body,
         }
@@ -114,6 +115,8 @@ impl Actor<'_> {
                 status: ExecutionStatus::Running,
                 output: None,
             }],
+            awaited: Vec::new(),
+            suspended: None,
             consumed: attempt.consumed.clone(),
             purge_through: None,
             activities: activity
@@ -129,7 +132,6 @@ impl Actor<'_> {
             cancelled: Vec::new(),
             completed: Vec::new(),
             messages: messages.into_iter().collect(),
-            lease: LeaseAfterCommit::Release,
         };
         let mut ledger = self.ledger.lock();
         ledger.turns.entry(key.clone()).or_default().push(attempt);

@@ -153,16 +153,16 @@ pub(crate) const DAMAGES: &[Damage] = &[
     Damage {
         name: "a message that is left over",
         how: How::Sql(
-            "INSERT INTO inbox (ino, message_id, visible_at, body)
-             SELECT min(ino), zeroblob(16), 0, zeroblob(1) FROM instance",
+            "INSERT INTO inbox (ino, channel, message_id, due_at, body)
+             SELECT min(ino), 1, zeroblob(16), 0, zeroblob(1) FROM instance",
         ),
         found_as: "something is left over",
     },
     Damage {
         name: "a timer that is left over",
         how: How::Sql(
-            "INSERT INTO inbox (ino, message_id, visible_at, body)
-             SELECT min(ino), zeroblob(16), 9000000000000, zeroblob(1) FROM instance",
+            "INSERT INTO inbox (ino, channel, message_id, due_at, body)
+             SELECT min(ino), 1, zeroblob(16), 9000000000000, zeroblob(1) FROM instance",
         ),
         found_as: "something is left over",
     },

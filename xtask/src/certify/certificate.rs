@@ -12,6 +12,8 @@ use super::read;
 const KIND: &str = "duroxide-conformance-certificate";
 /// 2: what was done to the processes that had a store.
 const SCHEMA: u32 = 2;
+/// The schema of the reports that certificates are made of.
+const REPORT_SCHEMA: u32 = 2;
 
 /// What the suite said of a backend in one of its modes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,7 +113,7 @@ impl Certificate {
         further: Vec<Ending>,
     ) -> Result<Self, String> {
         let report: Report = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        if report.kind != "duroxide-conformance-report" || report.schema != 1 {
+        if report.kind != "duroxide-conformance-report" || report.schema != REPORT_SCHEMA {
             return Err(format!("a {} {} is not known", report.kind, report.schema));
         }
         if report.verdict != "passed" {

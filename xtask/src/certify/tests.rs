@@ -83,7 +83,7 @@ fn a_run_that_did_not_pass_has_no_certificate() {
     let certificate = read(&BACKENDS[0].file()).unwrap();
     let mut report: serde_json::Value = serde_json::from_str(&certificate).unwrap();
     report["kind"] = "duroxide-conformance-report".into();
-    report["schema"] = 1.into();
+    report["schema"] = 2.into();
     report["cases"] = serde_json::json!([{ "id": "a::b::c", "outcome": "passed" }]);
     report["endings"] = serde_json::json!(["process_killed"]);
     let further = || vec![Ending::of("power_cut", "cargo cut".to_owned())];

@@ -58,6 +58,7 @@ impl Bench {
             parent_id: None,
             history_events_max: None,
             rules: None,
+            taken: Vec::new(),
         }));
         bench
     }

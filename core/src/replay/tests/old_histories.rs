@@ -19,6 +19,7 @@ fn started(rules: Option<u8>) -> (u64, EventKind) {
         parent_id: None,
         history_events_max: None,
         rules,
+        taken: Vec::new(),
     };
     (0, kind)
 }

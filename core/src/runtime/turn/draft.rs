@@ -16,8 +16,8 @@ use crate::message::{
 use crate::orchestration::ActivityOptions;
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceHead, InstanceId, Limits, Message, MessageId, NewActivity, Position, Recipient,
-    TaskQueue,
+    InstanceHead, InstanceId, Limits, MessageId, NewActivity, Position, Recipient, TaskQueue,
+    Topic,
 };
 use crate::replay::{Harvest, TokenKind, TraceLine};
 
@@ -94,6 +94,9 @@ impl Scope {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) executions: Vec<ExecutionUpdate>,
+    /// The topics that the code waits for at the end of the turn.
+    pub(super) awaited: Vec<Topic>,
+    pub(super) suspended: Option<bool>,
     pub(super) consumed: Vec<MessageId>,
     pub(super) purge_through: Option<u64>,
     pub(super) activities: Vec<NewActivity>,
@@ -254,7 +257,7 @@ impl Draft {
                 };
                 let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
                 let id = scope.origin(event_id).message_id(Cause::Timer);
-                self.post_to_self(scope, id, delay, &body);
+                self.post_to_self(scope, id, delay, body);
             }
             EventKind::SubOrchestrationScheduled {
                 name,
@@ -274,7 +277,7 @@ impl Draft {
                         child_id: event_id,
                         details,
                     };
-                    self.post_to_self(scope, id, Duration::ZERO, &body);
+                    self.post_to_self(scope, id, Duration::ZERO, body);
                 }
             }
             EventKind::OrchestrationChained {
@@ -334,7 +337,7 @@ impl Draft {
                 activity_id,
                 details,
             };
-            return self.post_to_self(scope, id, Duration::ZERO, &body);
+            return self.post_to_self(scope, id, Duration::ZERO, body);
         }
         self.bytes += body.len();
         self.activities.push(NewActivity {
@@ -368,9 +371,9 @@ impl Draft {
         }
         .encode();
         let orchestration = start.orchestration.clone();
-        let body = MessageBody::Start(start).encode();
-        within(limits, body.len(), "the orchestration's input")?;
         let id = scope.origin(event_id).message_id(Cause::Start);
+        let message = MessageBody::Start(start).into_message(id, None);
+        within(limits, message.body.len(), "the orchestration's input")?;
         self.post(Envelope {
             recipient: Recipient::NewInstance {
                 instance,
@@ -378,11 +381,7 @@ impl Draft {
                 core_state,
             },
             delay: Duration::ZERO,
-            message: Message {
-                id,
-                execution: None,
-                body,
-            },
+            message,
         });
         Ok(())
     }
@@ -424,11 +423,8 @@ impl Draft {
                 incarnation: Some(origin.message_id(Cause::Start).incarnation()),
             },
             delay: Duration::ZERO,
-            message: Message {
-                id: origin.message_id(Cause::ChildCancel),
-                execution: None,
-                body: MessageBody::Cancel { reason }.encode(),
-            },
+            message: MessageBody::Cancel { reason }
+                .into_message(origin.message_id(Cause::ChildCancel), None),
         });
     }
 
@@ -438,21 +434,17 @@ impl Draft {
         let id = scope.origin(0).message_id(Cause::NextExecution);
         let start = MessageBody::Start(next);
         self.handed_on = Some(start.encode());
-        self.post_to_self(scope, id, Duration::ZERO, &start);
+        self.post_to_self(scope, id, Duration::ZERO, start);
     }
 
-    fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: &MessageBody) {
+    fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: MessageBody) {
         self.post(Envelope {
             recipient: Recipient::Instance {
                 instance: scope.instance.clone(),
                 incarnation: Some(scope.incarnation),
             },
             delay,
-            message: Message {
-                id,
-                execution: Some(scope.execution),
-                body: body.encode(),
-            },
+            message: body.into_message(id, Some(scope.execution)),
         });
     }
 
@@ -523,11 +515,7 @@ impl Draft {
                 incarnation: Some(parent.incarnation),
             },
             delay: Duration::ZERO,
-            message: Message {
-                id,
-                execution: Some(parent.execution),
-                body: body.encode(),
-            },
+            message: body.into_message(id, Some(parent.execution)),
         });
     }
 
@@ -551,11 +539,12 @@ fn start(name: &str, version: Option<String>, input: &str, parent: Option<Parent
         input: input.to_owned(),
         parent,
         carried: Vec::new(),
+        taken: Vec::new(),
     }
 }
 
 /// The failure of something that the store would refuse.
-fn refused(message: String) -> ErrorDetails {
+pub(super) fn refused(message: String) -> ErrorDetails {
     ErrorDetails::Application {
         kind: AppErrorKind::OrchestrationFailed,
         message,

@@ -6,13 +6,14 @@ use super::occasion::Occasion;
 use crate::event::{
     AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, open_children,
 };
-use crate::message::{Cause, MessageBody, Origin, Output};
+use crate::message::{Cause, Origin, Output};
 use crate::providers::Limits;
 use crate::replay::cancelled;
 
 /// The start of the draft that each of these makes: everything in the turn is consumed.
 fn consuming_all(turn: &Occasion) -> Draft {
-    Draft::consuming(turn.messages.iter().map(|message| message.id).collect())
+    let messages = turn.messages.iter();
+    Draft::consuming(messages.map(|delivery| delivery.message.id).collect())
 }
 
 /// Ends the instance with this failure, and what it has open with it, which follows from the events.
@@ -80,16 +81,6 @@ fn cancel_children(draft: &mut Draft, scope: &Scope, history: &[Entry], reason: 
 
 /// Consumes what reaches an instance that has ended.
 pub(super) fn drained(turn: &Occasion, letters: &[Letter]) -> Draft {
-    for letter in letters {
-        if let MessageBody::ExternalEvent { name, .. } = &letter.body {
-            tracing::warn!(
-                target: "duroxide::runtime",
-                instance_id = %turn.head.instance,
-                event = name,
-                "an event is dropped: its instance has ended"
-            );
-        }
-    }
     let mut draft = consuming_all(turn);
     answer_refused_parents(&mut draft, turn, letters);
     draft
@@ -109,6 +100,7 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
             parent_id: None,
             history_events_max: None,
             rules: None,
+            taken: Vec::new(),
         },
         |start| inbox::started(start, scope.version.clone()).kind,
     );
@@ -128,7 +120,11 @@ fn append(draft: &mut Draft, turn: &Occasion, timestamp_ms: u64, kind: EventKind
 }
 
 /// Tells the parents whose start met an instance that is not theirs.
-pub(super) fn answer_refused_parents(draft: &mut Draft, turn: &Occasion, letters: &[Letter]) {
+pub(super) fn answer_refused_parents<'a>(
+    draft: &mut Draft,
+    turn: &'a Occasion,
+    letters: impl IntoIterator<Item = &'a Letter> + 'a,
+) {
     for (message_id, parent) in inbox::refused_parents(turn, letters) {
         let message = format!(
             "the sub-orchestration's instance id {:?} is taken by another instance",

@@ -1,12 +1,15 @@
 //! Gives a turn's messages to the code, and collects what it decides.
 
 use super::code::Code;
-use super::draft::{Draft, Scope, within};
+use super::draft::{Draft, Scope, refused, within};
 use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
-use crate::limits::{CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX, PARTS_PER_TURN_MAX};
-use crate::message::{MessageBody, Output, Start};
-use crate::providers::{InstanceHead, Limits};
+use crate::limits::{
+    AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX,
+    PARTS_PER_TURN_MAX,
+};
+use crate::message::{CarriedEvent, MessageBody, Output, Start};
+use crate::providers::{InstanceHead, Limits, Topic};
 use crate::replay::{End, Engine, Failure, Input, Moment};
 use crate::runtime::node::Node;
 
@@ -19,6 +22,8 @@ pub(super) struct Feeder<'a> {
     pub(super) draft: Draft,
     pub(super) history_bytes: usize,
     executions: usize,
+    /// The events that were handed to an execution which ended before it received them.
+    not_begun: Vec<CarriedEvent>,
     /// The time that the code has seen last, in this execution or the one before.
     latest_ms: u64,
 }
@@ -45,6 +50,7 @@ impl<'a> Feeder<'a> {
             draft,
             history_bytes,
             executions: 1,
+            not_begun: Vec::new(),
             latest_ms,
         }
     }
@@ -57,7 +63,12 @@ impl<'a> Feeder<'a> {
 
     fn open(&mut self, start: &Start) {
         self.step(&started(start, self.scope.version.clone()));
-        for event in &start.carried {
+        for (index, event) in start.carried.iter().enumerate() {
+            if self.engine.end().is_some() {
+                // It goes on without them, and hands them on.
+                self.not_begun = start.carried.iter().skip(index).cloned().collect();
+                return;
+            }
             let kind = EventKind::ExternalEvent {
                 name: event.name.clone(),
                 data: event.data.clone(),
@@ -95,6 +106,26 @@ impl<'a> Feeder<'a> {
         Ok(true)
     }
 
+    /// Takes in mail that the code waits for. False if the turn is full and it must stay where it is.
+    pub(super) fn take_mail(&mut self, letter: &Letter, topic: &Topic) -> Result<bool, Unfit> {
+        if self.is_full() {
+            return Ok(false);
+        }
+        if let Some(input) = letter.input_for(self.scope.execution) {
+            self.draft.bytes += letter.bytes;
+            self.step(&input.taken_by(self.engine.first_wait(topic.as_str())));
+        }
+        self.settle()?;
+        self.draft.consumed.push(letter.id);
+        Ok(true)
+    }
+
+    /// The topics of which the code waits for mail.
+    pub(super) fn open_topics(&self) -> Vec<Topic> {
+        let names = self.engine.open_topics().into_iter();
+        names.map(|name| Topic::from(name.as_str())).collect()
+    }
+
     fn is_full(&self) -> bool {
         self.draft.parts() >= PARTS_PER_TURN_MAX
             || self.draft.bytes >= self.limits.commit_bytes_max / 4
@@ -130,25 +161,47 @@ impl<'a> Feeder<'a> {
             .absorb(&self.scope, self.limits, moment.now_ms, harvest);
     }
 
+    /// Ends the run if it waits for more than its record can say.
+    fn check_awaited(&mut self) {
+        let topics = self.open_topics();
+        let bytes: usize = topics.iter().map(|topic| topic.as_str().len()).sum();
+        if topics.len() > AWAITED_TOPICS_MAX || bytes > AWAITED_BYTES_MAX {
+            self.draft.refused.get_or_insert(refused(format!(
+                "an orchestration waits for events of at most {AWAITED_TOPICS_MAX} names with \
+                 {AWAITED_BYTES_MAX} bytes together, this one for {} with {bytes}; put several \
+                 kinds of events under one name",
+                topics.len()
+            )));
+        }
+    }
+
     /// Follows a chain of executions until one waits for something or ends the instance.
     fn settle(&mut self) -> Result<(), Unfit> {
         while let Some(End::ContinuedAsNew {
             input,
             version,
-            carried,
+            mut carried,
+            taken,
         }) = self.engine.end().cloned()
         {
-            let next = Start {
+            carried.append(&mut self.not_begun);
+            let mut next = Start {
                 orchestration: self.scope.orchestration.clone(),
                 version,
                 input,
                 parent: self.scope.core_state.parent.clone(),
                 carried,
+                taken,
             };
+            if !next.taken.is_empty() && encoded_bytes(&next) > self.limits.body_bytes_max {
+                // The code's own input has the room.
+                next.taken.clear();
+            }
             if !self.open_next(&next)? {
                 break;
             }
         }
+        self.check_awaited();
         self.draft
             .refused
             .take()
@@ -160,7 +213,7 @@ impl<'a> Feeder<'a> {
         if self.is_handed_on() {
             return Ok(false);
         }
-        let bytes = MessageBody::Start(next.clone()).encode().len();
+        let bytes = encoded_bytes(next);
         within(self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
@@ -195,6 +248,7 @@ impl<'a> Feeder<'a> {
     /// Closes the books of the turn.
     pub(super) fn finish(&mut self) {
         self.renew_notice();
+        self.draft.awaited = self.open_topics();
         match self.engine.end().cloned() {
             None => self.draft.pause_execution(&self.scope),
             Some(End::Completed { output }) => {
@@ -225,6 +279,10 @@ impl<'a> Feeder<'a> {
         });
         self.scope.core_state.notice = said.or(kept);
     }
+}
+
+fn encoded_bytes(start: &Start) -> usize {
+    MessageBody::Start(start.clone()).encode().len()
 }
 
 /// The time that the clock shows, or the later one that was seen before, if two clocks may disagree by

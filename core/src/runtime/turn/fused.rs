@@ -67,7 +67,7 @@ async fn run_turn(
     let Some(message) = &outcome.message else {
         return Fused::Left;
     };
-    let turn = Occasion::unleased(warm.head.clone(), message.clone());
+    let turn = Occasion::unleased(warm.head.clone(), message.clone(), node.clock.now_ms());
     let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
     drop(thread);
     if !running.end() {

@@ -1,17 +1,21 @@
 //! Giving a claimed turn back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::occasion::Occasion;
 use crate::message::{CoreState, Notice};
 use crate::providers::{
-    Commit, HeadUpdate, Lease, LeaseAfterCommit, ProviderError, TurnCommit, TurnLease,
+    Commit, HeadUpdate, Lease, ProviderError, ReleasedAttempts, TurnCommit, TurnLease,
 };
 use crate::runtime::attempts::Item;
 use crate::runtime::give_back::{Returned, Unfit};
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::obstacle::{Obstacle, ObstacleKind};
+
+/// How long a turn is kept, at most, before it is given back with control that nobody took in.
+const CONTROL_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Gives a turn back for a while; its attempt does not count. Whoever waits for the instance is told
 /// if it lasts.
@@ -52,9 +56,31 @@ pub(super) async fn give_back(
     // A release may get lost, above all where the store fails, and the attempt counts then.
     let item = Item::Turn(turn.head.instance.clone());
     node.attempts.excuse(item, turn.attempt);
-    node.release(Lease::Turn(lease), given_back.delay, false)
-        .await;
-    held.finish();
+    let attempts = ReleasedAttempts::TakeBack;
+    put_back(node, turn, (lease, held), given_back.delay, attempts).await;
+}
+
+/// Releases a turn for so long. A store ends the delay for control (LEA-06); so while there is some that
+/// this node cannot take in, it keeps the turn for a moment, and does not claim it without a pause.
+pub(super) async fn put_back(
+    node: &Arc<Node>,
+    turn: &Occasion,
+    (lease, held): (TurnLease, LeaseGuard),
+    delay: Duration,
+    attempts: ReleasedAttempts,
+) {
+    let lease = Lease::Turn(lease);
+    if !turn.has_control() {
+        node.release(lease, delay, attempts).await;
+        return held.finish();
+    }
+    let node_itself = Arc::clone(node);
+    node.do_on_service(async move {
+        let pause = delay.min(CONTROL_PAUSE_MAX);
+        node_itself.clock.sleep(pause).await;
+        node_itself.release(lease, delay, attempts).await;
+        held.finish();
+    });
 }
 
 /// Whether the instance's last commit was that of a notice: code that runs takes it out.
@@ -91,13 +117,14 @@ async fn note(node: &Node, turn: &Occasion, core_state: CoreState) -> Result<(),
             core_state: core_state.encode(),
         },
         executions: Vec::new(),
+        awaited: Vec::new(),
+        suspended: None,
         consumed: Vec::new(),
         purge_through: None,
         activities: Vec::new(),
         cancelled: Vec::new(),
         completed: Vec::new(),
         messages: Vec::new(),
-        lease: LeaseAfterCommit::Release,
     };
     node.commit(&Commit::Turn(commit)).await.map(drop)
 }

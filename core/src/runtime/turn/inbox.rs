@@ -3,7 +3,7 @@
 use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
 use crate::message::{MessageBody, ParentLink, Start};
-use crate::providers::{Message, MessageId};
+use crate::providers::{Channel, Delivery, Message, MessageId};
 use crate::replay::Input;
 
 /// A decoded message.
@@ -11,6 +11,9 @@ use crate::replay::Input;
 pub(super) struct Letter {
     pub(super) id: MessageId,
     pub(super) execution: Option<u64>,
+    /// Whether it manages the instance, and comes before what its code waits for.
+    pub(super) is_control: bool,
+    pub(super) due_at_ms: u64,
     pub(super) body: MessageBody,
     /// How much it brings into the turn's commit.
     pub(super) bytes: usize,
@@ -25,16 +28,11 @@ pub(super) struct Inbox {
 }
 
 /// Decodes a turn's messages.
-pub(super) fn decode(messages: &[Message]) -> Inbox {
+pub(super) fn decode(deliveries: &[Delivery]) -> Inbox {
     let mut inbox = Inbox::default();
-    for message in messages {
-        match MessageBody::decode(&message.body) {
-            Ok(body) => inbox.letters.push(Letter {
-                id: message.id,
-                execution: message.execution,
-                body,
-                bytes: message.body.len(),
-            }),
+    for Delivery { due_at_ms, message } in deliveries {
+        match Letter::decode(message, *due_at_ms) {
+            Ok(letter) => inbox.letters.push(letter),
             Err(error) => {
                 inbox.error.get_or_insert(error);
             }
@@ -56,8 +54,10 @@ pub(super) fn own_start<'a>(turn: &Occasion, letters: &'a [Letter]) -> Option<&'
     })
 }
 
-fn starts(letters: &[Letter]) -> impl Iterator<Item = (&Letter, &Start)> {
-    letters.iter().filter_map(|letter| {
+fn starts<'a>(
+    letters: impl IntoIterator<Item = &'a Letter>,
+) -> impl Iterator<Item = (&'a Letter, &'a Start)> {
+    letters.into_iter().filter_map(|letter| {
         let MessageBody::Start(start) = &letter.body else {
             return None;
         };
@@ -74,7 +74,7 @@ fn is_own_start(turn: &Occasion, letter: &Letter) -> bool {
 /// The parents whose start met this instance, which is not theirs. They must hear of it.
 pub(super) fn refused_parents<'a>(
     turn: &'a Occasion,
-    letters: &'a [Letter],
+    letters: impl IntoIterator<Item = &'a Letter> + 'a,
 ) -> impl Iterator<Item = (MessageId, &'a ParentLink)> {
     starts(letters)
         .filter(|(letter, _)| !is_own_start(turn, letter))
@@ -92,6 +92,17 @@ pub(super) fn cancel_reason(letters: &[Letter]) -> Option<&str> {
 }
 
 impl Letter {
+    pub(super) fn decode(message: &Message, due_at_ms: u64) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: message.id,
+            execution: message.execution,
+            is_control: message.channel == Channel::Control,
+            due_at_ms,
+            body: MessageBody::decode(&message.body)?,
+            bytes: message.body.len(),
+        })
+    }
+
     /// The input that this letter is to the execution; `None` if it is addressed to another, or
     /// is no input.
     pub(super) fn input_for(&self, execution: u64) -> Option<Input> {
@@ -123,7 +134,11 @@ impl Letter {
             MessageBody::ExternalEvent { name, data } => {
                 Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
             }
-            MessageBody::Start(_) | MessageBody::Cancel { .. } | MessageBody::Nudge { .. } => {
+            MessageBody::Start(_)
+            | MessageBody::Cancel { .. }
+            | MessageBody::Suspend
+            | MessageBody::Resume
+            | MessageBody::Nudge { .. } => {
                 return None;
             }
         };
@@ -143,5 +158,6 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         // The engine says these, which keeps the cap and the rules.
         history_events_max: None,
         rules: None,
+        taken: start.taken.clone(),
     })
 }

@@ -17,7 +17,9 @@ use crate::runtime::node::Node;
 #[derive(Debug)]
 pub(super) enum LoadError {
     Store(ProviderError),
+    /// A chunk of the history, or the head.
     Decode(DecodeError),
+    Message(DecodeError),
 }
 
 /// The beginning of a history, or why it could not be read.

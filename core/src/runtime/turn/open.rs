@@ -28,6 +28,7 @@ pub(super) enum Stopped {
 pub(in crate::runtime) fn is_cold(node: &Node, head: &InstanceHead) -> bool {
     head.position.next_event_id > 1
         && !head.status.is_terminal()
+        && !head.suspended
         && !node.warm.lock().has(&head.instance)
         && !node.give_backs.has(&Item::Turn(head.instance.clone()))
         && Code::find(

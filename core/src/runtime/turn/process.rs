@@ -6,16 +6,18 @@ use std::time::Duration;
 use super::draft::{Draft, Scope};
 use super::ending;
 use super::feed::{Feeder, Unfit};
-use super::give_back::give_back;
+use super::forced::{
+    cancel, end, end_damaged, log_damage, mismatch, newer, undecodable_head, unreadable,
+};
+use super::give_back::{give_back, put_back};
 use super::inbox::{self, Inbox, Letter};
-use super::load::{self, LoadError};
+use super::mailbox::Mailbox;
+use super::management;
 use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
 use super::publish::publish;
 use super::shadow;
-use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
-use crate::frame::DecodeError;
-use crate::providers::{ErrorKind, Fence, Lease, ProviderError, TurnLease};
+use crate::providers::{ErrorKind, Fence, ProviderError, ReleasedAttempts, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
 use crate::runtime::give_back::Delays;
@@ -67,7 +69,7 @@ impl From<Obstacle> for Plan {
 )]
 pub(in crate::runtime) fn run(
     node: Arc<Node>,
-    (lease, turn): (TurnLease, Occasion),
+    (lease, turn): (TurnLease, Box<Occasion>),
     held: LeaseGuard,
     running: Arc<RunningTurn>,
 ) -> impl Future<Output = ()> + Send {
@@ -91,17 +93,19 @@ pub(in crate::runtime) fn run(
                 Box::pin(give_back(&node, &turn, lease, held, &obstacle)).await
             }
             Plan::LeaveAlone(blocked) => {
-                let (delay, count_attempt) = match blocked {
-                    Blocked::ForNow(delay) => (delay, false),
+                let (delay, attempts) = match blocked {
+                    Blocked::ForNow(delay) => (delay, ReleasedAttempts::TakeBack),
                     // Another node may have code that works, and would be outrun by this one.
                     Blocked::PassOn => {
                         node.pause_claims(node.clock.now_ms());
-                        (Duration::ZERO, false)
+                        (Duration::ZERO, ReleasedAttempts::TakeBack)
                     }
-                    Blocked::Hanging => (HANGING.after(turn.attempt.saturating_sub(1)), true),
+                    Blocked::Hanging => {
+                        let delay = HANGING.after(turn.attempt.saturating_sub(1));
+                        (delay, ReleasedAttempts::Keep)
+                    }
                 };
-                node.release(Lease::Turn(lease), delay, count_attempt).await;
-                held.finish();
+                Box::pin(put_back(&node, &turn, (lease, held), delay, attempts)).await;
             }
         }
     }
@@ -118,7 +122,10 @@ async fn recover(
     error: ProviderError,
 ) {
     match error.kind() {
-        ErrorKind::LeaseLost | ErrorKind::PositionConflict | ErrorKind::NotFound => {
+        ErrorKind::LeaseLost
+        | ErrorKind::PositionConflict
+        | ErrorKind::NotFound
+        | ErrorKind::Ended => {
             tracing::debug!(target: "duroxide::runtime", %error, "a turn was not committed");
             held.lost();
         }
@@ -170,26 +177,30 @@ async fn end_refused(
 /// that the task of every turn is no larger than needed.
 pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) -> Plan {
     let Inbox { letters, error } = inbox::decode(&turn.messages);
-    // Nothing is done before all is understood: to drop one of them would be to destroy it. Only a
-    // person's wish to end the instance goes before that.
+    let has_ended = turn.head.status.is_terminal();
     let is_cancelled = inbox::cancel_reason(&letters).is_some();
+    if !has_ended && let Some(draft) = management::draft(turn, &letters) {
+        return management::work(turn, draft, kept).into();
+    }
+    // Nothing is done before all is understood: to drop one of them would be to destroy it. Only what
+    // a person wishes goes before that.
     match error {
         None => {}
         Some(error) if error.is_newer_format() && is_cancelled => {}
         Some(error) if error.is_newer_format() => return newer("a message", error),
         Some(error) => {
-            log_damage(turn, "decode_message", &error);
-            if !turn.head.status.is_terminal() && !is_cancelled {
-                let details = ending::infrastructure("decode_message", &error);
-                return Box::pin(end(node, turn, &letters, details)).await;
+            if !has_ended && !is_cancelled {
+                let damage = ("decode_message", &error);
+                return Box::pin(end_damaged(node, turn, &letters, damage)).await;
             }
+            log_damage(turn, "decode_message", &error);
         }
     }
     let scope = match Scope::of(&turn.head) {
         Ok(scope) => scope,
         Err(error) => return Box::pin(undecodable_head(node, turn, &letters, error)).await,
     };
-    if turn.head.status.is_terminal() {
+    if has_ended {
         return Work {
             draft: ending::drained(turn, &letters),
             scope,
@@ -211,10 +222,7 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
         return Plan::LeaveAlone(blocked);
     }
     let fed = match feeder(node, turn, scope, &letters, kept).await {
-        Ok(mut feeder) => match feed(&mut feeder, turn, &letters) {
-            Ok(()) => Ok(feeder),
-            Err(Unfit(details)) => Err(Stopped::Unfit(details)),
-        },
+        Ok(mut feeder) => feed(&mut feeder, turn, &letters).await.map(|()| feeder),
         Err(stopped) => Err(stopped),
     };
     match fed {
@@ -224,72 +232,35 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
     }
 }
 
-fn newer(what: &'static str, error: DecodeError) -> Plan {
-    Obstacle::NewerFormat { what, error }.into()
-}
-
-fn log_damage(turn: &Occasion, operation: &str, error: &DecodeError) {
-    tracing::error!(
-        target: "duroxide::runtime",
-        instance_id = %turn.head.instance,
-        %error,
-        operation,
-        "stored bytes are damaged"
-    );
-}
-
-/// Without its head, nobody knows who waits for the instance; so it is left as it is until the store
-/// is mended, unless a person wants it ended.
-async fn undecodable_head(
-    node: &Arc<Node>,
-    turn: &Occasion,
-    letters: &[Letter],
-    error: DecodeError,
-) -> Plan {
-    if error.is_newer_format() {
-        return newer("the instance's head", error);
-    }
-    log_damage(turn, "decode_head", &error);
-    if let Some(reason) = inbox::cancel_reason(letters) {
-        return cancel(
-            node,
-            turn,
-            letters,
-            Scope::without_core_state(&turn.head),
-            reason,
-        )
-        .await;
-    }
-    let error = ProviderError::new(
-        ErrorKind::Corrupt,
-        "claim_turns",
-        "the head of an instance is damaged; restore the store from a backup, or cancel the instance",
-    )
-    .with_context("instance", &turn.head.instance)
-    .with_source(error);
-    Obstacle::Store(error).into()
-}
-
-async fn unreadable(
-    node: &Arc<Node>,
-    turn: &Occasion,
-    letters: &[Letter],
-    error: LoadError,
-) -> Plan {
-    match error {
-        LoadError::Store(error) => Obstacle::Store(error).into(),
-        LoadError::Decode(error) if error.is_newer_format() => newer("the history", error),
-        LoadError::Decode(error) => {
-            log_damage(turn, "decode_history", &error);
-            let details = ending::infrastructure("decode_history", &error);
-            end(node, turn, letters, details).await
-        }
-    }
-}
-
-fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> Result<(), Unfit> {
-    for letter in letters {
-        if !feeder.take_in(letter)? {
+/// Gives the code what has come for it, one message a step: what manages the instance first, and
+/// then by due time what its decisions have brought and the mail that it waits for at that moment.
+async fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> Result<(), Stopped> {
+    let mut mailbox = Mailbox::new(feeder.node, turn);
+    let mut letters_left = letters.iter().peekable();
+    let is_cut = turn.may_have_left_messages(feeder.limits);
+    loop {
+        let letter = letters_left.peek();
+        let mail = match letter {
+            Some(letter) if letter.is_control => None,
+            // What the claim had no room for may have been due before.
+            None if is_cut => None,
+            _ => {
+                let oldest = mailbox.oldest(&feeder.open_topics()).await;
+                oldest.map_err(Stopped::Load)?
+            }
+        };
+        let is_mail_due = |due_at_ms| letter.is_none_or(|letter| due_at_ms < letter.due_at_ms);
+        let was_taken = match mail {
+            Some((due_at_ms, topic)) if is_mail_due(due_at_ms) => match mailbox.take(&topic) {
+                Some(mail) => feeder.take_mail(&mail.map_err(Stopped::Load)?, &topic),
+                None => Ok(false),
+            },
+            _ => match letters_left.next() {
+                Some(letter) => feeder.take_in(letter),
+                None => Ok(false),
+            },
+        };
+        if !was_taken.map_err(|Unfit(details)| Stopped::Unfit(details))? {
             break;
         }
     }
@@ -340,113 +311,6 @@ async fn finish(
         alive,
     }
     .into()
-}
-
-async fn cancel(
-    node: &Arc<Node>,
-    turn: &Occasion,
-    letters: &[Letter],
-    scope: Box<Scope>,
-    reason: &str,
-) -> Plan {
-    let history = match recorded(node, turn).await {
-        Ok(history) => history,
-        // A replica may lag behind, and catches up. A page that is lost does not come back.
-        Err(obstacle) if is_lost(node, turn, &obstacle) => {
-            tracing::error!(
-                target: "duroxide::runtime",
-                instance_id = %turn.head.instance,
-                error = obstacle.missing(),
-                "an instance is cancelled by what is left of its history; children that only the \
-                 rest names go on"
-            );
-            load::read_remains(node, turn).await
-        }
-        Err(obstacle) => return obstacle.into(),
-    };
-    let request = (reason, history.as_slice());
-    let now_ms = node.clock.now_ms();
-    let draft = ending::on_request(turn, letters, &scope, &node.limits, now_ms, request);
-    Work {
-        draft,
-        scope,
-        alive: None,
-    }
-    .into()
-}
-
-/// Whether a part of the history has been missing for as long as no replica lags behind.
-fn is_lost(node: &Node, turn: &Occasion, obstacle: &Obstacle) -> bool {
-    let Obstacle::Store(error) = obstacle else {
-        return false;
-    };
-    let item = Item::Turn(turn.head.instance.clone());
-    error.kind() == ErrorKind::Corrupt && node.give_backs.has_lasted(&item, &obstacle.missing())
-}
-
-/// The deployed code does not fit the instance, or the instance asked for what cannot be done.
-async fn mismatch(
-    node: &Arc<Node>,
-    turn: &Occasion,
-    letters: &[Letter],
-    details: ErrorDetails,
-) -> Plan {
-    let may_be_mended = matches!(
-        details,
-        ErrorDetails::Configuration {
-            kind: ConfigErrorKind::UnregisteredOrchestration
-                | ConfigErrorKind::MissingVersion { .. }
-                | ConfigErrorKind::Nondeterminism,
-            ..
-        }
-    );
-    match node.options.mismatch_policy {
-        MismatchPolicy::GiveBack { .. } if may_be_mended => Obstacle::Mismatch(details).into(),
-        MismatchPolicy::GiveBack { .. } | MismatchPolicy::FailAtOnce => {
-            tracing::warn!(
-                target: "duroxide::runtime",
-                instance_id = %turn.head.instance,
-                error = details.display_message(),
-                "an instance cannot go on"
-            );
-            end(node, turn, letters, details).await
-        }
-    }
-}
-
-/// Ends the instance without asking its code, with all that it has open.
-async fn end(node: &Arc<Node>, turn: &Occasion, letters: &[Letter], details: ErrorDetails) -> Plan {
-    let history = match recorded(node, turn).await {
-        Ok(history) => history,
-        Err(obstacle) => return obstacle.into(),
-    };
-    let mut scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
-    if let Some(start) = inbox::own_start(turn, letters)
-        && scope.version.is_empty()
-    {
-        scope.version = start.version.clone().unwrap_or_default();
-    }
-    let now_ms = node.clock.now_ms();
-    let ending = (details, history.as_slice());
-    let draft = ending::failed(turn, letters, &scope, &node.limits, now_ms, ending);
-    Work {
-        draft,
-        scope,
-        alive: None,
-    }
-    .into()
-}
-
-/// What is recorded of the execution, as far as it can be understood: an end goes by it.
-async fn recorded(node: &Node, turn: &Occasion) -> Result<Vec<Entry>, Obstacle> {
-    let read = load::read_readable(node, turn).await;
-    read.map_err(|error| match error {
-        LoadError::Store(error) => Obstacle::Store(error),
-        LoadError::Decode(error) => Obstacle::NewerFormat {
-            what: "the history",
-            error,
-        },
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
     ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, HeadUpdate,
-    LeaseAfterCommit, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
+    InstanceHead, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
 use crate::runtime::node::{Node, Slot};
@@ -81,12 +81,12 @@ fn tell(node: &Node, turn: &Occasion, draft: &Draft, committed: &TurnCommitted) 
     for lease in &committed.cancelled {
         node.leases.cancel(lease.token);
     }
-    for message in &committed.undelivered {
+    if committed.messages_dropped > 0 {
         tracing::warn!(
             target: "duroxide::runtime",
             instance_id = %turn.head.instance,
-            %message,
-            "a message was dropped: its instance does not exist"
+            count = committed.messages_dropped,
+            "messages were dropped: the instances that this one sent them to do not exist"
         );
     }
 }
@@ -100,8 +100,7 @@ fn warm_after(
     let Commit::Turn(commit) = commit else {
         return None;
     };
-    let created_at_ms = turn.head.created_at_ms;
-    let head = check::head_after(commit, turn.head.incarnation, created_at_ms, created_at_ms)?;
+    let head = head_after(&turn.head, commit)?;
     let last = commit.executions.last();
     let chunk = last.and_then(|update| update.chunk.as_ref());
     Some(Box::new(Warm {
@@ -109,6 +108,24 @@ fn warm_after(
         head,
         history_bytes: bytes_before + chunk.map_or(0, |chunk| chunk.body.len()),
     }))
+}
+
+/// The head as a commit leaves it.
+fn head_after(head: &InstanceHead, commit: &TurnCommit) -> Option<InstanceHead> {
+    if commit.executions.is_empty() {
+        return Some(InstanceHead {
+            commit_id: Some(commit.commit_id),
+            core_state: commit.head.core_state.clone(),
+            suspended: commit.suspended.unwrap_or(head.suspended),
+            ..head.clone()
+        });
+    }
+    let before = check::Before {
+        incarnation: head.incarnation,
+        suspended: head.suspended,
+        created_at_ms: head.created_at_ms,
+    };
+    check::head_after(commit, before, head.created_at_ms)
 }
 
 /// Gives as many new activities to this node as it has slots for; they are born leased. Answers
@@ -162,13 +179,14 @@ fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCom
         fence: turn.fence,
         head,
         executions: std::mem::take(&mut draft.executions),
+        awaited: std::mem::take(&mut draft.awaited),
+        suspended: draft.suspended,
         consumed: std::mem::take(&mut draft.consumed),
         purge_through: draft.purge_through,
         activities: std::mem::take(&mut draft.activities),
         cancelled: std::mem::take(&mut draft.cancelled),
         completed: std::mem::take(&mut draft.completed),
         messages: std::mem::take(&mut draft.messages),
-        lease: LeaseAfterCommit::Release,
     }
 }
 

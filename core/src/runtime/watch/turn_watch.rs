@@ -326,12 +326,14 @@ mod tests {
                 position: Position::START,
                 commit_id: None,
                 core_state: Bytes::new(),
+                awaited: Vec::new(),
+                suspended: false,
                 created_at_ms: 0,
                 updated_at_ms: 0,
             },
             attempt: 1,
             messages: Vec::new(),
-            more_messages: false,
+            has_mail: false,
         }
     }
 

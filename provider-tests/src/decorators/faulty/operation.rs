@@ -18,6 +18,8 @@ pub enum Operation {
     Release,
     /// `read_history`
     ReadHistory,
+    /// `read_mail`.
+    ReadMail,
     /// `read_head`
     ReadHead,
     /// `wait_for_change`
@@ -54,6 +56,7 @@ impl Operation {
         Self::Renew,
         Self::Release,
         Self::ReadHistory,
+        Self::ReadMail,
         Self::ReadHead,
         Self::WaitForChange,
         Self::Maintain,
@@ -79,6 +82,7 @@ impl Operation {
             Self::Renew => "renew",
             Self::Release => "release",
             Self::ReadHistory => "read_history",
+            Self::ReadMail => "read_mail",
             Self::ReadHead => "read_head",
             Self::WaitForChange => "wait_for_change",
             Self::Maintain => "maintain",

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 
 use super::{Faulty, Operation};
@@ -67,6 +67,11 @@ impl<P: Provider + ?Sized> Provider for Faulty<P> {
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
         let call = || self.inner.read_history(request);
         self.call(Operation::ReadHistory, 1, call).await
+    }
+
+    async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
+        let call = || self.inner.read_mail(request);
+        self.call(Operation::ReadMail, 1, call).await
     }
 
     async fn read_head(

@@ -228,6 +228,16 @@ impl World {
         until("a child", look).await
     }
 
+    /// Waits until an instance is in this execution.
+    pub(crate) async fn is_in_execution(&self, instance: &str, execution: u64) {
+        let look = async || {
+            let info = self.client.get_instance_info(instance).await;
+            let current = info.expect("it is there").current_execution_id;
+            (current == execution).then_some(())
+        };
+        until(instance, look).await;
+    }
+
     /// Waits until an instance waits for this event.
     pub(crate) async fn waits_for(&self, instance: &str, event: &str) {
         let is_wait = |kind: &EventKind| matches!(kind, EventKind::ExternalSubscribed { name } if name == event);

@@ -4,7 +4,7 @@
 //! kind.
 
 use duroxide_core::providers::{
-    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, MessageId, ProviderError,
+    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, Message, ProviderError,
 };
 
 /// What an operation came to.
@@ -19,26 +19,34 @@ pub(super) enum Answer {
     Released(Vec<Result<(), ErrorKind>>),
     Done(Result<(), ErrorKind>),
     Page(Result<HistoryPage, ErrorKind>),
+    Mail(Result<Mailbag, ErrorKind>),
     Heads(Result<Vec<InstanceHead>, ErrorKind>),
     Instances(Result<InstancePage, ErrorKind>),
     Pruned(Result<u64, ErrorKind>),
+}
+
+/// A page of mail without the arrivals, which each store counts in its way.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mailbag {
+    /// When each message was due, in milliseconds since the Unix epoch, and the message.
+    pub(super) mail: Vec<(u64, Message)>,
+    pub(super) more: bool,
 }
 
 /// What a member of a batch came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Turn {
-        lease_kept: bool,
         /// By key, with the number of the lease if it was seen.
         cancelled: Vec<(ActivityKey, Option<usize>)>,
-        undelivered: Vec<MessageId>,
+        messages_dropped: usize,
     },
     /// It had been applied before; the rest of such an answer may be empty (IDM-01).
     RepeatedTurn,
     /// It was applied by this call or by an earlier one that was dropped.
     TurnOnceOrTwice,
     Activity {
-        undelivered: Option<MessageId>,
+        messages_dropped: usize,
     },
     Sent,
 }

@@ -7,7 +7,7 @@ use duroxide_core::providers::{
 use super::answer::{Answer, kind};
 use super::op::Op;
 use super::part::At;
-use super::words::{Span, Who};
+use super::words::{Attempts, Span, Who};
 use super::world::{World, message_id, nth_latest};
 use crate::support::SECOND;
 
@@ -27,6 +27,15 @@ impl World {
             Op::SendLater { to, message, delay } => {
                 let event = self.event(to.name(), message, delay);
                 self.commit(vec![Commit::Send(event)]).await
+            }
+            Op::SendOn {
+                to,
+                line,
+                message,
+                delay,
+            } => {
+                let sent = self.message_on(line, to.name(), message, delay);
+                self.commit(vec![Commit::Send(sent)]).await
             }
             Op::SendToLife { to, message } => {
                 let life = self.head(to).await.map(|head| head.incarnation);
@@ -111,22 +120,22 @@ impl World {
             Op::ReleaseTurn {
                 turn,
                 delay,
-                count_attempt,
+                attempts,
             } => {
                 let lease = self.turn_lease(turn);
-                self.release(lease.as_slice(), delay, count_attempt).await
+                self.release(lease.as_slice(), delay, attempts).await
             }
             Op::ReleaseActivity {
                 activity,
                 delay,
-                count_attempt,
+                attempts,
             } => {
                 let lease = self.activity_lease(activity);
-                self.release(lease.as_slice(), delay, count_attempt).await
+                self.release(lease.as_slice(), delay, attempts).await
             }
             Op::ReleaseUnknown { instance } => {
                 let leases = self.unknown_leases(instance);
-                self.release(&leases, Span::Zero, true).await
+                self.release(&leases, Span::Zero, Attempts::Keep).await
             }
             Op::ReadHistory {
                 instance,
@@ -141,6 +150,15 @@ impl World {
                     bytes_max,
                 };
                 Answer::Page(kind(self.provider().read_history(&request).await))
+            }
+            Op::ReadMail {
+                instance,
+                topics,
+                per_topic_max,
+                goes_on,
+            } => {
+                self.read_mail(instance, topics, (per_topic_max, goes_on))
+                    .await
             }
             Op::Advance { by } => {
                 self.cx.elapse(by.duration()).await;

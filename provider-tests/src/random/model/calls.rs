@@ -9,7 +9,7 @@ use duroxide_core::providers::{
 
 use super::answer::{Answer, Effect, Refused, kind};
 use super::part::{At, Members, Parts};
-use super::words::{Span, Who};
+use super::words::{Attempts, Span, Who};
 use super::world::World;
 use crate::support::drop_after_polls;
 
@@ -114,24 +114,21 @@ impl World {
             Committed::Turn(TurnCommitted { repeated: true, .. }) => Effect::RepeatedTurn,
             Committed::Turn(TurnCommitted {
                 repeated: false,
-                lease_kept,
                 cancelled,
-                mut undelivered,
+                messages_dropped,
             }) => {
                 let mut cancelled: Vec<_> = cancelled
                     .into_iter()
                     .map(|lease| (lease.key, self.ordinal(lease.token)))
                     .collect();
-                // No order is promised for either.
+                // No order is promised.
                 cancelled.sort();
-                undelivered.sort();
                 Effect::Turn {
-                    lease_kept,
                     cancelled,
-                    undelivered,
+                    messages_dropped,
                 }
             }
-            Committed::Activity { undelivered } => Effect::Activity { undelivered },
+            Committed::Activity { messages_dropped } => Effect::Activity { messages_dropped },
             Committed::Sent => Effect::Sent,
         }
     }
@@ -151,12 +148,12 @@ impl World {
         &self,
         leases: &[Lease],
         delay: Span,
-        count_attempt: bool,
+        attempts: Attempts,
     ) -> Answer {
         let releases = leases.iter().map(|lease| Release {
             lease: lease.clone(),
             delay: delay.duration(),
-            count_attempt,
+            attempts: attempts.released(),
         });
         let answers = self.provider().release(releases.collect()).await;
         Answer::Released(answers.into_iter().map(kind).collect())

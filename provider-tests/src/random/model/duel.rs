@@ -12,7 +12,7 @@ use duroxide_core::providers::{ClaimActivities, ClaimTurns, ClaimedActivity, Dur
 use super::answer::Answer;
 use super::difference::Difference;
 use super::op::Op;
-use super::words::{TICK, Who};
+use super::words::{TICK, Topics, Who};
 use super::world::World;
 use crate::fixture::Pace;
 use crate::support::Cx;
@@ -86,8 +86,17 @@ impl Duel {
     }
 
     /// Compares what is queued. The stores are of no use afterwards.
-    pub(super) async fn end(self) -> Result<(), Difference> {
+    pub(super) async fn end(mut self) -> Result<(), Difference> {
         self.elapse(EVERYTHING_IS_DUE).await;
+        for who in [Who::A, Who::B, Who::Odd] {
+            let everything = (usize::MAX, false);
+            let actual = self.subject.read_mail(who, Topics::Both, everything).await;
+            let expected = self
+                .reference
+                .read_mail(who, Topics::Both, everything)
+                .await;
+            compare("the mail that was left", &actual, &expected)?;
+        }
         let actual = self.subject.cx.dump().await;
         let expected = self.reference.cx.dump().await;
         compare("what was queued", &actual, &expected)

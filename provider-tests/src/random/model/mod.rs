@@ -24,6 +24,7 @@ mod claims;
 mod difference;
 mod draw;
 mod duel;
+mod mail;
 mod op;
 mod part;
 mod phases;
@@ -37,7 +38,7 @@ mod world;
 pub use op::Op;
 pub use part::{At, Known, Member, Members, Part, Parts};
 pub use play::replay;
-pub use words::{Queue, Span, Who};
+pub use words::{Attempts, Line, Queue, Span, Topics, Who};
 
 use crate::support::Cx;
 

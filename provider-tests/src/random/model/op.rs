@@ -5,7 +5,7 @@
 //! nothing. So every sequence has a meaning, whatever was cut out of it.
 
 use super::part::{At, Known, Members, Parts};
-use super::words::{Queue, Span, Who};
+use super::words::{Attempts, Line, Queue, Span, Topics, Who};
 
 spoken! {
     /// One operation on a store.
@@ -28,6 +28,17 @@ spoken! {
         SendLater {
             /// To which instance, there or not.
             to: Who,
+            /// Which of the few messages.
+            message: u8,
+            /// How long it stays invisible.
+            delay: Span,
+        },
+        /// A client sends on a channel that is drawn, with a delay.
+        SendOn {
+            /// To which instance, there or not.
+            to: Who,
+            /// On which channel.
+            line: Line,
             /// Which of the few messages.
             message: u8,
             /// How long it stays invisible.
@@ -178,8 +189,8 @@ spoken! {
             turn: usize,
             /// How long nobody shall claim it.
             delay: Span,
-            /// Whether the attempt counts.
-            count_attempt: bool,
+            /// What becomes of its attempts.
+            attempts: Attempts,
         },
         /// Releases the lease of an activity.
         ReleaseActivity {
@@ -187,8 +198,8 @@ spoken! {
             activity: usize,
             /// How long nobody shall claim it.
             delay: Span,
-            /// Whether the attempt counts.
-            count_attempt: bool,
+            /// What becomes of its attempts.
+            attempts: Attempts,
         },
         /// Releases a lease of this instance that nobody was given.
         ReleaseUnknown {
@@ -205,6 +216,17 @@ spoken! {
             from_event_id: u64,
             /// How many bytes at most.
             bytes_max: usize,
+        },
+        /// Reads mail of the life that the instance has now.
+        ReadMail {
+            /// Which instance, there or not.
+            instance: Who,
+            /// Of which topics.
+            topics: Topics,
+            /// How many messages of each at most.
+            per_topic_max: usize,
+            /// Whether it goes on where the latest read of the same topics stopped.
+            goes_on: bool,
         },
         /// Lets time pass.
         Advance {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::words::{Queue, Span, Who};
+use super::words::{Line, Queue, Span, Topics, Who};
 
 spoken! {
     /// A part of what a turn does.
@@ -56,6 +56,27 @@ spoken! {
             /// How long it stays invisible.
             delay: Span,
         },
+        /// Sends a message on a channel that is drawn.
+        TellOn {
+            /// To which instance, there or not.
+            to: Who,
+            /// On which channel.
+            line: Line,
+            /// Which of the few messages.
+            message: u8,
+            /// How long it stays invisible.
+            delay: Span,
+        },
+        /// Awaits topics, which a turn without executions cannot say.
+        Await {
+            /// Which ones.
+            topics: Topics,
+        },
+        /// Suspends or resumes the instance.
+        Suspend {
+            /// Which of the two.
+            suspended: bool,
+        },
         /// Sends a message that is addressed to an execution of the own instance.
         TellExecution {
             /// Which of the few messages.
@@ -83,11 +104,6 @@ spoken! {
         Complete,
         /// Ends the instance with an error.
         Fail,
-        /// Keeps the lease.
-        Keep {
-            /// For how long.
-            lease: Span,
-        },
         /// Ends a leased activity with this commit.
         FinishFused {
             /// Which of the leased activities.

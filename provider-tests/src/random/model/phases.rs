@@ -70,6 +70,17 @@ impl World {
             Part::Tell { to, message, delay } => {
                 builder.send(self.event(to.name(), message, delay))
             }
+            Part::TellOn {
+                to,
+                line,
+                message,
+                delay,
+            } => {
+                let sent = self.message_on(line, to.name(), message, delay);
+                builder.send(sent)
+            }
+            Part::Await { topics } => builder.awaiting(topics.names()),
+            Part::Suspend { suspended } => builder.suspend(suspended),
             Part::TellExecution {
                 message,
                 execution,
@@ -83,7 +94,6 @@ impl World {
             Part::Purge { executions_ago } => {
                 builder.purge_through(current.saturating_sub(executions_ago))
             }
-            Part::Keep { lease } => builder.keep(lease.duration()),
             Part::Describe { core_state_bytes } => builder.core_state(state(core_state_bytes)),
             Part::DescribeTooMuch => {
                 builder.core_state(state(limits.core_state_bytes_max.saturating_add(1)))

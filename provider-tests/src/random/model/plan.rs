@@ -8,7 +8,7 @@ use duroxide_core::providers::{
 };
 
 use super::part::{At, Known, Member, Parts};
-use super::words::{Span, Who};
+use super::words::{Line, Span, Who};
 use super::world::World;
 use crate::support::{TurnBuilder, later};
 
@@ -27,6 +27,19 @@ impl World {
 
     pub(super) fn event(&mut self, to: &str, message: u8, delay: Span) -> Envelope {
         later(to, self.message(message, None), delay.duration())
+    }
+
+    /// A message on this channel.
+    pub(super) fn message_on(
+        &mut self,
+        line: Line,
+        to: &str,
+        message: u8,
+        delay: Span,
+    ) -> Envelope {
+        let mut sent = self.event(to, message, delay);
+        sent.message.channel = line.channel();
+        sent
     }
 
     pub(super) fn event_to_life(
@@ -69,7 +82,7 @@ impl World {
     ) -> Option<(TurnCommit, usize)> {
         let mut turn = self.turn(ago)?;
         if *at != At::ClaimedPosition {
-            // A kept lease goes on at the new position.
+            // Whoever has lost the lease may know where the history ends all the same.
             let head = self.provider().read_head(&turn.head.instance).await;
             if let Some(head) = head.expect("a head can be read") {
                 turn.head = head;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{InstanceId, TaskQueue};
+use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic};
 
 use crate::support::{LEASE, SECOND, id};
 
@@ -46,6 +46,41 @@ spoken! {
         /// An hour.
         Hour,
     }
+
+    /// What a message is sent on.
+    #[derive(Copy)]
+    pub enum Line {
+        /// What manages the instance.
+        Control,
+        /// What answers its decisions.
+        System,
+        /// Mail of a topic.
+        Mail,
+        /// Mail of another topic.
+        OtherMail,
+    }
+
+    /// Topics of mail.
+    #[derive(Copy)]
+    pub enum Topics {
+        /// None.
+        None,
+        /// One of the two.
+        One,
+        /// Both.
+        Both,
+    }
+
+    /// What a release does with the count of attempts.
+    #[derive(Copy)]
+    pub enum Attempts {
+        /// Its own attempt counts.
+        Keep,
+        /// Its own attempt does not count.
+        TakeBack,
+        /// None counts.
+        Reset,
+    }
 }
 
 impl Who {
@@ -88,6 +123,33 @@ impl Queue {
     }
 }
 
+impl Line {
+    /// The channel that it stands for.
+    pub(super) fn channel(self) -> Channel {
+        let [one, other] = Topics::NAMES.map(Topic::from);
+        match self {
+            Self::Control => Channel::Control,
+            Self::System => Channel::System,
+            Self::Mail => Channel::Topic(one),
+            Self::OtherMail => Channel::Topic(other),
+        }
+    }
+}
+
+impl Topics {
+    /// The names of both; one begins with the other.
+    pub(super) const NAMES: [&'static str; 2] = ["topic", "topic/1:{\"é\"}'%_"];
+
+    /// Their names.
+    pub(super) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::One => &Self::NAMES[..1],
+            Self::Both => &Self::NAMES,
+        }
+    }
+}
+
 impl Span {
     /// How long it is.
     pub(super) fn duration(self) -> Duration {
@@ -97,6 +159,17 @@ impl Span {
             Self::Second => SECOND,
             Self::Lease => LEASE,
             Self::Hour => Duration::from_hours(1),
+        }
+    }
+}
+
+impl Attempts {
+    /// How a release says it.
+    pub(super) fn released(self) -> ReleasedAttempts {
+        match self {
+            Self::Keep => ReleasedAttempts::Keep,
+            Self::TakeBack => ReleasedAttempts::TakeBack,
+            Self::Reset => ReleasedAttempts::Reset,
         }
     }
 }

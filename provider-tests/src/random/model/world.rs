@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, ActivityOutcome, Lease, LeaseToken, Message, MessageId, Provider,
-    ProviderAdmin, Turn, TurnCommit, TurnLease,
+    ActivityKey, ActivityLease, ActivityOutcome, Channel, InstanceId, Lease, LeaseToken, MailMark,
+    Message, MessageId, Provider, ProviderAdmin, Topic, Turn, TurnCommit, TurnLease,
 };
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) commits: Vec<(TurnCommit, usize)>,
     /// The outcomes, oldest first.
     pub(super) outcomes: Vec<ActivityOutcome>,
+    /// How far the mail of each topic of each instance was read.
+    pub(super) marks: HashMap<(InstanceId, Topic), MailMark>,
     /// How many leases were seen before each one.
     ordinals: HashMap<LeaseToken, usize>,
     /// Counts what was made, for ids and bodies that do not come twice.
@@ -47,6 +49,7 @@ impl World {
             scheduled: Vec::new(),
             commits: Vec::new(),
             outcomes: Vec::new(),
+            marks: HashMap::new(),
             ordinals: HashMap::new(),
             serial: 0,
         }
@@ -90,6 +93,7 @@ impl World {
         let serial = self.next_serial();
         Message {
             id: message_id(number),
+            channel: Channel::System,
             execution,
             body: Bytes::from(format!("message {number} made as {serial}")),
         }

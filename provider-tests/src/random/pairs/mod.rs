@@ -46,6 +46,17 @@ pub(crate) async fn sends_are_atomic(cx: &Cx) {
     check(cx, &sends).await;
 }
 
+/// Mail that is sent, read and taken, and suspensions, held anywhere.
+pub(crate) async fn mail_and_suspensions_are_atomic(cx: &Cx) {
+    let mail = [
+        Operation::SendMail,
+        Operation::ReadMail,
+        Operation::TakeMail,
+        Operation::Suspend,
+    ];
+    check(cx, &mail).await;
+}
+
 /// Renewals and releases, held anywhere.
 pub(crate) async fn renewals_and_releases_are_atomic(cx: &Cx) {
     let leases = [

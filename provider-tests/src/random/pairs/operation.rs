@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Queues, Release, TaskQueue,
+    ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Queues, Release, ReleasedAttempts,
+    TaskQueue,
 };
 
 use super::shape::{activities_text, committed_text, refusal_or, renewal_text, turns_text};
@@ -20,6 +21,10 @@ pub(super) enum Operation {
     CommitUnleasedTurn,
     CancelByTurn,
     SendEvent,
+    SendMail,
+    ReadMail,
+    TakeMail,
+    Suspend,
     Start,
     FinishActivity,
     RenewTurn,
@@ -39,6 +44,10 @@ impl Operation {
         Self::CommitUnleasedTurn,
         Self::CancelByTurn,
         Self::SendEvent,
+        Self::SendMail,
+        Self::ReadMail,
+        Self::TakeMail,
+        Self::Suspend,
         Self::Start,
         Self::FinishActivity,
         Self::RenewTurn,
@@ -59,6 +68,10 @@ impl Operation {
             Self::CommitUnleasedTurn => "commit_unleased_turn",
             Self::CancelByTurn => "cancel_by_turn",
             Self::SendEvent => "send_event",
+            Self::SendMail => "send_mail",
+            Self::ReadMail => "read_mail",
+            Self::TakeMail => "take_mail",
+            Self::Suspend => "suspend",
             Self::Start => "start",
             Self::FinishActivity => "finish_activity",
             Self::RenewTurn => "renew_turn",
@@ -84,6 +97,10 @@ impl Operation {
             Self::CommitUnleasedTurn => commit(cx, Commit::Turn(stage.unleased_turn.clone())).await,
             Self::CancelByTurn => commit(cx, Commit::Turn(stage.cancelling_turn.clone())).await,
             Self::SendEvent => commit(cx, Commit::Send(stage.event.clone())).await,
+            Self::SendMail => commit(cx, Commit::Send(stage.mail.clone())).await,
+            Self::ReadMail => stage.mail_text(cx).await,
+            Self::TakeMail => commit(cx, Commit::Turn(stage.taking_turn.clone())).await,
+            Self::Suspend => commit(cx, Commit::Turn(stage.suspending_turn.clone())).await,
             Self::Start => commit(cx, Commit::Send(stage.start.clone())).await,
             Self::FinishActivity => commit(cx, Commit::Activity(stage.outcome.clone())).await,
             Self::RenewTurn => renew(cx, &stage.turn_lease).await,
@@ -138,7 +155,7 @@ async fn release(cx: &Cx, lease: &Lease) -> String {
     let release = Release {
         lease: lease.clone(),
         delay: Duration::ZERO,
-        count_attempt: true,
+        attempts: ReleasedAttempts::Keep,
     };
     refusal_or(cx.try_release(release).await, |()| "released".to_owned())
 }

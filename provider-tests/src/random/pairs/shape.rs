@@ -1,8 +1,8 @@
 //! Answers and contents as text that two stores with the same history have in common.
 
 use duroxide_core::providers::{
-    ActivityLease, Claimed, ClaimedActivity, Committed, InstanceHead, LeaseToken, ProviderError,
-    Renewal, Turn,
+    ActivityLease, Claimed, ClaimedActivity, Committed, InstanceHead, LeaseToken, MailPage,
+    ProviderError, Renewal, Turn,
 };
 use uuid::Uuid;
 
@@ -17,6 +17,12 @@ pub(super) fn refusal_or<T>(
         Ok(answer) => text(answer),
         Err(error) => format!("refused as {:?}", error.kind()),
     }
+}
+
+/// A page of mail without times, and without what each store counts in its way.
+pub(super) fn mail_text(page: &MailPage) -> String {
+    let messages = page.mail.iter().map(|mail| &mail.message);
+    format!("more {}: {:?}", page.more, messages.collect::<Vec<_>>())
 }
 
 /// A head without its times.
@@ -36,10 +42,10 @@ pub(super) fn turns_text(claimed: &Claimed<Turn>) -> String {
             head,
             attempt,
             messages,
-            more_messages,
+            has_mail,
         } = turn;
         let head = head_text(head);
-        format!("attempt {attempt}, more {more_messages}, {messages:?} of {head}")
+        format!("attempt {attempt}, mail {has_mail}, {messages:?} of {head}")
     });
     format!("more {}: {:?}", claimed.more, turns.collect::<Vec<_>>())
 }
@@ -65,10 +71,10 @@ pub(super) fn committed_text(committed: &Committed) -> String {
         Committed::Turn(turn) if turn.repeated => "repeated".to_owned(),
         Committed::Turn(turn) => {
             let cancelled: Vec<_> = turn.cancelled.iter().map(without_token).collect();
-            let (kept, undelivered) = (turn.lease_kept, &turn.undelivered);
-            format!("kept {kept}, cancelled {cancelled:?}, undelivered {undelivered:?}")
+            let dropped = turn.messages_dropped;
+            format!("cancelled {cancelled:?}, dropped {dropped}")
         }
-        Committed::Activity { undelivered } => format!("undelivered {undelivered:?}"),
+        Committed::Activity { messages_dropped } => format!("dropped {messages_dropped}"),
         Committed::Sent => "sent".to_owned(),
     }
 }

@@ -1,15 +1,19 @@
 //! A store in which each of the paired operations has something to do, mostly on one instance.
 
-use duroxide_core::providers::{ActivityOutcome, Envelope, Lease, TurnCommit};
+use duroxide_core::providers::{
+    ActivityOutcome, Envelope, Incarnation, Lease, ReadMail, TopicCursor, TurnCommit,
+};
 
-use super::shape::head_text;
-use crate::support::{Cx, LEASE, SECOND, later, to};
+use super::shape::{head_text, mail_text, refusal_or};
+use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
 /// The instance whose turn is claimed: it has an earlier execution, a message, two leased
 /// activities and one that is not.
 pub(super) const HELD: &str = "held";
 /// Two instances that wait to be claimed, so that a claim leaves one for a wait.
 const WAITING: [&str; 2] = ["waiting", "waiting too"];
+/// What the mail of the instance with the claimed turn is about.
+const TOPIC: &str = "topic";
 /// An instance that is not there until the start.
 const ABSENT: &str = "absent";
 
@@ -24,6 +28,12 @@ pub(super) struct Stage {
     pub(super) unleased_turn: TurnCommit,
     pub(super) cancelling_turn: TurnCommit,
     pub(super) event: Envelope,
+    /// Of a topic of which there is some.
+    pub(super) mail: Envelope,
+    /// Takes the oldest mail, and waits for more.
+    pub(super) taking_turn: TurnCommit,
+    pub(super) suspending_turn: TurnCommit,
+    incarnation: Incarnation,
     pub(super) start: Envelope,
     pub(super) outcome: ActivityOutcome,
     pub(super) turn_lease: Lease,
@@ -44,6 +54,9 @@ impl Stage {
         for instance in WAITING {
             cx.start(instance).await;
         }
+        let oldest = cx.mail(TOPIC);
+        cx.send(to(HELD, oldest.clone())).await;
+        cx.send(to(HELD, cx.mail(TOPIC))).await;
         cx.settle().await;
 
         let timer = later(HELD, cx.message_to_execution(2), SECOND);
@@ -59,12 +72,37 @@ impl Stage {
             unleased_turn: unleased.build(),
             cancelling_turn: cx.turn(&turn).append(1).cancel_one(1).build(),
             event: to(HELD, cx.message()),
+            mail: to(HELD, cx.mail(TOPIC)),
+            taking_turn: cx
+                .turn(&turn)
+                .append(1)
+                .consume([oldest.id])
+                .awaiting(&[TOPIC])
+                .build(),
+            suspending_turn: cx.turn(&turn).suspend(true).build(),
+            incarnation: turn.head.incarnation,
             start: cx.start_of(ABSENT),
             outcome: ActivityOutcome { lease, message },
             turn_lease: Lease::Turn(turn.lease),
             activity_lease: Lease::Activity(activities[1].lease.clone()),
             cx,
         }
+    }
+
+    /// The mail that the instance with the claimed turn has.
+    pub(super) async fn mail_text(&self, cx: &Cx) -> String {
+        let request = ReadMail {
+            instance: id(HELD),
+            incarnation: self.incarnation,
+            topics: vec![TopicCursor {
+                topic: TOPIC.into(),
+                after: None,
+            }],
+            per_topic_max: 10,
+            bytes_max: 1 << 20,
+        };
+        let page = cx.provider().read_mail(&request).await;
+        refusal_or(page, |page| mail_text(&page))
     }
 
     /// All that is stored, without what is random or a time. The store is of little use afterwards.
@@ -78,6 +116,7 @@ impl Stage {
                 text += &format!("\n  execution {execution}: {history:?}\n");
             }
         }
-        format!("{text}{:#?}", self.cx.dump().await)
+        text += &self.mail_text(&self.cx).await;
+        format!("{text}\n{:#?}", self.cx.dump().await)
     }
 }

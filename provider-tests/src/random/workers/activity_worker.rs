@@ -40,11 +40,11 @@ async fn process(hand: &mut Hand, activity: &ClaimedActivity) {
         }
         75..85 => {
             let delay = Duration::from_millis(hand.rng.u64(..=100));
-            let count_attempt = hand.rng.bool();
+            let attempts = hand.any_attempts();
             let release = Release {
                 lease,
                 delay,
-                count_attempt,
+                attempts,
             };
             hand.store.release(&release).await;
         }

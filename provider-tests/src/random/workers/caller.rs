@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityLease, ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit,
-    Committed, DeleteMode, Envelope, ErrorKind, InstanceHead, Lease, Message, MessageId, Provider,
+    Committed, DeleteMode, Envelope, ErrorKind, InstanceHead, Lease, Message, Provider,
     ProviderError, Release, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
 };
 
@@ -133,7 +133,7 @@ impl Caller {
         patience: Patience,
         lease: &ActivityLease,
         message: &Message,
-    ) -> Answer<Option<MessageId>> {
+    ) -> Answer<usize> {
         let outcome = ActivityOutcome {
             lease: lease.clone(),
             message: Some(message.clone()),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::clock::millis_ceil;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, CommitId, Fence, Incarnation, InstanceHead, InstanceId, Lease,
-    LeaseAfterCommit, LeaseToken, Message, MessageId, NewActivity, Renewal, Turn, TurnCommit,
+    ActivityCancel, ActivityKey, CommitId, Envelope, Fence, Incarnation, InstanceHead, InstanceId,
+    Lease, LeaseToken, Message, MessageId, NewActivity, Recipient, Renewal, Turn, TurnCommit,
     TurnCommitted,
 };
 
@@ -251,7 +251,7 @@ fn sent_by_call(entry: &Entry) -> Option<Sent<'_>> {
             to: &outcome.lease.key.instance,
             delay: Duration::ZERO,
             fate: match answer {
-                Some(Ok(Some(_))) => Fate::Refused,
+                Some(Ok(1..)) => Fate::Refused,
                 _ => fate_of_answer(answer),
             },
         }),
@@ -261,11 +261,20 @@ fn sent_by_call(entry: &Entry) -> Option<Sent<'_>> {
 
 fn sent_by_turn<'a>(call: &TurnCall<'a>) -> impl Iterator<Item = Sent<'a>> + use<'a> {
     let call = *call;
+    let strays_max = call
+        .commit
+        .messages
+        .iter()
+        .filter(|it| may_stray(call.commit, it))
+        .count();
     call.commit.messages.iter().map(move |envelope| {
         let fate = match call.answer {
-            Some(Ok(it)) if it.undelivered.contains(&envelope.message.id) => Fate::Refused,
+            Some(Ok(it)) if !it.repeated => match it.messages_dropped {
+                dropped if dropped == 0 || !may_stray(call.commit, envelope) => Fate::Applied,
+                dropped if dropped == strays_max => Fate::Refused,
+                _ => Fate::Unknown,
+            },
             // Whether another instance was there is only in the answer.
-            Some(Ok(it)) if !it.repeated => Fate::Applied,
             _ if *envelope.recipient.instance() == call.commit.instance => call.fate,
             _ if call.fate == Fate::Refused => Fate::Refused,
             _ => Fate::Unknown,
@@ -278,6 +287,13 @@ fn sent_by_turn<'a>(call: &TurnCall<'a>) -> impl Iterator<Item = Sent<'a>> + use
             fate,
         }
     })
+}
+
+/// Whether nobody may be there to receive a message: a start makes its instance, and the turn's own
+/// is there.
+fn may_stray(commit: &TurnCommit, envelope: &Envelope) -> bool {
+    matches!(envelope.recipient, Recipient::Instance { .. })
+        && *envelope.recipient.instance() != commit.instance
 }
 
 fn grants_of(entry: &Entry) -> Vec<Grant> {
@@ -305,15 +321,6 @@ fn grants_of(entry: &Entry) -> Vec<Grant> {
             extend_by,
             answer: None | Some(Ok(Renewal::Renewed)),
         } => vec![grant(Item::of(lease), lease.token(), *extend_by)],
-        Call::Turn { commit, answer } => match (commit.fence, commit.lease, answer) {
-            (Fence::At { lease, .. }, LeaseAfterCommit::Keep(keep), answer)
-                if keeps_lease(answer) =>
-            {
-                let item = Item::Instance(commit.instance.clone());
-                vec![grant(item, lease, keep)]
-            }
-            _ => Vec::new(),
-        },
         _ => Vec::new(),
     }
 }
@@ -354,15 +361,6 @@ pub(super) fn key_of(
         incarnation,
         execution: activity.execution,
         activity_id: activity.activity_id,
-    }
-}
-
-/// Whether a commit that asked to keep its lease may have kept it.
-fn keeps_lease(answer: &Answer<TurnCommitted>) -> bool {
-    match answer {
-        Some(Ok(committed)) => committed.lease_kept,
-        Some(Err(_)) => false,
-        None => true,
     }
 }
 

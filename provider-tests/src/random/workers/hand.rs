@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use duroxide_core::providers::ReleasedAttempts;
 use fastrand::Rng;
 
 use super::caller::{Caller, Patience};
@@ -39,6 +40,15 @@ impl Hand {
             Patience::Polls(self.rng.usize(..=POLLS_MAX))
         } else {
             Patience::Endless
+        }
+    }
+
+    /// What a release shall do with the count.
+    pub(super) fn any_attempts(&mut self) -> ReleasedAttempts {
+        match self.rng.u8(..3) {
+            0 => ReleasedAttempts::Keep,
+            1 => ReleasedAttempts::TakeBack,
+            _ => ReleasedAttempts::Reset,
         }
     }
 

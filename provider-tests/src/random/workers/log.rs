@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityOutcome, ClaimedActivity, Envelope, ErrorKind, HistoryChunk, InstanceHead, InstanceId,
-    Lease, MessageId, Release, Renewal, Turn, TurnCommit, TurnCommitted,
+    Lease, Release, Renewal, Turn, TurnCommit, TurnCommitted,
 };
 use parking_lot::Mutex;
 
@@ -48,7 +48,8 @@ pub(super) enum Call {
     },
     Outcome {
         outcome: ActivityOutcome,
-        answer: Answer<Option<MessageId>>,
+        /// How many messages were dropped.
+        answer: Answer<usize>,
     },
     Send {
         envelope: Envelope,

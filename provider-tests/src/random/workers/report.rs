@@ -111,9 +111,8 @@ impl Display for Call {
             Self::Turn { commit, answer } => {
                 write!(f, "commit {}", commit_text(commit))?;
                 said(f, answer, |committed| {
-                    let undelivered = ids(committed.undelivered.iter().copied());
-                    let (repeated, kept) = (committed.repeated, committed.lease_kept);
-                    format!("repeated {repeated}, lease kept {kept}, undelivered {undelivered}")
+                    let (repeated, dropped) = (committed.repeated, committed.messages_dropped);
+                    format!("repeated {repeated}, dropped {dropped}")
                 })
             }
             Self::Outcome { outcome, answer } => {
@@ -122,9 +121,7 @@ impl Display for Call {
                 if let Some(message) = &outcome.message {
                     write!(f, " sends {}", short(message.id))?;
                 }
-                said(f, answer, |undelivered| {
-                    format!("undelivered {undelivered:?}")
-                })
+                said(f, answer, |dropped| format!("dropped {dropped}"))
             }
             Self::Send { envelope, answer } => {
                 let message = message_text(&envelope.message);
@@ -185,7 +182,7 @@ fn turn_text(turn: &Turn) -> String {
         place(turn.head.position),
         turn.attempt,
         token_text(turn.lease.token.0),
-        list(turn.messages.iter().map(message_text)),
+        list(turn.messages.iter().map(|it| message_text(it))),
     )
 }
 

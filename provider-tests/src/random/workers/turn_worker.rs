@@ -36,20 +36,19 @@ pub(super) async fn turn_worker(mut hand: Hand) {
 
 async fn process(hand: &mut Hand, turn: &Turn) {
     match hand.rng.u8(..100) {
-        0..50 => commit(hand, turn).await,
-        50..60 => {
+        0..57 => commit(hand, turn).await,
+        57..67 => {
             hand.oversleep().await;
             commit(hand, turn).await;
         }
-        60..70 => {
+        67..77 => {
             hand.nap(NAP_MS_MAX).await;
             hand.store.renew(&Lease::Turn(turn.lease.clone())).await;
             hand.nap(NAP_MS_MAX).await;
             commit(hand, turn).await;
         }
-        70..80 => release(hand, turn).await,
-        80..87 => commit_twice(hand, turn).await,
-        87..94 => commit_and_go_on(hand, turn).await,
+        77..87 => release(hand, turn).await,
+        87..94 => commit_twice(hand, turn).await,
         // The worker crashes and leaves its lease behind.
         _ => {}
     }
@@ -93,7 +92,7 @@ async fn release(hand: &mut Hand, turn: &Turn) {
     let release = Release {
         lease: Lease::Turn(turn.lease.clone()),
         delay,
-        count_attempt: hand.rng.bool(),
+        attempts: hand.any_attempts(),
     };
     hand.store.release(&release).await;
 }
@@ -102,24 +101,6 @@ async fn release(hand: &mut Hand, turn: &Turn) {
 async fn commit_twice(hand: &mut Hand, turn: &Turn) {
     commit(hand, turn).await;
     commit(hand, turn).await;
-}
-
-/// Keeps the lease, and commits a further turn without a claim if that worked.
-async fn commit_and_go_on(hand: &mut Hand, turn: &Turn) {
-    let first = draw_commit(hand, turn).keep(LEASE).build();
-    let answer = hand.store.commit_turn(Patience::Endless, &first).await;
-    let is_kept = matches!(answer, Some(Ok(committed)) if committed.lease_kept);
-    if is_kept {
-        hand.nap(NAP_MS_MAX).await;
-        if let Some(head) = hand.store.read_head(&turn.head.instance).await {
-            let next = Turn {
-                head,
-                messages: Vec::new(),
-                ..turn.clone()
-            };
-            commit(hand, &next).await;
-        }
-    }
 }
 
 /// What a turn does: it consumes what was claimed, and unless the instance has ended it writes a

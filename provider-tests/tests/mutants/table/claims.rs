@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, ProviderError, Renewal, TaskQueue};
+use duroxide_core::providers::{ErrorKind, ProviderError, ReleasedAttempts, Renewal, TaskQueue};
 use duroxide_memory::Defect;
 
 use super::super::mutant::Mutant;
@@ -37,35 +37,15 @@ pub(crate) const CLAIMS: &[Mutant] = &[
     ),
     Mutant::outside(
         "limit_of_messages_is_ignored",
-        &["CLM-02", "CLM-03"],
+        &["CLM-02"],
         "A turn carries all of its messages, however many were asked for.",
         Rewrite::AskTurns(|request| request.messages_max = usize::MAX),
     ),
     Mutant::outside(
         "limit_of_bytes_is_ignored",
-        &["CLM-02", "CLM-03"],
+        &["CLM-02"],
         "A turn carries all of its messages, however long they are.",
         Rewrite::AskTurns(|request| request.bytes_max = usize::MAX),
-    ),
-    Mutant::outside(
-        "left_messages_are_not_announced",
-        &["CLM-03"],
-        "A turn never says that messages were left behind.",
-        Rewrite::Turns(|claimed| {
-            for turn in &mut claimed.items {
-                turn.more_messages = false;
-            }
-        }),
-    ),
-    Mutant::outside(
-        "left_messages_are_always_announced",
-        &["CLM-03"],
-        "A turn always says that messages were left behind.",
-        Rewrite::Turns(|claimed| {
-            for turn in &mut claimed.items {
-                turn.more_messages = true;
-            }
-        }),
     ),
     Mutant::inside(
         "claim_takes_what_is_not_due",
@@ -125,20 +105,6 @@ pub(crate) const CLAIMS: &[Mutant] = &[
                 let waited = provider.wait_for_work(&queues, Duration::from_hours(1));
                 waited.await.ok();
             })
-        }),
-    ),
-    Mutant::outside(
-        "claim_does_not_know_what_is_due",
-        &["CLM-07"],
-        "An empty answer names no next item.",
-        Rewrite::Turns(|claimed| claimed.next_due = None),
-    ),
-    Mutant::outside(
-        "claim_oversleeps",
-        &["CLM-07"],
-        "An empty answer names a time after that of the next item.",
-        Rewrite::Turns(|claimed| {
-            claimed.next_due = claimed.next_due.map(|due| due + Duration::from_secs(1));
         }),
     ),
     Mutant::outside(
@@ -297,13 +263,6 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         }),
     ),
     Mutant::inside(
-        "lease_is_kept_over_messages",
-        &["LEA-09", "COM-06"],
-        "A kept lease hides visible messages from everybody else.",
-        &[Defect::KeepsOverMessages],
-    )
-    .fault(54),
-    Mutant::inside(
         "claim_acts_on_what_it_saw",
         &["CON-01", "LEA-01"],
         "A claim looks, and leases later without looking again.",
@@ -347,10 +306,34 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         &[Defect::AttemptsStay],
     ),
     Mutant::outside(
+        "release_keeps_no_attempt",
+        &["ATT-03"],
+        "A release takes its attempt back though it should count.",
+        Rewrite::AskRelease(|release| {
+            if release.attempts == ReleasedAttempts::Keep {
+                release.attempts = ReleasedAttempts::TakeBack;
+            }
+        }),
+    ),
+    Mutant::outside(
         "release_keeps_its_attempt",
         &["ATT-03"],
         "A release never takes its attempt back.",
-        Rewrite::AskRelease(|release| release.count_attempt = true),
+        Rewrite::AskRelease(|release| {
+            if release.attempts == ReleasedAttempts::TakeBack {
+                release.attempts = ReleasedAttempts::Keep;
+            }
+        }),
     )
     .fault(22),
+    Mutant::outside(
+        "release_resets_one_attempt",
+        &["ATT-03"],
+        "A release that should reset the count takes its own attempt back alone.",
+        Rewrite::AskRelease(|release| {
+            if release.attempts == ReleasedAttempts::Reset {
+                release.attempts = ReleasedAttempts::TakeBack;
+            }
+        }),
+    ),
 ];

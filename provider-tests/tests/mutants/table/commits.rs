@@ -1,14 +1,12 @@
 //! Faults of commits: the fence, the parts of a turn, batches, repeats and limits.
 
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{
-    CommitId, Committed, ErrorKind, LeaseAfterCommit, ProviderError, TurnCommitted,
-};
+use duroxide_core::providers::{CommitId, Committed, ErrorKind, ProviderError, TurnCommitted};
 use duroxide_memory::Defect;
 
 use super::super::mutant::Mutant;
 use super::super::rewrite::Rewrite;
-use super::{YEAR, each_turn, each_turn_answer, forgive};
+use super::{each_turn, each_turn_answer, forgive};
 
 pub(crate) const COMMITS: &[Mutant] = &[
     Mutant::inside(
@@ -116,12 +114,6 @@ pub(crate) const COMMITS: &[Mutant] = &[
         &[Defect::UnleasedFearsTheExpired],
     ),
     Mutant::inside(
-        "unleased_turn_revives_a_lease",
-        &["FEN-07", "LEA-09"],
-        "A turn without a lease keeps the one that has expired.",
-        &[Defect::UnleasedRevivesLease],
-    ),
-    Mutant::inside(
         "consumption_is_a_second_step",
         &["COM-01", "CXL-01"],
         "What a turn consumed is removed in a step of its own, which a dropped call never makes.",
@@ -178,7 +170,7 @@ pub(crate) const COMMITS: &[Mutant] = &[
     ),
     Mutant::inside(
         "release_forgets_arrivals",
-        &["COM-04", "WAK-01"],
+        &["COM-04", "COM-06", "WAK-01"],
         "A release does not see the messages that are left.",
         &[Defect::ReleaseForgetsArrivals],
     )
@@ -216,12 +208,6 @@ pub(crate) const COMMITS: &[Mutant] = &[
         Rewrite::Committed(|answers| answers.reverse()),
     )
     .fault(37),
-    Mutant::inside(
-        "lease_is_settled_before_the_batch",
-        &["COM-06", "LEA-09"],
-        "A turn keeps its lease over a message that its own batch sends.",
-        &[Defect::SettlesAtOnce],
-    ),
     Mutant::outside(
         "turn_sends_nothing",
         &["COM-07", "COM-01"],
@@ -304,26 +290,10 @@ pub(crate) const COMMITS: &[Mutant] = &[
         &["IDM-04", "ACT-04"],
         "An outcome whose activity is gone is answered with success.",
         Rewrite::Committed(|answers| {
-            let committed = Committed::Activity { undelivered: None };
+            let committed = Committed::Activity {
+                messages_dropped: 0,
+            };
             forgive(answers, ErrorKind::LeaseLost, committed);
-        }),
-    ),
-    Mutant::outside(
-        "lease_always_seems_kept",
-        &["LEA-09"],
-        "A commit says that its lease was kept, whether it was or not.",
-        Rewrite::Committed(|answers| each_turn_answer(answers, |turn| turn.lease_kept = true)),
-    ),
-    Mutant::outside(
-        "kept_lease_does_not_expire",
-        &["LEA-09"],
-        "A kept lease is held for a year.",
-        Rewrite::AskCommit(|commit| {
-            each_turn(commit, |turn| {
-                if turn.lease != LeaseAfterCommit::Release {
-                    turn.lease = LeaseAfterCommit::Keep(YEAR);
-                }
-            });
         }),
     ),
     Mutant::inside(
@@ -394,10 +364,10 @@ pub(crate) const COMMITS: &[Mutant] = &[
         Rewrite::Capabilities(|capabilities| capabilities.limits.commit_operations_max /= 2),
     ),
     Mutant::outside(
-        "limit_of_inboxes_is_not_kept",
+        "limit_of_topics_is_not_kept",
         &["LIM-03"],
-        "The declared limit of an inbox is half of the one that is kept.",
-        Rewrite::Capabilities(|capabilities| capabilities.limits.inbox_messages_max /= 2),
+        "The declared limit of a topic is half of the one that is kept.",
+        Rewrite::Capabilities(|capabilities| capabilities.limits.topic_messages_max /= 2),
     ),
     Mutant::inside(
         "full_inbox_refuses_repeats",

@@ -21,7 +21,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "A message is delivered to no execution in particular.",
         Rewrite::Turns(|claimed| {
             for message in claimed.items.iter_mut().flat_map(|turn| &mut turn.messages) {
-                message.execution = None;
+                message.message.execution = None;
             }
         }),
     ),
@@ -41,7 +41,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "A body is delivered up to 64 KiB.",
         Rewrite::Turns(|claimed| {
             for message in claimed.items.iter_mut().flat_map(|turn| &mut turn.messages) {
-                message.body.truncate(64 * 1024);
+                message.message.body.truncate(64 * 1024);
             }
         }),
     )
@@ -77,11 +77,11 @@ pub(crate) const MESSAGES: &[Mutant] = &[
     )
     .fault(57),
     Mutant::outside(
-        "undelivered_messages_are_not_named",
+        "dropped_messages_are_not_counted",
         &["MSG-05"],
         "A turn does not hear of messages that reached nobody.",
         Rewrite::Committed(|answers| {
-            each_turn_answer(answers, |turn| turn.undelivered.clear());
+            each_turn_answer(answers, |turn| turn.messages_dropped = 0);
         }),
     ),
     Mutant::inside(

@@ -2,6 +2,7 @@
 
 mod claims;
 mod commits;
+mod mail;
 mod messages;
 mod rest;
 
@@ -19,6 +20,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         claims::CLAIMS,
         commits::COMMITS,
         messages::MESSAGES,
+        mail::MAIL,
         rest::ACTIVITIES,
         rest::READS,
         rest::MANAGEMENT,

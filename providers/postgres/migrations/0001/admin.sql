@@ -16,6 +16,8 @@ CREATE FUNCTION instances_v1(
     next_event_id bigint,
     commit_id uuid,
     core_state bytea,
+    awaited bytea[],
+    suspended boolean,
     created_ms bigint,
     updated_ms bigint
 ) LANGUAGE plpgsql {settings} AS $duroxide$
@@ -23,7 +25,8 @@ CREATE FUNCTION instances_v1(
 BEGIN
     RETURN QUERY
     SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
-        i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms
+        i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
+        i.updated_ms
     FROM instance i
     WHERE i.id > p_after AND (p_status IS NULL OR i.status = p_status)
         AND (p_orchestration IS NULL OR i.orchestration = p_orchestration)
@@ -79,6 +82,7 @@ BEGIN
     PERFORM 1 FROM activity a WHERE a.ino = v_ino ORDER BY a.id FOR UPDATE;
     DELETE FROM activity a WHERE a.ino = v_ino;
     DELETE FROM inbox b WHERE b.ino = v_ino;
+    DELETE FROM topic t WHERE t.ino = v_ino;
     DELETE FROM instance i WHERE i.ino = v_ino;
     DELETE FROM ready r WHERE r.ino = v_ino;
     INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, 9223372036854775807)
@@ -179,6 +183,7 @@ CREATE FUNCTION metrics_v1() RETURNS TABLE (
     FROM instance i LEFT JOIN execution e ON e.ino = i.ino
 $duroxide$;
 
+-- Mail that nobody awaits is no work.
 CREATE FUNCTION queue_depths_v1() RETURNS TABLE (
     visible bigint,
     delayed bigint,
@@ -191,7 +196,10 @@ BEGIN
     SELECT count(*) FILTER (WHERE b.visible_at <= v_now),
         count(*) FILTER (WHERE b.visible_at > v_now),
         (SELECT count(*) FROM activity)
-    FROM inbox b;
+    FROM inbox b
+    WHERE b.channel < 't' OR EXISTS (
+        SELECT FROM instance i WHERE i.ino = b.ino AND b.channel = ANY (i.awaited)
+    );
 END
 $duroxide$;
 
@@ -210,6 +218,6 @@ CREATE FUNCTION health_v1() RETURNS TABLE (
                 AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL))
     FROM pg_catalog.pg_stat_all_tables s
     WHERE s.schemaname = current_schema()
-        AND s.relname IN ('instance', 'ready', 'inbox', 'activity', 'execution', 'history')
+        AND s.relname IN ('instance', 'ready', 'inbox', 'topic', 'activity', 'execution', 'history')
     ORDER BY s.relname
 $duroxide$;

@@ -4,6 +4,9 @@
 -- is taken while the rows are held. In one statement the snapshot would be older than the locks, and
 -- messages that another node has consumed in between would be delivered again.
 --
+-- A turn comes with control messages, and unless it is suspended with system messages behind them; mail
+-- is not claimed (CLM-02, CLM-11, SUS-01).
+--
 -- p_turn_floor and p_activity_floor are times before which nothing is expected to be due: the index is
 -- read from there on. Rows that are dead and cannot be vacuumed, since some transaction is left open,
 -- would be passed one by one otherwise. Where nothing is found from there on, all of it is read.
@@ -33,14 +36,18 @@ CREATE FUNCTION claim_v1(
     next_event_id bigint,
     commit_id uuid,
     core_state bytea,
+    awaited bytea[],
+    suspended boolean,
     created_ms bigint,
     updated_ms bigint,
     token uuid,
     attempts integer,
     message_ids uuid[],
+    message_channels bytea[],
     message_executions bigint[],
+    message_dues bigint[],
     message_bodies bytea[],
-    more_messages boolean,
+    has_mail boolean,
     queue text,
     activity_id bigint,
     body bytea,
@@ -146,44 +153,57 @@ BEGIN
     IF v_turns IS NOT NULL THEN
         RETURN QUERY
         SELECT 1::smallint, i.id, i.incarnation, i.orchestration, i.version, i.status, i.output,
-            i.execution, i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms,
-            t.token, t.attempts, m.ids, m.executions, m.bodies, m.seen > m.taken,
+            i.execution, i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended,
+            i.created_ms, i.updated_ms, t.token, t.attempts,
+            m.ids, m.channels, m.executions, m.dues, m.bodies,
+            NOT i.suspended AND EXISTS (
+                SELECT FROM unnest(i.awaited) c (channel)
+                CROSS JOIN LATERAL (
+                    SELECT FROM inbox b
+                    WHERE b.ino = t.ino AND b.channel = c.channel AND b.visible_at <= v_now
+                    LIMIT 1
+                ) b
+            ),
             NULL::text, NULL::bigint, NULL::bytea,
             NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
         JOIN instance i ON i.ino = t.ino
         CROSS JOIN LATERAL (
-            SELECT coalesce(array_agg(w.message_id ORDER BY w.n) FILTER (WHERE w.fits), '{}') AS ids,
-                coalesce(array_agg(w.execution ORDER BY w.n) FILTER (WHERE w.fits), '{}')
-                    AS executions,
-                coalesce(array_agg(w.body ORDER BY w.n) FILTER (WHERE w.fits), '{}') AS bodies,
-                count(*) AS seen,
-                count(*) FILTER (WHERE w.fits) AS taken
+            SELECT coalesce(array_agg(v.message_id ORDER BY v.n), '{}') AS ids,
+                coalesce(array_agg(v.channel ORDER BY v.n), '{}') AS channels,
+                coalesce(array_agg(v.execution ORDER BY v.n), '{}') AS executions,
+                coalesce(array_agg(v.visible_at ORDER BY v.n), '{}') AS dues,
+                coalesce(array_agg(v.body ORDER BY v.n), '{}') AS bodies
             FROM (
-                SELECT v.message_id, v.execution, v.body, v.n,
-                    v.n = 1 OR (v.n <= p_messages_max AND v.bytes <= p_bytes_max) AS fits
+                SELECT u.message_id, u.channel, u.execution, u.visible_at, u.body,
+                    row_number() OVER w AS n, sum(octet_length(u.body)) OVER w AS bytes
                 FROM (
-                    SELECT u.message_id, u.execution, u.body,
-                        row_number() OVER (ORDER BY u.visible_at, u.seq) AS n,
-                        sum(octet_length(u.body)) OVER (ORDER BY u.visible_at, u.seq) AS bytes
-                    FROM (
-                        SELECT b.message_id, b.execution, b.body, b.visible_at, b.seq
+                    SELECT b.message_id, b.channel, b.execution, b.visible_at, b.seq, b.body
+                    FROM unnest(CASE WHEN i.suspended THEN ARRAY['c'::bytea]
+                        ELSE ARRAY['c'::bytea, 's'] END) c (channel)
+                    CROSS JOIN LATERAL (
+                        SELECT b.message_id, b.channel, b.execution, b.visible_at, b.seq, b.body
                         FROM inbox b
-                        WHERE b.ino = t.ino AND b.visible_at <= v_now
+                        WHERE b.ino = t.ino AND b.channel = c.channel AND b.visible_at <= v_now
                         ORDER BY b.visible_at, b.seq
-                        LIMIT greatest(p_messages_max, 1)::bigint + 1
-                    ) u
-                ) v
-            ) w
+                        LIMIT greatest(p_messages_max, 1)
+                    ) b
+                    ORDER BY b.channel, b.visible_at, b.seq
+                    LIMIT greatest(p_messages_max, 1)
+                ) u
+                WINDOW w AS (ORDER BY u.channel, u.visible_at, u.seq)
+            ) v
+            WHERE v.n = 1 OR v.bytes <= p_bytes_max
         ) m
         ORDER BY t.n;
     END IF;
     IF v_activities IS NOT NULL THEN
         RETURN QUERY
         SELECT 2::smallint, i.id, i.incarnation, NULL::text, NULL::text, NULL::smallint,
-            NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
-            NULL::bigint, a.lease_token, a.attempts, NULL::uuid[], NULL::bigint[], NULL::bytea[],
-            NULL::boolean, a.queue, a.activity_id, a.body,
+            NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
+            NULL::boolean, NULL::bigint, NULL::bigint, a.lease_token, a.attempts, NULL::uuid[],
+            NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
+            a.queue, a.activity_id, a.body,
             NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_activities) WITH ORDINALITY t (id, n)
         JOIN activity a ON a.id = t.id
@@ -192,9 +212,10 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT 0::smallint, NULL::text, NULL::uuid, NULL::text, NULL::text, NULL::smallint,
-        NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bigint,
-        NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[], NULL::bigint[], NULL::bytea[],
-        NULL::boolean, NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_due, p.queue_dues,
+        NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
+        NULL::boolean, NULL::bigint, NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[],
+        NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
+        NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_due, p.queue_dues,
         p.has_peers, v_turn_floor = 0 AND v_activity_floor = 0
     FROM due_v1(p_node, p_queues, v_turn_floor, v_activity_floor) p;
 END

@@ -3,6 +3,7 @@
 -- Arrays of one prefix belong together, an element for each row:
 --   p_ids  the instances that are involved, each once; the others name them by their place here
 --   t_  turns                  e_  executions of a turn      h_  chunks of history of a turn
+--   w_  the topics that turns await, those of each between t_awaited_first and t_awaited_last
 --   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
 --   f_  activities that a turn completes                     o_  outcomes of activities
 --   m_  envelopes: of a turn, or of a client where m_turn is 0
@@ -16,14 +17,24 @@
 --
 -- What is locked, in this order: instances that are new, in the order of their ids; the rows of
 -- `ready`, in the order of their numbers; activities, in the order of theirs. Who locks several rows
--- elsewhere keeps the same order, so that nobody waits in a circle.
+-- elsewhere keeps the same order, so that nobody waits in a circle. The rows of `topic` are changed by
+-- whoever has locked the instance's row of `ready`, so that nobody ever waits for one of them.
+--
+-- No mail is left behind without a wake-up (WAK-01), whatever races: who sends holds the receiver's row
+-- of `ready` while it looks whether the topic is awaited, and a turn holds it while it says what is
+-- awaited from now on and looks for mail of that. Both look by statements that begin once they hold it,
+-- and both hold it until they have committed, so that the one that comes second sees what the first
+-- one did.
 --
 -- Rows of kind 0 (one, the last), 1 (a turn), 2 (an outcome), 3 (a client's envelope), 4 (a cancelled
--- activity that was leased) and 5 (a message of a turn that nobody is there for).
+-- activity that was leased) and 5 (a message that nobody is there for, at the place of its
+-- turn).
 CREATE FUNCTION commit_v1(
     p_node uuid,
     p_synchronous_commit text,
-    p_inbox_messages_max bigint,
+    p_topic_messages_max bigint,
+    p_mail_messages_max bigint,
+    p_control_messages_max bigint,
     p_ids text[],
     t_ref integer[],
     t_commit_id uuid[],
@@ -32,6 +43,7 @@ CREATE FUNCTION commit_v1(
     t_incarnation uuid[],
     t_execution bigint[],
     t_next_event_id bigint[],
+    t_last_commit_id uuid[],
     t_valid boolean[],
     t_orchestration text[],
     t_version text[],
@@ -40,8 +52,11 @@ CREATE FUNCTION commit_v1(
     t_output bytea[],
     t_end_execution bigint[],
     t_end_next_event_id bigint[],
+    t_suspended boolean[],
+    t_awaited_first integer[],
+    t_awaited_last integer[],
     t_purge_through bigint[],
-    t_keep_ms bigint[],
+    w_channel bytea[],
     e_turn integer[],
     e_execution bigint[],
     e_status smallint[],
@@ -78,6 +93,7 @@ CREATE FUNCTION commit_v1(
     o_token uuid[],
     o_valid boolean[],
     o_message_id uuid[],
+    o_channel bytea[],
     o_message_execution bigint[],
     o_body bytea[],
     m_turn integer[],
@@ -88,15 +104,16 @@ CREATE FUNCTION commit_v1(
     m_core_state bytea[],
     m_delay_ms bigint[],
     m_message_id uuid[],
+    m_channel bytea[],
     m_execution bigint[],
     m_body bytea[]
 ) RETURNS TABLE (
     kind smallint,
     place integer,
     code smallint,
-    lease_kept boolean,
     incarnation uuid,
     created_ms bigint,
+    suspended boolean,
     execution bigint,
     activity_id bigint,
     token uuid,
@@ -117,13 +134,17 @@ DECLARE
     activity_lost CONSTANT smallint := 5;
     not_valid CONSTANT smallint := 6;
     absent CONSTANT smallint := 7;
-    inbox_full CONSTANT smallint := 8;
+    topic_full CONSTANT smallint := 8;
     nothing_to_do CONSTANT smallint := 9;
+    mail_full CONSTANT smallint := 10;
+    control_full CONSTANT smallint := 11;
+    ended CONSTANT smallint := 12;
 
     v_now bigint;
     v_turns integer := cardinality(t_ref);
     v_creates boolean := cardinality(array_remove(m_new_id, NULL))
         + cardinality(array_remove(t_new_id, NULL)) > 0;
+    v_sends_mail boolean := 't' <= ANY (m_channel) OR 't' <= ANY (o_channel);
     v_new bigint[];
     v_locked integer;
     v_present integer;
@@ -134,10 +155,11 @@ DECLARE
     v_execution bigint[];
     v_next_event_id bigint[];
     v_commit_id uuid[];
+    v_suspended boolean[];
     v_created_ms bigint[];
     v_token uuid[];
     v_hold_until bigint[];
-    v_inbox_count integer[];
+    v_mail_count integer[];
     -- By turn, outcome, envelope.
     v_code smallint[];
     v_outcome smallint[];
@@ -146,7 +168,6 @@ DECLARE
     -- Of each turn the first activity that it completes and that is not held, or 0.
     v_lost bigint[];
     -- Of the turns that are applied.
-    v_kept boolean[];
     v_settled bigint[];
     -- The activities that are locked here, and what is known of each.
     v_activity bigint[];
@@ -159,9 +180,11 @@ DECLARE
     v_activity_token uuid[];
     v_activity_is_held boolean[];
     v_removed bigint[];
-    -- One element for each message that was removed or stored.
+    -- One element for each mail that was removed, and for each message that was stored.
     v_gone bigint[];
+    v_gone_channel bytea[];
     v_stored bigint[];
+    v_stored_channel bytea[];
     v_stored_at bigint[];
     v_due bigint;
     v_turn_due bigint;
@@ -217,12 +240,13 @@ BEGIN
             array_agg(coalesce(i.execution, 0) ORDER BY u.n),
             array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
             array_agg(i.commit_id ORDER BY u.n),
+            array_agg(coalesce(i.suspended, false) ORDER BY u.n),
             array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
             array_agg(r.lease_token ORDER BY u.n),
             array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
-            array_agg(coalesce(r.inbox_count, 0) ORDER BY u.n)
+            array_agg(coalesce(r.mail_count, 0) ORDER BY u.n)
         INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
-            v_created_ms, v_token, v_hold_until, v_inbox_count
+            v_suspended, v_created_ms, v_token, v_hold_until, v_mail_count
         FROM unnest(p_ids) WITH ORDINALITY u (id, n)
         LEFT JOIN instance i ON i.id = u.id
         LEFT JOIN ready r ON r.ino = i.ino;
@@ -249,18 +273,23 @@ BEGIN
                     WHEN v_ino[t.ref] = 0 THEN true
                     WHEN t.token IS NULL
                     THEN v_incarnation[t.ref] <> t.incarnation OR v_hold_until[t.ref] > v_now
+                        OR v_suspended[t.ref]
                     ELSE v_token[t.ref] IS DISTINCT FROM t.token OR v_hold_until[t.ref] <= v_now
                 END THEN lease_lost
                 WHEN v_execution[t.ref] <> t.execution
-                    OR v_next_event_id[t.ref] <> t.next_event_id THEN position_conflict
+                    OR v_next_event_id[t.ref] <> t.next_event_id
+                    OR t.new_id IS NULL AND t.token IS NULL
+                        AND v_commit_id[t.ref] IS DISTINCT FROM t.last_commit_id
+                THEN position_conflict
                 -- Whether what a turn completes is held comes before its own flaws.
                 WHEN NOT t.valid AND cardinality(f_turn) = 0 THEN not_valid
                 ELSE done
             END ORDER BY t.n)
         INTO v_code
         FROM unnest(t_ref, t_commit_id, t_token, t_new_id, t_incarnation, t_execution,
-            t_next_event_id, t_valid) WITH ORDINALITY
-            t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, valid, n);
+            t_next_event_id, t_last_commit_id, t_valid) WITH ORDINALITY
+            t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, last_commit_id,
+                valid, n);
     END IF;
 
     -- The activities that go: found, locked in their order, and looked at after that. Found and locked
@@ -403,18 +432,29 @@ BEGIN
             DELETE FROM inbox b USING unnest(c_turn, c_message_id) c (turn, message_id)
             WHERE b.ino = v_ino[t_ref[c.turn]] AND b.message_id = c.message_id
                 AND v_code[c.turn] = done
-            RETURNING b.ino
+            RETURNING b.ino, b.channel
         )
-        SELECT coalesce(array_agg(g.ino), '{}') INTO v_gone FROM gone g;
+        SELECT array_agg(g.ino), array_agg(g.channel) INTO v_gone, v_gone_channel
+        FROM gone g WHERE g.channel >= 't';
+        IF v_gone IS NOT NULL THEN
+            WITH fewer AS (
+                SELECT g.ino, g.channel, count(*)::integer AS messages
+                FROM unnest(v_gone, v_gone_channel) g (ino, channel)
+                GROUP BY g.ino, g.channel
+            ), emptied AS (
+                DELETE FROM topic o USING fewer f
+                WHERE o.ino = f.ino AND o.channel = f.channel AND o.messages <= f.messages
+            )
+            UPDATE topic o SET messages = o.messages - f.messages FROM fewer f
+            WHERE o.ino = f.ino AND o.channel = f.channel AND o.messages > f.messages;
+        END IF;
     END IF;
+    -- Mail is addressed to no execution, and is not looked at (COM-03).
     IF cardinality(array_remove(t_purge_through, NULL)) > 0 THEN
-        WITH gone AS (
-            DELETE FROM inbox b USING unnest(t_ref, t_purge_through) WITH ORDINALITY
-                t (ref, purge_through, n)
-            WHERE b.ino = v_ino[t.ref] AND b.execution <= t.purge_through AND v_code[t.n] = done
-            RETURNING b.ino
-        )
-        SELECT v_gone || coalesce(array_agg(g.ino), '{}') INTO v_gone FROM gone g;
+        DELETE FROM inbox b USING unnest(t_ref, t_purge_through) WITH ORDINALITY
+            t (ref, purge_through, n)
+        WHERE b.ino = v_ino[t.ref] AND b.channel IN ('c', 's') AND b.execution <= t.purge_through
+            AND v_code[t.n] = done;
     END IF;
 
     -- Activities: the new ones first, so that the table itself refuses a key that is there, even that
@@ -437,7 +477,7 @@ BEGIN
         DELETE FROM activity a WHERE a.id = ANY (v_removed);
         -- What ended by itself was not cancelled.
         RETURN QUERY
-        SELECT 4::smallint, l.turn, done, NULL::boolean, NULL::uuid, NULL::bigint, l.execution,
+        SELECT 4::smallint, l.turn, done, NULL::uuid, NULL::bigint, NULL::boolean, l.execution,
             l.activity_id, l.token, NULL::bigint, NULL::bigint, NULL::boolean
         FROM (
             SELECT max(l.turn) AS turn, max(l.execution) AS execution,
@@ -452,7 +492,14 @@ BEGIN
         ) l;
     END IF;
 
-    -- Where each envelope goes.
+    -- Where each envelope goes. Mail for who has ended goes nowhere, by a turn of this call too (STA-06).
+    IF v_sends_mail THEN
+        FOR n IN 1..v_turns LOOP
+            IF v_code[n] = done AND t_status[n] IS NOT NULL THEN
+                v_status[t_ref[n]] := t_status[n];
+            END IF;
+        END LOOP;
+    END IF;
     IF cardinality(m_turn) > 0 THEN
         SELECT array_agg(CASE
                 WHEN m.turn > 0 AND v_code[m.turn] <> done THEN nothing_to_do
@@ -462,37 +509,66 @@ BEGIN
                 WHEN m.new_id IS NOT NULL THEN
                     CASE WHEN m.turn > 0 THEN done ELSE already_exists END
                 WHEN v_ino[m.ref] = 0 OR m.incarnation <> v_incarnation[m.ref] THEN absent
+                WHEN m.channel >= 't' AND v_status[m.ref] > 1 THEN CASE
+                    WHEN m.turn > 0 THEN absent
+                    WHEN EXISTS (SELECT FROM inbox b WHERE b.ino = v_ino[m.ref]
+                        AND b.message_id = m.message_id) THEN done
+                    ELSE ended
+                END
                 ELSE done
             END ORDER BY m.n),
-            bool_or(m.turn = 0 AND v_inbox_count[m.ref] + cardinality(m_turn) + cardinality(o_ref)
-                > p_inbox_messages_max)
+            bool_or(m.turn = 0 AND m.new_id IS NULL AND (m.channel = 'c' OR m.channel >= 't'
+                AND v_mail_count[m.ref] + cardinality(m_turn)
+                    > least(p_topic_messages_max, p_mail_messages_max)))
         INTO v_fate, v_is_crowded
-        FROM unnest(m_turn, m_ref, m_new_id, m_incarnation, m_message_id) WITH ORDINALITY
-            m (turn, ref, new_id, incarnation, message_id, n);
-        -- Counting costs something, and is done only where an inbox might be full.
+        FROM unnest(m_turn, m_ref, m_new_id, m_incarnation, m_message_id, m_channel) WITH ORDINALITY
+            m (turn, ref, new_id, incarnation, message_id, channel, n);
+        -- Counting costs something, and is done only where a channel might be full. A limit of all topics
+        -- counts what that of one lets in; those of turns are counted first, and let in (LIM-03).
         IF v_is_crowded THEN
             SELECT array_agg(CASE
-                    WHEN m.turn = 0 AND m.new_id IS NULL AND m.fate = done AND NOT m.is_there
-                        AND m.waiting + m.rank > p_inbox_messages_max
-                    THEN inbox_full ELSE m.fate
+                    WHEN m.fate = done AND m.is_full AND m.channel = 'c' THEN control_full
+                    WHEN m.fate = done AND m.is_full THEN topic_full
+                    WHEN m.fate = done AND m.is_judged AND m.channel >= 't'
+                        AND m.mail > p_mail_messages_max THEN mail_full
+                    ELSE m.fate
                 END ORDER BY m.n)
             INTO v_fate
             FROM (
-                SELECT e.turn, e.new_id, e.fate, e.n, e.is_there,
-                    v_inbox_count[e.ref]
+                SELECT e.fate, e.channel, e.is_judged, e.is_full, e.n,
+                    v_mail_count[e.ref]
                         - (SELECT count(*) FROM unnest(v_gone) g (ino) WHERE g.ino = v_ino[e.ref])
-                        + (SELECT count(*) FROM unnest(o_ref, o_message_id) WITH ORDINALITY
-                            o (ref, message_id, n)
-                            WHERE o.ref = e.ref AND o.message_id IS NOT NULL
-                                AND v_outcome[o.n] = done) AS waiting,
-                    count(*) FILTER (WHERE e.fate = done AND NOT e.is_there) OVER (
-                        PARTITION BY e.ref ORDER BY e.turn = 0, e.n) AS rank
+                        + count(*) FILTER (WHERE e.is_new AND NOT e.is_full AND e.channel >= 't')
+                            OVER (PARTITION BY e.ref ORDER BY e.turn = 0, e.n) AS mail
                 FROM (
-                    SELECT m.turn, m.ref, m.new_id, m.n, v_fate[m.n] AS fate,
-                        EXISTS (SELECT FROM inbox b WHERE b.ino = v_ino[m.ref]
-                            AND b.message_id = m.message_id) AS is_there
-                    FROM unnest(m_turn, m_ref, m_new_id, m_message_id) WITH ORDINALITY
-                        m (turn, ref, new_id, message_id, n)
+                    SELECT w.*, w.is_judged AND CASE
+                            WHEN w.channel = 'c' THEN w.rank + (
+                                SELECT count(*) FROM (
+                                    SELECT FROM inbox b
+                                    WHERE b.ino = v_ino[w.ref] AND b.channel = 'c'
+                                    LIMIT p_control_messages_max
+                                ) b
+                            ) > p_control_messages_max
+                            WHEN w.channel >= 't' THEN w.rank + coalesce((
+                                SELECT o.messages FROM topic o
+                                WHERE o.ino = v_ino[w.ref] AND o.channel = w.channel
+                            ), 0) > p_topic_messages_max
+                            ELSE false
+                        END AS is_full
+                    FROM (
+                        SELECT m.*, m.is_new AND m.turn = 0 AND m.new_id IS NULL AS is_judged,
+                            count(*) FILTER (WHERE m.is_new) OVER (
+                                PARTITION BY m.ref, m.channel ORDER BY m.turn = 0, m.n) AS rank
+                        FROM (
+                            SELECT m.turn, m.ref, m.new_id, m.channel, m.n, v_fate[m.n] AS fate,
+                                v_fate[m.n] = done AND NOT EXISTS (
+                                    SELECT FROM inbox b WHERE b.ino = v_ino[m.ref]
+                                        AND b.message_id = m.message_id
+                                ) AS is_new
+                            FROM unnest(m_turn, m_ref, m_new_id, m_message_id, m_channel)
+                                WITH ORDINALITY m (turn, ref, new_id, message_id, channel, n)
+                        ) m
+                    ) w
                 ) e
             ) m;
         END IF;
@@ -500,104 +576,125 @@ BEGIN
 
     IF cardinality(m_turn) + cardinality(o_ref) > 0 THEN
         WITH stored AS (
-            INSERT INTO inbox (ino, message_id, execution, visible_at, body)
-            SELECT v_ino[s.ref], s.message_id, s.execution, v_now + s.delay_ms, s.body
+            INSERT INTO inbox (ino, message_id, channel, execution, visible_at, body)
+            SELECT v_ino[s.ref], s.message_id, s.channel, s.execution, v_now + s.delay_ms, s.body
             FROM (
-                SELECT 1 AS part, m.n, m.ref, m.message_id, m.execution, m.delay_ms, m.body
-                FROM unnest(m_ref, m_message_id, m_execution, m_delay_ms, m_body)
-                    WITH ORDINALITY m (ref, message_id, execution, delay_ms, body, n)
+                -- A start of what is there already is for whoever manages that (STA-03).
+                SELECT 1 AS part, m.n, m.ref, m.message_id,
+                    CASE WHEN m.new_id IS NOT NULL AND v_incarnation[m.ref] <> m.message_id
+                        THEN 'c' ELSE m.channel END AS channel,
+                    m.execution, m.delay_ms, m.body
+                FROM unnest(m_ref, m_new_id, m_message_id, m_channel, m_execution, m_delay_ms, m_body)
+                    WITH ORDINALITY
+                    m (ref, new_id, message_id, channel, execution, delay_ms, body, n)
                 WHERE v_fate[m.n] = done
                 UNION ALL
-                SELECT 0, o.n, o.ref, o.message_id, o.execution, 0, o.body
-                FROM unnest(o_ref, o_message_id, o_message_execution, o_body)
-                    WITH ORDINALITY o (ref, message_id, execution, body, n)
+                SELECT 0, o.n, o.ref, o.message_id, o.channel, o.execution, 0, o.body
+                FROM unnest(o_ref, o_message_id, o_channel, o_message_execution, o_body)
+                    WITH ORDINALITY o (ref, message_id, channel, execution, body, n)
                 WHERE v_outcome[o.n] = done AND o.message_id IS NOT NULL
+                    AND NOT (o.channel >= 't' AND v_status[o.ref] > 1)
             ) s
             ORDER BY s.part, s.n
             ON CONFLICT (ino, message_id) DO NOTHING
-            RETURNING ino, visible_at
+            RETURNING ino, channel, visible_at
         )
-        SELECT coalesce(array_agg(s.ino), '{}'), coalesce(array_agg(s.visible_at), '{}')
-        INTO v_stored, v_stored_at
+        SELECT array_agg(s.ino), array_agg(s.channel), array_agg(s.visible_at)
+        INTO v_stored, v_stored_channel, v_stored_at
         FROM stored s;
+        IF v_sends_mail THEN
+            INSERT INTO topic AS o (ino, channel, messages)
+            SELECT s.ino, s.channel, count(*)
+            FROM unnest(v_stored, v_stored_channel) s (ino, channel)
+            WHERE s.channel >= 't'
+            GROUP BY s.ino, s.channel
+            ON CONFLICT (ino, channel) DO UPDATE SET messages = o.messages + excluded.messages;
+        END IF;
     END IF;
 
-    -- The queue of turns, from what is really left.
+    -- The heads, and with each its place in the queue of turns, from what is really left (COM-04).
     IF v_turns > 0 AND done = ANY (v_code) THEN
-        WITH settled AS (
+        WITH headed AS (
+            UPDATE instance i SET
+                commit_id = t.commit_id,
+                orchestration = t.orchestration,
+                version = t.version,
+                core_state = t.core_state,
+                updated_ms = v_now,
+                status = coalesce(t.status, i.status),
+                output = CASE WHEN t.status IS NULL THEN i.output ELSE t.output END,
+                execution = t.end_execution,
+                next_event_id = t.end_next_event_id,
+                awaited = CASE WHEN t.status IS NULL THEN i.awaited
+                    ELSE w_channel[t.awaited_first:t.awaited_last] END,
+                suspended = coalesce(t.status, i.status) < 2 AND coalesce(t.suspended, i.suspended)
+            FROM unnest(t_ref, t_commit_id, t_orchestration, t_version, t_core_state, t_status,
+                t_output, t_end_execution, t_end_next_event_id, t_suspended, t_awaited_first,
+                t_awaited_last) WITH ORDINALITY
+                t (ref, commit_id, orchestration, version, core_state, status, output,
+                    end_execution, end_next_event_id, suspended, awaited_first, awaited_last, n)
+            WHERE i.ino = v_ino[t.ref] AND v_code[t.n] = done
+            RETURNING i.ino, i.awaited, i.suspended
+        ), settled AS (
             UPDATE ready r SET
-                lease_token = CASE WHEN s.kept THEN r.lease_token END,
-                hold_until = s.hold_until,
-                claim_at = CASE WHEN s.earliest IS NOT NULL
-                    THEN greatest(s.earliest, s.hold_until) END,
+                lease_token = NULL,
+                hold_until = v_now,
+                claim_at = (
+                    SELECT min(greatest(b.visible_at, v_now))
+                    FROM unnest(CASE WHEN h.suspended THEN ARRAY['c'::bytea]
+                        ELSE ARRAY['c'::bytea, 's'] || h.awaited END) c (channel)
+                    CROSS JOIN LATERAL (
+                        SELECT b.visible_at FROM inbox b
+                        WHERE b.ino = r.ino AND b.channel = c.channel
+                        ORDER BY b.visible_at, b.seq LIMIT 1
+                    ) b
+                ),
                 claim_order = nextval('claim_order'),
                 attempts = 0,
-                inbox_count = r.inbox_count
+                mail_count = CASE WHEN v_sends_mail OR v_gone IS NOT NULL THEN r.mail_count
                     - (SELECT count(*) FROM unnest(v_gone) g (ino) WHERE g.ino = r.ino)
-                    + (SELECT count(*) FROM unnest(v_stored) g (ino) WHERE g.ino = r.ino)
-            FROM (
-                SELECT k.n, k.ino, k.earliest, k.kept,
-                    v_now + CASE WHEN k.kept THEN k.keep_ms ELSE 0 END AS hold_until
-                FROM (
-                    SELECT t.n, v_ino[t.ref] AS ino, e.earliest, t.keep_ms,
-                        t.keep_ms IS NOT NULL AND t.token IS NOT NULL
-                            AND coalesce(e.earliest > v_now, true) AS kept
-                    FROM unnest(t_ref, t_token, t_keep_ms) WITH ORDINALITY
-                        t (ref, token, keep_ms, n)
-                    CROSS JOIN LATERAL (
-                        SELECT (SELECT b.visible_at FROM inbox b WHERE b.ino = v_ino[t.ref]
-                            ORDER BY b.visible_at, b.seq LIMIT 1) AS earliest
-                    ) e
-                    WHERE v_code[t.n] = done
-                ) k
-            ) s
-            WHERE r.ino = s.ino
-            RETURNING s.n, s.kept, r.ino, r.claim_at
+                    + (SELECT count(*) FROM unnest(v_stored, v_stored_channel) g (ino, channel)
+                        WHERE g.ino = r.ino AND g.channel >= 't')
+                    ELSE r.mail_count END
+            FROM headed h
+            WHERE r.ino = h.ino
+            RETURNING r.ino, r.claim_at
         )
-        SELECT array_agg(t.kept ORDER BY t.n), array_agg(t.ino ORDER BY t.n), min(t.claim_at)
-        INTO v_kept, v_settled, v_turn_due
-        FROM (
-            SELECT u.n, bool_or(u.kept) AS kept, max(u.ino) AS ino, min(u.claim_at) AS claim_at
-            FROM (
-                SELECT s.n, s.kept, s.ino, s.claim_at FROM settled s
-                UNION ALL
-                SELECT c.n, false, 0, NULL FROM unnest(v_code) WITH ORDINALITY c (code, n)
-            ) u
-            GROUP BY u.n
-        ) t;
-
-        UPDATE instance i SET
-            commit_id = t.commit_id,
-            orchestration = t.orchestration,
-            version = t.version,
-            core_state = t.core_state,
-            updated_ms = v_now,
-            status = coalesce(t.status, i.status),
-            output = CASE WHEN t.status IS NULL THEN i.output ELSE t.output END,
-            execution = t.end_execution,
-            next_event_id = t.end_next_event_id
-        FROM unnest(t_ref, t_commit_id, t_orchestration, t_version, t_core_state, t_status,
-            t_output, t_end_execution, t_end_next_event_id) WITH ORDINALITY
-            t (ref, commit_id, orchestration, version, core_state, status, output, end_execution,
-                end_next_event_id, n)
-        WHERE i.ino = v_ino[t.ref] AND v_code[t.n] = done;
+        SELECT array_agg(s.ino), min(s.claim_at) INTO v_settled, v_turn_due FROM settled s;
     END IF;
-    IF cardinality(v_stored) > 0 THEN
+    IF v_stored IS NOT NULL THEN
         WITH raised AS (
             UPDATE ready r SET
-                inbox_count = r.inbox_count + s.messages,
+                mail_count = r.mail_count + coalesce(s.mail, 0),
                 -- Where the time stays the place stays: a busy sender must not send its receiver back.
-                claim_at = CASE WHEN r.claim_at <= greatest(s.earliest, r.hold_until)
-                    THEN r.claim_at ELSE greatest(s.earliest, r.hold_until) END,
-                claim_order = CASE WHEN r.claim_at <= greatest(s.earliest, r.hold_until)
-                    THEN r.claim_order ELSE nextval('claim_order') END
+                (claim_at, claim_order) = (
+                    SELECT least(r.claim_at, n.at_ms),
+                        CASE WHEN n.at_ms < coalesce(r.claim_at, n.at_ms + 1)
+                            THEN nextval('claim_order') ELSE r.claim_order END
+                    FROM (SELECT least(
+                        CASE WHEN s.control_at IS NOT NULL AND r.lease_token IS NOT NULL
+                            THEN greatest(s.control_at, r.hold_until) ELSE s.control_at END,
+                        CASE WHEN s.work_at IS NOT NULL
+                            THEN greatest(s.work_at, r.hold_until) END) AS at_ms) n
+                )
             FROM (
-                SELECT g.ino, min(g.visible_at) AS earliest, count(*)::integer AS messages
-                FROM unnest(v_stored, v_stored_at) g (ino, visible_at)
+                SELECT g.ino,
+                    min(g.visible_at) FILTER (WHERE g.channel = 'c') AS control_at,
+                    min(g.visible_at) FILTER (WHERE NOT i.suspended
+                        AND (g.channel = 's' OR g.channel = ANY (i.awaited))) AS work_at,
+                    (sum(g.messages) FILTER (WHERE g.channel >= 't'))::integer AS mail
+                FROM (
+                    SELECT g.ino, g.channel, min(g.visible_at) AS visible_at, count(*) AS messages
+                    FROM unnest(v_stored, v_stored_channel, v_stored_at) g (ino, channel, visible_at)
+                    GROUP BY g.ino, g.channel
+                ) g
+                JOIN instance i ON i.ino = g.ino
                 GROUP BY g.ino
             ) s
             WHERE r.ino = s.ino AND coalesce(s.ino <> ALL (v_settled), true)
-            RETURNING r.claim_at
+            -- What wakes nobody is not told of.
+            RETURNING CASE WHEN s.control_at IS NOT NULL OR s.work_at IS NOT NULL
+                THEN r.claim_at END AS claim_at
         )
         SELECT min(r.claim_at) INTO v_due FROM raised r;
         v_turn_due := least(v_turn_due, v_due);
@@ -605,27 +702,31 @@ BEGIN
 
     IF v_turns > 0 THEN
         RETURN QUERY
-        SELECT 1::smallint, t.n::integer, t.code, coalesce(v_kept[t.n], false),
-            v_incarnation[t_ref[t.n]], v_created_ms[t_ref[t.n]], NULL::bigint,
+        SELECT 1::smallint, t.n::integer, t.code, v_incarnation[t_ref[t.n]],
+            v_created_ms[t_ref[t.n]], v_suspended[t_ref[t.n]], NULL::bigint,
             coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
         FROM unnest(v_code) WITH ORDINALITY t (code, n);
     END IF;
     IF cardinality(o_ref) > 0 THEN
         RETURN QUERY
-        SELECT 2::smallint, o.n::integer, o.code, NULL::boolean, NULL::uuid, NULL::bigint,
-            NULL::bigint, NULL::bigint, NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
-        FROM unnest(v_outcome) WITH ORDINALITY o (code, n);
+        SELECT 2::smallint, o.n::integer,
+            CASE WHEN o.code = done AND o.channel >= 't' AND v_status[o.ref] > 1 THEN ended
+                ELSE o.code END,
+            NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint, NULL::uuid,
+            NULL::bigint, NULL::bigint, NULL::boolean
+        FROM unnest(v_outcome, o_ref, o_channel) WITH ORDINALITY o (code, ref, channel, n);
     END IF;
     IF cardinality(m_turn) > 0 THEN
         RETURN QUERY
-        SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END, m.n::integer,
-            v_fate[m.n], NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint,
+        SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END,
+            CASE WHEN m.turn = 0 THEN m.n::integer ELSE m.turn END,
+            v_fate[m.n], NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint,
             NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
         FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
         WHERE m.turn = 0 OR v_fate[m.n] = absent;
     END IF;
     RETURN QUERY
-    SELECT 0::smallint, 0, done, NULL::boolean, NULL::uuid, NULL::bigint, NULL::bigint,
+    SELECT 0::smallint, 0, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint,
         NULL::bigint, NULL::uuid, v_now, v_turn_due,
         EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
 END

@@ -65,6 +65,7 @@ BEGIN
 END
 $duroxide$;
 
+-- An item keeps the attempts that are not taken back: none, where more are than it has.
 -- The last row, of kind 0, says when the first instance that was given back can be claimed, and whether
 -- others want to hear of it.
 CREATE FUNCTION release_v1(
@@ -103,13 +104,19 @@ BEGIN
         hold_until = v_now + t_delay_ms[t.n],
         claim_order = nextval('claim_order'),
         attempts = greatest(0, r.attempts - t_attempts_back[t.n]),
-        claim_at = CASE WHEN e.earliest IS NOT NULL
-            THEN greatest(e.earliest, v_now + t_delay_ms[t.n]) END
+        -- A control message does not wait for the end of the delay (LEA-06).
+        claim_at = (
+            SELECT min(greatest(b.visible_at,
+                CASE WHEN c.channel = 'c' THEN v_now ELSE v_now + t_delay_ms[t.n] END))
+            FROM unnest(CASE WHEN i.suspended THEN ARRAY['c'::bytea]
+                ELSE ARRAY['c'::bytea, 's'] || i.awaited END) c (channel)
+            CROSS JOIN LATERAL (
+                SELECT b.visible_at FROM inbox b WHERE b.ino = r.ino AND b.channel = c.channel
+                ORDER BY b.visible_at, b.seq LIMIT 1
+            ) b
+        )
     FROM unnest(v_locked.inos, v_locked.ino_places) t (ino, n)
-    CROSS JOIN LATERAL (
-        SELECT (SELECT b.visible_at FROM inbox b WHERE b.ino = t.ino
-            ORDER BY b.visible_at, b.seq LIMIT 1) AS earliest
-    ) e
+    JOIN instance i ON i.ino = t.ino
     WHERE r.ino = t.ino AND r.lease_token = t_token[t.n] AND r.hold_until > v_now
     RETURNING 1::smallint, t.n, NULL::text, r.claim_at, NULL::bigint, NULL::boolean;
     RETURN QUERY

@@ -11,6 +11,8 @@ CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
     next_event_id bigint,
     commit_id uuid,
     core_state bytea,
+    awaited bytea[],
+    suspended boolean,
     created_ms bigint,
     updated_ms bigint
 ) LANGUAGE plpgsql {settings} AS $duroxide$
@@ -18,7 +20,8 @@ CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
 BEGIN
     RETURN QUERY
     SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
-        i.next_event_id, i.commit_id, i.core_state, i.created_ms, i.updated_ms
+        i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
+        i.updated_ms
     FROM unnest(p_ids) u (id) JOIN instance i ON i.id = u.id;
 END
 $duroxide$;
@@ -77,5 +80,66 @@ BEGIN
         SELECT FROM history h
         WHERE h.ino = v_ino AND h.execution = p_execution AND h.first_event_id > v_last
     );
+END
+$duroxide$;
+
+-- The oldest mail that is due of each of these channels, behind the place that was read last. No more
+-- than so many messages of each, and of all of them, in their order, no more than so many bytes but
+-- one message at least. The last row says whether others are left.
+CREATE FUNCTION mail_v1(
+    p_id text,
+    p_incarnation uuid,
+    c_channel bytea[],
+    c_after_ms bigint[],
+    c_after_seq bigint[],
+    p_messages_max bigint,
+    p_bytes_max bigint
+) RETURNS TABLE (
+    place integer,
+    due_ms bigint,
+    seq bigint,
+    message_id uuid,
+    body bytea,
+    is_left boolean
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := now_ms();
+    v_ino bigint;
+BEGIN
+    SELECT i.ino INTO v_ino FROM instance i WHERE i.id = p_id AND i.incarnation = p_incarnation;
+    -- How far the page goes is known without reading a body.
+    RETURN QUERY
+    WITH found AS (
+        SELECT c.place::integer, b.visible_at, b.seq, b.message_id, b.bytes, b.n
+        FROM unnest(c_channel, c_after_ms, c_after_seq) WITH ORDINALITY
+            c (channel, after_ms, after_seq, place)
+        CROSS JOIN LATERAL (
+            SELECT b.visible_at, b.seq, b.message_id, octet_length(b.body) AS bytes,
+                row_number() OVER (ORDER BY b.visible_at, b.seq) AS n
+            FROM inbox b
+            WHERE b.ino = v_ino AND b.channel = c.channel AND b.visible_at <= v_now
+                AND (b.visible_at, b.seq) > (c.after_ms, c.after_seq)
+            ORDER BY b.visible_at, b.seq
+            -- One more, which tells whether any is left.
+            LIMIT p_messages_max + 1
+        ) b
+    ), fitting AS (
+        SELECT f.place, f.visible_at, f.seq, f.message_id
+        FROM (
+            SELECT f.place, f.visible_at, f.seq, f.message_id, row_number() OVER w AS n,
+                sum(f.bytes) OVER w AS bytes
+            FROM found f
+            WHERE f.n <= p_messages_max
+            WINDOW w AS (ORDER BY f.visible_at, f.seq)
+        ) f
+        WHERE f.n = 1 OR f.bytes <= p_bytes_max
+    )
+    SELECT f.place, f.visible_at, f.seq, f.message_id, b.body, NULL::boolean
+    FROM fitting f JOIN inbox b ON b.ino = v_ino AND b.message_id = f.message_id
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL,
+        (SELECT count(*) FROM found) > (SELECT count(*) FROM fitting)
+    ORDER BY 2, 3;
 END
 $duroxide$;

@@ -20,15 +20,20 @@ CREATE TABLE instance (
     orchestration text NOT NULL,
     version text,
     core_state bytea NOT NULL,
-    output bytea
+    output bytea,
+    -- The channels of the topics whose mail wakes it.
+    awaited bytea[] NOT NULL DEFAULT '{}',
+    suspended boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 80);
 
 -- Decides between items that became claimable in the same millisecond.
 CREATE SEQUENCE claim_order;
 
 -- One narrow row for each instance: the queue of turns, the leases, and the lock that serialises
--- whatever is done to an instance. claim_at is the time from which the instance may be claimed: the
--- later of hold_until and its earliest message, and NULL without messages.
+-- whatever is done to an instance. claim_at is the time from which the instance may be claimed, and
+-- NULL where nothing in its inbox wakes it: the earliest control message, or, unless it is suspended,
+-- the earliest system message or mail of an awaited topic, but none of these before hold_until. A
+-- control message waits for the end of a lease only, and not of what a release holds back.
 CREATE TABLE ready (
     ino bigint PRIMARY KEY,
     claim_at bigint,
@@ -36,18 +41,22 @@ CREATE TABLE ready (
     hold_until bigint NOT NULL,
     lease_token uuid,
     attempts integer NOT NULL DEFAULT 0,
-    inbox_count integer NOT NULL DEFAULT 0
+    -- How many messages of all topics there are.
+    mail_count integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX ready_due ON ready (claim_at, claim_order) WHERE claim_at IS NOT NULL;
 
 -- Numbers are given out while the instance's row is locked, so that they are in the order of
--- arrival.
+-- arrival. A channel is 'c' (control), 's' (system), or 't' with the name of a topic behind it, which
+-- may hold what no text can. There are no statistics of channels, since what most rows have says
+-- nothing of one instance: a plan that took the key instead of the second index would walk mail.
 CREATE TABLE inbox (
     seq bigint GENERATED ALWAYS AS IDENTITY,
     ino bigint NOT NULL,
     message_id uuid NOT NULL,
+    channel bytea NOT NULL,
     execution bigint,
     visible_at bigint NOT NULL,
     body bytea NOT NULL,
@@ -55,7 +64,19 @@ CREATE TABLE inbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX inbox_visible ON inbox (ino, visible_at, seq);
+CREATE INDEX inbox_visible ON inbox (ino, channel, visible_at, seq);
+ALTER TABLE inbox ALTER channel SET STATISTICS 0;
+
+-- How many messages of a topic there are, where there are any: a limit is checked without counting
+-- what waits. Whoever changes a row here has the instance's row of `ready` locked.
+CREATE TABLE topic (
+    ino bigint NOT NULL,
+    channel bytea NOT NULL,
+    messages integer NOT NULL,
+    PRIMARY KEY (ino, channel)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0);
 
 -- claim_at is the end of the lease while an activity is leased.
 CREATE TABLE activity (

@@ -8,7 +8,7 @@ use duroxide_postgres::{Listen, PostgresProvider};
 use duroxide_provider_tests::network::{Boundary, Direction, Fault, Place, Proxy};
 
 use super::store::{Store, now_ms, sleep};
-use crate::operations::{apply, claim_all, commit_of, id, start, turn_queue};
+use crate::operations::{apply, claim_all, end_of, id, start, turn_queue};
 
 const LONG: Duration = Duration::from_secs(60);
 /// Who asks as seldom as this, and has heard by then, has not found it by asking.
@@ -127,17 +127,17 @@ async fn what_happened_while_nobody_listened_is_looked_for_once() {
     let scene = Scene::new().await;
     apply(&*scene.other, start("watched")).await;
     let turn = claim_all(&*scene.other, &["watched"]).await.remove(0);
-    let commit = commit_of(&turn, Vec::new());
+    let end = end_of(&turn);
     let watched = [Watch {
         instance: id("watched"),
-        until: Until::CommitOtherThan(None),
+        until: Until::Terminal,
     }];
     let queues = turn_queue();
     let changing = async {
         sleep(Duration::from_millis(50)).await;
         let fault = Fault::cut(next_bell(&scene.proxy, Place::Before));
         scene.proxy.arm(fault);
-        apply(&*scene.other, Commit::Turn(commit)).await;
+        apply(&*scene.other, Commit::Turn(end)).await;
     };
     let (changed, idle, ()) = tokio::join!(
         scene.hearing.wait_for_change(&watched, LONG),

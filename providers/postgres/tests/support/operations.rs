@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit, Committed, Envelope,
-    ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId,
-    LeaseAfterCommit, Message, NewActivity, Provider, ProviderError, Queues, Recipient, TaskQueue,
-    Turn, TurnCommit,
+    ActivityOutcome, Channel, ClaimActivities, ClaimTurns, ClaimedActivity, Commit, Committed,
+    Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceHead,
+    InstanceId, Message, NewActivity, Provider, ProviderError, Queues, ReadMail, Recipient,
+    TaskQueue, TopicCursor, Turn, TurnCommit,
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ pub(crate) fn id(instance: &str) -> InstanceId {
 fn message() -> Message {
     Message {
         id: Entropy.message_id(),
+        channel: Channel::System,
         execution: None,
         body: Bytes::from_static(b"message"),
     }
@@ -50,6 +51,27 @@ pub(crate) fn envelope(instance: &str) -> Envelope {
         },
         delay: Duration::ZERO,
         message: message(),
+    }
+}
+
+/// Mail to this instance.
+pub(crate) fn mail(instance: &str, topic: &str) -> Envelope {
+    let mut mail = envelope(instance);
+    mail.message.channel = Channel::Topic(topic.into());
+    mail
+}
+
+/// A request for some of the oldest mail of a topic.
+pub(crate) fn reading(head: &InstanceHead, topic: &str) -> ReadMail {
+    ReadMail {
+        instance: head.instance.clone(),
+        incarnation: head.incarnation,
+        topics: vec![TopicCursor {
+            topic: topic.into(),
+            after: None,
+        }],
+        per_topic_max: 10,
+        bytes_max: 1024 * 1024,
     }
 }
 
@@ -128,13 +150,14 @@ pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit
             status: ExecutionStatus::Running,
             output: None,
         }],
+        awaited: Vec::new(),
+        suspended: None,
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities,
         cancelled: Vec::new(),
         completed: Vec::new(),
         messages: Vec::new(),
-        lease: LeaseAfterCommit::Release,
     }
 }
 

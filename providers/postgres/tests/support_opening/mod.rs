@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod log;
+pub(crate) mod plans;
 pub(crate) mod private;
 
 use std::error::Error;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ClaimActivities, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
-    HeadUpdate, HistoryChunk, InstanceId, LeaseAfterCommit, Message, NewActivity, Provider,
-    Recipient, TaskQueue, Turn, TurnCommit,
+    Channel, ClaimActivities, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate,
+    Fence, HeadUpdate, HistoryChunk, InstanceId, Message, NewActivity, Provider, Recipient,
+    TaskQueue, Turn, TurnCommit,
 };
 use duroxide_sqlite::{SqliteOptions, SqliteProvider};
 
@@ -30,9 +30,10 @@ pub(crate) fn id(instance: &str) -> InstanceId {
     InstanceId::new(instance).unwrap()
 }
 
-fn message() -> Message {
+fn message(channel: Channel) -> Message {
     Message {
         id: Entropy.message_id(),
+        channel,
         execution: None,
         body: Bytes::from_static(b"message"),
     }
@@ -47,19 +48,28 @@ pub(crate) fn start(instance: &str) -> Commit {
             core_state: Bytes::new(),
         },
         delay: Duration::ZERO,
-        message: message(),
+        message: message(Channel::System),
     })
 }
 
 /// A client's message to this instance.
 pub(crate) fn send(instance: &str, delay: Duration) -> Commit {
+    send_on(Channel::System, instance, delay)
+}
+
+/// A client's mail to this instance.
+pub(crate) fn mail(instance: &str, topic: &str) -> Commit {
+    send_on(Channel::Topic(topic.into()), instance, Duration::ZERO)
+}
+
+fn send_on(channel: Channel, instance: &str, delay: Duration) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::Instance {
             instance: id(instance),
             incarnation: None,
         },
         delay,
-        message: message(),
+        message: message(channel),
     })
 }
 
@@ -115,13 +125,14 @@ pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit
             status: ExecutionStatus::Running,
             output: None,
         }],
+        awaited: Vec::new(),
+        suspended: None,
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities,
         cancelled: Vec::new(),
         completed: Vec::new(),
         messages: Vec::new(),
-        lease: LeaseAfterCommit::Release,
     }
 }
 

@@ -15,7 +15,7 @@ use self::ops::{
     leases_of_activities, leases_of_turns, op, read_history,
 };
 use self::parts::{part, parts};
-use self::words::{ago, back, lease, one_of, queue, weighted, who};
+use self::words::{ago, back, one_of, queue, weighted, who};
 use super::op::Op;
 use super::part::{Part, Parts};
 use super::words::{Queue, Span, Who};
@@ -40,7 +40,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
     one_of(vec![
         weighted(5, op().prop_map(|op| vec![op])),
         weighted(4, one_turn()),
-        weighted(1, kept_turn()),
+        weighted(1, unclaimed_turn()),
         weighted(2, Just(vec![Op::Advance { by: Span::Lease }])),
         weighted(1, held_turn()),
         weighted(2, held_activity()),
@@ -71,12 +71,10 @@ fn one_turn() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// A turn that goes on without a claim, and what it recorded.
-fn kept_turn() -> impl Strategy<Value = Vec<Op>> {
-    let recording = || Part::Record { events: 1 };
-    let first = (part(), lease())
-        .prop_map(move |(part, lease)| Parts(vec![recording(), part, Part::Keep { lease }]));
-    let second = part().prop_map(move |part| Parts(vec![recording(), part]));
-    let turns = (arrival(), claim_turns(), commit(first), commit(second));
+fn unclaimed_turn() -> impl Strategy<Value = Vec<Op>> {
+    let recording = || part().prop_map(|part| Parts(vec![Part::Record { events: 1 }, part]));
+    let (first, second) = (commit(recording()), commit_unleased(recording()));
+    let turns = (arrival(), claim_turns(), first, second);
     (turns, read_history()).prop_map(|((arrival, claim, first, second), read)| {
         vec![arrival, claim, first, second, read]
     })

@@ -3,7 +3,9 @@
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::parts::{at, known, members, parts};
-use super::words::{Weighted, ago, lease, message, one_of, queue, span, weighted, who};
+use super::words::{
+    Weighted, ago, attempts, lease, line, message, one_of, queue, span, topics, weighted, who,
+};
 use crate::random::model::op::Op;
 use crate::random::model::part::Parts;
 
@@ -33,6 +35,15 @@ pub(super) fn messages() -> Vec<Weighted<Op>> {
             3,
             (who(), message(), span()).prop_map(|(to, message, delay)| Op::SendLater {
                 to,
+                message,
+                delay,
+            }),
+        ),
+        weighted(
+            6,
+            (who(), line(), message(), span()).prop_map(|(to, line, message, delay)| Op::SendOn {
+                to,
+                line,
                 message,
                 delay,
             }),
@@ -131,24 +142,22 @@ pub(super) fn ends_of_activities() -> Vec<Weighted<Op>> {
 
 pub(super) fn leases_of_activities() -> Vec<Weighted<Op>> {
     let renewal = (ago(), span()).prop_map(|(activity, by)| Op::RenewActivity { activity, by });
-    let release = (ago(), span(), any::<bool>()).prop_map(|(activity, delay, count_attempt)| {
-        Op::ReleaseActivity {
+    let release =
+        (ago(), span(), attempts()).prop_map(|(activity, delay, attempts)| Op::ReleaseActivity {
             activity,
             delay,
-            count_attempt,
-        }
-    });
+            attempts,
+        });
     vec![weighted(2, renewal), weighted(2, release)]
 }
 
 pub(super) fn leases_of_turns() -> Vec<Weighted<Op>> {
     let renewal = (ago(), span()).prop_map(|(turn, by)| Op::RenewTurn { turn, by });
-    let release =
-        (ago(), span(), any::<bool>()).prop_map(|(turn, delay, count_attempt)| Op::ReleaseTurn {
-            turn,
-            delay,
-            count_attempt,
-        });
+    let release = (ago(), span(), attempts()).prop_map(|(turn, delay, attempts)| Op::ReleaseTurn {
+        turn,
+        delay,
+        attempts,
+    });
     vec![
         weighted(2, renewal),
         weighted(3, release),
@@ -169,6 +178,7 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
     vec![
         weighted(6, span().prop_map(|by| Op::Advance { by })),
         weighted(2, read_history()),
+        weighted(4, read_mail()),
         weighted(4, Just(Op::Reopen)),
         weighted(1, who().prop_map(|instance| Op::Delete { instance })),
         weighted(1, who().prop_map(|instance| Op::ForceDelete { instance })),
@@ -202,6 +212,18 @@ pub(super) fn read_history() -> impl Strategy<Value = Op> {
             execution,
             from_event_id,
             bytes_max,
+        },
+    )
+}
+
+fn read_mail() -> impl Strategy<Value = Op> {
+    let per_topic_max = one_of(vec![weighted(2, Just(100)), weighted(1, 1..=2_usize)]);
+    (who(), topics(), per_topic_max, any::<bool>()).prop_map(
+        |(instance, topics, per_topic_max, goes_on)| Op::ReadMail {
+            instance,
+            topics,
+            per_topic_max,
+            goes_on,
         },
     )
 }

@@ -1,9 +1,9 @@
 //! Drawing what commits are put together from.
 
 use proptest::collection::vec;
-use proptest::prelude::{BoxedStrategy, Just, Strategy};
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
-use super::words::{ago, back, lease, message, one_of, queue, span, weighted, who};
+use super::words::{ago, back, lease, line, message, one_of, queue, span, topics, weighted, who};
 use crate::random::model::part::{At, Known, Member, Members, Part, Parts};
 
 /// More parts than most turns have.
@@ -44,6 +44,22 @@ pub(super) fn part() -> BoxedStrategy<Part> {
         ),
         weighted(
             8,
+            (who(), line(), message(), span()).prop_map(|(to, line, message, delay)| {
+                Part::TellOn {
+                    to,
+                    line,
+                    message,
+                    delay,
+                }
+            }),
+        ),
+        weighted(12, topics().prop_map(|topics| Part::Await { topics })),
+        weighted(
+            4,
+            any::<bool>().prop_map(|suspended| Part::Suspend { suspended }),
+        ),
+        weighted(
+            8,
             (message(), 1..4_u64, span()).prop_map(|(message, execution, delay)| {
                 Part::TellExecution {
                     message,
@@ -64,7 +80,6 @@ pub(super) fn part() -> BoxedStrategy<Part> {
         weighted(12, Just(Part::ContinueAsNew)),
         weighted(4, Just(Part::Complete)),
         weighted(4, Just(Part::Fail)),
-        weighted(8, lease().prop_map(|lease| Part::Keep { lease })),
         weighted(2, ago().prop_map(|activity| Part::FinishFused { activity })),
         weighted(
             4,

@@ -4,7 +4,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::strategy::Union;
 use std::fmt::Debug;
 
-use crate::random::model::words::{Queue, Span, Who};
+use crate::random::model::words::{Attempts, Line, Queue, Span, Topics, Who};
 
 /// So few that repeats are frequent.
 const MESSAGES: u8 = 6;
@@ -62,6 +62,31 @@ pub(super) fn lease() -> BoxedStrategy<Span> {
         weighted(1, Just(Span::Second)),
         weighted(1, Just(Span::Tick)),
         weighted(1, Just(Span::Hour)),
+    ])
+}
+
+pub(super) fn line() -> BoxedStrategy<Line> {
+    one_of(vec![
+        weighted(4, Just(Line::Mail)),
+        weighted(2, Just(Line::Control)),
+        weighted(1, Just(Line::OtherMail)),
+        weighted(1, Just(Line::System)),
+    ])
+}
+
+pub(super) fn topics() -> BoxedStrategy<Topics> {
+    one_of(vec![
+        weighted(3, Just(Topics::One)),
+        weighted(2, Just(Topics::Both)),
+        weighted(1, Just(Topics::None)),
+    ])
+}
+
+pub(super) fn attempts() -> BoxedStrategy<Attempts> {
+    one_of(vec![
+        weighted(1, Just(Attempts::Keep)),
+        weighted(1, Just(Attempts::TakeBack)),
+        weighted(1, Just(Attempts::Reset)),
     ])
 }
 

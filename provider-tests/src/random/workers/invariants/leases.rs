@@ -1,6 +1,8 @@
 //! Leases, fences and attempts.
 
-use duroxide_core::providers::{Fence, Incarnation, LeaseToken, Renewal, Turn, TurnCommit};
+use duroxide_core::providers::{
+    Fence, Incarnation, LeaseToken, ReleasedAttempts, Renewal, Turn, TurnCommit,
+};
 
 use crate::random::workers::facts::{Facts, Fate, Grant, Item, cancels};
 use crate::random::workers::log::{Call, Entry, is_refused};
@@ -46,13 +48,10 @@ fn may_end_at(facts: &Facts<'_>, grant: &Grant) -> u64 {
 /// Whether this call ends the lease, if it is applied.
 fn may_end(entry: &Entry, grant: &Grant) -> bool {
     match &entry.call {
-        Call::Turn { commit, answer } if !is_refused(answer) => {
-            let is_kept = matches!(answer, Some(Ok(committed)) if committed.lease_kept);
-            match &grant.item {
-                Item::Instance(_) => holder_of(commit) == Some(grant.token) && !is_kept,
-                Item::Activity(key) => cancels(commit, key),
-            }
-        }
+        Call::Turn { commit, answer } if !is_refused(answer) => match &grant.item {
+            Item::Instance(_) => holder_of(commit) == Some(grant.token),
+            Item::Activity(key) => cancels(commit, key),
+        },
         Call::Outcome { outcome, answer } => {
             outcome.lease.token == grant.token && !is_refused(answer)
         }
@@ -160,9 +159,8 @@ fn ends(entry: &Entry, item: &Item, token: LeaseToken) -> bool {
             commit,
             answer: Some(Ok(committed)),
         } => {
-            let is_its_own = holder_of(commit) == Some(token);
-            // A repeat does not say what became of the lease (IDM-01).
-            is_its_own && !committed.lease_kept && !committed.repeated
+            // A repeat has changed nothing (IDM-01).
+            holder_of(commit) == Some(token) && !committed.repeated
         }
         Call::Outcome {
             outcome,
@@ -184,8 +182,9 @@ fn holder_of(commit: &TurnCommit) -> Option<LeaseToken> {
     }
 }
 
-/// The attempt of a claimed turn is one more than the claims since the last commit, as far as
-/// calls without an answer let that be known (ATT-01, ATT-02, ATT-03).
+/// The attempt of a claimed turn is one more than the claims since the last commit, or the last
+/// release that reset the count, as far as calls without an answer let that be known (ATT-01,
+/// ATT-02, ATT-03).
 pub(super) fn attempts_are_counted(facts: &Facts<'_>) -> Result<(), Finding> {
     for (claim, turn) in &facts.claimed {
         let (least, most) = attempts_possible(facts, claim, turn);
@@ -216,12 +215,30 @@ fn attempts_possible(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> (u64, u64
     let may_reset = commits
         .clone()
         .filter(|call| call.fate != Fate::Refused && is_before(call.entry));
-    let may_reset = may_reset.map(|call| call.entry.returned.map_or(u64::MAX, |it| it.sequence));
+    let releases = facts.entries.iter().filter_map(|entry| match &entry.call {
+        Call::Release { release, answer }
+            if Item::of(&release.lease) == Item::Instance(turn.head.instance.clone())
+                && !is_refused(answer)
+                && is_before(entry) =>
+        {
+            Some((entry, release.attempts))
+        }
+        _ => None,
+    });
+    let resets = releases
+        .clone()
+        .filter(|(_, attempts)| *attempts == ReleasedAttempts::Reset)
+        .map(|(entry, _)| entry);
+    let may_reset = may_reset.map(|call| call.entry).chain(resets.clone());
+    let may_reset = may_reset.map(|entry| entry.returned.map_or(u64::MAX, |it| it.sequence));
     let may_reset = may_reset.max().unwrap_or(0);
     let was_reset = commits.filter(|call| {
         matches!(call.answer, Some(Ok(it)) if !it.repeated) && call.entry.ended_before(claim)
     });
-    let was_reset = was_reset.map(|call| call.entry.invoked.sequence).max();
+    let was_reset = was_reset
+        .map(|call| call.entry)
+        .chain(resets.filter(|entry| entry.ended_before(claim)));
+    let was_reset = was_reset.map(|entry| entry.invoked.sequence).max();
     let was_reset = was_reset.unwrap_or(0);
 
     let others = facts
@@ -237,15 +254,8 @@ fn attempts_possible(facts: &Facts<'_>, claim: &Entry, turn: &Turn) -> (u64, u64
     let unanswered = facts.entries.iter().filter(|entry| {
         matches!(entry.call, Call::ClaimTurns { answer: None, .. }) && is_before(entry)
     });
-    let taken_back = facts.entries.iter().filter(|entry| match &entry.call {
-        Call::Release { release, answer } => {
-            !release.count_attempt
-                && !is_refused(answer)
-                && Item::of(&release.lease) == Item::Instance(turn.head.instance.clone())
-                && is_before(entry)
-                && entry.may_follow_sequence(may_reset)
-        }
-        _ => false,
+    let taken_back = releases.filter(|(entry, attempts)| {
+        *attempts == ReleasedAttempts::TakeBack && entry.may_follow_sequence(may_reset)
     });
     let least = 1 + count(certain).saturating_sub(count(taken_back));
     (least.max(1), 1 + count(possible) + count(unanswered))

@@ -17,7 +17,12 @@ pub(super) fn no_ghosts(facts: &Facts<'_>) -> Result<(), Finding> {
         for (index, message) in turn.messages.iter().enumerate() {
             let calls = facts.sent.get(&message.id).map_or(&[][..], Vec::as_slice);
             let was_sent = calls.iter().any(|sent| {
-                sent.message == message
+                // A start that met an instance comes to it as a control message (STA-03).
+                let as_sent = Message {
+                    channel: sent.message.channel.clone(),
+                    ..message.message.clone()
+                };
+                as_sent == *sent.message
                     && *sent.to == turn.head.instance
                     && sent.fate != Fate::Refused
                     && !claim.ended_before(sent.entry)

@@ -1,0 +1,71 @@
+//! What can be answered without the code: a wish to suspend or resume the instance, a start that is
+//! meant for another one, and all that reaches a suspended instance.
+
+use super::draft::{Draft, Scope};
+use super::ending;
+use super::inbox::{self, Letter};
+use super::occasion::Occasion;
+use super::process::Work;
+use crate::message::MessageBody;
+use crate::runtime::warm::Kept;
+
+/// What the turn of an instance that has not ended does without its code, if anything: an instance can be
+/// stopped whose code is not deployed, or hangs.
+pub(super) fn draft(turn: &Occasion, letters: &[Letter]) -> Option<Draft> {
+    match inbox::cancel_reason(letters) {
+        Some(_) => resumed_for_cancellation(turn, letters),
+        None => taken_in(turn, letters),
+    }
+}
+
+/// The draft of a turn that suspends or resumes the instance, finds it suspended, or has a start for
+/// another one: it takes what manages the instance and leaves the rest where it is. `None` for any other
+/// turn.
+fn taken_in(turn: &Occasion, letters: &[Letter]) -> Option<Draft> {
+    let is_wish = |letter: &&Letter| {
+        letter.body == MessageBody::Suspend || letter.body == MessageBody::Resume
+    };
+    let latest = letters.iter().rev().find(is_wish);
+    let wish = latest.map(|letter| letter.body == MessageBody::Suspend);
+    let control: Vec<&Letter> = letters.iter().filter(|it| it.is_control).collect();
+    let is_unreadable = control.is_empty() && letters.len() < turn.messages.len();
+    let is_suspended = turn.head.suspended && !is_unreadable;
+    let refuses = inbox::refused_parents(turn, control.iter().copied())
+        .next()
+        .is_some();
+    if wish.is_none() && !is_suspended && !refuses {
+        return None;
+    }
+    let mut draft = Draft::consuming(control.iter().map(|letter| letter.id).collect());
+    draft.suspended = wish;
+    ending::answer_refused_parents(&mut draft, turn, control);
+    Some(draft)
+}
+
+/// The draft that has a suspended instance go on as far as its cancellation: what it begins with, which
+/// its history is to name, is no control and comes with the next claim. `None` where it is at hand.
+fn resumed_for_cancellation(turn: &Occasion, letters: &[Letter]) -> Option<Draft> {
+    let head = &turn.head;
+    let lacks_its_start = head.suspended
+        && head.position.next_event_id == 1
+        && head.output.is_none()
+        && inbox::own_start(turn, letters).is_none();
+    lacks_its_start.then(|| {
+        let mut draft = Draft::consuming(Vec::new());
+        draft.suspended = Some(false);
+        draft
+    })
+}
+
+/// The work of a turn that asks no code: an engine that stands where the head does stays.
+pub(super) fn work(turn: &Occasion, draft: Draft, kept: Option<Kept>) -> Work {
+    let alive = match kept {
+        Some(Kept::Current(warm)) => Some((warm.engine, warm.history_bytes)),
+        Some(Kept::Behind(_)) | None => None,
+    };
+    Work {
+        draft,
+        scope: Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head)),
+        alive,
+    }
+}
