@@ -27,7 +27,6 @@ mod disk;
 mod fan_out;
 mod hello;
 mod idle;
-mod mailbox;
 mod meter;
 mod processes;
 mod report;

@@ -20,18 +20,16 @@ pub mod limits;
 mod message;
 mod orchestration;
 pub mod providers;
-mod queue_name;
 mod replay;
 pub mod runtime;
 mod unfit_input;
-mod values;
 
 use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{
-    CancelOptions, Client, ClientError, ExecutionInfo, InstanceInfo, PublishedValue, RaiseOptions,
-    RaiseOutcome, StartOptions, StartOutcome, ValueVersion,
+    Client, ClientError, ExecutionInfo, InstanceInfo, RaiseOptions, RaiseOutcome, StartOptions,
+    StartOutcome,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::providers::{InstanceId, Limits, TaskQueue, ValueKey};
+use crate::providers::{InstanceId, Limits};
 use crate::runtime::RuntimeOptions;
 
 /// The bytes of the name of an orchestration, an activity or an event; at least one.
@@ -34,8 +34,7 @@ pub const DECISIONS_PER_STEP_MAX: usize = 20_000;
 /// How often one step may poll before the code is taken to be spinning.
 pub const POLLS_PER_STEP_MAX: u32 = 10_000;
 
-/// How many executions one commit may run through, in a chain of `continue_as_new`. Where they carry
-/// more than [`TURN_BYTES_MAX`], it is fewer.
+/// How many executions one commit may run through, in a chain of `continue_as_new`.
 pub const EXECUTIONS_PER_TURN_MAX: usize = 8;
 
 /// A turn takes in no more messages once its commit has this many events, activities and messages.
@@ -43,10 +42,6 @@ pub const PARTS_PER_TURN_MAX: usize = 20_000;
 
 /// How many turns, and how many activities, one claim asks for.
 pub const CLAIM_ITEMS_MAX: usize = 64;
-
-/// How many queues one claim may name, and so how many queues of turns, and of activities, a runtime
-/// serves.
-pub const CLAIM_QUEUES_MAX: usize = 16;
 
 /// How many messages a turn is claimed with.
 pub const TURN_MESSAGES_MAX: usize = 1_000;
@@ -115,15 +110,6 @@ pub const TAKEN_IDS_MAX: usize = 256;
 
 /// How many of them may be messages whose sender has given them no id.
 pub const TAKEN_RANDOM_IDS_MAX: usize = 16;
-
-/// How many values the code of an orchestration keeps, its custom status among them, and the bytes of
-/// their keys and of the encoded values together. Each execution hands all of them on to the next one.
-pub const KEPT_VALUES_MAX: usize = 256;
-/// See [`KEPT_VALUES_MAX`].
-pub const KEPT_VALUES_BYTES_MAX: usize = 64 * 1024;
-
-/// A turn takes in no more messages once its commit sets or removes this many values.
-pub const VALUES_PER_TURN_MAX: usize = 256;
 
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -226,7 +212,6 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_texts());
     all.extend(of_turns());
     all.extend(of_mail());
-    all.extend(of_values());
     all.extend(of_blocking_code());
     all.extend(of_clients());
     all.extend(of_suspects());
@@ -234,7 +219,6 @@ pub fn all() -> Vec<Limit> {
 }
 
 /// The limits that a provider keeps. None is left out: a new field has to be named here.
-#[expect(clippy::too_many_lines, reason = "one entry for each limit")]
 fn of_providers() -> Vec<Limit> {
     let Limits {
         body_bytes_max,
@@ -245,9 +229,6 @@ fn of_providers() -> Vec<Limit> {
         topic_messages_max,
         mail_messages_max,
         control_messages_max,
-        values_max,
-        value_bytes_max,
-        values_bytes_max,
     } = Limits::default();
     let limit = |name, default, what, beyond| Limit {
         name,
@@ -289,24 +270,6 @@ fn of_providers() -> Vec<Limit> {
             count(control_messages_max),
             "cancellations, suspensions and wake-ups that wait for one instance",
             "a client's is refused as `Unavailable`, and tried again",
-        ),
-        limit(
-            "values_max",
-            count(values_max),
-            "values of one instance that do not expire",
-            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
-        ),
-        limit(
-            "value_bytes_max",
-            bytes(value_bytes_max),
-            "one value of an instance, encoded",
-            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
-        ),
-        limit(
-            "values_bytes_max",
-            bytes(values_bytes_max),
-            "the values of one instance that do not expire, together",
-            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
         ),
         limit(
             "commit_bytes_max",
@@ -429,14 +392,6 @@ fn of_texts() -> Vec<Limit> {
             "a version",
             "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
         ),
-        fixed(
-            "TaskQueue::BYTES_MAX",
-            bytes(TaskQueue::BYTES_MAX),
-            "the name of a queue, at least one byte of UTF-8 without control characters and without \
-             `@` at its beginning",
-            "`ClientError::InvalidInput`; an activity or a child with such a queue fails; a detached \
-             start fails the orchestration; a runtime does not start",
-        ),
     ]
 }
 
@@ -499,12 +454,6 @@ fn of_turns() -> Vec<Limit> {
             "the rest wait for the next claim",
         ),
         fixed(
-            "CLAIM_QUEUES_MAX",
-            count(CLAIM_QUEUES_MAX),
-            "queues of turns, and queues of activities, that a runtime serves",
-            "the runtime does not start, and says so; a claim is refused as `LimitExceeded`",
-        ),
-        fixed(
             "GIVEN_BACK_ITEMS_MAX",
             count(GIVEN_BACK_ITEMS_MAX),
             "turns and activities that a node remembers to have given back",
@@ -556,35 +505,6 @@ fn of_mail() -> Vec<Limit> {
             bytes(MAIL_BYTES_MAX),
             "events in one read, but for a first one that is larger",
             "the rest comes with the next read",
-        ),
-    ]
-}
-
-fn of_values() -> Vec<Limit> {
-    vec![
-        fixed(
-            "KEPT_VALUES_MAX",
-            count(KEPT_VALUES_MAX),
-            "values that an orchestration keeps, its custom status among them",
-            "`ctx.set_value` answers an error, and nothing is set",
-        ),
-        fixed(
-            "KEPT_VALUES_BYTES_MAX",
-            bytes(KEPT_VALUES_BYTES_MAX),
-            "the values that an orchestration keeps, encoded and with their keys, together",
-            "`ctx.set_value` and `ctx.set_custom_status` answer an error, and nothing is set",
-        ),
-        fixed(
-            "ValueKey::BYTES_MAX",
-            bytes(ValueKey::BYTES_MAX),
-            "the key of a value, at least one byte, that does not begin with `@`",
-            "`ctx.set_value` answers an error; `ClientError::InvalidInput`",
-        ),
-        fixed(
-            "VALUES_PER_TURN_MAX",
-            count(VALUES_PER_TURN_MAX),
-            "values that one commit sets or removes",
-            "the turn takes in no more messages; they wait for the next one",
         ),
     ]
 }

@@ -3,13 +3,11 @@
 //! These are wire types. Their encodings have golden files under `core/tests/golden/`, which are
 //! never edited: a new field needs a default, a new meaning a new name.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
-use crate::event::{CancelAnnouncement, ErrorDetails};
+use crate::event::ErrorDetails;
 use crate::frame::{self, DecodeError};
 use crate::providers::{Channel, Incarnation, InstanceId, Message, MessageId, Topic};
 
@@ -45,10 +43,6 @@ pub(crate) enum MessageBody {
     Resume,
     /// Somebody cancels the instance.
     Cancel { reason: String },
-    /// Somebody cancels the instance so long after its code has heard of it.
-    CancelLater { reason: String, grace_ms: u64 },
-    /// The instance will be cancelled at that time.
-    CancelAnnounced { reason: String, cancel_at_ms: u64 },
     /// Look at the instance, since something outside has interfered with its code, or since a node
     /// has something to say of it. No event.
     Nudge {
@@ -72,14 +66,11 @@ impl MessageBody {
 
     fn channel(&self) -> Channel {
         match self {
-            Self::Cancel { .. } | Self::CancelLater { .. } | Self::Suspend | Self::Resume => {
-                Channel::Control
-            }
+            Self::Cancel { .. } | Self::Suspend | Self::Resume => Channel::Control,
             Self::ExternalEvent { name, .. } => Channel::Topic(Topic::from(name.as_str())),
             // A nudge is for the code. On control it would use up the quota of those who manage.
             Self::Start(_)
             | Self::Nudge { .. }
-            | Self::CancelAnnounced { .. }
             | Self::ActivityCompleted { .. }
             | Self::ActivityFailed { .. }
             | Self::TimerFired { .. }
@@ -97,8 +88,6 @@ impl MessageBody {
             Self::ExternalEvent { .. } => "an event",
             Self::ChildCompleted { .. } | Self::ChildFailed { .. } => "a child's outcome",
             Self::Cancel { .. } => "a cancellation",
-            Self::CancelLater { .. } => "a cancellation with grace",
-            Self::CancelAnnounced { .. } => "the announcement of a cancellation",
             Self::Suspend => "a suspension",
             Self::Resume => "a resumption",
             Self::Nudge { .. } => "a nudge",
@@ -123,12 +112,6 @@ pub(crate) struct Start {
     /// again is not taken for another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) taken: Vec<Uuid>,
-    /// The cancellation that was announced to the execution before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) announced: Option<Box<CancelAnnouncement>>,
-    /// The values that the executions before have set, by their keys.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) values: BTreeMap<String, String>,
 }
 
 /// Who waits for a child, and at which event.
@@ -149,26 +132,6 @@ pub(crate) struct CarriedEvent {
     pub(crate) message_id: Option<Uuid>,
 }
 
-/// The message that announces what a request to cancel with grace will bring: the same for one that is
-/// taken in again.
-pub(crate) fn announcement_of(request: MessageId) -> MessageId {
-    caused_by(request, Cause::CancelAnnouncement)
-}
-
-/// The message that cancels the instance in the end.
-pub(crate) fn cancellation_of(announcement: MessageId) -> MessageId {
-    caused_by(announcement, Cause::Cancel)
-}
-
-fn caused_by(message: MessageId, cause: Cause) -> MessageId {
-    let origin = Origin {
-        incarnation: message.incarnation(),
-        execution: 1,
-        event_id: 1,
-    };
-    origin.message_id(cause)
-}
-
 /// What an activity is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ActivityBody {
@@ -182,20 +145,6 @@ pub(crate) struct ActivityBody {
     /// How long an attempt may be silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) heartbeat_ms: Option<u64>,
-}
-
-/// A value of an instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ValueBody {
-    /// What the code has set.
-    pub(crate) value: String,
-}
-
-impl ValueBody {
-    pub(crate) fn of(value: &str) -> Self {
-        let value = value.to_owned();
-        Self { value }
-    }
 }
 
 /// What core keeps in an instance's head.
@@ -247,7 +196,7 @@ macro_rules! framed {
     )*};
 }
 
-framed!(MessageBody, ActivityBody, CoreState, Output, ValueBody);
+framed!(MessageBody, ActivityBody, CoreState, Output);
 
 /// What a message that an execution causes is about; part of its derived id.
 #[derive(Debug, Clone, Copy)]
@@ -259,10 +208,6 @@ pub(crate) enum Cause {
     ChildOutcome = 5,
     NextExecution = 6,
     Refused = 7,
-    Event = 8,
-    CancelAnnouncement = 9,
-    Cancel = 10,
-    OpenTry = 11,
 }
 
 /// The event that causes a message.
@@ -277,19 +222,12 @@ impl Origin {
     /// The id of the message it causes: the same whenever the same event causes it, so that a
     /// repeat is recognised (MSG-01).
     ///
-    /// A name-based UUID (RFC 9562, version 5) in the namespace of the incarnation; that of an event for
-    /// another instance says so by its version (8): a turn's commit sends it once, and no one sends it again
-    /// later, as one whose id a client has given.
+    /// A name-based UUID (RFC 9562, version 5) in the namespace of the incarnation.
     pub(crate) fn message_id(self, cause: Cause) -> MessageId {
         let mut name = [0; 17];
         name[0] = cause as u8;
         name[1..9].copy_from_slice(&self.execution.to_le_bytes());
         name[9..].copy_from_slice(&self.event_id.to_le_bytes());
-        let id = Uuid::new_v5(&self.incarnation.0, &name);
-        MessageId(if matches!(cause, Cause::Event) {
-            Builder::from_custom_bytes(id.into_bytes()).into_uuid()
-        } else {
-            id
-        })
+        MessageId(Uuid::new_v5(&self.incarnation.0, &name))
     }
 }

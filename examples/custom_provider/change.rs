@@ -1,11 +1,9 @@
 //! The changes that the state goes through. The file is a list of them.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use duroxide::providers::{
     ActivityKey, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Message, MessageId,
-    TaskQueue, ValueKey,
+    TaskQueue,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +11,6 @@ use crate::agenda::Slot;
 use crate::lease::Hold;
 use crate::state::{Activity, Instance, State};
 use crate::stored;
-use crate::value::Value;
 
 /// One change of the state. It says what is so afterwards, never how to work it out, so that
 /// reading the file needs no clock, no random number and no rule of the contract.
@@ -45,13 +42,6 @@ pub(crate) enum Change {
     MessageRemoved {
         instance: InstanceId,
         message: MessageId,
-    },
-    /// A value of an instance is this now; none removes it.
-    Value {
-        instance: InstanceId,
-        #[serde(with = "stored::key")]
-        key: ValueKey,
-        value: Option<Value>,
     },
     /// An activity comes into being.
     Activity {
@@ -109,9 +99,8 @@ impl State {
                 self.schedule(&id);
             }
             Change::InstanceRemoved(id) => {
-                if let Some(instance) = self.instances.remove(&id) {
-                    self.ready.remove(&instance.head.queue, &id);
-                }
+                self.instances.remove(&id);
+                self.ready.remove(&id);
             }
             Change::Execution(execution) => {
                 if let Some(instance) = self.instances.get_mut(&execution.instance) {
@@ -153,18 +142,6 @@ impl State {
                 }
                 self.schedule(&instance);
             }
-            Change::Value {
-                instance,
-                key,
-                value,
-            } => {
-                if let Some(instance) = self.instances.get_mut(&instance) {
-                    match value {
-                        Some(value) => instance.values.insert(key, value),
-                        None => instance.values.remove(&key),
-                    };
-                }
-            }
             Change::Activity {
                 key,
                 queue,
@@ -200,16 +177,13 @@ impl State {
     /// Moves an instance to where it belongs among the ready ones. Called after every change of
     /// its inbox, its hold or its head, so that no wake-up is lost (WAK-01).
     fn schedule(&mut self, id: &InstanceId) {
-        let Some(instance) = self.instances.get(id) else {
-            return;
-        };
-        let queue = instance.head.queue.clone();
-        match instance.claimable_from_ms() {
+        let instance = self.instances.get(id);
+        match instance.and_then(Instance::claimable_from_ms) {
             Some(at_ms) => {
                 let slot = self.next_slot(at_ms);
-                self.ready.put(&queue, id.clone(), slot);
+                self.ready.put(id.clone(), slot);
             }
-            None => self.ready.remove(&queue, id),
+            None => self.ready.remove(id),
         }
     }
 
@@ -220,12 +194,19 @@ impl State {
         };
         let (queue, at_ms) = (activity.queue.clone(), activity.hold.until_ms);
         let slot = self.next_slot(at_ms);
-        self.queues.put(&queue, key.clone(), slot);
+        let agenda = self.queues.entry(queue).or_default();
+        agenda.put(key.clone(), slot);
     }
 
     fn remove_activity(&mut self, key: &ActivityKey) {
-        if let Some(activity) = self.activities.remove(key) {
-            self.queues.remove(&activity.queue, key);
+        let Some(activity) = self.activities.remove(key) else {
+            return;
+        };
+        if let Some(agenda) = self.queues.get_mut(&activity.queue) {
+            agenda.remove(key);
+            if agenda.next_ms().is_none() {
+                self.queues.remove(&activity.queue);
+            }
         }
     }
 
@@ -241,17 +222,18 @@ impl State {
     /// Changes that lead from an empty state to this one, and keep every order.
     pub(crate) fn snapshot(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        let ready: Vec<&InstanceId> = self.ready.iter().collect();
-        let are_ready: BTreeSet<&InstanceId> = ready.iter().copied().collect();
-        let idle = self.instances.keys().filter(|id| !are_ready.contains(id));
-        for instance in ready
-            .into_iter()
-            .chain(idle)
-            .filter_map(|id| self.instances.get(id))
-        {
+        let ready = self.ready.iter().map(|(_, id)| id);
+        let idle = self.instances.keys().filter(|id| !self.ready.contains(id));
+        for instance in ready.chain(idle).filter_map(|id| self.instances.get(id)) {
             instance.snapshot(&mut changes);
         }
-        for key in self.queues.iter() {
+        let mut queued: Vec<_> = self
+            .queues
+            .values()
+            .flat_map(|agenda| agenda.iter())
+            .collect();
+        queued.sort();
+        for (_, key) in queued {
             if let Some(activity) = self.activities.get(key) {
                 changes.push(Change::Activity {
                     key: key.clone(),
@@ -281,11 +263,6 @@ impl Instance {
                 chunk: chunk.clone(),
             }));
         }
-        changes.extend(self.values.iter().map(|(key, value)| Change::Value {
-            instance: id.clone(),
-            key: key.clone(),
-            value: Some(value.clone()),
-        }));
         let messages = self.inbox.iter();
         changes.extend(messages.map(|(due_at_ms, message)| Change::Message {
             instance: id.clone(),

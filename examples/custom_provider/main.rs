@@ -27,13 +27,11 @@ mod log;
 mod message;
 mod options;
 mod provider;
-mod queues;
 mod state;
 mod stored;
 #[cfg(test)]
 mod tests;
 mod turn;
-mod value;
 mod wait;
 
 use std::error::Error;

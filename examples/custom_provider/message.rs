@@ -59,7 +59,6 @@ impl State {
         let id = match envelope.recipient {
             Recipient::NewInstance {
                 instance,
-                queue,
                 orchestration,
                 core_state,
             } => {
@@ -72,8 +71,7 @@ impl State {
                 if self.lives(&instance, None) {
                     message.channel = Channel::Control;
                 } else {
-                    let described = (orchestration, core_state);
-                    let head = self.new_head(instance.clone(), life, queue, described);
+                    let head = self.new_head(instance.clone(), life, orchestration, core_state);
                     self.change(Change::Head(head));
                 }
                 instance

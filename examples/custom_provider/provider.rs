@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use duroxide::clock::Clock;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage,
-    Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
-    ReadValues, Release, Renewal, Turn, Watch, refusal,
+    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal,
+    Turn, Watch, refusal,
 };
 use tokio::sync::{Mutex, watch};
 
@@ -179,7 +179,7 @@ impl Provider for FileProvider {
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
         let request = request.clone();
         let claim = move |state: &mut State| state.claim_turns(&request);
-        self.call("claim_turns", claim).await?
+        self.call("claim_turns", claim).await
     }
 
     async fn claim_activities(
@@ -188,7 +188,7 @@ impl Provider for FileProvider {
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
         let request = request.clone();
         let claim = move |state: &mut State| state.claim_activities(&request);
-        self.call("claim_activities", claim).await?
+        self.call("claim_activities", claim).await
     }
 
     async fn wait_for_work(
@@ -239,12 +239,6 @@ impl Provider for FileProvider {
         self.call("read_mail", read).await
     }
 
-    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
-        let request = request.clone();
-        let read = move |state: &mut State| state.read_values(&request);
-        self.call("read_values", read).await
-    }
-
     async fn read_head(
         &self,
         instance: &InstanceId,
@@ -262,14 +256,10 @@ impl Provider for FileProvider {
         self.wait_until_changed(watched, max_wait).await
     }
 
-    /// Removes values that have expired, and makes the file shorter when most of it is of the past. It
-    /// takes as long as writing the whole state does, whatever the budget.
+    /// Makes the file shorter when most of it is of the past. It takes as long as writing the
+    /// whole state does, whatever the budget.
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        let clock = Arc::clone(&self.options.clock);
-        let compact = move |store: &mut Store| {
-            store.state.now_ms = store.state.now_ms.max(clock.now_ms());
-            store.state.remove_expired_values();
-            store.save()?;
+        let compact = |store: &mut Store| {
             if store.log.is_worth_compacting() {
                 store.log.compact(&store.state.snapshot())?;
             }

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use duroxide::clock::millis_ceil;
 use duroxide::providers::{
     ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus,
-    Position, TaskQueue, ValueKey,
+    Position, TaskQueue,
 };
 
+use crate::agenda::Agenda;
 use crate::change::{Change, Execution};
 use crate::inbox::Inbox;
 use crate::lease::Hold;
-use crate::queues::Queues;
-use crate::value::Value;
 
 /// Everything, with the indexes. It changes by [`State::change`] alone.
 #[derive(Debug, Default)]
@@ -24,11 +23,11 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     pub(crate) arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    /// The instances with something to do, by the queue of their turns.
-    pub(crate) ready: Queues<InstanceId>,
+    /// The instances with something to do, by the time from which they may be claimed.
+    pub(crate) ready: Agenda<InstanceId>,
     pub(crate) activities: BTreeMap<ActivityKey, Activity>,
-    /// The activities, by queue.
-    pub(crate) queues: Queues<ActivityKey>,
+    /// The activities of each queue, by the time from which they may be claimed.
+    pub(crate) queues: BTreeMap<TaskQueue, Agenda<ActivityKey>>,
     /// What was changed and is not in the file yet.
     pub(crate) unsaved: Vec<Change>,
 }
@@ -38,7 +37,6 @@ pub(crate) struct Instance {
     pub(crate) head: InstanceHead,
     pub(crate) hold: Hold,
     pub(crate) inbox: Inbox,
-    pub(crate) values: BTreeMap<ValueKey, Value>,
     /// Those that were not pruned, the current one last.
     pub(crate) executions: BTreeMap<u64, Execution>,
     pub(crate) histories: BTreeMap<u64, Vec<HistoryChunk>>,
@@ -57,7 +55,6 @@ impl Instance {
             hold: Hold::free_from(head.created_at_ms, 0),
             head,
             inbox: Inbox::default(),
-            values: BTreeMap::new(),
             executions: BTreeMap::new(),
             histories: BTreeMap::new(),
         }
@@ -103,13 +100,12 @@ impl State {
         &self,
         instance: InstanceId,
         incarnation: Incarnation,
-        queue: TaskQueue,
-        (orchestration, core_state): (String, Bytes),
+        orchestration: String,
+        core_state: Bytes,
     ) -> InstanceHead {
         InstanceHead {
             instance,
             incarnation,
-            queue,
             orchestration,
             version: None,
             status: InstanceStatus::Pending,

@@ -31,7 +31,6 @@ impl State {
         self.check_completed(&turn)?;
         check::turn_limits(limits, &turn)?;
         check::executions(limits, &turn, head.position)?;
-        self.check_values(limits, &turn)?;
         self.check_new_activities(&turn, &head)?;
         Ok(self.apply_turn(turn, head))
     }
@@ -40,15 +39,19 @@ impl State {
     fn check_fence(&self, turn: &TurnCommit) -> Result<InstanceHead, ProviderError> {
         let id = &turn.instance;
         let stored = self.instances.get(id);
-        let (may_go_on, position) = match &turn.fence {
+        let (may_go_on, position) = match turn.fence {
             Fence::Absent { .. } if stored.is_some() => return Err(refusal::already_exists(id)),
-            Fence::Absent { incarnation, queue } => {
-                let head = turn.head.clone();
-                let described = (head.orchestration, head.core_state);
-                return Ok(self.new_head(id.clone(), *incarnation, queue.clone(), described));
+            Fence::Absent { incarnation } => {
+                let name = turn.head.orchestration.clone();
+                return Ok(self.new_head(
+                    id.clone(),
+                    incarnation,
+                    name,
+                    turn.head.core_state.clone(),
+                ));
             }
             Fence::At { lease, position } => {
-                let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(*lease);
+                let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(lease);
                 (stored.filter(|it| is_held(it)), position)
             }
             Fence::Unleased {
@@ -57,13 +60,13 @@ impl State {
                 commit_id,
             } => {
                 let is_free = |it: &Instance| {
-                    it.head.incarnation == *incarnation
+                    it.head.incarnation == incarnation
                         && it.hold.until_ms <= self.now_ms
                         && !it.head.suspended
                 };
                 let free = stored.filter(|it| is_free(it));
                 // A suspension moves no position, but it is a commit.
-                if free.is_some_and(|it| it.head.commit_id != *commit_id) {
+                if free.is_some_and(|it| it.head.commit_id != commit_id) {
                     return Err(refusal::position_conflict(id));
                 }
                 (free, position)
@@ -72,7 +75,7 @@ impl State {
         // Leases rest on clocks, the position does not; both are looked at.
         match may_go_on {
             None => Err(refusal::turn_lease_lost("commit", id)),
-            Some(it) if it.head.position != *position => Err(refusal::position_conflict(id)),
+            Some(it) if it.head.position != position => Err(refusal::position_conflict(id)),
             Some(it) => Ok(it.head.clone()),
         }
     }
@@ -121,7 +124,6 @@ impl State {
         head.suspended = turn.suspended.unwrap_or(head.suspended);
         head.settle();
         self.change(Change::Head(head.clone()));
-        self.write_values(&head.instance, turn.commit_id, turn.values);
         for update in turn.executions {
             self.apply_execution(&head, update);
         }

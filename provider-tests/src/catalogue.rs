@@ -241,8 +241,6 @@ macro_rules! __catalogue {
             a_turn_has_a_limit ["LIM-01" "LIM-02"],
             a_batch_has_a_limit ["LIM-01" "CAP-01"],
             a_topic_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
-            a_mailbox_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
-            a_turn_passes_a_full_topic ["LIM-03" "COM-07"],
             control_has_a_quota ["LIM-03"],
         }
         mai {
@@ -253,24 +251,12 @@ macro_rules! __catalogue {
             the_ended_and_the_eventless_await_nothing ["MAI-05"],
             mail_is_read_in_order_and_stays ["MAI-02" "MSG-04"],
             mail_is_read_page_by_page ["MAI-02" "MAI-03"],
-            no_topic_keeps_older_mail_back ["MAI-03"],
             a_mark_is_of_one_message ["MAI-02"],
             another_life_has_no_mail ["MAI-04" "MSG-06"],
             mail_is_addressed_to_no_execution ["MAI-01" "COM-03" "EXE-01"],
             topics_are_told_apart ["MSG-06" "MAI-02"],
             the_ended_take_no_mail ["STA-06" "MSG-02" "MSG-05"],
             what_is_awaited_has_a_limit ["LIM-04"],
-        }
-        que {
-            services_keep_to_their_queues ["CLM-09" "STA-07"],
-            an_instance_comes_back_to_its_queue ["CLM-09" "STA-07" "LEA-03"],
-            an_instance_keeps_its_queue ["STA-07" "HEA-01" "STA-03"],
-            each_queue_of_turns_has_its_share ["CLM-12" "CLM-06" "CLM-08"],
-            without_a_share_the_oldest_comes_first ["CLM-12"],
-            each_queue_of_activities_has_its_share ["CLM-12" "CLM-08"],
-            a_wait_is_for_its_queues_of_turns ["WAK-02" "CLM-09"],
-            a_claim_has_a_limit_of_queues ["LIM-05"],
-            the_name_of_a_queue_has_a_limit ["LIM-05"],
         }
         sus {
             the_suspended_get_control_only ["SUS-01" "SUS-02" "CLM-11"],
@@ -279,22 +265,6 @@ macro_rules! __catalogue {
             an_unleased_turn_names_the_commit_before ["FEN-07"],
             control_is_claimed_first ["CLM-02" "MSG-04"],
             control_ends_the_hold_of_a_release ["LEA-06"],
-        }
-        val {
-            values_are_set_read_and_removed ["VAL-01" "VAL-02"],
-            any_turn_sets_values ["VAL-01" "HEA-02" "FEN-03"],
-            a_refused_turn_sets_nothing ["VAL-01" "FEN-05" "IDM-01"],
-            a_value_that_is_named_twice_is_refused ["VAL-01"],
-            a_dropped_turn_sets_all_of_its_values_or_none ["VAL-01" "COM-01" "CXL-01"],
-            turns_of_one_call_set_their_own_values ["VAL-01" "COM-05"],
-            values_outlive_executions_and_ends ["VAL-03"],
-            a_value_expires ["VAL-04"],
-            what_an_instance_keeps_has_limits ["VAL-05"],
-            the_bytes_of_values_have_limits ["VAL-05"],
-            keys_are_told_apart ["VAL-02" "MSG-06"],
-            a_watch_ends_with_the_change_of_a_value ["VAL-06" "WAK-04"],
-            a_watch_of_a_changed_value_answers_at_once ["VAL-06" "WAK-04"],
-            no_change_of_a_value_is_missed ["VAL-06"],
         }
         err {
             refusals_advise_against_a_retry ["ERR-01"],
@@ -342,7 +312,6 @@ macro_rules! __catalogue {
             executions_are_listed ["ADM-02" "EXE-01"],
             metrics_count_what_is_stored ["ADM-03"],
             depths_count_what_is_queued ["ADM-03"],
-            awaited_mail_is_queued ["ADM-03"],
         }
         del {
             nothing_is_left_of_a_deleted_instance ["DEL-01"],
@@ -357,9 +326,6 @@ macro_rules! __catalogue {
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
-        }
-        val {
-            values_go_with_their_instance ["VAL-03" "DEL-01" "DEL-03"],
         }
         fen_standing {
             an_unleased_turn_is_of_one_life ["FEN-07" "FEN-05" "DEL-01"],
@@ -390,9 +356,6 @@ macro_rules! __catalogue {
             the_level_is_reported ["CAP-01" "DUR-01"],
             the_setting_is_read_back ["DUR-02"],
         }
-        val {
-            values_survive_a_crash ["DUR-01" "VAL-03"],
-        }
     }};
     (multi_handle, $emit:ident, $arg:tt) => { $crate::$emit! { $arg multi_handle
         con {
@@ -401,9 +364,6 @@ macro_rules! __catalogue {
             leases_outlive_their_handle ["CON-01" "LEA-01"],
             claimers_on_two_handles_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
             a_handle_hears_of_the_others_work ["CON-01" "WAK-01" "WAK-02" "COM-07"],
-        }
-        val {
-            a_handle_sees_the_others_values ["VAL-02" "VAL-06" "CON-01"],
         }
     }};    (end_to_end, $emit:ident, $arg:tt) => { $crate::$emit! { $arg end_to_end
         basics {
@@ -460,40 +420,6 @@ macro_rules! __catalogue {
             an_event_that_nobody_saw_goes_along ["MSG-01" "EXE-01"],
             a_semaphore_serves_everybody ["MAI-02" "MAI-05" "MSG-04"],
         }
-        peers {
-            an_event_from_an_instance_arrives_once ["COM-01" "COM-07" "MSG-01" "MAI-02"],
-            an_event_for_nobody_is_dropped ["MSG-05" "STA-06"],
-            a_full_mailbox_keeps_no_instance_from_its_turn ["LIM-03" "COM-07"],
-            an_instance_writes_to_itself ["COM-08" "EXE-01" "MSG-04"],
-        }
-        looks {
-            a_look_finds_what_is_there ["MAI-02" "MAI-03" "MSG-04"],
-            another_node_repeats_what_was_not_there ["MAI-02" "HIS-01"],
-            a_look_sees_what_came_before_its_cause ["MAI-02" "CON-01"],
-            a_look_comes_after_a_wait ["MAI-02" "MAI-05"],
-            looks_that_fill_a_turn_go_on ["MAI-03" "COM-04"],
-        }
-        delayed_starts {
-            a_delayed_start_begins_in_time ["DLY-01" "STA-01" "CLM-04"],
-            a_delayed_start_outlives_its_node ["DLY-01" "WAK-01"],
-            a_delayed_start_can_be_cancelled ["DLY-02" "COM-02" "CLM-02"],
-            an_orchestration_starts_another_one_later ["DLY-01" "STA-03"],
-        }
-        grace {
-            code_that_is_told_cleans_up ["DLY-01" "CAN-03" "COM-02"],
-            a_grace_ends ["DLY-01" "EXE-01"],
-            an_end_within_the_grace_stands ["COM-02" "DLY-02"],
-            a_grace_needs_no_code ["LEA-06" "DLY-01"],
-            a_suspended_instance_has_its_grace ["SUS-01" "DLY-01"],
-        }
-        values {
-            progress_is_shown_to_whoever_waits ["VAL-01" "VAL-06"],
-            values_go_along ["VAL-03" "EXE-01"],
-            a_replay_publishes_nothing ["VAL-01" "VAL-03"],
-            what_is_too_large_is_refused ["VAL-05"],
-            many_values_take_several_turns ["VAL-01" "VAL-05"],
-            values_outlive_every_end ["VAL-03" "VAL-06"],
-        }
         suspension {
             a_suspended_instance_does_nothing ["SUS-01" "WAK-01"],
             a_suspended_instance_can_be_cancelled ["SUS-01" "SUS-02"],
@@ -501,11 +427,6 @@ macro_rules! __catalogue {
             an_outcome_that_meets_a_suspension_waits ["SUS-01" "FEN-07"],
             a_suspension_stops_a_chain ["FEN-07" "SUS-01"],
             a_suspended_instance_answers_a_start ["STA-03" "SUS-01"],
-        }
-        queues {
-            two_services_share_a_store ["CLM-09" "STA-07"],
-            a_service_keeps_what_it_starts ["STA-07" "CLM-09" "STA-03"],
-            an_activity_goes_to_the_queue_it_names ["CLM-09" "ACT-05"],
         }
         changed_types {
             a_type_may_gain_a_field ["HIS-01" "LEA-06" "ATT-03"],
@@ -581,7 +502,6 @@ macro_rules! __catalogue {
             commits_are_atomic ["CON-01" "COM-01" "FEN-01" "IDM-01"],
             sends_are_atomic ["CON-01" "STA-01" "ACT-03"],
             mail_and_suspensions_are_atomic ["CON-01" "MAI-02" "MAI-05" "SUS-01" "SUS-02" "FEN-07"],
-            values_are_atomic ["CON-01" "VAL-01" "VAL-02" "COM-01"],
             renewals_and_releases_are_atomic ["CON-01" "LEA-04" "LEA-06"],
             waits_and_deletions_are_atomic ["CON-01" "WAK-02" "DEL-01" "DEL-03"],
         }

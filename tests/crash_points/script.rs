@@ -3,13 +3,13 @@
 
 use duroxide::EventKind;
 use duroxide::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
-use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths, TaskQueue};
+use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths};
 
 use crate::ledger::Ledger;
 use crate::stage::{ATTEMPTS_MAX, Stage, TURN_LEASE};
 use crate::support::until;
 
-const INSTANCES: [(&str, &str); 12] = [
+const INSTANCES: [(&str, &str); 10] = [
     ("slow", "Slow"),
     ("chain", "Chain"),
     ("fan-out", "FanOut"),
@@ -20,9 +20,6 @@ const INSTANCES: [(&str, &str); 12] = [
     ("retry", "Retry"),
     ("detach", "Detach"),
     ("open", "Open"),
-    // The one that listens is there before the one that tells.
-    ("told", "Told"),
-    ("tell", "Tell"),
 ];
 
 const EVENTS: [(&str, &str); 5] = [
@@ -83,7 +80,6 @@ async fn send(stage: &Stage, ledger: &mut Ledger) {
 /// processes do that it kills.
 async fn wear_out(stage: &Stage) {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 1,
         bytes_max: 1_000,

@@ -1,7 +1,5 @@
 //! `Event`, `EventKind` and the constants.
 
-use std::collections::BTreeMap;
-
 use duroxide::{Event, EventKind, INITIAL_EVENT_ID, INITIAL_EXECUTION_ID};
 
 use crate::support::type_of;
@@ -46,15 +44,12 @@ fn kinds() -> Vec<EventKind> {
             history_events_max: None,
             rules: None,
             taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },
         EventKind::ActivityScheduled {
             name: text(),
             input: text(),
-            queue: None,
         },
         EventKind::ActivityCompleted { result: text() },
         EventKind::ActivityFailed { details: details() },
@@ -69,29 +64,16 @@ fn kinds() -> Vec<EventKind> {
             name: text(),
             instance: text(),
             input: text(),
-            queue: None,
         },
         EventKind::SubOrchestrationScheduled {
             name: text(),
             instance: text(),
             input: text(),
-            queue: None,
         },
         EventKind::SubOrchestrationCompleted { result: text() },
         EventKind::SubOrchestrationFailed { details: details() },
         EventKind::OrchestrationContinuedAsNew { input: text() },
         EventKind::OrchestrationCancelRequested { reason: text() },
-        EventKind::OrchestrationCancelAnnounced {
-            reason: text(),
-            cancel_at_ms: 1,
-        },
-        EventKind::ExternalEventRaised {
-            instance: text(),
-            name: text(),
-            data: text(),
-        },
-        EventKind::ExternalTried { name: text() },
-        EventKind::ExternalAbsent { name: text() },
         EventKind::SystemCall {
             op: text(),
             value: text(),

@@ -1,7 +1,6 @@
 //! What programs start, watch and steer orchestrations with.
 
 mod blocked;
-mod cancel;
 mod check;
 #[expect(clippy::module_inception, reason = "the file of the type Client")]
 mod client;
@@ -15,15 +14,11 @@ mod raise;
 mod send;
 mod start;
 mod status;
-mod values;
 mod wait;
 
-pub use crate::orchestration::StartOptions;
-pub use cancel::CancelOptions;
 pub use client::Client;
 pub use error::ClientError;
 pub use info::{ExecutionInfo, InstanceInfo};
 pub use raise::{RaiseOptions, RaiseOutcome};
-pub use start::StartOutcome;
+pub use start::{StartOptions, StartOutcome};
 pub use status::OrchestrationStatus;
-pub use values::{PublishedValue, ValueVersion};

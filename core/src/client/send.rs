@@ -23,6 +23,23 @@ const SEND_BACKOFF: Duration = Duration::from_millis(10);
 const SEND_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 impl Client {
+    /// Cancels an instance: its next turn ends it as failed, with its open activities and
+    /// children. An instance that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
+    /// argument. A store that cannot be reached is tried again for five seconds; the error is
+    /// [retryable](ClientError::is_retryable) then.
+    pub async fn cancel_instance(
+        &self,
+        instance: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Result<(), ClientError> {
+        let reason = reason.into();
+        self.manage(instance.into(), MessageBody::Cancel { reason })
+            .await
+    }
+
     /// Suspends an instance: none of its code runs from its next turn on, and what comes for it waits,
     /// until it is [resumed](Self::resume_instance). Activities that it has scheduled run, and their
     /// outcomes wait. It can be cancelled all the same. An instance that has ended stays as it is.
@@ -42,11 +59,7 @@ impl Client {
         self.manage(instance.into(), MessageBody::Resume).await
     }
 
-    pub(super) async fn manage(
-        &self,
-        instance: String,
-        body: MessageBody,
-    ) -> Result<(), ClientError> {
+    async fn manage(&self, instance: String, body: MessageBody) -> Result<(), ClientError> {
         let instance = check::instance_id(&instance)?;
         self.tell(instance, body.into_message(Entropy.message_id(), None))
             .await
@@ -62,19 +75,22 @@ impl Client {
             instance,
             incarnation: None,
         };
-        self.send(Envelope {
-            recipient,
-            delay: Duration::ZERO,
-            message,
-        })
-        .await
+        self.send(recipient, message).await
     }
 
     /// Sends a message. While the store is not sure or not there, it is sent again with the same
     /// id, by which the store recognises it (MSG-02, IDM-03).
-    pub(super) async fn send(&self, envelope: Envelope) -> Result<(), ClientError> {
-        let bytes = envelope.message.body.len();
-        check::body(bytes, &self.store.capabilities().limits)?;
+    pub(super) async fn send(
+        &self,
+        recipient: Recipient,
+        message: Message,
+    ) -> Result<(), ClientError> {
+        check::body(message.body.len(), &self.store.capabilities().limits)?;
+        let envelope = Envelope {
+            recipient,
+            delay: Duration::ZERO,
+            message,
+        };
         self.trying_again(|| self.try_send(envelope.clone())).await
     }
 
@@ -89,8 +105,8 @@ impl Client {
         let mut uncertain = None;
         loop {
             let error = match attempt().await {
-                // An earlier attempt may have arrived before, and been the cause.
-                Err(error) if hides_an_arrival(error.kind()) => {
+                // An earlier attempt may have arrived before the end, and was its cause perhaps.
+                Err(error) if error.kind() == ErrorKind::Ended => {
                     return Err(uncertain.unwrap_or(error).into());
                 }
                 Err(error) if error.is_retryable() => error,
@@ -120,15 +136,6 @@ impl Client {
         };
         answers.pop().unwrap_or_else(no_answer).map(drop)
     }
-}
-
-/// Whether a store may answer so to a message that it has taken before: the instance took it, and ended
-/// or was deleted, or others have filled its mailbox since.
-fn hides_an_arrival(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Ended | ErrorKind::NotFound | ErrorKind::LimitExceeded
-    )
 }
 
 #[cfg(test)]

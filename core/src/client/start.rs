@@ -1,7 +1,5 @@
 //! Starting instances.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::check;
@@ -10,8 +8,14 @@ use super::error::ClientError;
 use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
-use crate::orchestration::StartOptions;
-use crate::providers::{Envelope, ErrorKind, Recipient, TaskQueue};
+use crate::providers::{ErrorKind, Recipient};
+
+/// How an instance is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartOptions {
+    /// The orchestration's version; without one the registry's policy decides.
+    pub version: Option<String>,
+}
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +59,6 @@ impl Client {
     ) -> Result<(), ClientError> {
         let options = StartOptions {
             version: Some(version.into()),
-            ..StartOptions::default()
         };
         self.start_or_warn(instance.into(), orchestration.into(), input.into(), options)
             .await
@@ -162,13 +165,8 @@ impl Client {
         if let Some(version) = &options.version {
             check::version(version)?;
         }
-        let queue = match &options.queue {
-            Some(name) => check::queue(name)?,
-            None => TaskQueue::default(),
-        };
         let recipient = Recipient::NewInstance {
             instance,
-            queue,
             orchestration: orchestration.clone(),
             core_state: CoreState::default().encode(),
         };
@@ -179,16 +177,9 @@ impl Client {
             parent: None,
             carried: Vec::new(),
             taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
         };
         let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
-        let envelope = Envelope {
-            recipient,
-            delay: options.delay,
-            message,
-        };
-        match self.send(envelope).await {
+        match self.send(recipient, message).await {
             Ok(()) => Ok(StartOutcome::Started),
             Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok(StartOutcome::AlreadyExists)
@@ -220,13 +211,6 @@ mod tests {
             start
         })
         .collect()
-    }
-
-    fn of_queue(name: &str) -> StartOptions {
-        StartOptions {
-            queue: Some(name.to_owned()),
-            ..StartOptions::default()
-        }
     }
 
     fn already_exists() -> ProviderError {
@@ -289,23 +273,10 @@ mod tests {
         assert_eq!(versions, [None, Some("2.0.0"), None, Some("2.0.0")]);
         let recipient = Recipient::NewInstance {
             instance: InstanceId::new("a").unwrap(),
-            queue: TaskQueue::default(),
             orchestration: "Order".to_owned(),
             core_state: CoreState::default().encode(),
         };
         assert_eq!(fake.sent()[0].recipient, recipient);
-    }
-
-    #[tokio::test]
-    async fn a_start_names_the_queue_of_the_instance() {
-        let fake = Fake::default();
-        let client = fake.client();
-        let started = client.start_orchestration_with("a", "Order", "", of_queue("orders"));
-        assert_eq!(started.await.unwrap(), StartOutcome::Started);
-        let Recipient::NewInstance { queue, .. } = &fake.sent()[0].recipient else {
-            panic!("a start creates an instance")
-        };
-        assert_eq!(*queue, TaskQueue::from("orders"));
     }
 
     #[tokio::test]
@@ -327,7 +298,7 @@ mod tests {
     async fn bad_arguments_do_not_reach_the_store() {
         let fake = Fake::default();
         let client = fake.client();
-        let no_json = BTreeMap::from([(vec![1], 1)]);
+        let no_json = std::collections::BTreeMap::from([(vec![1], 1)]);
         let refused = [
             client.start_orchestration("", "Order", "").await,
             client.start_orchestration("a", "", "").await,
@@ -337,10 +308,6 @@ mod tests {
             client
                 .start_orchestration_typed("a", "Order", no_json)
                 .await,
-            client
-                .start_orchestration_with("a", "Order", "", of_queue("@run/default"))
-                .await
-                .map(|_| ()),
         ];
         for result in refused {
             assert!(

@@ -1,11 +1,8 @@
 //! The kinds of events.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::announcement::CancelAnnouncement;
 use super::details::ErrorDetails;
 use super::rules;
 
@@ -48,12 +45,6 @@ pub enum EventKind {
         /// The messages that brought the last events of the executions before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         taken: Vec<Uuid>,
-        /// The cancellation that was announced to the execution before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        announced: Option<Box<CancelAnnouncement>>,
-        /// The values that the executions before have set, by their keys.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        values: BTreeMap<String, String>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {
@@ -71,9 +62,6 @@ pub enum EventKind {
         name: String,
         /// Its input.
         input: String,
-        /// The queue that the code has named for it, if it has named one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        queue: Option<String>,
     },
     /// Input: an activity ended with a result.
     ActivityCompleted {
@@ -100,16 +88,6 @@ pub enum EventKind {
         /// The name.
         name: String,
     },
-    /// Decision: take an event of this name, if there is one by now.
-    ExternalTried {
-        /// The name.
-        name: String,
-    },
-    /// Input: there was none.
-    ExternalAbsent {
-        /// The name.
-        name: String,
-    },
     /// Input: somebody raised an event.
     ExternalEvent {
         /// Its name.
@@ -125,18 +103,6 @@ pub enum EventKind {
         instance: String,
         /// Its input.
         input: String,
-        /// The queue that the code has named for its turns, if it has named one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        queue: Option<String>,
-    },
-    /// Decision: raise an event for another instance, or for this one.
-    ExternalEventRaised {
-        /// The instance that it is for.
-        instance: String,
-        /// Its name.
-        name: String,
-        /// Its data.
-        data: String,
     },
     /// Decision: start an orchestration and wait for it.
     SubOrchestrationScheduled {
@@ -146,9 +112,6 @@ pub enum EventKind {
         instance: String,
         /// Its input.
         input: String,
-        /// The queue that the code has named for its turns, if it has named one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        queue: Option<String>,
     },
     /// Input: a child ended with a result.
     SubOrchestrationCompleted {
@@ -169,21 +132,6 @@ pub enum EventKind {
     OrchestrationCancelRequested {
         /// Why.
         reason: String,
-    },
-    /// Input: somebody will have the instance cancelled at this time, and the code may end before.
-    OrchestrationCancelAnnounced {
-        /// Why.
-        reason: String,
-        /// When, in milliseconds since the Unix epoch.
-        cancel_at_ms: u64,
-    },
-    /// Decision: set a value of the instance, or remove it.
-    ValueSet {
-        /// Its key; that of the custom status is `@status`.
-        key: String,
-        /// What it is from now on; `None` removes it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        value: Option<String>,
     },
     /// Decision, answered at once: a value that code may not make up by itself.
     SystemCall {
@@ -214,11 +162,8 @@ impl EventKind {
             Self::ActivityScheduled { .. }
                 | Self::TimerCreated { .. }
                 | Self::ExternalSubscribed { .. }
-                | Self::ExternalTried { .. }
                 | Self::OrchestrationChained { .. }
-                | Self::ExternalEventRaised { .. }
                 | Self::SubOrchestrationScheduled { .. }
-                | Self::ValueSet { .. }
                 | Self::SystemCall { .. }
         )
     }
@@ -236,43 +181,28 @@ impl EventKind {
                 name,
                 version,
                 input,
-                values,
                 ..
-            } => {
-                let values = values.iter().map(|(key, value)| key.len() + value.len());
-                name.len() + version.len() + input.len() + values.sum::<usize>()
-            }
-            Self::ActivityScheduled { name, input, .. } => name.len() + input.len(),
+            } => name.len() + version.len() + input.len(),
+            Self::ActivityScheduled { name, input } => name.len() + input.len(),
             Self::OrchestrationChained {
                 name,
                 instance,
                 input,
-                ..
             }
             | Self::SubOrchestrationScheduled {
                 name,
                 instance,
                 input,
-                ..
             } => name.len() + instance.len() + input.len(),
-            Self::ExternalEventRaised {
-                instance,
-                name,
-                data,
-            } => instance.len() + name.len() + data.len(),
             Self::ActivityCompleted { result } | Self::SubOrchestrationCompleted { result } => {
                 result.len()
             }
-            Self::ExternalSubscribed { name }
-            | Self::ExternalTried { name }
-            | Self::ExternalAbsent { name } => name.len(),
+            Self::ExternalSubscribed { name } => name.len(),
             Self::ExternalEvent { name, data } => name.len() + data.len(),
-            Self::ValueSet { key, value } => key.len() + value.as_ref().map_or(0, String::len),
             Self::SystemCall { op, value } => op.len() + value.len(),
             Self::OrchestrationCompleted { output } => output.len(),
             Self::OrchestrationContinuedAsNew { input } => input.len(),
-            Self::OrchestrationCancelRequested { reason }
-            | Self::OrchestrationCancelAnnounced { reason, .. } => reason.len(),
+            Self::OrchestrationCancelRequested { reason } => reason.len(),
             Self::ActivityFailed { details } | Self::SubOrchestrationFailed { details } => {
                 details.text_bytes()
             }

@@ -2,7 +2,7 @@
 //!
 //! A provider runs them after its fence and before it writes anything (FEN-05).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 
@@ -10,12 +10,11 @@ use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
 use super::head::{ExecutionStatus, InstanceHead, Position};
-use super::id::{Incarnation, InstanceId, TaskQueue, Topic, ValueKey};
+use super::id::{Incarnation, InstanceId, Topic};
 use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
-use super::turn::{ExecutionUpdate, Fence, TurnCommit};
-use super::value::ValueUpdate;
-use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX};
+use super::turn::{ExecutionUpdate, TurnCommit};
+use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
 /// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
@@ -48,13 +47,6 @@ pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderErr
     let id = &turn.instance;
     core_state_limit(limits, id, &turn.head.core_state)?;
     awaited_limits(id, &turn.awaited)?;
-    if let Fence::Absent { queue, .. } = &turn.fence {
-        queue_limit("commit", queue)?;
-    }
-    for activity in &turn.activities {
-        queue_limit("commit", &activity.queue)?;
-    }
-    value_limits(limits, id, &turn.values)?;
     let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
     let activities = turn.activities.iter().map(|activity| &activity.body);
     for body in outputs.chain(activities) {
@@ -81,36 +73,9 @@ pub fn envelope_limits(
 ) -> Result<(), ProviderError> {
     message_limits(limits, id, &envelope.message)?;
     match &envelope.recipient {
-        Recipient::NewInstance {
-            core_state, queue, ..
-        } => {
-            queue_limit("commit", queue)?;
-            core_state_limit(limits, id, core_state)
-        }
+        Recipient::NewInstance { core_state, .. } => core_state_limit(limits, id, core_state),
         Recipient::Instance { .. } => Ok(()),
     }
-}
-
-/// Checks the queues that a claim names: how many there are, and how long their names (LIM-05).
-///
-/// # Errors
-/// `LimitExceeded` names the first one passed.
-pub fn claim_queues(operation: &'static str, queues: &[TaskQueue]) -> Result<(), ProviderError> {
-    if queues.len() > CLAIM_QUEUES_MAX {
-        let max = CLAIM_QUEUES_MAX;
-        return Err(refusal::queues_over(operation, "CLAIM_QUEUES_MAX", max));
-    }
-    queues
-        .iter()
-        .try_for_each(|queue| queue_limit(operation, queue))
-}
-
-fn queue_limit(operation: &'static str, queue: &TaskQueue) -> Result<(), ProviderError> {
-    let max = TaskQueue::BYTES_MAX;
-    if queue.as_str().len() > max {
-        return Err(refusal::queues_over(operation, "TaskQueue::BYTES_MAX", max));
-    }
-    Ok(())
 }
 
 /// Checks an outcome's message on behalf of this instance (LIM-01).
@@ -158,71 +123,6 @@ fn awaited_limits(id: &InstanceId, awaited: &[Topic]) -> Result<(), ProviderErro
         ));
     }
     Ok(())
-}
-
-/// Checks each value that a turn writes by itself (VAL-01, VAL-05).
-fn value_limits(
-    limits: &Limits,
-    id: &InstanceId,
-    updates: &[ValueUpdate],
-) -> Result<(), ProviderError> {
-    let mut keys = HashSet::new();
-    for update in updates {
-        if !keys.insert(&update.key) {
-            let message = "a value is named twice; say what it is in the end";
-            return Err(refusal::invalid("commit", id, message));
-        }
-        let max = ValueKey::BYTES_MAX;
-        if update.key.as_str().len() > max {
-            return Err(refusal::limit_exceeded(id, "ValueKey::BYTES_MAX", max));
-        }
-        let max = limits.value_bytes_max;
-        if value_bytes(update) > max {
-            return Err(refusal::limit_exceeded(id, "value_bytes_max", max));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that an instance may keep what a turn leaves of its values, if it sets one that does not expire
-/// (VAL-05). `kept` has the key and
-/// the bytes of each of those before the turn that do not expire.
-///
-/// # Errors
-/// `LimitExceeded` names the limit.
-pub fn values_kept(
-    limits: &Limits,
-    turn: &TurnCommit,
-    kept: impl IntoIterator<Item = (ValueKey, usize)>,
-) -> Result<(), ProviderError> {
-    let id = &turn.instance;
-    let named: HashSet<&ValueKey> = turn.values.iter().map(|update| &update.key).collect();
-    let others = kept.into_iter().filter(|(key, _)| !named.contains(key));
-    let new = turn.values.iter().filter_map(|update| {
-        let new = update.value.as_ref()?;
-        new.expires_after.is_none().then_some(new.value.len())
-    });
-    if new.clone().next().is_none() {
-        // It leaves no more of them than there were.
-        return Ok(());
-    }
-    let (mut count, mut bytes) = (0, 0_usize);
-    for value_bytes in others.map(|(_, bytes)| bytes).chain(new) {
-        count += 1;
-        bytes = bytes.saturating_add(value_bytes);
-    }
-    if count > limits.values_max {
-        return Err(refusal::limit_exceeded(id, "values_max", limits.values_max));
-    }
-    let max = limits.values_bytes_max;
-    if bytes > max {
-        return Err(refusal::limit_exceeded(id, "values_bytes_max", max));
-    }
-    Ok(())
-}
-
-fn value_bytes(update: &ValueUpdate) -> usize {
-    update.value.as_ref().map_or(0, |new| new.value.len())
 }
 
 /// How much waits where a message would come to lie.
@@ -297,7 +197,6 @@ fn turn_bytes(turn: &TurnCommit) -> usize {
         .chain(chunks.map(|chunk| &chunk.body))
         .chain(turn.activities.iter().map(|activity| &activity.body))
         .map(Bytes::len)
-        .chain(turn.values.iter().map(value_bytes))
         .chain(turn.messages.iter().map(envelope_bytes))
         .fold(0, usize::saturating_add)
 }
@@ -376,12 +275,10 @@ pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
 }
 
 /// What the head of an instance has that a turn does not say.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Before {
     /// The instance's life.
     pub incarnation: Incarnation,
-    /// The queue of its turns.
-    pub queue: TaskQueue,
     /// Whether it was suspended.
     pub suspended: bool,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -397,7 +294,6 @@ pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Opti
     let mut head = InstanceHead {
         instance: turn.instance.clone(),
         incarnation: before.incarnation,
-        queue: before.queue,
         orchestration: turn.head.orchestration.clone(),
         version: turn.head.version.clone(),
         status: last.status.of_instance(),

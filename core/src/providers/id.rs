@@ -187,60 +187,12 @@ impl From<&str> for Topic {
     }
 }
 
-/// The name of a value of an instance: 0 to 256 bytes of UTF-8, of any characters (MSG-06, VAL-05).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ValueKey(pub Arc<str>);
-
-impl ValueKey {
-    /// The longest name, in bytes (VAL-05).
-    pub const BYTES_MAX: usize = 256;
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for ValueKey {
-    fn from(name: &str) -> Self {
-        Self(Arc::from(name))
-    }
-}
-
-/// The name of a queue of turns or of activities: up to 256 bytes of UTF-8. A queue of turns and one
-/// of activities have nothing in common but the name, and there are as many as are named.
+/// The name of a queue of activities; the default one has the empty name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskQueue(pub Arc<str>);
 
-impl TaskQueue {
-    /// The queue of whoever names none.
-    pub const DEFAULT: &str = "default";
-
-    /// The longest name, in bytes (LIM-05).
-    pub const BYTES_MAX: usize = 256;
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Default for TaskQueue {
     fn default() -> Self {
-        Self::from(Self::DEFAULT)
-    }
-}
-
-impl From<&str> for TaskQueue {
-    fn from(name: &str) -> Self {
-        Self(Arc::from(name))
-    }
-}
-
-impl fmt::Display for TaskQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Self(Arc::from(""))
     }
 }

@@ -108,18 +108,6 @@ pub fn limit_exceeded(
     .with_context("max", max)
 }
 
-/// A claim names too many queues, or somebody one whose name is too long (LIM-05).
-#[must_use]
-pub fn queues_over(operation: &'static str, limit: &'static str, max: usize) -> ProviderError {
-    ProviderError::new(
-        ErrorKind::LimitExceeded,
-        operation,
-        "too many queues, or a queue with too long a name; name fewer, or use a shorter name",
-    )
-    .with_context("limit", limit)
-    .with_context("max", max)
-}
-
 /// As much mail as is allowed waits for the instance already; `limit` is its field in
 /// [`Limits`](super::Limits) (LIM-03).
 #[must_use]
@@ -127,8 +115,7 @@ pub fn mailbox_full(instance: &InstanceId, limit: &'static str, max: usize) -> P
     ProviderError::new(
         ErrorKind::LimitExceeded,
         "commit",
-        "as many events wait for the instance as may; send again once it has taken some, which it \
-         does not while it is suspended or its code waits for events of other names",
+        "too many messages wait for the instance; send again once it has worked on them",
     )
     .with_context("instance", instance)
     .with_context("limit", limit)

@@ -7,16 +7,13 @@ use bytes::Bytes;
 use super::activity::{ActivityCancel, NewActivity};
 use super::head::{ExecutionStatus, InstanceHead, Position};
 use super::history::HistoryChunk;
-use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
+use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, Topic};
 use super::lease::{ActivityLease, TurnLease};
 use super::message::{Delivery, Envelope};
-use super::value::ValueUpdate;
 
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTurns {
-    /// From which queues, each of which gets its share (CLM-09, CLM-12, LIM-05).
-    pub queues: Vec<TaskQueue>,
     /// How many instances at most (CLM-08).
     pub turns_max: usize,
     /// How many messages of each at most (CLM-02).
@@ -61,8 +58,6 @@ pub struct TurnCommit {
     pub awaited: Vec<Topic>,
     /// Suspends or resumes the instance (SUS-01).
     pub suspended: Option<bool>,
-    /// The values that it sets and removes, each key once (VAL-01).
-    pub values: Vec<ValueUpdate>,
     /// The messages to remove from the inbox: those processed, and timers withdrawn (COM-02).
     pub consumed: Vec<MessageId>,
     /// Removes the messages that are addressed to this execution or an earlier one (COM-03).
@@ -78,14 +73,12 @@ pub struct TurnCommit {
 }
 
 /// What must hold for a turn to be committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fence {
     /// There is no such instance; the commit creates it (FEN-03).
     Absent {
         /// The incarnation it gets.
         incarnation: Incarnation,
-        /// The queue of its turns (STA-07).
-        queue: TaskQueue,
     },
     /// The lease is held, and the history ends here (FEN-01, FEN-02).
     At {
@@ -109,10 +102,10 @@ pub enum Fence {
 impl Fence {
     /// Where the turn starts from.
     #[must_use]
-    pub fn position(&self) -> Position {
+    pub fn position(self) -> Position {
         match self {
             Self::Absent { .. } => Position::START,
-            Self::At { position, .. } | Self::Unleased { position, .. } => *position,
+            Self::At { position, .. } | Self::Unleased { position, .. } => position,
         }
     }
 }

@@ -16,10 +16,10 @@ use super::input::{Input, Moment};
 use super::journal::{Journal, TraceLine};
 use super::matching::describe_event;
 use super::token::TokenKind;
-use crate::event::{AppErrorKind, CancelAnnouncement, Entry, ErrorDetails, EventKind};
+use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
 use crate::limits::POLLS_PER_STEP_MAX;
 use crate::message::CarriedEvent;
-use crate::orchestration::{ActivityOptions, StartOptions};
+use crate::orchestration::ActivityOptions;
 
 /// An orchestration's code, running.
 pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
@@ -45,18 +45,7 @@ pub(crate) enum End {
         carried: Vec<CarriedEvent>,
         /// The messages that brought the last events.
         taken: Vec<Uuid>,
-        /// The cancellation that is to come.
-        announced: Option<Box<CancelAnnouncement>>,
-        /// The values that the code has set.
-        values: BTreeMap<String, String>,
     },
-}
-
-/// How many values an instance keeps, and how many bytes they have, encoded and without their keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ValuesKept {
-    pub(crate) count: usize,
-    pub(crate) bytes: usize,
 }
 
 /// What became of the input of a step.
@@ -71,8 +60,8 @@ pub(crate) enum StepResult {
 pub(crate) struct Harvest {
     /// The events to append.
     pub(crate) entries: Vec<Entry>,
-    /// The options of the starts among them that have some.
-    pub(crate) start_options: BTreeMap<u64, StartOptions>,
+    /// The versions asked for by the starts among them.
+    pub(crate) versions: BTreeMap<u64, String>,
     /// The options of the activities among them that have some.
     pub(crate) activity_options: BTreeMap<u64, ActivityOptions>,
     /// The operations that are of no use any more, by the event that scheduled them. One that is
@@ -139,33 +128,9 @@ impl Engine {
         self.journal.state().external.open_topics()
     }
 
-    /// The first of the tries for mail that have no answer, and its topic; none once it has ended.
-    pub(crate) fn first_try(&self) -> Option<(u64, String)> {
-        if self.end.is_some() {
-            return None;
-        }
-        self.journal.state().external.first_try()
-    }
-
-    /// The message that announced a cancellation.
-    pub(crate) fn announced_by(&self) -> Option<Uuid> {
-        let state = self.journal.state();
-        let announced = state.announced.as_ref();
-        announced.map(|it| it.announcement.message_id)
-    }
-
     /// The wait that the next mail of a topic answers.
     pub(crate) fn first_wait(&self, topic: &str) -> Option<u64> {
         self.journal.state().external.first_wait(topic)
-    }
-
-    /// What the code keeps of values.
-    pub(crate) fn values_kept(&self) -> ValuesKept {
-        let state = self.journal.state();
-        ValuesKept {
-            count: state.values.len(),
-            bytes: state.values.value_bytes(),
-        }
     }
 
     /// Has replays compare inputs and outputs as well, which are adopted otherwise.
@@ -462,13 +427,11 @@ impl Engine {
     }
 
     fn hand_over(&mut self) {
-        let (continuation, external, announced, values) = {
+        let (continuation, external) = {
             let mut state = self.journal.state();
             (
                 state.continuation.take(),
                 std::mem::take(&mut state.external),
-                state.announced.take(),
-                std::mem::take(&mut state.values),
             )
         };
         if let Some(continuation) = continuation {
@@ -482,24 +445,13 @@ impl Engine {
                 version,
                 carried,
                 taken,
-                announced: announced.map(|it| Box::new(it.announcement)),
-                values: values.into_map(),
             });
         }
     }
 
     /// The code has failed by itself, or since it does not take its input and has let that be.
     fn fail_with(&mut self, message: String) {
-        let (unfit, announced) = {
-            let mut state = self.journal.state();
-            let announced = state.announced.as_ref();
-            let announced = announced.map(|it| cancelled(&it.announcement.reason));
-            (state.unfit_input.take(), announced)
-        };
-        // Code that has cleaned up says that it ends since it was told to.
-        if let Some(details) = announced.filter(|it| it.display_message() == message) {
-            return self.finish(End::Failed { details });
-        }
+        let unfit = self.journal.state().unfit_input.take();
         match unfit.filter(|unfit| unfit.to_string() == message) {
             Some(unfit) => self.fail(Failure::UnfitInput(unfit)),
             None => self.finish(End::Failed {
@@ -547,7 +499,7 @@ impl Engine {
         let mut state = self.journal.state();
         Harvest {
             entries: std::mem::take(&mut state.entries),
-            start_options: std::mem::take(&mut state.start_options),
+            versions: std::mem::take(&mut state.versions),
             activity_options: std::mem::take(&mut state.activity_options),
             withdrawn: std::mem::take(&mut state.withdrawn),
             traces: std::mem::take(&mut state.traces),

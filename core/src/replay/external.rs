@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::limits::{TAKEN_IDS_MAX, TAKEN_RANDOM_IDS_MAX};
 use crate::message::CarriedEvent;
 
-/// The version of a UUID (RFC 9562) that is derived from an id which a sender has given.
-const GIVEN: usize = 5;
+/// The version of a UUID (RFC 9562) that is drawn.
+const RANDOM: usize = 4;
 
 /// An event that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,6 @@ struct Channel {
 pub(super) struct ExternalEvents {
     /// In boxes: the map has room for several from the first one on, and most executions have few.
     channels: BTreeMap<String, Box<Channel>>,
-    /// The waits that are answered at once, if only by the absence of an event.
-    tries: BTreeMap<u64, String>,
     seen: BTreeSet<Uuid>,
     /// The last of them, the newest at the back.
     recent: VecDeque<Uuid>,
@@ -60,7 +58,7 @@ impl ExternalEvents {
     pub(super) fn recently_taken(&self) -> Vec<Uuid> {
         let mut random = 0;
         let newest_first = self.recent.iter().rev().filter(|id| {
-            let is_given = id.get_version_num() == GIVEN;
+            let is_given = id.get_version_num() != RANDOM;
             random += usize::from(!is_given);
             is_given || random <= TAKEN_RANDOM_IDS_MAX
         });
@@ -71,18 +69,11 @@ impl ExternalEvents {
 
     /// The topics with waits that have no answer.
     pub(super) fn open_topics(&self) -> Vec<String> {
-        let is_patient = |wait: &u64| !self.tries.contains_key(wait);
         let open = self
             .channels
             .iter()
-            .filter(|(_, it)| it.waiting.iter().any(is_patient));
+            .filter(|(_, it)| !it.waiting.is_empty());
         open.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// The first of the tries that have no answer, and its topic.
-    pub(super) fn first_try(&self) -> Option<(u64, String)> {
-        let (wait, name) = self.tries.first_key_value()?;
-        Some((*wait, name.clone()))
     }
 
     /// The first of the waits for a topic that have no answer.
@@ -97,7 +88,6 @@ impl ExternalEvents {
             channel.buffered.push_back(received);
             return None;
         };
-        self.tries.remove(&wait);
         channel.matched.insert(wait, received);
         Some(wait)
     }
@@ -113,47 +103,18 @@ impl ExternalEvents {
         Some(received)
     }
 
-    /// The same for a wait that is answered at once.
-    pub(super) fn subscribe_at_once(&mut self, name: &str, wait: u64) -> Option<Received> {
-        let received = self.subscribe(name, wait);
-        if received.is_none() {
-            self.tries.insert(wait, name.to_owned());
-        }
-        received
-    }
-
-    /// There is no event for this wait, if there is such a wait.
-    pub(super) fn give_up(&mut self, name: &str, wait: Option<u64>) {
-        let Some(wait) = wait else { return };
-        self.tries.remove(&wait);
-        if let Some(channel) = self.channels.get_mut(name) {
-            channel.waiting.retain(|waiting| *waiting != wait);
-            self.forget_if_empty(name);
-        }
-    }
-
     /// The wait's future was given its event.
     pub(super) fn observe(&mut self, name: &str, wait: u64) {
         if let Some(channel) = self.channels.get_mut(name) {
             channel.matched.remove(&wait);
-            self.forget_if_empty(name);
-        }
-    }
-
-    /// Code may use a name once and never again: what is open is looked for in each step.
-    fn forget_if_empty(&mut self, name: &str) {
-        let is_empty =
-            |it: &Channel| it.buffered.is_empty() && it.waiting.is_empty() && it.matched.is_empty();
-        if self.channels.get(name).is_some_and(|it| is_empty(it)) {
-            self.channels.remove(name);
         }
     }
 
     /// The wait's future was dropped. An event that it had not seen goes to the next wait, which
     /// is answered with it, or back to the front of those nobody has taken.
     pub(super) fn abandon(&mut self, name: &str, wait: u64) -> Option<(u64, Received)> {
-        self.give_up(name, Some(wait));
         let channel = self.channels.get_mut(name)?;
+        channel.waiting.retain(|waiting| *waiting != wait);
         let received = channel.matched.remove(&wait)?;
         let Some(next) = channel.waiting.pop_front() else {
             let at = channel
@@ -162,7 +123,6 @@ impl ExternalEvents {
             channel.buffered.insert(at, received);
             return None;
         };
-        self.tries.remove(&next);
         channel.matched.insert(next, received.clone());
         Some((next, received))
     }

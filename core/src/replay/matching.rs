@@ -2,7 +2,6 @@
 
 use super::token::Decision;
 use crate::event::EventKind;
-use crate::values::CUSTOM_STATUS;
 
 /// How much of a name an error repeats. A longer one, which no limit keeps out of a history from
 /// elsewhere, is cut.
@@ -12,13 +11,13 @@ const QUOTED_CHARS_MAX: usize = 100;
 /// compared. What the code could not know, the time of a timer, the value of a system call and the
 /// id of a child, is adopted.
 ///
-/// So is the queue that something went to: it is there. So is an input, since it is what was done: types gain fields, and a `HashMap` has no order. Tests
+/// So is an input, since it is what was done: types gain fields, and a `HashMap` has no order. Tests
 /// may want to have it compared.
 pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs: bool) -> bool {
     let same = |recorded: &String, code: &String| !compares_inputs || recorded == code;
     match (recorded, decision) {
         (
-            EventKind::ActivityScheduled { name, input, .. },
+            EventKind::ActivityScheduled { name, input },
             Decision::Activity {
                 name: code_name,
                 input: code_input,
@@ -27,9 +26,6 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
         ) => name == code_name && same(input, code_input),
         (EventKind::TimerCreated { .. }, Decision::Timer { .. }) => true,
         (EventKind::ExternalSubscribed { name }, Decision::Wait { name: code_name }) => {
-            name == code_name
-        }
-        (EventKind::ExternalTried { name }, Decision::TryWait { name: code_name }) => {
             name == code_name
         }
         (
@@ -45,7 +41,6 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
                 name,
                 instance,
                 input,
-                ..
             },
             Decision::Detached {
                 name: code_name,
@@ -54,32 +49,6 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
                 ..
             },
         ) => name == code_name && instance == code_instance && same(input, code_input),
-        (
-            EventKind::ExternalEventRaised {
-                instance,
-                name,
-                data,
-            },
-            Decision::Raise {
-                instance: code_instance,
-                name: code_name,
-                data: code_data,
-            },
-        ) => instance == code_instance && name == code_name && same(data, code_data),
-        (
-            EventKind::ValueSet { key, value },
-            Decision::SetValue {
-                key: code_key,
-                value: code_value,
-            },
-        ) => {
-            let is_alike = match (value, code_value) {
-                (Some(value), Some(code_value)) => same(value, code_value),
-                (None, None) => true,
-                _ => false,
-            };
-            key == code_key && is_alike
-        }
         (EventKind::SystemCall { op, .. }, Decision::Guid) => op == "guid",
         (EventKind::SystemCall { op, .. }, Decision::UtcNow) => op == "utcnow_ms",
         _ => false,
@@ -95,27 +64,12 @@ fn quoted(name: &str) -> String {
     }
 }
 
-/// The setting or the removal of a value in words. What it is set to may be a secret.
-fn describe_value(key: &str, value: Option<&String>) -> String {
-    let what = if key == CUSTOM_STATUS {
-        "the custom status".to_owned()
-    } else {
-        format!("value {}", quoted(key))
-    };
-    match value {
-        Some(_) => format!("the setting of {what}"),
-        None => format!("the removal of {what}"),
-    }
-}
-
 /// An event in words. Inputs are left out: they may hold secrets, and errors are logged.
 pub(super) fn describe_event(kind: &EventKind) -> String {
     match kind {
         EventKind::ActivityScheduled { name, .. } => format!("activity {}", quoted(name)),
         EventKind::TimerCreated { .. } => "a timer".to_owned(),
         EventKind::ExternalSubscribed { name } => format!("a wait for event {}", quoted(name)),
-        EventKind::ExternalTried { name } => format!("a try for event {}", quoted(name)),
-        EventKind::ExternalAbsent { name } => format!("the absence of event {}", quoted(name)),
         EventKind::SubOrchestrationScheduled { name, .. } => {
             format!("sub-orchestration {}", quoted(name))
         }
@@ -126,8 +80,6 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
                 quoted(instance)
             )
         }
-        EventKind::ExternalEventRaised { instance, name, .. } => describe_raised(instance, name),
-        EventKind::ValueSet { key, value } => describe_value(key, value.as_ref()),
         EventKind::SystemCall { op, .. } => format!("system call {}", quoted(op)),
         EventKind::OrchestrationStarted { .. } => "the start".to_owned(),
         EventKind::ActivityCompleted { .. } => "an activity's result".to_owned(),
@@ -137,17 +89,10 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
         EventKind::SubOrchestrationCompleted { .. } => "a sub-orchestration's result".to_owned(),
         EventKind::SubOrchestrationFailed { .. } => "a sub-orchestration's failure".to_owned(),
         EventKind::OrchestrationCancelRequested { .. } => "a cancellation".to_owned(),
-        EventKind::OrchestrationCancelAnnounced { .. } => {
-            "the announcement of a cancellation".to_owned()
-        }
         EventKind::OrchestrationCompleted { .. } => "the end with a result".to_owned(),
         EventKind::OrchestrationFailed { .. } => "the end with an error".to_owned(),
         EventKind::OrchestrationContinuedAsNew { .. } => "continue_as_new".to_owned(),
     }
-}
-
-fn describe_raised(instance: &str, name: &str) -> String {
-    format!("event {} raised for {}", quoted(name), quoted(instance))
 }
 
 /// A decision in words, and in what it differs from a recorded one that looks the same.
@@ -156,7 +101,6 @@ pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind
         Decision::Activity { name, .. } => format!("activity {}", quoted(name)),
         Decision::Timer { .. } => "a timer".to_owned(),
         Decision::Wait { name } => format!("a wait for event {}", quoted(name)),
-        Decision::TryWait { name } => format!("a try for event {}", quoted(name)),
         Decision::Child { name, .. } => format!("sub-orchestration {}", quoted(name)),
         Decision::Detached { name, instance, .. } => {
             format!(
@@ -165,8 +109,6 @@ pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind
                 quoted(instance)
             )
         }
-        Decision::Raise { instance, name, .. } => describe_raised(instance, name),
-        Decision::SetValue { key, value } => describe_value(key, value.as_ref()),
         Decision::Guid => "system call \"guid\"".to_owned(),
         Decision::UtcNow => "system call \"utcnow_ms\"".to_owned(),
     };

@@ -3,7 +3,6 @@
 pub mod observability;
 pub mod registry;
 
-mod activity_slots;
 mod activity_worker;
 mod attempts;
 mod committer;
@@ -19,12 +18,9 @@ mod obstacle;
 mod one_activity;
 mod options;
 mod reserved;
-mod rotation;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
-mod served_queues;
 mod service;
-mod slots;
 mod suspect;
 mod turn;
 mod warm;

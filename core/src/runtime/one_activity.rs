@@ -14,15 +14,13 @@ use super::RuntimeOptions;
 use super::committer;
 use super::node::{Node, NodeParts};
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::served_queues::ServedQueues;
 use crate::clock::ManualClock;
 use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
     ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
-    ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId,
-    InstanceValue, Lease, LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, TaskQueue, Turn,
-    Watch,
+    ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId, Lease,
+    LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues,
+    ReadHistory, ReadMail, Release, Renewal, TaskQueue, Turn, Watch,
 };
 
 /// A store with a single activity, or none. It remembers the outcomes that it is told and what is
@@ -60,17 +58,15 @@ pub(super) fn claimed(key: ActivityKey, body: &ActivityBody) -> ClaimedActivity 
 
 /// A node without code, which claims nothing by itself.
 pub(super) fn idle_node(clock: &ManualClock) -> Arc<Node> {
-    let options = RuntimeOptions {
-        clock: Arc::new(clock.clone()),
-        worker_node_id: Some("a node".to_owned()),
-        ..RuntimeOptions::default()
-    };
     let (node, _) = Node::new(NodeParts {
         store: Arc::new(OneActivity::default()),
         activities: Arc::new(ActivityRegistry::builder().build()),
         orchestrations: OrchestrationRegistry::builder().build(),
-        queues: ServedQueues::of(&options).unwrap(),
-        options,
+        options: RuntimeOptions {
+            clock: Arc::new(clock.clone()),
+            worker_node_id: Some("a node".to_owned()),
+            ..RuntimeOptions::default()
+        },
         committer: committer::channel().0,
         user: Handle::current(),
         service: Handle::current(),
@@ -176,10 +172,6 @@ impl Provider for OneActivity {
 
     async fn read_mail(&self, _: &ReadMail) -> Result<MailPage, ProviderError> {
         Ok(MailPage::default())
-    }
-
-    async fn read_values(&self, _: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
-        Ok(Vec::new())
     }
 
     async fn read_head(&self, _: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

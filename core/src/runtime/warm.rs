@@ -236,7 +236,6 @@ mod tests {
             head: InstanceHead {
                 instance: id(number),
                 incarnation: MessageId(uuid::Uuid::nil()).incarnation(),
-                queue: crate::providers::TaskQueue::default(),
                 orchestration: String::new(),
                 version: None,
                 status: InstanceStatus::Running,

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{
-    Channel, Commit, Envelope, InstanceId, Message, Recipient, TaskQueue,
-};
+use duroxide_core::providers::{Channel, Commit, Envelope, InstanceId, Message, Recipient};
 
 use super::probe::apart;
 use crate::Unavailable;
@@ -72,7 +70,6 @@ fn start(instance: InstanceId) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance,
-            queue: TaskQueue::default(),
             orchestration: "None".to_owned(),
             core_state: Bytes::new(),
         },

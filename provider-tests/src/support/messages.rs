@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError,
-    Recipient, TaskQueue,
+    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError, Recipient,
 };
 
 use super::{Cx, id};
@@ -57,15 +56,9 @@ impl Cx {
 
     /// An envelope that starts this instance.
     pub(crate) fn start_of(&self, instance: &str) -> Envelope {
-        self.start_in(TaskQueue::DEFAULT, instance)
-    }
-
-    /// An envelope that starts this instance in this queue.
-    pub(crate) fn start_in(&self, queue: &str, instance: &str) -> Envelope {
         Envelope {
             recipient: Recipient::NewInstance {
                 instance: id(instance),
-                queue: queue.into(),
                 orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::from_static(b"parent"),
             },
@@ -88,18 +81,12 @@ impl Cx {
 
     /// Sends mail of a topic to an instance until no more fits, and returns the first.
     pub(crate) async fn fill(&self, instance: &str, topic: &str) -> Envelope {
-        self.send_mail(instance, topic, self.limits().topic_messages_max)
-            .await
-    }
-
-    /// Sends so much mail of a topic; answers the first one.
-    pub(crate) async fn send_mail(&self, instance: &str, topic: &str, mail_max: usize) -> Envelope {
         let first = to(instance, self.mail(topic));
         self.send(first.clone()).await;
         let limits = self.limits();
         let mut waiting = 1;
-        while waiting < mail_max {
-            let count = (mail_max - waiting).min(limits.commit_operations_max);
+        while waiting < limits.topic_messages_max {
+            let count = (limits.topic_messages_max - waiting).min(limits.commit_operations_max);
             let mail = (0..count).map(|_| Commit::Send(to(instance, self.mail(topic))));
             for answer in self.batch(mail.collect()).await {
                 answer.expect("it is within the limit");

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityCancel, ActivityLease, CommitId, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
     HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, LeaseToken, MessageId,
-    NewActivity, NewValue, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit, ValueKey,
-    ValueUpdate,
+    NewActivity, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit,
 };
 
 /// Builds a [`TurnCommit`] that follows from a claimed turn or from a head.
@@ -62,10 +61,7 @@ impl TurnBuilder {
             commit: TurnCommit {
                 instance,
                 commit_id,
-                fence: Fence::Absent {
-                    incarnation,
-                    queue: TaskQueue::default(),
-                },
+                fence: Fence::Absent { incarnation },
                 head: HeadUpdate {
                     orchestration: "Orchestration".to_owned(),
                     version: None,
@@ -74,7 +70,6 @@ impl TurnBuilder {
                 executions: Vec::new(),
                 awaited: Vec::new(),
                 suspended: None,
-                values: Vec::new(),
                 consumed: Vec::new(),
                 purge_through: None,
                 activities: Vec::new(),
@@ -83,14 +78,6 @@ impl TurnBuilder {
                 messages: Vec::new(),
             },
         }
-    }
-
-    /// Creates the instance in this queue.
-    pub(crate) fn in_queue(mut self, name: &str) -> Self {
-        if let Fence::Absent { queue, .. } = &mut self.commit.fence {
-            *queue = name.into();
-        }
-        self
     }
 
     pub(crate) fn at(mut self, lease: LeaseToken, position: Position) -> Self {
@@ -218,7 +205,7 @@ impl TurnBuilder {
 
     /// Schedules an activity of the current execution into the default queue.
     pub(crate) fn activity(self, activity_id: u64) -> Self {
-        self.activity_in(TaskQueue::DEFAULT, activity_id)
+        self.activity_in("", activity_id)
     }
 
     pub(crate) fn activity_in(mut self, queue: &str, activity_id: u64) -> Self {
@@ -295,32 +282,6 @@ impl TurnBuilder {
 
     pub(crate) fn suspend(mut self, suspended: bool) -> Self {
         self.commit.suspended = Some(suspended);
-        self
-    }
-
-    /// Sets a value that does not expire.
-    pub(crate) fn set(self, key: &str, value: &str) -> Self {
-        self.update(key, Some((value, None)))
-    }
-
-    /// Sets a value that expires after this time.
-    pub(crate) fn expiring(self, key: &str, value: &str, after: Duration) -> Self {
-        self.update(key, Some((value, Some(after))))
-    }
-
-    /// Removes a value.
-    pub(crate) fn remove(self, key: &str) -> Self {
-        self.update(key, None)
-    }
-
-    fn update(mut self, key: &str, value: Option<(&str, Option<Duration>)>) -> Self {
-        self.commit.values.push(ValueUpdate {
-            key: ValueKey::from(key),
-            value: value.map(|(value, expires_after)| NewValue {
-                value: Bytes::copy_from_slice(value.as_bytes()),
-                expires_after,
-            }),
-        });
         self
     }
 

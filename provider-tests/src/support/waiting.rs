@@ -49,15 +49,7 @@ impl Cx {
     /// Which queues a waiter for turns serves.
     pub(crate) fn turns() -> Queues {
         Queues {
-            turns: vec![TaskQueue::default()],
-            activities: Vec::new(),
-        }
-    }
-
-    /// Which queues a waiter for turns of this queue serves.
-    pub(crate) fn turns_of(queue: &str) -> Queues {
-        Queues {
-            turns: vec![TaskQueue::from(queue)],
+            turns: true,
             activities: Vec::new(),
         }
     }
@@ -65,7 +57,7 @@ impl Cx {
     /// Which queues a waiter for activities of this queue serves.
     pub(crate) fn activities_of(queue: &str) -> Queues {
         Queues {
-            turns: Vec::new(),
+            turns: false,
             activities: vec![TaskQueue(queue.into())],
         }
     }

@@ -46,7 +46,6 @@ impl State {
         if !self.has(Defect::ExecutionsAreUnchecked) {
             check::executions(limits, turn, basis.position)?;
         }
-        self.check_values(limits, turn)?;
         self.check_activities(turn, basis.incarnation)?;
         self.check_cancelled(turn, basis.incarnation)?;
         Ok(Checked::Applicable(basis))
@@ -59,7 +58,7 @@ impl State {
     ) -> Result<Basis, ProviderError> {
         let id = &turn.instance;
         match turn.fence {
-            Fence::Absent { incarnation, .. } => match instance {
+            Fence::Absent { incarnation } => match instance {
                 Some(_) if !self.has(Defect::AbsentFenceIsIgnored) => {
                     Err(refusal::already_exists(id))
                 }

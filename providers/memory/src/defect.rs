@@ -8,12 +8,11 @@ use std::hint::black_box;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId,
-    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal, share,
+    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal,
 };
 
 use crate::check::Basis;
 use crate::inbox::Inbox;
-use crate::queues::{Due, Fronts};
 use crate::state::{Instance, State};
 
 /// One way in which the provider breaks its contract.
@@ -83,24 +82,16 @@ pub enum Defect {
     DelayHoldsBack,
     /// Deleting leaves the activities (DEL-01).
     DeleteLeavesActivities,
-    /// Deleting leaves the values to the next life (VAL-03).
-    DeleteLeavesValues,
     /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
     ExecutionsAreUnchecked,
     /// The histories of earlier executions go when the next one begins (EXE-02).
     ContinueForgetsHistory,
     /// Inputs go when the next execution begins (EXE-01).
     ContinueForgetsInputs,
-    /// Values go when the next execution begins (VAL-03).
-    ContinueForgetsValues,
     /// Mail for an instance that has ended is taken (STA-06).
     EndedTakeMail,
     /// An end leaves what is awaited, and the suspension (MAI-05, SUS-02).
     EndsLeaveTheRecord,
-    /// An end takes the values along (VAL-03).
-    EndsTakeTheValues,
-    /// What expires counts with what does not (VAL-05).
-    ExpiringValuesCount,
     /// A full inbox loses the messages of turns and outcomes (LIM-03).
     FullInboxLosesMessages,
     /// A full inbox refuses a message that is in it (LIM-03).
@@ -115,8 +106,6 @@ pub enum Defect {
     LivesAreConfused,
     /// An activity's key may be used twice (ACT-01).
     KeysComeTwice,
-    /// A page of mail fills with one topic after the other (MAI-03).
-    MailByTopic,
     /// Mail is read of whichever life there is (MAI-04).
     MailOfAnyLife,
     /// A new activity is not claimable at first (ACT-01).
@@ -145,8 +134,6 @@ pub enum Defect {
     RenewRevives,
     /// A renewal sets the time and may shorten it (LEA-04).
     RenewShortens,
-    /// A claim of several queues takes what became claimable first (CLM-12).
-    QueuesHaveNoShares,
     /// What was written last is gone when the store is opened again: here the messages (DUR-01).
     ReopenForgetsMessages,
     /// The counts of attempts are kept in the process (ATT-04).
@@ -163,8 +150,6 @@ pub enum Defect {
     ReservationIsUncounted,
     /// A sender moves the instance back in the queue (CLM-06).
     SenderMovesItsReceiverBack,
-    /// A claim of several queues takes no more of each than its share (CLM-12).
-    SharesAreNotPassedOn,
     /// Messages are sent in a second step, which may never come (ACT-03, COM-01).
     SendsLater,
     /// A client's start of an id that exists begins it anew (STA-02).
@@ -201,12 +186,6 @@ pub enum Defect {
     UnleasedIgnoresPosition,
     /// The position of a turn without a lease is looked at first (FEN-07).
     UnleasedPositionFirst,
-    /// An instance may have any number of values, of any size together (VAL-05).
-    ValuesAreUncounted,
-    /// Values are written before the turn is checked (VAL-01).
-    ValuesAreWrittenFirst,
-    /// Values are written in a second step, which may never come (VAL-01).
-    ValuesComeLater,
     /// A wait does not know of timers and of leases that expire (WAK-02).
     WaitIgnoresTheClock,
     /// Waiters are woken before there is something to see (WAK-01).
@@ -344,27 +323,11 @@ impl State {
         }
     }
 
-    /// What a claim takes of the fronts of its queues.
-    pub(crate) fn share_out<T>(&self, mut fronts: Fronts<T>, items_max: usize) -> Due<T> {
-        if self.has(Defect::QueuesHaveNoShares) {
-            let mut all: Vec<_> = fronts.into_iter().flatten().collect();
-            all.sort_by_key(|(slot, _)| *slot);
-            fronts = vec![all];
-        }
-        if self.has(Defect::SharesAreNotPassedOn) {
-            let share = share::of_queue(items_max, fronts.len());
-            fronts.iter_mut().for_each(|front| front.truncate(share));
-        }
-        Due::of(fronts, items_max)
-    }
-
     /// Takes the instance from among the ready ones, whatever is in its inbox.
     pub(crate) fn forget_arrivals(&mut self, id: &InstanceId) {
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        if let Some(slot) = instance.slot.take() {
-            self.ready.remove(&instance.head.queue, slot);
+        let slot = self.instances.get_mut(id).and_then(|it| it.slot.take());
+        if let Some(slot) = slot {
+            self.ready.remove(&slot);
         }
     }
 

@@ -16,13 +16,11 @@ mod inbox;
 mod lease;
 mod options;
 mod provider;
-mod queues;
 mod send;
 mod spoiled;
 mod state;
 mod torn;
 mod turn;
-mod value;
 mod wait;
 
 #[cfg(test)]

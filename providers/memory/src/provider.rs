@@ -6,9 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch, refusal,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, refusal,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -119,14 +118,14 @@ impl Provider for MemoryProvider {
         if self.tears_claims() {
             return self.claim_turns_torn(request).await;
         }
-        self.enter("claim_turns")?.claim_turns(request)
+        Ok(self.enter("claim_turns")?.claim_turns(request))
     }
 
     async fn claim_activities(
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        self.enter("claim_activities")?.claim_activities(request)
+        Ok(self.enter("claim_activities")?.claim_activities(request))
     }
 
     async fn wait_for_work(
@@ -184,10 +183,6 @@ impl Provider for MemoryProvider {
         Ok(self.enter("read_mail")?.read_mail(request))
     }
 
-    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
-        Ok(self.enter("read_values")?.read_values(request))
-    }
-
     async fn read_head(
         &self,
         instance: &InstanceId,
@@ -205,8 +200,8 @@ impl Provider for MemoryProvider {
     }
 
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        self.enter("maintain")?.sweep_values();
-        Ok(None)
+        // An operation like any other once the provider is closed, but there is nothing to do.
+        self.enter("maintain").map(|_| None)
     }
 
     async fn close(&self) {

@@ -53,7 +53,6 @@ mod setup;
 mod sqlstate;
 mod stats;
 mod turn;
-mod value;
 mod wait;
 mod wave;
 

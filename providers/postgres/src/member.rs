@@ -1,11 +1,10 @@
 //! The operations of a call, and what came of each.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, Commit, Committed, Incarnation, LeaseToken, Limits, ProviderError,
-    TaskQueue, TurnCommit, TurnCommitted,
+    TurnCommit, TurnCommitted,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -30,15 +29,12 @@ mod code {
     pub(super) const MAIL_FULL: i16 = 10;
     pub(super) const CONTROL_FULL: i16 = 11;
     pub(super) const ENDED: i16 = 12;
-    pub(super) const VALUES_FULL: i16 = 13;
-    pub(super) const VALUES_LONG: i16 = 14;
 }
 
 /// What a call has done, for those who wait.
 pub(crate) struct Effects {
     pub(crate) at_ms: i64,
-    /// When turns of which queues become claimable.
-    pub(crate) turns_due: Vec<(Arc<str>, i64)>,
+    pub(crate) turn_due_ms: Option<i64>,
     pub(crate) has_peers: bool,
 }
 
@@ -52,8 +48,6 @@ pub(crate) struct Member {
     pub(crate) created_ms: i64,
     /// Whether the instance was suspended before the turn.
     pub(crate) suspended: bool,
-    /// The queue of the instance's turns.
-    pub(crate) queue: TaskQueue,
     /// The first of the activities that the turn completes whose lease is not held.
     lost: Option<usize>,
 }
@@ -91,7 +85,6 @@ impl Members {
             incarnation: Uuid::nil(),
             created_ms: 0,
             suspended: false,
-            queue: TaskQueue::default(),
             lost: None,
         });
     }
@@ -121,7 +114,7 @@ impl Members {
                 0 => {
                     effects = Ok(Effects {
                         at_ms: row.try_get("at_ms")?,
-                        turns_due: turns_due(row)?,
+                        turn_due_ms: row.try_get("turn_due")?,
                         has_peers: row.try_get("has_peers")?,
                     });
                 }
@@ -132,7 +125,6 @@ impl Members {
                     member.incarnation = row.try_get("incarnation")?;
                     member.created_ms = row.try_get("created_ms")?;
                     member.suspended = row.try_get("suspended")?;
-                    member.queue = TaskQueue::from(row.try_get::<&str, _>("queue")?);
                     member.lost = index(row.try_get::<i64, _>("activity_id")?);
                 }
                 2 => self.at(Places::Outcomes, place)?.code = code,
@@ -162,25 +154,6 @@ impl Members {
         each.map(|(member, operation)| member.answer(operation, limits))
             .collect()
     }
-}
-
-/// When turns of which queues become claimable, the earliest of each.
-fn turns_due(row: &PgRow) -> Result<Vec<(Arc<str>, i64)>, Error> {
-    let queues: Option<Vec<String>> = row.try_get("turn_queues")?;
-    let dues_ms: Option<Vec<i64>> = row.try_get("turn_dues")?;
-    let each = queues
-        .into_iter()
-        .flatten()
-        .zip(dues_ms.into_iter().flatten());
-    let mut first_ms: HashMap<String, i64> = HashMap::new();
-    for (queue, due_ms) in each {
-        let known_ms = first_ms.entry(queue).or_insert(due_ms);
-        *known_ms = due_ms.min(*known_ms);
-    }
-    Ok(first_ms
-        .into_iter()
-        .map(|(queue, due_ms)| (Arc::from(queue), due_ms))
-        .collect())
 }
 
 /// Which kind of members a place counts.
@@ -248,14 +221,6 @@ impl Member {
                 Err(error::mailbox_full(instance, "mail_messages_max", max))
             }
             code::CONTROL_FULL => Err(error::control_full(instance, limits.control_messages_max)),
-            code::VALUES_FULL => {
-                let max = limits.values_max;
-                Err(error::limit_exceeded(instance, "values_max", max))
-            }
-            code::VALUES_LONG => {
-                let max = limits.values_bytes_max;
-                Err(error::limit_exceeded(instance, "values_bytes_max", max))
-            }
             code::ENDED => match operation {
                 // The activity is removed, and nobody reads the mail that it sends (STA-06).
                 Commit::Activity(_) => Ok(Committed::Activity {

@@ -19,7 +19,6 @@ pub(crate) struct EnvelopeColumns<'a> {
     refs: Vec<i32>,
     new_ids: Vec<Option<&'a str>>,
     incarnations: Vec<Option<Uuid>>,
-    queues: Vec<Option<&'a str>>,
     orchestrations: Vec<Option<&'a str>>,
     core_states: Vec<Option<&'a [u8]>>,
     delays_ms: Vec<i64>,
@@ -38,7 +37,6 @@ impl<'a> EnvelopeColumns<'a> {
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
             Recipient::NewInstance {
                 instance,
-                queue: _,
                 orchestration,
                 core_state,
             } => (
@@ -53,7 +51,6 @@ impl<'a> EnvelopeColumns<'a> {
         };
         self.new_ids.push(new_id);
         self.incarnations.push(incarnation);
-        self.queues.push(queue_of(envelope).map(storable));
         self.orchestrations.push(orchestration);
         self.core_states.push(core_state);
         self.delays_ms.push(millis(envelope.delay));
@@ -77,7 +74,6 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.refs)
             .bind(self.new_ids)
             .bind(self.incarnations)
-            .bind(self.queues)
             .bind(self.orchestrations)
             .bind(self.core_states)
             .bind(self.delays_ms)
@@ -85,13 +81,5 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.channels)
             .bind(self.executions)
             .bind(self.bodies)
-    }
-}
-
-/// The queue of the instance that an envelope creates, if it creates one.
-pub(crate) fn queue_of(envelope: &Envelope) -> Option<&str> {
-    match &envelope.recipient {
-        Recipient::NewInstance { queue, .. } => Some(queue.as_str()),
-        Recipient::Instance { .. } => None,
     }
 }

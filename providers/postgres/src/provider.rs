@@ -7,9 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch, check,
+    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -187,7 +186,6 @@ impl Provider for PostgresProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
-        check::claim_queues("claim_turns", &request.queues)?;
         let request = request.clone();
         let job = |reply| LeaseJob::ClaimTurns(request, reply);
         self.lease("claim_turns", job).await
@@ -197,7 +195,6 @@ impl Provider for PostgresProvider {
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        check::claim_queues("claim_activities", &request.queues)?;
         let request = request.clone();
         let job = |reply| LeaseJob::ClaimActivities(request, reply);
         self.lease("claim_activities", job).await
@@ -250,16 +247,6 @@ impl Provider for PostgresProvider {
             room: self.rooms.reads.take(1).await,
         };
         self.read("read_mail", job, answer).await
-    }
-
-    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
-        let (reply, answer) = oneshot::channel();
-        let job = ReadJob::Values {
-            request: request.clone(),
-            reply,
-            room: self.rooms.reads.take(1).await,
-        };
-        self.read("read_values", job, answer).await
     }
 
     async fn read_head(

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::room::Taken;
 use duroxide_core::providers::{
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, ProviderError, ReadHistory,
-    ReadMail, ReadValues, ValueKey,
+    HistoryPage, InstanceHead, InstanceId, MailPage, ProviderError, ReadHistory, ReadMail,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -25,7 +24,6 @@ use crate::mail;
 use crate::queue::{BatchMax, Queue, Weighted};
 use crate::session::Session;
 use crate::setup::Setup;
-use crate::value::{self, Version};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
@@ -48,16 +46,6 @@ pub(crate) enum ReadJob {
         reply: Reply<MailPage>,
         room: Taken,
     },
-    Values {
-        request: ReadValues,
-        reply: Reply<Vec<InstanceValue>>,
-        room: Taken,
-    },
-    Versions {
-        asked: Vec<(InstanceId, ValueKey)>,
-        reply: Reply<Vec<Version>>,
-        room: Taken,
-    },
     /// When something becomes claimable; the hub takes it in.
     Ask { reply: Reply<()> },
     /// The same, for nobody in particular, and says that this process lives.
@@ -72,8 +60,6 @@ impl Weighted for ReadJob {
             Self::Heads { instances, .. } => instances.len().max(1),
             Self::History { .. }
             | Self::Mail { .. }
-            | Self::Values { .. }
-            | Self::Versions { .. }
             | Self::Ask { .. }
             | Self::Poll { .. }
             | Self::Ring(_) => 1,
@@ -93,20 +79,12 @@ struct HeadsRequest {
     _room: Taken,
 }
 
-/// Which values are asked for, and where they go.
-type ValuesRequest = (ReadValues, Reply<Vec<InstanceValue>>, Taken);
-
-/// Of which values the versions are asked for, and where they go.
-type VersionsRequest = (Vec<(InstanceId, ValueKey)>, Reply<Vec<Version>>, Taken);
-
 /// What one batch of reads asks for.
 #[derive(Default)]
 struct Batch {
     heads: Vec<HeadsRequest>,
     histories: Vec<(ReadHistory, Reply<HistoryPage>, Taken)>,
     mail: Vec<(ReadMail, Reply<MailPage>, Taken)>,
-    values: Vec<ValuesRequest>,
-    versions: Vec<VersionsRequest>,
     asks: Vec<Reply<()>>,
     must_poll: bool,
     alive: Option<Duration>,
@@ -148,14 +126,6 @@ impl Job for ReadJob {
                     reply,
                     room,
                 } => batch.mail.push((request, reply, room)),
-                Self::Values {
-                    request,
-                    reply,
-                    room,
-                } => batch.values.push((request, reply, room)),
-                Self::Versions { asked, reply, room } => {
-                    batch.versions.push((asked, reply, room));
-                }
                 Self::Ask { reply } => batch.asks.push(reply),
                 Self::Poll { alive } => {
                     batch.must_poll = true;
@@ -193,34 +163,6 @@ impl Job for ReadJob {
             reply.send(page).ok();
             drop(room);
         }
-        values(session, batch.values).await;
-        versions(session, batch.versions).await;
-    }
-}
-
-async fn values(session: &mut Session, requests: Vec<ValuesRequest>) {
-    let setup = Arc::clone(&session.setup);
-    for (request, reply, room) in requests {
-        let rows = session
-            .fetch_again(|| value::statement(&setup, &request))
-            .await;
-        let values = decoded("read_values", rows, |rows| value::of_rows(rows, &request));
-        reply.send(values).ok();
-        drop(room);
-    }
-}
-
-async fn versions(session: &mut Session, requests: Vec<VersionsRequest>) {
-    let setup = Arc::clone(&session.setup);
-    for (asked, reply, room) in requests {
-        let rows = session
-            .fetch_again(|| value::versions_statement(&setup, &asked))
-            .await;
-        let versions = decoded("wait_for_change", rows, |rows| {
-            value::versions_of_rows(rows, asked.len())
-        });
-        reply.send(versions).ok();
-        drop(room);
     }
 }
 
@@ -248,12 +190,12 @@ async fn ring(session: &mut Session, text: &str) {
 
 async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()>>) {
     let setup = Arc::clone(&session.setup);
-    let (turn_queues, queues) = (setup.hub.turn_queues(), setup.hub.queues());
+    let queues = setup.hub.queues();
     let since = setup.hub.since();
     let statement = || {
+        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
         let call = setup.functions.poll.call().bind(setup.node);
-        call.bind(names(&turn_queues))
-            .bind(names(&queues))
+        call.bind(names)
             .bind(alive.map(millis))
             .bind(setup.schema.channel())
             .bind(Bell::default().write(setup.node))
@@ -261,7 +203,7 @@ async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()
     let rows = session.fetch_again(statement).await;
     let answer = decoded("wait_for_work", rows, |rows| {
         let row = rows.first().ok_or(Error::RowNotFound)?;
-        dues_of_row(row, &turn_queues, &queues)
+        dues_of_row(row, &queues)
     });
     match answer {
         Ok(dues) => {
@@ -277,22 +219,13 @@ async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()
     }
 }
 
-pub(crate) fn names(queues: &[Arc<str>]) -> Vec<&str> {
-    queues.iter().map(|queue| &**queue).collect()
-}
-
 /// Reads the columns in which a function says when things become claimable.
-pub(crate) fn dues_of_row(
-    row: &PgRow,
-    turn_queues: &[Arc<str>],
-    queues: &[Arc<str>],
-) -> Result<Dues, Error> {
-    let turns_ms: Vec<Option<i64>> = row.try_get("turn_dues")?;
-    let activities_ms: Vec<Option<i64>> = row.try_get("queue_dues")?;
+pub(crate) fn dues_of_row(row: &PgRow, queues: &[Arc<str>]) -> Result<Dues, Error> {
+    let dues: Vec<Option<i64>> = row.try_get("queue_dues")?;
     Ok(Dues {
         at_ms: row.try_get("at_ms")?,
-        turns_ms: turn_queues.iter().cloned().zip(turns_ms).collect(),
-        activities_ms: queues.iter().cloned().zip(activities_ms).collect(),
+        turns_ms: row.try_get("turn_due")?,
+        activities_ms: queues.iter().cloned().zip(dues).collect(),
         has_peers: row.try_get("has_peers")?,
     })
 }

@@ -114,17 +114,15 @@ macro_rules! functions {
 }
 
 functions! {
-    claim: "claim_v1"(11),
-    commit: "commit_v1"(85),
+    claim: "claim_v1"(10),
+    commit: "commit_v1"(77),
     renew: "renew_v1"(8),
     release: "release_v1"(12),
-    poll: "poll_v1"(6),
+    poll: "poll_v1"(5),
     leave: "leave_v1"(1),
     heads: "heads_v1"(1),
     history: "history_v1"(4),
     mail: "mail_v1"(7),
-    values: "values_v1"(2),
-    versions: "versions_v1"(2),
     instances: "instances_v1"(4),
     executions: "executions_v1"(1),
     delete: "delete_v1"(3),

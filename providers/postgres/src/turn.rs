@@ -12,9 +12,8 @@ use crate::call::Refs;
 use crate::channel;
 use crate::codes::{self, bounded, place};
 use crate::error;
-use crate::message::{self, EnvelopeColumns};
+use crate::message::EnvelopeColumns;
 use crate::schema::Statement;
-use crate::value::ValueColumns;
 
 /// The turns of a call, an element for each.
 #[derive(Default)]
@@ -28,7 +27,6 @@ pub(crate) struct TurnColumns<'a> {
     next_event_ids: Vec<i64>,
     last_commit_ids: Vec<Option<Uuid>>,
     are_valid: Vec<bool>,
-    queues: Vec<Option<&'a str>>,
     orchestrations: Vec<&'a str>,
     versions: Vec<Option<&'a str>>,
     core_states: Vec<&'a [u8]>,
@@ -38,7 +36,6 @@ pub(crate) struct TurnColumns<'a> {
     end_next_event_ids: Vec<i64>,
     suspended: Vec<Option<bool>>,
     awaited: AwaitedColumns,
-    values: ValueColumns<'a>,
     purge_through: Vec<Option<i64>>,
     parts: PartColumns<'a>,
 }
@@ -91,7 +88,6 @@ impl<'a> TurnColumns<'a> {
             self.parts.consumed_ids.push(message.0);
         }
         if checked.is_ok() {
-            self.values.push(here, turn);
             for activity in &turn.activities {
                 self.parts.activities.push(here, activity);
             }
@@ -120,10 +116,8 @@ impl<'a> TurnColumns<'a> {
         let last = turn.executions.last();
         self.refs.push(refs.place(&turn.instance));
         self.commit_ids.push(turn.commit_id.0);
-        let (token, new_id, incarnation) = match &turn.fence {
-            Fence::Absent { incarnation, .. } => {
-                (None, Some(turn.instance.as_str()), incarnation.0)
-            }
+        let (token, new_id, incarnation) = match turn.fence {
+            Fence::Absent { incarnation } => (None, Some(turn.instance.as_str()), incarnation.0),
             Fence::At { lease, .. } => (Some(lease.0), None, Uuid::nil()),
             Fence::Unleased { incarnation, .. } => (None, None, incarnation.0),
         };
@@ -132,8 +126,6 @@ impl<'a> TurnColumns<'a> {
         self.incarnations.push(incarnation);
         self.executions.push(bounded(start.execution));
         self.next_event_ids.push(bounded(start.next_event_id));
-        // One that is not valid is not applied, and must not break the call either.
-        self.queues.push(queue_of(turn).map(storable));
         let last_commit_id = match turn.fence {
             Fence::Unleased { commit_id, .. } => commit_id.map(|it| it.0),
             Fence::Absent { .. } | Fence::At { .. } => None,
@@ -141,6 +133,7 @@ impl<'a> TurnColumns<'a> {
         self.last_commit_ids.push(last_commit_id);
         let orchestration = turn.head.orchestration.as_str();
         let version = turn.head.version.as_deref();
+        // One that is not valid is not applied, and must not break the call either.
         self.orchestrations.push(storable(orchestration));
         self.versions.push(version.map(storable));
         self.core_states.push(&turn.head.core_state);
@@ -169,7 +162,6 @@ impl<'a> TurnColumns<'a> {
             .bind(self.next_event_ids)
             .bind(self.last_commit_ids)
             .bind(self.are_valid)
-            .bind(self.queues)
             .bind(self.orchestrations)
             .bind(self.versions)
             .bind(self.core_states)
@@ -182,7 +174,6 @@ impl<'a> TurnColumns<'a> {
             .bind(self.awaited.lasts)
             .bind(self.purge_through)
             .bind(self.awaited.channels);
-        let statement = self.values.bind(statement);
         self.parts.bind(statement)
     }
 }
@@ -271,12 +262,7 @@ fn check_turn(limits: &Limits, turn: &TurnCommit, start: Position) -> Result<(),
     let id = &turn.instance;
     let names = [Some(&turn.head.orchestration), turn.head.version.as_ref()];
     let names = names.into_iter().flatten().map(String::as_str);
-    let queues = turn
-        .activities
-        .iter()
-        .map(|activity| activity.queue.as_str());
-    let sent = turn.messages.iter().filter_map(message::queue_of);
-    let queues = queues.chain(sent).chain(queue_of(turn));
+    let queues = turn.activities.iter().map(|activity| &*activity.queue.0);
     if names.chain(queues).any(|name| storable(name) != name) {
         return Err(error::invalid(
             "commit",
@@ -298,14 +284,6 @@ fn check_turn(limits: &Limits, turn: &TurnCommit, start: Position) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// The queue of the instance that a turn creates, if it creates one.
-fn queue_of(turn: &TurnCommit) -> Option<&str> {
-    match &turn.fence {
-        Fence::Absent { queue, .. } => Some(queue.as_str()),
-        Fence::At { .. } | Fence::Unleased { .. } => None,
-    }
 }
 
 /// A text up to the first character that the server cannot store.

@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use duroxide_core::providers::{Channel, Envelope, Message, TaskQueue};
+    use duroxide_core::providers::{Channel, Envelope, Message};
     use uuid::Uuid;
 
     use super::*;
@@ -90,7 +90,6 @@ mod tests {
             recipient: if starts {
                 Recipient::NewInstance {
                     instance,
-                    queue: TaskQueue::default(),
                     orchestration: String::new(),
                     core_state: Bytes::new(),
                 }

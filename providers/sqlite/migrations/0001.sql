@@ -24,7 +24,6 @@ CREATE TABLE instance (
     commit_id BLOB,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    queue TEXT NOT NULL,
     orchestration TEXT NOT NULL,
     version TEXT,
     awaited BLOB,
@@ -32,8 +31,8 @@ CREATE TABLE instance (
     output BLOB
 ) STRICT;
 CREATE UNIQUE INDEX instance_id ON instance (id);
--- The ready set of each queue: an instance that nothing wakes is not in it, however many there are.
-CREATE INDEX instance_ready ON instance (queue, claim_at, claim_order) WHERE claim_at IS NOT NULL;
+-- The ready set: an instance that nothing wakes is not in it, however many there are.
+CREATE INDEX instance_ready ON instance (claim_at, claim_order) WHERE claim_at IS NOT NULL;
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
 -- output and its number of events, is in the head.
@@ -81,18 +80,6 @@ CREATE TABLE topic (
     PRIMARY KEY (ino, topic)
 ) STRICT, WITHOUT ROWID;
 
--- The values of an instance, each with the commit that wrote it. One that is long is read last.
-CREATE TABLE value (
-    id INTEGER PRIMARY KEY,
-    ino INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    version BLOB NOT NULL,
-    expires_at INTEGER,
-    value BLOB NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX value_key ON value (ino, key);
-CREATE INDEX value_expiry ON value (expires_at) WHERE expires_at IS NOT NULL;
-
 CREATE TABLE activity (
     id INTEGER PRIMARY KEY,
     ino INTEGER NOT NULL,
@@ -106,10 +93,3 @@ CREATE TABLE activity (
 ) STRICT;
 CREATE UNIQUE INDEX activity_key ON activity (ino, execution, activity_id);
 CREATE INDEX activity_ready ON activity (queue, claim_at);
-
--- The store's time when somebody last tidied up or closed it: one row. What was written since says more, but
--- not of an instance that nothing wakes.
-CREATE TABLE latest (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    at_ms INTEGER NOT NULL
-) STRICT;

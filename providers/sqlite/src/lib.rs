@@ -26,7 +26,6 @@ mod commit;
 pub mod conformance;
 mod connection;
 mod error;
-mod front;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -57,7 +56,6 @@ mod store;
 mod target;
 mod topic;
 mod turn;
-mod value;
 mod wait;
 mod wakes;
 mod worker;

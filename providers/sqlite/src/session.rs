@@ -5,7 +5,7 @@ use std::sync::Arc;
 use duroxide_core::providers::Limits;
 
 use crate::clock::StoreClock;
-use crate::hub::{Effect, Queue, UNKNOWN_MS};
+use crate::hub::{Effect, Queue};
 use crate::options::{SqliteMode, SqliteOptions};
 use crate::sql::Sql;
 use crate::written;
@@ -21,8 +21,6 @@ pub(crate) struct Session {
     pub(crate) is_shared: bool,
     clock: Arc<StoreClock>,
     claim_order: i64,
-    /// Before when no value expires, as far as this process knows; [`UNKNOWN_MS`] has to be asked.
-    pub(crate) next_expiry_ms: u64,
     effects: Vec<Effect>,
 }
 
@@ -36,7 +34,6 @@ impl Session {
             is_shared: options.mode == SqliteMode::MultiProcess,
             clock,
             claim_order: 0,
-            next_expiry_ms: UNKNOWN_MS,
             effects: Vec::new(),
         }
     }
@@ -59,8 +56,8 @@ impl Session {
     }
 
     /// Notes that an instance may be claimed at this time.
-    pub(crate) fn note_turn_due(&mut self, queue: &Arc<str>, at_ms: u64) {
-        self.note(Effect::DueBy(Queue::Turns(Arc::clone(queue)), at_ms));
+    pub(crate) fn note_turn_due(&mut self, at_ms: u64) {
+        self.note(Effect::DueBy(Queue::Turns, at_ms));
     }
 
     /// What is to be made known if the transaction is committed, and forgotten otherwise.

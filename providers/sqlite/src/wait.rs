@@ -10,15 +10,14 @@ use std::time::Duration;
 use duroxide_core::clock::Sleep;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 
+use crate::claim;
 use crate::error;
-use crate::front;
 use crate::head;
 use crate::hub::UNKNOWN_MS;
 use crate::options::SqliteMode;
 use crate::provider::SqliteProvider;
 use crate::reader::Reach;
 use crate::sql::Sql;
-use crate::value;
 use crate::writer::Writer;
 
 const POLL_FIRST: Duration = Duration::from_millis(10);
@@ -61,7 +60,7 @@ impl SqliteProvider {
         const OPERATION: &str = "wait_for_work";
         if self.store.setup.options.mode == SqliteMode::MultiProcess {
             let queues = queues.clone();
-            let ask = move |sql: &Sql| front::front(sql, &queues);
+            let ask = move |sql: &Sql| claim::front(sql, &queues);
             let front = self.query(OPERATION, Reach::Narrow, ask).await?;
             // Another process may have begun before the machine's clock was set back.
             self.store.setup.clock.not_before(front.written_ms);
@@ -73,7 +72,7 @@ impl SqliteProvider {
         }
         let queues = queues.clone();
         let ask = move |writer: &mut Writer| {
-            let due_ms = front::note_first(&mut writer.session, &queues);
+            let due_ms = claim::note_first(&mut writer.session, &queues);
             writer.publish();
             due_ms
         };
@@ -95,8 +94,7 @@ impl SqliteProvider {
         let mut in_question = watched.to_vec();
         loop {
             self.check_open(OPERATION)?;
-            let now_ms = setup.clock.now_ms();
-            let ask = move |sql: &Sql| heads_that_meet(sql, &in_question, now_ms);
+            let ask = move |sql: &Sql| heads_that_meet(sql, &in_question);
             let changed = self.query(OPERATION, Reach::Narrow, ask).await?;
             if !changed.is_empty() {
                 return Ok(changed);
@@ -115,19 +113,11 @@ impl SqliteProvider {
     }
 }
 
-fn heads_that_meet(
-    sql: &Sql,
-    watched: &[Watch],
-    now_ms: u64,
-) -> rusqlite::Result<Vec<InstanceHead>> {
+fn heads_that_meet(sql: &Sql, watched: &[Watch]) -> rusqlite::Result<Vec<InstanceHead>> {
     let mut heads = Vec::new();
     for watch in watched {
-        let found = match watch.until.value_key() {
-            Some(key) => value::head_with_version(sql, &watch.instance, key, now_ms)?,
-            None => head::read(sql, &watch.instance)?.map(|head| (head, None)),
-        };
-        let met = found.filter(|(head, version)| watch.until.is_met_by(head, |_| *version));
-        heads.extend(met.map(|(head, _)| head));
+        let head = head::read(sql, &watch.instance)?;
+        heads.extend(head.filter(|head| watch.until.is_met_by(head)));
     }
     Ok(heads)
 }

@@ -19,7 +19,7 @@ use support::{
 
 fn all_queues() -> Queues {
     Queues {
-        turns: vec![TaskQueue::default()],
+        turns: true,
         activities: vec![TaskQueue::default()],
     }
 }

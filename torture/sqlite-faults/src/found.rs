@@ -66,7 +66,6 @@ impl Found {
 
     async fn claim_turns(&mut self, provider: &SqliteProvider) -> Result<(), Failure> {
         let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
             turns_max: AT_ONCE,
             messages_max: usize::MAX,
             bytes_max: usize::MAX,
@@ -86,7 +85,7 @@ impl Found {
                 }
                 instance.attempts = Some(turn.attempt - 1);
                 for message in turn.messages {
-                    let entry = (id.clone(), message.body.clone());
+                    let entry = (id.clone(), message.body);
                     if self.inbox.insert(message.id, entry).is_some() {
                         return Err(format!("message {} is there twice", message.id).into());
                     }

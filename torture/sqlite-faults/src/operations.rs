@@ -21,7 +21,6 @@ impl Actor<'_> {
         let instance = instance(number);
         let recipient = Recipient::NewInstance {
             instance,
-            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         };
@@ -118,7 +117,6 @@ impl Actor<'_> {
             }],
             awaited: Vec::new(),
             suspended: None,
-            values: Vec::new(),
             consumed: attempt.consumed.clone(),
             purge_through: None,
             activities: activity

@@ -1,6 +1,5 @@
 //! A bench to run code on: live, replayed from any prefix, and compared.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -60,8 +59,6 @@ impl Bench {
             history_events_max: None,
             rules: None,
             taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
         }));
         bench
     }

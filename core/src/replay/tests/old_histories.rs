@@ -1,7 +1,6 @@
 //! Histories whose start has no mark, as the version before the marks wrote them: replays decide as
 //! it did, and what goes on live goes on by its rules.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bench::Bench;
@@ -21,8 +20,6 @@ fn started(rules: Option<u8>) -> (u64, EventKind) {
         history_events_max: None,
         rules,
         taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
     };
     (0, kind)
 }
@@ -31,7 +28,6 @@ fn scheduled() -> (u64, EventKind) {
     let kind = EventKind::ActivityScheduled {
         name: "A".to_owned(),
         input: String::new(),
-        queue: None,
     };
     (0, kind)
 }
@@ -227,7 +223,7 @@ fn continue_as_new_that_nobody_awaited_had_no_effect_then_and_has_one_now() {
 #[test]
 fn continue_as_new_with_what_cannot_be_written_was_overlooked() {
     async fn looks_away(ctx: OrchestrationContext) -> Result<String, String> {
-        let unwritable = BTreeMap::from([(vec![1], 1)]);
+        let unwritable = std::collections::BTreeMap::from([(vec![1], 1)]);
         drop(ctx.continue_as_new_typed(&unwritable));
         ctx.schedule_activity("A", "").into_activity().await
     }
@@ -243,7 +239,6 @@ fn a_child_with_an_id_of_then_is_waited_for() {
         name: "C".to_owned(),
         instance: "i::sub::2".to_owned(),
         input: String::new(),
-        queue: None,
     };
     let mut bench = Bench::resume(vec![started(None), (0, child)], |ctx| {
         ctx.schedule_sub_orchestration("C", "")

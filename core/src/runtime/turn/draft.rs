@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use uuid::Uuid;
 
-use super::changed_values::ChangedValues;
 use crate::clock::millis_ceil;
 use crate::event::{
     AppErrorKind, DecodeError, Entry, ErrorDetails, EventKind, commit_mark, encode_chunk_after,
@@ -14,15 +12,13 @@ use crate::event::{
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, Start,
-    announcement_of, cancellation_of,
 };
-use crate::orchestration::{ActivityOptions, StartOptions};
+use crate::orchestration::ActivityOptions;
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
     InstanceHead, InstanceId, Limits, MessageId, NewActivity, Position, Recipient, TaskQueue,
     Topic,
 };
-use crate::queue_name;
 use crate::replay::{Harvest, TokenKind, TraceLine};
 
 /// Why a child is cancelled whose future was dropped.
@@ -34,8 +30,6 @@ const NOT_AWAITED: &str = "the parent does not wait for it any more";
 pub(super) struct Scope {
     pub(super) instance: InstanceId,
     pub(super) incarnation: Incarnation,
-    /// That of its turns, which what it schedules goes to as well unless the code says otherwise.
-    pub(super) queue: TaskQueue,
     pub(super) execution: u64,
     pub(super) orchestration: String,
     pub(super) version: String,
@@ -65,7 +59,6 @@ impl Scope {
         Box::new(Self {
             instance: head.instance.clone(),
             incarnation: head.incarnation,
-            queue: head.queue.clone(),
             execution: head.position.execution,
             orchestration: head.orchestration.clone(),
             version: head.version.clone().unwrap_or_default(),
@@ -88,14 +81,6 @@ impl Scope {
         }
     }
 
-    /// The queue that the code has named for something, or else its own.
-    fn queue_or(&self, named: Option<&String>) -> Result<TaskQueue, ErrorDetails> {
-        match named {
-            Some(name) => queue_name::checked(name).map_err(refused),
-            None => Ok(self.queue.clone()),
-        }
-    }
-
     fn origin(&self, event_id: u64) -> Origin {
         Origin {
             incarnation: self.incarnation,
@@ -112,7 +97,6 @@ pub(super) struct Draft {
     /// The topics that the code waits for at the end of the turn.
     pub(super) awaited: Vec<Topic>,
     pub(super) suspended: Option<bool>,
-    pub(super) values: ChangedValues,
     pub(super) consumed: Vec<MessageId>,
     pub(super) purge_through: Option<u64>,
     pub(super) activities: Vec<NewActivity>,
@@ -178,7 +162,7 @@ impl Draft {
     pub(super) fn absorb(&mut self, scope: &Scope, limits: &Limits, now_ms: u64, harvest: Harvest) {
         let Harvest {
             entries,
-            start_options,
+            versions,
             activity_options,
             mut withdrawn,
             traces,
@@ -186,13 +170,7 @@ impl Draft {
         for entry in &entries {
             // What was scheduled and dropped at once is an event, and nothing else.
             if withdrawn.remove(&entry.event_id).is_none() {
-                self.send(
-                    scope,
-                    limits,
-                    now_ms,
-                    entry,
-                    (&start_options, &activity_options),
-                );
+                self.send(scope, limits, now_ms, entry, (&versions, &activity_options));
             }
         }
         let mut unsent = BTreeMap::new();
@@ -239,11 +217,7 @@ impl Draft {
                 let cause = match kind {
                     TokenKind::Timer => Some(Cause::Timer),
                     TokenKind::Child { .. } => Some(Cause::Start),
-                    TokenKind::Activity
-                    | TokenKind::Wait { .. }
-                    | TokenKind::TryWait { .. }
-                    | TokenKind::Cancellation
-                    | TokenKind::System => None,
+                    TokenKind::Activity | TokenKind::Wait { .. } | TokenKind::System => None,
                 };
                 let refusal = Some(Cause::Refused);
                 [cause, refusal]
@@ -267,27 +241,28 @@ impl Draft {
         limits: &Limits,
         now_ms: u64,
         entry: &Entry,
-        (start_options, activity_options): (
-            &BTreeMap<u64, StartOptions>,
-            &BTreeMap<u64, ActivityOptions>,
-        ),
+        (versions, activity_options): (&BTreeMap<u64, String>, &BTreeMap<u64, ActivityOptions>),
     ) {
         let event_id = entry.event_id;
-        let start_options = || start_options.get(&event_id).cloned().unwrap_or_default();
+        let version = versions.get(&event_id).cloned();
         match &entry.kind {
-            EventKind::ActivityScheduled { name, input, queue } => {
-                let options = activity_options.get(&event_id);
-                let queue = scope.queue_or(queue.as_ref());
-                self.new_activity(scope, limits, event_id, (name, input, queue), options);
+            EventKind::ActivityScheduled { name, input } => {
+                let options = activity_options.get(&event_id).copied().unwrap_or_default();
+                self.new_activity(scope, limits, event_id, (name, input), options);
             }
             EventKind::TimerCreated { fire_at_ms } => {
-                self.new_timer(scope, event_id, *fire_at_ms, now_ms);
+                let body = MessageBody::TimerFired {
+                    timer_id: event_id,
+                    fire_at_ms: *fire_at_ms,
+                };
+                let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
+                let id = scope.origin(event_id).message_id(Cause::Timer);
+                self.post_to_self(scope, id, delay, body);
             }
             EventKind::SubOrchestrationScheduled {
                 name,
                 instance,
                 input,
-                queue,
             } => {
                 let parent = ParentLink {
                     instance: scope.instance.clone(),
@@ -295,11 +270,8 @@ impl Draft {
                     execution: scope.execution,
                     event_id,
                 };
-                let StartOptions { version, delay, .. } = start_options();
                 let start = start(name, version, input, Some(parent));
-                let place = (instance.as_str(), queue.as_ref());
-                let start = (start, delay);
-                if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
+                if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
                     let id = scope.origin(event_id).message_id(Cause::Refused);
                     let body = MessageBody::ChildFailed {
                         child_id: event_id,
@@ -312,28 +284,18 @@ impl Draft {
                 name,
                 instance,
                 input,
-                queue,
             } => {
-                let StartOptions { version, delay, .. } = start_options();
-                let start = (start(name, version, input, None), delay);
-                let place = (instance.as_str(), queue.as_ref());
-                let started = self.new_instance(scope, limits, event_id, place, start);
-                self.keep_refusal(started);
-            }
-            EventKind::ExternalEventRaised {
-                instance,
-                name,
-                data,
-            } => {
-                let event = (name.as_str(), data.as_str());
-                let raised = self.raise(scope, limits, event_id, instance, event);
-                self.keep_refusal(raised);
+                let start = start(name, version, input, None);
+                if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
+                    self.refused.get_or_insert(details);
+                }
             }
             // A wait sends nothing, but nobody could raise an event of such a name.
-            EventKind::ExternalSubscribed { name } | EventKind::ExternalTried { name } => {
-                self.keep_refusal(event_name(name));
+            EventKind::ExternalSubscribed { name } => {
+                if let Err(details) = text_within(name, NAME_BYTES_MAX, "the name of an event") {
+                    self.refused.get_or_insert(details);
+                }
             }
-            EventKind::ValueSet { key, value } => self.values.change(key, value.as_deref()),
             // A system call sends nothing, and inputs and ends are no decisions.
             EventKind::SystemCall { .. }
             | EventKind::OrchestrationStarted { .. }
@@ -341,8 +303,6 @@ impl Draft {
             | EventKind::OrchestrationFailed { .. }
             | EventKind::OrchestrationContinuedAsNew { .. }
             | EventKind::OrchestrationCancelRequested { .. }
-            | EventKind::OrchestrationCancelAnnounced { .. }
-            | EventKind::ExternalAbsent { .. }
             | EventKind::ActivityCompleted { .. }
             | EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
@@ -352,60 +312,38 @@ impl Draft {
         }
     }
 
-    /// Keeps the first refusal, which ends the run.
-    fn keep_refusal(&mut self, checked: Result<(), ErrorDetails>) {
-        if let Err(details) = checked {
-            self.refused.get_or_insert(details);
-        }
-    }
-
-    fn new_timer(&mut self, scope: &Scope, timer_id: u64, fire_at_ms: u64, now_ms: u64) {
-        let body = MessageBody::TimerFired {
-            timer_id,
-            fire_at_ms,
-        };
-        let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
-        let id = scope.origin(timer_id).message_id(Cause::Timer);
-        self.post_to_self(scope, id, delay, body);
-    }
-
     fn new_activity(
         &mut self,
         scope: &Scope,
         limits: &Limits,
         activity_id: u64,
-        (name, input, queue): (&str, &str, Result<TaskQueue, ErrorDetails>),
-        options: Option<&ActivityOptions>,
+        (name, input): (&str, &str),
+        options: ActivityOptions,
     ) {
-        let timeout = |of: fn(&ActivityOptions) -> Option<Duration>| options.and_then(of);
         let body = ActivityBody {
             name: name.to_owned(),
             input: input.to_owned(),
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),
-            start_to_close_ms: timeout(|it| it.start_to_close).map(millis_ceil),
-            heartbeat_ms: timeout(|it| it.heartbeat).map(millis_ceil),
+            start_to_close_ms: options.start_to_close.map(millis_ceil),
+            heartbeat_ms: options.heartbeat.map(millis_ceil),
         }
         .encode();
         let checked = text_within(name, NAME_BYTES_MAX, "the name of an activity")
-            .and_then(|()| within(limits, body.len(), "the activity's input"))
-            .and(queue);
-        let queue = match checked {
-            Ok(queue) => queue,
-            Err(details) => {
-                let id = scope.origin(activity_id).message_id(Cause::Refused);
-                let body = MessageBody::ActivityFailed {
-                    activity_id,
-                    details,
-                };
-                return self.post_to_self(scope, id, Duration::ZERO, body);
-            }
-        };
+            .and_then(|()| within(limits, body.len(), "the activity's input"));
+        if let Err(details) = checked {
+            let id = scope.origin(activity_id).message_id(Cause::Refused);
+            let body = MessageBody::ActivityFailed {
+                activity_id,
+                details,
+            };
+            return self.post_to_self(scope, id, Duration::ZERO, body);
+        }
         self.bytes += body.len();
         self.activities.push(NewActivity {
             execution: scope.execution,
             activity_id,
-            queue,
+            queue: TaskQueue::default(),
             reservation: None,
             body,
         });
@@ -416,10 +354,9 @@ impl Draft {
         scope: &Scope,
         limits: &Limits,
         event_id: u64,
-        (instance, queue): (&str, Option<&String>),
-        (start, delay): (Start, Duration),
+        instance: &str,
+        start: Start,
     ) -> Result<(), ErrorDetails> {
-        let queue = scope.queue_or(queue)?;
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
         text_within(
             &start.orchestration,
@@ -440,39 +377,8 @@ impl Draft {
         self.post(Envelope {
             recipient: Recipient::NewInstance {
                 instance,
-                queue,
                 orchestration,
                 core_state,
-            },
-            delay,
-            message,
-        });
-        Ok(())
-    }
-
-    /// Sends an event to whichever life of an instance there is. One that is not there, or has ended,
-    /// does not get it, and the commit is counted as one that dropped it (MSG-05, STA-06).
-    fn raise(
-        &mut self,
-        scope: &Scope,
-        limits: &Limits,
-        event_id: u64,
-        instance: &str,
-        (name, data): (&str, &str),
-    ) -> Result<(), ErrorDetails> {
-        let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
-        text_within(name, NAME_BYTES_MAX, "the name of an event")?;
-        let event = MessageBody::ExternalEvent {
-            name: name.to_owned(),
-            data: data.to_owned(),
-        };
-        let id = scope.origin(event_id).message_id(Cause::Event);
-        let message = event.into_message(id, None);
-        within(limits, message.body.len(), "the event's data")?;
-        self.post(Envelope {
-            recipient: Recipient::Instance {
-                instance,
-                incarnation: None,
             },
             delay: Duration::ZERO,
             message,
@@ -493,10 +399,7 @@ impl Draft {
             TokenKind::Child { instance } => {
                 self.cancel_child(scope, event_id, &instance, NOT_AWAITED);
             }
-            TokenKind::Wait { .. }
-            | TokenKind::TryWait { .. }
-            | TokenKind::Cancellation
-            | TokenKind::System => {}
+            TokenKind::Wait { .. } | TokenKind::System => {}
         }
     }
 
@@ -532,53 +435,6 @@ impl Draft {
         let start = MessageBody::Start(next);
         self.handed_on = Some(start.encode());
         self.post_to_self(scope, id, Duration::ZERO, start);
-    }
-
-    /// Brings another turn, since this one is full and has not answered a try for mail.
-    pub(super) fn come_back(&mut self, scope: &Scope, try_id: u64) {
-        let id = scope.origin(try_id).message_id(Cause::OpenTry);
-        let nudge = MessageBody::Nudge { notice: None };
-        self.post_to_self(scope, id, Duration::ZERO, nudge);
-    }
-
-    /// Has the code hear of a cancellation, and the cancellation follow: both are for whichever execution
-    /// there is by then.
-    pub(super) fn announce_cancellation(
-        &mut self,
-        head: &InstanceHead,
-        request: MessageId,
-        now_ms: u64,
-        (reason, grace_ms): (&str, u64),
-    ) {
-        let announcement = announcement_of(request);
-        let announced = MessageBody::CancelAnnounced {
-            reason: reason.to_owned(),
-            cancel_at_ms: now_ms.saturating_add(grace_ms),
-        };
-        let cancellation = MessageBody::Cancel {
-            reason: reason.to_owned(),
-        };
-        // Control, as every cancellation: no backlog and no suspension keeps it out.
-        let cancellation = cancellation.into_message(cancellation_of(announcement), None);
-        let announced = announced.into_message(announcement, None);
-        let grace = Duration::from_millis(grace_ms);
-        for (delay, message) in [(Duration::ZERO, announced), (grace, cancellation)] {
-            self.post(Envelope {
-                recipient: Recipient::Instance {
-                    instance: head.instance.clone(),
-                    incarnation: Some(head.incarnation),
-                },
-                delay,
-                message,
-            });
-        }
-    }
-
-    /// Takes back what would cancel an instance that ends before.
-    pub(super) fn forget_cancellation(&mut self, announced_by: Option<Uuid>) {
-        let cancellation = announced_by.map(|id| cancellation_of(MessageId(id)));
-        self.consumed
-            .extend(cancellation.filter(|id| !self.consumed.contains(id)));
     }
 
     fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: MessageBody) {
@@ -684,8 +540,6 @@ fn start(name: &str, version: Option<String>, input: &str, parent: Option<Parent
         parent,
         carried: Vec::new(),
         taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
     }
 }
 
@@ -699,16 +553,6 @@ pub(super) fn refused(message: String) -> ErrorDetails {
 }
 
 /// Whether a name or a version may be sent.
-/// Whether anybody could raise an event of this name.
-fn event_name(name: &str) -> Result<(), ErrorDetails> {
-    if name.is_empty() {
-        return Err(refused(
-            "the name of an event has at least one byte; wait for one that has a name".to_owned(),
-        ));
-    }
-    text_within(name, NAME_BYTES_MAX, "the name of an event")
-}
-
 fn text_within(text: &str, bytes_max: usize, what: &str) -> Result<(), ErrorDetails> {
     if text.len() <= bytes_max {
         return Ok(());

@@ -3,11 +3,10 @@
 use super::code::Code;
 use super::draft::{Draft, Scope, refused, within};
 use super::inbox::{Letter, started};
-use super::occasion::turn_bytes_max;
 use crate::event::{ErrorDetails, EventKind};
 use crate::limits::{
     AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX,
-    PARTS_PER_TURN_MAX, VALUES_PER_TURN_MAX,
+    PARTS_PER_TURN_MAX,
 };
 use crate::message::{CarriedEvent, MessageBody, Output, Start};
 use crate::providers::{InstanceHead, Limits, Topic};
@@ -121,26 +120,6 @@ impl<'a> Feeder<'a> {
         Ok(true)
     }
 
-    /// Tells the code that there is no mail for its try. False if the turn is full.
-    pub(super) fn note_absence(&mut self, try_id: u64, topic: &Topic) -> Result<bool, Unfit> {
-        if self.is_full() {
-            return Ok(false);
-        }
-        let name = topic.as_str().to_owned();
-        self.step(&Input::answering(
-            try_id,
-            EventKind::ExternalAbsent { name },
-        ));
-        self.settle()?;
-        Ok(true)
-    }
-
-    /// The first of the tries for mail that have no answer, and its topic.
-    pub(super) fn first_try(&self) -> Option<(u64, Topic)> {
-        let (try_id, name) = self.engine.first_try()?;
-        Some((try_id, Topic::from(name.as_str())))
-    }
-
     /// The topics of which the code waits for mail.
     pub(super) fn open_topics(&self) -> Vec<Topic> {
         let names = self.engine.open_topics().into_iter();
@@ -148,10 +127,8 @@ impl<'a> Feeder<'a> {
     }
 
     fn is_full(&self) -> bool {
-        let bytes = self.draft.bytes + self.draft.values.bytes();
         self.draft.parts() >= PARTS_PER_TURN_MAX
-            || self.draft.values.len() >= VALUES_PER_TURN_MAX
-            || bytes >= self.limits.commit_bytes_max / 4
+            || self.draft.bytes >= self.limits.commit_bytes_max / 4
     }
 
     /// Whether the current execution is left to the next turn, which its events have to wait for.
@@ -198,17 +175,6 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// Ends the run if the store takes fewer values than code may set.
-    fn check_values(&mut self) {
-        if self.draft.values.len() == 0 {
-            return;
-        }
-        let kept = self.engine.values_kept();
-        if let Err(details) = self.draft.values.check(self.limits, kept) {
-            self.draft.refused.get_or_insert(details);
-        }
-    }
-
     /// Follows a chain of executions until one waits for something or ends the instance.
     fn settle(&mut self) -> Result<(), Unfit> {
         while let Some(End::ContinuedAsNew {
@@ -216,8 +182,6 @@ impl<'a> Feeder<'a> {
             version,
             mut carried,
             taken,
-            announced,
-            values,
         }) = self.engine.end().cloned()
         {
             carried.append(&mut self.not_begun);
@@ -228,10 +192,8 @@ impl<'a> Feeder<'a> {
                 parent: self.scope.core_state.parent.clone(),
                 carried,
                 taken,
-                announced,
-                values,
             };
-            if !fits_with_taken(&next, self.limits.body_bytes_max) {
+            if !next.taken.is_empty() && encoded_bytes(&next) > self.limits.body_bytes_max {
                 // The code's own input has the room.
                 next.taken.clear();
             }
@@ -240,7 +202,6 @@ impl<'a> Feeder<'a> {
             }
         }
         self.check_awaited();
-        self.check_values();
         self.draft
             .refused
             .take()
@@ -257,10 +218,8 @@ impl<'a> Feeder<'a> {
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
         self.scope.core_state.notice = None;
-        // To encode what is large takes its time, which is not the code's.
-        let is_long = self.draft.bytes.saturating_add(bytes) > turn_bytes_max(self.limits);
-        if is_long || self.executions >= EXECUTIONS_PER_TURN_MAX {
-            self.executions = EXECUTIONS_PER_TURN_MAX + 1;
+        if self.executions == EXECUTIONS_PER_TURN_MAX {
+            self.executions += 1;
             self.draft.continue_later(&self.scope, next.clone());
             return Ok(false);
         }
@@ -290,12 +249,6 @@ impl<'a> Feeder<'a> {
     pub(super) fn finish(&mut self) {
         self.renew_notice();
         self.draft.awaited = self.open_topics();
-        if let Some((try_id, _)) = self.engine.first_try() {
-            self.draft.come_back(&self.scope, try_id);
-        }
-        if let Some(End::Completed { .. } | End::Failed { .. }) = self.engine.end() {
-            self.draft.forget_cancellation(self.engine.announced_by());
-        }
         match self.engine.end().cloned() {
             None => self.draft.pause_execution(&self.scope),
             Some(End::Completed { output }) => {
@@ -326,26 +279,6 @@ impl<'a> Feeder<'a> {
         });
         self.scope.core_state.notice = said.or(kept);
     }
-}
-
-/// Whether a start may be sent with the ids of the events that were taken. It is encoded to see that only
-/// where its texts are of a size at which it matters.
-fn fits_with_taken(start: &Start, bytes_max: usize) -> bool {
-    /// By how much encoding makes a text longer at most: a control character becomes six.
-    const GROWTH_MAX: usize = 6;
-    /// More than an id, or what is around an event, takes.
-    const EACH_BYTES: usize = 256;
-    let carried = start.carried.iter();
-    let carried = carried.map(|it| it.name.len() + it.data.len());
-    let values = start.values.iter();
-    let values = values.map(|(key, value)| key.len() + value.len());
-    let reason = start.announced.as_ref().map_or(0, |it| it.reason.len());
-    let texts = start.input.len() + reason + carried.chain(values).sum::<usize>();
-    let count = start.taken.len() + start.carried.len() + start.values.len() + 8;
-    if texts * GROWTH_MAX + count * EACH_BYTES <= bytes_max {
-        return true;
-    }
-    start.taken.is_empty() || encoded_bytes(start) <= bytes_max
 }
 
 fn encoded_bytes(start: &Start) -> usize {

@@ -3,7 +3,7 @@
 use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
 use crate::message::{MessageBody, ParentLink, Start};
-use crate::providers::{Channel, Delivery, Message, MessageId, Position};
+use crate::providers::{Channel, Delivery, Message, MessageId};
 use crate::replay::Input;
 
 /// A decoded message.
@@ -28,13 +28,11 @@ pub(super) struct Inbox {
 }
 
 /// Decodes a turn's messages.
-pub(super) fn decode(turn: &Occasion) -> Inbox {
+pub(super) fn decode(deliveries: &[Delivery]) -> Inbox {
     let mut inbox = Inbox::default();
-    let has_begun = turn.head.position != Position::START;
-    for Delivery { due_at_ms, message } in &turn.messages {
+    for Delivery { due_at_ms, message } in deliveries {
         match Letter::decode(message, *due_at_ms) {
-            Ok(letter) if has_begun => inbox.letters.push(letter),
-            Ok(letter) => inbox.letters.push(letter.without_grace()),
+            Ok(letter) => inbox.letters.push(letter),
             Err(error) => {
                 inbox.error.get_or_insert(error);
             }
@@ -73,16 +71,7 @@ fn is_own_start(turn: &Occasion, letter: &Letter) -> bool {
     letter.id.incarnation() == turn.head.incarnation || letter.execution.is_some()
 }
 
-/// Whether a start has met this instance that was to begin another one. It is stored as control.
-pub(super) fn has_foreign_start<'a>(
-    turn: &Occasion,
-    letters: impl IntoIterator<Item = &'a Letter>,
-) -> bool {
-    starts(letters).any(|(letter, _)| !is_own_start(turn, letter))
-}
-
-/// The parents whose start met this instance, which is not theirs. They must hear of it; of a start without
-/// a parent nobody does.
+/// The parents whose start met this instance, which is not theirs. They must hear of it.
 pub(super) fn refused_parents<'a>(
     turn: &'a Occasion,
     letters: impl IntoIterator<Item = &'a Letter> + 'a,
@@ -112,14 +101,6 @@ impl Letter {
             body: MessageBody::decode(&message.body)?,
             bytes: message.body.len(),
         })
-    }
-
-    /// The same for an instance that has not begun: it has nothing to clean up, and is cancelled at once.
-    fn without_grace(mut self) -> Self {
-        if let MessageBody::CancelLater { reason, .. } = self.body {
-            self.body = MessageBody::Cancel { reason };
-        }
-        self
     }
 
     /// The input that this letter is to the execution; `None` if it is addressed to another, or
@@ -153,17 +134,8 @@ impl Letter {
             MessageBody::ExternalEvent { name, data } => {
                 Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
             }
-            MessageBody::CancelAnnounced {
-                reason,
-                cancel_at_ms,
-            } => Input::new(EventKind::OrchestrationCancelAnnounced {
-                reason,
-                cancel_at_ms,
-            })
-            .brought_by(Some(self.id.0)),
             MessageBody::Start(_)
             | MessageBody::Cancel { .. }
-            | MessageBody::CancelLater { .. }
             | MessageBody::Suspend
             | MessageBody::Resume
             | MessageBody::Nudge { .. } => {
@@ -187,7 +159,5 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         history_events_max: None,
         rules: None,
         taken: start.taken.clone(),
-        announced: start.announced.clone(),
-        values: start.values.clone(),
     })
 }

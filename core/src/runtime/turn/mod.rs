@@ -1,6 +1,5 @@
 //! One turn of an instance: from a claim to a commit.
 
-mod changed_values;
 mod code;
 mod draft;
 mod ending;

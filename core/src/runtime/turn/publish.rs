@@ -7,13 +7,12 @@ use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,
-    InstanceHead, ProviderError, Recipient, Reservation, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, HeadUpdate,
+    InstanceHead, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
-use crate::runtime::node::Node;
+use crate::runtime::node::{Node, Slot};
 use crate::runtime::reserved::Reserved;
-use crate::runtime::slots::Slot;
 use crate::runtime::warm::{OnItsWay, Warm};
 
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
@@ -27,7 +26,7 @@ pub(super) async fn publish(
     mut work: Box<Work>,
     spare: &mut Option<Slot>,
 ) -> Result<(), ProviderError> {
-    let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.as_ref());
+    let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.is_some());
     let commit_id = node.entropy.commit_id();
     let commit = Box::new(Commit::Turn(into_commit(commit_id, turn, &mut work)));
     // The store may show the commit to a claim before this turn hears of it.
@@ -55,11 +54,12 @@ pub(super) async fn publish(
         .and_then(|alive| warm_after(turn, &commit, alive))
         .map(|warm| node.warm.lock().keep(warm));
     drop(on_its_way);
+    let slots = spare
+        .take_if(|_| !reserved.is_empty())
+        .into_iter()
+        .chain(slots);
     for (activity, slot) in reserved.take().into_iter().zip(slots) {
-        // Without a slot of its own it gets the spare one.
-        if let Some(slot) = slot.or_else(|| spare.take()) {
-            node.start_activity(activity, slot);
-        }
+        node.start_activity(activity, slot);
     }
     drop((commit, work));
     // Last, since it runs the code of other instances, which may hang.
@@ -86,7 +86,7 @@ fn tell(node: &Node, turn: &Occasion, draft: &Draft, committed: &TurnCommitted) 
             target: "duroxide::runtime",
             instance_id = %turn.head.instance,
             count = committed.messages_dropped,
-            "messages were dropped: the instances that this one sent them to do not exist, or have ended"
+            "messages were dropped: the instances that this one sent them to do not exist"
         );
     }
 }
@@ -122,34 +122,28 @@ fn head_after(head: &InstanceHead, commit: &TurnCommit) -> Option<InstanceHead> 
     }
     let before = check::Before {
         incarnation: head.incarnation,
-        queue: head.queue.clone(),
         suspended: head.suspended,
         created_at_ms: head.created_at_ms,
     };
     check::head_after(commit, before, head.created_at_ms)
 }
 
-/// Gives as many new activities to this node as it has slots for, of those queues that it serves; they
-/// are born leased. Answers them with their slots: none for the one that gets the spare slot, which
-/// is the first that may have it.
+/// Gives as many new activities to this node as it has slots for; they are born leased. Answers
+/// them with their slots, without the spare one, which is the first one's.
 fn reserve(
     node: &Arc<Node>,
     turn: &Occasion,
     draft: &mut Draft,
-    mut spare: Option<&Slot>,
-) -> (Reserved, Vec<Option<Slot>>) {
+    has_spare: bool,
+) -> (Reserved, Vec<Slot>) {
     let mut reserved = Vec::new();
     let mut slots = Vec::new();
     for activity in &mut draft.activities {
-        let Some(pool) = node.activity_slots.of_queue(&activity.queue) else {
-            continue;
-        };
-        if spare.take_if(|slot| slot.is_of(pool)).is_some() {
-            slots.push(None);
-        } else if let Some(slot) = pool.try_take() {
-            slots.push(Some(slot));
-        } else {
-            continue;
+        if !(has_spare && reserved.is_empty()) {
+            let Some(slot) = node.activity_slots.try_take() else {
+                break;
+            };
+            slots.push(slot);
         }
         let token = node.entropy.lease_token();
         let lease = node.options.worker_lock_timeout;
@@ -174,9 +168,6 @@ fn reserve(
 /// A turn's work as a commit. What is to be told once it is made stays with the work.
 fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
     let Work { draft, scope, .. } = work;
-    // What is sent to an instance that this turn starts is to find it, whatever was asked for first.
-    let starts_first = |it: &Envelope| !matches!(it.recipient, Recipient::NewInstance { .. });
-    draft.messages.sort_by_key(starts_first);
     let head = HeadUpdate {
         orchestration: scope.orchestration.clone(),
         version: (!scope.version.is_empty()).then(|| scope.version.clone()),
@@ -185,12 +176,11 @@ fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCom
     TurnCommit {
         instance: turn.head.instance.clone(),
         commit_id,
-        fence: turn.fence.clone(),
+        fence: turn.fence,
         head,
         executions: std::mem::take(&mut draft.executions),
         awaited: std::mem::take(&mut draft.awaited),
         suspended: draft.suspended,
-        values: draft.values.take(),
         consumed: std::mem::take(&mut draft.consumed),
         purge_through: draft.purge_through,
         activities: std::mem::take(&mut draft.activities),

@@ -20,8 +20,6 @@ pub enum Operation {
     ReadHistory,
     /// `read_mail`.
     ReadMail,
-    /// `read_values`
-    ReadValues,
     /// `read_head`
     ReadHead,
     /// `wait_for_change`
@@ -59,7 +57,6 @@ impl Operation {
         Self::Release,
         Self::ReadHistory,
         Self::ReadMail,
-        Self::ReadValues,
         Self::ReadHead,
         Self::WaitForChange,
         Self::Maintain,
@@ -86,7 +83,6 @@ impl Operation {
             Self::Release => "release",
             Self::ReadHistory => "read_history",
             Self::ReadMail => "read_mail",
-            Self::ReadValues => "read_values",
             Self::ReadHead => "read_head",
             Self::WaitForChange => "wait_for_change",
             Self::Maintain => "maintain",

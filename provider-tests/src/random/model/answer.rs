@@ -4,8 +4,7 @@
 //! kind.
 
 use duroxide_core::providers::{
-    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, InstanceValue, Message,
-    ProviderError,
+    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, Message, ProviderError,
 };
 
 /// What an operation came to.
@@ -21,7 +20,6 @@ pub(super) enum Answer {
     Done(Result<(), ErrorKind>),
     Page(Result<HistoryPage, ErrorKind>),
     Mail(Result<Mailbag, ErrorKind>),
-    Values(Result<Vec<InstanceValue>, ErrorKind>),
     Heads(Result<Vec<InstanceHead>, ErrorKind>),
     Instances(Result<InstancePage, ErrorKind>),
     Pruned(Result<u64, ErrorKind>),

@@ -1,8 +1,7 @@
 //! Doing an operation on one store.
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, ReadValues, Until,
-    Watch,
+    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, Until, Watch,
 };
 
 use super::answer::{Answer, kind};
@@ -17,12 +16,8 @@ impl World {
     #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(super) async fn apply(&mut self, op: &Op) -> Answer {
         match *op {
-            Op::Start {
-                instance,
-                queue,
-                message,
-            } => {
-                let start = self.start(instance, queue, message);
+            Op::Start { instance, message } => {
+                let start = self.start(instance, message);
                 self.commit(vec![Commit::Send(start)]).await
             }
             Op::Send { to, message } => {
@@ -41,19 +36,6 @@ impl World {
             } => {
                 let sent = self.message_on(line, to.name(), message, delay);
                 self.commit(vec![Commit::Send(sent)]).await
-            }
-            Op::SendSeveral {
-                to,
-                line,
-                first,
-                times,
-            } => {
-                let sent = (first..first + times)
-                    .map(|message| {
-                        Commit::Send(self.message_on(line, to.name(), message, Span::Zero))
-                    })
-                    .collect();
-                self.commit(sent).await
             }
             Op::SendToLife { to, message } => {
                 let life = self.head(to).await.map(|head| head.incarnation);
@@ -86,10 +68,9 @@ impl World {
             }
             Op::Create {
                 instance,
-                queue,
                 ref parts,
             } => {
-                let planned = self.creation(instance, queue, parts);
+                let planned = self.creation(instance, parts);
                 self.commit_turn(Some(planned)).await
             }
             Op::RepeatCommit { commit } => {
@@ -179,31 +160,6 @@ impl World {
                 self.read_mail(instance, topics, (per_topic_max, goes_on))
                     .await
             }
-            Op::ReadValues {
-                instance,
-                first,
-                second,
-            } => {
-                let mut keys = vec![first.key(), second.key()];
-                keys.dedup();
-                let request = ReadValues {
-                    instance: instance.id(),
-                    keys,
-                };
-                Answer::Values(kind(self.provider().read_values(&request).await))
-            }
-            Op::WaitForValue {
-                instance,
-                value,
-                known,
-            } => {
-                let known = known.and_then(|ago| nth_latest(&self.commits, ago));
-                let until = Until::ValueOtherThan {
-                    key: value.key(),
-                    version: known.map(|(commit, _)| commit.commit_id),
-                };
-                self.look_for_change(instance, until).await
-            }
             Op::Advance { by } => {
                 self.cx.elapse(by.duration()).await;
                 Answer::Nothing
@@ -215,7 +171,7 @@ impl World {
             }
             Op::WaitForWork { queues } => {
                 let queues = Queues {
-                    turns: queues.all(),
+                    turns: true,
                     activities: queues.all(),
                 };
                 let waited = self
@@ -223,7 +179,16 @@ impl World {
                     .wait_for_work(&queues, Span::Zero.duration());
                 Answer::Done(kind(waited.await))
             }
-            Op::WaitForEnd { instance } => self.look_for_change(instance, Until::Terminal).await,
+            Op::WaitForEnd { instance } => {
+                let watched = [Watch {
+                    instance: instance.id(),
+                    until: Until::Terminal,
+                }];
+                let waited = self
+                    .provider()
+                    .wait_for_change(&watched, Span::Zero.duration());
+                Answer::Heads(kind(waited.await))
+            }
             Op::Delete { instance } => self.delete(instance, DeleteMode::TerminalOnly).await,
             Op::ForceDelete { instance } => self.delete(instance, DeleteMode::Force).await,
             Op::Prune {
@@ -246,15 +211,5 @@ impl World {
             // These are done by the duel, which knows both stores.
             Op::ClaimTurns { .. } | Op::ClaimActivities { .. } | Op::Reopen => Answer::Nothing,
         }
-    }
-
-    async fn look_for_change(&self, instance: Who, until: Until) -> Answer {
-        let watched = [Watch {
-            instance: instance.id(),
-            until,
-        }];
-        let at_once = Span::Zero.duration();
-        let waited = self.provider().wait_for_change(&watched, at_once);
-        Answer::Heads(kind(waited.await))
     }
 }

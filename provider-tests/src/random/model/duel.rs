@@ -49,7 +49,6 @@ impl Duel {
     pub(super) async fn step(mut self, op: &Op) -> Result<Self, Difference> {
         self.elapse(self.step).await;
         if let Op::ClaimTurns {
-            queues,
             turns_max,
             messages_max,
             bytes_max,
@@ -57,7 +56,6 @@ impl Duel {
         } = *op
         {
             let request = ClaimTurns {
-                queues: queues.all(),
                 turns_max,
                 messages_max,
                 bytes_max,

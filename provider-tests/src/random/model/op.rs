@@ -5,7 +5,7 @@
 //! nothing. So every sequence has a meaning, whatever was cut out of it.
 
 use super::part::{At, Known, Members, Parts};
-use super::words::{Attempts, Line, Queue, Shown, Span, Topics, Who};
+use super::words::{Attempts, Line, Queue, Span, Topics, Who};
 
 spoken! {
     /// One operation on a store.
@@ -14,8 +14,6 @@ spoken! {
         Start {
             /// Which instance.
             instance: Who,
-            /// In which queue.
-            queue: Queue,
             /// Which of the few messages.
             message: u8,
         },
@@ -46,17 +44,6 @@ spoken! {
             /// How long it stays invisible.
             delay: Span,
         },
-        /// A client sends several messages on one channel at once.
-        SendSeveral {
-            /// To which instance, there or not.
-            to: Who,
-            /// On which channel.
-            line: Line,
-            /// The first of the few messages; the others are those after it.
-            first: u8,
-            /// How many.
-            times: u8,
-        },
         /// A client sends to the life that the instance has now.
         SendToLife {
             /// To which instance, there or not.
@@ -82,8 +69,6 @@ spoken! {
         },
         /// Claims turns.
         ClaimTurns {
-            /// From which queues.
-            queues: Queue,
             /// How many at most.
             turns_max: usize,
             /// How many messages of each at most.
@@ -124,8 +109,6 @@ spoken! {
         Create {
             /// Which instance, there or not.
             instance: Who,
-            /// In which queue.
-            queue: Queue,
             /// What the turn does.
             parts: Parts,
         },
@@ -245,24 +228,6 @@ spoken! {
             /// Whether it goes on where the latest read of the same topics stopped.
             goes_on: bool,
         },
-        /// Looks whether a value is another one than it was, without waiting.
-        WaitForValue {
-            /// Of which instance, there or not.
-            instance: Who,
-            /// Which value.
-            value: Shown,
-            /// Which of the commits wrote the one that is known; `None` knows none.
-            known: Option<usize>,
-        },
-        /// Reads values, in an order that is drawn.
-        ReadValues {
-            /// Of which instance, there or not.
-            instance: Who,
-            /// The first one.
-            first: Shown,
-            /// The second one, if it is another one.
-            second: Shown,
-        },
         /// Lets time pass.
         Advance {
             /// How much.
@@ -301,7 +266,7 @@ spoken! {
         Maintain,
         /// Looks for work without waiting.
         WaitForWork {
-            /// In which queues, of turns and of activities.
+            /// In which queues of activities, and among the turns.
             queues: Queue,
         },
         /// Looks for an instance that ended, without waiting.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic, ValueKey};
+use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic};
 
-use crate::support::{LEASE, SECOND, VIEWED_KEYS, id};
+use crate::support::{LEASE, SECOND, id};
 
 /// The smallest step of a virtual clock.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -21,14 +21,14 @@ spoken! {
         Odd,
     }
 
-    /// Queues of turns, and queues of activities.
+    /// Queues of activities.
     #[derive(Copy)]
     pub enum Queue {
         /// The default one.
         Default,
         /// Another one.
         Gpu,
-        /// A claim serves both; what is new goes to the default one.
+        /// A claim serves both; what is scheduled goes to the default one.
         Both,
     }
 
@@ -71,15 +71,6 @@ spoken! {
         Both,
     }
 
-    /// A value of an instance.
-    #[derive(Copy)]
-    pub enum Shown {
-        /// One of the two.
-        One,
-        /// The other one.
-        Other,
-    }
-
     /// What a release does with the count of attempts.
     #[derive(Copy)]
     pub enum Attempts {
@@ -116,7 +107,7 @@ impl Queue {
     /// The name of the queue that something new goes to.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Default | Self::Both => TaskQueue::DEFAULT,
+            Self::Default | Self::Both => "",
             Self::Gpu => "gpu",
         }
     }
@@ -124,9 +115,9 @@ impl Queue {
     /// The queues that a claim serves.
     pub(super) fn all(self) -> Vec<TaskQueue> {
         let names: &[&str] = match self {
-            Self::Default => &[TaskQueue::DEFAULT],
+            Self::Default => &[""],
             Self::Gpu => &["gpu"],
-            Self::Both => &[TaskQueue::DEFAULT, "gpu"],
+            Self::Both => &["", "gpu"],
         };
         names.iter().map(|name| TaskQueue((*name).into())).collect()
     }
@@ -156,17 +147,6 @@ impl Topics {
             Self::One => &Self::NAMES[..1],
             Self::Both => &Self::NAMES,
         }
-    }
-}
-
-impl Shown {
-    /// Its key.
-    pub(super) fn key(self) -> ValueKey {
-        let [one, other] = VIEWED_KEYS;
-        ValueKey::from(match self {
-            Self::One => one,
-            Self::Other => other,
-        })
     }
 }
 

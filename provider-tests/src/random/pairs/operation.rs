@@ -25,9 +25,6 @@ pub(super) enum Operation {
     ReadMail,
     TakeMail,
     Suspend,
-    SetValues,
-    ReadValues,
-    WaitForValue,
     Start,
     FinishActivity,
     RenewTurn,
@@ -51,9 +48,6 @@ impl Operation {
         Self::ReadMail,
         Self::TakeMail,
         Self::Suspend,
-        Self::SetValues,
-        Self::ReadValues,
-        Self::WaitForValue,
         Self::Start,
         Self::FinishActivity,
         Self::RenewTurn,
@@ -78,9 +72,6 @@ impl Operation {
             Self::ReadMail => "read_mail",
             Self::TakeMail => "take_mail",
             Self::Suspend => "suspend",
-            Self::SetValues => "set_values",
-            Self::ReadValues => "read_values",
-            Self::WaitForValue => "wait_for_value",
             Self::Start => "start",
             Self::FinishActivity => "finish_activity",
             Self::RenewTurn => "renew_turn",
@@ -110,9 +101,6 @@ impl Operation {
             Self::ReadMail => stage.mail_text(cx).await,
             Self::TakeMail => commit(cx, Commit::Turn(stage.taking_turn.clone())).await,
             Self::Suspend => commit(cx, Commit::Turn(stage.suspending_turn.clone())).await,
-            Self::SetValues => commit(cx, Commit::Turn(stage.showing_turn.clone())).await,
-            Self::ReadValues => stage.values_text(cx).await,
-            Self::WaitForValue => wait_for_value(cx, stage).await,
             Self::Start => commit(cx, Commit::Send(stage.start.clone())).await,
             Self::FinishActivity => commit(cx, Commit::Activity(stage.outcome.clone())).await,
             Self::RenewTurn => renew(cx, &stage.turn_lease).await,
@@ -134,7 +122,6 @@ impl Operation {
 
 async fn claim_turns(cx: &Cx) -> String {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 10,
         bytes_max: 1 << 20,
@@ -173,19 +160,9 @@ async fn release(cx: &Cx, lease: &Lease) -> String {
     refusal_or(cx.try_release(release).await, |()| "released".to_owned())
 }
 
-async fn wait_for_value(cx: &Cx, stage: &Stage) -> String {
-    let watched = [stage.watch.clone()];
-    let waited = cx
-        .provider()
-        .wait_for_change(&watched, Duration::ZERO)
-        .await;
-    // Which of two states the head is of, beside the value, is open.
-    refusal_or(waited, |heads| format!("{} changed", heads.len()))
-}
-
 async fn wait_for_work(cx: &Cx) -> String {
     let queues = Queues {
-        turns: vec![TaskQueue::default()],
+        turns: true,
         activities: vec![TaskQueue::default()],
     };
     let waited = cx.provider().wait_for_work(&queues, LEASE).await;

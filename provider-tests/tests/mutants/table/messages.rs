@@ -5,7 +5,7 @@ use std::time::Duration;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ClaimTurns, Committed, Durability, ErrorKind, Incarnation, InstanceId, InstanceStatus,
-    MessageId, Queues, Recipient, TaskQueue,
+    MessageId, Queues, Recipient,
 };
 use duroxide_memory::Defect;
 use uuid::Uuid;
@@ -231,7 +231,6 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterWait(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
-                    queues: vec![TaskQueue::default()],
                     turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,
@@ -266,7 +265,6 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterMaintain(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
-                    queues: vec![TaskQueue::default()],
                     turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,

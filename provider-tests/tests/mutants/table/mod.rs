@@ -5,7 +5,6 @@ mod commits;
 mod mail;
 mod messages;
 mod rest;
-mod values;
 
 use std::time::Duration;
 
@@ -22,7 +21,6 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         commits::COMMITS,
         messages::MESSAGES,
         mail::MAIL,
-        values::VALUES,
         rest::ACTIVITIES,
         rest::READS,
         rest::MANAGEMENT,

@@ -34,7 +34,6 @@ pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
-            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         },
@@ -83,7 +82,6 @@ pub(crate) fn send(instance: &str) -> Commit {
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
         turns_max,
         messages_max: 100,
         bytes_max: 1024 * 1024,
@@ -93,7 +91,7 @@ pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
 
 pub(crate) fn turn_queue() -> Queues {
     Queues {
-        turns: vec![TaskQueue::default()],
+        turns: true,
         activities: Vec::new(),
     }
 }
@@ -154,7 +152,6 @@ pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit
         }],
         awaited: Vec::new(),
         suspended: None,
-        values: Vec::new(),
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities,

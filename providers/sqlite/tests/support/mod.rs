@@ -44,7 +44,6 @@ pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
-            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         },
@@ -76,7 +75,6 @@ fn send_on(channel: Channel, instance: &str, delay: Duration) -> Commit {
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
         turns_max,
         messages_max: 100,
         bytes_max: 1024 * 1024,
@@ -129,7 +127,6 @@ pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit
         }],
         awaited: Vec::new(),
         suspended: None,
-        values: Vec::new(),
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,
         activities,

@@ -12,14 +12,13 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 
 use self::ops::{
     arrival, claim_activities, claim_turns, commit, commit_unleased, ends_of_activities,
-    leases_of_activities, leases_of_turns, op, read_history, read_mail_of, read_values, several,
-    wait_for_value,
+    leases_of_activities, leases_of_turns, op, read_history,
 };
-use self::parts::{part, parts, set_value};
+use self::parts::{part, parts};
 use self::words::{ago, back, one_of, queue, weighted, who};
 use super::op::Op;
 use super::part::{Part, Parts};
-use super::words::{Line, Queue, Span, Who};
+use super::words::{Queue, Span, Who};
 
 /// Long enough for an instance to live, end and live again.
 const OPERATIONS_MAX: usize = 60;
@@ -28,11 +27,8 @@ const EPISODES_MAX: usize = 40;
 
 /// A sequence of operations. It begins with two instances: most operations need one.
 pub(super) fn sequence() -> impl Strategy<Value = Vec<Op>> {
-    let first = [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start {
-        instance,
-        queue: Queue::Default,
-        message,
-    });
+    let first =
+        [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start { instance, message });
     vec(episode(), 1..=EPISODES_MAX).prop_map(move |episodes| {
         let ops = first.iter().cloned().chain(episodes.into_iter().flatten());
         ops.take(OPERATIONS_MAX).collect()
@@ -44,7 +40,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
     one_of(vec![
         weighted(5, op().prop_map(|op| vec![op])),
         weighted(4, one_turn()),
-        weighted(2, unclaimed_turn()),
+        weighted(1, unclaimed_turn()),
         weighted(2, Just(vec![Op::Advance { by: Span::Lease }])),
         weighted(1, held_turn()),
         weighted(2, held_activity()),
@@ -52,8 +48,6 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
         weighted(1, finished_activity()),
         weighted(1, fused_activity()),
         weighted(1, end_of_life()),
-        weighted(1, read_mail()),
-        weighted(1, shown_values()),
     ])
 }
 
@@ -156,25 +150,6 @@ fn one_activity() -> impl Strategy<Value = Vec<Op>> {
             ops
         },
     )
-}
-
-/// Mail of one topic comes, and is read twice.
-fn read_mail() -> impl Strategy<Value = Vec<Op>> {
-    who().prop_flat_map(|to| {
-        (several(to, Line::Mail), read_mail_of(to), read_mail_of(to))
-            .prop_map(|(send, first, second)| vec![send, first, second])
-    })
-}
-
-/// A turn sets a value, and somebody looks for it.
-fn shown_values() -> impl Strategy<Value = Vec<Op>> {
-    let setting = (set_value(), part()).prop_map(|(set, part)| Parts(vec![set, part]));
-    let looks = one_of(vec![
-        weighted(1, read_values().boxed()),
-        weighted(1, wait_for_value().boxed()),
-    ]);
-    (arrival(), claim_turns(), commit(setting), looks)
-        .prop_map(|(arrival, claim, commit, look)| vec![arrival, claim, commit, look])
 }
 
 /// An instance ends, is looked at and deleted.

@@ -4,12 +4,10 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::parts::{at, known, members, parts};
 use super::words::{
-    Weighted, ago, attempts, home, homes, lease, line, message, one_of, queue, shown, span, topics,
-    weighted, who,
+    Weighted, ago, attempts, lease, line, message, one_of, queue, span, topics, weighted, who,
 };
 use crate::random::model::op::Op;
 use crate::random::model::part::Parts;
-use crate::random::model::words::{Line, Who};
 
 pub(super) fn op() -> BoxedStrategy<Op> {
     let mut all = messages();
@@ -25,7 +23,10 @@ pub(super) fn op() -> BoxedStrategy<Op> {
 pub(super) fn messages() -> Vec<Weighted<Op>> {
     let addressed = || (who(), message());
     vec![
-        weighted(8, start()),
+        weighted(
+            8,
+            addressed().prop_map(|(instance, message)| Op::Start { instance, message }),
+        ),
         weighted(
             6,
             addressed().prop_map(|(to, message)| Op::Send { to, message }),
@@ -46,10 +47,6 @@ pub(super) fn messages() -> Vec<Weighted<Op>> {
                 message,
                 delay,
             }),
-        ),
-        weighted(
-            2,
-            (who(), line()).prop_flat_map(|(to, line)| several(to, line)),
         ),
         weighted(
             2,
@@ -77,11 +74,7 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
         weighted(6, commit_unleased(parts())),
         weighted(
             2,
-            (who(), home(), parts()).prop_map(|(instance, queue, parts)| Op::Create {
-                instance,
-                queue,
-                parts,
-            }),
+            (who(), parts()).prop_map(|(instance, parts)| Op::Create { instance, parts }),
         ),
         weighted(2, ago().prop_map(|commit| Op::RepeatCommit { commit })),
         weighted(1, ago().prop_map(|turn| Op::CommitTwoTurns { turn })),
@@ -105,15 +98,6 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
     ]
 }
 
-/// A client's start.
-fn start() -> impl Strategy<Value = Op> {
-    (who(), home(), message()).prop_map(|(instance, queue, message)| Op::Start {
-        instance,
-        queue,
-        message,
-    })
-}
-
 pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
     let turns_max = one_of(vec![
         weighted(3, Just(1)),
@@ -122,9 +106,8 @@ pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
     ]);
     let messages_max = one_of(vec![weighted(3, Just(100)), weighted(1, 1..=2_usize)]);
     let bytes_max = one_of(vec![weighted(4, Just(10_000)), weighted(1, 1..=60_usize)]);
-    (homes(), turns_max, messages_max, bytes_max, lease()).prop_map(
-        |(queues, turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
-            queues,
+    (turns_max, messages_max, bytes_max, lease()).prop_map(
+        |(turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
             turns_max,
             messages_max,
             bytes_max,
@@ -194,10 +177,8 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
     ]);
     vec![
         weighted(6, span().prop_map(|by| Op::Advance { by })),
-        weighted(5, read_history()),
+        weighted(2, read_history()),
         weighted(4, read_mail()),
-        weighted(2, read_values()),
-        weighted(2, wait_for_value()),
         weighted(4, Just(Op::Reopen)),
         weighted(1, who().prop_map(|instance| Op::Delete { instance })),
         weighted(1, who().prop_map(|instance| Op::ForceDelete { instance })),
@@ -235,55 +216,16 @@ pub(super) fn read_history() -> impl Strategy<Value = Op> {
     )
 }
 
-/// A read of values, of one or of both.
-pub(super) fn read_values() -> impl Strategy<Value = Op> {
-    (who(), shown(), shown()).prop_map(|(instance, first, second)| Op::ReadValues {
-        instance,
-        first,
-        second,
-    })
-}
-
-/// A look at a value that may have changed.
-pub(super) fn wait_for_value() -> impl Strategy<Value = Op> {
-    let known = one_of(vec![
-        weighted(1, Just(None)),
-        weighted(3, ago().prop_map(Some)),
-    ]);
-    (who(), shown(), known).prop_map(|(instance, value, known)| Op::WaitForValue {
-        instance,
-        value,
-        known,
-    })
-}
-
-/// Several messages on one channel.
-pub(super) fn several(to: Who, line: Line) -> impl Strategy<Value = Op> {
-    (message(), 2..=4_u8).prop_map(move |(first, times)| Op::SendSeveral {
-        to,
-        line,
-        first,
-        times,
-    })
-}
-
-/// A read of the mail of one of the instances.
-pub(super) fn read_mail() -> impl Strategy<Value = Op> {
-    who().prop_flat_map(read_mail_of)
-}
-
-/// A read of the mail of an instance.
-pub(super) fn read_mail_of(instance: Who) -> impl Strategy<Value = Op> {
-    let goes_on = one_of(vec![weighted(3, Just(false)), weighted(1, Just(true))]);
-    let per_topic_max = one_of(vec![weighted(1, Just(100)), weighted(3, 1..=2_usize)]);
-    (topics(), per_topic_max, goes_on).prop_map(move |(topics, per_topic_max, goes_on)| {
-        Op::ReadMail {
+fn read_mail() -> impl Strategy<Value = Op> {
+    let per_topic_max = one_of(vec![weighted(2, Just(100)), weighted(1, 1..=2_usize)]);
+    (who(), topics(), per_topic_max, any::<bool>()).prop_map(
+        |(instance, topics, per_topic_max, goes_on)| Op::ReadMail {
             instance,
             topics,
             per_topic_max,
             goes_on,
-        }
-    })
+        },
+    )
 }
 
 pub(super) fn commit(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
@@ -300,7 +242,7 @@ pub(super) fn commit_unleased(parts: impl Strategy<Value = Parts>) -> impl Strat
 
 /// A message that makes an instance claimable.
 pub(super) fn arrival() -> impl Strategy<Value = Op> {
-    let start = start();
+    let start = (who(), message()).prop_map(|(instance, message)| Op::Start { instance, message });
     let event = (who(), message()).prop_map(|(to, message)| Op::Send { to, message });
     one_of(vec![weighted(1, start), weighted(4, event)])
 }

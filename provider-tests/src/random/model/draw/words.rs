@@ -4,7 +4,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::strategy::Union;
 use std::fmt::Debug;
 
-use crate::random::model::words::{Attempts, Line, Queue, Shown, Span, Topics, Who};
+use crate::random::model::words::{Attempts, Line, Queue, Span, Topics, Who};
 
 /// So few that repeats are frequent.
 const MESSAGES: u8 = 6;
@@ -44,23 +44,6 @@ pub(super) fn queue() -> BoxedStrategy<Queue> {
     ])
 }
 
-/// The queue of a new instance: mostly the one that most claims serve.
-pub(super) fn home() -> BoxedStrategy<Queue> {
-    one_of(vec![
-        weighted(4, Just(Queue::Default)),
-        weighted(1, Just(Queue::Gpu)),
-    ])
-}
-
-/// The queues of turns that a claim serves: mostly all there are.
-pub(super) fn homes() -> BoxedStrategy<Queue> {
-    one_of(vec![
-        weighted(6, Just(Queue::Both)),
-        weighted(2, Just(Queue::Default)),
-        weighted(1, Just(Queue::Gpu)),
-    ])
-}
-
 /// A delay, or the time by which something is moved.
 pub(super) fn span() -> BoxedStrategy<Span> {
     one_of(vec![
@@ -96,13 +79,6 @@ pub(super) fn topics() -> BoxedStrategy<Topics> {
         weighted(3, Just(Topics::One)),
         weighted(2, Just(Topics::Both)),
         weighted(1, Just(Topics::None)),
-    ])
-}
-
-pub(super) fn shown() -> BoxedStrategy<Shown> {
-    one_of(vec![
-        weighted(3, Just(Shown::One)),
-        weighted(1, Just(Shown::Other)),
     ])
 }
 
