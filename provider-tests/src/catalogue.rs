@@ -251,6 +251,7 @@ macro_rules! __catalogue {
             the_ended_and_the_eventless_await_nothing ["MAI-05"],
             mail_is_read_in_order_and_stays ["MAI-02" "MSG-04"],
             mail_is_read_page_by_page ["MAI-02" "MAI-03"],
+            no_topic_keeps_older_mail_back ["MAI-03"],
             a_mark_is_of_one_message ["MAI-02"],
             another_life_has_no_mail ["MAI-04" "MSG-06"],
             mail_is_addressed_to_no_execution ["MAI-01" "COM-03" "EXE-01"],

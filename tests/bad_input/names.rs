@@ -280,6 +280,7 @@ async fn names_and_versions_that_are_too_long_fail_what_uses_them() {
                 match &*door {
                     "activity" => ctx.schedule_activity(name, "").into_activity().await,
                     "event" => Ok(ctx.schedule_wait(name).into_event().await),
+                    "nameless" => Ok(ctx.schedule_wait("").into_event().await),
                     "child" => {
                         let child = ctx.schedule_sub_orchestration(name, "");
                         child.into_sub_orchestration().await
@@ -305,6 +306,9 @@ async fn names_and_versions_that_are_too_long_fail_what_uses_them() {
         assert!(message.contains("has at most"), "{door}: {message}");
         assert!(message.len() < 1_000, "{door}");
     }
+    let nameless = world.run_failing("nameless", "Main", "nameless").await;
+    let message = nameless.display_message();
+    assert!(message.contains("at least one byte"), "{message}");
     let client = &world.client;
     for refused in [
         client.start_orchestration("i", long.clone(), "").await,

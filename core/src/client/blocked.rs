@@ -23,11 +23,15 @@ impl Client {
         }
     }
 
-    /// What a node has said of an instance that cannot go on as things are.
+    /// What its head says of an instance that cannot go on as things are: that it is suspended, or what
+    /// a node has noted.
     ///
     /// What was said of an activity holds only for a while: another node may have begun to run it,
     /// which the head does not say.
     pub(super) fn blocked_reason(&self, head: &InstanceHead) -> Option<String> {
+        if head.suspended {
+            return Some("it is suspended; `resume_instance` lets it go on".to_owned());
+        }
         let notice = CoreState::decode(&head.core_state).ok()?.notice?;
         let said_for_ms = self.clock.now_ms().saturating_sub(notice.at_ms);
         let is_fresh = said_for_ms <= ACTIVITY_NOTICE_MS_MAX;
@@ -187,6 +191,37 @@ mod tests {
             wait(&fake).await.to_string(),
             "timed out waiting; the instance cannot go on: it waits for its child d: no node has \
              its code"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_suspended_cannot_go_on() {
+        let fake = Fake::default();
+        put_parent(
+            &fake,
+            head("p", InstanceStatus::Running, None),
+            &["c".to_owned()],
+        );
+        fake.put(InstanceHead {
+            suspended: true,
+            ..child("c", "p", 1, None)
+        });
+        let said = "it is suspended; `resume_instance` lets it go on";
+        assert!(
+            wait(&fake)
+                .await
+                .to_string()
+                .ends_with(&format!("its child c: {said}"))
+        );
+        fake.put(InstanceHead {
+            suspended: true,
+            ..head("p", InstanceStatus::Running, None)
+        });
+        assert!(
+            wait(&fake)
+                .await
+                .to_string()
+                .ends_with(&format!("cannot go on: {said}"))
         );
     }
 

@@ -25,8 +25,8 @@ pub enum ClientError {
          `get_orchestration_status` tells which"
     )]
     Timeout,
-    /// The orchestration did not end in time, and a node has said that it cannot go on as things
-    /// are, for example since no node that was deployed has its code; or that a child cannot, or a
+    /// The orchestration did not end in time, and cannot go on as things are: it is suspended, or a node
+    /// has said so, for example since no node that was deployed has its code; or a child cannot, or a
     /// child's child, for which it waits. It waits for that to change.
     #[error("timed out waiting; the instance cannot go on: {reason}")]
     Blocked {

@@ -9,14 +9,14 @@ use super::error::ClientError;
 use super::start::encode;
 use crate::entropy::Entropy;
 use crate::message::MessageBody;
-use crate::providers::{ErrorKind, InstanceId, MessageId};
+use crate::providers::{ErrorKind, InstanceId, MessageId, Retry};
 
 /// How an event is raised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RaiseOptions {
-    /// What makes a repeat of this event known: an event of the same instance with the same id is
-    /// the same event, and is delivered once.
+    /// What makes a repeat of this event known: an event of the same instance with the same name and
+    /// id is the same event, and is delivered once, whatever its data.
     ///
     /// It is recognised while the first one waits in the mailbox, in the execution that took it, and
     /// over `continue_as_new` while it is among the last
@@ -59,9 +59,10 @@ impl Client {
     /// [`raise_event_with`](Self::raise_event_with) tells.
     ///
     /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance, and `LimitExceeded` while its
-    /// mailbox is full; `InvalidInput` for a bad argument. A store that cannot be reached is tried again for five seconds; the error is
-    /// [retryable](ClientError::is_retryable) then.
+    /// `Provider` with the kind `NotFound` if there is no such instance, and with `LimitExceeded` while
+    /// its mailbox is full; `InvalidInput` for a bad argument. A store that cannot be reached is tried
+    /// again for five seconds. Both a full mailbox and a store that is still not there are
+    /// [retryable](ClientError::is_retryable).
     pub async fn raise_event(
         &self,
         instance: impl Into<String>,
@@ -111,7 +112,7 @@ impl Client {
         let name = event_name.into();
         check::name("event", &name)?;
         let id = match &options.event_id {
-            Some(event_id) => derived_id(&instance, check::event_id(event_id)?),
+            Some(event_id) => derived_id(&instance, &name, check::event_id(event_id)?),
             None => Entropy.message_id(),
         };
         match self.raise(instance, name, data.into(), id).await {
@@ -147,23 +148,48 @@ impl Client {
         data: String,
         id: MessageId,
     ) -> Result<(), ClientError> {
-        check::name("event", &name)?;
-        let event = MessageBody::ExternalEvent { name, data };
-        self.tell(instance, event.into_message(id, None)).await
+        let event = MessageBody::ExternalEvent {
+            name: name.clone(),
+            data,
+        };
+        let told = self.tell(instance, event.into_message(id, None)).await;
+        told.map_err(|error| of_event(error, &name))
     }
 }
 
-/// The id of the message that brings an event with this id: a name-based UUID (RFC 9562, version
-/// 5), the same whenever the same event is raised.
-fn derived_id(instance: &InstanceId, event_id: &str) -> MessageId {
+/// Adds to the refusal of a full mailbox which event it is, and that it may be taken later. The client
+/// itself does not wait for that: how long it takes is up to the instance.
+fn of_event(error: ClientError, name: &str) -> ClientError {
+    const LIMITS: [&str; 2] = ["topic_messages_max", "mail_messages_max"];
+    match error {
+        ClientError::Provider(error)
+            if error
+                .context("limit")
+                .is_some_and(|it| LIMITS.contains(&it)) =>
+        {
+            error
+                .with_context("event", name)
+                .with_retry(Retry::Later)
+                .into()
+        }
+        error => error,
+    }
+}
+
+/// The id of the message that brings an event of this name with this id: a name-based UUID (RFC 9562,
+/// version 5), the same whenever the same event is raised.
+fn derived_id(instance: &InstanceId, name: &str, event_id: &str) -> MessageId {
     /// Drawn once, so that no other program derives these ids.
     const NAMESPACE: Uuid = Uuid::from_u128(0x3f6c_1d0e_8a52_4b7d_9c41_e2b7_705a_961f);
     let of_instance = Uuid::new_v5(&NAMESPACE, instance.as_bytes());
-    MessageId(Uuid::new_v5(&of_instance, event_id.as_bytes()))
+    let of_name = Uuid::new_v5(&of_instance, name.as_bytes());
+    MessageId(Uuid::new_v5(&of_name, event_id.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::super::fake::{Fake, head};
     use super::*;
     use crate::providers::{ErrorKind, InstanceStatus, ProviderError, refusal};
@@ -198,16 +224,35 @@ mod tests {
     async fn the_id_of_an_event_decides_which_message_it_is() {
         let fake = running();
         let client = fake.client();
-        for (instance, event_id) in [("i", "1"), ("i", "1"), ("i", "2"), ("j", "1")] {
+        for (instance, name, event_id) in [
+            ("i", "E", "1"),
+            ("i", "E", "1"),
+            ("i", "E", "2"),
+            ("j", "E", "1"),
+            ("i", "F", "1"),
+        ] {
             let options = RaiseOptions::new().event_id(event_id);
-            let outcome = client.raise_event_with(instance, "E", "", options).await;
+            let outcome = client.raise_event_with(instance, name, "", options).await;
             assert_eq!(outcome.unwrap(), RaiseOutcome::Delivered);
         }
         let ids: Vec<_> = fake.sent().iter().map(|it| it.message.id).collect();
         assert_eq!(ids[0], ids[1]);
-        assert!(ids[0] != ids[2] && ids[0] != ids[3] && ids[2] != ids[3]);
+        let different: HashSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), 4);
         // What is in an inbox now has to be recognised by later versions.
-        assert_eq!(ids[0].to_string(), "b15c9149-0c64-5067-8ce8-95c2dcf0a5c8");
+        assert_eq!(ids[0].to_string(), "668ddaea-d2ce-58aa-8530-79b4a42ccffd");
+    }
+
+    #[tokio::test]
+    async fn a_full_mailbox_names_the_event_and_has_room_later() {
+        let fake = running();
+        let id = InstanceId::new("i").unwrap();
+        fake.fail_next([refusal::mailbox_full(&id, "topic_messages_max", 5)]);
+        let full = fake.client().raise_event("i", "E", "").await.unwrap_err();
+        assert!(full.is_retryable());
+        assert!(full.to_string().contains("max: 5, event: E"), "{full}");
+        assert!(matches!(full, ClientError::Provider(it) if it.kind() == ErrorKind::LimitExceeded));
+        assert_eq!(fake.sent().len(), 1, "the client does not wait");
     }
 
     #[tokio::test]

@@ -115,7 +115,8 @@ pub fn mailbox_full(instance: &InstanceId, limit: &'static str, max: usize) -> P
     ProviderError::new(
         ErrorKind::LimitExceeded,
         "commit",
-        "too many messages wait for the instance; send again once it has worked on them",
+        "as many events wait for the instance as may; send again once it has taken some, which it \
+         does not while it is suspended or its code waits for events of other names",
     )
     .with_context("instance", instance)
     .with_context("limit", limit)

@@ -93,7 +93,7 @@ pub(crate) async fn control_is_claimed_first(cx: &Cx) {
     let turn = cx.claim_only("a").await;
     assert_eq!(turn.messages, [control.clone(), first.clone(), second]);
     let due = |place: usize| turn.messages[place].due_at_ms;
-    assert!(due(0) >= due(1) + 1_000, "each says when it was due");
+    assert!(due(0) > due(1), "each says when it was due");
     cx.release(Lease::Turn(turn.lease), Duration::ZERO).await;
     let turn = cx.claim_messages("a", 2).await;
     assert_eq!(turn.messages, [control, first]);

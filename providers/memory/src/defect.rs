@@ -106,6 +106,8 @@ pub enum Defect {
     LivesAreConfused,
     /// An activity's key may be used twice (ACT-01).
     KeysComeTwice,
+    /// A page of mail fills with one topic after the other (MAI-03).
+    MailByTopic,
     /// Mail is read of whichever life there is (MAI-04).
     MailOfAnyLife,
     /// A new activity is not claimable at first (ACT-01).

@@ -13,7 +13,10 @@ impl State {
             .filter(|it| {
                 it.head.incarnation == request.incarnation || self.has(Defect::MailOfAnyLife)
             })
-            .map_or_else(MailPage::default, |it| it.inbox.mail(request, self.now_ms))
+            .map_or_else(MailPage::default, |it| {
+                let by_topic = self.has(Defect::MailByTopic);
+                it.inbox.mail(request, self.now_ms, by_topic)
+            })
     }
 
     pub(crate) fn read_history(&self, request: &ReadHistory) -> HistoryPage {

@@ -161,7 +161,7 @@ impl Inbox {
 
     /// The oldest due mail (MAI-02, MAI-03). Topics take turns by due time, so that none keeps another
     /// one from being read.
-    pub(crate) fn mail(&self, request: &ReadMail, now_ms: u64) -> MailPage {
+    pub(crate) fn mail(&self, request: &ReadMail, now_ms: u64, by_topic: bool) -> MailPage {
         let mut found: Vec<Mail> = Vec::new();
         let mut more = false;
         for cursor in &request.topics {
@@ -169,7 +169,9 @@ impl Inbox {
             found.extend(of_topic.by_ref().take(request.per_topic_max));
             more |= of_topic.next().is_some();
         }
-        found.sort_by_key(|mail| mail.mark);
+        if !by_topic {
+            found.sort_by_key(|mail| mail.mark);
+        }
         let mut bytes = 0_usize;
         let fitting = found
             .iter()

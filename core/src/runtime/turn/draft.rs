@@ -292,7 +292,7 @@ impl Draft {
             }
             // A wait sends nothing, but nobody could raise an event of such a name.
             EventKind::ExternalSubscribed { name } => {
-                if let Err(details) = text_within(name, NAME_BYTES_MAX, "the name of an event") {
+                if let Err(details) = event_name(name) {
                     self.refused.get_or_insert(details);
                 }
             }
@@ -553,6 +553,16 @@ pub(super) fn refused(message: String) -> ErrorDetails {
 }
 
 /// Whether a name or a version may be sent.
+/// Whether anybody could raise an event of this name.
+fn event_name(name: &str) -> Result<(), ErrorDetails> {
+    if name.is_empty() {
+        return Err(refused(
+            "the name of an event has at least one byte; wait for one that has a name".to_owned(),
+        ));
+    }
+    text_within(name, NAME_BYTES_MAX, "the name of an event")
+}
+
 fn text_within(text: &str, bytes_max: usize, what: &str) -> Result<(), ErrorDetails> {
     if text.len() <= bytes_max {
         return Ok(());

@@ -37,6 +37,19 @@ impl World {
                 let sent = self.message_on(line, to.name(), message, delay);
                 self.commit(vec![Commit::Send(sent)]).await
             }
+            Op::SendSeveral {
+                to,
+                line,
+                first,
+                times,
+            } => {
+                let sent = (first..first + times)
+                    .map(|message| {
+                        Commit::Send(self.message_on(line, to.name(), message, Span::Zero))
+                    })
+                    .collect();
+                self.commit(sent).await
+            }
             Op::SendToLife { to, message } => {
                 let life = self.head(to).await.map(|head| head.incarnation);
                 let event = self.event_to_life(to, life, message);

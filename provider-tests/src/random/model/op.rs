@@ -44,6 +44,17 @@ spoken! {
             /// How long it stays invisible.
             delay: Span,
         },
+        /// A client sends several messages on one channel at once.
+        SendSeveral {
+            /// To which instance, there or not.
+            to: Who,
+            /// On which channel.
+            line: Line,
+            /// The first of the few messages; the others are those after it.
+            first: u8,
+            /// How many.
+            times: u8,
+        },
         /// A client sends to the life that the instance has now.
         SendToLife {
             /// To which instance, there or not.

@@ -114,6 +114,12 @@ pub(crate) const MAIL: &[Mutant] = &[
                 .retain(|mail| mail.message.body.len() <= request.bytes_max);
         }),
     ),
+    Mutant::inside(
+        "mail_of_the_first_topic_comes_first",
+        &["MAI-03"],
+        "A page fills with one topic after the other, and leaves older mail of the last one.",
+        &[Defect::MailByTopic],
+    ),
     Mutant::outside(
         "rest_of_mail_is_not_told",
         &["MAI-03"],

@@ -12,13 +12,13 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 
 use self::ops::{
     arrival, claim_activities, claim_turns, commit, commit_unleased, ends_of_activities,
-    leases_of_activities, leases_of_turns, op, read_history,
+    leases_of_activities, leases_of_turns, op, read_history, read_mail_of, several,
 };
 use self::parts::{part, parts};
 use self::words::{ago, back, one_of, queue, weighted, who};
 use super::op::Op;
 use super::part::{Part, Parts};
-use super::words::{Queue, Span, Who};
+use super::words::{Line, Queue, Span, Who};
 
 /// Long enough for an instance to live, end and live again.
 const OPERATIONS_MAX: usize = 60;
@@ -40,7 +40,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
     one_of(vec![
         weighted(5, op().prop_map(|op| vec![op])),
         weighted(4, one_turn()),
-        weighted(1, unclaimed_turn()),
+        weighted(2, unclaimed_turn()),
         weighted(2, Just(vec![Op::Advance { by: Span::Lease }])),
         weighted(1, held_turn()),
         weighted(2, held_activity()),
@@ -48,6 +48,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
         weighted(1, finished_activity()),
         weighted(1, fused_activity()),
         weighted(1, end_of_life()),
+        weighted(1, read_mail()),
     ])
 }
 
@@ -150,6 +151,14 @@ fn one_activity() -> impl Strategy<Value = Vec<Op>> {
             ops
         },
     )
+}
+
+/// Mail of one topic comes, and is read twice.
+fn read_mail() -> impl Strategy<Value = Vec<Op>> {
+    who().prop_flat_map(|to| {
+        (several(to, Line::Mail), read_mail_of(to), read_mail_of(to))
+            .prop_map(|(send, first, second)| vec![send, first, second])
+    })
 }
 
 /// An instance ends, is looked at and deleted.

@@ -8,6 +8,7 @@ use super::words::{
 };
 use crate::random::model::op::Op;
 use crate::random::model::part::Parts;
+use crate::random::model::words::{Line, Who};
 
 pub(super) fn op() -> BoxedStrategy<Op> {
     let mut all = messages();
@@ -47,6 +48,10 @@ pub(super) fn messages() -> Vec<Weighted<Op>> {
                 message,
                 delay,
             }),
+        ),
+        weighted(
+            2,
+            (who(), line()).prop_flat_map(|(to, line)| several(to, line)),
         ),
         weighted(
             2,
@@ -177,7 +182,7 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
     ]);
     vec![
         weighted(6, span().prop_map(|by| Op::Advance { by })),
-        weighted(2, read_history()),
+        weighted(5, read_history()),
         weighted(4, read_mail()),
         weighted(4, Just(Op::Reopen)),
         weighted(1, who().prop_map(|instance| Op::Delete { instance })),
@@ -216,16 +221,33 @@ pub(super) fn read_history() -> impl Strategy<Value = Op> {
     )
 }
 
-fn read_mail() -> impl Strategy<Value = Op> {
-    let per_topic_max = one_of(vec![weighted(2, Just(100)), weighted(1, 1..=2_usize)]);
-    (who(), topics(), per_topic_max, any::<bool>()).prop_map(
-        |(instance, topics, per_topic_max, goes_on)| Op::ReadMail {
+/// Several messages on one channel.
+pub(super) fn several(to: Who, line: Line) -> impl Strategy<Value = Op> {
+    (message(), 2..=4_u8).prop_map(move |(first, times)| Op::SendSeveral {
+        to,
+        line,
+        first,
+        times,
+    })
+}
+
+/// A read of the mail of one of the instances.
+pub(super) fn read_mail() -> impl Strategy<Value = Op> {
+    who().prop_flat_map(read_mail_of)
+}
+
+/// A read of the mail of an instance.
+pub(super) fn read_mail_of(instance: Who) -> impl Strategy<Value = Op> {
+    let goes_on = one_of(vec![weighted(3, Just(false)), weighted(1, Just(true))]);
+    let per_topic_max = one_of(vec![weighted(1, Just(100)), weighted(3, 1..=2_usize)]);
+    (topics(), per_topic_max, goes_on).prop_map(move |(topics, per_topic_max, goes_on)| {
+        Op::ReadMail {
             instance,
             topics,
             per_topic_max,
             goes_on,
-        },
-    )
+        }
+    })
 }
 
 pub(super) fn commit(parts: impl Strategy<Value = Parts>) -> impl Strategy<Value = Op> {
