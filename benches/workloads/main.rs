@@ -27,6 +27,7 @@ mod disk;
 mod fan_out;
 mod hello;
 mod idle;
+mod mailbox;
 mod meter;
 mod processes;
 mod report;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::report::Row;
 use super::stage::Backend;
-use super::{Failure, chain, fan_out, hello, idle, processes, timers, waiting};
+use super::{Failure, chain, fan_out, hello, idle, mailbox, processes, timers, waiting};
 
 pub(crate) type Rows = Pin<Box<dyn Future<Output = Result<Vec<Row>, Failure>>>>;
 
@@ -74,6 +74,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         what: "100,000 orchestrations that wait for an event, and then get it",
         backends: EVERYWHERE,
         run: |backend, size| Box::pin(waiting::run(backend, size)),
+    },
+    Workload {
+        name: "mailbox",
+        what: "one orchestration that takes 100,000 waiting events, and 10,000 with an activity each",
+        backends: EVERYWHERE,
+        run: |backend, size| Box::pin(mailbox::run(backend, size)),
     },
     Workload {
         name: "processes",
