@@ -19,6 +19,8 @@ mod changed_code;
 mod changed_inputs;
 #[path = "recovery/clock_back.rs"]
 mod clock_back;
+#[path = "recovery/control.rs"]
+mod control;
 #[path = "recovery/counted.rs"]
 mod counted;
 #[path = "recovery/crashes.rs"]
@@ -37,6 +39,8 @@ mod idle;
 mod isolation;
 #[path = "recovery/leases.rs"]
 mod leases;
+#[path = "recovery/mailbox.rs"]
+mod mailbox;
 #[path = "recovery/shadow.rs"]
 mod shadow;
 #[path = "recovery/shapes.rs"]

@@ -241,6 +241,7 @@ macro_rules! __catalogue {
             a_turn_has_a_limit ["LIM-01" "LIM-02"],
             a_batch_has_a_limit ["LIM-01" "CAP-01"],
             a_topic_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
+            a_mailbox_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
             control_has_a_quota ["LIM-03"],
         }
         mai {

@@ -105,8 +105,8 @@ impl Client {
         let mut uncertain = None;
         loop {
             let error = match attempt().await {
-                // An earlier attempt may have arrived before the end, and was its cause perhaps.
-                Err(error) if error.kind() == ErrorKind::Ended => {
+                // An earlier attempt may have arrived before, and been the cause.
+                Err(error) if hides_an_arrival(error.kind()) => {
                     return Err(uncertain.unwrap_or(error).into());
                 }
                 Err(error) if error.is_retryable() => error,
@@ -136,6 +136,15 @@ impl Client {
         };
         answers.pop().unwrap_or_else(no_answer).map(drop)
     }
+}
+
+/// Whether a store may answer so to a message that it has taken before: the instance took it, and ended
+/// or was deleted, or others have filled its mailbox since.
+fn hides_an_arrival(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Ended | ErrorKind::NotFound | ErrorKind::LimitExceeded
+    )
 }
 
 #[cfg(test)]

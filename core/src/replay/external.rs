@@ -107,6 +107,17 @@ impl ExternalEvents {
     pub(super) fn observe(&mut self, name: &str, wait: u64) {
         if let Some(channel) = self.channels.get_mut(name) {
             channel.matched.remove(&wait);
+            self.forget_if_empty(name);
+        }
+    }
+
+    /// Code may use a name once and never again: what is open is looked for in each step.
+    fn forget_if_empty(&mut self, name: &str) {
+        let is_empty = |it: &&Box<Channel>| {
+            it.buffered.is_empty() && it.waiting.is_empty() && it.matched.is_empty()
+        };
+        if self.channels.get(name).filter(is_empty).is_some() {
+            self.channels.remove(name);
         }
     }
 
@@ -115,7 +126,10 @@ impl ExternalEvents {
     pub(super) fn abandon(&mut self, name: &str, wait: u64) -> Option<(u64, Received)> {
         let channel = self.channels.get_mut(name)?;
         channel.waiting.retain(|waiting| *waiting != wait);
-        let received = channel.matched.remove(&wait)?;
+        let Some(received) = channel.matched.remove(&wait) else {
+            self.forget_if_empty(name);
+            return None;
+        };
         let Some(next) = channel.waiting.pop_front() else {
             let at = channel
                 .buffered

@@ -230,7 +230,7 @@ fn sort_out<T>(
         let suspect = node
             .attempts
             .suspect(attempt, &lease)
-            .filter(|_| !work.is_blocked(node));
+            .filter(|_| !work.asks_no_code(node));
         let held = node.leases.hold(lease, attempt);
         if is_stopping {
             drop(held);

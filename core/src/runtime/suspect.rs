@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::attempts::{Item, Suspicion};
 use super::lease_keeper::LeaseGuard;
 use super::node::{Node, Slot};
-use crate::providers::{ClaimedActivity, Lease, Release, ReleasedAttempts, Turn};
+use crate::providers::{Channel, ClaimedActivity, Lease, Release, ReleasedAttempts, Turn};
 
 /// How long what has to wait is left to the store at first.
 pub(super) const PUT_OFF_MIN: Duration = Duration::from_secs(1);
@@ -40,10 +40,15 @@ impl Work {
         }
     }
 
-    /// Whether its code hangs on this node already.
-    pub(super) fn is_blocked(&self, node: &Node) -> bool {
+    /// Whether no code is entered: it hangs on this node already, or somebody manages the instance, which
+    /// asks no code and is not to wait until the node is empty.
+    pub(super) fn asks_no_code(&self, node: &Node) -> bool {
         match self {
-            Self::Turn(turn) => node.watch.blocked(&turn.head, turn.lease.token).is_some(),
+            Self::Turn(turn) => {
+                let mut messages = turn.messages.iter();
+                messages.any(|it| it.channel == Channel::Control)
+                    || node.watch.blocked(&turn.head, turn.lease.token).is_some()
+            }
             Self::Activity(_) => false,
         }
     }

@@ -205,6 +205,37 @@ pub(crate) async fn a_topic_has_a_limit(cx: &Cx) {
     );
 }
 
+/// As much mail of all topics waits for an instance as is declared, and a client's next one is refused,
+/// whatever its topic. What is consumed makes room, as often as it is.
+pub(crate) async fn a_mailbox_has_a_limit(cx: &Cx) {
+    let limits = cx.limits();
+    cx.running("a").await;
+    let mut first = Vec::new();
+    let mut room = limits.mail_messages_max;
+    while room > 0 {
+        let topic = format!("topic {}", first.len());
+        let count = room.min(limits.topic_messages_max);
+        first.push(cx.send_mail("a", &topic, count).await);
+        room -= count;
+    }
+    for taken in first.iter().take(2) {
+        let error = refused(
+            cx.try_send(to("a", cx.mail("another"))).await,
+            ErrorKind::LimitExceeded,
+        );
+        names(&error, "mail_messages_max");
+        cx.send(taken.clone()).await;
+        let turn = cx.poke_and_claim("a").await;
+        let consumed = [turn.messages[0].id, taken.message.id];
+        cx.apply(cx.turn(&turn).append(1).consume(consumed)).await;
+        cx.send(to("a", cx.mail("another"))).await;
+    }
+    refused(
+        cx.try_send(to("a", cx.mail("another"))).await,
+        ErrorKind::LimitExceeded,
+    );
+}
+
 /// Control messages have a quota, and a client's next one is refused for now, unless it is one of them;
 /// what the instance's own work answers arrives all the same.
 pub(crate) async fn control_has_a_quota(cx: &Cx) {

@@ -81,12 +81,18 @@ impl Cx {
 
     /// Sends mail of a topic to an instance until no more fits, and returns the first.
     pub(crate) async fn fill(&self, instance: &str, topic: &str) -> Envelope {
+        self.send_mail(instance, topic, self.limits().topic_messages_max)
+            .await
+    }
+
+    /// Sends so much mail of a topic; answers the first one.
+    pub(crate) async fn send_mail(&self, instance: &str, topic: &str, mail_max: usize) -> Envelope {
         let first = to(instance, self.mail(topic));
         self.send(first.clone()).await;
         let limits = self.limits();
         let mut waiting = 1;
-        while waiting < limits.topic_messages_max {
-            let count = (limits.topic_messages_max - waiting).min(limits.commit_operations_max);
+        while waiting < mail_max {
+            let count = (mail_max - waiting).min(limits.commit_operations_max);
             let mail = (0..count).map(|_| Commit::Send(to(instance, self.mail(topic))));
             for answer in self.batch(mail.collect()).await {
                 answer.expect("it is within the limit");

@@ -15,6 +15,8 @@ const NOW_MS: u64 = 1_767_571_200_000;
 
 /// How much mail a topic of these stores holds: more than the cases need, and filled in no time.
 const TOPIC_MESSAGES_MAX: usize = 1_500;
+/// And all topics together.
+const MAIL_MESSAGES_MAX: usize = 2_000;
 
 /// Makes empty in-memory stores, each with a clock of its own that stands still until it is moved.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +31,7 @@ impl MemoryStore {
     fn empty(clock: &ManualClock) -> Arc<MemoryProvider> {
         let mut limits = Limits::default();
         limits.topic_messages_max = TOPIC_MESSAGES_MAX;
+        limits.mail_messages_max = MAIL_MESSAGES_MAX;
         let options = MemoryOptions::default()
             .clock(Arc::new(clock.clone()))
             .limits(limits);

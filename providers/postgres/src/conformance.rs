@@ -244,8 +244,9 @@ impl PostgresStore {
     /// Opens a handle by a URL, which may have settings of the server in it.
     async fn open(&self, url: &str) -> Result<Arc<PostgresProvider>, Unavailable> {
         let mut limits = Limits::default();
-        // Filling a topic takes a while otherwise; the cases send some more than a thousand to one.
+        // Filling a mailbox takes a while otherwise; the cases send some more than a thousand to a topic.
         limits.topic_messages_max = 1_500;
+        limits.mail_messages_max = 2_000;
         let mut options = PostgresOptions::default()
             .limits(limits)
             .schema(self.schema.name())

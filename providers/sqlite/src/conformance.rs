@@ -19,6 +19,8 @@ const NOW_MS: u64 = 1_767_571_200_000;
 
 /// How much mail a topic of these databases holds: more than the cases need, and filled in no time.
 const TOPIC_MESSAGES_MAX: usize = 1_500;
+/// And all topics together.
+const MAIL_MESSAGES_MAX: usize = 2_000;
 
 /// Makes empty databases, each in a new directory that goes away with it.
 #[derive(Debug, Clone)]
@@ -84,6 +86,7 @@ impl SqliteStore {
     async fn open(&self, options: SqliteOptions) -> Result<Arc<dyn Provider>, Unavailable> {
         let mut limits = Limits::default();
         limits.topic_messages_max = TOPIC_MESSAGES_MAX;
+        limits.mail_messages_max = MAIL_MESSAGES_MAX;
         let options = options.clock(Arc::new(self.clock.clone())).limits(limits);
         let opened = match self.mode {
             Some(mode) => {

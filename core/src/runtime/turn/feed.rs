@@ -193,7 +193,7 @@ impl<'a> Feeder<'a> {
                 carried,
                 taken,
             };
-            if !next.taken.is_empty() && encoded_bytes(&next) > self.limits.body_bytes_max {
+            if !fits_with_taken(&next, self.limits.body_bytes_max) {
                 // The code's own input has the room.
                 next.taken.clear();
             }
@@ -279,6 +279,25 @@ impl<'a> Feeder<'a> {
         });
         self.scope.core_state.notice = said.or(kept);
     }
+}
+
+/// Whether a start may be sent with the ids of the events that were taken. It is encoded to see that only
+/// where its texts are of a size at which it matters.
+fn fits_with_taken(start: &Start, bytes_max: usize) -> bool {
+    /// By how much encoding makes a text longer at most: a control character becomes six.
+    const GROWTH_MAX: usize = 6;
+    /// More than an id, or what is around an event, takes.
+    const EACH_BYTES: usize = 256;
+    let carried = start.carried.iter();
+    let texts = start.input.len()
+        + carried
+            .map(|it| it.name.len() + it.data.len())
+            .sum::<usize>();
+    let count = start.taken.len() + start.carried.len() + 8;
+    if texts * GROWTH_MAX + count * EACH_BYTES <= bytes_max {
+        return true;
+    }
+    start.taken.is_empty() || encoded_bytes(start) <= bytes_max
 }
 
 fn encoded_bytes(start: &Start) -> usize {

@@ -71,7 +71,16 @@ fn is_own_start(turn: &Occasion, letter: &Letter) -> bool {
     letter.id.incarnation() == turn.head.incarnation || letter.execution.is_some()
 }
 
-/// The parents whose start met this instance, which is not theirs. They must hear of it.
+/// Whether a start has met this instance that was to begin another one. It is stored as control.
+pub(super) fn has_foreign_start<'a>(
+    turn: &Occasion,
+    letters: impl IntoIterator<Item = &'a Letter>,
+) -> bool {
+    starts(letters).any(|(letter, _)| !is_own_start(turn, letter))
+}
+
+/// The parents whose start met this instance, which is not theirs. They must hear of it; of a start without
+/// a parent nobody does.
 pub(super) fn refused_parents<'a>(
     turn: &'a Occasion,
     letters: impl IntoIterator<Item = &'a Letter> + 'a,

@@ -30,9 +30,7 @@ fn taken_in(turn: &Occasion, letters: &[Letter]) -> Option<Draft> {
     let control: Vec<&Letter> = letters.iter().filter(|it| it.is_control).collect();
     let is_unreadable = control.is_empty() && letters.len() < turn.messages.len();
     let is_suspended = turn.head.suspended && !is_unreadable;
-    let refuses = inbox::refused_parents(turn, control.iter().copied())
-        .next()
-        .is_some();
+    let refuses = inbox::has_foreign_start(turn, control.iter().copied());
     if wish.is_none() && !is_suspended && !refuses {
         return None;
     }

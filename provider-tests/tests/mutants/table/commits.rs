@@ -369,6 +369,12 @@ pub(crate) const COMMITS: &[Mutant] = &[
         "The declared limit of a topic is half of the one that is kept.",
         Rewrite::Capabilities(|capabilities| capabilities.limits.topic_messages_max /= 2),
     ),
+    Mutant::outside(
+        "limit_of_mail_is_not_kept",
+        &["LIM-03"],
+        "The declared limit of all mail is less than the one that is kept.",
+        Rewrite::Capabilities(|capabilities| capabilities.limits.mail_messages_max -= 1),
+    ),
     Mutant::inside(
         "full_inbox_refuses_repeats",
         &["LIM-03"],
