@@ -13,7 +13,7 @@ use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{ActivityContext, Client, EventKind, OrchestrationContext, OrchestrationRegistry};
 
-use crate::support::{World, checked, until};
+use crate::support::{World, checked, until, within};
 
 const HOUR_MS: u64 = 3_600_000;
 const NOON_MS: u64 = 1_700_000_000_000;
@@ -259,4 +259,44 @@ async fn a_store_of_one_process_goes_on_where_it_stood() {
 #[tokio::test]
 async fn a_store_of_several_processes_goes_on_where_it_stood() {
     a_store_that_is_opened_later_goes_on(SqliteMode::MultiProcess).await;
+}
+
+/// What nobody awaits yet is due however the clock is set back, as what is awaited is.
+#[tokio::test]
+async fn mail_that_was_due_stays_due_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data.db");
+    let clock = ManualClock::at_ms(NOON_MS);
+    let mode = SqliteMode::SingleProcess;
+    let orchestrations = || {
+        OrchestrationRegistry::builder()
+            .register("Two", |ctx: OrchestrationContext, _: String| async move {
+                let first = ctx.schedule_wait("First").into_event().await;
+                Ok(first + &ctx.schedule_wait("Go").into_event().await)
+            })
+            .build()
+    };
+    let options = || RuntimeOptions {
+        clock: Arc::new(clock.clone()),
+        ..checked()
+    };
+    let store = open(&path, &clock, mode).await;
+    let none = || ActivityRegistry::builder().build();
+    let first = World::start(Arc::clone(&store), none(), orchestrations(), options()).await;
+    first.begin("i", "Two", "").await;
+    first.waits_for("i", "First").await;
+    first.raise("i", "Go", "b").await;
+    first.shutdown().await;
+    store.close().await;
+
+    clock.set_ms(NOON_MS - HOUR_MS);
+    let store = open(&path, &clock, mode).await;
+    let second = World::start(Arc::clone(&store), none(), orchestrations(), options()).await;
+    second.raise("i", "First", "a").await;
+    let ended = second
+        .client
+        .wait_for_orchestration("i", Duration::from_hours(9));
+    let ended = within("what was due before the restart", ended).await;
+    assert!(ended.is_ok(), "{ended:?}");
+    second.shutdown().await;
 }

@@ -93,3 +93,10 @@ CREATE TABLE activity (
 ) STRICT;
 CREATE UNIQUE INDEX activity_key ON activity (ino, execution, activity_id);
 CREATE INDEX activity_ready ON activity (queue, claim_at);
+
+-- The store's time when somebody last tidied up or closed it: one row. What was written since says more, but
+-- not of an instance that nothing wakes.
+CREATE TABLE latest (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at_ms INTEGER NOT NULL
+) STRICT;

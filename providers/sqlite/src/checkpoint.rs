@@ -7,8 +7,10 @@ use rusqlite::ffi;
 
 use crate::connection::PAGE_BYTES;
 use crate::error;
+use crate::job::Access;
 use crate::provider::SqliteProvider;
 use crate::writer::Writer;
+use crate::written;
 
 const MIB: u64 = 1024 * 1024;
 /// A log with this much that is not in the database yet is moved there.
@@ -140,11 +142,26 @@ impl Writer {
         outcome
     }
 
+    /// Notes the store's time if anything was written since the log was last moved. Without it only a
+    /// clock that is set back does harm.
+    fn note_time(&mut self) {
+        if !self.log.is_dirty || self.setup.location.path().is_none() {
+            return;
+        }
+        let now_ms = self.setup.clock.now_ms();
+        let noted = self.transact(Access::Lease, |session| written::note(&session.sql, now_ms));
+        if let Err(failure) = noted {
+            let error = failure.error("maintain", false);
+            tracing::warn!(%error, "the store's time could not be noted");
+        }
+    }
+
     /// Leaves everything in the database file.
     pub(crate) fn shut_down(mut self) {
         if self.is_broken {
             return;
         }
+        self.note_time();
         if let Err(cause) = self.truncate_unless_blocked() {
             // Nothing is lost: the next opener finds it in the log.
             tracing::warn!(%cause, "the write-ahead log could not be moved when closing");
@@ -176,6 +193,7 @@ impl SqliteProvider {
                 return Ok(None);
             }
             if writer.log.is_dirty {
+                writer.note_time();
                 writer.move_log()?;
             }
             Ok(Some(MAINTAIN_EVERY))

@@ -170,7 +170,7 @@ impl Writer {
     }
 
     /// Runs one transaction, and makes known what it did once it is committed.
-    fn transact(
+    pub(crate) fn transact(
         &mut self,
         access: Access,
         run: impl FnOnce(&mut Session) -> rusqlite::Result<()>,

@@ -3,7 +3,8 @@
 //! A row says until when it is left alone, which may be far ahead: a timer may. Its `claim_order`
 //! says when that was decided. If that time has not come yet, the machine's clock was set back
 //! since, and the store's time goes on from there: what was to happen in ten seconds happens in ten
-//! seconds.
+//! seconds. Mail that nobody awaits is in no such row; so the store's time is noted when the store is
+//! closed, and now and then.
 
 use crate::clock::StoreClock;
 use crate::sql::Sql;
@@ -16,6 +17,10 @@ const COUNT_BITS: u32 = 20;
 const LATEST_TURN: &str = "SELECT max(claim_order) FROM instance WHERE claim_at > ?1";
 const LATEST_ACTIVITY: &str = "SELECT max(instance.claim_order)
      FROM activity JOIN instance ON instance.ino = activity.ino WHERE activity.claim_at > ?1";
+
+const LATEST_NOTED: &str = "SELECT max(at_ms) FROM latest";
+const NOTE: &str = "INSERT INTO latest (one, at_ms) VALUES (1, ?1)
+     ON CONFLICT (one) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)";
 
 /// Beyond this the clock was set back, and not merely adjusted.
 const NOTEWORTHY_MS: u64 = 1_000;
@@ -31,13 +36,21 @@ pub(crate) fn time_of(claim_order: i64) -> u64 {
     u64::try_from(claim_order >> COUNT_BITS).unwrap_or_default()
 }
 
-/// Lets a clock go on from the latest time at which anything was written that is left alone now.
+/// Notes the store's time.
+pub(crate) fn note(sql: &Sql, now_ms: u64) -> rusqlite::Result<()> {
+    sql.execute(NOTE, [now_ms]).map(drop)
+}
+
+/// Lets a clock go on from the latest time that was noted, or at which anything was written that is left
+/// alone now.
 pub(crate) fn follow(sql: &Sql, clock: &StoreClock) -> rusqlite::Result<()> {
     let now_ms = clock.now_ms();
     let latest = |query| sql.one(query, [now_ms], |row| row.get::<_, Option<i64>>(0));
+    let noted_ms = sql.one(LATEST_NOTED, [], |row| row.get::<_, Option<u64>>(0))?;
     let latest_ms = latest(LATEST_TURN)?
         .max(latest(LATEST_ACTIVITY)?)
-        .map_or(0, time_of);
+        .map_or(0, time_of)
+        .max(noted_ms.unwrap_or(0));
     clock.not_before(latest_ms);
     let ahead_ms = latest_ms.saturating_sub(now_ms);
     if ahead_ms > NOTEWORTHY_MS {
