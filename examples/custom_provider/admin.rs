@@ -151,7 +151,7 @@ impl State {
             ..QueueDepths::default()
         };
         for instance in self.instances.values() {
-            let (due, later) = instance.inbox.depths(self.now_ms);
+            let (due, later) = instance.inbox.depths(self.now_ms, &instance.head.awaited);
             depths.orchestrator_queue += due;
             depths.timer_queue += later;
         }

@@ -139,10 +139,13 @@ impl Inbox {
         messages.filter_map(|(slot, id)| Some((slot.at_ms, self.messages.get(id)?)))
     }
 
-    /// How many messages are due, and how many will be, without the mail.
-    pub(crate) fn depths(&self, now_ms: u64) -> (usize, usize) {
-        let agendas = [Channel::Control, Channel::System];
-        let agendas = agendas.iter().filter_map(|it| self.channels.get(it));
+    /// How many messages are due, and how many will be. Of mail only what is awaited counts (ADM-03).
+    pub(crate) fn depths(&self, now_ms: u64, awaited: &[Topic]) -> (usize, usize) {
+        let awaited = awaited.iter().cloned().map(Channel::Topic);
+        let channels = [Channel::Control, Channel::System]
+            .into_iter()
+            .chain(awaited);
+        let agendas = channels.filter_map(|it| self.channels.get(&it));
         agendas.fold((0, 0), |(due, later), agenda| {
             let now = agenda.due(now_ms).count();
             (due + now, later + agenda.len() - now)

@@ -314,6 +314,7 @@ macro_rules! __catalogue {
             executions_are_listed ["ADM-02" "EXE-01"],
             metrics_count_what_is_stored ["ADM-03"],
             depths_count_what_is_queued ["ADM-03"],
+            awaited_mail_is_queued ["ADM-03"],
         }
         del {
             nothing_is_left_of_a_deleted_instance ["DEL-01"],

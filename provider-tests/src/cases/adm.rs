@@ -4,7 +4,7 @@ use duroxide_core::providers::{
     ExecutionStatus, HeadUpdate, InstanceFilter, InstanceStatus, QueueDepths, SystemMetrics,
 };
 
-use crate::support::{Cx, SECOND, id};
+use crate::support::{Cx, SECOND, id, later, to};
 
 async fn listed(cx: &Cx, filter: InstanceFilter) -> Vec<String> {
     let page = cx.admin().list_instances(&filter).await;
@@ -184,4 +184,22 @@ pub(crate) async fn depths_count_what_is_queued(cx: &Cx) {
         ..expected
     };
     assert_eq!(depths().await, expected);
+}
+
+/// Mail counts where its instance awaits it, and nowhere else.
+pub(crate) async fn awaited_mail_is_queued(cx: &Cx) {
+    cx.start("a").await;
+    let turn = cx.claim_only("a").await;
+    cx.apply(cx.turn(&turn).append(1).awaiting(&["t"])).await;
+    cx.send(to("a", cx.mail("t"))).await;
+    cx.send(later("a", cx.mail("t"), SECOND)).await;
+    cx.send(to("a", cx.mail("u"))).await;
+
+    let depths = cx.admin().queue_depths().await.expect("depths can be read");
+    let expected = QueueDepths {
+        orchestrator_queue: 1,
+        worker_queue: 0,
+        timer_queue: 1,
+    };
+    assert_eq!(depths, expected);
 }
