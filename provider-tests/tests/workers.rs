@@ -7,8 +7,9 @@
 
 mod defective;
 
-use defective::{Defect, subject};
-use duroxide_provider_tests::{CATALOGUE, Case, Outcome, RunOptions, Seed, run_case};
+use defective::{Defect, subject, subject_inside};
+use duroxide_memory::Defect as Fault;
+use duroxide_provider_tests::{CATALOGUE, Case, Outcome, RunOptions, Seed, Subject, run_case};
 
 /// In so many runs each defect is found.
 const ROUNDS: u32 = 30;
@@ -23,10 +24,14 @@ fn case(id: &str) -> &'static Case {
 
 /// The text of the failure, if the case fails.
 fn failure_of(id: &str, defect: Defect, seed: u64, rounds: u32) -> Option<String> {
+    failure_on(&subject(defect), id, seed, rounds)
+}
+
+fn failure_on(subject: &Subject, id: &str, seed: u64, rounds: u32) -> Option<String> {
     let mut options = RunOptions::default();
     options.seed = Seed(seed);
     options.rounds = Some(rounds);
-    match run_case(case(id), &subject(defect), &options) {
+    match run_case(case(id), subject, &options) {
         Outcome::Passed => None,
         Outcome::Failed(failure) => Some(failure.message),
         other @ (Outcome::Skipped(_) | Outcome::Unavailable(_) | Outcome::NotSupported) => {
@@ -44,6 +49,14 @@ fn workers_find(defect: Defect, invariant: &str) {
     let failure = failure.unwrap_or_else(|| panic!("{defect:?} was not found"));
     let expected = format!("{invariant}: ");
     assert!(failure.starts_with(&expected), "{defect:?}: {failure}");
+}
+
+/// The same for a fault inside the provider.
+fn workers_find_inside(fault: Fault, invariant: &str) {
+    let failure = failure_on(&subject_inside(fault), WORKERS, 1, ROUNDS);
+    let failure = failure.unwrap_or_else(|| panic!("{fault:?} was not found"));
+    let expected = format!("{invariant}: ");
+    assert!(failure.starts_with(&expected), "{fault:?}: {failure}");
 }
 
 #[test]
@@ -80,6 +93,53 @@ teeth! {
     deletions_that_delete_nothing: DeletesNothing breaks "I12",
     attempts_that_are_not_counted: CountsNoAttempts breaks "I13",
     rows_that_are_left_behind: LeavesEventsBehind breaks "I14",
+}
+
+teeth! {
+    mail_that_stays: KeepsMail breaks "I6",
+    changed_mail: ChangesMail breaks "I2",
+    reversed_mail: ReversesMail breaks "I11",
+    lost_mail: LosesMail breaks "I19",
+    mail_that_is_left_untold: ForgetsMoreMail breaks "I19",
+    mail_of_which_there_is_always_more: TellsOfMoreMail breaks "I19",
+    pages_that_are_too_long: ReadsTooMuchMail breaks "I19",
+    mail_of_other_topics: ReadsOtherTopics breaks "I19",
+    dropped_mail: DropsMail breaks "I1",
+    claimed_mail: ClaimsMail breaks "I2",
+    mail_that_is_always_announced: AnnouncesMail breaks "I16",
+    mail_that_is_never_announced: HidesMail breaks "I16",
+    mail_that_wakes_nobody: SleepsOverMail breaks "I7",
+    a_suspension_that_is_none: SuspendsNothing breaks "I18",
+    topics_that_are_not_awaited: AwaitsNothing breaks "I18",
+    control_that_comes_last: ClaimsControlLast breaks "I11",
+    a_mailbox_without_room: HasNoRoom breaks "I20",
+    mail_to_a_life_that_is_over: ConfusesLives breaks "I2",
+    an_instance_that_is_not_found: FindsNobody breaks "I20",
+}
+
+macro_rules! teeth_inside {
+    ($($name:ident: $fault:ident breaks $invariant:literal,)+) => {
+        $(
+            #[test]
+            fn $name() {
+                workers_find_inside(Fault::$fault, $invariant);
+            }
+        )+
+    };
+}
+
+teeth_inside! {
+    a_suspended_instance_gets_everything: SuspendedGetEverything breaks "I16",
+    awaited_topics_that_add_up: AwaitedAddsUp breaks "I18",
+    an_end_that_leaves_the_record: EndsLeaveTheRecord breaks "I18",
+    mail_of_another_life: MailOfAnyLife breaks "I19",
+    mail_for_the_ended: EndedTakeMail breaks "I20",
+    mail_in_the_wrong_order: TiesComeBackwards breaks "I11",
+    repeats_that_are_stored: StoresRepeats breaks "I2",
+    an_unleased_turn_of_the_suspended: UnleasedIgnoresSuspension breaks "I17",
+    an_unleased_turn_of_the_leased: UnleasedIgnoresLeases breaks "I17",
+    an_unleased_turn_of_what_is_held_back: UnleasedIgnoresBackOff breaks "I17",
+    an_unleased_turn_after_another_commit: UnleasedIgnoresCommits breaks "I17",
 }
 
 /// A failure says how to repeat its run alone, and that run fails in the same way.

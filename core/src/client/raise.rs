@@ -161,19 +161,18 @@ impl Client {
 /// itself does not wait for that: how long it takes is up to the instance.
 fn of_event(error: ClientError, name: &str) -> ClientError {
     const LIMITS: [&str; 2] = ["topic_messages_max", "mail_messages_max"];
-    match error {
-        ClientError::Provider(error)
-            if error
-                .context("limit")
-                .is_some_and(|it| LIMITS.contains(&it)) =>
-        {
-            error
-                .with_context("event", name)
-                .with_retry(Retry::Later)
-                .into()
-        }
-        error => error,
-    }
+    let ClientError::Provider(refused) = error else {
+        return error;
+    };
+    let is_full = refused
+        .context("limit")
+        .is_some_and(|it| LIMITS.contains(&it));
+    let told = if is_full {
+        refused.with_context("event", name).with_retry(Retry::Later)
+    } else {
+        refused
+    };
+    told.into()
 }
 
 /// The id of the message that brings an event of this name with this id: a name-based UUID (RFC 9562,

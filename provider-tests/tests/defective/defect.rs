@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, Committed, Envelope, ErrorKind, Fence, InstanceId, LeaseToken, Message, MessageId,
-    Position, ProviderError, Recipient, Turn,
+    Channel, Commit, CommitId, Committed, Envelope, ErrorKind, Fence, InstanceHead, InstanceId,
+    LeaseToken, MailPage, Message, MessageId, Position, ProviderError, ReadMail, Recipient, Topic,
+    TopicCursor, Turn, TurnCommit,
 };
 use uuid::Uuid;
 
@@ -47,6 +48,44 @@ pub(crate) enum Defect {
     DeletesNothing,
     /// A deletion leaves rows behind.
     LeavesEventsBehind,
+    /// A commit leaves the mail that it consumes.
+    KeepsMail,
+    /// Mail is read with another body.
+    ChangesMail,
+    /// Mail comes in the wrong order.
+    ReversesMail,
+    /// The last one of several messages is not read.
+    LosesMail,
+    /// A page does not say that mail was left behind.
+    ForgetsMoreMail,
+    /// Each page says that mail was left behind.
+    TellsOfMoreMail,
+    /// A page holds more of a topic than was asked for.
+    ReadsTooMuchMail,
+    /// Mail is read of topics that nobody asked for.
+    ReadsOtherTopics,
+    /// Mail is claimed as what an instance's own decisions bring.
+    ClaimsMail,
+    /// Each claim says that there is mail.
+    AnnouncesMail,
+    /// No claim says that there is mail.
+    HidesMail,
+    /// Awaited mail wakes nobody.
+    SleepsOverMail,
+    /// Mail is dropped, and the sender told that it was sent.
+    DropsMail,
+    /// A commit suspends nothing.
+    SuspendsNothing,
+    /// A commit awaits nothing.
+    AwaitsNothing,
+    /// Control messages come last.
+    ClaimsControlLast,
+    /// A message to one life of an instance is taken for whichever there is.
+    ConfusesLives,
+    /// Mail is refused as if there was no room.
+    HasNoRoom,
+    /// Every fifth message is refused as if nobody was there.
+    FindsNobody,
     /// A lock is held while a commit waits.
     LocksAcrossAwait,
     /// An outcome sends its message first and removes the activity then.
@@ -60,8 +99,22 @@ pub(crate) struct Memory {
     holders: BTreeMap<InstanceId, LeaseToken>,
     last: Option<Turn>,
     sent: BTreeMap<InstanceId, Vec<MessageId>>,
+    mail: BTreeSet<MessageId>,
+    topics: BTreeSet<Topic>,
+    /// What each commit awaited.
+    awaited: BTreeMap<CommitId, Vec<Topic>>,
+    /// What was awaited when an instance was claimed last.
+    claimed_awaiting: BTreeMap<InstanceId, Vec<Topic>>,
     late: BTreeSet<InstanceId>,
     forgotten: BTreeSet<InstanceId>,
+}
+
+/// An instance that no run has.
+fn nobody() -> InstanceId {
+    match InstanceId::new("nobody") {
+        Ok(id) => id,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A message to whichever life of an instance there is.
@@ -82,9 +135,18 @@ impl Memory {
         for turn in turns.iter_mut() {
             self.holders
                 .insert(turn.head.instance.clone(), turn.lease.token);
+            self.pretend_to_await(defect, &mut turn.head);
+            let awaited = turn.head.awaited.clone();
+            self.claimed_awaiting
+                .insert(turn.head.instance.clone(), awaited);
             match defect {
                 Defect::ReversesMessages => turn.messages.reverse(),
                 Defect::CountsNoAttempts => turn.attempt = 1,
+                Defect::AnnouncesMail => turn.has_mail = true,
+                Defect::HidesMail => turn.has_mail = false,
+                Defect::ClaimsControlLast => turn
+                    .messages
+                    .sort_by_key(|it| it.channel == Channel::Control),
                 Defect::ChangesBodies => turn.messages.iter_mut().for_each(|it| {
                     it.message.body = "something else".into();
                 }),
@@ -103,6 +165,41 @@ impl Memory {
             } else {
                 self.last = turns.last().cloned().or(self.last.take());
             }
+        }
+    }
+
+    pub(crate) fn before_read(&self, defect: Defect, request: &mut ReadMail) {
+        match defect {
+            Defect::ReadsTooMuchMail => request.per_topic_max += 1,
+            Defect::ReadsOtherTopics => {
+                let others = self.topics.iter().filter(|topic| {
+                    let mut asked = request.topics.iter();
+                    asked.all(|cursor| cursor.topic != **topic)
+                });
+                let others: Vec<_> = others
+                    .map(|topic| TopicCursor {
+                        topic: topic.clone(),
+                        after: None,
+                    })
+                    .collect();
+                request.topics.extend(others);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn after_read(&self, defect: Defect, page: &mut MailPage) {
+        match defect {
+            Defect::ChangesMail => page.mail.iter_mut().for_each(|it| {
+                it.message.body = "something else".into();
+            }),
+            Defect::ReversesMail => page.mail.reverse(),
+            Defect::LosesMail if page.mail.len() > 1 => {
+                page.mail.pop();
+            }
+            Defect::ForgetsMoreMail => page.more = false,
+            Defect::TellsOfMoreMail => page.more = true,
+            _ => {}
         }
     }
 
@@ -128,6 +225,7 @@ impl Memory {
             match operation {
                 Commit::Send(envelope) => {
                     let to = envelope.recipient.instance().clone();
+                    self.spoil_send(defect, envelope);
                     self.late.insert(to.clone());
                     self.forgotten.remove(&to);
                     self.sent.entry(to).or_default().push(envelope.message.id);
@@ -136,6 +234,9 @@ impl Memory {
                     }
                 }
                 Commit::Turn(turn) => match defect {
+                    Defect::KeepsMail => turn.consumed.retain(|id| !self.mail.contains(id)),
+                    Defect::SuspendsNothing => turn.suspended = None,
+                    Defect::AwaitsNothing | Defect::SleepsOverMail => turn.awaited.clear(),
                     Defect::ConsumesWhatArrivedLate => {
                         let sent = self.sent.get(&turn.instance).into_iter().flatten();
                         turn.consumed.extend(sent.copied());
@@ -149,6 +250,59 @@ impl Memory {
         }
     }
 
+    fn note_awaited(&mut self, turn: &TurnCommit) {
+        let before = match turn.fence {
+            Fence::Unleased { commit_id, .. } => commit_id.and_then(|it| self.awaited.get(&it)),
+            Fence::At { .. } | Fence::Absent { .. } => self.claimed_awaiting.get(&turn.instance),
+        };
+        let awaited = if turn.executions.is_empty() {
+            before.cloned()
+        } else {
+            Some(turn.awaited.clone())
+        };
+        self.awaited
+            .insert(turn.commit_id, awaited.unwrap_or_default());
+    }
+
+    /// Shows what the commit before awaited, which the store does not know.
+    pub(crate) fn pretend_to_await(&self, defect: Defect, head: &mut InstanceHead) {
+        let awaited = head.commit_id.and_then(|it| self.awaited.get(&it));
+        if let (Defect::SleepsOverMail, Some(awaited), false) =
+            (defect, awaited, head.status.is_terminal())
+        {
+            head.awaited.clone_from(awaited);
+        }
+    }
+
+    fn spoil_send(&mut self, defect: Defect, envelope: &mut Envelope) {
+        self.claims += 1;
+        let is_fifth = self.claims.is_multiple_of(CLAIMS_BETWEEN);
+        let is_mail = envelope.message.channel.topic().is_some();
+        if let Recipient::Instance {
+            instance,
+            incarnation,
+        } = &mut envelope.recipient
+        {
+            match defect {
+                Defect::HasNoRoom if is_mail && is_fifth => *instance = nobody(),
+                Defect::FindsNobody if is_fifth => *instance = nobody(),
+                Defect::ConfusesLives => *incarnation = None,
+                _ => {}
+            }
+        }
+        let message = &mut envelope.message;
+        let Some(topic) = message.channel.topic() else {
+            return;
+        };
+        self.topics.insert(topic.clone());
+        self.mail.insert(message.id);
+        match defect {
+            Defect::ClaimsMail => message.channel = Channel::System,
+            Defect::DropsMail => message.channel = Channel::Topic("nobody reads it".into()),
+            _ => {}
+        }
+    }
+
     pub(crate) fn after_commit(
         &mut self,
         defect: Defect,
@@ -156,6 +310,16 @@ impl Memory {
         mut answers: Vec<Result<Committed, ProviderError>>,
     ) -> Vec<Result<Committed, ProviderError>> {
         for (commit, answer) in asked.iter().zip(&mut answers) {
+            if let (Commit::Send(envelope), Err(error)) = (commit, &answer) {
+                let is_mail = envelope.message.channel.topic().is_some();
+                if defect == Defect::HasNoRoom && is_mail && error.kind() == ErrorKind::NotFound {
+                    let (kind, text) = (ErrorKind::LimitExceeded, "refused, as it says");
+                    *answer = Err(ProviderError::new(kind, "commit", text));
+                }
+            }
+            if let (Commit::Turn(turn), Ok(_)) = (commit, &answer) {
+                self.note_awaited(turn);
+            }
             if let (Commit::Turn(turn), Ok(_)) = (commit, &answer) {
                 if self.late.remove(&turn.instance) {
                     self.forgotten.insert(turn.instance.clone());

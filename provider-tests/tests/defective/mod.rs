@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
     InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
-    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
+    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, TopicCursor, Turn,
+    Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
+use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Fixture, Store, Subject, TestClock, Unavailable};
 use parking_lot::Mutex;
 use tokio::task::yield_now;
@@ -24,9 +27,46 @@ use tokio::task::yield_now;
 pub(crate) use defect::Defect;
 use defect::Memory;
 
+const NOW_MS: u64 = 1_767_571_200_000;
+
 /// The in-memory provider with this defect, compared with the one that has none.
 pub(crate) fn subject(defect: Defect) -> Subject {
     Subject::new(DefectiveFixture(defect)).with_reference(MemoryFixture)
+}
+
+/// The in-memory provider with a fault of its own.
+pub(crate) fn subject_inside(fault: duroxide_memory::Defect) -> Subject {
+    Subject::new(FaultyFixture(fault)).with_reference(MemoryFixture)
+}
+
+struct FaultyFixture(duroxide_memory::Defect);
+
+struct FaultyStore {
+    clock: ManualClock,
+    provider: Arc<dyn Provider>,
+}
+
+#[async_trait]
+impl Fixture for FaultyFixture {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        let clock = ManualClock::at_ms(NOW_MS);
+        let options = MemoryOptions::default()
+            .clock(Arc::new(clock.clone()))
+            .defects(&[self.0]);
+        let provider = Arc::new(MemoryProvider::with_options(options));
+        Ok(Box::new(FaultyStore { clock, provider }))
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn connect(&self) -> Result<Arc<dyn Provider>, Unavailable> {
+        Ok(Arc::clone(&self.provider))
+    }
+
+    fn clock(&self) -> &dyn TestClock {
+        &self.clock
+    }
 }
 
 struct DefectiveFixture(Defect);
@@ -76,6 +116,22 @@ impl Defective {
         }
     }
 
+    /// Whether mail is due of a topic that this head says it awaits.
+    async fn has_mail(&self, head: &InstanceHead) -> Result<bool, ProviderError> {
+        let topics = head.awaited.iter().cloned();
+        let request = ReadMail {
+            instance: head.instance.clone(),
+            incarnation: head.incarnation,
+            topics: topics
+                .map(|topic| TopicCursor { topic, after: None })
+                .collect(),
+            per_topic_max: 1,
+            bytes_max: 0,
+        };
+        let page = self.inner.read_mail(&request).await?;
+        Ok(!page.mail.is_empty())
+    }
+
     /// An outcome in two steps, with a pause in between.
     async fn finish_in_two_steps(&self, operations: Vec<Commit>) -> Vec<Commit> {
         let mut rest = Vec::new();
@@ -108,6 +164,11 @@ impl Provider for Defective {
         self.memory
             .lock()
             .after_claim(self.defect, &mut claimed.items);
+        if self.defect == Defect::SleepsOverMail {
+            for turn in &mut claimed.items {
+                turn.has_mail = !turn.head.suspended && self.has_mail(&turn.head).await?;
+            }
+        }
         Ok(claimed)
     }
 
@@ -175,7 +236,11 @@ impl Provider for Defective {
     }
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
-        self.inner.read_mail(request).await
+        let mut request = request.clone();
+        self.memory.lock().before_read(self.defect, &mut request);
+        let mut page = self.inner.read_mail(&request).await?;
+        self.memory.lock().after_read(self.defect, &mut page);
+        Ok(page)
     }
 
     async fn read_head(
@@ -184,6 +249,7 @@ impl Provider for Defective {
     ) -> Result<Option<InstanceHead>, ProviderError> {
         let head = self.inner.read_head(instance).await?;
         Ok(head.map(|mut head| {
+            self.memory.lock().pretend_to_await(self.defect, &mut head);
             if self.defect == Defect::LosesOutputs {
                 head.output = None;
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityLease, ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit,
-    Committed, DeleteMode, Envelope, ErrorKind, InstanceHead, Lease, Message, Provider,
-    ProviderError, Release, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
+    Committed, DeleteMode, Envelope, ErrorKind, InstanceHead, Lease, MailPage, Message, Provider,
+    ProviderError, ReadMail, Release, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
 };
 
 use super::LEASE;
@@ -15,7 +15,7 @@ use super::log::{Answer, Call, Log};
 use crate::support::{Cx, drop_after_polls, id, turn_answer};
 
 /// More bytes than all messages of a run have.
-const BYTES_MAX: usize = 1 << 20;
+pub(super) const BYTES_MAX: usize = 1 << 20;
 
 /// For how long a worker listens for the answer to a call.
 #[derive(Debug, Clone, Copy)]
@@ -201,6 +201,19 @@ impl Caller {
         let read = provider.read_head(&instance);
         let answer = self.call(Patience::Endless, call, read).await;
         answer.and_then(Result::ok).flatten()
+    }
+
+    /// Reads mail, and returns what it heard.
+    pub(super) async fn read_mail(&self, patience: Patience, request: &ReadMail) -> MailPage {
+        self.cx.settle().await;
+        let call = |answer| Call::ReadMail {
+            request: request.clone(),
+            answer,
+        };
+        let provider = self.provider();
+        let read = provider.read_mail(request);
+        let answer = self.call(patience, call, read).await;
+        answer.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Reads the first execution's history, the only one that every life has.

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    DeleteMode, ErrorKind, HistoryChunk, InstanceHead, InstanceId, QueueDepths, SystemMetrics,
+    DeleteMode, ErrorKind, HistoryChunk, InstanceHead, InstanceId, MailPage, QueueDepths,
+    SystemMetrics, Turn,
 };
 
 use super::caller::{Caller, Patience};
 use super::log::{Call, Log};
+use super::mail::{self, consume_too};
 use super::{DELAY_MS_MAX, INSTANCES};
-use crate::support::{Cx, id};
+use crate::support::{Cx, id, to};
 
 /// More claims than a run can leave work for; a store that always has more is broken.
 const CLAIMS_MAX: usize = 200;
@@ -48,6 +50,10 @@ pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
     let cx = &store.cx;
     cx.elapse(EVERYTHING_IS_DUE).await;
     log.mark(cx.clock().now_ms(), Call::Quiet);
+    // What wakes an instance is seen before the first claim, which must find it.
+    for instance in INSTANCES {
+        read_all(store, instance).await;
+    }
     let mut contents = look(store).await;
     // A send whose future was dropped with its handle may come as late as this (CXL-03). What is stuck
     // does not go away by looking again.
@@ -95,17 +101,17 @@ async fn process_all(store: &Caller) -> bool {
             .await;
         let activities = store.claim_activities(Patience::Endless, ITEMS_MAX).await;
         let is_empty = turns.is_empty() && activities.is_empty();
-        if is_empty && has_waited && !is_queued(&store.cx).await {
+        let is_done = is_empty && !wake(store).await;
+        if is_done && has_waited && !is_queued(&store.cx).await {
             return true;
         }
-        has_waited = is_empty;
-        if is_empty {
+        has_waited = is_done;
+        if is_done {
             // A send whose future was dropped may have come after all, with its delay (CXL-01).
             store.cx.elapse(EVERYTHING_IS_DUE).await;
         }
         for turn in &turns {
-            let commit = store.cx.turn(turn).build();
-            store.commit_turn(Patience::Endless, &commit).await;
+            process(store, turn).await;
         }
         for activity in &activities {
             let result = store.result_of(&activity.lease);
@@ -115,6 +121,42 @@ async fn process_all(store: &Caller) -> bool {
         }
     }
     false
+}
+
+/// Takes everything of a turn, the mail included, and resumes the instance.
+async fn process(store: &Caller, turn: &Turn) {
+    let request = mail::request(&turn.head, ITEMS_MAX);
+    let page = store.read_mail(Patience::Endless, &request).await;
+    let read = page.mail.iter().map(|mail| mail.message.id).collect();
+    let mut commit = consume_too(store.cx.turn(turn), read);
+    if turn.head.suspended {
+        commit = commit.suspend(false);
+    }
+    store.commit_turn(Patience::Endless, &commit.build()).await;
+}
+
+/// Reads the head and all mail of an instance, if it is there.
+async fn read_all(store: &Caller, instance: &str) -> Option<(InstanceHead, MailPage)> {
+    let head = store.read_head(instance).await?;
+    let request = mail::request(&head, ITEMS_MAX);
+    let page = store.read_mail(Patience::Endless, &request).await;
+    Some((head, page))
+}
+
+/// Sends a control message to each instance that is suspended or has mail, so that it is claimed;
+/// whether there is one.
+async fn wake(store: &Caller) -> bool {
+    let mut has_woken = false;
+    for instance in INSTANCES {
+        if let Some((head, page)) = read_all(store, instance).await
+            && (head.suspended || !page.mail.is_empty())
+        {
+            let control = to(instance, store.cx.control());
+            store.send(Patience::Endless, &control).await;
+            has_woken = true;
+        }
+    }
+    has_woken
 }
 
 /// Whether the store counts something in its queues. It may have come after the claim, from a send

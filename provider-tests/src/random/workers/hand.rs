@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::caller::{Caller, Patience};
 use super::scheduler::Sleep;
-use super::{INSTANCES, LEASE};
+use super::{INSTANCES, LEASE, TOPICS};
 
 /// After so many polls most calls have ended.
 const POLLS_MAX: usize = 3;
@@ -32,6 +32,10 @@ impl Hand {
 
     pub(super) fn any_instance(&mut self) -> &'static str {
         INSTANCES[self.rng.usize(..INSTANCES.len())]
+    }
+
+    pub(super) fn any_topic(&mut self) -> &'static str {
+        TOPICS[self.rng.usize(..TOPICS.len())]
     }
 
     /// Rarely an impatient one.

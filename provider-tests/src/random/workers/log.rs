@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityOutcome, ClaimedActivity, Envelope, ErrorKind, HistoryChunk, InstanceHead, InstanceId,
-    Lease, Release, Renewal, Turn, TurnCommit, TurnCommitted,
+    Lease, MailPage, ReadMail, Release, Renewal, Turn, TurnCommit, TurnCommitted,
 };
 use parking_lot::Mutex;
 
@@ -72,6 +72,10 @@ pub(super) enum Call {
         instance: InstanceId,
         answer: Answer<Vec<HistoryChunk>>,
     },
+    ReadMail {
+        request: ReadMail,
+        answer: Answer<MailPage>,
+    },
     Delete {
         instance: InstanceId,
         answer: Answer<()>,
@@ -137,6 +141,7 @@ impl Entry {
             Call::Send { envelope, .. } => envelope.recipient.instance() == instance,
             Call::Renew { lease, .. } => instance_of(lease) == instance,
             Call::Release { release, .. } => instance_of(&release.lease) == instance,
+            Call::ReadMail { request, .. } => request.instance == *instance,
             Call::ReadHead { instance: of, .. }
             | Call::ReadHistory { instance: of, .. }
             | Call::Delete { instance: of, .. } => of == instance,

@@ -7,6 +7,7 @@
 mod activity_worker;
 mod caller;
 mod client;
+mod draft;
 mod drain;
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -20,6 +21,7 @@ mod hand;
 )]
 mod invariants;
 mod log;
+mod mail;
 mod report;
 mod scheduler;
 mod turn_worker;
@@ -44,6 +46,8 @@ use crate::support::Cx;
 const LEASE: Duration = Duration::from_secs(1);
 /// The instances that all workers act on: few, so that they get into each other's way.
 const INSTANCES: [&str; 4] = ["a", "b", "c", "d"];
+/// The topics of all mail.
+const TOPICS: [&str; 2] = ["t", "u"];
 /// How much each worker does in its life.
 const ACTIONS: u32 = 24;
 /// The longest time that a worker usually sleeps.

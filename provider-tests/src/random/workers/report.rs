@@ -3,7 +3,8 @@
 use std::fmt::{self, Debug, Display, Write as _};
 
 use duroxide_core::providers::{
-    ErrorKind, Fence, InstanceId, Lease, Message, MessageId, Position, Turn, TurnCommit,
+    Channel, ErrorKind, Fence, InstanceHead, InstanceId, Lease, Message, MessageId, Position,
+    ReadMail, Topic, Turn, TurnCommit,
 };
 
 use super::log::{Answer, Call, Entry};
@@ -141,13 +142,20 @@ impl Display for Call {
             Self::ReadHead { instance, answer } => {
                 write!(f, "head of {instance}")?;
                 said(f, answer, |head| match head {
-                    Some(head) => format!("{:?} at {}", head.status, place(head.position)),
+                    Some(head) => format!("{:?} at {}", head.status, head_text(head)),
                     None => "absent".to_owned(),
                 })
             }
             Self::ReadHistory { instance, answer } => {
                 write!(f, "history of {instance}")?;
                 said(f, answer, |chunks| format!("{} chunks", chunks.len()))
+            }
+            Self::ReadMail { request, answer } => {
+                write!(f, "mail of {}", read_text(request))?;
+                said(f, answer, |page| {
+                    let mail = list(page.mail.iter().map(|it| message_text(&it.message)));
+                    format!("{mail}, more {}", page.more)
+                })
             }
             Self::Delete { instance, answer } => {
                 write!(f, "delete {instance}")?;
@@ -177,12 +185,44 @@ fn refusal(kind: ErrorKind) -> String {
 
 fn turn_text(turn: &Turn) -> String {
     format!(
-        "{} at {} attempt {} lease {} with {}",
+        "{} at {} attempt {} lease {} with {}{}",
         turn.head.instance,
-        place(turn.head.position),
+        head_text(&turn.head),
         turn.attempt,
         token_text(turn.lease.token.0),
         list(turn.messages.iter().map(|it| message_text(it))),
+        if turn.has_mail { " and mail" } else { "" },
+    )
+}
+
+/// Where the history ends, and what wakes the instance.
+fn head_text(head: &InstanceHead) -> String {
+    format!(
+        "{} awaiting {}{}",
+        place(head.position),
+        topics(&head.awaited),
+        if head.suspended { " suspended" } else { "" },
+    )
+}
+
+fn topics(topics: &[Topic]) -> String {
+    list(topics.iter().map(|topic| topic.as_str().to_owned()))
+}
+
+fn read_text(request: &ReadMail) -> String {
+    let cursors = request.topics.iter().map(|cursor| match cursor.after {
+        Some(mark) => {
+            let topic = cursor.topic.as_str();
+            format!("{topic} after {}/{}", mark.due_at_ms, mark.arrival)
+        }
+        None => cursor.topic.as_str().to_owned(),
+    });
+    format!(
+        "{} ({}) in {}, {} of each",
+        request.instance,
+        short(MessageId(request.incarnation.0)),
+        list(cursors),
+        request.per_topic_max,
     )
 }
 
@@ -196,7 +236,7 @@ fn commit_text(commit: &TurnCommit) -> String {
     };
     let sent = commit.messages.iter();
     format!(
-        "{} of {} {fence} consumes {} sends {} schedules {} cancels {}",
+        "{} of {} {fence} consumes {} sends {} schedules {} cancels {} awaits {}{}",
         short(MessageId(commit.commit_id.0)),
         commit.instance,
         ids(commit.consumed.iter().copied()),
@@ -208,15 +248,26 @@ fn commit_text(commit: &TurnCommit) -> String {
                 .map(|it| it.activity_id.to_string())
         ),
         list(commit.cancelled.iter().map(|it| format!("{it:?}"))),
+        topics(&commit.awaited),
+        match commit.suspended {
+            Some(true) => " suspends",
+            Some(false) => " resumes",
+            None => "",
+        },
     )
 }
 
 fn message_text(message: &Message) -> String {
     let body = String::from_utf8_lossy(&message.body);
+    let channel = match &message.channel {
+        Channel::Control => " control".to_owned(),
+        Channel::System => String::new(),
+        Channel::Topic(topic) => format!(" in {}", topic.as_str()),
+    };
     if body.starts_with("message ") {
-        short(message.id)
+        format!("{}{channel}", short(message.id))
     } else {
-        format!("{} ({body})", short(message.id))
+        format!("{}{channel} ({body})", short(message.id))
     }
 }
 

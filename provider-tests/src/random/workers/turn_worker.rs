@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityLease, ExecutionStatus, Incarnation, Lease, LeaseToken, Release, Turn,
-    TurnCommit,
+    ActivityLease, Channel, Incarnation, InstanceHead, Lease, Release, Turn, TurnCommit,
 };
 
 use super::caller::Patience;
+use super::draft::draw_commit;
 use super::facts::key_of;
 use super::hand::Hand;
-use super::{ACTIONS, DELAY_MS_MAX, LEASE, NAP_MS_MAX};
-use crate::support::{TurnBuilder, later, to};
+use super::mail::{any_of, consume_too, read_some};
+use super::{ACTIONS, NAP_MS_MAX};
+use crate::support::TurnBuilder;
 
 /// Lives a turn worker's life of so many claims.
 pub(super) async fn turn_worker(mut hand: Hand) {
     for _ in 0..ACTIONS {
+        if hand.chance(20) {
+            go_on_without_a_claim(&mut hand).await;
+        }
         let patience = hand.any_patience();
         let (turns_max, messages_max) = (hand.rng.usize(1..=2), hand.rng.usize(1..=6));
         let turns = hand
@@ -54,17 +57,75 @@ async fn process(hand: &mut Hand, turn: &Turn) {
     }
 }
 
-/// Commits, and if no answer comes, repeats the commit or gives up.
+/// Takes some of the mail there is, and commits.
 async fn commit(hand: &mut Hand, turn: &Turn) {
-    let commit = draw_commit(hand, turn).build();
+    let commit = hand.store.cx.turn(turn);
+    let control_percent = if turn.head.suspended { 85 } else { 10 };
+    if hand.chance(control_percent) {
+        let commit = answer_control(hand, turn, commit);
+        return insist(hand, &turn.head, &commit.build()).await;
+    }
+    let commit = take_mail(hand, &turn.head, commit).await;
+    let commit = draw_commit(hand, &turn.head, commit);
+    insist(hand, &turn.head, &commit.build()).await;
+}
+
+/// A turn that takes control messages alone, and sometimes suspends the instance or resumes it.
+fn answer_control(hand: &mut Hand, turn: &Turn, commit: TurnBuilder) -> TurnBuilder {
+    let control = turn.messages.iter();
+    let control = control.filter(|it| it.channel == Channel::Control);
+    let commit = commit.consume(control.map(|it| it.id));
+    match hand.rng.u8(..100) {
+        0..60 => commit.suspend(!turn.head.suspended),
+        60..70 => commit.suspend(turn.head.suspended),
+        _ => commit,
+    }
+}
+
+/// Consumes mail that is read now, or nothing.
+async fn take_mail(hand: &mut Hand, head: &InstanceHead, commit: TurnBuilder) -> TurnBuilder {
+    if hand.chance(25) {
+        return commit;
+    }
+    let page = read_some(hand, head).await;
+    let taken = any_of(hand, page);
+    consume_too(commit, taken)
+}
+
+/// A turn of an instance that nobody claimed, from what its head says (FEN-07).
+async fn go_on_without_a_claim(hand: &mut Hand) {
+    let instance = hand.any_instance();
+    let Some(head) = hand.store.read_head(instance).await else {
+        return;
+    };
+    if head.status.is_terminal() {
+        return;
+    }
+    if hand.chance(60) {
+        hand.nap(NAP_MS_MAX).await;
+    }
+    if hand.chance(25) {
+        // What goes on from the same head must be refused, though this moves no position.
+        let commit = hand.store.cx.unleased(&head);
+        let commit = take_mail(hand, &head, commit).await;
+        insist(hand, &head, &commit.build()).await;
+    }
+    let commit = hand.store.cx.unleased(&head);
+    let commit = take_mail(hand, &head, commit).await;
+    let commit = draw_commit(hand, &head, commit);
+    insist(hand, &head, &commit.build()).await;
+}
+
+/// Commits, and if no answer comes, repeats the commit or gives up.
+async fn insist(hand: &mut Hand, head: &InstanceHead, commit: &TurnCommit) {
     let patience = hand.any_patience();
-    let answer = hand.store.commit_turn(patience, &commit).await;
+    let answer = hand.store.commit_turn(patience, commit).await;
     if answer.is_none() && hand.chance(70) {
         hand.nap(NAP_MS_MAX).await;
-        hand.store.commit_turn(Patience::Endless, &commit).await;
+        hand.store.commit_turn(Patience::Endless, commit).await;
     }
     if matches!(answer, Some(Ok(_))) {
-        finish_reserved(hand, turn.head.incarnation, &commit).await;
+        finish_reserved(hand, head.incarnation, commit).await;
     }
 }
 
@@ -101,76 +162,4 @@ async fn release(hand: &mut Hand, turn: &Turn) {
 async fn commit_twice(hand: &mut Hand, turn: &Turn) {
     commit(hand, turn).await;
     commit(hand, turn).await;
-}
-
-/// What a turn does: it consumes what was claimed, and unless the instance has ended it writes a
-/// chunk that names its commit, and any of the things that turns do.
-fn draw_commit(hand: &mut Hand, turn: &Turn) -> TurnBuilder {
-    let commit = hand.store.cx.turn(turn);
-    if turn.head.status.is_terminal() {
-        return commit;
-    }
-    let marker = marker_of(&commit);
-    let (execution, first) = (
-        turn.head.position.execution,
-        turn.head.position.next_event_id,
-    );
-    let activities = hand.rng.u64(..=2);
-    let mut commit = commit
-        .core_state(marker.clone())
-        .append_bytes(1 + activities, marker.clone());
-    for activity_id in first + 1..=first + activities {
-        commit = if hand.chance(20) {
-            let token = LeaseToken(hand.store.cx.unique());
-            commit.reserved(activity_id, token, LEASE)
-        } else {
-            commit.activity(activity_id)
-        };
-    }
-    if hand.chance(30) {
-        let instance = hand.any_instance();
-        commit = commit.send(to(instance, hand.store.cx.message()));
-    }
-    if hand.chance(25) {
-        let delay = Duration::from_millis(hand.rng.u64(1..=DELAY_MS_MAX));
-        let timer = hand.store.cx.message_to_execution(execution);
-        commit = commit.send(later(&turn.head.instance, timer, delay));
-    }
-    if hand.chance(10) {
-        let instance = hand.any_instance();
-        commit = commit.send(hand.store.cx.start_of(instance));
-    }
-    if hand.chance(20) && first > 1 {
-        commit = commit.cancel(draw_cancel(hand, execution, first));
-    }
-    match hand.rng.u8(..100) {
-        0..12 => commit.end(ExecutionStatus::Completed, Some(marker)),
-        12..25 => continue_as_new(commit, execution, &marker),
-        _ => commit,
-    }
-}
-
-fn draw_cancel(hand: &mut Hand, execution: u64, next_event_id: u64) -> ActivityCancel {
-    if hand.chance(30) {
-        ActivityCancel::AllOfExecution(execution)
-    } else {
-        ActivityCancel::One {
-            execution,
-            activity_id: hand.rng.u64(1..next_event_id),
-        }
-    }
-}
-
-fn continue_as_new(commit: TurnBuilder, execution: u64, marker: &Bytes) -> TurnBuilder {
-    commit
-        .end(ExecutionStatus::ContinuedAsNew, None)
-        .cancel(ActivityCancel::AllOfExecution(execution))
-        .purge_through(execution)
-        .next_bytes(1, marker.clone())
-}
-
-/// The bytes that only this commit writes.
-fn marker_of(commit: &TurnBuilder) -> Bytes {
-    let commit: TurnCommit = commit.clone().build();
-    Bytes::from(format!("written by {}", commit.commit_id))
 }

@@ -117,9 +117,9 @@ fn reads_are_beginnings(facts: &Facts<'_>) -> Result<(), Finding> {
 /// delivered again, and what it sends is not seen if it was refused (COM-01, FEN-05).
 pub(super) fn commits_are_whole(facts: &Facts<'_>) -> Result<(), Finding> {
     let delivered: BTreeSet<_> = facts
-        .claimed
+        .delivered
         .iter()
-        .flat_map(|(_, turn)| turn.messages.iter().map(|message| message.id))
+        .flat_map(|delivered| delivered.messages.iter().map(|message| message.id))
         .collect();
     for call in &facts.turns {
         let mut messages = call.commit.messages.iter();
@@ -143,15 +143,17 @@ pub(super) fn commits_are_whole(facts: &Facts<'_>) -> Result<(), Finding> {
 
 fn consumed_and_delivered(facts: &Facts<'_>, call: &TurnCall<'_>) -> Option<String> {
     let is_answered = matches!(call.answer, Some(Ok(_)));
-    let mut later = facts.claimed.iter().filter(|(claim, turn)| {
-        is_answered && turn.head.instance == call.commit.instance && call.entry.ended_before(claim)
+    let mut later = facts.delivered.iter().filter(|delivered| {
+        is_answered
+            && *delivered.instance == call.commit.instance
+            && call.entry.ended_before(delivered.entry)
     });
-    later.find_map(|(claim, turn)| {
-        let again = turn.messages.iter().find(|message| {
+    later.find_map(|delivered| {
+        let again = delivered.messages.iter().find(|message| {
             let is_sent_once = facts.sent.get(&message.id).is_some_and(|it| it.len() == 1);
             is_sent_once && call.commit.consumed.contains(&message.id)
         })?;
-        let (id, sequence) = (short(again.id), claim.invoked.sequence);
+        let (id, sequence) = (short(again.id), delivered.entry.invoked.sequence);
         Some(format!(
             "#{sequence} delivers {id} again, which was consumed"
         ))

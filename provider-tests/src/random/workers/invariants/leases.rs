@@ -38,7 +38,7 @@ pub(super) fn one_holder(facts: &Facts<'_>) -> Result<(), Finding> {
 }
 
 /// The earliest moment at which something may have ended this lease before its time.
-fn may_end_at(facts: &Facts<'_>, grant: &Grant) -> u64 {
+pub(super) fn may_end_at(facts: &Facts<'_>, grant: &Grant) -> u64 {
     let ends = facts.entries.iter().filter(|entry| may_end(entry, grant));
     ends.map(|entry| entry.invoked.sequence)
         .min()
@@ -72,7 +72,7 @@ pub(super) fn refusals_change_nothing(facts: &Facts<'_>) -> Result<(), Finding> 
     for call in &facts.turns {
         if call.fate == Fate::Refused && facts.is_written(call.commit) {
             let text = format!(
-                "{} was refused and is in the history",
+                "{} was refused and is in the history or the head",
                 call.commit.commit_id
             );
             return Err(Finding::of(&call.commit.instance, text));

@@ -1,10 +1,9 @@
-//! Deletion, activities, and what is left in the end.
+//! Deletion and activities.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use duroxide_core::providers::{ActivityKey, InstanceId, MessageId, QueueDepths, SystemMetrics};
+use duroxide_core::providers::{ActivityKey, InstanceId, MessageId};
 
-use super::leases::may_follow_a_dropped_claim;
 use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels, key_of};
 use crate::random::workers::log::{Call, Entry};
 use crate::random::workers::report::{Finding, short};
@@ -46,17 +45,16 @@ fn old_message<'a>(
     deletion: &Entry,
     instance: &InstanceId,
 ) -> Option<(&'a Entry, MessageId)> {
-    let mut later = facts
-        .claimed
-        .iter()
-        .filter(|(claim, turn)| turn.head.instance == *instance && deletion.ended_before(claim));
-    later.find_map(|(claim, turn)| {
-        let mut ids = turn.messages.iter().map(|message| message.id);
+    let mut later = facts.delivered.iter().filter(|delivered| {
+        delivered.instance == instance && deletion.ended_before(delivered.entry)
+    });
+    later.find_map(|delivered| {
+        let mut ids = delivered.messages.iter().map(|message| message.id);
         let old = ids.find(|id| {
             let calls = facts.sent.get(id).map_or(&[][..], Vec::as_slice);
             !calls.is_empty() && calls.iter().all(|it| it.entry.ended_before(deletion))
         });
-        old.map(|id| (*claim, id))
+        old.map(|id| (delivered.entry, id))
     })
 }
 
@@ -164,61 +162,4 @@ fn all_are_executed(
         }
     }
     Ok(())
-}
-
-/// When nobody holds a lease and every delay has passed, the first claim returns every instance
-/// that has a message, and the work comes to an end (WAK-01, COM-04, LEA-03).
-pub(super) fn nothing_is_stuck(facts: &Facts<'_>) -> Result<(), Finding> {
-    let everything = || Finding::of_store("the work did not come to an end".to_owned());
-    if !facts.contents.is_drained {
-        return Err(everything());
-    }
-    let quiet = facts
-        .entries
-        .iter()
-        .find(|it| matches!(it.call, Call::Quiet));
-    let quiet = quiet.ok_or_else(everything)?;
-    let claims = facts
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.call, Call::ClaimTurns { .. }) && quiet.ended_before(entry));
-    let first = claims.clone().next().map(|it| it.invoked);
-    let of_first = |claim: &Entry| Some(claim.invoked) == first;
-    let drained = facts
-        .claimed
-        .iter()
-        .filter(|(claim, _)| quiet.ended_before(claim));
-    for (claim, turn) in drained.clone().filter(|(claim, _)| !of_first(claim)) {
-        let mut at_first = drained.clone().filter(|(claim, _)| of_first(claim));
-        let was_claimed = at_first.any(|(_, it)| it.head.instance == turn.head.instance)
-            || may_follow_a_dropped_claim(facts, claim, turn);
-        let waited = turn.messages.iter().find(|message| {
-            let calls = facts.sent.get(&message.id).into_iter().flatten();
-            calls.into_iter().any(|sent| sent.entry.ended_before(quiet))
-        });
-        if let (Some(message), false) = (waited, was_claimed) {
-            let text = format!("{} was there and not claimable", short(message.id));
-            return Err(Finding::of(&turn.head.instance, text));
-        }
-    }
-    let depths = facts.contents.depths.unwrap_or_default();
-    if depths == QueueDepths::default() {
-        Ok(())
-    } else {
-        Err(Finding::of_store(format!(
-            "nothing is claimable, and this is queued: {depths:?}"
-        )))
-    }
-}
-
-/// When everything is processed and every instance deleted, nothing is counted any more (DEL-01,
-/// ADM-03).
-pub(super) fn nothing_is_left(facts: &Facts<'_>) -> Result<(), Finding> {
-    let nothing = (SystemMetrics::default(), QueueDepths::default());
-    match facts.contents.leftovers {
-        Some(left) if left != nothing => Err(Finding::of_store(format!(
-            "all instances were deleted, and this is left: {left:?}"
-        ))),
-        Some(_) | None => Ok(()),
-    }
 }
