@@ -13,8 +13,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::event::{
-    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType,
-    decode_entries, encode_chunk,
+    AppErrorKind, CancelAnnouncement, ConfigErrorKind, Entry, ErrorDetails, EventKind,
+    PoisonMessageType, decode_entries, encode_chunk,
 };
 use crate::frame;
 use crate::message::{
@@ -72,6 +72,14 @@ fn parent() -> ParentLink {
         incarnation: Incarnation(ID),
         execution: 2,
         event_id: 7,
+    }
+}
+
+fn announcement() -> CancelAnnouncement {
+    CancelAnnouncement {
+        reason: text("enough"),
+        cancel_at_ms: 1_700_000_030_000,
+        message_id: ID,
     }
 }
 
@@ -176,6 +184,8 @@ fn name_of_message(body: &MessageBody) -> &'static str {
         MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
         MessageBody::ChildFailed { .. } => "message_child_failed.bin",
         MessageBody::Cancel { .. } => "message_cancel.bin",
+        MessageBody::CancelLater { .. } => "message_cancel_later.bin",
+        MessageBody::CancelAnnounced { .. } => "message_cancel_announced.bin",
         MessageBody::Suspend => "message_suspend.bin",
         MessageBody::Resume => "message_resume.bin",
         MessageBody::Nudge { notice: None } => "message_nudge.bin",
@@ -204,6 +214,7 @@ fn message_bodies() {
             },
         ],
         taken: Vec::new(),
+        announced: None,
     };
     let bodies = [
         MessageBody::Start(start),
@@ -234,6 +245,14 @@ fn message_bodies() {
         MessageBody::Cancel {
             reason: text("enough"),
         },
+        MessageBody::CancelLater {
+            reason: text("enough"),
+            grace_ms: 30_000,
+        },
+        MessageBody::CancelAnnounced {
+            reason: text("enough"),
+            cancel_at_ms: 1_700_000_030_000,
+        },
         MessageBody::Suspend,
         MessageBody::Resume,
         MessageBody::Nudge { notice: None },
@@ -260,13 +279,19 @@ fn starts() {
         parent: None,
         carried: Vec::new(),
         taken: Vec::new(),
+        announced: None,
     };
     let taking_over = Start {
         taken: vec![ID],
         ..plain.clone()
     };
+    let to_be_cancelled = Start {
+        announced: Some(Box::new(announcement())),
+        ..plain.clone()
+    };
     for (name, start) in [
         ("message_start_plain.bin", plain),
+        ("message_start_announced.bin", to_be_cancelled),
         ("message_start_taken.bin", taking_over),
     ] {
         let body = MessageBody::Start(start);
@@ -362,6 +387,7 @@ fn all_kinds() -> Vec<EventKind> {
             history_events_max: None,
             rules: None,
             taken: Vec::new(),
+            announced: None,
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -427,6 +453,11 @@ fn place_of_kind(kind: &EventKind) -> usize {
         EventKind::OrchestrationContinuedAsNew { .. } => 14,
         EventKind::OrchestrationCancelRequested { .. } => 15,
         EventKind::SystemCall { .. } => 16,
+        // These have a file of their own.
+        EventKind::ExternalEventRaised { .. } => 17,
+        EventKind::ExternalTried { .. } => 18,
+        EventKind::ExternalAbsent { .. } => 19,
+        EventKind::OrchestrationCancelAnnounced { .. } => 20,
     }
 }
 
@@ -467,6 +498,7 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
             history_events_max: Some(1_024),
             rules: None,
             taken: Vec::new(),
+            announced: None,
         },
         EventKind::ActivityScheduled {
             name: text("Charge"),
@@ -502,6 +534,7 @@ fn a_history_whose_start_names_its_rules() {
         history_events_max: None,
         rules: Some(1),
         taken: Vec::new(),
+        announced: None,
     };
     let entry = Entry {
         event_id: 1,
@@ -525,6 +558,7 @@ fn a_history_of_mail() {
         history_events_max: None,
         rules: None,
         taken: vec![ID],
+        announced: None,
     };
     let wait = EventKind::ExternalSubscribed { name: text("Paid") };
     let event = EventKind::ExternalEvent {
@@ -544,6 +578,49 @@ fn a_history_of_mail() {
         entry(3, Some(2), Some(ID), event),
     ];
     check_history("history_of_mail.bin", &entries);
+}
+
+/// The kinds that came after the first file of all kinds, and a start that knows of a cancellation.
+#[test]
+fn a_history_of_what_instances_tell_each_other() {
+    let name = || text("Paid");
+    let kinds = [
+        EventKind::ExternalEventRaised {
+            instance: text("i ☃"),
+            name: name(),
+            data: text("42"),
+        },
+        EventKind::ExternalTried { name: name() },
+        EventKind::ExternalAbsent { name: name() },
+        EventKind::OrchestrationCancelAnnounced {
+            reason: text("enough"),
+            cancel_at_ms: 1_700_000_030_000,
+        },
+    ];
+    let places: Vec<usize> = kinds.iter().map(place_of_kind).collect();
+    assert_eq!(places, (17..21).collect::<Vec<_>>());
+    let started = EventKind::OrchestrationStarted {
+        name: text("Order"),
+        version: text("1.2.3"),
+        input: text("1"),
+        parent_instance: None,
+        parent_id: None,
+        history_events_max: None,
+        rules: None,
+        taken: Vec::new(),
+        announced: Some(Box::new(announcement())),
+    };
+    let entries: Vec<Entry> = (1..)
+        .zip(std::iter::once(started).chain(kinds))
+        .map(|(event_id, kind)| Entry {
+            event_id,
+            source_event_id: matches!(kind, EventKind::ExternalAbsent { .. }).then_some(3),
+            timestamp_ms: 1_700_000_000_000,
+            message_id: (event_id == 5).then_some(ID),
+            kind,
+        })
+        .collect();
+    check_history("history_of_instances.bin", &entries);
 }
 
 #[track_caller]
@@ -584,6 +661,13 @@ fn the_ids_of_messages_stay() {
         (Cause::ChildOutcome, "bf1b4bb3-3e25-5e9c-8991-28556556fbd0"),
         (Cause::NextExecution, "f59ad024-4bbd-5df5-8655-65b0a3e3b259"),
         (Cause::Refused, "91a61307-11a6-5be8-b2c2-9e107c5f9e52"),
+        (Cause::Event, "92c8b591-1283-5c16-a550-c2e1293fe08e"),
+        (
+            Cause::CancelAnnouncement,
+            "f565faf8-815d-5921-a91e-55d4e3f3a585",
+        ),
+        (Cause::Cancel, "57f5d79d-70d4-5a63-bf54-dc1084fe5a96"),
+        (Cause::OpenTry, "0f15de5f-d76e-584f-9632-91bd28acfb2b"),
     ];
     let ids: Vec<String> = causes
         .iter()

@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{
-    Client, ClientError, ExecutionInfo, InstanceInfo, RaiseOptions, RaiseOutcome, StartOptions,
-    StartOutcome,
+    CancelOptions, Client, ClientError, ExecutionInfo, InstanceInfo, RaiseOptions, RaiseOutcome,
+    StartOptions, StartOutcome,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::ErrorDetails;
+use crate::event::{CancelAnnouncement, ErrorDetails};
 use crate::frame::{self, DecodeError};
 use crate::providers::{Channel, Incarnation, InstanceId, Message, MessageId, Topic};
 
@@ -43,6 +43,10 @@ pub(crate) enum MessageBody {
     Resume,
     /// Somebody cancels the instance.
     Cancel { reason: String },
+    /// Somebody cancels the instance so long after its code has heard of it.
+    CancelLater { reason: String, grace_ms: u64 },
+    /// The instance will be cancelled at that time.
+    CancelAnnounced { reason: String, cancel_at_ms: u64 },
     /// Look at the instance, since something outside has interfered with its code, or since a node
     /// has something to say of it. No event.
     Nudge {
@@ -66,11 +70,14 @@ impl MessageBody {
 
     fn channel(&self) -> Channel {
         match self {
-            Self::Cancel { .. } | Self::Suspend | Self::Resume => Channel::Control,
+            Self::Cancel { .. } | Self::CancelLater { .. } | Self::Suspend | Self::Resume => {
+                Channel::Control
+            }
             Self::ExternalEvent { name, .. } => Channel::Topic(Topic::from(name.as_str())),
             // A nudge is for the code. On control it would use up the quota of those who manage.
             Self::Start(_)
             | Self::Nudge { .. }
+            | Self::CancelAnnounced { .. }
             | Self::ActivityCompleted { .. }
             | Self::ActivityFailed { .. }
             | Self::TimerFired { .. }
@@ -88,6 +95,8 @@ impl MessageBody {
             Self::ExternalEvent { .. } => "an event",
             Self::ChildCompleted { .. } | Self::ChildFailed { .. } => "a child's outcome",
             Self::Cancel { .. } => "a cancellation",
+            Self::CancelLater { .. } => "a cancellation with grace",
+            Self::CancelAnnounced { .. } => "the announcement of a cancellation",
             Self::Suspend => "a suspension",
             Self::Resume => "a resumption",
             Self::Nudge { .. } => "a nudge",
@@ -112,6 +121,9 @@ pub(crate) struct Start {
     /// again is not taken for another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) taken: Vec<Uuid>,
+    /// The cancellation that was announced to the execution before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) announced: Option<Box<CancelAnnouncement>>,
 }
 
 /// Who waits for a child, and at which event.
@@ -130,6 +142,26 @@ pub(crate) struct CarriedEvent {
     pub(crate) data: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message_id: Option<Uuid>,
+}
+
+/// The message that announces what a request to cancel with grace will bring: the same for one that is
+/// taken in again.
+pub(crate) fn announcement_of(request: MessageId) -> MessageId {
+    caused_by(request, Cause::CancelAnnouncement)
+}
+
+/// The message that cancels the instance in the end.
+pub(crate) fn cancellation_of(announcement: MessageId) -> MessageId {
+    caused_by(announcement, Cause::Cancel)
+}
+
+fn caused_by(message: MessageId, cause: Cause) -> MessageId {
+    let origin = Origin {
+        incarnation: message.incarnation(),
+        execution: 1,
+        event_id: 1,
+    };
+    origin.message_id(cause)
 }
 
 /// What an activity is to do.
@@ -208,6 +240,10 @@ pub(crate) enum Cause {
     ChildOutcome = 5,
     NextExecution = 6,
     Refused = 7,
+    Event = 8,
+    CancelAnnouncement = 9,
+    Cancel = 10,
+    OpenTry = 11,
 }
 
 /// The event that causes a message.

@@ -31,6 +31,13 @@ pub(crate) async fn run(ctx: OrchestrationContext, program: Vec<u8>) -> Result<S
             10 => ctx.trace_info("a line"),
             11 => return ctx.continue_as_new(saw).await,
             12 => return Err(saw),
+            // The operand tells what came later, so that older seeds say what they said.
+            13 if operand == 1 => ctx.raise_event(format!("d{at}"), "Event", "data"),
+            13 if operand == 2 => saw += &format!("{:?}", ctx.try_wait("Event").await),
+            13 if operand == 3 => {
+                let heard = ctx.select2(first, ctx.cancellation_requested()).await;
+                saw += &format!("{heard:?}{}", ctx.is_cancellation_requested());
+            }
             // Nothing that a later event could answer.
             _ => std::future::pending().await,
         }

@@ -242,6 +242,7 @@ macro_rules! __catalogue {
             a_batch_has_a_limit ["LIM-01" "CAP-01"],
             a_topic_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
             a_mailbox_has_a_limit ["LIM-03" "MSG-02" "CAP-01"],
+            a_turn_passes_a_full_topic ["LIM-03" "COM-07"],
             control_has_a_quota ["LIM-03"],
         }
         mai {
@@ -422,6 +423,32 @@ macro_rules! __catalogue {
             a_repeated_event_is_taken_once ["MSG-01" "MSG-02"],
             an_event_that_nobody_saw_goes_along ["MSG-01" "EXE-01"],
             a_semaphore_serves_everybody ["MAI-02" "MAI-05" "MSG-04"],
+        }
+        peers {
+            an_event_from_an_instance_arrives_once ["COM-01" "COM-07" "MSG-01" "MAI-02"],
+            an_event_for_nobody_is_dropped ["MSG-05" "STA-06"],
+            a_full_mailbox_keeps_no_instance_from_its_turn ["LIM-03" "COM-07"],
+            an_instance_writes_to_itself ["COM-08" "EXE-01" "MSG-04"],
+        }
+        looks {
+            a_look_finds_what_is_there ["MAI-02" "MAI-03" "MSG-04"],
+            another_node_repeats_what_was_not_there ["MAI-02" "HIS-01"],
+            a_look_sees_what_came_before_its_cause ["MAI-02" "CON-01"],
+            a_look_comes_after_a_wait ["MAI-02" "MAI-05"],
+            looks_that_fill_a_turn_go_on ["MAI-03" "COM-04"],
+        }
+        delayed_starts {
+            a_delayed_start_begins_in_time ["DLY-01" "STA-01" "CLM-04"],
+            a_delayed_start_outlives_its_node ["DLY-01" "WAK-01"],
+            a_delayed_start_can_be_cancelled ["DLY-02" "COM-02" "CLM-02"],
+            an_orchestration_starts_another_one_later ["DLY-01" "STA-03"],
+        }
+        grace {
+            code_that_is_told_cleans_up ["DLY-01" "CAN-03" "COM-02"],
+            a_grace_ends ["DLY-01" "EXE-01"],
+            an_end_within_the_grace_stands ["COM-02" "DLY-02"],
+            a_grace_needs_no_code ["LEA-06" "DLY-01"],
+            a_suspended_instance_has_its_grace ["SUS-01" "DLY-01"],
         }
         suspension {
             a_suspended_instance_does_nothing ["SUS-01" "WAK-01"],

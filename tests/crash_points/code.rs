@@ -30,6 +30,8 @@ pub(crate) fn orchestrations() -> OrchestrationRegistry {
         .register("Again", again)
         .register("Retry", retry)
         .register("Detach", detach)
+        .register("Tell", tell)
+        .register("Told", told)
         .register("Open", open)
         .register("Wait", wait)
         .register("Slow", slow)
@@ -129,6 +131,25 @@ async fn retry(ctx: OrchestrationContext, _: String) -> Text {
 async fn detach(ctx: OrchestrationContext, _: String) -> Text {
     ctx.schedule_orchestration("Chain", "detached", "d");
     echo(&ctx, "let go").await
+}
+
+/// Raises events for another instance, which is to count each of them once.
+async fn tell(ctx: OrchestrationContext, _: String) -> Text {
+    ctx.raise_event("told", "ping", "ping");
+    echo(&ctx, "told once").await?;
+    ctx.raise_event("told", "ping", "ping");
+    ctx.raise_event("told", "done", "done");
+    Ok("told twice".to_owned())
+}
+
+/// Counts what it is told, in an execution for each, until it is told to stop.
+async fn told(ctx: OrchestrationContext, count: String) -> Text {
+    let ping = ctx.schedule_wait("ping");
+    let (first, _) = ctx.select2(ping, ctx.schedule_wait("done")).await;
+    if first == 1 {
+        return Ok(count);
+    }
+    ctx.continue_as_new(count + "|").await
 }
 
 /// Waits, with a child that waits, for what never comes.

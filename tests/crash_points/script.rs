@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::stage::{ATTEMPTS_MAX, Stage, TURN_LEASE};
 use crate::support::until;
 
-const INSTANCES: [(&str, &str); 10] = [
+const INSTANCES: [(&str, &str); 12] = [
     ("slow", "Slow"),
     ("chain", "Chain"),
     ("fan-out", "FanOut"),
@@ -20,6 +20,9 @@ const INSTANCES: [(&str, &str); 10] = [
     ("retry", "Retry"),
     ("detach", "Detach"),
     ("open", "Open"),
+    // The one that listens is there before the one that tells.
+    ("told", "Told"),
+    ("tell", "Tell"),
 ];
 
 const EVENTS: [(&str, &str); 5] = [

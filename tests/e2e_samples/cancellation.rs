@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, AppErrorKind, DurableOutput, ErrorDetails, OrchestrationContext,
-    OrchestrationRegistry,
+    ActivityContext, AppErrorKind, CancelOptions, DurableOutput, ErrorDetails,
+    OrchestrationContext, OrchestrationRegistry,
 };
 use tokio::sync::Notify;
 
@@ -40,6 +40,57 @@ async fn sample_cancel_a_waiting_instance() {
     let details = world.failure("wait").await;
     assert!(was_cancelled(&details, "changed my mind"), "{details:?}");
     assert_eq!(details.display_message(), "canceled: changed my mind");
+    world.shutdown().await;
+}
+
+/// Teaches: a cancellation with grace lets the code give back what it holds, and end as cancelled.
+#[tokio::test]
+async fn sample_clean_up_before_the_end() {
+    async fn rent(ctx: OrchestrationContext, car: String) -> Text {
+        ctx.schedule_activity("Reserve", car.as_str())
+            .into_activity()
+            .await?;
+        let returned = ctx.schedule_wait("Returned");
+        match ctx.select2(returned, ctx.cancellation_requested()).await {
+            (1, DurableOutput::External(reason)) => {
+                ctx.schedule_activity("Release", car)
+                    .into_activity()
+                    .await?;
+                Err(format!("canceled: {reason}"))
+            }
+            _ => Ok(format!("{car} is back")),
+        }
+    }
+    let released = Arc::new(Notify::new());
+    let tell = Arc::clone(&released);
+    let activities = ActivityRegistry::builder()
+        .register("Reserve", |_: ActivityContext, car: String| async move {
+            Ok(car)
+        })
+        .register("Release", move |_: ActivityContext, car: String| {
+            let tell = Arc::clone(&tell);
+            async move {
+                tell.notify_one();
+                Ok(car)
+            }
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Rent", rent)
+        .build();
+    let world = World::on_sqlite(activities, orchestrations).await;
+
+    world.begin("rent", "Rent", "red").await;
+    world.waits_for("rent", "Returned").await;
+    let options = CancelOptions::new().grace(Duration::from_secs(3_600));
+    world
+        .client
+        .cancel_instance_with("rent", "no licence", options)
+        .await
+        .unwrap();
+    let details = world.failure("rent").await;
+    assert!(was_cancelled(&details, "no licence"), "{details:?}");
+    within("the release", released.notified()).await;
     world.shutdown().await;
 }
 

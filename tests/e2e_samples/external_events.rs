@@ -203,3 +203,64 @@ async fn sample_event_sourcing_status_polling() {
     assert_eq!(ledger, ["20", "-50", "7", "close"]);
     world.shutdown().await;
 }
+
+/// Teaches: orchestrations write to each other; a gate lets as many through as it has room, and each of
+/// those tells it when they leave.
+#[tokio::test]
+async fn sample_orchestrations_that_write_to_each_other() {
+    async fn gate(ctx: OrchestrationContext, cars: String) -> Text {
+        let cars: usize = cars.parse().map_err(|_| "no number".to_owned())?;
+        let mut passed = Vec::new();
+        while passed.len() < cars {
+            let car = ctx.schedule_wait("Arrived").into_event().await;
+            ctx.raise_event(car.as_str(), "Open", "");
+            passed.push(ctx.schedule_wait("Left").into_event().await);
+        }
+        passed.sort();
+        Ok(passed.join(","))
+    }
+    async fn car(ctx: OrchestrationContext, _input: String) -> Text {
+        let me = ctx.instance_id().to_owned();
+        ctx.raise_event("gate", "Arrived", me.as_str());
+        ctx.schedule_wait("Open").into_event().await;
+        ctx.raise_event("gate", "Left", me.as_str());
+        Ok(format!("{me} is through"))
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Gate", gate)
+        .register("Car", car)
+        .build();
+    let world = World::on_sqlite(no_activities(), orchestrations).await;
+
+    world.begin("gate", "Gate", "3").await;
+    for instance in ["a", "b", "c"] {
+        world.begin(instance, "Car", "").await;
+    }
+    assert_eq!(world.output("gate").await, "a,b,c");
+    assert_eq!(world.output("b").await, "b is through");
+    world.shutdown().await;
+}
+
+/// Teaches: a worker that has time looks for what has come, and goes on if there is nothing.
+#[tokio::test]
+async fn sample_a_look_into_the_mailbox() {
+    async fn printer(ctx: OrchestrationContext, _input: String) -> Text {
+        let mut printed = Vec::new();
+        ctx.schedule_wait("Switch on").into_event().await;
+        while let Some(page) = ctx.try_wait("Page").await {
+            printed.push(page);
+        }
+        Ok(format!("printed {}", printed.join(" and ")))
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Printer", printer)
+        .build();
+    let world = World::on_sqlite(no_activities(), orchestrations).await;
+
+    world.begin("printer", "Printer", "").await;
+    world.raise("printer", "Page", "one").await;
+    world.raise("printer", "Page", "two").await;
+    world.raise("printer", "Switch on", "").await;
+    assert_eq!(world.output("printer").await, "printed one and two");
+    world.shutdown().await;
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide::client::{RaiseOptions, RaiseOutcome, StartOptions, StartOutcome};
+use duroxide::client::{CancelOptions, RaiseOptions, RaiseOutcome, StartOptions, StartOutcome};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{ErrorKind, Provider, ProviderError};
 use duroxide::{
@@ -192,6 +192,37 @@ async fn management() {
         timer_queue,
     } = depths;
     assert_eq!((orchestrator_queue, worker_queue, timer_queue), (0, 0, 0));
+    world.shutdown().await;
+}
+
+/// A delay and a grace, through the front door.
+#[tokio::test]
+async fn later_starts_and_later_ends() {
+    let world = world().await;
+    let client = &world.client;
+    let options = StartOptions {
+        delay: Duration::from_secs(3_600),
+        ..StartOptions::default()
+    };
+    let started = client
+        .start_orchestration_with("later", "Echo", "", options)
+        .await;
+    assert_eq!(started.unwrap(), StartOutcome::Started);
+    let status = client.get_orchestration_status("later").await.unwrap();
+    assert_eq!(status, OrchestrationStatus::Running);
+    assert_eq!(client.get_queue_depths().await.unwrap().timer_queue, 1);
+    let grace = CancelOptions::new().grace(Duration::from_secs(3_600));
+    let () = client
+        .cancel_instance_with("later", "enough", grace.clone())
+        .await
+        .unwrap();
+    let failure = world.failure("later").await;
+    assert_eq!(failure.display_message(), "canceled: enough");
+    let absent = client.cancel_instance_with("absent", "", grace).await;
+    let absent = absent.unwrap_err();
+    assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
+    let depths = client.get_queue_depths().await.unwrap();
+    assert_eq!((depths.orchestrator_queue, depths.timer_queue), (0, 0));
     world.shutdown().await;
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
     ActivityContext, ActivityOptions, BackoffStrategy, DurableFuture, DurableOutput, JoinFuture,
-    LogLevel, OrchestrationContext, OrchestrationRegistry, RetryPolicy, SelectFuture,
+    LogLevel, OrchestrationContext, OrchestrationRegistry, RetryPolicy, SelectFuture, StartOptions,
 };
 
 use crate::support::{Text, World};
@@ -104,6 +104,81 @@ async fn timers_and_events() {
         .await
         .unwrap();
     assert_eq!(world.output("main").await, "text [1, 2]");
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_for_others_and_looks_for_ones_own() {
+    async fn main(ctx: OrchestrationContext, _input: String) -> Text {
+        let () = ctx.raise_event("other", "plain", "text");
+        let () = ctx.raise_event_typed("other", "typed", &vec![1_u8, 2]);
+        let none: Option<String> = ctx.try_wait("plain").await;
+        let typed: Option<Result<u32, String>> = ctx.try_wait_typed::<u32>("typed").await;
+        let requested: bool = ctx.is_cancellation_requested();
+        let listening: DurableFuture = ctx.cancellation_requested();
+        drop(listening);
+        let () =
+            ctx.schedule_orchestration_with_options("Other", "later", "", StartOptions::default());
+        let () = ctx.schedule_orchestration_with_options_typed(
+            "Other",
+            "typed",
+            &"",
+            StartOptions {
+                delay: Duration::from_millis(1),
+                ..StartOptions::default()
+            },
+        );
+        for instance in ["later", "typed"] {
+            ctx.raise_event(instance, "plain", instance);
+            ctx.raise_event(instance, "typed", "[]");
+        }
+        Ok(format!("{none:?} {typed:?} {requested}"))
+    }
+    async fn other(ctx: OrchestrationContext, _input: String) -> Text {
+        let plain = ctx.schedule_wait("plain").into_event().await;
+        let typed = ctx.schedule_wait("typed").into_event_typed::<Vec<u8>>();
+        Ok(format!("{plain} {:?}", typed.await))
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", main)
+        .register("Other", other)
+        .build();
+    let world = World::on_memory(activities(), orchestrations).await;
+    world.begin("other", "Other", "").await;
+    assert_eq!(world.run("main", "Main", "").await, "None None false");
+    assert_eq!(world.output("other").await, "text [1, 2]");
+    assert_eq!(world.output("later").await, "later []");
+    assert_eq!(world.output("typed").await, "typed []");
+    world.shutdown().await;
+}
+
+/// Names and texts that no store takes fail whoever sends them, and say so.
+#[tokio::test]
+async fn an_event_that_cannot_be_sent_fails_its_sender() {
+    async fn main(ctx: OrchestrationContext, what: String) -> Text {
+        let long = "x".repeat(2_000);
+        match what.as_str() {
+            "name" => ctx.raise_event("other", long, ""),
+            "instance" => ctx.raise_event("", "E", ""),
+            "look" => drop(ctx.try_wait(long).await),
+            _ => ctx.raise_event("other", "E", "x".repeat(20 * 1024 * 1024)),
+        }
+        Ok("sent".to_owned())
+    }
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Main", main)
+        .build();
+    let world = World::on_memory(activities(), orchestrations).await;
+    for (what, says) in [
+        ("name", "the name of an event has at most"),
+        ("instance", "must not be empty"),
+        ("look", "the name of an event has at most"),
+        ("data", "the event's data takes"),
+    ] {
+        world.begin(what, "Main", what).await;
+        let message = world.failure(what).await.display_message();
+        assert!(message.contains(says), "{what}: {message}");
+    }
     world.shutdown().await;
 }
 

@@ -44,6 +44,7 @@ fn kinds() -> Vec<EventKind> {
             history_events_max: None,
             rules: None,
             taken: Vec::new(),
+            announced: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },
@@ -74,6 +75,17 @@ fn kinds() -> Vec<EventKind> {
         EventKind::SubOrchestrationFailed { details: details() },
         EventKind::OrchestrationContinuedAsNew { input: text() },
         EventKind::OrchestrationCancelRequested { reason: text() },
+        EventKind::OrchestrationCancelAnnounced {
+            reason: text(),
+            cancel_at_ms: 1,
+        },
+        EventKind::ExternalEventRaised {
+            instance: text(),
+            name: text(),
+            data: text(),
+        },
+        EventKind::ExternalTried { name: text() },
+        EventKind::ExternalAbsent { name: text() },
         EventKind::SystemCall {
             op: text(),
             value: text(),

@@ -206,6 +206,7 @@ async fn start(client: &Client, order: Order) {
     };
     let options = StartOptions {
         version: version.map(str::to_owned),
+        ..StartOptions::default()
     };
     let started = client.start_orchestration_with(instance, orchestration, input.unwrap(), options);
     started.await.map(drop).unwrap();

@@ -1,6 +1,7 @@
 //! What programs start, watch and steer orchestrations with.
 
 mod blocked;
+mod cancel;
 mod check;
 #[expect(clippy::module_inception, reason = "the file of the type Client")]
 mod client;
@@ -16,9 +17,11 @@ mod start;
 mod status;
 mod wait;
 
+pub use crate::orchestration::StartOptions;
+pub use cancel::CancelOptions;
 pub use client::Client;
 pub use error::ClientError;
 pub use info::{ExecutionInfo, InstanceInfo};
 pub use raise::{RaiseOptions, RaiseOutcome};
-pub use start::{StartOptions, StartOutcome};
+pub use start::StartOutcome;
 pub use status::OrchestrationStatus;

@@ -23,23 +23,6 @@ const SEND_BACKOFF: Duration = Duration::from_millis(10);
 const SEND_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Cancels an instance: its next turn ends it as failed, with its open activities and
-    /// children. An instance that has ended stays as it is.
-    ///
-    /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad
-    /// argument. A store that cannot be reached is tried again for five seconds; the error is
-    /// [retryable](ClientError::is_retryable) then.
-    pub async fn cancel_instance(
-        &self,
-        instance: impl Into<String>,
-        reason: impl Into<String>,
-    ) -> Result<(), ClientError> {
-        let reason = reason.into();
-        self.manage(instance.into(), MessageBody::Cancel { reason })
-            .await
-    }
-
     /// Suspends an instance: none of its code runs from its next turn on, and what comes for it waits,
     /// until it is [resumed](Self::resume_instance). Activities that it has scheduled run, and their
     /// outcomes wait. It can be cancelled all the same. An instance that has ended stays as it is.
@@ -59,7 +42,11 @@ impl Client {
         self.manage(instance.into(), MessageBody::Resume).await
     }
 
-    async fn manage(&self, instance: String, body: MessageBody) -> Result<(), ClientError> {
+    pub(super) async fn manage(
+        &self,
+        instance: String,
+        body: MessageBody,
+    ) -> Result<(), ClientError> {
         let instance = check::instance_id(&instance)?;
         self.tell(instance, body.into_message(Entropy.message_id(), None))
             .await
@@ -75,22 +62,19 @@ impl Client {
             instance,
             incarnation: None,
         };
-        self.send(recipient, message).await
+        self.send(Envelope {
+            recipient,
+            delay: Duration::ZERO,
+            message,
+        })
+        .await
     }
 
     /// Sends a message. While the store is not sure or not there, it is sent again with the same
     /// id, by which the store recognises it (MSG-02, IDM-03).
-    pub(super) async fn send(
-        &self,
-        recipient: Recipient,
-        message: Message,
-    ) -> Result<(), ClientError> {
-        check::body(message.body.len(), &self.store.capabilities().limits)?;
-        let envelope = Envelope {
-            recipient,
-            delay: Duration::ZERO,
-            message,
-        };
+    pub(super) async fn send(&self, envelope: Envelope) -> Result<(), ClientError> {
+        let bytes = envelope.message.body.len();
+        check::body(bytes, &self.store.capabilities().limits)?;
         self.trying_again(|| self.try_send(envelope.clone())).await
     }
 

@@ -8,14 +8,8 @@ use super::error::ClientError;
 use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
-use crate::providers::{ErrorKind, Recipient};
-
-/// How an instance is started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StartOptions {
-    /// The orchestration's version; without one the registry's policy decides.
-    pub version: Option<String>,
-}
+use crate::orchestration::StartOptions;
+use crate::providers::{Envelope, ErrorKind, Recipient};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +53,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let options = StartOptions {
             version: Some(version.into()),
+            ..StartOptions::default()
         };
         self.start_or_warn(instance.into(), orchestration.into(), input.into(), options)
             .await
@@ -177,9 +172,15 @@ impl Client {
             parent: None,
             carried: Vec::new(),
             taken: Vec::new(),
+            announced: None,
         };
         let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
-        match self.send(recipient, message).await {
+        let envelope = Envelope {
+            recipient,
+            delay: options.delay,
+            message,
+        };
+        match self.send(envelope).await {
             Ok(()) => Ok(StartOutcome::Started),
             Err(ClientError::Provider(error)) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok(StartOutcome::AlreadyExists)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::announcement::CancelAnnouncement;
 use super::details::ErrorDetails;
 use super::rules;
 
@@ -45,6 +46,9 @@ pub enum EventKind {
         /// The messages that brought the last events of the executions before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         taken: Vec<Uuid>,
+        /// The cancellation that was announced to the execution before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced: Option<Box<CancelAnnouncement>>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {
@@ -88,6 +92,16 @@ pub enum EventKind {
         /// The name.
         name: String,
     },
+    /// Decision: take an event of this name, if there is one by now.
+    ExternalTried {
+        /// The name.
+        name: String,
+    },
+    /// Input: there was none.
+    ExternalAbsent {
+        /// The name.
+        name: String,
+    },
     /// Input: somebody raised an event.
     ExternalEvent {
         /// Its name.
@@ -103,6 +117,15 @@ pub enum EventKind {
         instance: String,
         /// Its input.
         input: String,
+    },
+    /// Decision: raise an event for another instance, or for this one.
+    ExternalEventRaised {
+        /// The instance that it is for.
+        instance: String,
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: String,
     },
     /// Decision: start an orchestration and wait for it.
     SubOrchestrationScheduled {
@@ -133,6 +156,13 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// Input: somebody will have the instance cancelled at this time, and the code may end before.
+    OrchestrationCancelAnnounced {
+        /// Why.
+        reason: String,
+        /// When, in milliseconds since the Unix epoch.
+        cancel_at_ms: u64,
+    },
     /// Decision, answered at once: a value that code may not make up by itself.
     SystemCall {
         /// Which: `guid`, `utcnow_ms`, or `no_room` for a refusal.
@@ -162,7 +192,9 @@ impl EventKind {
             Self::ActivityScheduled { .. }
                 | Self::TimerCreated { .. }
                 | Self::ExternalSubscribed { .. }
+                | Self::ExternalTried { .. }
                 | Self::OrchestrationChained { .. }
+                | Self::ExternalEventRaised { .. }
                 | Self::SubOrchestrationScheduled { .. }
                 | Self::SystemCall { .. }
         )
@@ -194,15 +226,23 @@ impl EventKind {
                 instance,
                 input,
             } => name.len() + instance.len() + input.len(),
+            Self::ExternalEventRaised {
+                instance,
+                name,
+                data,
+            } => instance.len() + name.len() + data.len(),
             Self::ActivityCompleted { result } | Self::SubOrchestrationCompleted { result } => {
                 result.len()
             }
-            Self::ExternalSubscribed { name } => name.len(),
+            Self::ExternalSubscribed { name }
+            | Self::ExternalTried { name }
+            | Self::ExternalAbsent { name } => name.len(),
             Self::ExternalEvent { name, data } => name.len() + data.len(),
             Self::SystemCall { op, value } => op.len() + value.len(),
             Self::OrchestrationCompleted { output } => output.len(),
             Self::OrchestrationContinuedAsNew { input } => input.len(),
-            Self::OrchestrationCancelRequested { reason } => reason.len(),
+            Self::OrchestrationCancelRequested { reason }
+            | Self::OrchestrationCancelAnnounced { reason, .. } => reason.len(),
             Self::ActivityFailed { details } | Self::SubOrchestrationFailed { details } => {
                 details.text_bytes()
             }

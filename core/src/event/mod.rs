@@ -1,5 +1,6 @@
 //! History: what happened to an execution, in order.
 
+mod announcement;
 mod children;
 mod chunk;
 mod details;
@@ -8,6 +9,8 @@ mod kind;
 mod rules;
 
 pub use crate::frame::{ContentError, DecodeError};
+pub use announcement::CancelAnnouncement;
+pub(crate) use announcement::announced_by;
 pub(crate) use children::open_children;
 pub(crate) use chunk::{commit_mark, decode_entries_after, encode_chunk_after};
 pub use chunk::{decode_chunk, decode_entries, encode_chunk};

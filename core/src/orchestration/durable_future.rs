@@ -54,6 +54,19 @@ impl DurableFuture {
         }
     }
 
+    /// What yields the reason of a cancellation once that is announced.
+    pub(super) fn listening(journal: &Arc<Journal>, location: &'static Location<'static>) -> Self {
+        let stage = match journal.listen_for_cancellation() {
+            Decided::Scheduled(id) => Stage::Scheduled(id),
+            Decided::Postponed | Decided::Stopped => Stage::Stopped,
+        };
+        Self {
+            journal: Arc::clone(journal),
+            stage,
+            location,
+        }
+    }
+
     /// Schedules the operation if that has not been done and can be done now.
     fn schedule(&mut self, cx: &Context<'_>) {
         if let Stage::Unscheduled(decision) = &self.stage {
@@ -174,6 +187,18 @@ impl DurableFuture {
         self.map(|output| child(output).and_then(|text| codec::decode(&text)))
     }
 
+    /// The data of an event, if there was one for a wait that is answered at once.
+    pub(super) fn into_event_if_any(self) -> MappedFuture<Option<String>> {
+        self.map(event_if_any)
+    }
+
+    /// The decoded data of an event, if there was one.
+    pub(super) fn into_event_result_if_any<T: DeserializeOwned>(
+        self,
+    ) -> MappedFuture<Option<Result<T, String>>> {
+        self.map(|output| event_if_any(output).map(|data| codec::decode(&data)))
+    }
+
     pub(super) fn into_time(self) -> MappedFuture<Result<std::time::SystemTime, String>> {
         self.map(|output| {
             let millis: u64 = activity(output)?
@@ -205,11 +230,21 @@ fn event(output: DurableOutput) -> String {
     data
 }
 
+/// The absence of an event is answered as a timer beside the wait would.
+fn event_if_any(output: DurableOutput) -> Option<String> {
+    match output {
+        DurableOutput::External(data) => Some(data),
+        DurableOutput::Timer | DurableOutput::Activity(_) | DurableOutput::SubOrchestration(_) => {
+            None
+        }
+    }
+}
+
 fn wrong_kind(used: &str, output: &DurableOutput) -> ! {
     let kind = match output {
         DurableOutput::Activity(_) => "an activity or a system call: use into_activity",
         DurableOutput::Timer => "a timer: use into_timer",
-        DurableOutput::External(_) => "a wait for an event: use into_event",
+        DurableOutput::External(_) => "a wait for an event or a cancellation: use into_event",
         DurableOutput::SubOrchestration(_) => "a sub-orchestration: use into_sub_orchestration",
     };
     panic!("{used} was called on {kind}")

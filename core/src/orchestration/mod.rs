@@ -7,6 +7,7 @@ mod durable_future;
 mod retry;
 mod retry_policy;
 mod schedule;
+mod start_options;
 
 pub use crate::replay::DurableOutput;
 pub use activity_options::ActivityOptions;
@@ -14,3 +15,4 @@ pub use combinators::{JoinFuture, SelectFuture};
 pub use context::{LogLevel, OrchestrationContext};
 pub use durable_future::{ContinueAsNewFuture, DurableFuture, MappedFuture};
 pub use retry_policy::{BackoffStrategy, RetryPolicy};
+pub use start_options::StartOptions;

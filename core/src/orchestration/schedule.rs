@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use super::activity_options::ActivityOptions;
 use super::combinators::{JoinFuture, SelectFuture};
 use super::context::OrchestrationContext;
-use super::durable_future::{ContinueAsNewFuture, DurableFuture};
+use super::durable_future::{ContinueAsNewFuture, DurableFuture, MappedFuture};
+use super::start_options::StartOptions;
 use crate::codec;
 use crate::replay::Decision;
 
@@ -111,6 +112,48 @@ impl OrchestrationContext {
         self.schedule_wait(name)
     }
 
+    /// Takes an event of this name if one lies in the mailbox now, the oldest first, and waits for none. The
+    /// answer is recorded, `None` as well, and is the same in replay.
+    ///
+    /// Each call is two events of history. Code that looks again and again waits for a timer in between.
+    #[track_caller]
+    pub fn try_wait(&self, name: impl Into<String>) -> MappedFuture<Option<String>> {
+        let name = name.into();
+        self.durable(Decision::TryWait { name }).into_event_if_any()
+    }
+
+    /// As [`try_wait`](Self::try_wait), with the decoded data of the event, or why it cannot be decoded.
+    /// The event is used up either way.
+    #[track_caller]
+    pub fn try_wait_typed<T: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+    ) -> MappedFuture<Option<Result<T, String>>> {
+        let name = name.into();
+        self.durable(Decision::TryWait { name })
+            .into_event_result_if_any()
+    }
+
+    /// Waits until somebody cancels the instance with a grace, and yields the reason
+    /// ([`DurableOutput::External`](super::DurableOutput::External)): the code may clean up, and is
+    /// cancelled for good when the grace is over. An execution that begins after that knows it from the
+    /// start.
+    ///
+    /// It is no event of history, so that code may begin to listen in any version. Code that ends with
+    /// the error `canceled: REASON` is recorded as cancelled for that reason, and any other end as what
+    /// it is.
+    #[track_caller]
+    pub fn cancellation_requested(&self) -> DurableFuture {
+        DurableFuture::listening(&self.journal, Location::caller())
+    }
+
+    /// Whether somebody has cancelled the instance with a grace that is not over; see
+    /// [`cancellation_requested`](Self::cancellation_requested).
+    #[must_use]
+    pub fn is_cancellation_requested(&self) -> bool {
+        self.journal.is_cancel_announced()
+    }
+
     /// Runs another orchestration and waits for it. Its id follows from this one's.
     #[track_caller]
     pub fn schedule_sub_orchestration(
@@ -204,12 +247,27 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) {
-        let (name, instance, input) = (name.into(), instance.into(), input.into());
-        let decision = Decision::Detached {
-            name,
+        let options = StartOptions {
             version,
-            instance,
-            input,
+            ..StartOptions::default()
+        };
+        self.schedule_orchestration_with_options(name, instance, input, options);
+    }
+
+    /// As [`schedule_orchestration`](Self::schedule_orchestration), in this version or after this delay.
+    #[track_caller]
+    pub fn schedule_orchestration_with_options(
+        &self,
+        name: impl Into<String>,
+        instance: impl Into<String>,
+        input: impl Into<String>,
+        options: StartOptions,
+    ) {
+        let decision = Decision::Detached {
+            name: name.into(),
+            instance: instance.into(),
+            input: input.into(),
+            options,
         };
         // If the run cannot go on, the next await does not return.
         self.journal.decide(&decision, Location::caller());
@@ -231,6 +289,64 @@ impl OrchestrationContext {
         let name = name.into();
         let input = encoded(&name, input);
         self.schedule_orchestration_versioned(name, version, instance, input);
+    }
+
+    /// As [`schedule_orchestration_with_options`](Self::schedule_orchestration_with_options), with a
+    /// typed input.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_orchestration_with_options_typed<In: Serialize>(
+        &self,
+        name: impl Into<String>,
+        instance: impl Into<String>,
+        input: &In,
+        options: StartOptions,
+    ) {
+        let name = name.into();
+        let input = encoded(&name, input);
+        self.schedule_orchestration_with_options(name, instance, input, options);
+    }
+
+    /// Raises an event for another instance, as [`Client::raise_event`](crate::Client::raise_event)
+    /// does, exactly once: it is sent by the commit of the turn, in whichever execution the other one is
+    /// by then, and a replay does not send it again.
+    ///
+    /// It takes effect when it is called. Nobody tells the code whether there is such an instance: an
+    /// event for one that does not exist, or has ended, is dropped, and the runtime logs how many
+    /// were. A full mailbox takes it all the same.
+    #[track_caller]
+    pub fn raise_event(
+        &self,
+        instance: impl Into<String>,
+        name: impl Into<String>,
+        data: impl Into<String>,
+    ) {
+        let decision = Decision::Raise {
+            instance: instance.into(),
+            name: name.into(),
+            data: data.into(),
+        };
+        // If the run cannot go on, the next await does not return.
+        self.journal.decide(&decision, Location::caller());
+    }
+
+    /// As [`raise_event`](Self::raise_event), with data that is encoded as JSON.
+    ///
+    /// # Panics
+    /// If the data cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn raise_event_typed<T: Serialize>(
+        &self,
+        instance: impl Into<String>,
+        name: impl Into<String>,
+        data: &T,
+    ) {
+        let name = name.into();
+        let data = codec::encode(data)
+            .unwrap_or_else(|error| panic!("the data of {name:?} cannot be encoded: {error}"));
+        self.raise_event(instance, name, data);
     }
 
     /// A random UUID that stays the same in replay.

@@ -6,9 +6,9 @@ use super::external::Received;
 use super::failure::{Failure, Mismatch};
 use super::input::Input;
 use super::matching::describe_event;
-use super::state::State;
+use super::state::{Announced, State};
 use super::token::{Answer, DurableOutput, TokenKind};
-use crate::event::{ErrorDetails, EventKind, FIRST_RULES, RULES};
+use crate::event::{CancelAnnouncement, ErrorDetails, EventKind, FIRST_RULES, RULES};
 use crate::limits::HISTORY_EVENTS_MAX_DEFAULT;
 
 /// What became of an input.
@@ -103,43 +103,71 @@ impl State {
                 }
                 return self.answers_nothing(event_id, input);
             }
-            EventKind::OrchestrationStarted { taken, .. } => {
+            EventKind::OrchestrationStarted {
+                taken, announced, ..
+            } => {
                 for id in taken {
                     self.external.is_new(Some(*id));
                 }
+                let announcement = announced.as_deref().cloned();
+                self.announce(announcement.map(|it| Announced::at(event_id, it)));
                 return Accepted::Recorded;
             }
             EventKind::OrchestrationCancelRequested { .. } => return Accepted::Recorded,
+            EventKind::OrchestrationCancelAnnounced {
+                reason,
+                cancel_at_ms,
+            } => {
+                let announcement = CancelAnnouncement {
+                    reason: reason.clone(),
+                    cancel_at_ms: *cancel_at_ms,
+                    message_id: input.message_id.unwrap_or_default(),
+                };
+                self.announce(Some(Announced::at(event_id, announcement)));
+                return Accepted::Recorded;
+            }
+            EventKind::ExternalAbsent { name } => {
+                if self.answers_open_token(input) {
+                    self.external.give_up(name, input.source_event_id);
+                }
+                // It is answered as a timer beside a wait would: the time for that is over.
+                DurableOutput::Timer
+            }
             // The others are no inputs; nobody gives them to the engine.
             EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
             | EventKind::OrchestrationContinuedAsNew { .. }
             | EventKind::OrchestrationChained { .. }
+            | EventKind::ExternalEventRaised { .. }
             | EventKind::ActivityScheduled { .. }
             | EventKind::TimerCreated { .. }
             | EventKind::ExternalSubscribed { .. }
+            | EventKind::ExternalTried { .. }
             | EventKind::SubOrchestrationScheduled { .. }
             | EventKind::SystemCall { .. } => return Accepted::Ignored,
         };
         if self.answers_open_token(input) {
-            if let Some(source) = input.source_event_id {
-                let is_poison = matches!(
-                    &input.kind,
-                    EventKind::ActivityFailed {
-                        details: ErrorDetails::Poison { .. }
-                    }
-                );
-                self.resolve(
-                    source,
-                    Answer {
-                        is_final: is_poison && !self.follows_first_rules(),
-                        ..Answer::at(event_id, output)
-                    },
-                );
-            }
+            self.answer(event_id, input, output);
             return Accepted::Recorded;
         }
         self.answers_nothing(event_id, input)
+    }
+
+    /// Gives the decision that an input answers what it yields.
+    fn answer(&mut self, event_id: u64, input: &Input, output: DurableOutput) {
+        let is_poison = matches!(
+            &input.kind,
+            EventKind::ActivityFailed {
+                details: ErrorDetails::Poison { .. }
+            }
+        );
+        if let Some(source) = input.source_event_id {
+            let answer = Answer {
+                is_final: is_poison && !self.follows_first_rules(),
+                ..Answer::at(event_id, output)
+            };
+            self.resolve(source, answer);
+        }
     }
 
     fn answers_nothing(&mut self, event_id: u64, input: &Input) -> Accepted {
@@ -157,6 +185,8 @@ impl State {
     fn is_wanted(&mut self, input: &Input) -> bool {
         match (&input.kind, input.source_event_id) {
             (EventKind::ExternalEvent { .. }, _) => self.external.is_new(input.message_id),
+            // The first announcement counts, and each brings its cancellation.
+            (EventKind::OrchestrationCancelAnnounced { .. }, _) => self.announced.is_none(),
             (_, Some(source)) => source >= self.next_event_id || self.answers_open_token(input),
             (_, None) => true,
         }
@@ -164,21 +194,7 @@ impl State {
 
     fn answers_open_token(&self, input: &Input) -> bool {
         let token = input.source_event_id.and_then(|id| self.tokens.get(id));
-        token.is_some_and(|token| {
-            token.is_open()
-                && matches!(
-                    (&token.kind, &input.kind),
-                    (
-                        TokenKind::Activity,
-                        EventKind::ActivityCompleted { .. } | EventKind::ActivityFailed { .. }
-                    ) | (TokenKind::Timer, EventKind::TimerFired { .. })
-                        | (
-                            TokenKind::Child { .. },
-                            EventKind::SubOrchestrationCompleted { .. }
-                                | EventKind::SubOrchestrationFailed { .. }
-                        )
-                )
-        })
+        token.is_some_and(|token| token.is_open() && is_answered_by(&token.kind, &input.kind))
     }
 
     fn receive(&mut self, event_id: u64, name: &str, data: &str, message_id: Option<Uuid>) {
@@ -194,5 +210,24 @@ impl State {
             let output = DurableOutput::External(data.to_owned());
             self.resolve(wait, Answer::at(event_id, output));
         }
+    }
+}
+
+/// Whether an operation of this kind is answered by this input.
+fn is_answered_by(kind: &TokenKind, input: &EventKind) -> bool {
+    match (kind, input) {
+        (
+            TokenKind::Activity,
+            EventKind::ActivityCompleted { .. } | EventKind::ActivityFailed { .. },
+        )
+        | (TokenKind::Timer, EventKind::TimerFired { .. })
+        | (
+            TokenKind::Child { .. },
+            EventKind::SubOrchestrationCompleted { .. } | EventKind::SubOrchestrationFailed { .. },
+        ) => true,
+        (TokenKind::TryWait { name }, EventKind::ExternalAbsent { name: absent }) => {
+            **name == **absent
+        }
+        _ => false,
     }
 }

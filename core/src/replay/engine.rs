@@ -16,10 +16,10 @@ use super::input::{Input, Moment};
 use super::journal::{Journal, TraceLine};
 use super::matching::describe_event;
 use super::token::TokenKind;
-use crate::event::{AppErrorKind, Entry, ErrorDetails, EventKind};
+use crate::event::{AppErrorKind, CancelAnnouncement, Entry, ErrorDetails, EventKind};
 use crate::limits::POLLS_PER_STEP_MAX;
 use crate::message::CarriedEvent;
-use crate::orchestration::ActivityOptions;
+use crate::orchestration::{ActivityOptions, StartOptions};
 
 /// An orchestration's code, running.
 pub(crate) type Root = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
@@ -45,6 +45,8 @@ pub(crate) enum End {
         carried: Vec<CarriedEvent>,
         /// The messages that brought the last events.
         taken: Vec<Uuid>,
+        /// The cancellation that is to come.
+        announced: Option<Box<CancelAnnouncement>>,
     },
 }
 
@@ -60,8 +62,8 @@ pub(crate) enum StepResult {
 pub(crate) struct Harvest {
     /// The events to append.
     pub(crate) entries: Vec<Entry>,
-    /// The versions asked for by the starts among them.
-    pub(crate) versions: BTreeMap<u64, String>,
+    /// The options of the starts among them that have some.
+    pub(crate) start_options: BTreeMap<u64, StartOptions>,
     /// The options of the activities among them that have some.
     pub(crate) activity_options: BTreeMap<u64, ActivityOptions>,
     /// The operations that are of no use any more, by the event that scheduled them. One that is
@@ -126,6 +128,21 @@ impl Engine {
             return Vec::new();
         }
         self.journal.state().external.open_topics()
+    }
+
+    /// The first of the tries for mail that have no answer, and its topic; none once it has ended.
+    pub(crate) fn first_try(&self) -> Option<(u64, String)> {
+        if self.end.is_some() {
+            return None;
+        }
+        self.journal.state().external.first_try()
+    }
+
+    /// The message that announced a cancellation.
+    pub(crate) fn announced_by(&self) -> Option<Uuid> {
+        let state = self.journal.state();
+        let announced = state.announced.as_ref();
+        announced.map(|it| it.announcement.message_id)
     }
 
     /// The wait that the next mail of a topic answers.
@@ -427,11 +444,12 @@ impl Engine {
     }
 
     fn hand_over(&mut self) {
-        let (continuation, external) = {
+        let (continuation, external, announced) = {
             let mut state = self.journal.state();
             (
                 state.continuation.take(),
                 std::mem::take(&mut state.external),
+                state.announced.take(),
             )
         };
         if let Some(continuation) = continuation {
@@ -445,13 +463,23 @@ impl Engine {
                 version,
                 carried,
                 taken,
+                announced: announced.map(|it| Box::new(it.announcement)),
             });
         }
     }
 
     /// The code has failed by itself, or since it does not take its input and has let that be.
     fn fail_with(&mut self, message: String) {
-        let unfit = self.journal.state().unfit_input.take();
+        let (unfit, announced) = {
+            let mut state = self.journal.state();
+            let announced = state.announced.as_ref();
+            let announced = announced.map(|it| cancelled(&it.announcement.reason));
+            (state.unfit_input.take(), announced)
+        };
+        // Code that has cleaned up says that it ends since it was told to.
+        if let Some(details) = announced.filter(|it| it.display_message() == message) {
+            return self.finish(End::Failed { details });
+        }
         match unfit.filter(|unfit| unfit.to_string() == message) {
             Some(unfit) => self.fail(Failure::UnfitInput(unfit)),
             None => self.finish(End::Failed {
@@ -499,7 +527,7 @@ impl Engine {
         let mut state = self.journal.state();
         Harvest {
             entries: std::mem::take(&mut state.entries),
-            versions: std::mem::take(&mut state.versions),
+            start_options: std::mem::take(&mut state.start_options),
             activity_options: std::mem::take(&mut state.activity_options),
             withdrawn: std::mem::take(&mut state.withdrawn),
             traces: std::mem::take(&mut state.traces),

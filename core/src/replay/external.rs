@@ -32,6 +32,8 @@ struct Channel {
 pub(super) struct ExternalEvents {
     /// In boxes: the map has room for several from the first one on, and most executions have few.
     channels: BTreeMap<String, Box<Channel>>,
+    /// The waits that are answered at once, if only by the absence of an event.
+    tries: BTreeMap<u64, String>,
     seen: BTreeSet<Uuid>,
     /// The last of them, the newest at the back.
     recent: VecDeque<Uuid>,
@@ -69,11 +71,18 @@ impl ExternalEvents {
 
     /// The topics with waits that have no answer.
     pub(super) fn open_topics(&self) -> Vec<String> {
+        let is_patient = |wait: &u64| !self.tries.contains_key(wait);
         let open = self
             .channels
             .iter()
-            .filter(|(_, it)| !it.waiting.is_empty());
+            .filter(|(_, it)| it.waiting.iter().any(is_patient));
         open.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The first of the tries that have no answer, and its topic.
+    pub(super) fn first_try(&self) -> Option<(u64, String)> {
+        let (wait, name) = self.tries.first_key_value()?;
+        Some((*wait, name.clone()))
     }
 
     /// The first of the waits for a topic that have no answer.
@@ -88,6 +97,7 @@ impl ExternalEvents {
             channel.buffered.push_back(received);
             return None;
         };
+        self.tries.remove(&wait);
         channel.matched.insert(wait, received);
         Some(wait)
     }
@@ -101,6 +111,25 @@ impl ExternalEvents {
         };
         channel.matched.insert(wait, received.clone());
         Some(received)
+    }
+
+    /// The same for a wait that is answered at once.
+    pub(super) fn subscribe_at_once(&mut self, name: &str, wait: u64) -> Option<Received> {
+        let received = self.subscribe(name, wait);
+        if received.is_none() {
+            self.tries.insert(wait, name.to_owned());
+        }
+        received
+    }
+
+    /// There is no event for this wait, if there is such a wait.
+    pub(super) fn give_up(&mut self, name: &str, wait: Option<u64>) {
+        let Some(wait) = wait else { return };
+        self.tries.remove(&wait);
+        if let Some(channel) = self.channels.get_mut(name) {
+            channel.waiting.retain(|waiting| *waiting != wait);
+            self.forget_if_empty(name);
+        }
     }
 
     /// The wait's future was given its event.
@@ -124,12 +153,9 @@ impl ExternalEvents {
     /// The wait's future was dropped. An event that it had not seen goes to the next wait, which
     /// is answered with it, or back to the front of those nobody has taken.
     pub(super) fn abandon(&mut self, name: &str, wait: u64) -> Option<(u64, Received)> {
+        self.give_up(name, Some(wait));
         let channel = self.channels.get_mut(name)?;
-        channel.waiting.retain(|waiting| *waiting != wait);
-        let Some(received) = channel.matched.remove(&wait) else {
-            self.forget_if_empty(name);
-            return None;
-        };
+        let received = channel.matched.remove(&wait)?;
         let Some(next) = channel.waiting.pop_front() else {
             let at = channel
                 .buffered
@@ -137,6 +163,7 @@ impl ExternalEvents {
             channel.buffered.insert(at, received);
             return None;
         };
+        self.tries.remove(&next);
         channel.matched.insert(next, received.clone());
         Some((next, received))
     }

@@ -103,6 +103,20 @@ impl Journal {
         }
     }
 
+    /// Lets the code listen for a cancellation that is announced.
+    pub(crate) fn listen_for_cancellation(&self) -> Decided {
+        match self.enter_state() {
+            Some(mut state) if !state.is_stopped() => state.listen_for_cancellation(),
+            _ => Decided::Stopped,
+        }
+    }
+
+    /// Whether a cancellation is announced.
+    pub(crate) fn is_cancel_announced(&self) -> bool {
+        self.enter_state()
+            .is_some_and(|state| state.announced.is_some())
+    }
+
     /// Has the code called again once it may make a decision that was postponed.
     pub(crate) fn poll_postponed(&self, cx: &Context<'_>) {
         if let Some(mut state) = self.enter_state() {

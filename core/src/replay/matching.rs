@@ -28,6 +28,9 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
         (EventKind::ExternalSubscribed { name }, Decision::Wait { name: code_name }) => {
             name == code_name
         }
+        (EventKind::ExternalTried { name }, Decision::TryWait { name: code_name }) => {
+            name == code_name
+        }
         (
             EventKind::SubOrchestrationScheduled { name, input, .. },
             Decision::Child {
@@ -49,6 +52,18 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
                 ..
             },
         ) => name == code_name && instance == code_instance && same(input, code_input),
+        (
+            EventKind::ExternalEventRaised {
+                instance,
+                name,
+                data,
+            },
+            Decision::Raise {
+                instance: code_instance,
+                name: code_name,
+                data: code_data,
+            },
+        ) => instance == code_instance && name == code_name && same(data, code_data),
         (EventKind::SystemCall { op, .. }, Decision::Guid) => op == "guid",
         (EventKind::SystemCall { op, .. }, Decision::UtcNow) => op == "utcnow_ms",
         _ => false,
@@ -70,6 +85,8 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
         EventKind::ActivityScheduled { name, .. } => format!("activity {}", quoted(name)),
         EventKind::TimerCreated { .. } => "a timer".to_owned(),
         EventKind::ExternalSubscribed { name } => format!("a wait for event {}", quoted(name)),
+        EventKind::ExternalTried { name } => format!("a try for event {}", quoted(name)),
+        EventKind::ExternalAbsent { name } => format!("the absence of event {}", quoted(name)),
         EventKind::SubOrchestrationScheduled { name, .. } => {
             format!("sub-orchestration {}", quoted(name))
         }
@@ -80,6 +97,7 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
                 quoted(instance)
             )
         }
+        EventKind::ExternalEventRaised { instance, name, .. } => describe_raised(instance, name),
         EventKind::SystemCall { op, .. } => format!("system call {}", quoted(op)),
         EventKind::OrchestrationStarted { .. } => "the start".to_owned(),
         EventKind::ActivityCompleted { .. } => "an activity's result".to_owned(),
@@ -89,10 +107,17 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
         EventKind::SubOrchestrationCompleted { .. } => "a sub-orchestration's result".to_owned(),
         EventKind::SubOrchestrationFailed { .. } => "a sub-orchestration's failure".to_owned(),
         EventKind::OrchestrationCancelRequested { .. } => "a cancellation".to_owned(),
+        EventKind::OrchestrationCancelAnnounced { .. } => {
+            "the announcement of a cancellation".to_owned()
+        }
         EventKind::OrchestrationCompleted { .. } => "the end with a result".to_owned(),
         EventKind::OrchestrationFailed { .. } => "the end with an error".to_owned(),
         EventKind::OrchestrationContinuedAsNew { .. } => "continue_as_new".to_owned(),
     }
+}
+
+fn describe_raised(instance: &str, name: &str) -> String {
+    format!("event {} raised for {}", quoted(name), quoted(instance))
 }
 
 /// A decision in words, and in what it differs from a recorded one that looks the same.
@@ -101,6 +126,7 @@ pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind
         Decision::Activity { name, .. } => format!("activity {}", quoted(name)),
         Decision::Timer { .. } => "a timer".to_owned(),
         Decision::Wait { name } => format!("a wait for event {}", quoted(name)),
+        Decision::TryWait { name } => format!("a try for event {}", quoted(name)),
         Decision::Child { name, .. } => format!("sub-orchestration {}", quoted(name)),
         Decision::Detached { name, instance, .. } => {
             format!(
@@ -109,6 +135,7 @@ pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind
                 quoted(instance)
             )
         }
+        Decision::Raise { instance, name, .. } => describe_raised(instance, name),
         Decision::Guid => "system call \"guid\"".to_owned(),
         Decision::UtcNow => "system call \"utcnow_ms\"".to_owned(),
     };

@@ -15,7 +15,7 @@ use std::task::Waker;
 use super::failure::Failure;
 use super::matching::describe_decision;
 use super::state::State;
-use super::token::{Answer, Decided, Decision, DurableOutput};
+use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind};
 use crate::event::EventKind;
 use crate::limits::{DECISIONS_PER_STEP_MAX, HISTORY_RESERVE_EVENTS_MAX};
 
@@ -167,7 +167,7 @@ impl State {
             });
             return Decided::Stopped;
         }
-        let id = self.tokens.insert_refused();
+        let id = self.tokens.insert_without_event(TokenKind::System);
         refusal.refused.push((id, output));
         Decided::Scheduled(id)
     }

@@ -14,9 +14,9 @@ use super::matching::{adopted, describe_decision, describe_event};
 use super::refusal::{REFUSAL, Refusal, Shortage};
 use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind, TokenState};
 use super::tokens::Tokens;
-use crate::event::{Entry, EventKind, FIRST_RULES, RULES};
-use crate::limits::{CONTINUE_AS_NEW_BYTES, HISTORY_EVENTS_MAX_DEFAULT};
-use crate::orchestration::ActivityOptions;
+use crate::event::{CancelAnnouncement, Entry, EventKind, FIRST_RULES, RULES};
+use crate::limits::{CONTINUE_AS_NEW_BYTES, DECISIONS_PER_STEP_MAX, HISTORY_EVENTS_MAX_DEFAULT};
+use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::unfit_input::UnfitInput;
 
 /// The handing over to a next execution, as the code asked for it.
@@ -24,6 +24,24 @@ use crate::unfit_input::UnfitInput;
 pub(super) struct Continuation {
     pub(super) input: String,
     pub(super) version: Option<String>,
+}
+
+/// The announcement of a cancellation, and the event that brought it.
+#[derive(Debug)]
+pub(super) struct Announced {
+    at: u64,
+    pub(super) announcement: CancelAnnouncement,
+}
+
+impl Announced {
+    pub(super) fn at(at: u64, announcement: CancelAnnouncement) -> Self {
+        Self { at, announcement }
+    }
+
+    fn answer(&self) -> Answer {
+        let reason = self.announcement.reason.clone();
+        Answer::at(self.at, DurableOutput::External(reason))
+    }
 }
 
 #[derive(Debug)]
@@ -36,8 +54,8 @@ pub(super) struct State {
     pub(super) recorded: Option<VecDeque<Entry>>,
     /// What live steps appended since the last harvest.
     pub(super) entries: Vec<Entry>,
-    /// The versions asked for by the starts among them.
-    pub(super) versions: BTreeMap<u64, String>,
+    /// The options of the starts among them that have some.
+    pub(super) start_options: BTreeMap<u64, StartOptions>,
     /// The options of the activities among them that have some.
     pub(super) activity_options: BTreeMap<u64, ActivityOptions>,
     pub(super) withdrawn: BTreeMap<u64, TokenKind>,
@@ -47,6 +65,8 @@ pub(super) struct State {
     /// which come back here.
     pub(super) woken: Vec<Waker>,
     pub(super) external: ExternalEvents,
+    /// The cancellation that is to come, if that has been said.
+    pub(super) announced: Option<Announced>,
     pub(super) continuation: Option<Continuation>,
     pub(super) failure: Option<Failure>,
     /// Why code does not take the input.
@@ -87,13 +107,14 @@ impl State {
             moment: Moment::default(),
             recorded: None,
             entries: Vec::new(),
-            versions: BTreeMap::new(),
+            start_options: BTreeMap::new(),
             activity_options: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             traces: Vec::new(),
             tokens: Tokens::default(),
             woken: Vec::new(),
             external: ExternalEvents::default(),
+            announced: None,
             continuation: None,
             failure: None,
             unfit_input: None,
@@ -166,8 +187,11 @@ impl State {
     pub(super) fn waits_only_for(&self, activity_id: u64) -> bool {
         self.tokens.open().all(|(event_id, kind)| match kind {
             TokenKind::Activity => event_id == activity_id,
-            TokenKind::Timer => true,
-            TokenKind::Wait { .. } | TokenKind::Child { .. } | TokenKind::System => false,
+            TokenKind::Timer | TokenKind::Cancellation => true,
+            TokenKind::Wait { .. }
+            | TokenKind::TryWait { .. }
+            | TokenKind::Child { .. }
+            | TokenKind::System => false,
         })
     }
 
@@ -213,12 +237,15 @@ impl State {
             Decision::Child {
                 version: Some(version),
                 ..
-            }
-            | Decision::Detached {
-                version: Some(version),
-                ..
             } => {
-                self.versions.insert(event_id, version.clone());
+                let options = StartOptions {
+                    version: Some(version.clone()),
+                    ..StartOptions::default()
+                };
+                self.start_options.insert(event_id, options);
+            }
+            Decision::Detached { options, .. } if *options != StartOptions::default() => {
+                self.start_options.insert(event_id, options.clone());
             }
             Decision::Activity { options, .. } if *options != ActivityOptions::default() => {
                 self.activity_options.insert(event_id, *options);
@@ -226,8 +253,10 @@ impl State {
             Decision::Activity { .. }
             | Decision::Timer { .. }
             | Decision::Wait { .. }
+            | Decision::TryWait { .. }
             | Decision::Child { .. }
             | Decision::Detached { .. }
+            | Decision::Raise { .. }
             | Decision::Guid
             | Decision::UtcNow => {}
         }
@@ -285,6 +314,7 @@ impl State {
                     .saturating_add(crate::clock::millis_ceil(delay)),
             },
             Decision::Wait { name } => EventKind::ExternalSubscribed { name },
+            Decision::TryWait { name } => EventKind::ExternalTried { name },
             Decision::Child { name, input, .. } => EventKind::SubOrchestrationScheduled {
                 name,
                 instance: self.identity.child_instance(event_id),
@@ -299,6 +329,15 @@ impl State {
                 name,
                 instance,
                 input,
+            },
+            Decision::Raise {
+                instance,
+                name,
+                data,
+            } => EventKind::ExternalEventRaised {
+                instance,
+                name,
+                data,
             },
             Decision::Guid => EventKind::SystemCall {
                 op: "guid".to_owned(),
@@ -325,6 +364,9 @@ impl State {
             EventKind::ExternalSubscribed { name } => TokenKind::Wait {
                 name: name.as_str().into(),
             },
+            EventKind::ExternalTried { name } => TokenKind::TryWait {
+                name: name.as_str().into(),
+            },
             EventKind::SubOrchestrationScheduled { instance, .. } => TokenKind::Child {
                 instance: instance.as_str().into(),
             },
@@ -333,14 +375,18 @@ impl State {
                 let output = DurableOutput::Activity(Ok(value.clone()));
                 return self.resolve(event_id, Answer::at(event_id, output));
             }
-            // A detached start is never answered.
-            EventKind::OrchestrationChained { .. } => return,
+            // A detached start and an event for somebody else are never answered.
+            EventKind::OrchestrationChained { .. } | EventKind::ExternalEventRaised { .. } => {
+                return;
+            }
             // The others are no decisions.
             EventKind::OrchestrationStarted { .. }
             | EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
             | EventKind::OrchestrationContinuedAsNew { .. }
             | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::OrchestrationCancelAnnounced { .. }
+            | EventKind::ExternalAbsent { .. }
             | EventKind::ActivityCompleted { .. }
             | EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
@@ -348,10 +394,14 @@ impl State {
             | EventKind::SubOrchestrationCompleted { .. }
             | EventKind::SubOrchestrationFailed { .. } => return,
         };
-        let received = if let TokenKind::Wait { name } = &kind {
-            self.external.subscribe(name, event_id)
-        } else {
-            None
+        let received = match &kind {
+            TokenKind::Wait { name } => self.external.subscribe(name, event_id),
+            TokenKind::TryWait { name } => self.external.subscribe_at_once(name, event_id),
+            TokenKind::Activity
+            | TokenKind::Timer
+            | TokenKind::Child { .. }
+            | TokenKind::Cancellation
+            | TokenKind::System => None,
         };
         self.tokens.insert(event_id, kind);
         if let Some(Received {
@@ -362,6 +412,39 @@ impl State {
         }
     }
 
+    /// A token for whoever wants to hear of a cancellation that is announced, which is answered by that
+    /// event, whether it has been or is yet to come.
+    pub(super) fn listen_for_cancellation(&mut self) -> Decided {
+        // It is no event, so that no cap would stop code that asks without an end.
+        self.decisions += 1;
+        if self.decisions > DECISIONS_PER_STEP_MAX {
+            self.fail(Failure::StepFull {
+                decisions_max: DECISIONS_PER_STEP_MAX,
+            });
+            return Decided::Stopped;
+        }
+        let id = self.tokens.insert_without_event(TokenKind::Cancellation);
+        if let Some(answer) = self.announced.as_ref().map(Announced::answer) {
+            self.resolve(id, answer);
+        }
+        Decided::Scheduled(id)
+    }
+
+    /// A cancellation is announced, if it is: tells whoever listens.
+    pub(super) fn announce(&mut self, announced: Option<Announced>) {
+        let Some(announced) = announced else { return };
+        let listening: Vec<u64> = self
+            .tokens
+            .open()
+            .filter(|(_, kind)| **kind == TokenKind::Cancellation)
+            .map(|(id, _)| id)
+            .collect();
+        for id in listening {
+            self.resolve(id, announced.answer());
+        }
+        self.announced = Some(announced);
+    }
+
     /// Gives an operation its answer.
     pub(super) fn resolve(&mut self, event_id: u64, answer: Answer) {
         self.woken.extend(self.tokens.resolve(event_id, answer));
@@ -370,7 +453,7 @@ impl State {
     /// Gives a resolved operation's answer to its future.
     pub(super) fn take(&mut self, event_id: u64) -> Option<Answer> {
         let token = self.tokens.remove(event_id)?;
-        if let TokenKind::Wait { name } = &token.kind {
+        if let TokenKind::Wait { name } | TokenKind::TryWait { name } = &token.kind {
             self.external.observe(name, event_id);
         }
         match token.state {
@@ -387,12 +470,12 @@ impl State {
         let Some(token) = self.tokens.remove(event_id) else {
             return;
         };
-        if let TokenKind::Wait { name } = &token.kind {
+        if let TokenKind::Wait { name } | TokenKind::TryWait { name } = &token.kind {
             if let Some((next, received)) = self.external.abandon(name, event_id) {
                 let output = DurableOutput::External(received.data);
                 self.resolve(next, Answer::at(received.event_id, output));
             }
-        } else if token.is_open() && token.kind != TokenKind::System && !self.is_replaying() {
+        } else if token.is_open() && token.kind.is_withdrawn() && !self.is_replaying() {
             self.withdrawn.insert(event_id, token.kind);
         }
     }
@@ -409,7 +492,7 @@ impl State {
         let open = self.tokens.take_open();
         // The engine has withdrawn what it answers by itself.
         self.withdrawn
-            .extend(open.filter(|(_, kind)| *kind != TokenKind::System));
+            .extend(open.filter(|(_, kind)| kind.is_withdrawn()));
     }
 
     pub(super) fn append(

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::orchestration::ActivityOptions;
+use crate::orchestration::{ActivityOptions, StartOptions};
 
 /// What a durable operation yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub(crate) enum Decision {
     Wait {
         name: String,
     },
+    TryWait {
+        name: String,
+    },
     Child {
         name: String,
         version: Option<String>,
@@ -39,9 +42,14 @@ pub(crate) enum Decision {
     },
     Detached {
         name: String,
-        version: Option<String>,
         instance: String,
         input: String,
+        options: StartOptions,
+    },
+    Raise {
+        instance: String,
+        name: String,
+        data: String,
     },
     Guid,
     UtcNow,
@@ -50,15 +58,22 @@ pub(crate) enum Decision {
 impl Decision {
     /// Whether it is answered through a future, and not done once it is recorded.
     pub(super) fn is_awaited(&self) -> bool {
-        !matches!(self, Self::Detached { .. })
+        !matches!(self, Self::Detached { .. } | Self::Raise { .. })
     }
 
     /// Whether it brings an event that answers it, for which there must be room later.
     pub(super) fn brings_outcome(&self) -> bool {
         match self {
-            Self::Activity { .. } | Self::Timer { .. } | Self::Child { .. } => true,
+            Self::Activity { .. }
+            | Self::Timer { .. }
+            | Self::TryWait { .. }
+            | Self::Child { .. } => true,
             // Events may come or not, with or without a wait for them.
-            Self::Wait { .. } | Self::Detached { .. } | Self::Guid | Self::UtcNow => false,
+            Self::Wait { .. }
+            | Self::Detached { .. }
+            | Self::Raise { .. }
+            | Self::Guid
+            | Self::UtcNow => false,
         }
     }
 
@@ -69,7 +84,11 @@ impl Decision {
                 Some(DurableOutput::Activity(Err(error.to_owned())))
             }
             Self::Child { .. } => Some(DurableOutput::SubOrchestration(Err(error.to_owned()))),
-            Self::Timer { .. } | Self::Wait { .. } | Self::Detached { .. } => None,
+            Self::Timer { .. }
+            | Self::Wait { .. }
+            | Self::TryWait { .. }
+            | Self::Detached { .. }
+            | Self::Raise { .. } => None,
         }
     }
 }
@@ -94,6 +113,12 @@ pub(crate) enum TokenKind {
     Wait {
         name: Box<str>,
     },
+    TryWait {
+        name: Box<str>,
+    },
+    /// To hear of a cancellation that is announced. No event scheduled it: code may begin or cease to
+    /// listen without a change of what its history has to say.
+    Cancellation,
     Child {
         instance: Box<str>,
     },
@@ -105,9 +130,14 @@ impl TokenKind {
     /// Whether an event will answer it, unless it is withdrawn.
     pub(super) fn brings_outcome(&self) -> bool {
         match self {
-            Self::Activity | Self::Timer | Self::Child { .. } => true,
-            Self::Wait { .. } | Self::System => false,
+            Self::Activity | Self::Timer | Self::TryWait { .. } | Self::Child { .. } => true,
+            Self::Wait { .. } | Self::Cancellation | Self::System => false,
         }
+    }
+
+    /// Whether the runtime has to undo something if nobody wants it any more.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        !matches!(self, Self::Cancellation | Self::System)
     }
 
     /// What it yields if it fails with this error. `None` if it yields no errors.
@@ -115,7 +145,11 @@ impl TokenKind {
         match self {
             Self::Activity => Some(DurableOutput::Activity(Err(error.to_owned()))),
             Self::Child { .. } => Some(DurableOutput::SubOrchestration(Err(error.to_owned()))),
-            Self::Timer | Self::Wait { .. } | Self::System => None,
+            Self::Timer
+            | Self::Wait { .. }
+            | Self::TryWait { .. }
+            | Self::Cancellation
+            | Self::System => None,
         }
     }
 }

@@ -10,8 +10,8 @@ use super::token::{Answer, Token, TokenKind, TokenState};
 pub(super) struct Tokens {
     tokens: BTreeMap<u64, Token>,
     outstanding: u64,
-    /// How many were given out for operations that no event scheduled, since they were refused.
-    refused: u64,
+    /// How many were given out for operations that no event scheduled.
+    without_event: u64,
 }
 
 impl Tokens {
@@ -21,12 +21,12 @@ impl Tokens {
         self.tokens.insert(event_id, Token { kind, state });
     }
 
-    /// A token for an operation that was refused without an event. Its id is none of an event:
-    /// those count from 1 up, these from the end down.
-    pub(super) fn insert_refused(&mut self) -> u64 {
-        let id = u64::MAX - self.refused;
-        self.refused += 1;
-        self.insert(id, TokenKind::System);
+    /// A token for an operation without an event. Its id is none of an event: those count from 1 up,
+    /// these from the end down.
+    pub(super) fn insert_without_event(&mut self, kind: TokenKind) -> u64 {
+        let id = u64::MAX - self.without_event;
+        self.without_event += 1;
+        self.insert(id, kind);
         id
     }
 

@@ -1,9 +1,14 @@
 //! Limits.
 
-use bytes::Bytes;
-use duroxide_core::providers::{Commit, ErrorKind, ExecutionStatus, Message, ProviderError};
+use std::time::Duration;
 
-use crate::support::{Cx, TurnBuilder, refused, to};
+use bytes::Bytes;
+use duroxide_core::providers::{
+    Commit, Envelope, ErrorKind, ExecutionStatus, Message, MessageId, ProviderError, ReadMail,
+    Recipient, Topic, TopicCursor,
+};
+
+use crate::support::{Cx, TurnBuilder, id, refused, to};
 
 fn zeros(bytes: usize) -> Bytes {
     Bytes::from(vec![0; bytes])
@@ -84,9 +89,7 @@ pub(crate) async fn core_state_has_a_limit(cx: &Cx) {
     let limit = cx.limits().core_state_bytes_max;
     let start = |bytes| {
         let mut start = cx.start_of("b");
-        if let duroxide_core::providers::Recipient::NewInstance { core_state, .. } =
-            &mut start.recipient
-        {
+        if let Recipient::NewInstance { core_state, .. } = &mut start.recipient {
             *core_state = zeros(bytes);
         }
         start
@@ -257,4 +260,61 @@ pub(crate) async fn control_has_a_quota(cx: &Cx) {
     let turn = cx.claim_only("a").await;
     cx.apply(cx.turn(&turn)).await;
     cx.send(to("a", cx.control())).await;
+}
+
+/// A turn has decided to send, and would not send again: its mail is taken by a topic that is full.
+pub(crate) async fn a_turn_passes_a_full_topic(cx: &Cx) {
+    let recipient = cx.running("a").await;
+    cx.fill("a", "full").await;
+    cx.running("b").await;
+    let turn = cx.poke_and_claim("b").await;
+    let (first, second) = (cx.mail("full"), cx.mail("full"));
+    let to_whom_lives = |message| Envelope {
+        recipient: Recipient::Instance {
+            instance: id("a"),
+            incarnation: None,
+        },
+        delay: Duration::ZERO,
+        message,
+    };
+
+    let sent = cx.turn(&turn).append(1).send(to_whom_lives(first.clone()));
+    let committed = cx.apply(sent.send(to_whom_lives(second.clone()))).await;
+
+    assert_eq!(committed.messages_dropped, 0);
+    let reading = ReadMail {
+        instance: recipient.instance.clone(),
+        incarnation: recipient.incarnation,
+        topics: vec![TopicCursor {
+            topic: Topic::from("full"),
+            after: None,
+        }],
+        per_topic_max: cx.limits().topic_messages_max + 3,
+        bytes_max: 64 * 1024 * 1024,
+    };
+    let found = read_all(cx, reading).await;
+    assert_eq!(found.len(), cx.limits().topic_messages_max + 2);
+    assert!(found.ends_with(&[first.id, second.id]));
+    refused(
+        cx.try_send(to("a", cx.mail("full"))).await,
+        ErrorKind::LimitExceeded,
+    );
+}
+
+/// The ids of all mail of one topic, page by page.
+async fn read_all(cx: &Cx, mut reading: ReadMail) -> Vec<MessageId> {
+    cx.settle().await;
+    let mut found = Vec::new();
+    loop {
+        let page = cx.provider().read_mail(&reading).await;
+        let page = page.expect("the mail can be read");
+        found.extend(page.mail.iter().map(|mail| mail.message.id));
+        let last = page.mail.last().map(|mail| mail.mark);
+        for cursor in &mut reading.topics {
+            cursor.after = last.or(cursor.after);
+        }
+        if !page.more {
+            return found;
+        }
+    }
 }

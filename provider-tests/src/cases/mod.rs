@@ -33,8 +33,8 @@ pub(crate) mod sus;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
-    basics, cancellation, changed_types, children, deployments, errors, events, executions,
-    fan_outs, mailbox, nodes, operations, payloads, poison, restarts, store_faults, suspension,
-    timers, waits,
+    basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
+    executions, fan_outs, grace, looks, mailbox, nodes, operations, payloads, peers, poison,
+    restarts, store_faults, suspension, timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -107,6 +107,7 @@ pub(crate) async fn versions_live_side_by_side(cx: &Cx) {
     world.raise("moves", "Go", "upgrade").await;
     let options = StartOptions {
         version: Some("1.0.0".to_owned()),
+        ..StartOptions::default()
     };
     let asked = world
         .client

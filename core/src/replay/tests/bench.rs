@@ -59,6 +59,7 @@ impl Bench {
             history_events_max: None,
             rules: None,
             taken: Vec::new(),
+            announced: None,
         }));
         bench
     }

@@ -20,6 +20,7 @@ fn started(rules: Option<u8>) -> (u64, EventKind) {
         history_events_max: None,
         rules,
         taken: Vec::new(),
+        announced: None,
     };
     (0, kind)
 }

@@ -35,6 +35,11 @@ enum Statement {
     /// Scheduled, then dropped a statement later.
     Drop(Leaf, Leaf),
     Detach(u8),
+    Raise(u8),
+    /// A look into the mailbox, and one that is dropped at once.
+    Try(u8, bool),
+    /// A wait for whichever comes first, this or a cancellation.
+    OrCancelled(Leaf),
     Trace,
     /// Two branches side by side, by a combinator that knows nothing of durable futures.
     Both(Vec<Self>, Vec<Self>),
@@ -68,6 +73,9 @@ fn statement() -> impl Strategy<Value = Statement> {
         1 => Just(Statement::Look),
         2 => (leaf(), leaf()).prop_map(|(dropped, next)| Statement::Drop(dropped, next)),
         1 => (0..3_u8).prop_map(Statement::Detach),
+        1 => (0..3_u8).prop_map(Statement::Raise),
+        2 => (0..2_u8, any::<bool>()).prop_map(|(name, is_dropped)| Statement::Try(name, is_dropped)),
+        2 => leaf().prop_map(Statement::OrCancelled),
         1 => Just(Statement::Trace),
         1 => Just(Statement::ContinueAsNew),
         1 => Just(Statement::Fail),
@@ -125,6 +133,19 @@ fn run(ctx: OrchestrationContext, program: Vec<Statement>) -> Ran {
                 Statement::Detach(name) => {
                     ctx.schedule_orchestration("D", format!("d{name}"), "in");
                 }
+                Statement::Raise(name) => ctx.raise_event(format!("i{name}"), "E", "data"),
+                Statement::Try(name, is_dropped) => {
+                    let mut look = ctx.try_wait(format!("E{name}"));
+                    if *is_dropped {
+                        said += &format!("{:?};", futures_util::poll!(&mut look));
+                    } else {
+                        said += &format!("{:?};", look.await);
+                    }
+                }
+                Statement::OrCancelled(leaf) => {
+                    let both = ctx.select2(schedule(&ctx, leaf), ctx.cancellation_requested());
+                    said += &format!("{:?}{};", both.await, ctx.is_cancellation_requested());
+                }
                 Statement::Trace => ctx.trace_info("line"),
                 Statement::Both(left, right) => {
                     let left = run(ctx.clone(), left.clone());
@@ -150,6 +171,9 @@ fn chosen(number: u16, history: &[Entry]) -> Input {
                 EventKind::ActivityScheduled { .. } => {
                     EventKind::ActivityCompleted { result: text() }
                 }
+                EventKind::ExternalTried { name } => {
+                    EventKind::ExternalAbsent { name: name.clone() }
+                }
                 EventKind::TimerCreated { fire_at_ms } => EventKind::TimerFired {
                     fire_at_ms: *fire_at_ms,
                 },
@@ -163,6 +187,13 @@ fn chosen(number: u16, history: &[Entry]) -> Input {
         .collect();
     let choice = usize::from(number) % (answers.len() + 2);
     answers.into_iter().nth(choice).unwrap_or_else(|| {
+        if number % 16 == 3 {
+            let kind = EventKind::OrchestrationCancelAnnounced {
+                reason: text(),
+                cancel_at_ms: 1,
+            };
+            return Input::new(kind).brought_by(Some(uuid::Uuid::nil()));
+        }
         let name = format!("E{}", number % 2);
         // Some messages come twice.
         let message = uuid::Uuid::from_u128(u128::from(number % 64));

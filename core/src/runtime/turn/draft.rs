@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::clock::millis_ceil;
 use crate::event::{
@@ -12,12 +13,13 @@ use crate::event::{
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, Start,
+    announcement_of, cancellation_of,
 };
-use crate::orchestration::ActivityOptions;
+use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::providers::{
-    ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceHead, InstanceId, Limits, MessageId, NewActivity, Position, Recipient, TaskQueue,
-    Topic,
+    ActivityCancel, ActivityLease, Channel, Envelope, ExecutionStatus, ExecutionUpdate,
+    Incarnation, InstanceHead, InstanceId, Limits, Message, MessageId, NewActivity, Position,
+    Recipient, TaskQueue, Topic,
 };
 use crate::replay::{Harvest, TokenKind, TraceLine};
 
@@ -162,7 +164,7 @@ impl Draft {
     pub(super) fn absorb(&mut self, scope: &Scope, limits: &Limits, now_ms: u64, harvest: Harvest) {
         let Harvest {
             entries,
-            versions,
+            start_options,
             activity_options,
             mut withdrawn,
             traces,
@@ -170,7 +172,13 @@ impl Draft {
         for entry in &entries {
             // What was scheduled and dropped at once is an event, and nothing else.
             if withdrawn.remove(&entry.event_id).is_none() {
-                self.send(scope, limits, now_ms, entry, (&versions, &activity_options));
+                self.send(
+                    scope,
+                    limits,
+                    now_ms,
+                    entry,
+                    (&start_options, &activity_options),
+                );
             }
         }
         let mut unsent = BTreeMap::new();
@@ -217,7 +225,11 @@ impl Draft {
                 let cause = match kind {
                     TokenKind::Timer => Some(Cause::Timer),
                     TokenKind::Child { .. } => Some(Cause::Start),
-                    TokenKind::Activity | TokenKind::Wait { .. } | TokenKind::System => None,
+                    TokenKind::Activity
+                    | TokenKind::Wait { .. }
+                    | TokenKind::TryWait { .. }
+                    | TokenKind::Cancellation
+                    | TokenKind::System => None,
                 };
                 let refusal = Some(Cause::Refused);
                 [cause, refusal]
@@ -241,10 +253,13 @@ impl Draft {
         limits: &Limits,
         now_ms: u64,
         entry: &Entry,
-        (versions, activity_options): (&BTreeMap<u64, String>, &BTreeMap<u64, ActivityOptions>),
+        (start_options, activity_options): (
+            &BTreeMap<u64, StartOptions>,
+            &BTreeMap<u64, ActivityOptions>,
+        ),
     ) {
         let event_id = entry.event_id;
-        let version = versions.get(&event_id).cloned();
+        let start_options = || start_options.get(&event_id).cloned().unwrap_or_default();
         match &entry.kind {
             EventKind::ActivityScheduled { name, input } => {
                 let options = activity_options.get(&event_id).copied().unwrap_or_default();
@@ -270,7 +285,9 @@ impl Draft {
                     execution: scope.execution,
                     event_id,
                 };
+                let StartOptions { version, delay } = start_options();
                 let start = start(name, version, input, Some(parent));
+                let start = (start, delay);
                 if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
                     let id = scope.origin(event_id).message_id(Cause::Refused);
                     let body = MessageBody::ChildFailed {
@@ -285,13 +302,24 @@ impl Draft {
                 instance,
                 input,
             } => {
-                let start = start(name, version, input, None);
+                let StartOptions { version, delay } = start_options();
+                let start = (start(name, version, input, None), delay);
                 if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
                     self.refused.get_or_insert(details);
                 }
             }
+            EventKind::ExternalEventRaised {
+                instance,
+                name,
+                data,
+            } => {
+                let event = (name.as_str(), data.as_str());
+                if let Err(details) = self.raise(scope, limits, event_id, instance, event) {
+                    self.refused.get_or_insert(details);
+                }
+            }
             // A wait sends nothing, but nobody could raise an event of such a name.
-            EventKind::ExternalSubscribed { name } => {
+            EventKind::ExternalSubscribed { name } | EventKind::ExternalTried { name } => {
                 if let Err(details) = event_name(name) {
                     self.refused.get_or_insert(details);
                 }
@@ -303,6 +331,8 @@ impl Draft {
             | EventKind::OrchestrationFailed { .. }
             | EventKind::OrchestrationContinuedAsNew { .. }
             | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::OrchestrationCancelAnnounced { .. }
+            | EventKind::ExternalAbsent { .. }
             | EventKind::ActivityCompleted { .. }
             | EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
@@ -355,7 +385,7 @@ impl Draft {
         limits: &Limits,
         event_id: u64,
         instance: &str,
-        start: Start,
+        (start, delay): (Start, Duration),
     ) -> Result<(), ErrorDetails> {
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
         text_within(
@@ -380,6 +410,36 @@ impl Draft {
                 orchestration,
                 core_state,
             },
+            delay,
+            message,
+        });
+        Ok(())
+    }
+
+    /// Sends an event to whichever life of an instance there is. One that is not there, or has ended,
+    /// does not get it, and the commit is counted as one that dropped it (MSG-05, STA-06).
+    fn raise(
+        &mut self,
+        scope: &Scope,
+        limits: &Limits,
+        event_id: u64,
+        instance: &str,
+        (name, data): (&str, &str),
+    ) -> Result<(), ErrorDetails> {
+        let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
+        text_within(name, NAME_BYTES_MAX, "the name of an event")?;
+        let event = MessageBody::ExternalEvent {
+            name: name.to_owned(),
+            data: data.to_owned(),
+        };
+        let id = scope.origin(event_id).message_id(Cause::Event);
+        let message = event.into_message(id, None);
+        within(limits, message.body.len(), "the event's data")?;
+        self.post(Envelope {
+            recipient: Recipient::Instance {
+                instance,
+                incarnation: None,
+            },
             delay: Duration::ZERO,
             message,
         });
@@ -399,7 +459,10 @@ impl Draft {
             TokenKind::Child { instance } => {
                 self.cancel_child(scope, event_id, &instance, NOT_AWAITED);
             }
-            TokenKind::Wait { .. } | TokenKind::System => {}
+            TokenKind::Wait { .. }
+            | TokenKind::TryWait { .. }
+            | TokenKind::Cancellation
+            | TokenKind::System => {}
         }
     }
 
@@ -435,6 +498,56 @@ impl Draft {
         let start = MessageBody::Start(next);
         self.handed_on = Some(start.encode());
         self.post_to_self(scope, id, Duration::ZERO, start);
+    }
+
+    /// Brings another turn, since this one is full and has not answered a try for mail.
+    pub(super) fn come_back(&mut self, scope: &Scope, try_id: u64) {
+        let id = scope.origin(try_id).message_id(Cause::OpenTry);
+        let nudge = MessageBody::Nudge { notice: None };
+        self.post_to_self(scope, id, Duration::ZERO, nudge);
+    }
+
+    /// Has the code hear of a cancellation, and the cancellation follow: both are for whichever execution
+    /// there is by then.
+    pub(super) fn announce_cancellation(
+        &mut self,
+        head: &InstanceHead,
+        request: MessageId,
+        now_ms: u64,
+        (reason, grace_ms): (&str, u64),
+    ) {
+        let announcement = announcement_of(request);
+        let announced = MessageBody::CancelAnnounced {
+            reason: reason.to_owned(),
+            cancel_at_ms: now_ms.saturating_add(grace_ms),
+        };
+        let cancellation = MessageBody::Cancel {
+            reason: reason.to_owned(),
+        };
+        // Not control: it would use up the quota of those who manage the instance.
+        let cancellation = Message {
+            channel: Channel::System,
+            ..cancellation.into_message(cancellation_of(announcement), None)
+        };
+        let announced = announced.into_message(announcement, None);
+        let grace = Duration::from_millis(grace_ms);
+        for (delay, message) in [(Duration::ZERO, announced), (grace, cancellation)] {
+            self.post(Envelope {
+                recipient: Recipient::Instance {
+                    instance: head.instance.clone(),
+                    incarnation: Some(head.incarnation),
+                },
+                delay,
+                message,
+            });
+        }
+    }
+
+    /// Takes back what would cancel an instance that ends before.
+    pub(super) fn forget_cancellation(&mut self, announced_by: Option<Uuid>) {
+        let cancellation = announced_by.map(|id| cancellation_of(MessageId(id)));
+        self.consumed
+            .extend(cancellation.filter(|id| !self.consumed.contains(id)));
     }
 
     fn post_to_self(&mut self, scope: &Scope, id: MessageId, delay: Duration, body: MessageBody) {
@@ -540,6 +653,7 @@ fn start(name: &str, version: Option<String>, input: &str, parent: Option<Parent
         parent,
         carried: Vec::new(),
         taken: Vec::new(),
+        announced: None,
     }
 }
 

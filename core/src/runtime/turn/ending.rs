@@ -4,10 +4,10 @@ use super::draft::{Draft, Scope};
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
 use crate::event::{
-    AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, open_children,
+    AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, announced_by, open_children,
 };
 use crate::message::{Cause, Origin, Output};
-use crate::providers::Limits;
+use crate::providers::{Limits, MessageId, Position};
 use crate::replay::cancelled;
 
 /// The start of the draft that each of these makes: everything in the turn is consumed.
@@ -32,6 +32,7 @@ pub(super) fn failed(
     };
     append(&mut draft, turn, now_ms, terminal);
     cancel_children(&mut draft, scope, history, "parent failed");
+    draft.forget_cancellation(announced_by(history));
     answer_refused_parents(&mut draft, turn, letters);
     draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
@@ -67,6 +68,7 @@ pub(super) fn on_request(
         },
     );
     cancel_children(&mut draft, scope, history, "parent canceled");
+    draft.forget_cancellation(announced_by(history));
     answer_refused_parents(&mut draft, turn, letters);
     draft.cancel_all(scope);
     draft.end_instance(scope, limits, Output::Failed(details));
@@ -91,20 +93,37 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
     if turn.head.position.next_event_id != 1 {
         return;
     }
-    let started = inbox::own_start(turn, letters).map_or_else(
-        || EventKind::OrchestrationStarted {
-            name: scope.orchestration.clone(),
-            version: scope.version.clone(),
-            input: String::new(),
-            parent_instance: None,
-            parent_id: None,
-            history_events_max: None,
-            rules: None,
-            taken: Vec::new(),
-        },
-        |start| inbox::started(start, scope.version.clone()).kind,
-    );
+    let started = match inbox::own_start(turn, letters) {
+        Some(start) => inbox::started(start, scope.version.clone()).kind,
+        None => {
+            // A start that is not due yet would find an instance that has ended.
+            draft.consumed.extend(not_due_start(turn));
+            unknown_start(scope)
+        }
+    };
     append(draft, turn, now_ms, started);
+}
+
+/// The message that would begin an instance which was never begun (STA-05).
+fn not_due_start(turn: &Occasion) -> Option<MessageId> {
+    let has_begun = turn.head.position != Position::START;
+    (!has_begun).then_some(MessageId(turn.head.incarnation.0))
+}
+
+/// What is known of a start that is not at hand: all but its input.
+fn unknown_start(scope: &Scope) -> EventKind {
+    let parent = scope.core_state.parent.as_ref();
+    EventKind::OrchestrationStarted {
+        name: scope.orchestration.clone(),
+        version: scope.version.clone(),
+        input: String::new(),
+        parent_instance: parent.map(|parent| parent.instance.as_str().to_owned()),
+        parent_id: parent.map(|parent| parent.event_id),
+        history_events_max: None,
+        rules: None,
+        taken: Vec::new(),
+        announced: None,
+    }
 }
 
 fn append(draft: &mut Draft, turn: &Occasion, timestamp_ms: u64, kind: EventKind) {

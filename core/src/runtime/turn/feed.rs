@@ -120,6 +120,26 @@ impl<'a> Feeder<'a> {
         Ok(true)
     }
 
+    /// Tells the code that there is no mail for its try. False if the turn is full.
+    pub(super) fn note_absence(&mut self, try_id: u64, topic: &Topic) -> Result<bool, Unfit> {
+        if self.is_full() {
+            return Ok(false);
+        }
+        let name = topic.as_str().to_owned();
+        self.step(&Input::answering(
+            try_id,
+            EventKind::ExternalAbsent { name },
+        ));
+        self.settle()?;
+        Ok(true)
+    }
+
+    /// The first of the tries for mail that have no answer, and its topic.
+    pub(super) fn first_try(&self) -> Option<(u64, Topic)> {
+        let (try_id, name) = self.engine.first_try()?;
+        Some((try_id, Topic::from(name.as_str())))
+    }
+
     /// The topics of which the code waits for mail.
     pub(super) fn open_topics(&self) -> Vec<Topic> {
         let names = self.engine.open_topics().into_iter();
@@ -182,6 +202,7 @@ impl<'a> Feeder<'a> {
             version,
             mut carried,
             taken,
+            announced,
         }) = self.engine.end().cloned()
         {
             carried.append(&mut self.not_begun);
@@ -192,6 +213,7 @@ impl<'a> Feeder<'a> {
                 parent: self.scope.core_state.parent.clone(),
                 carried,
                 taken,
+                announced,
             };
             if !fits_with_taken(&next, self.limits.body_bytes_max) {
                 // The code's own input has the room.
@@ -249,6 +271,12 @@ impl<'a> Feeder<'a> {
     pub(super) fn finish(&mut self) {
         self.renew_notice();
         self.draft.awaited = self.open_topics();
+        if let Some((try_id, _)) = self.engine.first_try() {
+            self.draft.come_back(&self.scope, try_id);
+        }
+        if let Some(End::Completed { .. } | End::Failed { .. }) = self.engine.end() {
+            self.draft.forget_cancellation(self.engine.announced_by());
+        }
         match self.engine.end().cloned() {
             None => self.draft.pause_execution(&self.scope),
             Some(End::Completed { output }) => {

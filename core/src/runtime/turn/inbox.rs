@@ -3,7 +3,7 @@
 use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
 use crate::message::{MessageBody, ParentLink, Start};
-use crate::providers::{Channel, Delivery, Message, MessageId};
+use crate::providers::{Channel, Delivery, Message, MessageId, Position};
 use crate::replay::Input;
 
 /// A decoded message.
@@ -28,11 +28,13 @@ pub(super) struct Inbox {
 }
 
 /// Decodes a turn's messages.
-pub(super) fn decode(deliveries: &[Delivery]) -> Inbox {
+pub(super) fn decode(turn: &Occasion) -> Inbox {
     let mut inbox = Inbox::default();
-    for Delivery { due_at_ms, message } in deliveries {
+    let has_begun = turn.head.position != Position::START;
+    for Delivery { due_at_ms, message } in &turn.messages {
         match Letter::decode(message, *due_at_ms) {
-            Ok(letter) => inbox.letters.push(letter),
+            Ok(letter) if has_begun => inbox.letters.push(letter),
+            Ok(letter) => inbox.letters.push(letter.without_grace()),
             Err(error) => {
                 inbox.error.get_or_insert(error);
             }
@@ -112,6 +114,14 @@ impl Letter {
         })
     }
 
+    /// The same for an instance that has not begun: it has nothing to clean up, and is cancelled at once.
+    fn without_grace(mut self) -> Self {
+        if let MessageBody::CancelLater { reason, .. } = self.body {
+            self.body = MessageBody::Cancel { reason };
+        }
+        self
+    }
+
     /// The input that this letter is to the execution; `None` if it is addressed to another, or
     /// is no input.
     pub(super) fn input_for(&self, execution: u64) -> Option<Input> {
@@ -143,8 +153,17 @@ impl Letter {
             MessageBody::ExternalEvent { name, data } => {
                 Input::new(EventKind::ExternalEvent { name, data }).brought_by(Some(self.id.0))
             }
+            MessageBody::CancelAnnounced {
+                reason,
+                cancel_at_ms,
+            } => Input::new(EventKind::OrchestrationCancelAnnounced {
+                reason,
+                cancel_at_ms,
+            })
+            .brought_by(Some(self.id.0)),
             MessageBody::Start(_)
             | MessageBody::Cancel { .. }
+            | MessageBody::CancelLater { .. }
             | MessageBody::Suspend
             | MessageBody::Resume
             | MessageBody::Nudge { .. } => {
@@ -168,5 +187,6 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         history_events_max: None,
         rules: None,
         taken: start.taken.clone(),
+        announced: start.announced.clone(),
     })
 }

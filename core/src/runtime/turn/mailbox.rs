@@ -30,8 +30,8 @@ pub(super) struct Mailbox<'a> {
 struct Backlog {
     mail: VecDeque<Mail>,
     after: Option<MailMark>,
-    /// There is nothing more that this turn may read.
-    is_read: bool,
+    /// There was nothing more when it was read.
+    is_exhausted: bool,
 }
 
 impl<'a> Mailbox<'a> {
@@ -40,7 +40,7 @@ impl<'a> Mailbox<'a> {
         if turn.mail == MailKnown::OfAwaited(false) {
             for topic in &turn.head.awaited {
                 let backlog = Backlog {
-                    is_read: true,
+                    is_exhausted: true,
                     ..Backlog::default()
                 };
                 topics.insert(topic.clone(), backlog);
@@ -64,9 +64,7 @@ impl<'a> Mailbox<'a> {
             .filter_map(|topic| self.missing(topic))
             .collect();
         if !missing.is_empty() {
-            // In a box, since it is large, and most turns read none.
-            let read = Box::pin(self.read(missing));
-            read.await.map_err(LoadError::Store)?;
+            self.read(missing).await?;
         }
         let oldest = wanted.iter().filter_map(|topic| {
             let mail = self.topics.get(topic)?.mail.front()?;
@@ -75,6 +73,22 @@ impl<'a> Mailbox<'a> {
         Ok(oldest
             .min()
             .map(|(mark, topic)| (mark.due_at_ms, topic.clone())))
+    }
+
+    /// Whether there is mail of a topic: reads until it is known. A turn without a claim reads as often
+    /// as it has to, since its code is told of what is not there, too.
+    pub(super) async fn has_mail(&mut self, topic: &Topic) -> Result<bool, LoadError> {
+        loop {
+            let backlog = self.topics.get(topic);
+            if backlog.is_some_and(|it| !it.mail.is_empty()) {
+                return Ok(true);
+            }
+            if backlog.is_some_and(|it| it.is_exhausted) {
+                return Ok(false);
+            }
+            let cursor = self.cursor(topic);
+            self.read(vec![cursor]).await?;
+        }
     }
 
     /// Takes the oldest mail of a topic.
@@ -87,17 +101,25 @@ impl<'a> Mailbox<'a> {
     /// Where to go on reading a topic, if that can bring something.
     fn missing(&self, topic: &Topic) -> Option<TopicCursor> {
         let backlog = self.topics.get(topic);
-        let can_bring = match backlog {
-            Some(backlog) => backlog.mail.is_empty() && !backlog.is_read,
-            None => self.turn.mail != MailKnown::ReadOnce || self.reads == 0,
-        };
-        can_bring.then(|| TopicCursor {
-            topic: topic.clone(),
-            after: backlog.and_then(|it| it.after),
-        })
+        let may_read = self.turn.mail != MailKnown::ReadOnce || self.reads == 0;
+        let can_bring = backlog.is_none_or(|it| it.mail.is_empty() && !it.is_exhausted);
+        (may_read && can_bring).then(|| self.cursor(topic))
     }
 
-    async fn read(&mut self, topics: Vec<TopicCursor>) -> Result<(), ProviderError> {
+    fn cursor(&self, topic: &Topic) -> TopicCursor {
+        TopicCursor {
+            topic: topic.clone(),
+            after: self.topics.get(topic).and_then(|it| it.after),
+        }
+    }
+
+    async fn read(&mut self, topics: Vec<TopicCursor>) -> Result<(), LoadError> {
+        // In a box, since it is large, and most turns read none.
+        let read = Box::pin(self.read_topics(topics));
+        read.await.map_err(LoadError::Store)
+    }
+
+    async fn read_topics(&mut self, topics: Vec<TopicCursor>) -> Result<(), ProviderError> {
         let growth = READ_GROWTH.saturating_pow(self.reads);
         self.reads += 1;
         let asked: Vec<Topic> = topics.iter().map(|cursor| cursor.topic.clone()).collect();
@@ -111,7 +133,7 @@ impl<'a> Mailbox<'a> {
         let MailPage { mail, more } = read_page(self.node, request).await?;
         for topic in asked {
             let backlog = self.topics.entry(topic).or_default();
-            backlog.is_read = !more || self.turn.mail == MailKnown::ReadOnce;
+            backlog.is_exhausted = !more;
         }
         for mail in mail {
             if let Some(topic) = mail.message.channel.topic() {

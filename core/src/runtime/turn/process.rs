@@ -17,7 +17,7 @@ use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
 use super::publish::publish;
 use super::shadow;
-use crate::providers::{ErrorKind, Fence, ProviderError, ReleasedAttempts, TurnLease};
+use crate::providers::{ErrorKind, Fence, ProviderError, ReleasedAttempts, Topic, TurnLease};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
 use crate::runtime::give_back::Delays;
@@ -157,7 +157,7 @@ async fn end_refused(
     held: LeaseGuard,
     error: &ProviderError,
 ) {
-    let letters = inbox::decode(&turn.messages).letters;
+    let letters = inbox::decode(turn).letters;
     let details = ending::infrastructure("commit", error);
     match end(node, turn, &letters, details).await {
         Plan::Commit(work) => match publish(node, turn, work, &mut None).await {
@@ -176,10 +176,10 @@ async fn end_refused(
 /// Runs the turn, on the engine that was kept if there is one. What rarely happens is in boxes, so
 /// that the task of every turn is no larger than needed.
 pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) -> Plan {
-    let Inbox { letters, error } = inbox::decode(&turn.messages);
+    let Inbox { letters, error } = inbox::decode(turn);
     let has_ended = turn.head.status.is_terminal();
     let is_cancelled = inbox::cancel_reason(&letters).is_some();
-    if !has_ended && let Some(draft) = management::draft(turn, &letters) {
+    if !has_ended && let Some(draft) = management::draft(turn, &letters, node.clock.now_ms()) {
         return management::work(turn, draft, kept).into();
     }
     // Nothing is done before all is understood: to drop one of them would be to destroy it. Only what
@@ -239,6 +239,13 @@ async fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> R
     let mut letters_left = letters.iter().peekable();
     let is_cut = turn.may_have_left_messages(feeder.limits);
     loop {
+        if let Some(tried) = feeder.first_try() {
+            // In a box, since it is rare.
+            if Box::pin(answer(feeder, &mut mailbox, tried)).await? {
+                continue;
+            }
+            break;
+        }
         let letter = letters_left.peek();
         let mail = match letter {
             Some(letter) if letter.is_control => None,
@@ -266,6 +273,21 @@ async fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> R
     }
     ending::answer_refused_parents(&mut feeder.draft, turn, letters);
     Ok(())
+}
+
+/// Answers a try for mail with the oldest of its topic, or with there being none; waits for that topic
+/// which were there before come first. False if the turn is full.
+async fn answer(
+    feeder: &mut Feeder<'_>,
+    mailbox: &mut Mailbox<'_>,
+    (try_id, topic): (u64, Topic),
+) -> Result<bool, Stopped> {
+    let has_mail = mailbox.has_mail(&topic).await.map_err(Stopped::Load)?;
+    let was_taken = match mailbox.take(&topic) {
+        Some(mail) if has_mail => feeder.take_mail(&mail.map_err(Stopped::Load)?, &topic),
+        _ => feeder.note_absence(try_id, &topic),
+    };
+    was_taken.map_err(|Unfit(details)| Stopped::Unfit(details))
 }
 
 async fn finish(

@@ -86,7 +86,7 @@ fn tell(node: &Node, turn: &Occasion, draft: &Draft, committed: &TurnCommitted) 
             target: "duroxide::runtime",
             instance_id = %turn.head.instance,
             count = committed.messages_dropped,
-            "messages were dropped: the instances that this one sent them to do not exist"
+            "messages were dropped: the instances that this one sent them to do not exist, or have ended"
         );
     }
 }
