@@ -41,6 +41,8 @@ mod isolation;
 mod leases;
 #[path = "recovery/mailbox.rs"]
 mod mailbox;
+#[path = "recovery/queues.rs"]
+mod queues;
 #[path = "recovery/shadow.rs"]
 mod shadow;
 #[path = "recovery/shapes.rs"]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use duroxide::providers::{ClaimTurns, Lease, Release, ReleasedAttempts};
+use duroxide::providers::{ClaimTurns, Lease, Release, ReleasedAttempts, TaskQueue};
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{OrchestrationContext, OrchestrationRegistry};
 use futures_util::stream::{self, StreamExt as _};
@@ -109,6 +109,7 @@ async fn claim_time(stage: &Stage, probe: &str) -> Result<Duration, Failure> {
     const FIRST: usize = 500;
     stage.client.start_orchestration(probe, "Wait", "").await?;
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 100,
         bytes_max: 1024 * 1024,

@@ -398,6 +398,7 @@ fn all_kinds() -> Vec<EventKind> {
         EventKind::ActivityScheduled {
             name: name.clone(),
             input: input.clone(),
+            queue: None,
         },
         EventKind::ActivityCompleted { result: text("ok") },
         EventKind::ActivityFailed {
@@ -414,11 +415,13 @@ fn all_kinds() -> Vec<EventKind> {
             name: name.clone(),
             instance: instance.clone(),
             input: input.clone(),
+            queue: None,
         },
         EventKind::SubOrchestrationScheduled {
             name,
             instance,
             input: input.clone(),
+            queue: None,
         },
         EventKind::SubOrchestrationCompleted { result: text("ok") },
         EventKind::SubOrchestrationFailed { details },
@@ -503,6 +506,7 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
         EventKind::ActivityScheduled {
             name: text("Charge"),
             input: text("42"),
+            queue: None,
         },
         EventKind::SystemCall {
             op: text("no_room"),
@@ -544,6 +548,42 @@ fn a_history_whose_start_names_its_rules() {
         kind,
     };
     check_history("history_with_rules.bin", &[entry]);
+}
+
+/// What was scheduled says to which queue it went, where the code has named one.
+#[test]
+fn a_history_with_queues() {
+    let queue = || Some(text("gpu"));
+    let kinds = [
+        EventKind::ActivityScheduled {
+            name: text("Render"),
+            input: text("1"),
+            queue: queue(),
+        },
+        EventKind::SubOrchestrationScheduled {
+            name: text("Ship"),
+            instance: text("child"),
+            input: text("1"),
+            queue: queue(),
+        },
+        EventKind::OrchestrationChained {
+            name: text("Ship"),
+            instance: text("next"),
+            input: text("1"),
+            queue: queue(),
+        },
+    ];
+    let entries: Vec<Entry> = (2..)
+        .zip(kinds)
+        .map(|(event_id, kind)| Entry {
+            event_id,
+            source_event_id: None,
+            timestamp_ms: 1_700_000_000_000,
+            message_id: None,
+            kind,
+        })
+        .collect();
+    check_history("history_with_queues.bin", &entries);
 }
 
 /// A start knows which events the executions before have taken, and an event which wait has taken it.

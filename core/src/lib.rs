@@ -20,6 +20,7 @@ pub mod limits;
 mod message;
 mod orchestration;
 pub mod providers;
+mod queue_name;
 mod replay;
 pub mod runtime;
 mod unfit_input;

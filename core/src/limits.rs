@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::providers::{InstanceId, Limits};
+use crate::providers::{InstanceId, Limits, TaskQueue};
 use crate::runtime::RuntimeOptions;
 
 /// The bytes of the name of an orchestration, an activity or an event; at least one.
@@ -42,6 +42,10 @@ pub const PARTS_PER_TURN_MAX: usize = 20_000;
 
 /// How many turns, and how many activities, one claim asks for.
 pub const CLAIM_ITEMS_MAX: usize = 64;
+
+/// How many queues one claim may name, and so how many queues of turns, and of activities, a runtime
+/// serves.
+pub const CLAIM_QUEUES_MAX: usize = 16;
 
 /// How many messages a turn is claimed with.
 pub const TURN_MESSAGES_MAX: usize = 1_000;
@@ -392,6 +396,14 @@ fn of_texts() -> Vec<Limit> {
             "a version",
             "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
         ),
+        fixed(
+            "TaskQueue::BYTES_MAX",
+            bytes(TaskQueue::BYTES_MAX),
+            "the name of a queue, at least one byte of UTF-8 without control characters and without \
+             `@` at its beginning",
+            "`ClientError::InvalidInput`; an activity or a child with such a queue fails; a detached \
+             start fails the orchestration; a runtime does not start",
+        ),
     ]
 }
 
@@ -452,6 +464,12 @@ fn of_turns() -> Vec<Limit> {
             count(CLAIM_ITEMS_MAX),
             "turns, or activities, of one claim",
             "the rest wait for the next claim",
+        ),
+        fixed(
+            "CLAIM_QUEUES_MAX",
+            count(CLAIM_QUEUES_MAX),
+            "queues of turns, and queues of activities, that a runtime serves",
+            "the runtime does not start, and says so; a claim is refused as `LimitExceeded`",
         ),
         fixed(
             "GIVEN_BACK_ITEMS_MAX",

@@ -45,10 +45,6 @@ impl<K: Ord + Clone> Agenda<K> {
         }
     }
 
-    pub(crate) fn contains(&self, key: &K) -> bool {
-        self.slots.contains_key(key)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

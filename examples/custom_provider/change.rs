@@ -1,5 +1,7 @@
 //! The changes that the state goes through. The file is a list of them.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use duroxide::providers::{
     ActivityKey, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Message, MessageId,
@@ -99,8 +101,9 @@ impl State {
                 self.schedule(&id);
             }
             Change::InstanceRemoved(id) => {
-                self.instances.remove(&id);
-                self.ready.remove(&id);
+                if let Some(instance) = self.instances.remove(&id) {
+                    self.ready.remove(&instance.head.queue, &id);
+                }
             }
             Change::Execution(execution) => {
                 if let Some(instance) = self.instances.get_mut(&execution.instance) {
@@ -177,13 +180,16 @@ impl State {
     /// Moves an instance to where it belongs among the ready ones. Called after every change of
     /// its inbox, its hold or its head, so that no wake-up is lost (WAK-01).
     fn schedule(&mut self, id: &InstanceId) {
-        let instance = self.instances.get(id);
-        match instance.and_then(Instance::claimable_from_ms) {
+        let Some(instance) = self.instances.get(id) else {
+            return;
+        };
+        let queue = instance.head.queue.clone();
+        match instance.claimable_from_ms() {
             Some(at_ms) => {
                 let slot = self.next_slot(at_ms);
-                self.ready.put(id.clone(), slot);
+                self.ready.put(&queue, id.clone(), slot);
             }
-            None => self.ready.remove(id),
+            None => self.ready.remove(&queue, id),
         }
     }
 
@@ -194,19 +200,12 @@ impl State {
         };
         let (queue, at_ms) = (activity.queue.clone(), activity.hold.until_ms);
         let slot = self.next_slot(at_ms);
-        let agenda = self.queues.entry(queue).or_default();
-        agenda.put(key.clone(), slot);
+        self.queues.put(&queue, key.clone(), slot);
     }
 
     fn remove_activity(&mut self, key: &ActivityKey) {
-        let Some(activity) = self.activities.remove(key) else {
-            return;
-        };
-        if let Some(agenda) = self.queues.get_mut(&activity.queue) {
-            agenda.remove(key);
-            if agenda.next_ms().is_none() {
-                self.queues.remove(&activity.queue);
-            }
+        if let Some(activity) = self.activities.remove(key) {
+            self.queues.remove(&activity.queue, key);
         }
     }
 
@@ -222,18 +221,17 @@ impl State {
     /// Changes that lead from an empty state to this one, and keep every order.
     pub(crate) fn snapshot(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        let ready = self.ready.iter().map(|(_, id)| id);
-        let idle = self.instances.keys().filter(|id| !self.ready.contains(id));
-        for instance in ready.chain(idle).filter_map(|id| self.instances.get(id)) {
+        let ready: Vec<&InstanceId> = self.ready.iter().collect();
+        let are_ready: BTreeSet<&InstanceId> = ready.iter().copied().collect();
+        let idle = self.instances.keys().filter(|id| !are_ready.contains(id));
+        for instance in ready
+            .into_iter()
+            .chain(idle)
+            .filter_map(|id| self.instances.get(id))
+        {
             instance.snapshot(&mut changes);
         }
-        let mut queued: Vec<_> = self
-            .queues
-            .values()
-            .flat_map(|agenda| agenda.iter())
-            .collect();
-        queued.sort();
-        for (_, key) in queued {
+        for key in self.queues.iter() {
             if let Some(activity) = self.activities.get(key) {
                 changes.push(Change::Activity {
                     key: key.clone(),

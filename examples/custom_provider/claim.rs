@@ -2,27 +2,27 @@
 
 use duroxide::providers::{
     ActivityKey, ActivityLease, Channel, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity,
-    InstanceId, Queues, Turn, TurnLease,
+    InstanceId, ProviderError, Queues, Turn, TurnLease, check,
 };
 
-use crate::agenda::Slot;
 use crate::change::Item;
 use crate::state::State;
 
 impl State {
-    pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
-        // One more than asked for shows whether others were claimable (CLM-08).
-        let due = self.ready.due(self.now_ms).map(|(_, id)| id.clone());
-        let mut due: Vec<InstanceId> = due.take(request.turns_max.saturating_add(1)).collect();
-        let more = due.len() > request.turns_max;
-        due.truncate(request.turns_max);
+    pub(crate) fn claim_turns(
+        &mut self,
+        request: &ClaimTurns,
+    ) -> Result<Claimed<Turn>, ProviderError> {
+        check::claim_queues("claim_turns", &request.queues)?;
+        let queues = &request.queues;
+        let (due, more) = self.ready.due(queues, self.now_ms, request.turns_max);
         let turns = due
             .into_iter()
             .filter_map(|id| self.claim_turn(id, request));
-        Claimed {
+        Ok(Claimed {
             items: turns.collect(),
             more,
-        }
+        })
     }
 
     fn claim_turn(&mut self, id: InstanceId, request: &ClaimTurns) -> Option<Turn> {
@@ -50,32 +50,16 @@ impl State {
     pub(crate) fn claim_activities(
         &mut self,
         request: &ClaimActivities,
-    ) -> Claimed<ClaimedActivity> {
-        let mut due = self.due_activities(request);
-        let more = due.len() > request.activities_max;
-        due.truncate(request.activities_max);
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        check::claim_queues("claim_activities", &request.queues)?;
+        let queues = &request.queues;
+        let (due, more) = self.queues.due(queues, self.now_ms, request.activities_max);
         let claimed = due.into_iter();
-        let claimed = claimed.filter_map(|(_, key)| self.claim_activity(key, request));
-        Claimed {
+        let claimed = claimed.filter_map(|key| self.claim_activity(key, request));
+        Ok(Claimed {
             items: claimed.collect(),
             more,
-        }
-    }
-
-    /// The first due activities of the named queues, one more than asked for.
-    fn due_activities(&self, request: &ClaimActivities) -> Vec<(Slot, ActivityKey)> {
-        let count = request.activities_max.saturating_add(1);
-        let queues = request
-            .queues
-            .iter()
-            .filter_map(|name| self.queues.get(name));
-        let due = queues.flat_map(|agenda| agenda.due(self.now_ms).take(count));
-        let mut due: Vec<_> = due.map(|(slot, key)| (slot, key.clone())).collect();
-        due.sort();
-        // A queue may be named twice; its activities are there once.
-        due.dedup();
-        due.truncate(count);
-        due
+        })
     }
 
     fn claim_activity(
@@ -97,10 +81,8 @@ impl State {
 
     /// From when on a claim of one of these queues returns something.
     pub(crate) fn next_due_ms(&self, queues: &Queues) -> Option<u64> {
-        let turn_ms = self.ready.next_ms().filter(|_| queues.turns);
-        let agendas = queues.activities.iter();
-        let agendas = agendas.filter_map(|name| self.queues.get(name));
-        let activities_ms = agendas.filter_map(|agenda| agenda.next_ms());
-        turn_ms.into_iter().chain(activities_ms).min()
+        let turn_ms = self.ready.next_ms(&queues.turns);
+        let activity_ms = self.queues.next_ms(&queues.activities);
+        turn_ms.into_iter().chain(activity_ms).min()
     }
 }

@@ -27,6 +27,7 @@ mod log;
 mod message;
 mod options;
 mod provider;
+mod queues;
 mod state;
 mod stored;
 #[cfg(test)]

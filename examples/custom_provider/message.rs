@@ -59,6 +59,7 @@ impl State {
         let id = match envelope.recipient {
             Recipient::NewInstance {
                 instance,
+                queue,
                 orchestration,
                 core_state,
             } => {
@@ -71,7 +72,8 @@ impl State {
                 if self.lives(&instance, None) {
                     message.channel = Channel::Control;
                 } else {
-                    let head = self.new_head(instance.clone(), life, orchestration, core_state);
+                    let described = (orchestration, core_state);
+                    let head = self.new_head(instance.clone(), life, queue, described);
                     self.change(Change::Head(head));
                 }
                 instance

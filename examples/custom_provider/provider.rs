@@ -179,7 +179,7 @@ impl Provider for FileProvider {
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
         let request = request.clone();
         let claim = move |state: &mut State| state.claim_turns(&request);
-        self.call("claim_turns", claim).await
+        self.call("claim_turns", claim).await?
     }
 
     async fn claim_activities(
@@ -188,7 +188,7 @@ impl Provider for FileProvider {
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
         let request = request.clone();
         let claim = move |state: &mut State| state.claim_activities(&request);
-        self.call("claim_activities", claim).await
+        self.call("claim_activities", claim).await?
     }
 
     async fn wait_for_work(

@@ -10,10 +10,10 @@ use duroxide::providers::{
     Position, TaskQueue,
 };
 
-use crate::agenda::Agenda;
 use crate::change::{Change, Execution};
 use crate::inbox::Inbox;
 use crate::lease::Hold;
+use crate::queues::Queues;
 
 /// Everything, with the indexes. It changes by [`State::change`] alone.
 #[derive(Debug, Default)]
@@ -23,11 +23,11 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     pub(crate) arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    /// The instances with something to do, by the time from which they may be claimed.
-    pub(crate) ready: Agenda<InstanceId>,
+    /// The instances with something to do, by the queue of their turns.
+    pub(crate) ready: Queues<InstanceId>,
     pub(crate) activities: BTreeMap<ActivityKey, Activity>,
-    /// The activities of each queue, by the time from which they may be claimed.
-    pub(crate) queues: BTreeMap<TaskQueue, Agenda<ActivityKey>>,
+    /// The activities, by queue.
+    pub(crate) queues: Queues<ActivityKey>,
     /// What was changed and is not in the file yet.
     pub(crate) unsaved: Vec<Change>,
 }
@@ -100,12 +100,13 @@ impl State {
         &self,
         instance: InstanceId,
         incarnation: Incarnation,
-        orchestration: String,
-        core_state: Bytes,
+        queue: TaskQueue,
+        (orchestration, core_state): (String, Bytes),
     ) -> InstanceHead {
         InstanceHead {
             instance,
             incarnation,
+            queue,
             orchestration,
             version: None,
             status: InstanceStatus::Pending,

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Head {
     instance: InstanceId,
     incarnation: Incarnation,
+    #[serde(with = "queue")]
+    queue: TaskQueue,
     orchestration: String,
     version: Option<String>,
     #[serde(with = "HeadStatus")]

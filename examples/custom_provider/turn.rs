@@ -39,19 +39,15 @@ impl State {
     fn check_fence(&self, turn: &TurnCommit) -> Result<InstanceHead, ProviderError> {
         let id = &turn.instance;
         let stored = self.instances.get(id);
-        let (may_go_on, position) = match turn.fence {
+        let (may_go_on, position) = match &turn.fence {
             Fence::Absent { .. } if stored.is_some() => return Err(refusal::already_exists(id)),
-            Fence::Absent { incarnation } => {
-                let name = turn.head.orchestration.clone();
-                return Ok(self.new_head(
-                    id.clone(),
-                    incarnation,
-                    name,
-                    turn.head.core_state.clone(),
-                ));
+            Fence::Absent { incarnation, queue } => {
+                let head = turn.head.clone();
+                let described = (head.orchestration, head.core_state);
+                return Ok(self.new_head(id.clone(), *incarnation, queue.clone(), described));
             }
             Fence::At { lease, position } => {
-                let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(lease);
+                let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(*lease);
                 (stored.filter(|it| is_held(it)), position)
             }
             Fence::Unleased {
@@ -60,13 +56,13 @@ impl State {
                 commit_id,
             } => {
                 let is_free = |it: &Instance| {
-                    it.head.incarnation == incarnation
+                    it.head.incarnation == *incarnation
                         && it.hold.until_ms <= self.now_ms
                         && !it.head.suspended
                 };
                 let free = stored.filter(|it| is_free(it));
                 // A suspension moves no position, but it is a commit.
-                if free.is_some_and(|it| it.head.commit_id != commit_id) {
+                if free.is_some_and(|it| it.head.commit_id != *commit_id) {
                     return Err(refusal::position_conflict(id));
                 }
                 (free, position)
@@ -75,7 +71,7 @@ impl State {
         // Leases rest on clocks, the position does not; both are looked at.
         match may_go_on {
             None => Err(refusal::turn_lease_lost("commit", id)),
-            Some(it) if it.head.position != position => Err(refusal::position_conflict(id)),
+            Some(it) if it.head.position != *position => Err(refusal::position_conflict(id)),
             Some(it) => Ok(it.head.clone()),
         }
     }

@@ -146,6 +146,7 @@ fn input(what: u8, about: u8) -> EventKind {
         11 => EventKind::ActivityScheduled {
             name: "Activity".to_owned(),
             input: "input".to_owned(),
+            queue: None,
         },
         12 => EventKind::TimerCreated { fire_at_ms },
         13 => EventKind::ExternalSubscribed {
@@ -155,11 +156,13 @@ fn input(what: u8, about: u8) -> EventKind {
             name: "Child".to_owned(),
             instance: format!("fuzzed::sub::{about}"),
             input: "input".to_owned(),
+            queue: None,
         },
         15 => EventKind::OrchestrationChained {
             name: "Detached".to_owned(),
             instance: format!("d{about}"),
             input: "input".to_owned(),
+            queue: None,
         },
         _ => EventKind::SystemCall {
             op: ["guid", "utcnow_ms", "other"][usize::from(about % 3)].to_owned(),

@@ -261,6 +261,17 @@ macro_rules! __catalogue {
             the_ended_take_no_mail ["STA-06" "MSG-02" "MSG-05"],
             what_is_awaited_has_a_limit ["LIM-04"],
         }
+        que {
+            services_keep_to_their_queues ["CLM-09" "STA-07"],
+            an_instance_comes_back_to_its_queue ["CLM-09" "STA-07" "LEA-03"],
+            an_instance_keeps_its_queue ["STA-07" "HEA-01" "STA-03"],
+            each_queue_of_turns_has_its_share ["CLM-12" "CLM-06" "CLM-08"],
+            without_a_share_the_oldest_comes_first ["CLM-12"],
+            each_queue_of_activities_has_its_share ["CLM-12" "CLM-08"],
+            a_wait_is_for_its_queues_of_turns ["WAK-02" "CLM-09"],
+            a_claim_has_a_limit_of_queues ["LIM-05"],
+            the_name_of_a_queue_has_a_limit ["LIM-05"],
+        }
         sus {
             the_suspended_get_control_only ["SUS-01" "SUS-02" "CLM-11"],
             an_end_ends_the_suspension ["SUS-02"],
@@ -457,6 +468,11 @@ macro_rules! __catalogue {
             an_outcome_that_meets_a_suspension_waits ["SUS-01" "FEN-07"],
             a_suspension_stops_a_chain ["FEN-07" "SUS-01"],
             a_suspended_instance_answers_a_start ["STA-03" "SUS-01"],
+        }
+        queues {
+            two_services_share_a_store ["CLM-09" "STA-07"],
+            a_service_keeps_what_it_starts ["STA-07" "CLM-09" "STA-03"],
+            an_activity_goes_to_the_queue_it_names ["CLM-09" "ACT-05"],
         }
         changed_types {
             a_type_may_gain_a_field ["HIS-01" "LEA-06" "ATT-03"],

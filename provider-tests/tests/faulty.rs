@@ -8,7 +8,7 @@ use bytes::Bytes;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Channel, ClaimTurns, Claimed, Commit, Committed, Envelope, ErrorKind, InstanceFilter,
-    InstanceId, Message, MessageId, Provider, ProviderError, Queues, Recipient, Turn,
+    InstanceId, Message, MessageId, Provider, ProviderError, Queues, Recipient, TaskQueue, Turn,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Effect, Fault, Faulty, Given, Operation, When};
@@ -36,6 +36,7 @@ fn start(instance: &str, message: u128) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
+            queue: TaskQueue::default(),
             orchestration: "Any".to_owned(),
             core_state: Bytes::new(),
         },
@@ -51,6 +52,7 @@ fn start(instance: &str, message: u128) -> Commit {
 
 async fn claim(provider: &dyn Provider) -> Result<Claimed<Turn>, ProviderError> {
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000,
@@ -128,7 +130,7 @@ async fn what_ends_before_it_is_dropped_has_happened() {
 async fn a_wait_is_dropped_half_way() {
     let faulty = on_memory(first(Operation::WaitForWork, Effect::DropAfterPolls(3)));
     let turns = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     };
 

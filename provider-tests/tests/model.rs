@@ -109,9 +109,11 @@ fn what_was_printed_fails_the_same_way() {
     let ops = [
         Op::Start {
             instance: Who::Odd,
+            queue: Queue::Default,
             message: 0,
         },
         Op::ClaimTurns {
+            queues: Queue::Both,
             turns_max: 10,
             messages_max: 100,
             bytes_max: 10000,
@@ -166,5 +168,5 @@ fn what_is_drawn_reaches_all_that_can_happen() {
     for (what, times) in counts.iter() {
         assert!(*times > 2, "{what}: only {times} times in {counts:#?}");
     }
-    assert_eq!(counts.len(), 26, "{counts:#?}");
+    assert_eq!(counts.len(), 29, "{counts:#?}");
 }

@@ -10,7 +10,7 @@ use duroxide::entropy::Entropy;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::{
     Channel, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
-    HistoryChunk, InstanceId, Limits, Message, Provider, Recipient, TurnCommit,
+    HistoryChunk, InstanceId, Limits, Message, Provider, Recipient, TaskQueue, TurnCommit,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry, ProviderRef};
@@ -154,6 +154,7 @@ async fn what_a_later_version_keeps_in_the_head_stays() {
 async fn start_with(store: &dyn Provider, core_state: Bytes) {
     let recipient = Recipient::NewInstance {
         instance: InstanceId::new("odd").unwrap(),
+        queue: TaskQueue::default(),
         orchestration: "Wait".to_owned(),
         core_state,
     };
@@ -242,6 +243,7 @@ async fn the_children_of_a_damaged_instance_end_with_it() {
 /// Claims the instance's first turn as a broken node would, and commits a history of these bytes.
 async fn corrupt_history(store: &dyn Provider, body: &'static [u8]) {
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000_000,

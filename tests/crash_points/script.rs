@@ -3,7 +3,7 @@
 
 use duroxide::EventKind;
 use duroxide::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
-use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths};
+use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths, TaskQueue};
 
 use crate::ledger::Ledger;
 use crate::stage::{ATTEMPTS_MAX, Stage, TURN_LEASE};
@@ -83,6 +83,7 @@ async fn send(stage: &Stage, ledger: &mut Ledger) {
 /// processes do that it kills.
 async fn wear_out(stage: &Stage) {
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 1,
         bytes_max: 1_000,

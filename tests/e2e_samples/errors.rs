@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide::clock::ManualClock;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
-use duroxide::providers::{ClaimTurns, Provider};
+use duroxide::providers::{ClaimTurns, Provider, TaskQueue};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
@@ -179,6 +179,7 @@ async fn sample_poison_after_max_attempts() {
         // A node takes the turn, dies of it, and its lease passes.
         let lease = Duration::from_secs(5);
         let request = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max: 1,
             messages_max: 10,
             bytes_max: 1_000_000,

@@ -140,7 +140,9 @@ async fn management() {
         created_at,
         updated_at,
         suspended,
+        queue,
     } = info;
+    assert_eq!(queue, "default");
     assert_eq!(
         (&*instance_id, &*orchestration_name, &*orchestration_version),
         ("a", "Echo", "1.0.0")

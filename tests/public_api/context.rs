@@ -307,7 +307,7 @@ async fn activity_options_event_results_and_the_length_of_a_history() {
         assert_eq!(options.start_to_close, Some(minute));
         assert_eq!(options.heartbeat, Some(minute));
         let a = ctx
-            .schedule_activity_with_options("Echo", "a", options)
+            .schedule_activity_with_options("Echo", "a", options.clone())
             .into_activity()
             .await?;
         let b: u32 = ctx

@@ -51,6 +51,7 @@ fn kinds() -> Vec<EventKind> {
         EventKind::ActivityScheduled {
             name: text(),
             input: text(),
+            queue: None,
         },
         EventKind::ActivityCompleted { result: text() },
         EventKind::ActivityFailed { details: details() },
@@ -65,11 +66,13 @@ fn kinds() -> Vec<EventKind> {
             name: text(),
             instance: text(),
             input: text(),
+            queue: None,
         },
         EventKind::SubOrchestrationScheduled {
             name: text(),
             instance: text(),
             input: text(),
+            queue: None,
         },
         EventKind::SubOrchestrationCompleted { result: text() },
         EventKind::SubOrchestrationFailed { details: details() },

@@ -19,15 +19,15 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 fn limited(options: ActivityOptions) -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register(
-            "Limited",
-            move |ctx: OrchestrationContext, _: String| async move {
+        .register("Limited", move |ctx: OrchestrationContext, _: String| {
+            let options = options.clone();
+            async move {
                 let work = ctx.schedule_activity_with_options("Work", "", options);
                 let ended = work.into_activity().await;
                 let after = ctx.schedule_activity("After", "").into_activity().await?;
                 Ok(format!("{ended:?}, {after}"))
-            },
-        )
+            }
+        })
         .build()
 }
 

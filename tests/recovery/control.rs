@@ -7,7 +7,7 @@ use std::time::Duration;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Channel, ClaimTurns, Commit, Envelope, Lease, Message, MessageId, Provider, Recipient, Release,
-    ReleasedAttempts,
+    ReleasedAttempts, TaskQueue,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
@@ -141,6 +141,7 @@ async fn a_cancellation_does_not_wait_until_the_node_is_empty() {
     // Two processes died with it, and a third one is about to.
     for lease in [1, 1, 2_000] {
         let request = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max: 1,
             messages_max: 10,
             bytes_max: 1_000,
@@ -215,6 +216,7 @@ async fn control_of_a_later_version_is_not_claimed_in_circles() {
         .await
         .unwrap();
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000,

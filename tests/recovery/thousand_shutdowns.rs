@@ -45,6 +45,7 @@ fn code() -> (ActivityRegistry, OrchestrationRegistry) {
 /// Everything that is there can be claimed, so that nobody holds any of it.
 async fn nothing_is_held(store: &dyn Provider, world: &World, which: &str) {
     let turns = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: EVERYTHING,
         messages_max: EVERYTHING,
         bytes_max: usize::MAX,

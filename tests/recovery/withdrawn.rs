@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide::clock::ManualClock;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
-use duroxide::providers::{ClaimTurns, InstanceId, Provider as _, ReadHistory};
+use duroxide::providers::{ClaimTurns, InstanceId, Provider as _, ReadHistory, TaskQueue};
 use duroxide::runtime::RuntimeOptions;
 use duroxide::{Client, DurableFuture, OrchestrationContext, OrchestrationRegistry};
 
@@ -47,6 +47,7 @@ async fn outrun(
 
     clock.advance(2 * HOUR);
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000_000,

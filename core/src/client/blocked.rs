@@ -148,6 +148,7 @@ mod tests {
                 name: "Child".to_owned(),
                 instance: child.clone(),
                 input: String::new(),
+                queue: None,
             });
         let entries: Vec<Entry> = (1..)
             .zip(scheduled)

@@ -4,7 +4,8 @@ use semver::Version;
 
 use super::error::ClientError;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
-use crate::providers::{InstanceId, Limits};
+use crate::providers::{InstanceId, Limits, TaskQueue};
+use crate::queue_name;
 
 /// An instance id.
 pub(super) fn instance_id(id: &str) -> Result<InstanceId, ClientError> {
@@ -36,6 +37,11 @@ pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
         "the id of an event has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
         event_id.len()
     )))
+}
+
+/// The name of a queue.
+pub(super) fn queue(name: &str) -> Result<TaskQueue, ClientError> {
+    queue_name::checked(name).map_err(ClientError::invalid)
 }
 
 /// A version.

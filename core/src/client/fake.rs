@@ -18,7 +18,7 @@ use crate::providers::{
     DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage, Incarnation,
     InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, MailPage,
     Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch, refusal,
+    ReadHistory, ReadMail, Release, Renewal, SystemMetrics, TaskQueue, Turn, Watch, refusal,
 };
 
 /// The store and its clock; clones share them.
@@ -106,6 +106,7 @@ pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> 
     InstanceHead {
         instance: InstanceId::new(id).unwrap(),
         incarnation: Incarnation(Uuid::nil()),
+        queue: TaskQueue::default(),
         orchestration: "Order".to_owned(),
         version: Some("1.0.0".to_owned()),
         status,

@@ -9,6 +9,8 @@ pub struct InstanceInfo {
     pub orchestration_name: String,
     /// Its orchestration's version; empty until the first turn has resolved it.
     pub orchestration_version: String,
+    /// The queue of its turns: only runtimes that serve it run the instance.
+    pub queue: String,
     /// Its current execution.
     pub current_execution_id: u64,
     /// `Pending`, `Running`, `Completed` or `Failed`.

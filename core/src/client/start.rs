@@ -9,7 +9,7 @@ use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::orchestration::StartOptions;
-use crate::providers::{Envelope, ErrorKind, Recipient};
+use crate::providers::{Envelope, ErrorKind, Recipient, TaskQueue};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,8 +160,13 @@ impl Client {
         if let Some(version) = &options.version {
             check::version(version)?;
         }
+        let queue = match &options.queue {
+            Some(name) => check::queue(name)?,
+            None => TaskQueue::default(),
+        };
         let recipient = Recipient::NewInstance {
             instance,
+            queue,
             orchestration: orchestration.clone(),
             core_state: CoreState::default().encode(),
         };
@@ -212,6 +217,13 @@ mod tests {
             start
         })
         .collect()
+    }
+
+    fn of_queue(name: &str) -> StartOptions {
+        StartOptions {
+            queue: Some(name.to_owned()),
+            ..StartOptions::default()
+        }
     }
 
     fn already_exists() -> ProviderError {
@@ -274,10 +286,23 @@ mod tests {
         assert_eq!(versions, [None, Some("2.0.0"), None, Some("2.0.0")]);
         let recipient = Recipient::NewInstance {
             instance: InstanceId::new("a").unwrap(),
+            queue: TaskQueue::default(),
             orchestration: "Order".to_owned(),
             core_state: CoreState::default().encode(),
         };
         assert_eq!(fake.sent()[0].recipient, recipient);
+    }
+
+    #[tokio::test]
+    async fn a_start_names_the_queue_of_the_instance() {
+        let fake = Fake::default();
+        let client = fake.client();
+        let started = client.start_orchestration_with("a", "Order", "", of_queue("orders"));
+        assert_eq!(started.await.unwrap(), StartOutcome::Started);
+        let Recipient::NewInstance { queue, .. } = &fake.sent()[0].recipient else {
+            panic!("a start creates an instance")
+        };
+        assert_eq!(*queue, TaskQueue::from("orders"));
     }
 
     #[tokio::test]
@@ -309,6 +334,10 @@ mod tests {
             client
                 .start_orchestration_typed("a", "Order", no_json)
                 .await,
+            client
+                .start_orchestration_with("a", "Order", "", of_queue("@run/default"))
+                .await
+                .map(|_| ()),
         ];
         for result in refused {
             assert!(

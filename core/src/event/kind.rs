@@ -66,6 +66,9 @@ pub enum EventKind {
         name: String,
         /// Its input.
         input: String,
+        /// The queue that the code has named for it, if it has named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
     },
     /// Input: an activity ended with a result.
     ActivityCompleted {
@@ -117,6 +120,9 @@ pub enum EventKind {
         instance: String,
         /// Its input.
         input: String,
+        /// The queue that the code has named for its turns, if it has named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
     },
     /// Decision: raise an event for another instance, or for this one.
     ExternalEventRaised {
@@ -135,6 +141,9 @@ pub enum EventKind {
         instance: String,
         /// Its input.
         input: String,
+        /// The queue that the code has named for its turns, if it has named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
     },
     /// Input: a child ended with a result.
     SubOrchestrationCompleted {
@@ -215,16 +224,18 @@ impl EventKind {
                 input,
                 ..
             } => name.len() + version.len() + input.len(),
-            Self::ActivityScheduled { name, input } => name.len() + input.len(),
+            Self::ActivityScheduled { name, input, .. } => name.len() + input.len(),
             Self::OrchestrationChained {
                 name,
                 instance,
                 input,
+                ..
             }
             | Self::SubOrchestrationScheduled {
                 name,
                 instance,
                 input,
+                ..
             } => name.len() + instance.len() + input.len(),
             Self::ExternalEventRaised {
                 instance,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// How long an activity may take. Without options it may take as long as it likes.
+/// How long an activity may take, and who runs it. Without options it may take as long as it likes,
+/// and goes to the queue that is named like its instance's.
 ///
 /// Both times count from when an attempt *starts*, so that an activity that waits for a worker
 /// loses nothing by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActivityOptions {
     /// How long it may run, from its start on a worker to its outcome. Beyond that it is cancelled
@@ -15,10 +16,12 @@ pub struct ActivityOptions {
     /// How long it may be silent. Beyond that it is cancelled and fails with
     /// `timeout: activity missed its heartbeat`.
     pub heartbeat: Option<Duration>,
+    /// The queue it goes to: only runtimes that serve this queue of activities run it.
+    pub queue: Option<String>,
 }
 
 impl ActivityOptions {
-    /// No limits.
+    /// No limits, and no queue of its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -37,6 +40,13 @@ impl ActivityOptions {
         self.heartbeat = Some(timeout);
         self
     }
+
+    /// The same for the runtimes that serve this queue of activities.
+    #[must_use]
+    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
 }
 
 #[cfg(test)]
@@ -48,10 +58,9 @@ mod tests {
         let none = ActivityOptions {
             start_to_close: None,
             heartbeat: None,
+            queue: None,
         };
-        assert_eq!(
-            [ActivityOptions::default(), ActivityOptions::new()],
-            [none; 2]
-        );
+        assert_eq!(ActivityOptions::default(), none);
+        assert_eq!(ActivityOptions::new(), none);
     }
 }

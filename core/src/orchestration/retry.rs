@@ -105,7 +105,10 @@ impl Attempts {
     }
 
     async fn attempt(&self, deadline: Option<&mut DurableFuture>) -> Result<String, Failed> {
-        let mut options = ActivityOptions::default();
+        let mut options = ActivityOptions {
+            queue: self.policy.queue.clone(),
+            ..ActivityOptions::default()
+        };
         if self.policy.retry_timeouts {
             options.start_to_close = self.policy.timeout;
         }

@@ -24,6 +24,8 @@ pub struct RetryPolicy {
     /// wait for a worker. Beyond that the attempt is cancelled, and the error begins with
     /// `timeout: activity timed out`.
     pub schedule_to_close: Option<Duration>,
+    /// The queue of activities that its attempts go to; without one that of the instance.
+    pub queue: Option<String>,
 }
 
 /// The pause before the next attempt.
@@ -108,7 +110,15 @@ impl RetryPolicy {
             timeout: None,
             retry_timeouts: true,
             schedule_to_close: None,
+            queue: None,
         }
+    }
+
+    /// The same for the runtimes that serve this queue of activities.
+    #[must_use]
+    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
     }
 
     /// The same with a limit to each attempt, from when it starts.

@@ -185,11 +185,41 @@ impl OrchestrationContext {
         version: Option<String>,
         input: impl Into<String>,
     ) -> DurableFuture {
+        let options = StartOptions::of_version(version);
+        self.schedule_sub_orchestration_with_options(name, input, options)
+    }
+
+    /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), with a version or a queue.
+    #[track_caller]
+    pub fn schedule_sub_orchestration_with_options(
+        &self,
+        name: impl Into<String>,
+        input: impl Into<String>,
+        options: StartOptions,
+    ) -> DurableFuture {
         self.durable(Decision::Child {
             name: name.into(),
-            version,
             input: input.into(),
+            options,
         })
+    }
+
+    /// As
+    /// [`schedule_sub_orchestration_with_options`](Self::schedule_sub_orchestration_with_options),
+    /// with a typed input. `Out` only documents what it yields.
+    ///
+    /// # Panics
+    /// If the input cannot be encoded, which fails the orchestration.
+    #[track_caller]
+    pub fn schedule_sub_orchestration_with_options_typed<In: Serialize, Out: DeserializeOwned>(
+        &self,
+        name: impl Into<String>,
+        input: &In,
+        options: StartOptions,
+    ) -> DurableFuture {
+        let name = name.into();
+        let input = encoded(&name, input);
+        self.schedule_sub_orchestration_with_options(name, input, options)
     }
 
     /// As [`schedule_sub_orchestration`](Self::schedule_sub_orchestration), in this version and
@@ -204,13 +234,8 @@ impl OrchestrationContext {
         version: Option<String>,
         input: &In,
     ) -> DurableFuture {
-        let name = name.into();
-        let input = encoded(&name, input);
-        self.durable(Decision::Child {
-            name,
-            version,
-            input,
-        })
+        let options = StartOptions::of_version(version);
+        self.schedule_sub_orchestration_with_options_typed::<In, Out>(name, input, options)
     }
 
     /// Starts another orchestration and does not wait for it.
@@ -247,14 +272,11 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) {
-        let options = StartOptions {
-            version,
-            ..StartOptions::default()
-        };
+        let options = StartOptions::of_version(version);
         self.schedule_orchestration_with_options(name, instance, input, options);
     }
 
-    /// As [`schedule_orchestration`](Self::schedule_orchestration), in this version or after this delay.
+    /// As [`schedule_orchestration`](Self::schedule_orchestration), with a version, a queue or a delay.
     #[track_caller]
     pub fn schedule_orchestration_with_options(
         &self,

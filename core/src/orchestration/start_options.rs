@@ -2,12 +2,53 @@
 
 use std::time::Duration;
 
-/// How an instance is started, by a client or by an orchestration that does not wait for it.
+/// How an instance is started, by a client or by another orchestration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartOptions {
     /// The orchestration's version; without one the registry's policy decides.
     pub version: Option<String>,
+    /// The queue of its turns, for as long as it lives. Only runtimes that serve this queue run it:
+    /// [`turn_queues`](crate::RuntimeOptions::turn_queues). Without one it is `default`, or that of the
+    /// orchestration which starts it.
+    pub queue: Option<String>,
     /// How long after the start its first turn comes, by the store's clock. Until then the instance is
     /// there, as `Pending`: events wait for it, and it can be cancelled.
     pub delay: Duration,
+}
+
+impl StartOptions {
+    /// No version, no queue of its own, and no delay.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same in this version.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The same for the runtimes that serve this queue of turns.
+    #[must_use]
+    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
+
+    /// The same after this delay.
+    #[must_use]
+    pub fn with_delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// The same in this version, if there is one.
+    pub(super) fn of_version(version: Option<String>) -> Self {
+        Self {
+            version,
+            ..Self::default()
+        }
+    }
 }

@@ -59,7 +59,7 @@ pub struct Reservation {
 /// A request for activities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimActivities {
-    /// From which queues (CLM-09).
+    /// From which queues, each of which gets its share (CLM-09, CLM-12, LIM-05).
     pub queues: Vec<TaskQueue>,
     /// How many at most (CLM-08).
     pub activities_max: usize,

@@ -10,11 +10,11 @@ use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
 use super::head::{ExecutionStatus, InstanceHead, Position};
-use super::id::{Incarnation, InstanceId, Topic};
+use super::id::{Incarnation, InstanceId, TaskQueue, Topic};
 use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
-use super::turn::{ExecutionUpdate, TurnCommit};
-use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX};
+use super::turn::{ExecutionUpdate, Fence, TurnCommit};
+use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
 /// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
@@ -47,6 +47,12 @@ pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderErr
     let id = &turn.instance;
     core_state_limit(limits, id, &turn.head.core_state)?;
     awaited_limits(id, &turn.awaited)?;
+    if let Fence::Absent { queue, .. } = &turn.fence {
+        queue_limit("commit", queue)?;
+    }
+    for activity in &turn.activities {
+        queue_limit("commit", &activity.queue)?;
+    }
     let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
     let activities = turn.activities.iter().map(|activity| &activity.body);
     for body in outputs.chain(activities) {
@@ -73,9 +79,36 @@ pub fn envelope_limits(
 ) -> Result<(), ProviderError> {
     message_limits(limits, id, &envelope.message)?;
     match &envelope.recipient {
-        Recipient::NewInstance { core_state, .. } => core_state_limit(limits, id, core_state),
+        Recipient::NewInstance {
+            core_state, queue, ..
+        } => {
+            queue_limit("commit", queue)?;
+            core_state_limit(limits, id, core_state)
+        }
         Recipient::Instance { .. } => Ok(()),
     }
+}
+
+/// Checks the queues that a claim names: how many there are, and how long their names (LIM-05).
+///
+/// # Errors
+/// `LimitExceeded` names the first one passed.
+pub fn claim_queues(operation: &'static str, queues: &[TaskQueue]) -> Result<(), ProviderError> {
+    if queues.len() > CLAIM_QUEUES_MAX {
+        let max = CLAIM_QUEUES_MAX;
+        return Err(refusal::queues_over(operation, "CLAIM_QUEUES_MAX", max));
+    }
+    queues
+        .iter()
+        .try_for_each(|queue| queue_limit(operation, queue))
+}
+
+fn queue_limit(operation: &'static str, queue: &TaskQueue) -> Result<(), ProviderError> {
+    let max = TaskQueue::BYTES_MAX;
+    if queue.as_str().len() > max {
+        return Err(refusal::queues_over(operation, "TaskQueue::BYTES_MAX", max));
+    }
+    Ok(())
 }
 
 /// Checks an outcome's message on behalf of this instance (LIM-01).
@@ -275,10 +308,12 @@ pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
 }
 
 /// What the head of an instance has that a turn does not say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Before {
     /// The instance's life.
     pub incarnation: Incarnation,
+    /// The queue of its turns.
+    pub queue: TaskQueue,
     /// Whether it was suspended.
     pub suspended: bool,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -294,6 +329,7 @@ pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Opti
     let mut head = InstanceHead {
         instance: turn.instance.clone(),
         incarnation: before.incarnation,
+        queue: before.queue,
         orchestration: turn.head.orchestration.clone(),
         version: turn.head.version.clone(),
         status: last.status.of_instance(),

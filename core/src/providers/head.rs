@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::id::{CommitId, Incarnation, InstanceId, Topic};
+use super::id::{CommitId, Incarnation, InstanceId, TaskQueue, Topic};
 
 /// Where the history of an instance ends: the next event of which execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +74,8 @@ pub struct InstanceHead {
     pub instance: InstanceId,
     /// Which life of that id this is.
     pub incarnation: Incarnation,
+    /// The queue of its turns, given at its start and never changed (STA-07).
+    pub queue: TaskQueue,
     /// The orchestration's name.
     pub orchestration: String,
     /// The orchestration's version, once the first turn has resolved it.

@@ -187,12 +187,39 @@ impl From<&str> for Topic {
     }
 }
 
-/// The name of a queue of activities; the default one has the empty name.
+/// The name of a queue of turns or of activities: up to 256 bytes of UTF-8. A queue of turns and one
+/// of activities have nothing in common but the name, and there are as many as are named.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskQueue(pub Arc<str>);
 
+impl TaskQueue {
+    /// The queue of whoever names none.
+    pub const DEFAULT: &str = "default";
+
+    /// The longest name, in bytes (LIM-05).
+    pub const BYTES_MAX: usize = 256;
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Default for TaskQueue {
     fn default() -> Self {
-        Self(Arc::from(""))
+        Self::from(Self::DEFAULT)
+    }
+}
+
+impl From<&str> for TaskQueue {
+    fn from(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+}
+
+impl fmt::Display for TaskQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

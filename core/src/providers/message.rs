@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::id::{Incarnation, InstanceId, MessageId, Topic};
+use super::id::{Incarnation, InstanceId, MessageId, TaskQueue, Topic};
 
 /// A message, in an inbox or on its way to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub enum Recipient {
     NewInstance {
         /// The id of the new instance.
         instance: InstanceId,
+        /// The queue of its turns, for as long as it lives (STA-07).
+        queue: TaskQueue,
         /// The name of its orchestration.
         orchestration: String,
         /// The first value of [`InstanceHead::core_state`](super::InstanceHead::core_state).

@@ -7,6 +7,7 @@ pub mod check;
 pub mod error;
 pub mod refusal;
 pub mod room;
+pub mod share;
 pub mod watchers;
 
 mod activity;

@@ -108,6 +108,18 @@ pub fn limit_exceeded(
     .with_context("max", max)
 }
 
+/// A claim names too many queues, or somebody one whose name is too long (LIM-05).
+#[must_use]
+pub fn queues_over(operation: &'static str, limit: &'static str, max: usize) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::LimitExceeded,
+        operation,
+        "too many queues, or a queue with too long a name; name fewer, or use a shorter name",
+    )
+    .with_context("limit", limit)
+    .with_context("max", max)
+}
+
 /// As much mail as is allowed waits for the instance already; `limit` is its field in
 /// [`Limits`](super::Limits) (LIM-03).
 #[must_use]

@@ -7,13 +7,15 @@ use bytes::Bytes;
 use super::activity::{ActivityCancel, NewActivity};
 use super::head::{ExecutionStatus, InstanceHead, Position};
 use super::history::HistoryChunk;
-use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, Topic};
+use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
 use super::lease::{ActivityLease, TurnLease};
 use super::message::{Delivery, Envelope};
 
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTurns {
+    /// From which queues, each of which gets its share (CLM-09, CLM-12, LIM-05).
+    pub queues: Vec<TaskQueue>,
     /// How many instances at most (CLM-08).
     pub turns_max: usize,
     /// How many messages of each at most (CLM-02).
@@ -73,12 +75,14 @@ pub struct TurnCommit {
 }
 
 /// What must hold for a turn to be committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fence {
     /// There is no such instance; the commit creates it (FEN-03).
     Absent {
         /// The incarnation it gets.
         incarnation: Incarnation,
+        /// The queue of its turns (STA-07).
+        queue: TaskQueue,
     },
     /// The lease is held, and the history ends here (FEN-01, FEN-02).
     At {
@@ -102,10 +106,10 @@ pub enum Fence {
 impl Fence {
     /// Where the turn starts from.
     #[must_use]
-    pub fn position(self) -> Position {
+    pub fn position(&self) -> Position {
         match self {
             Self::Absent { .. } => Position::START,
-            Self::At { position, .. } | Self::Unleased { position, .. } => position,
+            Self::At { position, .. } | Self::Unleased { position, .. } => *position,
         }
     }
 }

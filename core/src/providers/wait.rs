@@ -6,8 +6,8 @@ use super::id::{InstanceId, TaskQueue};
 /// The queues that a waiter serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queues {
-    /// Whether it serves turns.
-    pub turns: bool,
+    /// Which queues of turns it serves.
+    pub turns: Vec<TaskQueue>,
     /// Which queues of activities it serves.
     pub activities: Vec<TaskQueue>,
 }

@@ -11,13 +11,13 @@ const QUOTED_CHARS_MAX: usize = 100;
 /// compared. What the code could not know, the time of a timer, the value of a system call and the
 /// id of a child, is adopted.
 ///
-/// So is an input, since it is what was done: types gain fields, and a `HashMap` has no order. Tests
+/// So is the queue that something went to: it is there. So is an input, since it is what was done: types gain fields, and a `HashMap` has no order. Tests
 /// may want to have it compared.
 pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs: bool) -> bool {
     let same = |recorded: &String, code: &String| !compares_inputs || recorded == code;
     match (recorded, decision) {
         (
-            EventKind::ActivityScheduled { name, input },
+            EventKind::ActivityScheduled { name, input, .. },
             Decision::Activity {
                 name: code_name,
                 input: code_input,
@@ -44,6 +44,7 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
                 name,
                 instance,
                 input,
+                ..
             },
             Decision::Detached {
                 name: code_name,

@@ -234,28 +234,19 @@ impl State {
     /// Keeps what a decision says and its event does not.
     fn note_beside(&mut self, event_id: u64, decision: &Decision) {
         match decision {
-            Decision::Child {
-                version: Some(version),
-                ..
-            } => {
-                let options = StartOptions {
-                    version: Some(version.clone()),
-                    ..StartOptions::default()
-                };
-                self.start_options.insert(event_id, options);
+            Decision::Child { options, .. } | Decision::Detached { options, .. } => {
+                if *options != StartOptions::default() {
+                    self.start_options.insert(event_id, options.clone());
+                }
             }
-            Decision::Detached { options, .. } if *options != StartOptions::default() => {
-                self.start_options.insert(event_id, options.clone());
+            Decision::Activity { options, .. } => {
+                if *options != ActivityOptions::default() {
+                    self.activity_options.insert(event_id, options.clone());
+                }
             }
-            Decision::Activity { options, .. } if *options != ActivityOptions::default() => {
-                self.activity_options.insert(event_id, *options);
-            }
-            Decision::Activity { .. }
-            | Decision::Timer { .. }
+            Decision::Timer { .. }
             | Decision::Wait { .. }
             | Decision::TryWait { .. }
-            | Decision::Child { .. }
-            | Decision::Detached { .. }
             | Decision::Raise { .. }
             | Decision::Guid
             | Decision::UtcNow => {}
@@ -306,7 +297,15 @@ impl State {
 
     fn live(&mut self, event_id: u64, decision: &Decision) -> EventKind {
         match decision.clone() {
-            Decision::Activity { name, input, .. } => EventKind::ActivityScheduled { name, input },
+            Decision::Activity {
+                name,
+                input,
+                options,
+            } => EventKind::ActivityScheduled {
+                name,
+                input,
+                queue: options.queue,
+            },
             Decision::Timer { delay } => EventKind::TimerCreated {
                 fire_at_ms: self
                     .moment
@@ -315,20 +314,26 @@ impl State {
             },
             Decision::Wait { name } => EventKind::ExternalSubscribed { name },
             Decision::TryWait { name } => EventKind::ExternalTried { name },
-            Decision::Child { name, input, .. } => EventKind::SubOrchestrationScheduled {
+            Decision::Child {
+                name,
+                input,
+                options,
+            } => EventKind::SubOrchestrationScheduled {
                 name,
                 instance: self.identity.child_instance(event_id),
                 input,
+                queue: options.queue,
             },
             Decision::Detached {
                 name,
                 instance,
                 input,
-                ..
+                options,
             } => EventKind::OrchestrationChained {
                 name,
                 instance,
                 input,
+                queue: options.queue,
             },
             Decision::Raise {
                 instance,

@@ -37,8 +37,8 @@ pub(crate) enum Decision {
     },
     Child {
         name: String,
-        version: Option<String>,
         input: String,
+        options: StartOptions,
     },
     Detached {
         name: String,

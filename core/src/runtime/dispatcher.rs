@@ -5,14 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 
+use super::activity_slots::Pool;
 use super::isolation::Isolation;
 use super::lease_keeper::LeaseGuard;
-use super::node::{Node, Slot, Slots};
+use super::node::Node;
+use super::slots::{Slot, Slots};
 use super::suspect::{Suspect, Work, give_back_company};
 use super::turn::turn_bytes_max;
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_MESSAGES_MAX};
-use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
+use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues};
 
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -124,22 +127,24 @@ async fn claim(
     isolation: &mut Isolation,
 ) -> Result<Found, ProviderError> {
     let has_room = isolation.take_room();
-    // All slots first, so that the two calls begin right after one another.
-    let (turn_slots, activity_slots) = (
-        take_slots(&node.turn_slots, items_max),
-        take_slots(&node.activity_slots, items_max),
-    );
-    let (mut turns, mut activities) = tokio::join!(
-        claim_turns(node, turn_slots),
-        claim_activities(node, activity_slots, !has_room)
-    );
+    // All slots first, so that the calls begin right after one another.
+    let turn_slots = take_slots(&node.turn_slots, items_max);
+    let pools = node.activity_slots.pools().iter();
+    let activity_slots: Vec<_> = pools
+        .map(|pool| (pool, take_slots(&pool.slots, items_max)))
+        .collect();
+    // One call for each pool: a claim of all their queues could bring more than one of them has slots.
+    let of_pools = activity_slots
+        .into_iter()
+        .map(|(pool, slots)| claim_activities(node, pool, slots, !has_room));
+    let (mut turns, mut activities) =
+        tokio::join!(claim_turns(node, turn_slots), join_all(of_pools));
     let mut suspects = Vec::new();
-    let mut batches = [turns.as_mut().ok(), activities.as_mut().ok()];
-    for batch in batches.iter_mut().flatten() {
+    for batch in batches(&mut turns, &mut activities) {
         suspects.append(&mut batch.suspects);
     }
     let is_strict = has_room && suspects.iter().any(|it| it.suspicion.is_strict);
-    for batch in batches.into_iter().flatten() {
+    for batch in batches(&mut turns, &mut activities) {
         if is_strict {
             give_back_company(node, std::mem::take(&mut batch.ready)).await;
         } else {
@@ -147,18 +152,31 @@ async fn claim(
         }
     }
     isolation.admit(node, suspects).await;
-    let (turns, activities) = (turns?.found, activities?.found);
-    Ok(Found {
-        any: turns.any || activities.any,
-        more: turns.more || activities.more,
-    })
+    let mut found = turns?.found;
+    for batch in activities {
+        let of_pool = batch?.found;
+        found.any |= of_pool.any;
+        found.more |= of_pool.more;
+    }
+    Ok(found)
+}
+
+/// What each of the claims has brought that did not fail.
+fn batches<'a>(
+    turns: &'a mut Result<Batch, ProviderError>,
+    activities: &'a mut [Result<Batch, ProviderError>],
+) -> impl Iterator<Item = &'a mut Batch> {
+    let activities = activities.iter_mut().filter_map(|it| it.as_mut().ok());
+    turns.as_mut().ok().into_iter().chain(activities)
 }
 
 async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
-    if slots.is_empty() {
+    if slots.is_empty() || node.turn_queues.is_empty() {
+        give_back_each(slots);
         return Ok(Batch::default());
     }
     let request = ClaimTurns {
+        queues: node.turn_queues.clone(),
         turns_max: slots.len(),
         messages_max: TURN_MESSAGES_MAX,
         bytes_max: turn_bytes_max(&node.limits),
@@ -171,6 +189,7 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, Provid
 /// Starts what it brings when it is there, if all of it may start.
 async fn claim_activities(
     node: &Arc<Node>,
+    pool: &Pool,
     slots: Vec<Slot>,
     starts: bool,
 ) -> Result<Batch, ProviderError> {
@@ -178,7 +197,7 @@ async fn claim_activities(
         return Ok(Batch::default());
     }
     let request = ClaimActivities {
-        queues: vec![TaskQueue::default()],
+        queues: pool.queues.clone(),
         activities_max: slots.len(),
         lease: node.options.worker_lock_timeout,
     };
@@ -196,6 +215,10 @@ fn take_slots(slots: &Slots, slots_max: usize) -> Vec<Slot> {
     std::iter::from_fn(|| slots.try_take())
         .take(slots_max)
         .collect()
+}
+
+fn give_back_each(slots: Vec<Slot>) {
+    slots.into_iter().for_each(Slot::give_back);
 }
 
 /// Gives each claimed item a slot, puts those apart that must run alone, and gives the other slots
@@ -268,15 +291,18 @@ async fn wait(node: &Node, pause: &Pause) {
             .sleep(node.options.dispatcher_min_poll_interval)
             .await;
     }
-    let activities_free = node.activity_slots.has_some();
+    let has_turns = node.turn_slots.has_some();
+    let pools = node.activity_slots.pools();
+    let with_slots = pools.iter().filter(|pool| pool.slots.has_some());
     let queues = Queues {
-        turns: node.turn_slots.has_some(),
-        activities: activities_free
-            .then(TaskQueue::default)
-            .into_iter()
-            .collect(),
+        turns: if has_turns {
+            node.turn_queues.clone()
+        } else {
+            Vec::new()
+        },
+        activities: with_slots.flat_map(|pool| pool.queues.clone()).collect(),
     };
-    let full = !queues.turns || !activities_free;
+    let full = !has_turns || pools.iter().any(|pool| !pool.slots.has_some());
     let max_wait = node.options.dispatcher_long_poll_timeout;
     tokio::select! {
         biased;

@@ -3,6 +3,7 @@
 pub mod observability;
 pub mod registry;
 
+mod activity_slots;
 mod activity_worker;
 mod attempts;
 mod committer;
@@ -20,7 +21,9 @@ mod options;
 mod reserved;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
+mod served_queues;
 mod service;
+mod slots;
 mod suspect;
 mod turn;
 mod warm;

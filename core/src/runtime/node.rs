@@ -2,14 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
+use super::activity_slots::ActivitySlots;
 use super::activity_worker;
 use super::attempts::Attempts;
 use super::committer::Committer;
@@ -19,6 +20,8 @@ use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::served_queues::ServedQueues;
+use super::slots::{Slot, Slots};
 use super::turn::{self, FirstPage, Occasion};
 use super::warm::{Kept, Warm, WarmInstances};
 use super::watch::{ActivityTimeouts, RunningTurn, TurnExecutor, TurnWatch, WatchedTurn, Work};
@@ -30,7 +33,7 @@ use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
     InstanceHead, InstanceId, Lease, Limits, Provider, ProviderError, Recipient, Release,
-    ReleasedAttempts, Turn,
+    ReleasedAttempts, TaskQueue, Turn,
 };
 use crate::replay::Alarm;
 
@@ -71,7 +74,9 @@ pub(super) struct Node {
     pub(super) attempts: Arc<Attempts>,
     pub(super) warm: Mutex<WarmInstances>,
     pub(super) turn_slots: Slots,
-    pub(super) activity_slots: Slots,
+    pub(super) activity_slots: ActivitySlots,
+    /// The queues of turns that it serves.
+    pub(super) turn_queues: Vec<TaskQueue>,
     /// Set once the runtime is to stop.
     pub(super) stopping: CancelToken,
     pub(super) worker_id: String,
@@ -98,6 +103,7 @@ pub(super) struct NodeParts {
     pub(super) activities: Arc<ActivityRegistry>,
     pub(super) orchestrations: OrchestrationRegistry,
     pub(super) options: RuntimeOptions,
+    pub(super) queues: ServedQueues,
     pub(super) committer: Committer,
     pub(super) user: Handle,
     pub(super) service: Handle,
@@ -119,6 +125,7 @@ impl Node {
             activities,
             orchestrations,
             options,
+            queues,
             committer,
             user,
             service,
@@ -145,7 +152,8 @@ impl Node {
             attempts,
             warm: Mutex::new(warm),
             turn_slots: Slots::new(options.orchestration_concurrency, &freed),
-            activity_slots: Slots::new(options.worker_concurrency, &freed),
+            activity_slots: ActivitySlots::new(queues.activities, &freed),
+            turn_queues: queues.turns,
             stopping: CancelToken::default(),
             worker_id: worker_id::of_node(options.worker_node_id.as_deref(), entropy),
             turns: TurnExecutor::new(user.clone()),
@@ -463,115 +471,5 @@ impl Node {
             }
         }
         results.iter().map(Result::is_ok).collect()
-    }
-}
-
-/// How many more items of one kind this node can work on.
-#[derive(Debug)]
-pub(super) struct Slots {
-    free: Arc<Semaphore>,
-    all: u32,
-    freed: Arc<Notify>,
-    is_closed: AtomicBool,
-    is_paused: AtomicBool,
-}
-
-/// The right to work on one item. Dropping it tells the dispatcher.
-#[derive(Debug)]
-pub(super) struct Slot {
-    permit: Option<OwnedSemaphorePermit>,
-    freed: Option<Arc<Notify>>,
-}
-
-impl Slot {
-    /// Gives back a slot that was not used; the dispatcher need not look again for it.
-    pub(super) fn give_back(mut self) {
-        self.freed = None;
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        // First the permit, then the word: a dispatcher that wakes must find it.
-        self.permit = None;
-        if let Some(freed) = &self.freed {
-            freed.notify_one();
-        }
-    }
-}
-
-impl Slots {
-    fn new(slots_max: usize, freed: &Arc<Notify>) -> Self {
-        let all = u32::try_from(slots_max.max(1)).unwrap_or(u32::MAX >> 4);
-        Self {
-            free: Arc::new(Semaphore::new(all as usize)),
-            all,
-            freed: Arc::clone(freed),
-            is_closed: AtomicBool::new(false),
-            is_paused: AtomicBool::new(false),
-        }
-    }
-
-    /// Hands out no more slots.
-    fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
-    }
-
-    /// Hands out no slots until [`resume`](Self::resume).
-    pub(super) fn pause(&self) {
-        self.is_paused.store(true, Ordering::Relaxed);
-    }
-
-    /// Hands out slots again.
-    pub(super) fn resume(&self) {
-        self.is_paused.store(false, Ordering::Relaxed);
-        self.freed.notify_one();
-    }
-
-    /// Whether it was [paused](Self::pause).
-    pub(super) fn is_paused(&self) -> bool {
-        self.is_paused.load(Ordering::Relaxed)
-    }
-
-    /// Whether those who have a slot are to begin nothing new with it.
-    pub(super) fn are_withheld(&self) -> bool {
-        self.is_closed.load(Ordering::Relaxed) || self.is_paused.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn free(&self) -> usize {
-        self.free.available_permits()
-    }
-
-    /// How many are taken.
-    pub(super) fn taken(&self) -> usize {
-        (self.all as usize).saturating_sub(self.free())
-    }
-
-    /// Whether one can be taken.
-    pub(super) fn has_some(&self) -> bool {
-        self.free() > 0 && !self.are_withheld()
-    }
-
-    pub(super) fn try_take(&self) -> Option<Slot> {
-        if self.are_withheld() {
-            return None;
-        }
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        Some(Slot {
-            permit: Some(permit),
-            freed: Some(Arc::clone(&self.freed)),
-        })
-    }
-
-    /// Ends when a slot was freed since the last call.
-    pub(super) async fn freed(&self) {
-        self.freed.notified().await;
-    }
-
-    /// Ends when nothing is being worked on. Takes all slots for good.
-    async fn drained(&self) {
-        if let Ok(permits) = self.free.acquire_many(self.all).await {
-            permits.forget();
-        }
     }
 }

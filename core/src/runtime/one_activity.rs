@@ -14,6 +14,7 @@ use super::RuntimeOptions;
 use super::committer;
 use super::node::{Node, NodeParts};
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::served_queues::ServedQueues;
 use crate::clock::ManualClock;
 use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
@@ -58,15 +59,17 @@ pub(super) fn claimed(key: ActivityKey, body: &ActivityBody) -> ClaimedActivity 
 
 /// A node without code, which claims nothing by itself.
 pub(super) fn idle_node(clock: &ManualClock) -> Arc<Node> {
+    let options = RuntimeOptions {
+        clock: Arc::new(clock.clone()),
+        worker_node_id: Some("a node".to_owned()),
+        ..RuntimeOptions::default()
+    };
     let (node, _) = Node::new(NodeParts {
         store: Arc::new(OneActivity::default()),
         activities: Arc::new(ActivityRegistry::builder().build()),
         orchestrations: OrchestrationRegistry::builder().build(),
-        options: RuntimeOptions {
-            clock: Arc::new(clock.clone()),
-            worker_node_id: Some("a node".to_owned()),
-            ..RuntimeOptions::default()
-        },
+        queues: ServedQueues::of(&options).unwrap(),
+        options,
         committer: committer::channel().0,
         user: Handle::current(),
         service: Handle::current(),

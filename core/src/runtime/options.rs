@@ -1,10 +1,12 @@
 //! The settings of a runtime.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::observability::ObservabilityConfig;
 use crate::clock::{Clock, SystemClock};
+use crate::providers::TaskQueue;
 
 /// The settings of a runtime.
 #[derive(Debug, Clone)]
@@ -14,11 +16,22 @@ pub struct RuntimeOptions {
     pub dispatcher_min_poll_interval: Duration,
     /// How long the runtime waits for work before it looks again by itself.
     pub dispatcher_long_poll_timeout: Duration,
+    /// The queues of the instances that this runtime runs: at most
+    /// [`CLAIM_QUEUES_MAX`](crate::limits::CLAIM_QUEUES_MAX), by default the one named `default`. It
+    /// runs the activities of the queues that are named like these as well. With none it runs no
+    /// orchestrations.
+    pub turn_queues: Vec<String>,
+    /// Queues of activities with slots of their own: how many of each are in flight at once. One that
+    /// is named like a queue of turns no longer counts against
+    /// [`worker_concurrency`](Self::worker_concurrency) then, and with 0 slots this runtime runs none
+    /// of its activities.
+    pub activity_queues: BTreeMap<String, usize>,
     /// How many claimed turns are in flight at once. A turn in flight costs memory and no thread,
     /// and turns that end together are committed together, so the default is high. A turn that
     /// goes on with the outcome of an activity of this runtime counts as that activity.
     pub orchestration_concurrency: usize,
-    /// How many activities are in flight at once. Most of them wait for something, so the default
+    /// How many activities are in flight at once, but for those of
+    /// [`activity_queues`](Self::activity_queues). Most of them wait for something, so the default
     /// is high; lower it if they compute.
     pub worker_concurrency: usize,
     /// How long an instance is leased for a turn. After a crash its work rests for so long.
@@ -66,6 +79,8 @@ impl Default for RuntimeOptions {
         Self {
             dispatcher_min_poll_interval: Duration::from_millis(100),
             dispatcher_long_poll_timeout: Duration::from_secs(30),
+            turn_queues: vec![TaskQueue::DEFAULT.to_owned()],
+            activity_queues: BTreeMap::new(),
             orchestration_concurrency: 256,
             worker_concurrency: 256,
             orchestrator_lock_timeout: Duration::from_secs(5),

@@ -22,10 +22,6 @@ impl Reserved {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.activities.is_empty()
-    }
-
     /// The commit has happened, and these are to start; or it was refused, and they are not there.
     pub(super) fn take(&mut self) -> Vec<ClaimedActivity> {
         std::mem::take(&mut self.activities)

@@ -14,6 +14,7 @@ use super::node::{Node, NodeParts};
 use super::observability::{MetricsSnapshot, init_logging};
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::served_queues::ServedQueues;
 use super::service::{self, Service};
 use crate::cancel_token::CancelToken;
 use crate::client::{Client, ClientError};
@@ -80,8 +81,8 @@ impl Runtime {
     /// Starts a runtime.
     ///
     /// # Panics
-    /// If it is not called on a Tokio runtime, or if the system refuses it a thread or
-    /// files.
+    /// If it is not called on a Tokio runtime, if the system refuses it a thread or files, or if the
+    /// options name too many queues, or one whose name is none.
     #[expect(
         clippy::unused_async,
         reason = "programs await it, and a later one may have to wait"
@@ -101,11 +102,13 @@ impl Runtime {
         let client = Client::with_clock(Arc::clone(&history_store), Arc::clone(&options.clock));
         let user = Handle::current();
         let executor = service::executor().expect("the system gives an event queue");
+        let queues = ServedQueues::of(&options).unwrap_or_else(|reason| panic!("{reason}"));
         let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,
             orchestrations: orchestration_registry,
             options,
+            queues,
             committer,
             user: user.clone(),
             service: executor.handle().clone(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::attempts::{Item, Suspicion};
 use super::lease_keeper::LeaseGuard;
-use super::node::{Node, Slot};
+use super::node::Node;
+use super::slots::Slot;
 use crate::providers::{Channel, ClaimedActivity, Lease, Release, ReleasedAttempts, Turn};
 
 /// How long what has to wait is left to the store at first.

@@ -236,6 +236,7 @@ mod tests {
             head: InstanceHead {
                 instance: id(number),
                 incarnation: MessageId(uuid::Uuid::nil()).incarnation(),
+                queue: crate::providers::TaskQueue::default(),
                 orchestration: String::new(),
                 version: None,
                 status: InstanceStatus::Running,

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ClaimTurns, Commit, HeadUpdate, Lease, Message};
+use duroxide_core::providers::{ClaimTurns, Commit, HeadUpdate, Lease, Message, TaskQueue};
 
 use crate::support::{Cx, LEASE, SECOND, id, later, promptly, to};
 
 fn limited(messages_max: usize, bytes_max: usize) -> ClaimTurns {
     ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max,
         bytes_max,
@@ -192,18 +193,18 @@ pub(crate) async fn turns_are_as_many_as_asked_for(cx: &Cx) {
 pub(crate) async fn activities_are_as_many_as_asked_for(cx: &Cx) {
     cx.running_with_activities("a", 4).await;
 
-    let first = cx.work_in(&[""], 2).await;
+    let first = cx.work_in(&[TaskQueue::DEFAULT], 2).await;
     assert_eq!(first.items.len(), 2);
     assert!(first.more);
 
-    let rest = cx.work_in(&[""], 2).await;
+    let rest = cx.work_in(&[TaskQueue::DEFAULT], 2).await;
     assert_eq!(rest.items.len(), 2);
     assert!(!rest.more);
 }
 
 /// Each worker gets the activities of its queues alone, however the queues are named.
 pub(crate) async fn activities_come_from_the_named_queues(cx: &Cx) {
-    let queues = ["", "gpu", "gpu%", "GPU", "g'p\"u{}:"];
+    let queues = ["default", "", "gpu", "gpu%", "GPU", "g'p\"u{}:"];
     cx.start("a").await;
     let turn = cx.claim_only("a").await;
     let mut commit = cx.turn(&turn).append(1);

@@ -112,6 +112,7 @@ async fn claim(cx: &Cx) -> Cost {
     cx.poke("works").await;
     cx.settle().await;
     let claim_turns = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use duroxide_core::providers::{ActivityOutcome, ClaimTurns, Commit, ErrorKind, Lease, Renewal};
+use duroxide_core::providers::{
+    ActivityOutcome, ClaimTurns, Commit, ErrorKind, Lease, Renewal, TaskQueue,
+};
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
@@ -29,18 +31,21 @@ where
 }
 
 /// One turn with one message, leased for so long that it does not come back meanwhile.
-const ONE_TURN: ClaimTurns = ClaimTurns {
-    turns_max: 1,
-    messages_max: 1,
-    bytes_max: 1_000,
-    lease: Duration::from_hours(10),
-};
+fn one_turn() -> ClaimTurns {
+    ClaimTurns {
+        queues: vec![TaskQueue::default()],
+        turns_max: 1,
+        messages_max: 1,
+        bytes_max: 1_000,
+        lease: Duration::from_hours(10),
+    }
+}
 
 /// Claims one by one until nothing is left.
 async fn claim_all(cx: Cx) -> Vec<String> {
     let mut claimed = Vec::new();
     loop {
-        let turns = cx.claim_with(&ONE_TURN).await.items;
+        let turns = cx.claim_with(&one_turn()).await.items;
         if turns.is_empty() {
             return claimed;
         }
@@ -80,7 +85,7 @@ pub(crate) async fn every_message_is_processed_once(cx: &Cx) {
         let (cx, processed) = (cx.clone(), Arc::clone(&processed));
         async move {
             while processed.lock().len() < MESSAGES {
-                for turn in cx.claim_with(&ONE_TURN).await.items {
+                for turn in cx.claim_with(&one_turn()).await.items {
                     cx.apply(cx.turn(&turn)).await;
                     let ids = turn.messages.into_iter().map(|message| message.id);
                     processed.lock().extend(ids);
@@ -215,7 +220,7 @@ pub(crate) async fn unleased_turns_and_claims_exclude_each_other(cx: &Cx) {
                 if (number + round).is_multiple_of(2) {
                     (Some((commit.commit_id, cx.try_turn(commit).await)), None)
                 } else {
-                    (None, cx.claim_with(&ONE_TURN).await.items.pop())
+                    (None, cx.claim_with(&one_turn()).await.items.pop())
                 }
             }
         })

@@ -283,7 +283,7 @@ pub(crate) async fn a_turn_creates_an_instance(cx: &Cx) {
     };
     assert_eq!(head.position, position);
     assert_eq!(head.commit_id, Some(commit.commit_id));
-    let duroxide_core::providers::Fence::Absent { incarnation } = commit.fence else {
+    let duroxide_core::providers::Fence::Absent { incarnation, .. } = commit.fence else {
         panic!("it creates");
     };
     assert_eq!(head.incarnation, incarnation);

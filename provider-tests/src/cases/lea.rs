@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, ReleasedAttempts, Renewal, Turn,
-    TurnLease,
+    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, ReleasedAttempts, Renewal, TaskQueue,
+    Turn, TurnLease,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
-const ONE_TURN: ClaimTurns = ClaimTurns {
-    turns_max: 1,
-    messages_max: 10,
-    bytes_max: 1_000,
-    lease: LEASE,
-};
+fn one_turn() -> ClaimTurns {
+    ClaimTurns {
+        queues: vec![TaskQueue::default()],
+        turns_max: 1,
+        messages_max: 10,
+        bytes_max: 1_000,
+        lease: LEASE,
+    }
+}
 
 fn lease_of(turn: &Turn) -> Lease {
     Lease::Turn(turn.lease.clone())
@@ -132,7 +135,7 @@ pub(crate) async fn a_lease_is_rounded_up(cx: &Cx) {
     cx.poke("a").await;
     let claim = ClaimTurns {
         lease: MILLISECOND,
-        ..ONE_TURN
+        ..one_turn()
     };
     let turn = cx.claim_with(&claim).await.items.remove(0);
     let renewed = cx.renew(lease_of(&turn), MILLISECOND + HALF).await;

@@ -51,6 +51,7 @@ pub(crate) async fn nothing_works_after_close(cx: &Cx) {
     promptly("a second close", p.close()).await;
 
     let claim = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 1,
         bytes_max: 1,

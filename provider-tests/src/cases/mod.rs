@@ -28,6 +28,7 @@ pub(crate) mod lim;
 pub(crate) mod mai;
 pub(crate) mod mnt;
 pub(crate) mod msg;
+pub(crate) mod que;
 pub(crate) mod sta;
 pub(crate) mod sus;
 pub(crate) mod wak;
@@ -35,6 +36,6 @@ pub(crate) mod wak;
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
     executions, fan_outs, grace, looks, mailbox, nodes, operations, payloads, peers, poison,
-    restarts, store_faults, suspension, timers, waits,
+    queues, restarts, store_faults, suspension, timers, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

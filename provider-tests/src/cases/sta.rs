@@ -1,7 +1,7 @@
 //! Start and existence.
 
 use duroxide_core::providers::{
-    Channel, ErrorKind, Incarnation, InstanceHead, InstanceStatus, Message, Position,
+    Channel, ErrorKind, Incarnation, InstanceHead, InstanceStatus, Message, Position, TaskQueue,
 };
 
 use crate::support::{Cx, SECOND, id, refused, to};
@@ -14,6 +14,7 @@ pub(crate) async fn a_start_creates_the_instance(cx: &Cx) {
     let expected = InstanceHead {
         instance: id("a"),
         incarnation: start.id.incarnation(),
+        queue: TaskQueue::default(),
         orchestration: "Orchestration".to_owned(),
         version: None,
         status: InstanceStatus::Pending,

@@ -22,10 +22,10 @@ pub(crate) async fn a_wait_ends_at_once_if_there_is_work(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
     cx.poke("a").await;
     let both = Queues {
-        turns: true,
+        turns: vec![TaskQueue::from("gpu"), TaskQueue::default()],
         activities: vec![TaskQueue("gpu".into()), TaskQueue::default()],
     };
-    for queues in [Cx::turns(), Cx::activities_of(""), both] {
+    for queues in [Cx::turns(), Cx::activities_of(TaskQueue::DEFAULT), both] {
         for _ in 0..2 {
             let wait = cx.wait(queues.clone(), HOUR);
             wait.ends().await.expect("a wait succeeds");
@@ -77,7 +77,7 @@ pub(crate) async fn whatever_makes_work_ends_the_wait(cx: &Cx) {
         .expect("an outcome wakes");
 
     let turn = cx.claim_only("a").await;
-    let mut wait = cx.wait(Cx::activities_of(""), HOUR);
+    let mut wait = cx.wait(Cx::activities_of(TaskQueue::DEFAULT), HOUR);
     wait.goes_on().await;
     cx.apply(cx.turn(&turn).append(1).activity(2)).await;
     wait.ends_sooner_or_later(SECOND)
@@ -138,7 +138,7 @@ pub(crate) async fn an_expired_lease_ends_the_wait(cx: &Cx) {
     cx.poke_and_claim("a").await;
     cx.work_only().await;
     let mut turns = cx.wait(Cx::turns(), HOUR);
-    let mut work = cx.wait(Cx::activities_of(""), HOUR);
+    let mut work = cx.wait(Cx::activities_of(TaskQueue::DEFAULT), HOUR);
     turns.goes_on().await;
     work.goes_on().await;
 
@@ -155,7 +155,7 @@ pub(crate) async fn an_expired_lease_ends_the_wait(cx: &Cx) {
 pub(crate) async fn a_wait_claims_nothing(cx: &Cx) {
     cx.running_with_activities("a", 1).await;
     cx.poke("a").await;
-    for queues in [Cx::turns(), Cx::activities_of("")] {
+    for queues in [Cx::turns(), Cx::activities_of(TaskQueue::DEFAULT)] {
         let wait = cx.wait(queues, HOUR);
         wait.ends().await.expect("a wait succeeds");
     }

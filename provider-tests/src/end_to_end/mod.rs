@@ -22,6 +22,7 @@ pub(crate) mod operations;
 pub(crate) mod payloads;
 pub(crate) mod peers;
 pub(crate) mod poison;
+pub(crate) mod queues;
 pub(crate) mod restarts;
 mod stage;
 pub(crate) mod store_faults;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::{Channel, Commit, Envelope, InstanceId, Message, Recipient};
+use duroxide_core::providers::{
+    Channel, Commit, Envelope, InstanceId, Message, Recipient, TaskQueue,
+};
 
 use super::probe::apart;
 use crate::Unavailable;
@@ -70,6 +72,7 @@ fn start(instance: InstanceId) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance,
+            queue: TaskQueue::default(),
             orchestration: "None".to_owned(),
             core_state: Bytes::new(),
         },

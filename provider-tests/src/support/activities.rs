@@ -34,7 +34,9 @@ impl Cx {
 
     /// Claims up to so many activities of the default queue.
     pub(crate) async fn work(&self, activities_max: usize) -> Vec<ClaimedActivity> {
-        self.work_in(&[""], activities_max).await.items
+        self.work_in(&[TaskQueue::DEFAULT], activities_max)
+            .await
+            .items
     }
 
     /// Claims the only activity of the default queue.

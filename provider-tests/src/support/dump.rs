@@ -21,13 +21,13 @@ pub(crate) struct Dump {
 }
 
 impl Cx {
-    /// Lets every lease and delay pass and claims whatever there is in the default queue and the
-    /// queue `gpu`. The store is of little use afterwards.
+    /// Lets every lease and delay pass and claims whatever there is in the default queues and the
+    /// queues `gpu`. The store is of little use afterwards.
     pub(crate) async fn dump(&self) -> Dump {
         self.elapse(EVERYTHING_IS_DUE).await;
         let mut dump = Dump::default();
         loop {
-            let turns = self.claim(100).await;
+            let turns = self.claim_in(&[TaskQueue::DEFAULT, "gpu"], 100).await.items;
             if turns.is_empty() {
                 break;
             }
@@ -39,7 +39,10 @@ impl Cx {
             }
         }
         loop {
-            let activities = self.work_in(&["", "gpu"], 1_000).await.items;
+            let activities = self
+                .work_in(&[TaskQueue::DEFAULT, "gpu"], 1_000)
+                .await
+                .items;
             if activities.is_empty() {
                 return dump;
             }

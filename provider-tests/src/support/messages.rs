@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError, Recipient,
+    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError,
+    Recipient, TaskQueue,
 };
 
 use super::{Cx, id};
@@ -56,9 +57,15 @@ impl Cx {
 
     /// An envelope that starts this instance.
     pub(crate) fn start_of(&self, instance: &str) -> Envelope {
+        self.start_in(TaskQueue::DEFAULT, instance)
+    }
+
+    /// An envelope that starts this instance in this queue.
+    pub(crate) fn start_in(&self, queue: &str, instance: &str) -> Envelope {
         Envelope {
             recipient: Recipient::NewInstance {
                 instance: id(instance),
+                queue: queue.into(),
                 orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::from_static(b"parent"),
             },

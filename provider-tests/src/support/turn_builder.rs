@@ -61,7 +61,10 @@ impl TurnBuilder {
             commit: TurnCommit {
                 instance,
                 commit_id,
-                fence: Fence::Absent { incarnation },
+                fence: Fence::Absent {
+                    incarnation,
+                    queue: TaskQueue::default(),
+                },
                 head: HeadUpdate {
                     orchestration: "Orchestration".to_owned(),
                     version: None,
@@ -78,6 +81,14 @@ impl TurnBuilder {
                 messages: Vec::new(),
             },
         }
+    }
+
+    /// Creates the instance in this queue.
+    pub(crate) fn in_queue(mut self, name: &str) -> Self {
+        if let Fence::Absent { queue, .. } = &mut self.commit.fence {
+            *queue = name.into();
+        }
+        self
     }
 
     pub(crate) fn at(mut self, lease: LeaseToken, position: Position) -> Self {
@@ -205,7 +216,7 @@ impl TurnBuilder {
 
     /// Schedules an activity of the current execution into the default queue.
     pub(crate) fn activity(self, activity_id: u64) -> Self {
-        self.activity_in("", activity_id)
+        self.activity_in(TaskQueue::DEFAULT, activity_id)
     }
 
     pub(crate) fn activity_in(mut self, queue: &str, activity_id: u64) -> Self {

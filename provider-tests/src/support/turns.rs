@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimTurns, Claimed, Commit, Committed, ErrorKind, Incarnation, InstanceHead, Lease, Position,
-    ProviderError, Release, ReleasedAttempts, Renewal, Turn, TurnCommit, TurnCommitted,
+    ProviderError, Release, ReleasedAttempts, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
 };
 
 use super::{Cx, LEASE, TurnBuilder, id, refused};
@@ -17,6 +17,7 @@ const BYTES_MAX: usize = 1 << 30;
 /// A request for so many turns, each with all of its messages.
 fn request(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max,
         messages_max: MESSAGES_MAX,
         bytes_max: BYTES_MAX,
@@ -34,6 +35,15 @@ impl Cx {
             .expect("a claim of turns succeeds");
         assert!(claimed.items.len() <= request.turns_max, "CLM-08");
         claimed
+    }
+
+    /// Claims up to so many turns of these queues with all of their messages.
+    pub(crate) async fn claim_in(&self, queues: &[&str], turns_max: usize) -> Claimed<Turn> {
+        let request = ClaimTurns {
+            queues: queues.iter().map(|name| TaskQueue::from(*name)).collect(),
+            ..request(turns_max)
+        };
+        self.claim_with(&request).await
     }
 
     /// Claims up to so many turns with all of their messages.

@@ -49,7 +49,15 @@ impl Cx {
     /// Which queues a waiter for turns serves.
     pub(crate) fn turns() -> Queues {
         Queues {
-            turns: true,
+            turns: vec![TaskQueue::default()],
+            activities: Vec::new(),
+        }
+    }
+
+    /// Which queues a waiter for turns of this queue serves.
+    pub(crate) fn turns_of(queue: &str) -> Queues {
+        Queues {
+            turns: vec![TaskQueue::from(queue)],
             activities: Vec::new(),
         }
     }
@@ -57,7 +65,7 @@ impl Cx {
     /// Which queues a waiter for activities of this queue serves.
     pub(crate) fn activities_of(queue: &str) -> Queues {
         Queues {
-            turns: false,
+            turns: Vec::new(),
             activities: vec![TaskQueue(queue.into())],
         }
     }

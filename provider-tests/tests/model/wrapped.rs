@@ -9,7 +9,7 @@ use duroxide_core::providers::{
     ActivityCancel, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
     Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
     ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release,
-    ReleasedAttempts, Renewal, Turn, Watch,
+    ReleasedAttempts, Renewal, TaskQueue, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -132,6 +132,14 @@ impl Provider for Wrapped {
         let full = claimed.items.iter().filter(is_full).count();
         self.count("turns at the limit of messages", full);
         self.count("turns left behind", usize::from(claimed.more));
+        let is_elsewhere = |turn: &&Turn| turn.head.queue != TaskQueue::default();
+        let elsewhere = claimed.items.iter().filter(is_elsewhere).count();
+        self.count("turns of another queue", elsewhere);
+        let is_shared = request.queues.len() > 1 && claimed.more;
+        self.count(
+            "turns left behind in several queues",
+            usize::from(is_shared),
+        );
         Ok(claimed)
     }
 

@@ -1,12 +1,13 @@
 //! The activities and their queues.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityKey, ActivityLease, Incarnation, InstanceId, TaskQueue};
 
 use crate::inbox::Slot;
 use crate::lease::Hold;
+use crate::queues::{Fronts, Queues};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Activity {
@@ -20,7 +21,7 @@ pub(crate) struct Activity {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activities {
     stored: BTreeMap<ActivityKey, (Slot, Activity)>,
-    queues: BTreeMap<TaskQueue, BTreeMap<Slot, ActivityKey>>,
+    queues: Queues<ActivityKey>,
 }
 
 impl Activities {
@@ -48,21 +49,13 @@ impl Activities {
         let at_ms = activity.hold.until_ms;
         let slot = Slot { at_ms, arrival };
         self.remove(&key);
-        self.queues
-            .entry(activity.queue.clone())
-            .or_default()
-            .insert(slot, key.clone());
+        self.queues.insert(&activity.queue, slot, key.clone());
         self.stored.insert(key, (slot, activity));
     }
 
     pub(crate) fn remove(&mut self, key: &ActivityKey) -> Option<Activity> {
         let (slot, activity) = self.stored.remove(key)?;
-        if let Some(queue) = self.queues.get_mut(&activity.queue) {
-            queue.remove(&slot);
-            if queue.is_empty() {
-                self.queues.remove(&activity.queue);
-            }
-        }
+        self.queues.remove(&activity.queue, slot);
         Some(activity)
     }
 
@@ -85,26 +78,18 @@ impl Activities {
             .collect()
     }
 
-    /// The first claimable ones of these queues, in the order in which they became so.
-    pub(crate) fn due(&self, queues: &[TaskQueue], now_ms: u64, count: usize) -> Vec<ActivityKey> {
-        // A set, since a queue that is named twice has its activities only once.
-        let mut due = BTreeSet::new();
-        for queue in queues.iter().filter_map(|name| self.queues.get(name)) {
-            let claimable = queue.iter().take_while(|(slot, _)| slot.at_ms <= now_ms);
-            due.extend(claimable.take(count));
-        }
-        due.into_iter()
-            .take(count)
-            .map(|(_, key)| key.clone())
-            .collect()
+    /// See [`Queues::fronts`].
+    pub(crate) fn fronts(
+        &self,
+        queues: &[TaskQueue],
+        now_ms: u64,
+        items_max: usize,
+    ) -> Fronts<ActivityKey> {
+        self.queues.fronts(queues, now_ms, items_max)
     }
 
     /// From when on a claim of these queues returns something.
     pub(crate) fn next_due_ms(&self, queues: &[TaskQueue]) -> Option<u64> {
-        queues
-            .iter()
-            .filter_map(|name| self.queues.get(name)?.first_key_value())
-            .map(|(slot, _)| slot.at_ms)
-            .min()
+        self.queues.next_due_ms(queues)
     }
 }

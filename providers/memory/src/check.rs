@@ -58,7 +58,7 @@ impl State {
     ) -> Result<Basis, ProviderError> {
         let id = &turn.instance;
         match turn.fence {
-            Fence::Absent { incarnation } => match instance {
+            Fence::Absent { incarnation, .. } => match instance {
                 Some(_) if !self.has(Defect::AbsentFenceIsIgnored) => {
                     Err(refusal::already_exists(id))
                 }

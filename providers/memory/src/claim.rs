@@ -4,45 +4,45 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
-    Queues, TaskQueue, Turn, TurnLease,
+    ProviderError, Queues, TaskQueue, Turn, TurnLease, check,
 };
 
 use crate::defect::Defect;
 use crate::inbox::Extent;
 use crate::lease::Hold;
+use crate::queues::Due;
 use crate::state::State;
 
 impl State {
-    pub(crate) fn claim_turns(&mut self, request: &ClaimTurns) -> Claimed<Turn> {
+    pub(crate) fn claim_turns(
+        &mut self,
+        request: &ClaimTurns,
+    ) -> Result<Claimed<Turn>, ProviderError> {
+        check::claim_queues("claim_turns", &request.queues)?;
         self.look_around();
-        let due = self.due_turns(request.turns_max);
-        self.lease_turns(due, request)
+        let due = self.due_turns(request);
+        Ok(self.lease_turns(due, request))
     }
 
-    /// The claimable instances in their order, up to one more than are wanted.
-    pub(crate) fn due_turns(&self, turns_max: usize) -> Vec<InstanceId> {
-        let mut due = self
-            .ready
-            .iter()
-            .take_while(|(slot, _)| slot.at_ms <= self.now_ms)
-            .take(turns_max.saturating_add(1))
-            .map(|(_, id)| id.clone())
-            .collect();
+    /// The instances that a claim takes, in their order.
+    pub(crate) fn due_turns(&self, request: &ClaimTurns) -> Due<InstanceId> {
+        let items_max = request.turns_max;
+        let fronts = self.ready.fronts(&request.queues, self.now_ms, items_max);
+        let mut due = self.share_out(fronts, items_max);
         if self.has(Defect::PoisonStopsOthers) {
-            self.stop_behind_poison(&mut due);
+            self.stop_behind_poison(&mut due.items);
         }
         due
     }
 
     pub(crate) fn lease_turns(
         &mut self,
-        mut due: Vec<InstanceId>,
+        due: Due<InstanceId>,
         request: &ClaimTurns,
     ) -> Claimed<Turn> {
-        let more = due.len() > request.turns_max;
-        due.truncate(request.turns_max);
+        let Due { items, more } = due;
         Claimed {
-            items: due
+            items: items
                 .iter()
                 .filter_map(|id| self.claim_turn(id, request))
                 .collect(),
@@ -92,19 +92,20 @@ impl State {
     pub(crate) fn claim_activities(
         &mut self,
         request: &ClaimActivities,
-    ) -> Claimed<ClaimedActivity> {
+    ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        check::claim_queues("claim_activities", &request.queues)?;
         self.look_around();
-        let count = request.activities_max.saturating_add(1);
-        let mut due = self.activities.due(&request.queues, self.now_ms, count);
-        let more = due.len() > request.activities_max;
-        due.truncate(request.activities_max);
-        Claimed {
-            items: due
+        let items_max = request.activities_max;
+        let queues = &request.queues;
+        let fronts = self.activities.fronts(queues, self.now_ms, items_max);
+        let Due { items, more } = self.share_out(fronts, items_max);
+        Ok(Claimed {
+            items: items
                 .into_iter()
                 .filter_map(|key| self.claim_activity(key, request.lease))
                 .collect(),
             more,
-        }
+        })
     }
 
     fn claim_activity(&mut self, key: ActivityKey, lease: Duration) -> Option<ClaimedActivity> {
@@ -131,8 +132,7 @@ impl State {
 
     /// From when on a claim of one of these queues returns something.
     pub(crate) fn next_due_ms(&self, queues: &Queues) -> Option<u64> {
-        let turn_ms = self.ready.first_key_value().map(|(slot, _)| slot.at_ms);
-        let turn_ms = turn_ms.filter(|_| queues.turns);
+        let turn_ms = self.ready.next_due_ms(&queues.turns);
         let activity_ms = self.activities.next_due_ms(&queues.activities);
         turn_ms.into_iter().chain(activity_ms).min()
     }

@@ -8,11 +8,12 @@ use std::hint::black_box;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId,
-    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal,
+    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal, share,
 };
 
 use crate::check::Basis;
 use crate::inbox::Inbox;
+use crate::queues::{Due, Fronts};
 use crate::state::{Instance, State};
 
 /// One way in which the provider breaks its contract.
@@ -136,6 +137,8 @@ pub enum Defect {
     RenewRevives,
     /// A renewal sets the time and may shorten it (LEA-04).
     RenewShortens,
+    /// A claim of several queues takes what became claimable first (CLM-12).
+    QueuesHaveNoShares,
     /// What was written last is gone when the store is opened again: here the messages (DUR-01).
     ReopenForgetsMessages,
     /// The counts of attempts are kept in the process (ATT-04).
@@ -152,6 +155,8 @@ pub enum Defect {
     ReservationIsUncounted,
     /// A sender moves the instance back in the queue (CLM-06).
     SenderMovesItsReceiverBack,
+    /// A claim of several queues takes no more of each than its share (CLM-12).
+    SharesAreNotPassedOn,
     /// Messages are sent in a second step, which may never come (ACT-03, COM-01).
     SendsLater,
     /// A client's start of an id that exists begins it anew (STA-02).
@@ -325,11 +330,27 @@ impl State {
         }
     }
 
+    /// What a claim takes of the fronts of its queues.
+    pub(crate) fn share_out<T>(&self, mut fronts: Fronts<T>, items_max: usize) -> Due<T> {
+        if self.has(Defect::QueuesHaveNoShares) {
+            let mut all: Vec<_> = fronts.into_iter().flatten().collect();
+            all.sort_by_key(|(slot, _)| *slot);
+            fronts = vec![all];
+        }
+        if self.has(Defect::SharesAreNotPassedOn) {
+            let share = share::of_queue(items_max, fronts.len());
+            fronts.iter_mut().for_each(|front| front.truncate(share));
+        }
+        Due::of(fronts, items_max)
+    }
+
     /// Takes the instance from among the ready ones, whatever is in its inbox.
     pub(crate) fn forget_arrivals(&mut self, id: &InstanceId) {
-        let slot = self.instances.get_mut(id).and_then(|it| it.slot.take());
-        if let Some(slot) = slot {
-            self.ready.remove(&slot);
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        if let Some(slot) = instance.slot.take() {
+            self.ready.remove(&instance.head.queue, slot);
         }
     }
 

@@ -16,6 +16,7 @@ mod inbox;
 mod lease;
 mod options;
 mod provider;
+mod queues;
 mod send;
 mod spoiled;
 mod state;

@@ -118,14 +118,14 @@ impl Provider for MemoryProvider {
         if self.tears_claims() {
             return self.claim_turns_torn(request).await;
         }
-        Ok(self.enter("claim_turns")?.claim_turns(request))
+        self.enter("claim_turns")?.claim_turns(request)
     }
 
     async fn claim_activities(
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
-        Ok(self.enter("claim_activities")?.claim_activities(request))
+        self.enter("claim_activities")?.claim_activities(request)
     }
 
     async fn wait_for_work(

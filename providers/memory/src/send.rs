@@ -9,7 +9,7 @@ use duroxide_core::providers::{
 
 use crate::defect::Defect;
 use crate::inbox::Slot;
-use crate::state::{Instance, State};
+use crate::state::{Instance, Newborn, State};
 
 impl State {
     /// A client's message: it hears of an instance that is there already, or is not (STA-01,
@@ -52,6 +52,7 @@ impl State {
         match recipient {
             Recipient::NewInstance {
                 instance: id,
+                queue,
                 orchestration,
                 core_state,
             } => {
@@ -70,7 +71,14 @@ impl State {
                         message.channel = Channel::Control;
                     }
                     self.instances.entry(id.clone()).or_insert_with(|| {
-                        Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
+                        let newborn = Newborn {
+                            instance: id.clone(),
+                            incarnation,
+                            queue,
+                            orchestration,
+                            core_state,
+                        };
+                        Instance::new(newborn, now_ms)
                     });
                     self.store_message(&id, delay, message);
                 }

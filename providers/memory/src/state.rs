@@ -7,12 +7,17 @@ use bytes::Bytes;
 use duroxide_core::clock::{SteadyTime, millis_ceil};
 use duroxide_core::providers::{
     ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Position,
+    TaskQueue,
 };
 
 use crate::activities::Activities;
 use crate::defect::{Defect, Defects};
 use crate::inbox::{Inbox, Slot};
 use crate::lease::Hold;
+use crate::queues::Queues;
+
+/// The instances with something to do, by queue.
+pub(crate) type Ready = Queues<InstanceId>;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
@@ -24,8 +29,8 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     arrivals: u64,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    /// The instances with something to do, by the time from which they may be claimed (CLM-05).
-    pub(crate) ready: BTreeMap<Slot, InstanceId>,
+    /// The instances with something to do (CLM-05).
+    pub(crate) ready: Ready,
     pub(crate) activities: Activities,
 }
 
@@ -50,6 +55,16 @@ pub(crate) struct Execution {
     pub(crate) chunks: Vec<HistoryChunk>,
 }
 
+/// What an instance is created with.
+#[derive(Debug)]
+pub(crate) struct Newborn {
+    pub(crate) instance: InstanceId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) queue: TaskQueue,
+    pub(crate) orchestration: String,
+    pub(crate) core_state: Bytes,
+}
+
 impl Execution {
     pub(crate) fn event_count(&self) -> u64 {
         self.chunks.iter().map(|chunk| chunk.event_count).sum()
@@ -58,24 +73,19 @@ impl Execution {
 
 impl Instance {
     /// An instance that has not run a turn (STA-01).
-    pub(crate) fn new(
-        instance: InstanceId,
-        incarnation: Incarnation,
-        orchestration: String,
-        core_state: Bytes,
-        now_ms: u64,
-    ) -> Self {
+    pub(crate) fn new(newborn: Newborn, now_ms: u64) -> Self {
         Self {
             head: InstanceHead {
-                instance,
-                incarnation,
-                orchestration,
+                instance: newborn.instance,
+                incarnation: newborn.incarnation,
+                queue: newborn.queue,
+                orchestration: newborn.orchestration,
                 version: None,
                 status: InstanceStatus::Pending,
                 output: None,
                 position: Position::START,
                 commit_id: None,
-                core_state,
+                core_state: newborn.core_state,
                 awaited: Vec::new(),
                 suspended: false,
                 created_at_ms: now_ms,
@@ -148,11 +158,12 @@ impl State {
             return;
         }
         let slot = due_ms.map(|at_ms| Slot { at_ms, arrival });
+        let queue = &instance.head.queue;
         if let Some(old) = instance.slot.take() {
-            self.ready.remove(&old);
+            self.ready.remove(queue, old);
         }
         if let Some(new) = slot {
-            self.ready.insert(new, id.clone());
+            self.ready.insert(queue, new, id.clone());
         }
         instance.slot = slot;
     }
@@ -163,7 +174,7 @@ impl State {
             return;
         };
         if let Some(slot) = instance.slot {
-            self.ready.remove(&slot);
+            self.ready.remove(&instance.head.queue, slot);
         }
         if self.has(Defect::DeleteLeavesActivities) {
             return;

@@ -12,8 +12,8 @@ use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     Channel, ClaimTurns, Claimed, Commit, CommitId, Committed, Envelope, ErrorKind,
     ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId, InstanceStatus,
-    Lease, Message, Provider, Queues, Recipient, Release, ReleasedAttempts, Turn, TurnCommit,
-    Until, Watch,
+    Lease, Message, Provider, Queues, Recipient, Release, ReleasedAttempts, TaskQueue, Turn,
+    TurnCommit, Until, Watch,
 };
 
 use crate::{MemoryOptions, MemoryProvider};
@@ -33,7 +33,7 @@ fn id(text: &str) -> InstanceId {
 
 fn turns() -> Queues {
     Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     }
 }
@@ -42,6 +42,7 @@ fn start(instance: &str, delay: Duration) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
+            queue: TaskQueue::default(),
             orchestration: "test".to_owned(),
             core_state: Bytes::new(),
         },
@@ -61,6 +62,7 @@ async fn apply(provider: &MemoryProvider, commit: Commit) -> Committed {
 
 async fn claim(provider: &MemoryProvider) -> Claimed<Turn> {
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000,

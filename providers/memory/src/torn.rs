@@ -163,10 +163,7 @@ impl MemoryProvider {
         let change = self.wakes.woken();
         let (seen, mut inboxes) = {
             let state = self.enter("claim_turns")?;
-            (
-                state.due_turns(request.turns_max),
-                state.visible_messages(request),
-            )
+            (state.due_turns(request), state.visible_messages(request))
         };
         if self.has(Defect::ClaimsFromASnapshot) {
             yield_often().await;
@@ -174,7 +171,7 @@ impl MemoryProvider {
         }
         timeout(PATIENCE, change).await.ok();
         let mut state = self.enter("claim_turns")?;
-        let mut claimed = state.claim_turns(request);
+        let mut claimed = state.claim_turns(request)?;
         for turn in &mut claimed.items {
             if let Some(messages) = inboxes.remove(&turn.lease.instance) {
                 turn.messages = messages;

@@ -1,15 +1,15 @@
 //! Applying a turn that passed its checks.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceId, NewActivity, Position, TurnCommit, TurnCommitted, check,
+    ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Fence,
+    Incarnation, InstanceId, NewActivity, Position, TaskQueue, TurnCommit, TurnCommitted, check,
 };
 
 use crate::activities::Activity;
 use crate::check::Basis;
 use crate::defect::Defect;
 use crate::lease::Hold;
-use crate::state::{Execution, Instance, State};
+use crate::state::{Execution, Instance, Newborn, State};
 
 impl State {
     /// Applies a turn that passed its checks. Its lease ends, and whatever is sent to the instance from
@@ -22,9 +22,19 @@ impl State {
         let now_ms = self.now_ms;
         let id = turn.instance;
         let instance = self.instances.entry(id.clone()).or_insert_with(|| {
-            let orchestration = turn.head.orchestration.clone();
-            let core_state = turn.head.core_state.clone();
-            Instance::new(id.clone(), incarnation, orchestration, core_state, now_ms)
+            // Only a fence that says so lets a turn create an instance.
+            let queue = match turn.fence {
+                Fence::Absent { queue, .. } => queue,
+                Fence::At { .. } | Fence::Unleased { .. } => TaskQueue::default(),
+            };
+            let newborn = Newborn {
+                instance: id.clone(),
+                incarnation,
+                queue,
+                orchestration: turn.head.orchestration.clone(),
+                core_state: turn.head.core_state.clone(),
+            };
+            Instance::new(newborn, now_ms)
         });
         instance.head.orchestration = turn.head.orchestration;
         instance.head.version = turn.head.version;

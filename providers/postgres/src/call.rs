@@ -121,13 +121,15 @@ fn check_envelope(setup: &Setup, envelope: &Envelope) -> Result<(), ProviderErro
     let instance = envelope.recipient.instance();
     check::envelope_limits(&setup.options.limits, instance, envelope)?;
     match &envelope.recipient {
-        Recipient::NewInstance { orchestration, .. } if orchestration.contains('\0') => {
-            Err(error::invalid(
-                "commit",
-                instance,
-                "the name holds a character that PostgreSQL cannot store; use names without NUL",
-            ))
-        }
+        Recipient::NewInstance {
+            orchestration,
+            queue,
+            ..
+        } if orchestration.contains('\0') || queue.as_str().contains('\0') => Err(error::invalid(
+            "commit",
+            instance,
+            "the name holds a character that PostgreSQL cannot store; use names without NUL",
+        )),
         Recipient::NewInstance { .. } | Recipient::Instance { .. } => Ok(()),
     }
 }
@@ -170,9 +172,9 @@ fn publish(
             }
         }
     }
-    if let Some(due_ms) = effects.turn_due_ms {
-        hub.raise(&hub::Queue::Turns, due_ms, since);
-        bell.turns = true;
+    for (queue, due_ms) in &effects.turns_due {
+        hub.raise(&hub::Queue::Turns(Arc::clone(queue)), *due_ms, since);
+        bell.turns |= !hub.takes_turns(queue);
     }
     hub.watchers.wake(changes);
     hub.tell(effects.has_peers, bell);
@@ -182,6 +184,7 @@ fn publish(
 fn head_of(turn: &TurnCommit, member: &Member, updated_ms: u64) -> Option<InstanceHead> {
     let before = check::Before {
         incarnation: Incarnation(member.incarnation),
+        queue: member.queue.clone(),
         suspended: member.suspended,
         created_at_ms: u64::try_from(member.created_ms).unwrap_or(0),
     };

@@ -18,7 +18,7 @@ use crate::codes::{self, bounded_size, millis, row_limit};
 use crate::error;
 use crate::head;
 use crate::hub::Dues;
-use crate::read::{Reply, decoded, dues_of_row};
+use crate::read::{Reply, decoded, dues_of_row, names};
 use crate::session::Session;
 
 /// A claim of each kind at most, which go out as one call.
@@ -63,7 +63,8 @@ impl Claims {
             is_whole: _,
         } = found;
         if let Some((_, reply)) = turns {
-            let claimed = claimed(dues.at_ms, found_turns, dues.turns_ms);
+            let due_ms = dues.turns_ms.iter().filter_map(|(_, due_ms)| *due_ms);
+            let claimed = claimed(dues.at_ms, found_turns, due_ms.min());
             reply.send(Ok(claimed)).ok();
         }
         if let Some((_, reply)) = activities {
@@ -89,14 +90,17 @@ async fn call(
     activities: Option<&ClaimActivities>,
 ) -> Result<Found, ProviderError> {
     let setup = Arc::clone(&session.setup);
-    let queues: Vec<Arc<str>> = match activities {
-        Some(claim) => distinct(&claim.queues).into_iter().collect(),
-        // What is known of activities becomes younger by the way.
+    // What is known of the other kind becomes younger by the way.
+    let turn_queues = match turns {
+        Some(claim) => distinct(&claim.queues),
+        None => setup.hub.turn_queues(),
+    };
+    let queues = match activities {
+        Some(claim) => distinct(&claim.queues),
         None => setup.hub.queues(),
     };
-    let floors = setup.hub.floors(&queues);
+    let floors = setup.hub.floors(&turn_queues, &queues);
     let statement = || {
-        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
         let lease = |lease: Option<Duration>| millis(lease.unwrap_or_default());
         setup
             .functions
@@ -109,12 +113,14 @@ async fn call(
             .bind(lease(turns.map(|claim| claim.lease)))
             .bind(activities.map_or(0, |claim| row_limit(claim.activities_max)))
             .bind(lease(activities.map(|claim| claim.lease)))
-            .bind(names)
+            .bind(names(&turn_queues))
+            .bind(names(&queues))
             .bind(floors.turns_ms)
             .bind(floors.activities_ms)
     };
     let since = setup.hub.since();
-    let _under_way = setup.hub.claim(turns.is_some(), activities.is_some());
+    let claimed_from = turns.map(|_| &*turn_queues);
+    let _under_way = setup.hub.claim(claimed_from, activities.is_some());
     let operation = if turns.is_some() {
         "claim_turns"
     } else {
@@ -122,18 +128,18 @@ async fn call(
     };
     // One that is lost on the way may have leased something, which comes back by itself.
     let rows = session.fetch_again(statement).await;
-    let found = decoded(operation, rows, |rows| of_rows(rows, &queues))?;
+    let found = decoded(operation, rows, |rows| of_rows(rows, &turn_queues, &queues))?;
     setup.hub.learn_from_claim(&found.dues, since);
     setup.hub.set_floors(&found.dues, found.is_whole);
     Ok(found)
 }
 
-fn of_rows(rows: &[PgRow], queues: &[Arc<str>]) -> Result<Found, Error> {
+fn of_rows(rows: &[PgRow], turn_queues: &[Arc<str>], queues: &[Arc<str>]) -> Result<Found, Error> {
     let (summary, items) = rows.split_last().ok_or(Error::RowNotFound)?;
     let mut found = Found {
         turns: Vec::new(),
         activities: Vec::new(),
-        dues: dues_of_row(summary, queues)?,
+        dues: dues_of_row(summary, turn_queues, queues)?,
         is_whole: summary.try_get("is_whole")?,
     };
     for row in items {
@@ -203,8 +209,10 @@ fn attempt(row: &PgRow) -> Result<u32, Error> {
     u32::try_from(attempts).map_err(|error| Error::Decode(error.into()))
 }
 
-fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
-    queues.iter().map(|queue| Arc::clone(&queue.0)).collect()
+/// The names of these queues, each once and in their order.
+fn distinct(queues: &[TaskQueue]) -> Vec<Arc<str>> {
+    let names: BTreeSet<Arc<str>> = queues.iter().map(|queue| Arc::clone(&queue.0)).collect();
+    names.into_iter().collect()
 }
 
 fn claimed<T>(now_ms: i64, items: Vec<T>, due_ms: Option<i64>) -> Claimed<T> {

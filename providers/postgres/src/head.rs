@@ -1,7 +1,9 @@
 //! The head of an instance, as a row.
 
 use bytes::Bytes;
-use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, Position};
+use duroxide_core::providers::{
+    CommitId, Incarnation, InstanceHead, InstanceId, Position, TaskQueue,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 
@@ -12,6 +14,7 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
     Ok(InstanceHead {
         instance: instance_id(row, "id")?,
         incarnation: Incarnation(row.try_get("incarnation")?),
+        queue: TaskQueue::from(row.try_get::<&str, _>("queue")?),
         orchestration: row.try_get("orchestration")?,
         version: row.try_get("version")?,
         status: codes::instance_status(row.try_get("status")?)?,

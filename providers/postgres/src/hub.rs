@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use duroxide_core::clock::{Clock, SystemClock};
 use duroxide_core::providers::watchers::Watchers;
-use duroxide_core::providers::{ProviderError, Queues};
+use duroxide_core::providers::{ProviderError, Queues, TaskQueue};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -28,7 +28,7 @@ pub(crate) const NEVER_MS: i64 = i64::MAX;
 /// A queue that claims are made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Queue {
-    Turns,
+    Turns(Arc<str>),
     Activities(Arc<str>),
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Queue {
 pub(crate) struct Dues {
     /// The server's time.
     pub(crate) at_ms: i64,
-    pub(crate) turns_ms: Option<i64>,
+    pub(crate) turns_ms: Vec<(Arc<str>, Option<i64>)>,
     pub(crate) activities_ms: Vec<(Arc<str>, Option<i64>)>,
     pub(crate) has_peers: bool,
 }
@@ -97,9 +97,8 @@ pub(crate) struct Hub {
     /// Told when it is time to look for what others did.
     pub(crate) pulse: Notify,
     pub(crate) watchers: Arc<Watchers>,
-    /// Those who wait for work, and those of them who wait for turns.
+    /// How many wait for work.
     waiting: AtomicUsize,
-    waiting_for_turns: AtomicUsize,
     floor: Mutex<Floor>,
     /// What others are to be told.
     bell: Mutex<Bell>,
@@ -112,16 +111,25 @@ struct Known {
     raised: u64,
     turns_claiming: Claiming,
     activities_claiming: Claiming,
-    /// When the last claim was begun, by this process's clock.
-    claimed_at_ms: u64,
+    /// Who takes on turns here, by queue.
+    takers: HashMap<Arc<str>, Takers>,
     /// By how much the server's clock is ahead of this process's. It only serves to turn a time of the
     /// server's into a duration, at most a pulse later.
     ahead_ms: i64,
     /// Others' work is heard of at once.
     is_listening: bool,
     has_peers: bool,
-    turns: Front,
+    turns: HashMap<Arc<str>, Front>,
     activities: HashMap<Arc<str>, Front>,
+}
+
+/// Who takes on turns of one queue in this process.
+#[derive(Debug, Default, Clone, Copy)]
+struct Takers {
+    /// How many wait for some.
+    waiting: usize,
+    /// When the last claim was begun, by this process's clock.
+    claimed_at_ms: u64,
 }
 
 /// The front of one queue.
@@ -154,7 +162,6 @@ impl Hub {
             pulse: Notify::new(),
             watchers: Arc::default(),
             waiting: AtomicUsize::new(0),
-            waiting_for_turns: AtomicUsize::new(0),
             floor: Mutex::default(),
             bell: Mutex::default(),
             ring: Notify::new(),
@@ -163,11 +170,16 @@ impl Hub {
 
     /// Notes that a claim is under way, until the answer is dropped. One connection makes all of them,
     /// so that there is one at a time.
-    pub(crate) fn claim(&self, turns: bool, activities: bool) -> Claims<'_> {
+    pub(crate) fn claim(&self, turns: Option<&[Arc<str>]>, activities: bool) -> Claims<'_> {
         let mut known = self.known.lock();
-        known.turns_claiming.begin(turns);
+        known.turns_claiming.begin(turns.is_some());
         known.activities_claiming.begin(activities);
-        known.claimed_at_ms = SystemClock.now_ms();
+        let now_ms = SystemClock.now_ms();
+        for queue in turns.unwrap_or_default() {
+            let takers = known.takers.entry(Arc::clone(queue)).or_default();
+            takers.claimed_at_ms = now_ms;
+        }
+        drop(known);
         Claims(self)
     }
 
@@ -210,7 +222,10 @@ impl Hub {
                 is_overtaken: is_overtaken(known.activities_claiming, since.activities),
                 ..turns
             };
-            is_sooner |= known.turns.learn(dues.turns_ms, turns);
+            for (queue, due_ms) in &dues.turns_ms {
+                let front = known.turns.entry(Arc::clone(queue)).or_default();
+                is_sooner |= front.learn(*due_ms, turns);
+            }
             for (queue, due_ms) in &dues.activities_ms {
                 let front = known.activities.entry(Arc::clone(queue)).or_default();
                 is_sooner |= front.learn(*due_ms, activities);
@@ -222,8 +237,9 @@ impl Hub {
     }
 
     /// From where on the next claim reads the indexes.
-    pub(crate) fn floors(&self, queues: &[Arc<str>]) -> Floors {
-        self.floor.lock().get(queues, self.clock.now_ms())
+    pub(crate) fn floors(&self, turn_queues: &[Arc<str>], queues: &[Arc<str>]) -> Floors {
+        let now_ms = self.clock.now_ms();
+        self.floor.lock().get(turn_queues, queues, now_ms)
     }
 
     /// Takes in what a claim has seen of the indexes.
@@ -239,22 +255,17 @@ impl Hub {
             known.raised += 1;
             let raised = known.raised;
             let is_doubtful = match queue {
-                Queue::Turns => known.turns_claiming.has_been_since(since.turns),
+                Queue::Turns(_) => known.turns_claiming.has_been_since(since.turns),
                 Queue::Activities(_) => known.activities_claiming.has_been_since(since.activities),
             };
             let front = match queue {
-                Queue::Turns => &mut known.turns,
-                Queue::Activities(name) => known.activities.entry(Arc::clone(name)).or_default(),
+                Queue::Turns(name) => known.turns.get_mut(name),
+                Queue::Activities(name) => known.activities.get_mut(name),
             };
-            front.raised = raised;
-            front.due_ms = match front.due_ms {
-                Some(known_ms) if !is_doubtful => {
-                    front.is_ours |= due_ms <= known_ms;
-                    Some(known_ms.min(due_ms))
-                }
-                // What is not known stays so: it may be due already.
-                Some(_) | None => None,
-            };
+            // A queue that nobody here has asked about is not known, and has to be asked.
+            if let Some(front) = front {
+                front.raise(due_ms, raised, is_doubtful);
+            }
         }
         self.work.notify_waiters();
     }
@@ -270,7 +281,7 @@ impl Hub {
                 is_ours: false,
             };
             if turns {
-                known.turns = unknown;
+                known.turns.values_mut().for_each(|it| *it = unknown);
             }
             if activities {
                 known.activities.values_mut().for_each(|it| *it = unknown);
@@ -296,15 +307,16 @@ impl Hub {
         let mut known = self.known.lock();
         let server_ms = now_ms.saturating_add(known.ahead_ms);
         let may_be_taken = known.has_peers && age == Age::Any;
-        let turns = queues.turns.then_some(known.turns);
         let mut first_ms = NEVER_MS;
-        let activities: Vec<Front> = queues
-            .activities
-            .iter()
-            // Noted, so that the server is asked for it from now on.
-            .map(|queue| *known.activities.entry(Arc::clone(&queue.0)).or_default())
-            .collect();
-        for front in turns.into_iter().chain(activities) {
+        // All are noted, so that the server is asked for them from now on.
+        let note = |fronts: &mut HashMap<Arc<str>, Front>, queue: &TaskQueue| {
+            *fronts.entry(Arc::clone(&queue.0)).or_default()
+        };
+        let turns = queues.turns.iter().map(|it| note(&mut known.turns, it));
+        let mut fronts: Vec<Front> = turns.collect();
+        let activities = queues.activities.iter();
+        fronts.extend(activities.map(|it| note(&mut known.activities, it)));
+        for front in fronts {
             match front.due_ms {
                 None => return Due::Unknown,
                 Some(due_ms) if due_ms <= server_ms && may_be_taken && !front.is_ours => {
@@ -320,6 +332,11 @@ impl Hub {
         Due::In(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
     }
 
+    /// The queues of turns that somebody here has asked about.
+    pub(crate) fn turn_queues(&self) -> Vec<Arc<str>> {
+        self.known.lock().turns.keys().cloned().collect()
+    }
+
     /// The queues of activities that somebody here has asked about.
     pub(crate) fn queues(&self) -> Vec<Arc<str>> {
         self.known.lock().activities.keys().cloned().collect()
@@ -332,17 +349,24 @@ impl Hub {
 
     /// Counts somebody who waits for work, until the answer is dropped.
     pub(crate) fn wait(&self, queues: &Queues) -> Waits<'_> {
-        let turns = usize::from(queues.turns);
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.waiting_for_turns.fetch_add(turns, Ordering::Relaxed);
+        let turns: Vec<Arc<str>> = queues.turns.iter().map(|it| Arc::clone(&it.0)).collect();
+        let mut known = self.known.lock();
+        for queue in &turns {
+            known.takers.entry(Arc::clone(queue)).or_default().waiting += 1;
+        }
+        drop(known);
         Waits { hub: self, turns }
     }
 
-    /// Whether somebody here takes on turns: waits for them, or has just claimed some.
-    fn takes_turns(&self) -> bool {
-        let claimed_ms = self.known.lock().claimed_at_ms;
-        self.waiting_for_turns.load(Ordering::Relaxed) > 0
-            || SystemClock.now_ms().abs_diff(claimed_ms) < CLAIMS_AGAIN_MS
+    /// Whether somebody here takes on turns of this queue: waits for them, or has just claimed some.
+    /// Others are not told of these then: all would ask, and one would find it.
+    pub(crate) fn takes_turns(&self, queue: &str) -> bool {
+        let takers = self.known.lock().takers.get(queue).copied();
+        takers.is_some_and(|takers| {
+            takers.waiting > 0
+                || SystemClock.now_ms().abs_diff(takers.claimed_at_ms) < CLAIMS_AGAIN_MS
+        })
     }
 
     /// Whether anybody waits for anything.
@@ -350,11 +374,9 @@ impl Hub {
         self.waiting.load(Ordering::Relaxed) > 0 || !self.watchers.is_empty()
     }
 
-    /// Has other processes told, if there are any. They are not told of turns that somebody here will
-    /// take on at once: all would ask, and one would find it.
-    pub(crate) fn tell(&self, has_peers: bool, mut news: Bell) {
+    /// Has other processes told, if there are any.
+    pub(crate) fn tell(&self, has_peers: bool, news: Bell) {
         self.known.lock().has_peers = has_peers;
-        news.turns &= has_peers && !self.takes_turns();
         if has_peers && !news.is_silent() {
             self.bell.lock().merge(news);
             self.ring.notify_one();
@@ -410,6 +432,19 @@ struct Answer {
 }
 
 impl Front {
+    /// Takes in that something becomes claimable at this time, which a claim may have taken already.
+    fn raise(&mut self, due_ms: i64, raised: u64, is_doubtful: bool) {
+        self.raised = raised;
+        self.due_ms = match self.due_ms {
+            Some(known_ms) if !is_doubtful => {
+                self.is_ours |= due_ms <= known_ms;
+                Some(known_ms.min(due_ms))
+            }
+            // What is not known stays so: it may be due already.
+            Some(_) | None => None,
+        };
+    }
+
     /// Answers whether the queue is due sooner than was known, or has to be asked about again.
     fn learn(&mut self, due_ms: Option<i64>, answer: Answer) -> bool {
         let due_ms = due_ms.unwrap_or(NEVER_MS);
@@ -449,21 +484,24 @@ impl Drop for Claims<'_> {
 #[derive(Debug)]
 pub(crate) struct Waits<'a> {
     hub: &'a Hub,
-    turns: usize,
+    turns: Vec<Arc<str>>,
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.hub.waiting.fetch_sub(1, Ordering::Relaxed);
-        let waiting_for_turns = &self.hub.waiting_for_turns;
-        waiting_for_turns.fetch_sub(self.turns, Ordering::Relaxed);
+        let mut known = self.hub.known.lock();
+        for queue in &self.turns {
+            if let Some(takers) = known.takers.get_mut(queue) {
+                takers.waiting -= 1;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use duroxide_core::clock::ManualClock;
-    use duroxide_core::providers::TaskQueue;
 
     use super::*;
 
@@ -472,17 +510,21 @@ mod tests {
     fn dues(turns_ms: Option<i64>) -> Dues {
         Dues {
             at_ms: SERVER_MS,
-            turns_ms,
+            turns_ms: vec![("orders".into(), turns_ms)],
             activities_ms: vec![("gpu".into(), None)],
             has_peers: false,
         }
+    }
+
+    fn turns() -> Queue {
+        Queue::Turns("orders".into())
     }
 
     fn hub() -> (Hub, Queues) {
         // Its clock is far from the server's, which does not matter.
         let hub = Hub::new(Arc::new(ManualClock::at_ms(7)));
         let queues = Queues {
-            turns: true,
+            turns: vec![TaskQueue("orders".into())],
             activities: vec![TaskQueue("gpu".into())],
         };
         (hub, queues)
@@ -517,7 +559,7 @@ mod tests {
         assert_eq!(hub.due(&queues, Age::Fresh), Due::In(Duration::ZERO));
         assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
         hub.learn(&with_peers(None), hub.since());
-        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        hub.raise(&turns(), SERVER_MS, hub.since());
         assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
     }
 
@@ -525,10 +567,10 @@ mod tests {
     fn an_answer_that_a_claim_has_overtaken_does_not_say_what_is_due() {
         let (hub, queues) = hub();
         hub.learn(&dues(None), hub.since());
-        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        hub.raise(&turns(), SERVER_MS, hub.since());
         let asked = hub.since();
         let before_claim = hub.since();
-        let claim = hub.claim(true, false);
+        let claim = hub.claim(Some(&[]), false);
         hub.learn_from_claim(&dues(Some(SERVER_MS + 300)), before_claim);
         drop(claim);
         let in_300 = Due::In(Duration::from_millis(300));
@@ -547,16 +589,16 @@ mod tests {
         let (hub, queues) = hub();
         hub.learn(&dues(None), hub.since());
         let since = hub.since();
-        hub.raise(&Queue::Turns, SERVER_MS, hub.since());
+        hub.raise(&turns(), SERVER_MS, hub.since());
         hub.learn(&dues(None), since);
         assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
         hub.learn(&dues(None), hub.since());
         let since = hub.since();
-        drop(hub.claim(false, true));
-        hub.raise(&Queue::Turns, SERVER_MS, since);
+        drop(hub.claim(None, true));
+        hub.raise(&turns(), SERVER_MS, since);
         assert_eq!(hub.due(&queues, Age::Any), Due::In(Duration::ZERO));
-        drop(hub.claim(true, false));
-        hub.raise(&Queue::Turns, SERVER_MS, since);
+        drop(hub.claim(Some(&[]), false));
+        hub.raise(&turns(), SERVER_MS, since);
         assert_eq!(hub.due(&queues, Age::Any), Due::Unknown);
         let since = hub.since();
         hub.forget(true, true);

@@ -236,10 +236,11 @@ async fn release(
             match kind {
                 0 => has_peers = row.try_get("has_peers")?,
                 1 => {
-                    bell.turns = true;
+                    let name: Arc<str> = row.try_get::<&str, _>("queue")?.into();
+                    bell.turns |= !setup.hub.takes_turns(&name);
                     // Without a message there is nothing to claim.
                     if let Some(due_ms) = due_ms {
-                        setup.hub.raise(&hub::Queue::Turns, due_ms, since);
+                        setup.hub.raise(&hub::Queue::Turns(name), due_ms, since);
                     }
                 }
                 _ => {

@@ -1,10 +1,11 @@
 //! The operations of a call, and what came of each.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, Commit, Committed, Incarnation, LeaseToken, Limits, ProviderError,
-    TurnCommit, TurnCommitted,
+    TaskQueue, TurnCommit, TurnCommitted,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -34,7 +35,8 @@ mod code {
 /// What a call has done, for those who wait.
 pub(crate) struct Effects {
     pub(crate) at_ms: i64,
-    pub(crate) turn_due_ms: Option<i64>,
+    /// When turns of which queues become claimable.
+    pub(crate) turns_due: Vec<(Arc<str>, i64)>,
     pub(crate) has_peers: bool,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct Member {
     pub(crate) created_ms: i64,
     /// Whether the instance was suspended before the turn.
     pub(crate) suspended: bool,
+    /// The queue of the instance's turns.
+    pub(crate) queue: TaskQueue,
     /// The first of the activities that the turn completes whose lease is not held.
     lost: Option<usize>,
 }
@@ -85,6 +89,7 @@ impl Members {
             incarnation: Uuid::nil(),
             created_ms: 0,
             suspended: false,
+            queue: TaskQueue::default(),
             lost: None,
         });
     }
@@ -114,7 +119,7 @@ impl Members {
                 0 => {
                     effects = Ok(Effects {
                         at_ms: row.try_get("at_ms")?,
-                        turn_due_ms: row.try_get("turn_due")?,
+                        turns_due: turns_due(row)?,
                         has_peers: row.try_get("has_peers")?,
                     });
                 }
@@ -125,6 +130,7 @@ impl Members {
                     member.incarnation = row.try_get("incarnation")?;
                     member.created_ms = row.try_get("created_ms")?;
                     member.suspended = row.try_get("suspended")?;
+                    member.queue = TaskQueue::from(row.try_get::<&str, _>("queue")?);
                     member.lost = index(row.try_get::<i64, _>("activity_id")?);
                 }
                 2 => self.at(Places::Outcomes, place)?.code = code,
@@ -154,6 +160,25 @@ impl Members {
         each.map(|(member, operation)| member.answer(operation, limits))
             .collect()
     }
+}
+
+/// When turns of which queues become claimable, the earliest of each.
+fn turns_due(row: &PgRow) -> Result<Vec<(Arc<str>, i64)>, Error> {
+    let queues: Option<Vec<String>> = row.try_get("turn_queues")?;
+    let dues_ms: Option<Vec<i64>> = row.try_get("turn_dues")?;
+    let each = queues
+        .into_iter()
+        .flatten()
+        .zip(dues_ms.into_iter().flatten());
+    let mut first_ms: HashMap<String, i64> = HashMap::new();
+    for (queue, due_ms) in each {
+        let known_ms = first_ms.entry(queue).or_insert(due_ms);
+        *known_ms = due_ms.min(*known_ms);
+    }
+    Ok(first_ms
+        .into_iter()
+        .map(|(queue, due_ms)| (Arc::from(queue), due_ms))
+        .collect())
 }
 
 /// Which kind of members a place counts.

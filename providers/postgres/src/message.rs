@@ -19,6 +19,7 @@ pub(crate) struct EnvelopeColumns<'a> {
     refs: Vec<i32>,
     new_ids: Vec<Option<&'a str>>,
     incarnations: Vec<Option<Uuid>>,
+    queues: Vec<Option<&'a str>>,
     orchestrations: Vec<Option<&'a str>>,
     core_states: Vec<Option<&'a [u8]>>,
     delays_ms: Vec<i64>,
@@ -37,6 +38,7 @@ impl<'a> EnvelopeColumns<'a> {
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
             Recipient::NewInstance {
                 instance,
+                queue: _,
                 orchestration,
                 core_state,
             } => (
@@ -51,6 +53,7 @@ impl<'a> EnvelopeColumns<'a> {
         };
         self.new_ids.push(new_id);
         self.incarnations.push(incarnation);
+        self.queues.push(queue_of(envelope).map(storable));
         self.orchestrations.push(orchestration);
         self.core_states.push(core_state);
         self.delays_ms.push(millis(envelope.delay));
@@ -74,6 +77,7 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.refs)
             .bind(self.new_ids)
             .bind(self.incarnations)
+            .bind(self.queues)
             .bind(self.orchestrations)
             .bind(self.core_states)
             .bind(self.delays_ms)
@@ -81,5 +85,13 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.channels)
             .bind(self.executions)
             .bind(self.bodies)
+    }
+}
+
+/// The queue of the instance that an envelope creates, if it creates one.
+pub(crate) fn queue_of(envelope: &Envelope) -> Option<&str> {
+    match &envelope.recipient {
+        Recipient::NewInstance { queue, .. } => Some(queue.as_str()),
+        Recipient::Instance { .. } => None,
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, check,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -186,6 +186,7 @@ impl Provider for PostgresProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        check::claim_queues("claim_turns", &request.queues)?;
         let request = request.clone();
         let job = |reply| LeaseJob::ClaimTurns(request, reply);
         self.lease("claim_turns", job).await
@@ -195,6 +196,7 @@ impl Provider for PostgresProvider {
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        check::claim_queues("claim_activities", &request.queues)?;
         let request = request.clone();
         let job = |reply| LeaseJob::ClaimActivities(request, reply);
         self.lease("claim_activities", job).await

@@ -190,12 +190,12 @@ async fn ring(session: &mut Session, text: &str) {
 
 async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()>>) {
     let setup = Arc::clone(&session.setup);
-    let queues = setup.hub.queues();
+    let (turn_queues, queues) = (setup.hub.turn_queues(), setup.hub.queues());
     let since = setup.hub.since();
     let statement = || {
-        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
         let call = setup.functions.poll.call().bind(setup.node);
-        call.bind(names)
+        call.bind(names(&turn_queues))
+            .bind(names(&queues))
             .bind(alive.map(millis))
             .bind(setup.schema.channel())
             .bind(Bell::default().write(setup.node))
@@ -203,7 +203,7 @@ async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()
     let rows = session.fetch_again(statement).await;
     let answer = decoded("wait_for_work", rows, |rows| {
         let row = rows.first().ok_or(Error::RowNotFound)?;
-        dues_of_row(row, &queues)
+        dues_of_row(row, &turn_queues, &queues)
     });
     match answer {
         Ok(dues) => {
@@ -219,13 +219,22 @@ async fn poll(session: &mut Session, alive: Option<Duration>, asks: Vec<Reply<()
     }
 }
 
+pub(crate) fn names(queues: &[Arc<str>]) -> Vec<&str> {
+    queues.iter().map(|queue| &**queue).collect()
+}
+
 /// Reads the columns in which a function says when things become claimable.
-pub(crate) fn dues_of_row(row: &PgRow, queues: &[Arc<str>]) -> Result<Dues, Error> {
-    let dues: Vec<Option<i64>> = row.try_get("queue_dues")?;
+pub(crate) fn dues_of_row(
+    row: &PgRow,
+    turn_queues: &[Arc<str>],
+    queues: &[Arc<str>],
+) -> Result<Dues, Error> {
+    let turns_ms: Vec<Option<i64>> = row.try_get("turn_dues")?;
+    let activities_ms: Vec<Option<i64>> = row.try_get("queue_dues")?;
     Ok(Dues {
         at_ms: row.try_get("at_ms")?,
-        turns_ms: row.try_get("turn_due")?,
-        activities_ms: queues.iter().cloned().zip(dues).collect(),
+        turns_ms: turn_queues.iter().cloned().zip(turns_ms).collect(),
+        activities_ms: queues.iter().cloned().zip(activities_ms).collect(),
         has_peers: row.try_get("has_peers")?,
     })
 }

@@ -114,11 +114,11 @@ macro_rules! functions {
 }
 
 functions! {
-    claim: "claim_v1"(10),
-    commit: "commit_v1"(77),
+    claim: "claim_v1"(11),
+    commit: "commit_v1"(79),
     renew: "renew_v1"(8),
     release: "release_v1"(12),
-    poll: "poll_v1"(5),
+    poll: "poll_v1"(6),
     leave: "leave_v1"(1),
     heads: "heads_v1"(1),
     history: "history_v1"(4),

@@ -12,7 +12,7 @@ use crate::call::Refs;
 use crate::channel;
 use crate::codes::{self, bounded, place};
 use crate::error;
-use crate::message::EnvelopeColumns;
+use crate::message::{self, EnvelopeColumns};
 use crate::schema::Statement;
 
 /// The turns of a call, an element for each.
@@ -27,6 +27,7 @@ pub(crate) struct TurnColumns<'a> {
     next_event_ids: Vec<i64>,
     last_commit_ids: Vec<Option<Uuid>>,
     are_valid: Vec<bool>,
+    queues: Vec<Option<&'a str>>,
     orchestrations: Vec<&'a str>,
     versions: Vec<Option<&'a str>>,
     core_states: Vec<&'a [u8]>,
@@ -116,8 +117,10 @@ impl<'a> TurnColumns<'a> {
         let last = turn.executions.last();
         self.refs.push(refs.place(&turn.instance));
         self.commit_ids.push(turn.commit_id.0);
-        let (token, new_id, incarnation) = match turn.fence {
-            Fence::Absent { incarnation } => (None, Some(turn.instance.as_str()), incarnation.0),
+        let (token, new_id, incarnation) = match &turn.fence {
+            Fence::Absent { incarnation, .. } => {
+                (None, Some(turn.instance.as_str()), incarnation.0)
+            }
             Fence::At { lease, .. } => (Some(lease.0), None, Uuid::nil()),
             Fence::Unleased { incarnation, .. } => (None, None, incarnation.0),
         };
@@ -126,6 +129,8 @@ impl<'a> TurnColumns<'a> {
         self.incarnations.push(incarnation);
         self.executions.push(bounded(start.execution));
         self.next_event_ids.push(bounded(start.next_event_id));
+        // One that is not valid is not applied, and must not break the call either.
+        self.queues.push(queue_of(turn).map(storable));
         let last_commit_id = match turn.fence {
             Fence::Unleased { commit_id, .. } => commit_id.map(|it| it.0),
             Fence::Absent { .. } | Fence::At { .. } => None,
@@ -133,7 +138,6 @@ impl<'a> TurnColumns<'a> {
         self.last_commit_ids.push(last_commit_id);
         let orchestration = turn.head.orchestration.as_str();
         let version = turn.head.version.as_deref();
-        // One that is not valid is not applied, and must not break the call either.
         self.orchestrations.push(storable(orchestration));
         self.versions.push(version.map(storable));
         self.core_states.push(&turn.head.core_state);
@@ -162,6 +166,7 @@ impl<'a> TurnColumns<'a> {
             .bind(self.next_event_ids)
             .bind(self.last_commit_ids)
             .bind(self.are_valid)
+            .bind(self.queues)
             .bind(self.orchestrations)
             .bind(self.versions)
             .bind(self.core_states)
@@ -262,7 +267,12 @@ fn check_turn(limits: &Limits, turn: &TurnCommit, start: Position) -> Result<(),
     let id = &turn.instance;
     let names = [Some(&turn.head.orchestration), turn.head.version.as_ref()];
     let names = names.into_iter().flatten().map(String::as_str);
-    let queues = turn.activities.iter().map(|activity| &*activity.queue.0);
+    let queues = turn
+        .activities
+        .iter()
+        .map(|activity| activity.queue.as_str());
+    let sent = turn.messages.iter().filter_map(message::queue_of);
+    let queues = queues.chain(sent).chain(queue_of(turn));
     if names.chain(queues).any(|name| storable(name) != name) {
         return Err(error::invalid(
             "commit",
@@ -284,6 +294,14 @@ fn check_turn(limits: &Limits, turn: &TurnCommit, start: Position) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The queue of the instance that a turn creates, if it creates one.
+fn queue_of(turn: &TurnCommit) -> Option<&str> {
+    match &turn.fence {
+        Fence::Absent { queue, .. } => Some(queue.as_str()),
+        Fence::At { .. } | Fence::Unleased { .. } => None,
+    }
 }
 
 /// A text up to the first character that the server cannot store.

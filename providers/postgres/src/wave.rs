@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use duroxide_core::providers::{Channel, Envelope, Message};
+    use duroxide_core::providers::{Channel, Envelope, Message, TaskQueue};
     use uuid::Uuid;
 
     use super::*;
@@ -90,6 +90,7 @@ mod tests {
             recipient: if starts {
                 Recipient::NewInstance {
                     instance,
+                    queue: TaskQueue::default(),
                     orchestration: String::new(),
                     core_state: Bytes::new(),
                 }

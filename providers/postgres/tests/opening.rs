@@ -343,7 +343,7 @@ async fn a_wrong_place_to_listen_at_costs_time_and_nothing_else() {
     let other = place.open_with(place.options().listen(Listen::Never)).await;
     apply(&other, start("two")).await;
     let queues = duroxide_core::providers::Queues {
-        turns: true,
+        turns: vec![duroxide_core::providers::TaskQueue::default()],
         activities: Vec::new(),
     };
     provider

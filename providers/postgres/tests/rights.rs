@@ -120,7 +120,7 @@ async fn beat(place: &Place, role: &Role) -> Result<(), sqlx::Error> {
     let mut connection = support_opening::connect(&role.url).await;
     let schema = place.quoted();
     for call in [
-        format!("SELECT {schema}.poll_v1(gen_random_uuid(), '{{}}', 1000, 'c', 'b')"),
+        format!("SELECT {schema}.poll_v1(gen_random_uuid(), '{{}}', '{{}}', 1000, 'c', 'b')"),
         format!("SELECT {schema}.leave_v1(gen_random_uuid())"),
     ] {
         sqlx::query(AssertSqlSafe(call))

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{
-    ClaimActivities, Commit, DeleteMode, Lease, Provider, ProviderAdmin, Release, ReleasedAttempts,
-    TaskQueue,
+    ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Provider, ProviderAdmin, Release,
+    ReleasedAttempts, TaskQueue,
 };
 use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::runtime::{OrchestrationStatus, Runtime};
@@ -180,11 +180,12 @@ async fn fill(place: &Place) {
          CREATE TEMPORARY TABLE made ON COMMIT DROP AS
              SELECT n, now_ms() + 86400000 AS tomorrow FROM generate_series(0, {MANY}) n;
          INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
-                 updated_ms, orchestration, core_state)
-             SELECT 'sleeper-' || n, gen_random_uuid(), 1, 1, 2, now_ms(), now_ms(), 'Sleep', ''
+                 updated_ms, queue, orchestration, core_state)
+             SELECT 'sleeper-' || n, gen_random_uuid(), 1, 1, 2, now_ms(), now_ms(), '{queue}',
+                 'Sleep', ''
              FROM made ORDER BY n;
-         INSERT INTO ready (ino, claim_at, claim_order, hold_until, lease_token)
-             SELECT i.ino, m.tomorrow, nextval('claim_order'),
+         INSERT INTO ready (ino, queue, claim_at, claim_order, hold_until, lease_token)
+             SELECT i.ino, i.queue, m.tomorrow, nextval('claim_order'),
                  CASE WHEN m.n = 0 THEN m.tomorrow ELSE 0 END,
                  CASE WHEN m.n = 0 THEN gen_random_uuid() END
              FROM made m JOIN instance i ON i.id = 'sleeper-' || m.n;
@@ -195,10 +196,11 @@ async fn fill(place: &Place) {
              SELECT i.ino, gen_random_uuid(), 's', now_ms() + m.n, 'message'
              FROM made m, instance i WHERE i.id = 'sleeper-0' AND m.n > 0;
          INSERT INTO activity (ino, execution, activity_id, queue, claim_at, attempts, body)
-             SELECT i.ino, 1, m.n, '', m.tomorrow, 0, 'activity'
+             SELECT i.ino, 1, m.n, '{queue}', m.tomorrow, 0, 'activity'
              FROM made m JOIN instance i ON i.id = 'sleeper-' || m.n WHERE m.n > 0;
          COMMIT;",
         schema = place.quoted(),
+        queue = TaskQueue::DEFAULT,
     );
     execute(&place.url, &sql).await;
     // Now, and not by the server itself while something is measured.
@@ -225,7 +227,11 @@ async fn what_waits_is_not_read() {
         apply(&provider, start(instance)).await;
         apply(&provider, send(instance)).await;
     }
-    let claimed = provider.claim_turns(&turns(9)).await.unwrap().items;
+    let of_two_queues = ClaimTurns {
+        queues: vec![TaskQueue::default(), TaskQueue("other".into())],
+        ..turns(9)
+    };
+    let claimed = provider.claim_turns(&of_two_queues).await.unwrap().items;
     assert_eq!(claimed.len(), 3);
     let commits = claimed.iter().map(|turn| {
         let activities = (1..=2).map(activity).collect();

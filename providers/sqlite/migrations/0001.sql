@@ -24,6 +24,7 @@ CREATE TABLE instance (
     commit_id BLOB,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    queue TEXT NOT NULL,
     orchestration TEXT NOT NULL,
     version TEXT,
     awaited BLOB,
@@ -31,8 +32,8 @@ CREATE TABLE instance (
     output BLOB
 ) STRICT;
 CREATE UNIQUE INDEX instance_id ON instance (id);
--- The ready set: an instance that nothing wakes is not in it, however many there are.
-CREATE INDEX instance_ready ON instance (claim_at, claim_order) WHERE claim_at IS NOT NULL;
+-- The ready set of each queue: an instance that nothing wakes is not in it, however many there are.
+CREATE INDEX instance_ready ON instance (queue, claim_at, claim_order) WHERE claim_at IS NOT NULL;
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
 -- output and its number of events, is in the head.

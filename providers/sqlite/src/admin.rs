@@ -222,17 +222,21 @@ impl Member for Delete {
             "DELETE FROM inbox WHERE ino = ?1",
             "DELETE FROM topic WHERE ino = ?1",
             "DELETE FROM execution WHERE ino = ?1",
-            "DELETE FROM instance WHERE ino = ?1",
         ] {
             session.sql.execute(table, [ino])?;
         }
+        let queue = session.sql.one(
+            "DELETE FROM instance WHERE ino = ?1 RETURNING queue",
+            [ino],
+            |row| row.get(0),
+        )?;
         let queues: Vec<String> = session.sql.all(
             "DELETE FROM activity WHERE ino = ?1 RETURNING queue",
             [ino],
             |row| row.get(0),
         )?;
         // What is gone may have been all there was to claim.
-        session.note(Effect::NothingBefore(Queue::Turns, UNKNOWN_MS));
+        session.note(Effect::NothingBefore(Queue::Turns(queue), UNKNOWN_MS));
         for queue in queues {
             let queue = Queue::Activities(queue.into());
             session.note(Effect::NothingBefore(queue, UNKNOWN_MS));

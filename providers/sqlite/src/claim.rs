@@ -4,43 +4,50 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::share::share_out;
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
-    InstanceHead, Queues, TaskQueue, Turn, TurnLease,
+    InstanceHead, TaskQueue, Turn, TurnLease,
 };
-use rusqlite::params;
+use rusqlite::{Params, Row, params};
 
 use crate::clock::after;
 use crate::codes::row_limit;
 use crate::error::Applied;
+use crate::front;
 use crate::head::{self, HEAD_COLUMNS, head_columns};
-use crate::hub::{Effect, NEVER_MS, Queue};
+use crate::hub::Queue;
 use crate::inbox;
 use crate::job::{Access, Member};
 use crate::session::Session;
-use crate::sql::Sql;
 use crate::wakes::Wakes;
-use crate::written;
 
-/// Each reads the front of an index and nothing else (CLM-05).
+/// The columns that [`Candidate::of_row`] reads, in its order.
+macro_rules! candidate_columns {
+    () => {
+        concat!(
+            head_columns!(),
+            ", ino, attempts, control_at, system_at, mail_at"
+        )
+    };
+}
+
+/// Each reads the front of an index and nothing else (CLM-05). Where a claim names one queue alone, its
+/// instances are read with their places.
 const TURN_CANDIDATES: &str = concat!(
     "SELECT ",
-    head_columns!(),
-    ", ino, attempts, control_at, system_at, mail_at FROM instance WHERE claim_at <= ?1 ORDER BY claim_at, claim_order LIMIT ?2"
+    candidate_columns!(),
+    " FROM instance WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, claim_order LIMIT ?3"
 );
-const ACTIVITY_CANDIDATES: &str = "SELECT claim_at, id FROM activity
+const TURN_PLACES: &str = "SELECT claim_at, claim_order, ino FROM instance
+     WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, claim_order LIMIT ?3";
+const TURN_CANDIDATE: &str = concat!(
+    "SELECT ",
+    candidate_columns!(),
+    " FROM instance WHERE ino = ?1"
+);
+const ACTIVITY_PLACES: &str = "SELECT claim_at, id FROM activity
      WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
-const FIRST_TURN: &str = "SELECT claim_at FROM instance
-     WHERE claim_at IS NOT NULL ORDER BY claim_at, claim_order LIMIT 1";
-const FIRST_ACTIVITY: &str =
-    "SELECT claim_at FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1";
-/// The same with the time at which it was decided.
-const FRONT_TURN: &str = "SELECT claim_at, claim_order FROM instance
-     WHERE claim_at IS NOT NULL ORDER BY claim_at, claim_order LIMIT 1";
-const FRONT_ACTIVITY: &str = "SELECT claim_at,
-         (SELECT claim_order FROM instance WHERE ino = activity.ino)
-     FROM activity WHERE queue = ?1 ORDER BY claim_at LIMIT 1";
-
 impl Member for ClaimTurns {
     type Answer = Claimed<Turn>;
     const OPERATION: &'static str = "claim_turns";
@@ -48,30 +55,18 @@ impl Member for ClaimTurns {
     const NEEDS_LISTENER: bool = true;
 
     fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<Self::Answer>> {
-        let due_ms = first_turn_ms(&session.sql)?;
-        session.note(Effect::NothingBefore(Queue::Turns, due_ms));
+        let due_ms = front::note_first_of(session, &turns(self))?;
         Ok(nothing_before(session, due_ms))
     }
 
     fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
-        let candidates = session.sql.all(
-            TURN_CANDIDATES,
-            params![session.now_ms, row_limit(self.turns_max)],
-            |row| {
-                Ok(Candidate {
-                    head: head::of_row(row)?,
-                    ino: row.get(HEAD_COLUMNS)?,
-                    attempts: row.get(HEAD_COLUMNS + 1)?,
-                    wakes: Wakes::of_row(row, HEAD_COLUMNS + 2)?,
-                })
-            },
-        )?;
+        let queues = turns(self);
+        let candidates = candidates(session, &queues, self.turns_max)?;
         let mut items = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             items.push(claim_turn(session, self, candidate)?);
         }
-        let due_ms = first_turn_ms(&session.sql)?;
-        session.note(Effect::NothingBefore(Queue::Turns, due_ms));
+        let due_ms = front::note_first_of(session, &queues)?;
         Ok(claimed(session, items, due_ms))
     }
 }
@@ -82,6 +77,51 @@ struct Candidate {
     ino: i64,
     attempts: u32,
     wakes: Wakes,
+}
+
+impl Candidate {
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            head: head::of_row(row)?,
+            ino: row.get(HEAD_COLUMNS)?,
+            attempts: row.get(HEAD_COLUMNS + 1)?,
+            wakes: Wakes::of_row(row, HEAD_COLUMNS + 2)?,
+        })
+    }
+}
+
+/// The instances that a claim takes, in the order in which they became claimable (CLM-06, CLM-12).
+fn candidates(
+    session: &Session,
+    queues: &BTreeSet<Queue>,
+    turns_max: usize,
+) -> rusqlite::Result<Vec<Candidate>> {
+    let sql = &session.sql;
+    let now_ms = session.now_ms;
+    let mut each = queues.iter();
+    if let (Some(only), None) = (each.next(), each.next()) {
+        return sql.all(
+            TURN_CANDIDATES,
+            params_of(only, now_ms, turns_max),
+            Candidate::of_row,
+        );
+    }
+    let places = |row: &Row<'_>| {
+        let place: (u64, i64) = (row.get(0)?, row.get(1)?);
+        Ok((place, row.get::<_, i64>(2)?))
+    };
+    let mut fronts = Vec::with_capacity(queues.len());
+    for queue in queues {
+        fronts.push(sql.all(TURN_PLACES, params_of(queue, now_ms, turns_max), places)?);
+    }
+    let chosen = share_out(fronts, turns_max).into_iter();
+    let read = |ino| sql.one(TURN_CANDIDATE, [ino], Candidate::of_row);
+    chosen.map(read).collect()
+}
+
+/// What reads the front of a queue at this time.
+fn params_of(queue: &Queue, now_ms: u64, items_max: usize) -> impl Params + '_ {
+    (queue.name(), now_ms, row_limit(items_max))
 }
 
 fn claim_turn(
@@ -130,30 +170,27 @@ impl Member for ClaimActivities {
     const NEEDS_LISTENER: bool = true;
 
     fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<Self::Answer>> {
-        let due_ms = note_first_of_each(session, &distinct(&self.queues))?;
+        let due_ms = front::note_first_of(session, &activities(self))?;
         Ok(nothing_before(session, due_ms))
     }
 
     fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
-        let queues = distinct(&self.queues);
-        let mut candidates = Vec::new();
+        let queues = activities(self);
+        let mut fronts = Vec::with_capacity(queues.len());
         for queue in &queues {
-            let of_queue = session.sql.all(
-                ACTIVITY_CANDIDATES,
-                params![&**queue, session.now_ms, row_limit(self.activities_max)],
-                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?, queue)),
-            )?;
-            candidates.extend(of_queue);
+            let front = params_of(queue, session.now_ms, self.activities_max);
+            let of_queue = session.sql.all(ACTIVITY_PLACES, front, |row| {
+                let place: (u64, i64) = (row.get(0)?, row.get(1)?);
+                Ok((place, (place.1, queue.name())))
+            });
+            fronts.push(of_queue?);
         }
-        if queues.len() > 1 {
-            candidates.sort_by_key(|(claim_at_ms, id, _)| (*claim_at_ms, *id));
-            candidates.truncate(self.activities_max);
-        }
+        let candidates = share_out(fronts, self.activities_max);
         let mut items = Vec::with_capacity(candidates.len());
-        for (_, id, queue) in candidates {
+        for (id, queue) in candidates {
             items.push(claim_activity(session, self, id, queue)?);
         }
-        let due_ms = note_first_of_each(session, &queues)?;
+        let due_ms = front::note_first_of(session, &queues)?;
         Ok(claimed(session, items, due_ms))
     }
 }
@@ -193,74 +230,16 @@ fn claim_activity(
     )
 }
 
-/// When the first instance becomes claimable, or became.
-fn first_turn_ms(sql: &Sql) -> rusqlite::Result<u64> {
-    let first_ms = sql.first(FIRST_TURN, [], |row| row.get(0))?;
-    Ok(first_ms.unwrap_or(NEVER_MS))
+fn turns(claim: &ClaimTurns) -> BTreeSet<Queue> {
+    let names = claim.queues.iter();
+    names.map(|it| Queue::Turns(Arc::clone(&it.0))).collect()
 }
 
-/// When the first activity of a queue becomes claimable, or became.
-fn first_activity_ms(sql: &Sql, queue: &str) -> rusqlite::Result<u64> {
-    let first_ms = sql.first(FIRST_ACTIVITY, [queue], |row| row.get(0))?;
-    Ok(first_ms.unwrap_or(NEVER_MS))
-}
-
-/// What comes first of some queues.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Front {
-    /// When the first item becomes claimable, or became; [`NEVER_MS`] without one.
-    pub(crate) due_ms: u64,
-    /// The latest time at which any of the first items was written.
-    pub(crate) written_ms: u64,
-}
-
-/// What comes first of these queues.
-pub(crate) fn front(sql: &Sql, queues: &Queues) -> rusqlite::Result<Front> {
-    let mut front = Front {
-        due_ms: NEVER_MS,
-        written_ms: 0,
-    };
-    let mut meet = |first: Option<(u64, i64)>| {
-        if let Some((due_ms, claim_order)) = first {
-            front.due_ms = front.due_ms.min(due_ms);
-            front.written_ms = front.written_ms.max(written::time_of(claim_order));
-        }
-    };
-    if queues.turns {
-        meet(sql.first(FRONT_TURN, [], |row| Ok((row.get(0)?, row.get(1)?)))?);
-    }
-    for queue in distinct(&queues.activities) {
-        meet(sql.first(FRONT_ACTIVITY, [&*queue], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?);
-    }
-    Ok(front)
-}
-
-/// When the first item of these queues becomes claimable, asked by the writer, for waiters to know.
-pub(crate) fn note_first(session: &mut Session, queues: &Queues) -> rusqlite::Result<u64> {
-    let mut due_ms = note_first_of_each(session, &distinct(&queues.activities))?;
-    if queues.turns {
-        let turn_ms = first_turn_ms(&session.sql)?;
-        session.note(Effect::NothingBefore(Queue::Turns, turn_ms));
-        due_ms = due_ms.min(turn_ms);
-    }
-    Ok(due_ms)
-}
-
-fn note_first_of_each(session: &mut Session, queues: &BTreeSet<Arc<str>>) -> rusqlite::Result<u64> {
-    let mut due_ms = NEVER_MS;
-    for queue in queues {
-        let first_ms = first_activity_ms(&session.sql, queue)?;
-        let queue = Queue::Activities(Arc::clone(queue));
-        session.note(Effect::NothingBefore(queue, first_ms));
-        due_ms = due_ms.min(first_ms);
-    }
-    Ok(due_ms)
-}
-
-fn distinct(queues: &[TaskQueue]) -> BTreeSet<Arc<str>> {
-    queues.iter().map(|queue| Arc::clone(&queue.0)).collect()
+fn activities(claim: &ClaimActivities) -> BTreeSet<Queue> {
+    let names = claim.queues.iter();
+    names
+        .map(|it| Queue::Activities(Arc::clone(&it.0)))
+        .collect()
 }
 
 /// The answer of a claim that finds nothing, if it would.
@@ -285,17 +264,16 @@ mod tests {
         for (sql, index) in [
             (
                 TURN_CANDIDATES,
-                "SEARCH instance USING INDEX instance_ready",
+                "SEARCH instance USING INDEX instance_ready (queue=? AND claim_at<?)",
             ),
             (
-                ACTIVITY_CANDIDATES,
-                "SEARCH activity USING COVERING INDEX activity_ready",
+                TURN_PLACES,
+                "SEARCH instance USING COVERING INDEX instance_ready (queue=? AND claim_at<?)",
             ),
-            // The whole index, in order, up to its first entry.
-            (FIRST_TURN, "instance_ready"),
+            (TURN_CANDIDATE, "SEARCH instance USING INTEGER PRIMARY KEY"),
             (
-                FIRST_ACTIVITY,
-                "SEARCH activity USING COVERING INDEX activity_ready",
+                ACTIVITY_PLACES,
+                "SEARCH activity USING COVERING INDEX activity_ready (queue=? AND claim_at<?)",
             ),
         ] {
             let steps = plan::steps(sql);

@@ -1,7 +1,9 @@
 //! The head of an instance, as a row.
 
 use bytes::Bytes;
-use duroxide_core::providers::{CommitId, Incarnation, InstanceHead, InstanceId, Position};
+use duroxide_core::providers::{
+    CommitId, Incarnation, InstanceHead, InstanceId, Position, TaskQueue,
+};
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
@@ -13,19 +15,20 @@ use crate::sql::Sql;
 macro_rules! head_columns {
     () => {
         "id, incarnation, orchestration, version, status, output, execution, next_event_id, \
-         commit_id, core_state, awaited, suspended, created_at, updated_at"
+         commit_id, core_state, awaited, suspended, created_at, updated_at, queue"
     };
 }
 pub(crate) use head_columns;
 
 /// How many columns that are.
-pub(crate) const HEAD_COLUMNS: usize = 14;
+pub(crate) const HEAD_COLUMNS: usize = 15;
 
 /// Reads a head from the first columns of a row.
 pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
     Ok(InstanceHead {
         instance: instance_id(row, 0)?,
         incarnation: Incarnation(row.get(1)?),
+        queue: TaskQueue(row.get(14)?),
         orchestration: row.get(2)?,
         version: row.get(3)?,
         status: codes::instance_status(row.get(4)?).map_err(|error| unreadable(4, error))?,

@@ -21,10 +21,18 @@ pub(crate) const UNKNOWN_MS: u64 = 0;
 pub(crate) const NEVER_MS: u64 = u64::MAX;
 
 /// A queue that claims are made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Queue {
-    Turns,
+    Turns(Arc<str>),
     Activities(Arc<str>),
+}
+
+impl Queue {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Turns(name) | Self::Activities(name) => name,
+        }
+    }
 }
 
 /// What a transaction did, as far as waiters are concerned.
@@ -48,10 +56,7 @@ pub(crate) struct Hub {
 
 /// When a claim can return something. What is not known counts as due, and the first waiter asks.
 #[derive(Debug, Default)]
-struct Dues {
-    turns_ms: u64,
-    activities_ms: HashMap<Arc<str>, u64>,
-}
+struct Dues(HashMap<Queue, u64>);
 
 impl Hub {
     /// Makes known what a committed transaction did.
@@ -65,7 +70,7 @@ impl Hub {
             let mut dues = self.dues.lock();
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::DueBy(queue, at_ms) => is_sooner |= dues.lower(queue, at_ms),
+                    Effect::DueBy(queue, at_ms) => is_sooner |= dues.lower(&queue, at_ms),
                     Effect::NothingBefore(queue, at_ms) => is_sooner |= dues.set(queue, at_ms),
                     Effect::HeadChanged(instance) => {
                         changed.insert(instance, None);
@@ -91,12 +96,8 @@ impl Hub {
     /// known to come, [`UNKNOWN_MS`] if that has to be asked.
     pub(crate) fn due_ms(&self, queues: &Queues) -> u64 {
         let dues = self.dues.lock();
-        let turns_ms = queues.turns.then_some(dues.turns_ms);
-        let activities_ms = queues.activities.iter().map(|queue| {
-            let known = dues.activities_ms.get(&queue.0);
-            known.copied().unwrap_or(UNKNOWN_MS)
-        });
-        let earliest_ms = turns_ms.into_iter().chain(activities_ms).min();
+        let known_ms = |queue| dues.0.get(&queue).copied().unwrap_or(UNKNOWN_MS);
+        let earliest_ms = each(queues).map(known_ms).min();
         earliest_ms.unwrap_or(NEVER_MS)
     }
 
@@ -129,16 +130,22 @@ impl Hub {
     }
 }
 
+/// Each of these queues.
+pub(crate) fn each(queues: &Queues) -> impl Iterator<Item = Queue> {
+    let turns = queues
+        .turns
+        .iter()
+        .map(|it| Queue::Turns(Arc::clone(&it.0)));
+    let activities = queues.activities.iter();
+    turns.chain(activities.map(|it| Queue::Activities(Arc::clone(&it.0))))
+}
+
 impl Dues {
     /// Answers whether the queue is due sooner than before.
-    fn lower(&mut self, queue: Queue, at_ms: u64) -> bool {
-        let known_ms = match queue {
-            Queue::Turns => &mut self.turns_ms,
-            Queue::Activities(name) => match self.activities_ms.get_mut(&name) {
-                Some(known_ms) => known_ms,
-                // Nothing is known of the queue, so it counts as due already.
-                None => return false,
-            },
+    fn lower(&mut self, queue: &Queue, at_ms: u64) -> bool {
+        // Nothing is known of another queue, so that it counts as due already.
+        let Some(known_ms) = self.0.get_mut(queue) else {
+            return false;
         };
         let is_sooner = at_ms < *known_ms;
         *known_ms = at_ms.min(*known_ms);
@@ -147,10 +154,7 @@ impl Dues {
 
     /// Answers whether the queue is due sooner than before.
     fn set(&mut self, queue: Queue, at_ms: u64) -> bool {
-        let known_ms = match queue {
-            Queue::Turns => &mut self.turns_ms,
-            Queue::Activities(name) => self.activities_ms.entry(name).or_default(),
-        };
+        let known_ms = self.0.entry(queue).or_default();
         at_ms < mem::replace(known_ms, at_ms)
     }
 }
@@ -171,14 +175,14 @@ mod tests {
         let name: Arc<str> = Arc::from("gpu");
         let queue = Queue::Activities(Arc::clone(&name));
         let queues = Queues {
-            turns: false,
+            turns: Vec::new(),
             activities: vec![TaskQueue(name)],
         };
         publish(&hub, Effect::DueBy(queue.clone(), 7));
         assert_eq!(hub.due_ms(&queues), 0);
         publish(&hub, Effect::NothingBefore(queue.clone(), NEVER_MS));
         assert_eq!(hub.due_ms(&queues), NEVER_MS);
-        publish(&hub, Effect::DueBy(Queue::Turns, 3));
+        publish(&hub, Effect::DueBy(Queue::Turns(Arc::from("gpu")), 3));
         assert_eq!(hub.due_ms(&queues), NEVER_MS);
         publish(&hub, Effect::DueBy(queue.clone(), 7));
         publish(&hub, Effect::DueBy(queue, 9));

@@ -120,12 +120,12 @@ fn release_turn(
     attempts_back: u32,
 ) -> Applied<()> {
     let held = session.sql.first(
-        "SELECT ino, control_at, system_at, mail_at FROM instance
+        "SELECT ino, control_at, system_at, mail_at, queue FROM instance
          WHERE id = ?1 AND lease_token = ?2 AND hold_until > ?3",
         params![lease.instance.as_str(), lease.token.0, session.now_ms],
-        |row| Ok((row.get::<_, i64>(0)?, Wakes::of_row(row, 1)?)),
+        |row| Ok((row.get::<_, i64>(0)?, Wakes::of_row(row, 1)?, row.get(4)?)),
     )?;
-    let Some((ino, wakes)) = held else {
+    let Some((ino, wakes, queue)) = held else {
         return Err(error::turn_lease_lost("release", &lease.instance).into());
     };
     // What was due before goes behind what has waited longer to be claimed.
@@ -140,7 +140,7 @@ fn release_turn(
     )?;
     claim_at_ms
         .into_iter()
-        .for_each(|ms| session.note_turn_due(ms));
+        .for_each(|ms| session.note_turn_due(&queue, ms));
     Ok(())
 }
 

@@ -26,6 +26,7 @@ mod commit;
 pub mod conformance;
 mod connection;
 mod error;
+mod front;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

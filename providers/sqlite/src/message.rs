@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Channel, Envelope, InstanceId, Message, Position, ProviderError, Recipient, check,
+    Channel, Envelope, InstanceId, Message, Position, ProviderError, Recipient, TaskQueue, check,
 };
 use rusqlite::params;
 
@@ -20,6 +20,7 @@ use crate::topic;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newborn<'a> {
     pub(crate) instance: &'a InstanceId,
+    pub(crate) queue: &'a TaskQueue,
     pub(crate) orchestration: &'a str,
     pub(crate) core_state: &'a [u8],
 }
@@ -192,6 +193,7 @@ fn insert(
 fn begin(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<()> {
     let Recipient::NewInstance {
         instance,
+        queue,
         orchestration,
         core_state,
     } = &envelope.recipient
@@ -200,10 +202,11 @@ fn begin(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<()> {
     };
     let message = &envelope.message;
     let due_at_ms = after(session.now_ms, envelope.delay);
-    let mut target = Target::fresh(message.id.incarnation(), session.now_ms);
+    let mut target = Target::fresh(message.id.incarnation(), queue, session.now_ms);
     target.receive(&message.channel, due_at_ms);
     let newborn = Newborn {
         instance,
+        queue,
         orchestration,
         core_state,
     };
@@ -227,8 +230,8 @@ pub(crate) fn create(
     target.ino = session.sql.one(
         "INSERT INTO instance (id, claim_at, claim_order, hold_until, control_at, system_at,
              control_count, mail_count, incarnation, status, execution, next_event_id, created_at,
-             updated_at, orchestration, core_state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14)
+             updated_at, orchestration, core_state, queue)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15)
          RETURNING ino",
         params![
             newborn.instance.as_str(),
@@ -245,6 +248,7 @@ pub(crate) fn create(
             Position::START.next_event_id,
             newborn.orchestration,
             newborn.core_state,
+            newborn.queue.as_str(),
         ],
         |row| row.get(0),
     )?;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, check,
 };
 use tokio::sync::watch;
 
@@ -199,6 +199,7 @@ impl Provider for SqliteProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        check::claim_queues("claim_turns", &request.queues)?;
         self.submit_one(request.clone()).await
     }
 
@@ -206,6 +207,7 @@ impl Provider for SqliteProvider {
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        check::claim_queues("claim_activities", &request.queues)?;
         self.submit_one(request.clone()).await
     }
 

@@ -56,8 +56,8 @@ impl Session {
     }
 
     /// Notes that an instance may be claimed at this time.
-    pub(crate) fn note_turn_due(&mut self, at_ms: u64) {
-        self.note(Effect::DueBy(Queue::Turns, at_ms));
+    pub(crate) fn note_turn_due(&mut self, queue: &Arc<str>, at_ms: u64) {
+        self.note(Effect::DueBy(Queue::Turns(Arc::clone(queue)), at_ms));
     }
 
     /// What is to be made known if the transaction is committed, and forgotten otherwise.

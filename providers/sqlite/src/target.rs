@@ -1,6 +1,10 @@
 //! Where messages go: an instance as far as its inbox is concerned.
 
-use duroxide_core::providers::{Channel, Incarnation, InstanceId, InstanceStatus, Message, Topic};
+use std::sync::Arc;
+
+use duroxide_core::providers::{
+    Channel, Incarnation, InstanceId, InstanceStatus, Message, TaskQueue, Topic,
+};
 use rusqlite::{Row, params};
 
 use crate::awaited;
@@ -15,7 +19,7 @@ macro_rules! target_columns {
         "instance.ino, instance.incarnation, instance.status, instance.suspended, \
          instance.hold_until, instance.lease_token IS NOT NULL, instance.awaited, \
          instance.claim_at, instance.control_count, instance.mail_count, instance.mail_seq, \
-         instance.control_at, instance.system_at, instance.mail_at"
+         instance.control_at, instance.system_at, instance.mail_at, instance.queue"
     };
 }
 pub(crate) use target_columns;
@@ -25,6 +29,8 @@ pub(crate) use target_columns;
 pub(crate) struct Target {
     pub(crate) ino: i64,
     pub(crate) incarnation: Incarnation,
+    /// The queue of its turns.
+    pub(crate) queue: Arc<str>,
     pub(crate) status: InstanceStatus,
     suspended: bool,
     /// Before this time nobody may claim the instance, but for control messages if it is not leased.
@@ -48,10 +54,11 @@ pub(crate) struct Standing {
 
 impl Target {
     /// An instance that is about to be created.
-    pub(crate) fn fresh(incarnation: Incarnation, now_ms: u64) -> Self {
+    pub(crate) fn fresh(incarnation: Incarnation, queue: &TaskQueue, now_ms: u64) -> Self {
         Self {
             ino: 0,
             incarnation,
+            queue: Arc::clone(&queue.0),
             status: InstanceStatus::Pending,
             suspended: false,
             hold_until_ms: now_ms,
@@ -66,6 +73,7 @@ impl Target {
         Ok(Self {
             ino: row.get(column)?,
             incarnation: Incarnation(row.get(column + 1)?),
+            queue: row.get(column + 14)?,
             status: status.map_err(|error| unreadable(column + 2, error))?,
             suspended: row.get(column + 3)?,
             hold_until_ms: row.get(column + 4)?,
@@ -174,7 +182,7 @@ impl Target {
     /// Notes from when on the instance may be claimed.
     pub(crate) fn note_due(&self, session: &mut Session) {
         if let Some(claim_at_ms) = self.standing.claim_at_ms {
-            session.note_turn_due(claim_at_ms);
+            session.note_turn_due(&self.queue, claim_at_ms);
         }
     }
 }

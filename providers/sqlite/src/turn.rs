@@ -1,8 +1,10 @@
 //! One turn: everything is checked first, so that a refusal leaves no trace.
 
+use std::sync::Arc;
+
 use duroxide_core::providers::{
     CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, InstanceStatus,
-    LeaseToken, Position, ProviderError, Topic, TurnCommit, TurnCommitted, check,
+    LeaseToken, Position, ProviderError, TaskQueue, Topic, TurnCommit, TurnCommitted, check,
 };
 use rusqlite::params;
 
@@ -21,6 +23,7 @@ use crate::target::Target;
 struct Stored {
     ino: i64,
     incarnation: Incarnation,
+    queue: Arc<str>,
     position: Position,
     commit_id: Option<CommitId>,
     lease: Option<LeaseToken>,
@@ -37,7 +40,7 @@ impl Stored {
     fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
         session.sql.first(
             "SELECT ino, incarnation, execution, next_event_id, commit_id, lease_token, hold_until,
-                 status, suspended, awaited, control_count, mail_count, system_at IS NOT NULL
+                 status, suspended, awaited, control_count, mail_count, system_at IS NOT NULL, queue
              FROM instance WHERE id = ?1",
             [instance.as_str()],
             |row| {
@@ -46,6 +49,7 @@ impl Stored {
                 Ok(Self {
                     ino: row.get(0)?,
                     incarnation: Incarnation(row.get(1)?),
+                    queue: row.get(13)?,
                     position: Position {
                         execution: row.get(2)?,
                         next_event_id: row.get(3)?,
@@ -72,10 +76,12 @@ impl Stored {
         session: &mut Session,
         turn: &TurnCommit,
         incarnation: Incarnation,
+        queue: &TaskQueue,
     ) -> rusqlite::Result<Self> {
-        let mut target = Target::fresh(incarnation, session.now_ms);
+        let mut target = Target::fresh(incarnation, queue, session.now_ms);
         let newborn = Newborn {
             instance: &turn.instance,
+            queue,
             orchestration: &turn.head.orchestration,
             core_state: &turn.head.core_state,
         };
@@ -83,6 +89,7 @@ impl Stored {
         Ok(Self {
             ino: target.ino,
             incarnation,
+            queue: target.queue,
             position: Position::START,
             commit_id: None,
             lease: None,
@@ -145,15 +152,15 @@ fn check_fence(
     stored: Option<&Stored>,
 ) -> Result<Position, ProviderError> {
     let id = &turn.instance;
-    match turn.fence {
+    match &turn.fence {
         Fence::Absent { .. } if stored.is_none() => Ok(Position::START),
         Fence::Absent { .. } => Err(error::already_exists(id)),
         Fence::At { lease, position } => {
-            let held = stored.filter(|it| it.lease == Some(lease) && now_ms < it.hold_until_ms);
+            let held = stored.filter(|it| it.lease == Some(*lease) && now_ms < it.hold_until_ms);
             match held {
                 None => Err(error::turn_lease_lost("commit", id)),
-                Some(held) if held.position != position => Err(error::position_conflict(id)),
-                Some(_) => Ok(position),
+                Some(held) if held.position != *position => Err(error::position_conflict(id)),
+                Some(_) => Ok(*position),
             }
         }
         Fence::Unleased {
@@ -162,14 +169,14 @@ fn check_fence(
             commit_id,
         } => {
             let free = stored.filter(|it| {
-                it.incarnation == incarnation && it.hold_until_ms <= now_ms && !it.suspended
+                it.incarnation == *incarnation && it.hold_until_ms <= now_ms && !it.suspended
             });
             match free {
                 None => Err(error::turn_lease_lost("commit", id)),
-                Some(free) if free.position != position || free.commit_id != commit_id => {
+                Some(free) if free.position != *position || free.commit_id != *commit_id => {
                     Err(error::position_conflict(id))
                 }
-                Some(_) => Ok(position),
+                Some(_) => Ok(*position),
             }
         }
     }
@@ -181,9 +188,11 @@ fn apply(
     turn: &TurnCommit,
     basis: Basis,
 ) -> rusqlite::Result<TurnCommitted> {
-    let stored = match (basis.stored, turn.fence) {
+    let stored = match (basis.stored, &turn.fence) {
         (Some(stored), _) => stored,
-        (None, Fence::Absent { incarnation }) => Stored::create(session, turn, incarnation)?,
+        (None, Fence::Absent { incarnation, queue }) => {
+            Stored::create(session, turn, *incarnation, queue)?
+        }
         // The fence was checked: there is a row.
         (None, Fence::At { .. } | Fence::Unleased { .. }) => {
             return Err(rusqlite::Error::QueryReturnedNoRows);
@@ -360,7 +369,7 @@ fn write_head(
         ],
     )?;
     if let Some(claim_at_ms) = claim_at_ms {
-        session.note_turn_due(claim_at_ms);
+        session.note_turn_due(&stored.queue, claim_at_ms);
     }
     session.note(Effect::HeadChanged(turn.instance.clone()));
     Ok(())

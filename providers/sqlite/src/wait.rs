@@ -10,8 +10,8 @@ use std::time::Duration;
 use duroxide_core::clock::Sleep;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 
-use crate::claim;
 use crate::error;
+use crate::front;
 use crate::head;
 use crate::hub::UNKNOWN_MS;
 use crate::options::SqliteMode;
@@ -60,7 +60,7 @@ impl SqliteProvider {
         const OPERATION: &str = "wait_for_work";
         if self.store.setup.options.mode == SqliteMode::MultiProcess {
             let queues = queues.clone();
-            let ask = move |sql: &Sql| claim::front(sql, &queues);
+            let ask = move |sql: &Sql| front::front(sql, &queues);
             let front = self.query(OPERATION, Reach::Narrow, ask).await?;
             // Another process may have begun before the machine's clock was set back.
             self.store.setup.clock.not_before(front.written_ms);
@@ -72,7 +72,7 @@ impl SqliteProvider {
         }
         let queues = queues.clone();
         let ask = move |writer: &mut Writer| {
-            let due_ms = claim::note_first(&mut writer.session, &queues);
+            let due_ms = front::note_first(&mut writer.session, &queues);
             writer.publish();
             due_ms
         };

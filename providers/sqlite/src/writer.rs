@@ -267,6 +267,7 @@ mod tests {
     use duroxide_core::entropy::Entropy;
     use duroxide_core::providers::{
         Channel, ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
+        TaskQueue,
     };
     use tokio::task::JoinSet;
 
@@ -277,6 +278,7 @@ mod tests {
         Commit::Send(Envelope {
             recipient: Recipient::NewInstance {
                 instance: InstanceId::new(id).unwrap(),
+                queue: TaskQueue::default(),
                 orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::new(),
             },
@@ -362,6 +364,7 @@ mod tests {
         // Not all of them fit, so there is no room for another one.
         assert!(provider.store.rooms.free_bytes() < 2 * 1024 * 1024);
         let claim = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max: 1,
             messages_max: 1,
             bytes_max: 1,

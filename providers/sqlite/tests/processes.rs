@@ -39,7 +39,7 @@ async fn each_sees_the_others_work_and_waits_for_it() {
     );
 
     let queues = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     };
     let (waited, ()) = tokio::join!(
@@ -150,7 +150,7 @@ async fn a_process_follows_the_time_of_the_others() {
     apply(&first, start("a")).await;
 
     let queues = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: vec![TaskQueue::default()],
     };
     // By its own clock it would wait for an hour, and that clock stands still.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::ManualClock;
-use duroxide_core::providers::{ErrorKind, Limits, Provider, Queues};
+use duroxide_core::providers::{ErrorKind, Limits, Provider, Queues, TaskQueue};
 use duroxide_sqlite::{SqliteMode, SqliteOptions, SqliteProvider, Synchronous};
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ async fn a_second_provider_is_a_handle_on_the_same_store() {
     );
     // Each hears at once of what the other does.
     let queues = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     };
     let (waited, ()) = tokio::join!(
@@ -69,7 +69,7 @@ async fn closing_one_ends_its_calls_and_nobody_elses() {
     let first = open(&path).await;
     let second = open(&path).await;
     let queues = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     };
 

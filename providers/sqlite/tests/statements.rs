@@ -19,7 +19,7 @@ use support::{
 
 fn all_queues() -> Queues {
     Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: vec![TaskQueue::default()],
     }
 }

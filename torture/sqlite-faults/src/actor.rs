@@ -135,6 +135,7 @@ impl Actor<'_> {
 
     async fn take_turns(&mut self) -> Result<(), Failure> {
         let request = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max: self.rng.usize(1..=4),
             messages_max: 3,
             bytes_max: usize::MAX,

@@ -66,6 +66,7 @@ impl Found {
 
     async fn claim_turns(&mut self, provider: &SqliteProvider) -> Result<(), Failure> {
         let request = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max: AT_ONCE,
             messages_max: usize::MAX,
             bytes_max: usize::MAX,

@@ -21,6 +21,7 @@ impl Actor<'_> {
         let instance = instance(number);
         let recipient = Recipient::NewInstance {
             instance,
+            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         };

@@ -19,7 +19,7 @@ fn history_interleaves_each_input_with_what_it_caused() {
     let kinds: Vec<u64> = bench.history.iter().map(|entry| entry.event_id).collect();
     assert_eq!(kinds, [1, 2, 3, 4, 5, 6]);
     assert!(
-        matches!(bench.kinds()[3], EventKind::ActivityScheduled { name, input }
+        matches!(bench.kinds()[3], EventKind::ActivityScheduled { name, input, .. }
         if name == "B" && input == "x")
     );
     assert_eq!(bench.output(), "y");

@@ -29,6 +29,7 @@ fn scheduled() -> (u64, EventKind) {
     let kind = EventKind::ActivityScheduled {
         name: "A".to_owned(),
         input: String::new(),
+        queue: None,
     };
     (0, kind)
 }
@@ -240,6 +241,7 @@ fn a_child_with_an_id_of_then_is_waited_for() {
         name: "C".to_owned(),
         instance: "i::sub::2".to_owned(),
         input: String::new(),
+        queue: None,
     };
     let mut bench = Bench::resume(vec![started(None), (0, child)], |ctx| {
         ctx.schedule_sub_orchestration("C", "")

@@ -21,10 +21,12 @@ use crate::message::ActivityBody;
 use crate::providers::{ActivityLease, ClaimedActivity, Lease, TaskQueue};
 use crate::runtime::RuntimeOptions;
 use crate::runtime::committer;
-use crate::runtime::node::{NodeParts, Slot};
+use crate::runtime::node::NodeParts;
 use crate::runtime::observability::CapturedLogs;
 use crate::runtime::one_activity::{self, OneActivity};
 use crate::runtime::registry::{ActivityRegistry, OrchestrationRegistry};
+use crate::runtime::served_queues::ServedQueues;
+use crate::runtime::slots::Slot;
 use crate::runtime::suspect::Work;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -53,15 +55,17 @@ impl Bench {
                 std::future::pending::<Result<String, String>>()
             })
             .build();
+        let options = RuntimeOptions {
+            clock: Arc::new(clock.clone()),
+            worker_concurrency: SLOTS,
+            ..RuntimeOptions::default()
+        };
         let (node, _) = Node::new(NodeParts {
             store: Arc::<OneActivity>::clone(&store),
             activities: Arc::new(activities),
             orchestrations: OrchestrationRegistry::builder().build(),
-            options: RuntimeOptions {
-                clock: Arc::new(clock.clone()),
-                worker_concurrency: SLOTS,
-                ..RuntimeOptions::default()
-            },
+            queues: ServedQueues::of(&options).unwrap(),
+            options,
             committer: committer::channel().0,
             user: Handle::current(),
             service: Handle::current(),

@@ -21,6 +21,7 @@ use crate::providers::{
     Incarnation, InstanceHead, InstanceId, Limits, Message, MessageId, NewActivity, Position,
     Recipient, TaskQueue, Topic,
 };
+use crate::queue_name;
 use crate::replay::{Harvest, TokenKind, TraceLine};
 
 /// Why a child is cancelled whose future was dropped.
@@ -32,6 +33,8 @@ const NOT_AWAITED: &str = "the parent does not wait for it any more";
 pub(super) struct Scope {
     pub(super) instance: InstanceId,
     pub(super) incarnation: Incarnation,
+    /// That of its turns, which what it schedules goes to as well unless the code says otherwise.
+    pub(super) queue: TaskQueue,
     pub(super) execution: u64,
     pub(super) orchestration: String,
     pub(super) version: String,
@@ -61,6 +64,7 @@ impl Scope {
         Box::new(Self {
             instance: head.instance.clone(),
             incarnation: head.incarnation,
+            queue: head.queue.clone(),
             execution: head.position.execution,
             orchestration: head.orchestration.clone(),
             version: head.version.clone().unwrap_or_default(),
@@ -80,6 +84,14 @@ impl Scope {
             bytes.clone()
         } else {
             self.core_state.encode()
+        }
+    }
+
+    /// The queue that the code has named for something, or else its own.
+    fn queue_or(&self, named: Option<&String>) -> Result<TaskQueue, ErrorDetails> {
+        match named {
+            Some(name) => queue_name::checked(name).map_err(refused),
+            None => Ok(self.queue.clone()),
         }
     }
 
@@ -261,9 +273,10 @@ impl Draft {
         let event_id = entry.event_id;
         let start_options = || start_options.get(&event_id).cloned().unwrap_or_default();
         match &entry.kind {
-            EventKind::ActivityScheduled { name, input } => {
-                let options = activity_options.get(&event_id).copied().unwrap_or_default();
-                self.new_activity(scope, limits, event_id, (name, input), options);
+            EventKind::ActivityScheduled { name, input, queue } => {
+                let options = activity_options.get(&event_id);
+                let queue = scope.queue_or(queue.as_ref());
+                self.new_activity(scope, limits, event_id, (name, input, queue), options);
             }
             EventKind::TimerCreated { fire_at_ms } => {
                 let body = MessageBody::TimerFired {
@@ -278,6 +291,7 @@ impl Draft {
                 name,
                 instance,
                 input,
+                queue,
             } => {
                 let parent = ParentLink {
                     instance: scope.instance.clone(),
@@ -285,10 +299,11 @@ impl Draft {
                     execution: scope.execution,
                     event_id,
                 };
-                let StartOptions { version, delay } = start_options();
+                let StartOptions { version, delay, .. } = start_options();
                 let start = start(name, version, input, Some(parent));
+                let place = (instance.as_str(), queue.as_ref());
                 let start = (start, delay);
-                if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
+                if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
                     let id = scope.origin(event_id).message_id(Cause::Refused);
                     let body = MessageBody::ChildFailed {
                         child_id: event_id,
@@ -301,10 +316,12 @@ impl Draft {
                 name,
                 instance,
                 input,
+                queue,
             } => {
-                let StartOptions { version, delay } = start_options();
+                let StartOptions { version, delay, .. } = start_options();
                 let start = (start(name, version, input, None), delay);
-                if let Err(details) = self.new_instance(scope, limits, event_id, instance, start) {
+                let place = (instance.as_str(), queue.as_ref());
+                if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
                     self.refused.get_or_insert(details);
                 }
             }
@@ -347,33 +364,38 @@ impl Draft {
         scope: &Scope,
         limits: &Limits,
         activity_id: u64,
-        (name, input): (&str, &str),
-        options: ActivityOptions,
+        (name, input, queue): (&str, &str, Result<TaskQueue, ErrorDetails>),
+        options: Option<&ActivityOptions>,
     ) {
+        let timeout = |of: fn(&ActivityOptions) -> Option<Duration>| options.and_then(of);
         let body = ActivityBody {
             name: name.to_owned(),
             input: input.to_owned(),
             orchestration: scope.orchestration.clone(),
             version: scope.version.clone(),
-            start_to_close_ms: options.start_to_close.map(millis_ceil),
-            heartbeat_ms: options.heartbeat.map(millis_ceil),
+            start_to_close_ms: timeout(|it| it.start_to_close).map(millis_ceil),
+            heartbeat_ms: timeout(|it| it.heartbeat).map(millis_ceil),
         }
         .encode();
         let checked = text_within(name, NAME_BYTES_MAX, "the name of an activity")
-            .and_then(|()| within(limits, body.len(), "the activity's input"));
-        if let Err(details) = checked {
-            let id = scope.origin(activity_id).message_id(Cause::Refused);
-            let body = MessageBody::ActivityFailed {
-                activity_id,
-                details,
-            };
-            return self.post_to_self(scope, id, Duration::ZERO, body);
-        }
+            .and_then(|()| within(limits, body.len(), "the activity's input"))
+            .and(queue);
+        let queue = match checked {
+            Ok(queue) => queue,
+            Err(details) => {
+                let id = scope.origin(activity_id).message_id(Cause::Refused);
+                let body = MessageBody::ActivityFailed {
+                    activity_id,
+                    details,
+                };
+                return self.post_to_self(scope, id, Duration::ZERO, body);
+            }
+        };
         self.bytes += body.len();
         self.activities.push(NewActivity {
             execution: scope.execution,
             activity_id,
-            queue: TaskQueue::default(),
+            queue,
             reservation: None,
             body,
         });
@@ -384,9 +406,10 @@ impl Draft {
         scope: &Scope,
         limits: &Limits,
         event_id: u64,
-        instance: &str,
+        (instance, queue): (&str, Option<&String>),
         (start, delay): (Start, Duration),
     ) -> Result<(), ErrorDetails> {
+        let queue = scope.queue_or(queue)?;
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
         text_within(
             &start.orchestration,
@@ -407,6 +430,7 @@ impl Draft {
         self.post(Envelope {
             recipient: Recipient::NewInstance {
                 instance,
+                queue,
                 orchestration,
                 core_state,
             },

@@ -8,7 +8,8 @@ use super::occasion::Occasion;
 use super::process::{Plan, plan};
 use super::publish::publish;
 use crate::providers::ActivityOutcome;
-use crate::runtime::node::{Node, Slot};
+use crate::runtime::node::Node;
+use crate::runtime::slots::Slot;
 use crate::runtime::warm::{Kept, Warm};
 use crate::runtime::watch::{RunningTurn, UserThread, WatchedTurn};
 

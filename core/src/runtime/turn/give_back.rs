@@ -110,7 +110,7 @@ async fn note(node: &Node, turn: &Occasion, core_state: CoreState) -> Result<(),
     let commit = TurnCommit {
         instance: head.instance.clone(),
         commit_id: node.entropy.commit_id(),
-        fence: turn.fence,
+        fence: turn.fence.clone(),
         head: HeadUpdate {
             orchestration: head.orchestration.clone(),
             version: head.version.clone(),

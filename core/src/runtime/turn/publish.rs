@@ -11,8 +11,9 @@ use crate::providers::{
     InstanceHead, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
-use crate::runtime::node::{Node, Slot};
+use crate::runtime::node::Node;
 use crate::runtime::reserved::Reserved;
+use crate::runtime::slots::Slot;
 use crate::runtime::warm::{OnItsWay, Warm};
 
 /// Commits a turn. Only when the store has acknowledged it do its effects begin: reserved
@@ -26,7 +27,7 @@ pub(super) async fn publish(
     mut work: Box<Work>,
     spare: &mut Option<Slot>,
 ) -> Result<(), ProviderError> {
-    let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.is_some());
+    let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.as_ref());
     let commit_id = node.entropy.commit_id();
     let commit = Box::new(Commit::Turn(into_commit(commit_id, turn, &mut work)));
     // The store may show the commit to a claim before this turn hears of it.
@@ -54,12 +55,11 @@ pub(super) async fn publish(
         .and_then(|alive| warm_after(turn, &commit, alive))
         .map(|warm| node.warm.lock().keep(warm));
     drop(on_its_way);
-    let slots = spare
-        .take_if(|_| !reserved.is_empty())
-        .into_iter()
-        .chain(slots);
     for (activity, slot) in reserved.take().into_iter().zip(slots) {
-        node.start_activity(activity, slot);
+        // Without a slot of its own it gets the spare one.
+        if let Some(slot) = slot.or_else(|| spare.take()) {
+            node.start_activity(activity, slot);
+        }
     }
     drop((commit, work));
     // Last, since it runs the code of other instances, which may hang.
@@ -122,28 +122,34 @@ fn head_after(head: &InstanceHead, commit: &TurnCommit) -> Option<InstanceHead> 
     }
     let before = check::Before {
         incarnation: head.incarnation,
+        queue: head.queue.clone(),
         suspended: head.suspended,
         created_at_ms: head.created_at_ms,
     };
     check::head_after(commit, before, head.created_at_ms)
 }
 
-/// Gives as many new activities to this node as it has slots for; they are born leased. Answers
-/// them with their slots, without the spare one, which is the first one's.
+/// Gives as many new activities to this node as it has slots for, of those queues that it serves; they
+/// are born leased. Answers them with their slots: none for the one that gets the spare slot, which
+/// is the first that may have it.
 fn reserve(
     node: &Arc<Node>,
     turn: &Occasion,
     draft: &mut Draft,
-    has_spare: bool,
-) -> (Reserved, Vec<Slot>) {
+    mut spare: Option<&Slot>,
+) -> (Reserved, Vec<Option<Slot>>) {
     let mut reserved = Vec::new();
     let mut slots = Vec::new();
     for activity in &mut draft.activities {
-        if !(has_spare && reserved.is_empty()) {
-            let Some(slot) = node.activity_slots.try_take() else {
-                break;
-            };
-            slots.push(slot);
+        let Some(pool) = node.activity_slots.of_queue(&activity.queue) else {
+            continue;
+        };
+        if spare.take_if(|slot| slot.is_of(pool)).is_some() {
+            slots.push(None);
+        } else if let Some(slot) = pool.try_take() {
+            slots.push(Some(slot));
+        } else {
+            continue;
         }
         let token = node.entropy.lease_token();
         let lease = node.options.worker_lock_timeout;
@@ -176,7 +182,7 @@ fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCom
     TurnCommit {
         instance: turn.head.instance.clone(),
         commit_id,
-        fence: turn.fence,
+        fence: turn.fence.clone(),
         head,
         executions: std::mem::take(&mut draft.executions),
         awaited: std::mem::take(&mut draft.awaited),

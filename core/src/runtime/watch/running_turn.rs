@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::providers::{ActivityOutcome, Incarnation, InstanceHead, InstanceId, LeaseToken, Turn};
-use crate::runtime::node::Slot;
+use crate::runtime::slots::Slot;
 
 /// Nobody has ended the turn yet.
 const OPEN: u8 = 0;

@@ -319,6 +319,7 @@ mod tests {
             head: InstanceHead {
                 instance,
                 incarnation: MessageId(Uuid::nil()).incarnation(),
+                queue: crate::providers::TaskQueue::default(),
                 orchestration: "Order".to_owned(),
                 version: None,
                 status: InstanceStatus::Running,

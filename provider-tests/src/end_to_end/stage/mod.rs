@@ -17,7 +17,7 @@ use tokio::time::timeout;
 pub(crate) use code::{Code, activity_output};
 pub(crate) use gate::Gate;
 pub(crate) use history::{count, types};
-pub(crate) use node::Node;
+pub(crate) use node::{Habits, Node};
 pub(crate) use process::Fuse;
 pub(crate) use world::{Handles, World};
 

@@ -16,8 +16,12 @@ impl World {
     #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(super) async fn apply(&mut self, op: &Op) -> Answer {
         match *op {
-            Op::Start { instance, message } => {
-                let start = self.start(instance, message);
+            Op::Start {
+                instance,
+                queue,
+                message,
+            } => {
+                let start = self.start(instance, queue, message);
                 self.commit(vec![Commit::Send(start)]).await
             }
             Op::Send { to, message } => {
@@ -81,9 +85,10 @@ impl World {
             }
             Op::Create {
                 instance,
+                queue,
                 ref parts,
             } => {
-                let planned = self.creation(instance, parts);
+                let planned = self.creation(instance, queue, parts);
                 self.commit_turn(Some(planned)).await
             }
             Op::RepeatCommit { commit } => {
@@ -184,7 +189,7 @@ impl World {
             }
             Op::WaitForWork { queues } => {
                 let queues = Queues {
-                    turns: true,
+                    turns: queues.all(),
                     activities: queues.all(),
                 };
                 let waited = self

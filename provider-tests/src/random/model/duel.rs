@@ -49,6 +49,7 @@ impl Duel {
     pub(super) async fn step(mut self, op: &Op) -> Result<Self, Difference> {
         self.elapse(self.step).await;
         if let Op::ClaimTurns {
+            queues,
             turns_max,
             messages_max,
             bytes_max,
@@ -56,6 +57,7 @@ impl Duel {
         } = *op
         {
             let request = ClaimTurns {
+                queues: queues.all(),
                 turns_max,
                 messages_max,
                 bytes_max,

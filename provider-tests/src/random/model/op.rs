@@ -14,6 +14,8 @@ spoken! {
         Start {
             /// Which instance.
             instance: Who,
+            /// In which queue.
+            queue: Queue,
             /// Which of the few messages.
             message: u8,
         },
@@ -80,6 +82,8 @@ spoken! {
         },
         /// Claims turns.
         ClaimTurns {
+            /// From which queues.
+            queues: Queue,
             /// How many at most.
             turns_max: usize,
             /// How many messages of each at most.
@@ -120,6 +124,8 @@ spoken! {
         Create {
             /// Which instance, there or not.
             instance: Who,
+            /// In which queue.
+            queue: Queue,
             /// What the turn does.
             parts: Parts,
         },
@@ -277,7 +283,7 @@ spoken! {
         Maintain,
         /// Looks for work without waiting.
         WaitForWork {
-            /// In which queues of activities, and among the turns.
+            /// In which queues, of turns and of activities.
             queues: Queue,
         },
         /// Looks for an instance that ended, without waiting.

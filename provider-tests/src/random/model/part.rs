@@ -90,6 +90,8 @@ spoken! {
         StartChild {
             /// Which instance, there or not.
             instance: Who,
+            /// In which queue.
+            queue: Queue,
             /// Which of the few messages.
             message: u8,
         },
@@ -128,6 +130,8 @@ spoken! {
         Start {
             /// Which instance.
             instance: Who,
+            /// In which queue.
+            queue: Queue,
             /// Which of the few messages.
             message: u8,
         },

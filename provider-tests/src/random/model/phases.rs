@@ -90,7 +90,11 @@ impl World {
                 envelope.message.execution = Some(execution);
                 builder.send(envelope)
             }
-            Part::StartChild { instance, message } => builder.send(self.start(instance, message)),
+            Part::StartChild {
+                instance,
+                queue,
+                message,
+            } => builder.send(self.start(instance, queue, message)),
             Part::Purge { executions_ago } => {
                 builder.purge_through(current.saturating_sub(executions_ago))
             }

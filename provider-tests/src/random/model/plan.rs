@@ -8,15 +8,16 @@ use duroxide_core::providers::{
 };
 
 use super::part::{At, Known, Member, Parts};
-use super::words::{Line, Span, Who};
+use super::words::{Line, Queue, Span, Who};
 use super::world::World;
 use crate::support::{TurnBuilder, later};
 
 impl World {
-    pub(super) fn start(&mut self, instance: Who, message: u8) -> Envelope {
+    pub(super) fn start(&mut self, instance: Who, queue: Queue, message: u8) -> Envelope {
         Envelope {
             recipient: Recipient::NewInstance {
                 instance: instance.id(),
+                queue: queue.name().into(),
                 orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::from_static(b"parent"),
             },
@@ -61,9 +62,11 @@ impl World {
     /// The operation that a member of a batch stands for, if there is something to act on.
     pub(super) fn member(&mut self, member: &Member) -> Option<Commit> {
         match *member {
-            Member::Start { instance, message } => {
-                Some(Commit::Send(self.start(instance, message)))
-            }
+            Member::Start {
+                instance,
+                queue,
+                message,
+            } => Some(Commit::Send(self.start(instance, queue, message))),
             Member::Send { to, message, delay } => {
                 Some(Commit::Send(self.event(to.name(), message, delay)))
             }
@@ -123,9 +126,15 @@ impl World {
     }
 
     /// The commit that creates an instance, and the number of its flaws.
-    pub(super) fn creation(&mut self, instance: Who, parts: &Parts) -> (TurnCommit, usize) {
+    pub(super) fn creation(
+        &mut self,
+        instance: Who,
+        queue: Queue,
+        parts: &Parts,
+    ) -> (TurnCommit, usize) {
         let incarnation = Incarnation(self.cx.unique());
         let builder = TurnBuilder::creating(instance.id(), incarnation, self.cx.commit_id());
+        let builder = builder.in_queue(queue.name());
         self.planned(builder, incarnation, parts)
     }
 

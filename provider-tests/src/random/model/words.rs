@@ -21,14 +21,14 @@ spoken! {
         Odd,
     }
 
-    /// Queues of activities.
+    /// Queues of turns, and queues of activities.
     #[derive(Copy)]
     pub enum Queue {
         /// The default one.
         Default,
         /// Another one.
         Gpu,
-        /// A claim serves both; what is scheduled goes to the default one.
+        /// A claim serves both; what is new goes to the default one.
         Both,
     }
 
@@ -107,7 +107,7 @@ impl Queue {
     /// The name of the queue that something new goes to.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Default | Self::Both => "",
+            Self::Default | Self::Both => TaskQueue::DEFAULT,
             Self::Gpu => "gpu",
         }
     }
@@ -115,9 +115,9 @@ impl Queue {
     /// The queues that a claim serves.
     pub(super) fn all(self) -> Vec<TaskQueue> {
         let names: &[&str] = match self {
-            Self::Default => &[""],
+            Self::Default => &[TaskQueue::DEFAULT],
             Self::Gpu => &["gpu"],
-            Self::Both => &["", "gpu"],
+            Self::Both => &[TaskQueue::DEFAULT, "gpu"],
         };
         names.iter().map(|name| TaskQueue((*name).into())).collect()
     }

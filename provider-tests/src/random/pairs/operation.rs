@@ -122,6 +122,7 @@ impl Operation {
 
 async fn claim_turns(cx: &Cx) -> String {
     let request = ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max: 1,
         messages_max: 10,
         bytes_max: 1 << 20,
@@ -162,7 +163,7 @@ async fn release(cx: &Cx, lease: &Lease) -> String {
 
 async fn wait_for_work(cx: &Cx) -> String {
     let queues = Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: vec![TaskQueue::default()],
     };
     let waited = cx.provider().wait_for_work(&queues, LEASE).await;

@@ -77,6 +77,7 @@ impl Caller {
     ) -> Vec<Turn> {
         self.cx.settle().await;
         let request = ClaimTurns {
+            queues: vec![TaskQueue::default()],
             turns_max,
             messages_max,
             bytes_max: BYTES_MAX,

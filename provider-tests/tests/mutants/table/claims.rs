@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{ErrorKind, ProviderError, ReleasedAttempts, Renewal, TaskQueue};
+use duroxide_core::limits::CLAIM_QUEUES_MAX;
+use duroxide_core::providers::{
+    ErrorKind, Fence, ProviderError, Recipient, ReleasedAttempts, Renewal, TaskQueue,
+};
 use duroxide_memory::Defect;
 
 use super::super::mutant::Mutant;
 use super::super::rewrite::Rewrite;
-use super::{YEAR, each_envelope, floor, forgive};
+use super::{YEAR, each_envelope, each_turn, floor, forgive};
 
 pub(crate) const CLAIMS: &[Mutant] = &[
     Mutant::inside(
@@ -99,7 +102,7 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         Rewrite::BeforeAnEmptyClaim(|provider| {
             Box::pin(async move {
                 let queues = duroxide_core::providers::Queues {
-                    turns: true,
+                    turns: vec![TaskQueue::default()],
                     activities: Vec::new(),
                 };
                 let waited = provider.wait_for_work(&queues, Duration::from_hours(1));
@@ -130,6 +133,73 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         &["CLM-09"],
         "Every worker is given the activities of the default queue.",
         Rewrite::AskActivities(|request| request.queues.push(TaskQueue::default())),
+    ),
+    Mutant::outside(
+        "claim_of_turns_takes_other_queues",
+        &["CLM-09"],
+        "Every service is given the turns of the default queue.",
+        Rewrite::AskTurns(|request| request.queues.push(TaskQueue::default())),
+    ),
+    Mutant::outside(
+        "every_instance_is_in_one_queue",
+        &["CLM-09", "STA-07"],
+        "A start does not say in which queue the instance is.",
+        Rewrite::AskCommit(|commit| {
+            each_envelope(commit, |envelope| {
+                if let Recipient::NewInstance { queue, .. } = &mut envelope.recipient {
+                    *queue = TaskQueue::default();
+                }
+            });
+        }),
+    ),
+    Mutant::outside(
+        "a_turn_creates_in_the_default_queue",
+        &["STA-07"],
+        "A turn that creates an instance does not say in which queue.",
+        Rewrite::AskCommit(|commit| {
+            each_turn(commit, |turn| {
+                if let Fence::Absent { queue, .. } = &mut turn.fence {
+                    *queue = TaskQueue::default();
+                }
+            });
+        }),
+    ),
+    Mutant::outside(
+        "the_head_forgets_its_queue",
+        &["STA-07"],
+        "A head does not say which queue the instance is in.",
+        Rewrite::Heads(|head| head.queue = TaskQueue::default()),
+    ),
+    Mutant::inside(
+        "a_backlog_starves_other_queues",
+        &["CLM-12"],
+        "A claim of several queues takes what became claimable first, whichever queue it is in.",
+        &[Defect::QueuesHaveNoShares],
+    ),
+    Mutant::inside(
+        "a_share_is_all_there_is",
+        &["CLM-12"],
+        "A claim of several queues leaves free what one of them does not use of its share.",
+        &[Defect::SharesAreNotPassedOn],
+    ),
+    Mutant::outside(
+        "a_claim_forgets_queues_beyond_the_limit",
+        &["LIM-05"],
+        "A claim of too many queues serves some of them.",
+        Rewrite::AskTurns(|request| request.queues.truncate(CLAIM_QUEUES_MAX)),
+    ),
+    Mutant::outside(
+        "long_names_of_queues_are_cut",
+        &["LIM-05"],
+        "A start in a queue with too long a name goes to one with a shorter one.",
+        Rewrite::AskCommit(|commit| {
+            each_envelope(commit, |envelope| {
+                if let Recipient::NewInstance { queue, .. } = &mut envelope.recipient {
+                    let name: String = queue.as_str().chars().take(128).collect();
+                    *queue = TaskQueue::from(&*name);
+                }
+            });
+        }),
     ),
     Mutant::inside(
         "claimed_activity_changes_its_queue",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ClaimTurns, Committed, Durability, ErrorKind, Incarnation, InstanceId, InstanceStatus,
-    MessageId, Queues, Recipient,
+    MessageId, Queues, Recipient, TaskQueue,
 };
 use duroxide_memory::Defect;
 use uuid::Uuid;
@@ -231,6 +231,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterWait(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
+                    queues: vec![TaskQueue::default()],
                     turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,
@@ -265,6 +266,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterMaintain(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
+                    queues: vec![TaskQueue::default()],
                     turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,

@@ -8,6 +8,7 @@ CREATE FUNCTION instances_v1(
 ) RETURNS TABLE (
     id text,
     incarnation uuid,
+    queue text,
     orchestration text,
     version text,
     status smallint,
@@ -24,7 +25,7 @@ CREATE FUNCTION instances_v1(
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
+    SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status, i.output, i.execution,
         i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
         i.updated_ms
     FROM instance i

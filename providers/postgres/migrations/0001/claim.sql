@@ -11,6 +11,10 @@
 -- read from there on. Rows that are dead and cannot be vacuumed, since some transaction is left open,
 -- would be passed one by one otherwise. Where nothing is found from there on, all of it is read.
 --
+-- Each queue gets its share, and of the rest comes first what became claimable first (CLM-12). Of every
+-- queue as many rows are locked as are wanted in all, and those that are not chosen are free again
+-- with the end of this call.
+--
 -- Rows of kind 0 (one, the last), 1 (a turn) and 2 (an activity), in the order in which they became
 -- claimable.
 CREATE FUNCTION claim_v1(
@@ -21,6 +25,7 @@ CREATE FUNCTION claim_v1(
     p_turn_lease_ms bigint,
     p_activities_max integer,
     p_activity_lease_ms bigint,
+    p_turn_queues text[],
     p_queues text[],
     p_turn_floor bigint,
     p_activity_floor bigint
@@ -52,7 +57,7 @@ CREATE FUNCTION claim_v1(
     activity_id bigint,
     body bytea,
     at_ms bigint,
-    turn_due bigint,
+    turn_dues bigint[],
     queue_dues bigint[],
     has_peers boolean,
     is_whole boolean
@@ -74,11 +79,23 @@ BEGIN
         v_now := now_ms();
         IF p_turns_max > 0 THEN
             WITH picked AS (
-                SELECT r.ino, r.claim_at, r.claim_order FROM ready r
-                WHERE r.claim_at >= v_turn_floor AND r.claim_at <= v_now
-                ORDER BY r.claim_at, r.claim_order
+                SELECT d.ino, d.claim_at, d.claim_order
+                FROM (
+                    SELECT r.ino, r.claim_at, r.claim_order, row_number() OVER (
+                        PARTITION BY q.name ORDER BY r.claim_at, r.claim_order) AS place
+                    FROM unnest(p_turn_queues) q (name)
+                    CROSS JOIN LATERAL (
+                        SELECT r.ino, r.claim_at, r.claim_order FROM ready r
+                        WHERE r.queue = q.name AND r.claim_at >= v_turn_floor
+                            AND r.claim_at <= v_now
+                        ORDER BY r.claim_at, r.claim_order
+                        LIMIT p_turns_max
+                        FOR UPDATE SKIP LOCKED
+                    ) r
+                ) d
+                ORDER BY d.place > p_turns_max / cardinality(p_turn_queues),
+                    d.claim_at, d.claim_order
                 LIMIT p_turns_max
-                FOR UPDATE SKIP LOCKED
             ), leased AS (
                 UPDATE ready r SET
                     lease_token = gen_random_uuid(),
@@ -98,17 +115,21 @@ BEGIN
         END IF;
         IF p_activities_max > 0 THEN
             WITH picked AS (
-                SELECT a.id, a.claim_at
-                FROM unnest(p_queues) q (name)
-                CROSS JOIN LATERAL (
-                    SELECT a.id, a.claim_at FROM activity a
-                    WHERE a.queue = q.name AND a.claim_at >= v_activity_floor
-                        AND a.claim_at <= v_now
-                    ORDER BY a.claim_at, a.id
-                    LIMIT p_activities_max
-                    FOR UPDATE SKIP LOCKED
-                ) a
-                ORDER BY a.claim_at, a.id
+                SELECT d.id, d.claim_at
+                FROM (
+                    SELECT a.id, a.claim_at,
+                        row_number() OVER (PARTITION BY q.name ORDER BY a.claim_at, a.id) AS place
+                    FROM unnest(p_queues) q (name)
+                    CROSS JOIN LATERAL (
+                        SELECT a.id, a.claim_at FROM activity a
+                        WHERE a.queue = q.name AND a.claim_at >= v_activity_floor
+                            AND a.claim_at <= v_now
+                        ORDER BY a.claim_at, a.id
+                        LIMIT p_activities_max
+                        FOR UPDATE SKIP LOCKED
+                    ) a
+                ) d
+                ORDER BY d.place > p_activities_max / cardinality(p_queues), d.claim_at, d.id
                 LIMIT p_activities_max
             ), leased AS (
                 UPDATE activity a SET
@@ -131,8 +152,12 @@ BEGIN
         v_is_second := true;
         IF p_turns_max > 0 THEN
             PERFORM 1 FROM ready r WHERE r.ino = (
-                SELECT d.ino FROM ready d WHERE d.claim_at <= v_now
-                ORDER BY d.claim_at, d.claim_order LIMIT 1
+                SELECT d.ino
+                FROM unnest(p_turn_queues) q (name)
+                CROSS JOIN LATERAL (
+                    SELECT d.ino FROM ready d WHERE d.queue = q.name AND d.claim_at <= v_now
+                    ORDER BY d.claim_at, d.claim_order LIMIT 1
+                ) d LIMIT 1
             ) FOR UPDATE;
             CONTINUE WHEN FOUND;
         END IF;
@@ -164,8 +189,8 @@ BEGIN
                     LIMIT 1
                 ) b
             ),
-            NULL::text, NULL::bigint, NULL::bytea,
-            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
+            i.queue, NULL::bigint, NULL::bytea,
+            NULL::bigint, NULL::bigint[], NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
         JOIN instance i ON i.ino = t.ino
         CROSS JOIN LATERAL (
@@ -204,7 +229,7 @@ BEGIN
             NULL::boolean, NULL::bigint, NULL::bigint, a.lease_token, a.attempts, NULL::uuid[],
             NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
             a.queue, a.activity_id, a.body,
-            NULL::bigint, NULL::bigint, NULL::bigint[], NULL::boolean, NULL::boolean
+            NULL::bigint, NULL::bigint[], NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_activities) WITH ORDINALITY t (id, n)
         JOIN activity a ON a.id = t.id
         JOIN instance i ON i.ino = a.ino
@@ -215,8 +240,8 @@ BEGIN
         NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
         NULL::boolean, NULL::bigint, NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[],
         NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
-        NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_due, p.queue_dues,
+        NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_dues, p.queue_dues,
         p.has_peers, v_turn_floor = 0 AND v_activity_floor = 0
-    FROM due_v1(p_node, p_queues, v_turn_floor, v_activity_floor) p;
+    FROM due_v1(p_node, p_turn_queues, p_queues, v_turn_floor, v_activity_floor) p;
 END
 $duroxide$;

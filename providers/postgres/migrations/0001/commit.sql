@@ -45,6 +45,7 @@ CREATE FUNCTION commit_v1(
     t_next_event_id bigint[],
     t_last_commit_id uuid[],
     t_valid boolean[],
+    t_queue text[],
     t_orchestration text[],
     t_version text[],
     t_core_state bytea[],
@@ -100,6 +101,7 @@ CREATE FUNCTION commit_v1(
     m_ref integer[],
     m_new_id text[],
     m_incarnation uuid[],
+    m_queue text[],
     m_orchestration text[],
     m_core_state bytea[],
     m_delay_ms bigint[],
@@ -114,11 +116,13 @@ CREATE FUNCTION commit_v1(
     incarnation uuid,
     created_ms bigint,
     suspended boolean,
+    queue text,
     execution bigint,
     activity_id bigint,
     token uuid,
     at_ms bigint,
-    turn_due bigint,
+    turn_queues text[],
+    turn_dues bigint[],
     has_peers boolean
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
@@ -156,6 +160,7 @@ DECLARE
     v_next_event_id bigint[];
     v_commit_id uuid[];
     v_suspended boolean[];
+    v_queue text[];
     v_created_ms bigint[];
     v_token uuid[];
     v_hold_until bigint[];
@@ -186,8 +191,11 @@ DECLARE
     v_stored bigint[];
     v_stored_channel bytea[];
     v_stored_at bigint[];
-    v_due bigint;
-    v_turn_due bigint;
+    -- When turns of which queues become claimable.
+    v_due_queues text[];
+    v_dues bigint[];
+    v_raised_queues text[];
+    v_raised_dues bigint[];
 BEGIN
     IF p_synchronous_commit IS NOT NULL THEN
         PERFORM set_config('synchronous_commit', p_synchronous_commit, true);
@@ -201,27 +209,27 @@ BEGIN
         IF v_creates THEN
             WITH created AS (
                 INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
-                    updated_ms, orchestration, core_state)
-                SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.orchestration,
-                    c.core_state
+                    updated_ms, queue, orchestration, core_state)
+                SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.queue,
+                    c.orchestration, c.core_state
                 FROM (
-                    SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.orchestration,
-                        m.core_state, m.n
-                    FROM unnest(m_new_id, m_message_id, m_orchestration, m_core_state)
-                        WITH ORDINALITY m (id, message_id, orchestration, core_state, n)
+                    SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.queue,
+                        m.orchestration, m.core_state, m.n
+                    FROM unnest(m_new_id, m_message_id, m_queue, m_orchestration, m_core_state)
+                        WITH ORDINALITY m (id, message_id, queue, orchestration, core_state, n)
                     WHERE m.id IS NOT NULL
                     UNION ALL
-                    SELECT t.id COLLATE "C", t.incarnation, t.orchestration, t.core_state, 0
-                    FROM unnest(t_new_id, t_incarnation, t_orchestration, t_core_state)
-                        t (id, incarnation, orchestration, core_state)
+                    SELECT t.id COLLATE "C", t.incarnation, t.queue, t.orchestration, t.core_state, 0
+                    FROM unnest(t_new_id, t_incarnation, t_queue, t_orchestration, t_core_state)
+                        t (id, incarnation, queue, orchestration, core_state)
                     WHERE t.id IS NOT NULL
                 ) c
                 ORDER BY c.id, c.n
                 ON CONFLICT (id) DO NOTHING
-                RETURNING ino
+                RETURNING ino, queue
             ), readied AS (
-                INSERT INTO ready (ino, claim_order, hold_until)
-                SELECT c.ino, 0, v_now FROM created c
+                INSERT INTO ready (ino, queue, claim_order, hold_until)
+                SELECT c.ino, c.queue, 0, v_now FROM created c
                 RETURNING ino
             )
             SELECT v_new || coalesce(array_agg(r.ino), '{}') INTO v_new FROM readied r;
@@ -241,12 +249,13 @@ BEGIN
             array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
             array_agg(i.commit_id ORDER BY u.n),
             array_agg(coalesce(i.suspended, false) ORDER BY u.n),
+            array_agg(coalesce(i.queue, '') ORDER BY u.n),
             array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
             array_agg(r.lease_token ORDER BY u.n),
             array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
             array_agg(coalesce(r.mail_count, 0) ORDER BY u.n)
         INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
-            v_suspended, v_created_ms, v_token, v_hold_until, v_mail_count
+            v_suspended, v_queue, v_created_ms, v_token, v_hold_until, v_mail_count
         FROM unnest(p_ids) WITH ORDINALITY u (id, n)
         LEFT JOIN instance i ON i.id = u.id
         LEFT JOIN ready r ON r.ino = i.ino;
@@ -477,8 +486,8 @@ BEGIN
         DELETE FROM activity a WHERE a.id = ANY (v_removed);
         -- What ended by itself was not cancelled.
         RETURN QUERY
-        SELECT 4::smallint, l.turn, done, NULL::uuid, NULL::bigint, NULL::boolean, l.execution,
-            l.activity_id, l.token, NULL::bigint, NULL::bigint, NULL::boolean
+        SELECT 4::smallint, l.turn, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, l.execution,
+            l.activity_id, l.token, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
         FROM (
             SELECT max(l.turn) AS turn, max(l.execution) AS execution,
                 max(l.activity_id) AS activity_id, (array_agg(l.token))[1] AS token
@@ -658,9 +667,12 @@ BEGIN
                     ELSE r.mail_count END
             FROM headed h
             WHERE r.ino = h.ino
-            RETURNING r.ino, r.claim_at
+            RETURNING r.ino, r.queue, r.claim_at
         )
-        SELECT array_agg(s.ino), min(s.claim_at) INTO v_settled, v_turn_due FROM settled s;
+        SELECT array_agg(s.ino), array_agg(s.queue) FILTER (WHERE s.claim_at IS NOT NULL),
+            array_agg(s.claim_at) FILTER (WHERE s.claim_at IS NOT NULL)
+        INTO v_settled, v_due_queues, v_dues
+        FROM settled s;
     END IF;
     IF v_stored IS NOT NULL THEN
         WITH raised AS (
@@ -693,18 +705,22 @@ BEGIN
             ) s
             WHERE r.ino = s.ino AND coalesce(s.ino <> ALL (v_settled), true)
             -- What wakes nobody is not told of.
-            RETURNING CASE WHEN s.control_at IS NOT NULL OR s.work_at IS NOT NULL
+            RETURNING r.queue, CASE WHEN s.control_at IS NOT NULL OR s.work_at IS NOT NULL
                 THEN r.claim_at END AS claim_at
         )
-        SELECT min(r.claim_at) INTO v_due FROM raised r;
-        v_turn_due := least(v_turn_due, v_due);
+        SELECT array_agg(r.queue), array_agg(r.claim_at) INTO v_raised_queues, v_raised_dues
+        FROM raised r
+        WHERE r.claim_at IS NOT NULL;
+        v_due_queues := v_due_queues || v_raised_queues;
+        v_dues := v_dues || v_raised_dues;
     END IF;
 
     IF v_turns > 0 THEN
         RETURN QUERY
         SELECT 1::smallint, t.n::integer, t.code, v_incarnation[t_ref[t.n]],
-            v_created_ms[t_ref[t.n]], v_suspended[t_ref[t.n]], NULL::bigint,
-            coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+            v_created_ms[t_ref[t.n]], v_suspended[t_ref[t.n]], v_queue[t_ref[t.n]], NULL::bigint,
+            coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[],
+            NULL::boolean
         FROM unnest(v_code) WITH ORDINALITY t (code, n);
     END IF;
     IF cardinality(o_ref) > 0 THEN
@@ -712,22 +728,22 @@ BEGIN
         SELECT 2::smallint, o.n::integer,
             CASE WHEN o.code = done AND o.channel >= 't' AND v_status[o.ref] > 1 THEN ended
                 ELSE o.code END,
-            NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint, NULL::uuid,
-            NULL::bigint, NULL::bigint, NULL::boolean
+            NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint, NULL::bigint,
+            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
         FROM unnest(v_outcome, o_ref, o_channel) WITH ORDINALITY o (code, ref, channel, n);
     END IF;
     IF cardinality(m_turn) > 0 THEN
         RETURN QUERY
         SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END,
             CASE WHEN m.turn = 0 THEN m.n::integer ELSE m.turn END,
-            v_fate[m.n], NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint,
-            NULL::uuid, NULL::bigint, NULL::bigint, NULL::boolean
+            v_fate[m.n], NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint, NULL::bigint,
+            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
         FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
         WHERE m.turn = 0 OR v_fate[m.n] = absent;
     END IF;
     RETURN QUERY
-    SELECT 0::smallint, 0, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::bigint,
-        NULL::bigint, NULL::uuid, v_now, v_turn_due,
+    SELECT 0::smallint, 0, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint,
+        NULL::bigint, NULL::uuid, v_now, v_due_queues, v_dues,
         EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
 END
 $duroxide$;

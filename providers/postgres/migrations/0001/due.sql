@@ -2,19 +2,22 @@
 -- nothing, and reads the first entry of each index, from these times on.
 CREATE FUNCTION due_v1(
     p_node uuid,
+    p_turn_queues text[],
     p_queues text[],
     p_turn_floor bigint,
     p_activity_floor bigint
 ) RETURNS TABLE (
     at_ms bigint,
-    turn_due bigint,
+    turn_dues bigint[],
     queue_dues bigint[],
     has_peers boolean
 ) LANGUAGE plpgsql AS $duroxide$
 BEGIN
     RETURN QUERY SELECT now_ms(),
-        (SELECT r.claim_at FROM ready r WHERE r.claim_at >= p_turn_floor
-            ORDER BY r.claim_at, r.claim_order LIMIT 1),
+        ARRAY(SELECT (SELECT r.claim_at FROM ready r
+                WHERE r.queue = q.name AND r.claim_at >= p_turn_floor
+                ORDER BY r.claim_at, r.claim_order LIMIT 1)
+            FROM unnest(p_turn_queues) WITH ORDINALITY q (name, n) ORDER BY q.n),
         ARRAY(SELECT (SELECT a.claim_at FROM activity a
                 WHERE a.queue = q.name AND a.claim_at >= p_activity_floor
                 ORDER BY a.claim_at, a.id LIMIT 1)
@@ -27,13 +30,14 @@ $duroxide$;
 -- listen says NULL. It rings once, so that the process hears that it hears.
 CREATE FUNCTION poll_v1(
     p_node uuid,
+    p_turn_queues text[],
     p_queues text[],
     p_alive_ms bigint,
     p_channel text,
     p_bell text
 ) RETURNS TABLE (
     at_ms bigint,
-    turn_due bigint,
+    turn_dues bigint[],
     queue_dues bigint[],
     has_peers boolean
 ) LANGUAGE plpgsql {settings} AS $duroxide$
@@ -51,7 +55,7 @@ BEGIN
             FOR UPDATE SKIP LOCKED
         );
     END IF;
-    RETURN QUERY SELECT * FROM due_v1(p_node, p_queues, 0, 0);
+    RETURN QUERY SELECT * FROM due_v1(p_node, p_turn_queues, p_queues, 0, 0);
 END
 $duroxide$;
 

@@ -118,7 +118,7 @@ BEGIN
     FROM unnest(v_locked.inos, v_locked.ino_places) t (ino, n)
     JOIN instance i ON i.ino = t.ino
     WHERE r.ino = t.ino AND r.lease_token = t_token[t.n] AND r.hold_until > v_now
-    RETURNING 1::smallint, t.n, NULL::text, r.claim_at, NULL::bigint, NULL::boolean;
+    RETURNING 1::smallint, t.n, r.queue, r.claim_at, NULL::bigint, NULL::boolean;
     RETURN QUERY
     UPDATE activity a SET
         lease_token = NULL,

@@ -3,6 +3,7 @@
 CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
     id text,
     incarnation uuid,
+    queue text,
     orchestration text,
     version text,
     status smallint,
@@ -19,7 +20,7 @@ CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
+    SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status, i.output, i.execution,
         i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
         i.updated_ms
     FROM unnest(p_ids) u (id) JOIN instance i ON i.id = u.id;

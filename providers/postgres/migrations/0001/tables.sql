@@ -17,6 +17,7 @@ CREATE TABLE instance (
     commit_id uuid,
     created_ms bigint NOT NULL,
     updated_ms bigint NOT NULL,
+    queue text COLLATE "C" NOT NULL,
     orchestration text NOT NULL,
     version text,
     core_state bytea NOT NULL,
@@ -29,13 +30,15 @@ CREATE TABLE instance (
 -- Decides between items that became claimable in the same millisecond.
 CREATE SEQUENCE claim_order;
 
--- One narrow row for each instance: the queue of turns, the leases, and the lock that serialises
+-- One narrow row for each instance: the queues of turns, the leases, and the lock that serialises
 -- whatever is done to an instance. claim_at is the time from which the instance may be claimed, and
 -- NULL where nothing in its inbox wakes it: the earliest control message, or, unless it is suspended,
 -- the earliest system message or mail of an awaited topic, but none of these before hold_until. A
--- control message waits for the end of a lease only, and not of what a release holds back.
+-- control message waits for the end of a lease only, and not of what a release holds back. The queue
+-- is that of the instance, where the index needs it.
 CREATE TABLE ready (
     ino bigint PRIMARY KEY,
+    queue text COLLATE "C" NOT NULL,
     claim_at bigint,
     claim_order bigint NOT NULL,
     hold_until bigint NOT NULL,
@@ -46,7 +49,7 @@ CREATE TABLE ready (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX ready_due ON ready (claim_at, claim_order) WHERE claim_at IS NOT NULL;
+CREATE INDEX ready_due ON ready (queue, claim_at, claim_order) WHERE claim_at IS NOT NULL;
 
 -- Numbers are given out while the instance's row is locked, so that they are in the order of
 -- arrival. A channel is 'c' (control), 's' (system), or 't' with the name of a topic behind it, which

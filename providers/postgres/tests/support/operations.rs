@@ -34,6 +34,7 @@ pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
+            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         },
@@ -82,6 +83,7 @@ pub(crate) fn send(instance: &str) -> Commit {
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max,
         messages_max: 100,
         bytes_max: 1024 * 1024,
@@ -91,7 +93,7 @@ pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
 
 pub(crate) fn turn_queue() -> Queues {
     Queues {
-        turns: true,
+        turns: vec![TaskQueue::default()],
         activities: Vec::new(),
     }
 }

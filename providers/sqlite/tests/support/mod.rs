@@ -44,6 +44,7 @@ pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
         recipient: Recipient::NewInstance {
             instance: id(instance),
+            queue: TaskQueue::default(),
             orchestration: "Orchestration".to_owned(),
             core_state: Bytes::new(),
         },
@@ -75,6 +76,7 @@ fn send_on(channel: Channel, instance: &str, delay: Duration) -> Commit {
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
+        queues: vec![TaskQueue::default()],
         turns_max,
         messages_max: 100,
         bytes_max: 1024 * 1024,

@@ -27,8 +27,11 @@ const EPISODES_MAX: usize = 40;
 
 /// A sequence of operations. It begins with two instances: most operations need one.
 pub(super) fn sequence() -> impl Strategy<Value = Vec<Op>> {
-    let first =
-        [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start { instance, message });
+    let first = [(Who::A, 0), (Who::B, 1)].map(|(instance, message)| Op::Start {
+        instance,
+        queue: Queue::Default,
+        message,
+    });
     vec(episode(), 1..=EPISODES_MAX).prop_map(move |episodes| {
         let ops = first.iter().cloned().chain(episodes.into_iter().flatten());
         ops.take(OPERATIONS_MAX).collect()

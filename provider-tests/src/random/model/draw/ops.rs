@@ -4,7 +4,8 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::parts::{at, known, members, parts};
 use super::words::{
-    Weighted, ago, attempts, lease, line, message, one_of, queue, span, topics, weighted, who,
+    Weighted, ago, attempts, home, homes, lease, line, message, one_of, queue, span, topics,
+    weighted, who,
 };
 use crate::random::model::op::Op;
 use crate::random::model::part::Parts;
@@ -24,10 +25,7 @@ pub(super) fn op() -> BoxedStrategy<Op> {
 pub(super) fn messages() -> Vec<Weighted<Op>> {
     let addressed = || (who(), message());
     vec![
-        weighted(
-            8,
-            addressed().prop_map(|(instance, message)| Op::Start { instance, message }),
-        ),
+        weighted(8, start()),
         weighted(
             6,
             addressed().prop_map(|(to, message)| Op::Send { to, message }),
@@ -79,7 +77,11 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
         weighted(6, commit_unleased(parts())),
         weighted(
             2,
-            (who(), parts()).prop_map(|(instance, parts)| Op::Create { instance, parts }),
+            (who(), home(), parts()).prop_map(|(instance, queue, parts)| Op::Create {
+                instance,
+                queue,
+                parts,
+            }),
         ),
         weighted(2, ago().prop_map(|commit| Op::RepeatCommit { commit })),
         weighted(1, ago().prop_map(|turn| Op::CommitTwoTurns { turn })),
@@ -103,6 +105,15 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
     ]
 }
 
+/// A client's start.
+fn start() -> impl Strategy<Value = Op> {
+    (who(), home(), message()).prop_map(|(instance, queue, message)| Op::Start {
+        instance,
+        queue,
+        message,
+    })
+}
+
 pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
     let turns_max = one_of(vec![
         weighted(3, Just(1)),
@@ -111,8 +122,9 @@ pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
     ]);
     let messages_max = one_of(vec![weighted(3, Just(100)), weighted(1, 1..=2_usize)]);
     let bytes_max = one_of(vec![weighted(4, Just(10_000)), weighted(1, 1..=60_usize)]);
-    (turns_max, messages_max, bytes_max, lease()).prop_map(
-        |(turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
+    (homes(), turns_max, messages_max, bytes_max, lease()).prop_map(
+        |(queues, turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
+            queues,
             turns_max,
             messages_max,
             bytes_max,
@@ -264,7 +276,7 @@ pub(super) fn commit_unleased(parts: impl Strategy<Value = Parts>) -> impl Strat
 
 /// A message that makes an instance claimable.
 pub(super) fn arrival() -> impl Strategy<Value = Op> {
-    let start = (who(), message()).prop_map(|(instance, message)| Op::Start { instance, message });
+    let start = start();
     let event = (who(), message()).prop_map(|(to, message)| Op::Send { to, message });
     one_of(vec![weighted(1, start), weighted(4, event)])
 }

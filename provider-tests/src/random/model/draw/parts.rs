@@ -3,7 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
-use super::words::{ago, back, lease, line, message, one_of, queue, span, topics, weighted, who};
+use super::words::{
+    ago, back, home, lease, line, message, one_of, queue, span, topics, weighted, who,
+};
 use crate::random::model::part::{At, Known, Member, Members, Part, Parts};
 
 /// More parts than most turns have.
@@ -70,8 +72,11 @@ pub(super) fn part() -> BoxedStrategy<Part> {
         ),
         weighted(
             8,
-            (who(), message())
-                .prop_map(|(instance, message)| Part::StartChild { instance, message }),
+            (who(), home(), message()).prop_map(|(instance, queue, message)| Part::StartChild {
+                instance,
+                queue,
+                message,
+            }),
         ),
         weighted(
             4,
@@ -103,7 +108,11 @@ pub(super) fn members() -> impl Strategy<Value = Members> {
         ),
         weighted(
             1,
-            (who(), message()).prop_map(|(instance, message)| Member::Start { instance, message }),
+            (who(), home(), message()).prop_map(|(instance, queue, message)| Member::Start {
+                instance,
+                queue,
+                message,
+            }),
         ),
         weighted(
             2,

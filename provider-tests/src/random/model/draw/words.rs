@@ -44,6 +44,23 @@ pub(super) fn queue() -> BoxedStrategy<Queue> {
     ])
 }
 
+/// The queue of a new instance: mostly the one that most claims serve.
+pub(super) fn home() -> BoxedStrategy<Queue> {
+    one_of(vec![
+        weighted(4, Just(Queue::Default)),
+        weighted(1, Just(Queue::Gpu)),
+    ])
+}
+
+/// The queues of turns that a claim serves: mostly all there are.
+pub(super) fn homes() -> BoxedStrategy<Queue> {
+    one_of(vec![
+        weighted(6, Just(Queue::Both)),
+        weighted(2, Just(Queue::Default)),
+        weighted(1, Just(Queue::Gpu)),
+    ])
+}
+
 /// A delay, or the time by which something is moved.
 pub(super) fn span() -> BoxedStrategy<Span> {
     one_of(vec![
