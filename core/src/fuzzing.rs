@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::OrchestrationContext;
 use crate::event::{Entry, EventKind};
 use crate::frame::{self, DecodeError};
-use crate::message::{ActivityBody, CoreState, MessageBody, Output};
+use crate::message::{ActivityBody, CoreState, MessageBody, Output, ValueBody};
 use crate::replay::{Engine, Identity, Input, Journal, Moment, Root};
 
 /// A wire type: decodes bytes, and checks that the value survives being encoded again.
@@ -20,6 +20,7 @@ pub const BODIES: &[RoundTrip] = &[
     |bytes| round_trip(bytes, ActivityBody::decode, ActivityBody::encode),
     |bytes| round_trip(bytes, CoreState::decode, CoreState::encode),
     |bytes| round_trip(bytes, Output::decode, Output::encode),
+    |bytes| round_trip(bytes, ValueBody::decode, ValueBody::encode),
 ];
 
 fn round_trip<T: Debug + PartialEq>(

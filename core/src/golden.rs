@@ -3,7 +3,9 @@
 //! To add a file, run the test once with `DUROXIDE_WRITE_GOLDEN=1`; a file that is there already
 //! is never written.
 
-use std::collections::BTreeSet;
+mod histories;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,13 +15,13 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::event::{
-    AppErrorKind, CancelAnnouncement, ConfigErrorKind, Entry, ErrorDetails, EventKind,
-    PoisonMessageType, decode_entries, encode_chunk,
+    AppErrorKind, CancelAnnouncement, ConfigErrorKind, ErrorDetails, PoisonMessageType,
+    decode_entries,
 };
 use crate::frame;
 use crate::message::{
     ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink,
-    Start,
+    Start, ValueBody,
 };
 use crate::providers::{HistoryChunk, Incarnation, InstanceId};
 
@@ -116,63 +118,6 @@ fn poison(message_type: PoisonMessageType) -> ErrorDetails {
     }
 }
 
-/// One of each kind of failure.
-fn all_details() -> Vec<ErrorDetails> {
-    vec![
-        ErrorDetails::Infrastructure {
-            operation: text("commit"),
-            message: text("away"),
-            retryable: true,
-        },
-        configuration(ConfigErrorKind::UnregisteredOrchestration, None),
-        configuration(ConfigErrorKind::UnregisteredActivity, Some("register it")),
-        configuration(
-            ConfigErrorKind::MissingVersion {
-                requested_version: text("2.0.0"),
-            },
-            None,
-        ),
-        configuration(ConfigErrorKind::Nondeterminism, Some("event 3")),
-        application(AppErrorKind::ActivityFailed),
-        application(AppErrorKind::OrchestrationFailed),
-        application(AppErrorKind::Cancelled {
-            reason: text("enough"),
-        }),
-        poison(PoisonMessageType::Orchestration {
-            instance: text("i"),
-            execution_id: 1,
-        }),
-        poison(PoisonMessageType::Activity {
-            instance: text("i"),
-            execution_id: 1,
-            activity_name: text("Charge"),
-            activity_id: 2,
-        }),
-    ]
-}
-
-/// The place of a failure's kind among all; a kind without one does not compile.
-fn place_of_details(details: &ErrorDetails) -> usize {
-    match details {
-        ErrorDetails::Infrastructure { .. } => 0,
-        ErrorDetails::Configuration { kind, .. } => match kind {
-            ConfigErrorKind::UnregisteredOrchestration => 1,
-            ConfigErrorKind::UnregisteredActivity => 2,
-            ConfigErrorKind::MissingVersion { .. } => 3,
-            ConfigErrorKind::Nondeterminism => 4,
-        },
-        ErrorDetails::Application { kind, .. } => match kind {
-            AppErrorKind::ActivityFailed => 5,
-            AppErrorKind::OrchestrationFailed => 6,
-            AppErrorKind::Cancelled { .. } => 7,
-        },
-        ErrorDetails::Poison { message_type, .. } => match message_type {
-            PoisonMessageType::Orchestration { .. } => 8,
-            PoisonMessageType::Activity { .. } => 9,
-        },
-    }
-}
-
 /// The golden file of a kind of message; a kind without one does not compile.
 fn name_of_message(body: &MessageBody) -> &'static str {
     match body {
@@ -215,6 +160,7 @@ fn message_bodies() {
         ],
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     };
     let bodies = [
         MessageBody::Start(start),
@@ -280,6 +226,7 @@ fn starts() {
         carried: Vec::new(),
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     };
     let taking_over = Start {
         taken: vec![ID],
@@ -289,10 +236,15 @@ fn starts() {
         announced: Some(Box::new(announcement())),
         ..plain.clone()
     };
+    let with_values = Start {
+        values: BTreeMap::from([(text("colour"), text("red"))]),
+        ..plain.clone()
+    };
     for (name, start) in [
         ("message_start_plain.bin", plain),
         ("message_start_announced.bin", to_be_cancelled),
         ("message_start_taken.bin", taking_over),
+        ("message_start_values.bin", with_values),
     ] {
         let body = MessageBody::Start(start);
         check(name, &body, MessageBody::encode, MessageBody::decode);
@@ -373,313 +325,10 @@ fn output() {
     check("output_failed.bin", &failed, Output::encode, Output::decode);
 }
 
-/// One of each kind of event, failures apart.
-fn all_kinds() -> Vec<EventKind> {
-    let (name, input, instance) = (text("Order"), text("1"), text("i::sub::7"));
-    let details = application(AppErrorKind::ActivityFailed);
-    vec![
-        EventKind::OrchestrationStarted {
-            name: name.clone(),
-            version: text("1.2.3"),
-            input: input.clone(),
-            parent_instance: Some(text("parent")),
-            parent_id: Some(7),
-            history_events_max: None,
-            rules: None,
-            taken: Vec::new(),
-            announced: None,
-        },
-        EventKind::OrchestrationCompleted {
-            output: text("done"),
-        },
-        EventKind::OrchestrationFailed {
-            details: details.clone(),
-        },
-        EventKind::ActivityScheduled {
-            name: name.clone(),
-            input: input.clone(),
-            queue: None,
-        },
-        EventKind::ActivityCompleted { result: text("ok") },
-        EventKind::ActivityFailed {
-            details: details.clone(),
-        },
-        EventKind::TimerCreated { fire_at_ms: 1_000 },
-        EventKind::TimerFired { fire_at_ms: 1_000 },
-        EventKind::ExternalSubscribed { name: text("Paid") },
-        EventKind::ExternalEvent {
-            name: text("Paid"),
-            data: text("42"),
-        },
-        EventKind::OrchestrationChained {
-            name: name.clone(),
-            instance: instance.clone(),
-            input: input.clone(),
-            queue: None,
-        },
-        EventKind::SubOrchestrationScheduled {
-            name,
-            instance,
-            input: input.clone(),
-            queue: None,
-        },
-        EventKind::SubOrchestrationCompleted { result: text("ok") },
-        EventKind::SubOrchestrationFailed { details },
-        EventKind::OrchestrationContinuedAsNew { input },
-        EventKind::OrchestrationCancelRequested {
-            reason: text("enough"),
-        },
-        EventKind::SystemCall {
-            op: text("guid"),
-            value: ID.to_string(),
-        },
-    ]
-}
-
-/// The place of an event's kind among all; a kind without one does not compile.
-fn place_of_kind(kind: &EventKind) -> usize {
-    match kind {
-        EventKind::OrchestrationStarted { .. } => 0,
-        EventKind::OrchestrationCompleted { .. } => 1,
-        EventKind::OrchestrationFailed { .. } => 2,
-        EventKind::ActivityScheduled { .. } => 3,
-        EventKind::ActivityCompleted { .. } => 4,
-        EventKind::ActivityFailed { .. } => 5,
-        EventKind::TimerCreated { .. } => 6,
-        EventKind::TimerFired { .. } => 7,
-        EventKind::ExternalSubscribed { .. } => 8,
-        EventKind::ExternalEvent { .. } => 9,
-        EventKind::OrchestrationChained { .. } => 10,
-        EventKind::SubOrchestrationScheduled { .. } => 11,
-        EventKind::SubOrchestrationCompleted { .. } => 12,
-        EventKind::SubOrchestrationFailed { .. } => 13,
-        EventKind::OrchestrationContinuedAsNew { .. } => 14,
-        EventKind::OrchestrationCancelRequested { .. } => 15,
-        EventKind::SystemCall { .. } => 16,
-        // These have a file of their own.
-        EventKind::ExternalEventRaised { .. } => 17,
-        EventKind::ExternalTried { .. } => 18,
-        EventKind::ExternalAbsent { .. } => 19,
-        EventKind::OrchestrationCancelAnnounced { .. } => 20,
-    }
-}
-
 #[test]
-fn a_history_of_every_kind_of_event_and_failure() {
-    let (kinds, details) = (all_kinds(), all_details());
-    let places: Vec<usize> = kinds.iter().map(place_of_kind).collect();
-    assert_eq!(places, (0..17).collect::<Vec<_>>());
-    let places: Vec<usize> = details.iter().map(place_of_details).collect();
-    assert_eq!(places, (0..10).collect::<Vec<_>>());
-
-    let failures = details
-        .into_iter()
-        .map(|details| EventKind::ActivityFailed { details });
-    let entries: Vec<Entry> = (5..)
-        .zip(kinds.into_iter().chain(failures))
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: (event_id % 2 == 0).then_some(event_id - 1),
-            timestamp_ms: 1_700_000_000_000 + event_id,
-            message_id: (event_id % 3 == 0).then_some(ID),
-            kind,
-        })
-        .collect();
-    check_history("history.bin", &entries);
-}
-
-/// What a history says of its cap, and of what did not fit into it.
-#[test]
-fn a_history_with_a_cap_of_its_own_and_a_refusal() {
-    let kinds = [
-        EventKind::OrchestrationStarted {
-            name: text("Order"),
-            version: text("1.2.3"),
-            input: text("1"),
-            parent_instance: None,
-            parent_id: None,
-            history_events_max: Some(1_024),
-            rules: None,
-            taken: Vec::new(),
-            announced: None,
-        },
-        EventKind::ActivityScheduled {
-            name: text("Charge"),
-            input: text("42"),
-            queue: None,
-        },
-        EventKind::SystemCall {
-            op: text("no_room"),
-            value: text("no room: activity \"Charge\" is refused"),
-        },
-    ];
-    let entries: Vec<Entry> = (1..)
-        .zip(kinds)
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: None,
-            timestamp_ms: 1_700_000_000_000,
-            message_id: None,
-            kind,
-        })
-        .collect();
-    check_history("history_capped.bin", &entries);
-}
-
-/// A start says by which rules the execution decides.
-#[test]
-fn a_history_whose_start_names_its_rules() {
-    let kind = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: Some(1),
-        taken: Vec::new(),
-        announced: None,
-    };
-    let entry = Entry {
-        event_id: 1,
-        source_event_id: None,
-        timestamp_ms: 1_700_000_000_000,
-        message_id: None,
-        kind,
-    };
-    check_history("history_with_rules.bin", &[entry]);
-}
-
-/// What was scheduled says to which queue it went, where the code has named one.
-#[test]
-fn a_history_with_queues() {
-    let queue = || Some(text("gpu"));
-    let kinds = [
-        EventKind::ActivityScheduled {
-            name: text("Render"),
-            input: text("1"),
-            queue: queue(),
-        },
-        EventKind::SubOrchestrationScheduled {
-            name: text("Ship"),
-            instance: text("child"),
-            input: text("1"),
-            queue: queue(),
-        },
-        EventKind::OrchestrationChained {
-            name: text("Ship"),
-            instance: text("next"),
-            input: text("1"),
-            queue: queue(),
-        },
-    ];
-    let entries: Vec<Entry> = (2..)
-        .zip(kinds)
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: None,
-            timestamp_ms: 1_700_000_000_000,
-            message_id: None,
-            kind,
-        })
-        .collect();
-    check_history("history_with_queues.bin", &entries);
-}
-
-/// A start knows which events the executions before have taken, and an event which wait has taken it.
-#[test]
-fn a_history_of_mail() {
-    let started = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
-        taken: vec![ID],
-        announced: None,
-    };
-    let wait = EventKind::ExternalSubscribed { name: text("Paid") };
-    let event = EventKind::ExternalEvent {
-        name: text("Paid"),
-        data: text("42"),
-    };
-    let entry = |event_id, source_event_id, message_id, kind| Entry {
-        event_id,
-        source_event_id,
-        timestamp_ms: 1_700_000_000_000,
-        message_id,
-        kind,
-    };
-    let entries = [
-        entry(1, None, None, started),
-        entry(2, None, None, wait),
-        entry(3, Some(2), Some(ID), event),
-    ];
-    check_history("history_of_mail.bin", &entries);
-}
-
-/// The kinds that came after the first file of all kinds, and a start that knows of a cancellation.
-#[test]
-fn a_history_of_what_instances_tell_each_other() {
-    let name = || text("Paid");
-    let kinds = [
-        EventKind::ExternalEventRaised {
-            instance: text("i ☃"),
-            name: name(),
-            data: text("42"),
-        },
-        EventKind::ExternalTried { name: name() },
-        EventKind::ExternalAbsent { name: name() },
-        EventKind::OrchestrationCancelAnnounced {
-            reason: text("enough"),
-            cancel_at_ms: 1_700_000_030_000,
-        },
-    ];
-    let places: Vec<usize> = kinds.iter().map(place_of_kind).collect();
-    assert_eq!(places, (17..21).collect::<Vec<_>>());
-    let started = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
-        taken: Vec::new(),
-        announced: Some(Box::new(announcement())),
-    };
-    let entries: Vec<Entry> = (1..)
-        .zip(std::iter::once(started).chain(kinds))
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: matches!(kind, EventKind::ExternalAbsent { .. }).then_some(3),
-            timestamp_ms: 1_700_000_000_000,
-            message_id: (event_id == 5).then_some(ID),
-            kind,
-        })
-        .collect();
-    check_history("history_of_instances.bin", &entries);
-}
-
-#[track_caller]
-fn check_history(name: &str, entries: &[Entry]) {
-    let encoded = encode_chunk(entries).unwrap();
-    let stored = golden(name, &encoded.body);
-    let chunk = HistoryChunk {
-        body: stored.clone(),
-        ..encoded.clone()
-    };
-    assert_eq!(decode_entries(&chunk).unwrap(), entries);
-    assert_eq!(without_version(&encoded.body), without_version(&stored));
-}
-
-/// The JSON of a chunk without the version of duroxide that wrote it, which the checksum covers.
-fn without_version(body: &Bytes) -> String {
-    let json = std::str::from_utf8(&body[6..]).unwrap();
-    let rest = json.strip_prefix("{\"duroxide\":\"").unwrap();
-    rest.split_once('"').unwrap().1.to_owned()
+fn a_value() {
+    let body = ValueBody::of("half way");
+    check("value.bin", &body, ValueBody::encode, ValueBody::decode);
 }
 
 /// A turn that is committed by a new version repeats what an old version sent.

@@ -24,13 +24,14 @@ mod queue_name;
 mod replay;
 pub mod runtime;
 mod unfit_input;
+mod values;
 
 use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{
-    CancelOptions, Client, ClientError, ExecutionInfo, InstanceInfo, RaiseOptions, RaiseOutcome,
-    StartOptions, StartOutcome,
+    CancelOptions, Client, ClientError, ExecutionInfo, InstanceInfo, PublishedValue, RaiseOptions,
+    RaiseOutcome, StartOptions, StartOutcome, ValueVersion,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::providers::{InstanceId, Limits, TaskQueue};
+use crate::providers::{InstanceId, Limits, TaskQueue, ValueKey};
 use crate::runtime::RuntimeOptions;
 
 /// The bytes of the name of an orchestration, an activity or an event; at least one.
@@ -115,6 +115,15 @@ pub const TAKEN_IDS_MAX: usize = 256;
 /// How many of them may be messages whose sender has given them no id.
 pub const TAKEN_RANDOM_IDS_MAX: usize = 16;
 
+/// How many values the code of an orchestration keeps, its custom status among them, and the bytes of
+/// their keys and of the encoded values together. Each execution hands all of them on to the next one.
+pub const KEPT_VALUES_MAX: usize = 256;
+/// See [`KEPT_VALUES_MAX`].
+pub const KEPT_VALUES_BYTES_MAX: usize = 64 * 1024;
+
+/// A turn takes in no more messages once its commit sets or removes this many values.
+pub const VALUES_PER_TURN_MAX: usize = 256;
+
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -216,6 +225,7 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_texts());
     all.extend(of_turns());
     all.extend(of_mail());
+    all.extend(of_values());
     all.extend(of_blocking_code());
     all.extend(of_clients());
     all.extend(of_suspects());
@@ -223,6 +233,7 @@ pub fn all() -> Vec<Limit> {
 }
 
 /// The limits that a provider keeps. None is left out: a new field has to be named here.
+#[expect(clippy::too_many_lines, reason = "one entry for each limit")]
 fn of_providers() -> Vec<Limit> {
     let Limits {
         body_bytes_max,
@@ -233,6 +244,9 @@ fn of_providers() -> Vec<Limit> {
         topic_messages_max,
         mail_messages_max,
         control_messages_max,
+        values_max,
+        value_bytes_max,
+        values_bytes_max,
     } = Limits::default();
     let limit = |name, default, what, beyond| Limit {
         name,
@@ -274,6 +288,24 @@ fn of_providers() -> Vec<Limit> {
             count(control_messages_max),
             "cancellations, suspensions and wake-ups that wait for one instance",
             "a client's is refused as `Unavailable`, and tried again",
+        ),
+        limit(
+            "values_max",
+            count(values_max),
+            "values of one instance that do not expire",
+            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
+        ),
+        limit(
+            "value_bytes_max",
+            bytes(value_bytes_max),
+            "one value of an instance, encoded",
+            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
+        ),
+        limit(
+            "values_bytes_max",
+            bytes(values_bytes_max),
+            "the values of one instance that do not expire, together",
+            "the commit is refused as `LimitExceeded`; the code of an orchestration is refused before",
         ),
         limit(
             "commit_bytes_max",
@@ -523,6 +555,35 @@ fn of_mail() -> Vec<Limit> {
             bytes(MAIL_BYTES_MAX),
             "events in one read, but for a first one that is larger",
             "the rest comes with the next read",
+        ),
+    ]
+}
+
+fn of_values() -> Vec<Limit> {
+    vec![
+        fixed(
+            "KEPT_VALUES_MAX",
+            count(KEPT_VALUES_MAX),
+            "values that an orchestration keeps, its custom status among them",
+            "`ctx.set_value` answers an error, and nothing is set",
+        ),
+        fixed(
+            "KEPT_VALUES_BYTES_MAX",
+            bytes(KEPT_VALUES_BYTES_MAX),
+            "the values that an orchestration keeps, encoded and with their keys, together",
+            "`ctx.set_value` and `ctx.set_custom_status` answer an error, and nothing is set",
+        ),
+        fixed(
+            "ValueKey::BYTES_MAX",
+            bytes(ValueKey::BYTES_MAX),
+            "the key of a value, at least one byte, that does not begin with `@`",
+            "`ctx.set_value` answers an error; `ClientError::InvalidInput`",
+        ),
+        fixed(
+            "VALUES_PER_TURN_MAX",
+            count(VALUES_PER_TURN_MAX),
+            "values that one commit sets or removes",
+            "the turn takes in no more messages; they wait for the next one",
         ),
     ]
 }

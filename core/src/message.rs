@@ -3,6 +3,8 @@
 //! These are wire types. Their encodings have golden files under `core/tests/golden/`, which are
 //! never edited: a new field needs a default, a new meaning a new name.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -124,6 +126,9 @@ pub(crate) struct Start {
     /// The cancellation that was announced to the execution before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) announced: Option<Box<CancelAnnouncement>>,
+    /// The values that the executions before have set, by their keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 /// Who waits for a child, and at which event.
@@ -179,6 +184,20 @@ pub(crate) struct ActivityBody {
     pub(crate) heartbeat_ms: Option<u64>,
 }
 
+/// A value of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ValueBody {
+    /// What the code has set.
+    pub(crate) value: String,
+}
+
+impl ValueBody {
+    pub(crate) fn of(value: &str) -> Self {
+        let value = value.to_owned();
+        Self { value }
+    }
+}
+
 /// What core keeps in an instance's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CoreState {
@@ -228,7 +247,7 @@ macro_rules! framed {
     )*};
 }
 
-framed!(MessageBody, ActivityBody, CoreState, Output);
+framed!(MessageBody, ActivityBody, CoreState, Output, ValueBody);
 
 /// What a message that an execution causes is about; part of its derived id.
 #[derive(Debug, Clone, Copy)]

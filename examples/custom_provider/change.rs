@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use duroxide::providers::{
     ActivityKey, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Message, MessageId,
-    TaskQueue,
+    TaskQueue, ValueKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::agenda::Slot;
 use crate::lease::Hold;
 use crate::state::{Activity, Instance, State};
 use crate::stored;
+use crate::value::Value;
 
 /// One change of the state. It says what is so afterwards, never how to work it out, so that
 /// reading the file needs no clock, no random number and no rule of the contract.
@@ -44,6 +45,13 @@ pub(crate) enum Change {
     MessageRemoved {
         instance: InstanceId,
         message: MessageId,
+    },
+    /// A value of an instance is this now; none removes it.
+    Value {
+        instance: InstanceId,
+        #[serde(with = "stored::key")]
+        key: ValueKey,
+        value: Option<Value>,
     },
     /// An activity comes into being.
     Activity {
@@ -144,6 +152,18 @@ impl State {
                     receiver.inbox.remove(message);
                 }
                 self.schedule(&instance);
+            }
+            Change::Value {
+                instance,
+                key,
+                value,
+            } => {
+                if let Some(instance) = self.instances.get_mut(&instance) {
+                    match value {
+                        Some(value) => instance.values.insert(key, value),
+                        None => instance.values.remove(&key),
+                    };
+                }
             }
             Change::Activity {
                 key,
@@ -261,6 +281,11 @@ impl Instance {
                 chunk: chunk.clone(),
             }));
         }
+        changes.extend(self.values.iter().map(|(key, value)| Change::Value {
+            instance: id.clone(),
+            key: key.clone(),
+            value: Some(value.clone()),
+        }));
         let messages = self.inbox.iter();
         changes.extend(messages.map(|(due_at_ms, message)| Change::Message {
             instance: id.clone(),

@@ -33,6 +33,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod value;
 mod wait;
 
 use std::error::Error;

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use duroxide::clock::Clock;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
-    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal,
-    Turn, Watch, refusal,
+    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage,
+    Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
+    ReadValues, Release, Renewal, Turn, Watch, refusal,
 };
 use tokio::sync::{Mutex, watch};
 
@@ -239,6 +239,12 @@ impl Provider for FileProvider {
         self.call("read_mail", read).await
     }
 
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let request = request.clone();
+        let read = move |state: &mut State| state.read_values(&request);
+        self.call("read_values", read).await
+    }
+
     async fn read_head(
         &self,
         instance: &InstanceId,
@@ -256,10 +262,14 @@ impl Provider for FileProvider {
         self.wait_until_changed(watched, max_wait).await
     }
 
-    /// Makes the file shorter when most of it is of the past. It takes as long as writing the
-    /// whole state does, whatever the budget.
+    /// Removes values that have expired, and makes the file shorter when most of it is of the past. It
+    /// takes as long as writing the whole state does, whatever the budget.
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        let compact = |store: &mut Store| {
+        let clock = Arc::clone(&self.options.clock);
+        let compact = move |store: &mut Store| {
+            store.state.now_ms = store.state.now_ms.max(clock.now_ms());
+            store.state.remove_expired_values();
+            store.save()?;
             if store.log.is_worth_compacting() {
                 store.log.compact(&store.state.snapshot())?;
             }

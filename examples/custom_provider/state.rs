@@ -7,13 +7,14 @@ use bytes::Bytes;
 use duroxide::clock::millis_ceil;
 use duroxide::providers::{
     ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus,
-    Position, TaskQueue,
+    Position, TaskQueue, ValueKey,
 };
 
 use crate::change::{Change, Execution};
 use crate::inbox::Inbox;
 use crate::lease::Hold;
 use crate::queues::Queues;
+use crate::value::Value;
 
 /// Everything, with the indexes. It changes by [`State::change`] alone.
 #[derive(Debug, Default)]
@@ -37,6 +38,7 @@ pub(crate) struct Instance {
     pub(crate) head: InstanceHead,
     pub(crate) hold: Hold,
     pub(crate) inbox: Inbox,
+    pub(crate) values: BTreeMap<ValueKey, Value>,
     /// Those that were not pruned, the current one last.
     pub(crate) executions: BTreeMap<u64, Execution>,
     pub(crate) histories: BTreeMap<u64, Vec<HistoryChunk>>,
@@ -55,6 +57,7 @@ impl Instance {
             hold: Hold::free_from(head.created_at_ms, 0),
             head,
             inbox: Inbox::default(),
+            values: BTreeMap::new(),
             executions: BTreeMap::new(),
             histories: BTreeMap::new(),
         }

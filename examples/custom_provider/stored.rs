@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use duroxide::providers::{
     ActivityKey, Channel, CommitId, ExecutionStatus, HistoryChunk, Incarnation, InstanceHead,
-    InstanceId, InstanceStatus, Message, MessageId, Position, TaskQueue, Topic,
+    InstanceId, InstanceStatus, Message, MessageId, Position, TaskQueue, Topic, ValueKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +137,19 @@ pub(crate) mod queue {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TaskQueue, D::Error> {
         String::deserialize(from).map(|name| TaskQueue(name.into()))
+    }
+}
+
+pub(crate) mod key {
+    use super::{Deserialize, ValueKey};
+    use serde::{Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(key: &ValueKey, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(key.as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ValueKey, D::Error> {
+        String::deserialize(from).map(|name| ValueKey::from(name.as_str()))
     }
 }
 

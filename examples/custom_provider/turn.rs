@@ -31,6 +31,7 @@ impl State {
         self.check_completed(&turn)?;
         check::turn_limits(limits, &turn)?;
         check::executions(limits, &turn, head.position)?;
+        self.check_values(limits, &turn)?;
         self.check_new_activities(&turn, &head)?;
         Ok(self.apply_turn(turn, head))
     }
@@ -120,6 +121,7 @@ impl State {
         head.suspended = turn.suspended.unwrap_or(head.suspended);
         head.settle();
         self.change(Change::Head(head.clone()));
+        self.write_values(&head.instance, turn.commit_id, turn.values);
         for update in turn.executions {
             self.apply_execution(&head, update);
         }

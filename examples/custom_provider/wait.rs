@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use duroxide::clock::{Clock, Sleep};
-use duroxide::providers::{InstanceHead, ProviderError, Queues, Watch};
+use duroxide::providers::{InstanceHead, ProviderError, Queues, ValueKey, Watch};
 
 use crate::provider::FileProvider;
 use crate::state::State;
@@ -65,7 +65,9 @@ impl State {
     fn changed_heads(&self, watched: &[Watch]) -> Vec<InstanceHead> {
         let heads = watched.iter().filter_map(|watch| {
             let head = &self.instances.get(&watch.instance)?.head;
-            watch.until.is_met_by(head).then(|| head.clone())
+            let version_of = |key: &ValueKey| self.version_of(&watch.instance, key);
+            let is_met = watch.until.is_met_by(head, version_of);
+            is_met.then(|| head.clone())
         });
         heads.collect()
     }

@@ -1,5 +1,7 @@
 //! The replay engine: any code, any inputs, and histories that are not what it wrote.
 
+use std::collections::BTreeMap;
+
 use duroxide_core::event::{AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind};
 use duroxide_core::fuzzing::Run;
 use uuid::Uuid;
@@ -111,6 +113,7 @@ fn start() -> EventKind {
         rules: None,
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     }
 }
 

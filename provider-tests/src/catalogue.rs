@@ -280,6 +280,22 @@ macro_rules! __catalogue {
             control_is_claimed_first ["CLM-02" "MSG-04"],
             control_ends_the_hold_of_a_release ["LEA-06"],
         }
+        val {
+            values_are_set_read_and_removed ["VAL-01" "VAL-02"],
+            any_turn_sets_values ["VAL-01" "HEA-02" "FEN-03"],
+            a_refused_turn_sets_nothing ["VAL-01" "FEN-05" "IDM-01"],
+            a_value_that_is_named_twice_is_refused ["VAL-01"],
+            a_dropped_turn_sets_all_of_its_values_or_none ["VAL-01" "COM-01" "CXL-01"],
+            turns_of_one_call_set_their_own_values ["VAL-01" "COM-05"],
+            values_outlive_executions_and_ends ["VAL-03"],
+            a_value_expires ["VAL-04"],
+            what_an_instance_keeps_has_limits ["VAL-05"],
+            the_bytes_of_values_have_limits ["VAL-05"],
+            keys_are_told_apart ["VAL-02" "MSG-06"],
+            a_watch_ends_with_the_change_of_a_value ["VAL-06" "WAK-04"],
+            a_watch_of_a_changed_value_answers_at_once ["VAL-06" "WAK-04"],
+            no_change_of_a_value_is_missed ["VAL-06"],
+        }
         err {
             refusals_advise_against_a_retry ["ERR-01"],
         }
@@ -342,6 +358,9 @@ macro_rules! __catalogue {
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
         }
+        val {
+            values_go_with_their_instance ["VAL-03" "DEL-01" "DEL-03"],
+        }
         fen_standing {
             an_unleased_turn_is_of_one_life ["FEN-07" "FEN-05" "DEL-01"],
         }
@@ -371,6 +390,9 @@ macro_rules! __catalogue {
             the_level_is_reported ["CAP-01" "DUR-01"],
             the_setting_is_read_back ["DUR-02"],
         }
+        val {
+            values_survive_a_crash ["DUR-01" "VAL-03"],
+        }
     }};
     (multi_handle, $emit:ident, $arg:tt) => { $crate::$emit! { $arg multi_handle
         con {
@@ -379,6 +401,9 @@ macro_rules! __catalogue {
             leases_outlive_their_handle ["CON-01" "LEA-01"],
             claimers_on_two_handles_share_the_instances ["CON-01" "LEA-01" "CLM-01"],
             a_handle_hears_of_the_others_work ["CON-01" "WAK-01" "WAK-02" "COM-07"],
+        }
+        val {
+            a_handle_sees_the_others_values ["VAL-02" "VAL-06" "CON-01"],
         }
     }};    (end_to_end, $emit:ident, $arg:tt) => { $crate::$emit! { $arg end_to_end
         basics {
@@ -460,6 +485,14 @@ macro_rules! __catalogue {
             an_end_within_the_grace_stands ["COM-02" "DLY-02"],
             a_grace_needs_no_code ["LEA-06" "DLY-01"],
             a_suspended_instance_has_its_grace ["SUS-01" "DLY-01"],
+        }
+        values {
+            progress_is_shown_to_whoever_waits ["VAL-01" "VAL-06"],
+            values_go_along ["VAL-03" "EXE-01"],
+            a_replay_publishes_nothing ["VAL-01" "VAL-03"],
+            what_is_too_large_is_refused ["VAL-05"],
+            many_values_take_several_turns ["VAL-01" "VAL-05"],
+            values_outlive_every_end ["VAL-03" "VAL-06"],
         }
         suspension {
             a_suspended_instance_does_nothing ["SUS-01" "WAK-01"],
@@ -548,6 +581,7 @@ macro_rules! __catalogue {
             commits_are_atomic ["CON-01" "COM-01" "FEN-01" "IDM-01"],
             sends_are_atomic ["CON-01" "STA-01" "ACT-03"],
             mail_and_suspensions_are_atomic ["CON-01" "MAI-02" "MAI-05" "SUS-01" "SUS-02" "FEN-07"],
+            values_are_atomic ["CON-01" "VAL-01" "VAL-02" "COM-01"],
             renewals_and_releases_are_atomic ["CON-01" "LEA-04" "LEA-06"],
             waits_and_deletions_are_atomic ["CON-01" "WAK-02" "DEL-01" "DEL-03"],
         }

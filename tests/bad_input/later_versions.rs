@@ -8,8 +8,9 @@ use bytes::Bytes;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
@@ -79,6 +80,10 @@ impl Provider for SeenByAnOldNode {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.inner.read_mail(request).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.inner.read_values(request).await
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

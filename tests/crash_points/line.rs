@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch,
 };
 use tokio::sync::watch;
 
@@ -236,6 +237,11 @@ impl Provider for Line {
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         let end = self.end();
         self.read(&end, end.store.read_mail(request)).await?
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let end = self.end();
+        self.read(&end, end.store.read_values(request)).await?
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

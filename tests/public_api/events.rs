@@ -1,5 +1,7 @@
 //! `Event`, `EventKind` and the constants.
 
+use std::collections::BTreeMap;
+
 use duroxide::{Event, EventKind, INITIAL_EVENT_ID, INITIAL_EXECUTION_ID};
 
 use crate::support::type_of;
@@ -45,6 +47,7 @@ fn kinds() -> Vec<EventKind> {
             rules: None,
             taken: Vec::new(),
             announced: None,
+            values: BTreeMap::new(),
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

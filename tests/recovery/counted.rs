@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
-    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal,
-    Turn, Watch,
+    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage,
+    Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
+    ReadValues, Release, Renewal, Turn, Watch,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -326,6 +326,10 @@ impl<P: Provider> Provider for Counted<P> {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.count().read_mail(request).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.count().read_values(request).await
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

@@ -4,8 +4,9 @@ use semver::Version;
 
 use super::error::ClientError;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
-use crate::providers::{InstanceId, Limits, TaskQueue};
+use crate::providers::{InstanceId, Limits, TaskQueue, ValueKey};
 use crate::queue_name;
+use crate::values;
 
 /// An instance id.
 pub(super) fn instance_id(id: &str) -> Result<InstanceId, ClientError> {
@@ -42,6 +43,12 @@ pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
 /// The name of a queue.
 pub(super) fn queue(name: &str) -> Result<TaskQueue, ClientError> {
     queue_name::checked(name).map_err(ClientError::invalid)
+}
+
+/// The key of a value.
+pub(super) fn value_key(key: &str) -> Result<ValueKey, ClientError> {
+    values::check_key(key).map_err(ClientError::invalid)?;
+    Ok(ValueKey::from(key))
 }
 
 /// A version.

@@ -16,9 +16,10 @@ use crate::message::Output;
 use crate::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage, Incarnation,
-    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, Lease, MailPage,
-    Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, ReadMail, Release, Renewal, SystemMetrics, TaskQueue, Turn, Watch, refusal,
+    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, InstanceValue, Lease,
+    MailPage, Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
+    ReadHistory, ReadMail, ReadValues, Release, Renewal, SystemMetrics, TaskQueue, Turn, Watch,
+    refusal,
 };
 
 /// The store and its clock; clones share them.
@@ -200,6 +201,10 @@ impl Provider for Fake {
         Ok(MailPage::default())
     }
 
+    async fn read_values(&self, _: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        Ok(Vec::new())
+    }
+
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {
         let mut state = self.state.lock();
         state.heads_read += 1;
@@ -221,7 +226,7 @@ impl Provider for Fake {
             return Ok(Vec::new());
         };
         let head = self.state.lock().heads.get(instance).cloned();
-        match head.filter(|head| until.is_met_by(head)) {
+        match head.filter(|head| until.is_met_by(head, |_| None)) {
             Some(head) => Ok(vec![head]),
             // Whoever waits sets the deadline; this one never ends by itself.
             None => std::future::pending().await,

@@ -15,6 +15,7 @@ mod raise;
 mod send;
 mod start;
 mod status;
+mod values;
 mod wait;
 
 pub use crate::orchestration::StartOptions;
@@ -25,3 +26,4 @@ pub use info::{ExecutionInfo, InstanceInfo};
 pub use raise::{RaiseOptions, RaiseOutcome};
 pub use start::StartOutcome;
 pub use status::OrchestrationStatus;
+pub use values::{PublishedValue, ValueVersion};

@@ -1,5 +1,7 @@
 //! Starting instances.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::check;
@@ -178,6 +180,7 @@ impl Client {
             carried: Vec::new(),
             taken: Vec::new(),
             announced: None,
+            values: BTreeMap::new(),
         };
         let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
         let envelope = Envelope {
@@ -324,7 +327,7 @@ mod tests {
     async fn bad_arguments_do_not_reach_the_store() {
         let fake = Fake::default();
         let client = fake.client();
-        let no_json = std::collections::BTreeMap::from([(vec![1], 1)]);
+        let no_json = BTreeMap::from([(vec![1], 1)]);
         let refused = [
             client.start_orchestration("", "Order", "").await,
             client.start_orchestration("a", "", "").await,

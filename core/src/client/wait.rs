@@ -8,8 +8,9 @@ use super::check;
 use super::client::Client;
 use super::error::ClientError;
 use super::status::OrchestrationStatus;
+use crate::clock::Clock;
 use crate::codec;
-use crate::providers::{InstanceId, Until, Watch};
+use crate::providers::{InstanceId, ProviderError, Until, Watch};
 
 /// The pause after the store failed while waiting; it doubles each time.
 const WAIT_BACKOFF: Duration = Duration::from_millis(10);
@@ -17,6 +18,24 @@ const WAIT_BACKOFF: Duration = Duration::from_millis(10);
 const WAIT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// How long the look at an instance may take that did not end in time.
 const LAST_LOOK_MAX: Duration = Duration::from_millis(500);
+
+/// The pauses of a waiter whose store fails.
+pub(super) struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(WAIT_BACKOFF)
+    }
+}
+
+impl Backoff {
+    /// Pauses after a failure, each time for longer.
+    pub(super) async fn pause(&mut self, clock: &dyn Clock, error: &ProviderError) {
+        tracing::warn!(target: "duroxide::client", %error, "waiting on");
+        clock.sleep(self.0).await;
+        self.0 = (self.0 * 2).min(WAIT_BACKOFF_MAX);
+    }
+}
 
 impl Client {
     /// How an instance stands.
@@ -89,7 +108,7 @@ impl Client {
     }
 
     /// What to say of an instance that did not end in time.
-    async fn last_look(&self, instance: &InstanceId) -> ClientError {
+    pub(super) async fn last_look(&self, instance: &InstanceId) -> ClientError {
         tokio::select! {
             biased;
             reason = self.why_blocked(instance) => out_of_time(reason),
@@ -106,7 +125,7 @@ impl Client {
             instance,
             until: Until::Terminal,
         }];
-        let mut backoff = WAIT_BACKOFF;
+        let mut backoff = Backoff::default();
         loop {
             match self.store.wait_for_change(&watched, max_wait).await {
                 Ok(heads) => {
@@ -114,13 +133,9 @@ impl Client {
                     if is_end(&status) {
                         return Ok(status);
                     }
-                    backoff = WAIT_BACKOFF;
+                    backoff = Backoff::default();
                 }
-                Err(error) if error.is_retryable() => {
-                    tracing::warn!(target: "duroxide::client", %error, "waiting on");
-                    self.clock.sleep(backoff).await;
-                    backoff = (backoff * 2).min(WAIT_BACKOFF_MAX);
-                }
+                Err(error) if error.is_retryable() => backoff.pause(&*self.clock, &error).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -147,7 +162,7 @@ mod tests {
     use super::*;
     use crate::event::{AppErrorKind, ErrorDetails};
     use crate::message::Output;
-    use crate::providers::{ErrorKind, InstanceStatus, ProviderError};
+    use crate::providers::{ErrorKind, InstanceStatus};
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,7 @@
 //! The kinds of events.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -49,6 +51,9 @@ pub enum EventKind {
         /// The cancellation that was announced to the execution before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         announced: Option<Box<CancelAnnouncement>>,
+        /// The values that the executions before have set, by their keys.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        values: BTreeMap<String, String>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {
@@ -172,6 +177,14 @@ pub enum EventKind {
         /// When, in milliseconds since the Unix epoch.
         cancel_at_ms: u64,
     },
+    /// Decision: set a value of the instance, or remove it.
+    ValueSet {
+        /// Its key; that of the custom status is `@status`.
+        key: String,
+        /// What it is from now on; `None` removes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
     /// Decision, answered at once: a value that code may not make up by itself.
     SystemCall {
         /// Which: `guid`, `utcnow_ms`, or `no_room` for a refusal.
@@ -205,6 +218,7 @@ impl EventKind {
                 | Self::OrchestrationChained { .. }
                 | Self::ExternalEventRaised { .. }
                 | Self::SubOrchestrationScheduled { .. }
+                | Self::ValueSet { .. }
                 | Self::SystemCall { .. }
         )
     }
@@ -222,8 +236,12 @@ impl EventKind {
                 name,
                 version,
                 input,
+                values,
                 ..
-            } => name.len() + version.len() + input.len(),
+            } => {
+                let values = values.iter().map(|(key, value)| key.len() + value.len());
+                name.len() + version.len() + input.len() + values.sum::<usize>()
+            }
             Self::ActivityScheduled { name, input, .. } => name.len() + input.len(),
             Self::OrchestrationChained {
                 name,
@@ -249,6 +267,7 @@ impl EventKind {
             | Self::ExternalTried { name }
             | Self::ExternalAbsent { name } => name.len(),
             Self::ExternalEvent { name, data } => name.len() + data.len(),
+            Self::ValueSet { key, value } => key.len() + value.as_ref().map_or(0, String::len),
             Self::SystemCall { op, value } => op.len() + value.len(),
             Self::OrchestrationCompleted { output } => output.len(),
             Self::OrchestrationContinuedAsNew { input } => input.len(),

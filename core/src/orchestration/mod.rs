@@ -8,6 +8,7 @@ mod retry;
 mod retry_policy;
 mod schedule;
 mod start_options;
+mod values;
 
 pub use crate::replay::DurableOutput;
 pub use activity_options::ActivityOptions;

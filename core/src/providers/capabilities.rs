@@ -85,6 +85,12 @@ pub struct Limits {
     pub topic_messages_max: usize,
     /// The mail of one instance in all topics, beyond which further mail is refused (LIM-03).
     pub mail_messages_max: usize,
+    /// The values of one instance that do not expire (VAL-05).
+    pub values_max: usize,
+    /// The bytes of one value, whether it expires or not (VAL-05).
+    pub value_bytes_max: usize,
+    /// The bytes of one instance's values that do not expire, together (VAL-05).
+    pub values_bytes_max: usize,
     /// The control messages of one instance, beyond which a client's is refused for now (LIM-03).
     pub control_messages_max: usize,
 }
@@ -99,6 +105,9 @@ impl Default for Limits {
             history_events_max: HISTORY_EVENTS_MAX_DEFAULT,
             topic_messages_max: 100_000,
             mail_messages_max: 200_000,
+            values_max: 256,
+            value_bytes_max: 64 * 1024,
+            values_bytes_max: 1024 * 1024,
             control_messages_max: 100,
         }
     }

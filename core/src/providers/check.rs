@@ -2,7 +2,7 @@
 //!
 //! A provider runs them after its fence and before it writes anything (FEN-05).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -10,10 +10,11 @@ use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
 use super::head::{ExecutionStatus, InstanceHead, Position};
-use super::id::{Incarnation, InstanceId, TaskQueue, Topic};
+use super::id::{Incarnation, InstanceId, TaskQueue, Topic, ValueKey};
 use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, Fence, TurnCommit};
+use super::value::ValueUpdate;
 use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
@@ -53,6 +54,7 @@ pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderErr
     for activity in &turn.activities {
         queue_limit("commit", &activity.queue)?;
     }
+    value_limits(limits, id, &turn.values)?;
     let outputs = turn.executions.iter().filter_map(|it| it.output.as_ref());
     let activities = turn.activities.iter().map(|activity| &activity.body);
     for body in outputs.chain(activities) {
@@ -158,6 +160,71 @@ fn awaited_limits(id: &InstanceId, awaited: &[Topic]) -> Result<(), ProviderErro
     Ok(())
 }
 
+/// Checks each value that a turn writes by itself (VAL-01, VAL-05).
+fn value_limits(
+    limits: &Limits,
+    id: &InstanceId,
+    updates: &[ValueUpdate],
+) -> Result<(), ProviderError> {
+    let mut keys = HashSet::new();
+    for update in updates {
+        if !keys.insert(&update.key) {
+            let message = "a value is named twice; say what it is in the end";
+            return Err(refusal::invalid("commit", id, message));
+        }
+        let max = ValueKey::BYTES_MAX;
+        if update.key.as_str().len() > max {
+            return Err(refusal::limit_exceeded(id, "ValueKey::BYTES_MAX", max));
+        }
+        let max = limits.value_bytes_max;
+        if value_bytes(update) > max {
+            return Err(refusal::limit_exceeded(id, "value_bytes_max", max));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an instance may keep what a turn leaves of its values, if it sets one that does not expire
+/// (VAL-05). `kept` has the key and
+/// the bytes of each of those before the turn that do not expire.
+///
+/// # Errors
+/// `LimitExceeded` names the limit.
+pub fn values_kept(
+    limits: &Limits,
+    turn: &TurnCommit,
+    kept: impl IntoIterator<Item = (ValueKey, usize)>,
+) -> Result<(), ProviderError> {
+    let id = &turn.instance;
+    let named: HashSet<&ValueKey> = turn.values.iter().map(|update| &update.key).collect();
+    let others = kept.into_iter().filter(|(key, _)| !named.contains(key));
+    let new = turn.values.iter().filter_map(|update| {
+        let new = update.value.as_ref()?;
+        new.expires_after.is_none().then_some(new.value.len())
+    });
+    if new.clone().next().is_none() {
+        // It leaves no more of them than there were.
+        return Ok(());
+    }
+    let (mut count, mut bytes) = (0, 0_usize);
+    for value_bytes in others.map(|(_, bytes)| bytes).chain(new) {
+        count += 1;
+        bytes = bytes.saturating_add(value_bytes);
+    }
+    if count > limits.values_max {
+        return Err(refusal::limit_exceeded(id, "values_max", limits.values_max));
+    }
+    let max = limits.values_bytes_max;
+    if bytes > max {
+        return Err(refusal::limit_exceeded(id, "values_bytes_max", max));
+    }
+    Ok(())
+}
+
+fn value_bytes(update: &ValueUpdate) -> usize {
+    update.value.as_ref().map_or(0, |new| new.value.len())
+}
+
 /// How much waits where a message would come to lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
@@ -230,6 +297,7 @@ fn turn_bytes(turn: &TurnCommit) -> usize {
         .chain(chunks.map(|chunk| &chunk.body))
         .chain(turn.activities.iter().map(|activity| &activity.body))
         .map(Bytes::len)
+        .chain(turn.values.iter().map(value_bytes))
         .chain(turn.messages.iter().map(envelope_bytes))
         .fold(0, usize::saturating_add)
 }

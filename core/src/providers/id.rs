@@ -187,6 +187,27 @@ impl From<&str> for Topic {
     }
 }
 
+/// The name of a value of an instance: 0 to 256 bytes of UTF-8, of any characters (MSG-06, VAL-05).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ValueKey(pub Arc<str>);
+
+impl ValueKey {
+    /// The longest name, in bytes (VAL-05).
+    pub const BYTES_MAX: usize = 256;
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ValueKey {
+    fn from(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+}
+
 /// The name of a queue of turns or of activities: up to 256 bytes of UTF-8. A queue of turns and one
 /// of activities have nothing in common but the name, and there are as many as are named.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

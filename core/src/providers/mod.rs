@@ -22,6 +22,7 @@ mod mail;
 mod message;
 mod provider;
 mod turn;
+mod value;
 mod wait;
 
 pub use activity::{
@@ -39,10 +40,12 @@ pub use head::{ExecutionStatus, InstanceHead, InstanceStatus, Position};
 pub use history::{HistoryChunk, HistoryPage, ReadHistory};
 pub use id::{
     CommitId, Incarnation, InstanceId, InvalidInstanceId, LeaseToken, MessageId, TaskQueue, Topic,
+    ValueKey,
 };
 pub use lease::{ActivityLease, Claimed, Lease, Release, ReleasedAttempts, Renewal, TurnLease};
 pub use mail::{Mail, MailMark, MailPage, ReadMail, TopicCursor};
 pub use message::{Channel, Delivery, Envelope, Message, Recipient};
 pub use provider::Provider;
 pub use turn::{ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, Turn, TurnCommit, TurnCommitted};
+pub use value::{InstanceValue, NewValue, ReadValues, ValueUpdate};
 pub use wait::{Queues, Until, Watch};

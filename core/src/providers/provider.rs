@@ -16,6 +16,7 @@ use super::id::InstanceId;
 use super::lease::{Claimed, Lease, Release, Renewal};
 use super::mail::{MailPage, ReadMail};
 use super::turn::{ClaimTurns, Turn};
+use super::value::{InstanceValue, ReadValues};
 use super::wait::{Queues, Watch};
 use crate::event::{Event, decode_chunk};
 
@@ -77,12 +78,16 @@ pub trait Provider: Debug + Send + Sync + 'static {
     /// Reads the oldest due mail of some topics, and leaves it where it is (MAI-02 to MAI-04).
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError>;
 
+    /// Reads some values of an instance, those that are there, in the order of the keys that were asked
+    /// for (VAL-02, VAL-03).
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError>;
+
     /// Reads the head of an instance (HEA-01).
     async fn read_head(&self, instance: &InstanceId)
     -> Result<Option<InstanceHead>, ProviderError>;
 
     /// Waits until a watched instance meets its condition, at most so long, and answers the heads
-    /// that do (WAK-04).
+    /// that do (WAK-04, VAL-06).
     async fn wait_for_change(
         &self,
         watched: &[Watch],

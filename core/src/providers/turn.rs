@@ -10,6 +10,7 @@ use super::history::HistoryChunk;
 use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
 use super::lease::{ActivityLease, TurnLease};
 use super::message::{Delivery, Envelope};
+use super::value::ValueUpdate;
 
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct TurnCommit {
     pub awaited: Vec<Topic>,
     /// Suspends or resumes the instance (SUS-01).
     pub suspended: Option<bool>,
+    /// The values that it sets and removes, each key once (VAL-01).
+    pub values: Vec<ValueUpdate>,
     /// The messages to remove from the inbox: those processed, and timers withdrawn (COM-02).
     pub consumed: Vec<MessageId>,
     /// Removes the messages that are addressed to this execution or an earlier one (COM-03).

@@ -8,6 +8,7 @@ use super::input::Input;
 use super::matching::describe_event;
 use super::state::{Announced, State};
 use super::token::{Answer, DurableOutput, TokenKind};
+use super::values::Values;
 use crate::event::{CancelAnnouncement, ErrorDetails, EventKind, FIRST_RULES, RULES};
 use crate::limits::HISTORY_EVENTS_MAX_DEFAULT;
 
@@ -104,8 +105,12 @@ impl State {
                 return self.answers_nothing(event_id, input);
             }
             EventKind::OrchestrationStarted {
-                taken, announced, ..
+                taken,
+                announced,
+                values,
+                ..
             } => {
+                self.values = Values::from(values);
                 for id in taken {
                     self.external.is_new(Some(*id));
                 }
@@ -144,6 +149,7 @@ impl State {
             | EventKind::ExternalSubscribed { .. }
             | EventKind::ExternalTried { .. }
             | EventKind::SubOrchestrationScheduled { .. }
+            | EventKind::ValueSet { .. }
             | EventKind::SystemCall { .. } => return Accepted::Ignored,
         };
         if self.answers_open_token(input) {

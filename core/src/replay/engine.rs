@@ -47,7 +47,16 @@ pub(crate) enum End {
         taken: Vec<Uuid>,
         /// The cancellation that is to come.
         announced: Option<Box<CancelAnnouncement>>,
+        /// The values that the code has set.
+        values: BTreeMap<String, String>,
     },
+}
+
+/// How many values an instance keeps, and how many bytes they have, encoded and without their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ValuesKept {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What became of the input of a step.
@@ -148,6 +157,15 @@ impl Engine {
     /// The wait that the next mail of a topic answers.
     pub(crate) fn first_wait(&self, topic: &str) -> Option<u64> {
         self.journal.state().external.first_wait(topic)
+    }
+
+    /// What the code keeps of values.
+    pub(crate) fn values_kept(&self) -> ValuesKept {
+        let state = self.journal.state();
+        ValuesKept {
+            count: state.values.len(),
+            bytes: state.values.value_bytes(),
+        }
     }
 
     /// Has replays compare inputs and outputs as well, which are adopted otherwise.
@@ -444,12 +462,13 @@ impl Engine {
     }
 
     fn hand_over(&mut self) {
-        let (continuation, external, announced) = {
+        let (continuation, external, announced, values) = {
             let mut state = self.journal.state();
             (
                 state.continuation.take(),
                 std::mem::take(&mut state.external),
                 state.announced.take(),
+                std::mem::take(&mut state.values),
             )
         };
         if let Some(continuation) = continuation {
@@ -464,6 +483,7 @@ impl Engine {
                 carried,
                 taken,
                 announced: announced.map(|it| Box::new(it.announcement)),
+                values: values.into_map(),
             });
         }
     }

@@ -142,10 +142,9 @@ impl ExternalEvents {
 
     /// Code may use a name once and never again: what is open is looked for in each step.
     fn forget_if_empty(&mut self, name: &str) {
-        let is_empty = |it: &&Box<Channel>| {
-            it.buffered.is_empty() && it.waiting.is_empty() && it.matched.is_empty()
-        };
-        if self.channels.get(name).filter(is_empty).is_some() {
+        let is_empty =
+            |it: &Channel| it.buffered.is_empty() && it.waiting.is_empty() && it.matched.is_empty();
+        if self.channels.get(name).is_some_and(|it| is_empty(it)) {
             self.channels.remove(name);
         }
     }

@@ -117,6 +117,25 @@ impl Journal {
             .is_some_and(|state| state.announced.is_some())
     }
 
+    /// Sets a value, or removes it.
+    pub(crate) fn set_value(
+        &self,
+        key: String,
+        value: Option<String>,
+        location: &'static Location<'static>,
+    ) -> Result<(), String> {
+        match self.enter_state() {
+            Some(mut state) if !state.closed => state.set_value(key, value, location),
+            // Nothing comes of it any more.
+            _ => Ok(()),
+        }
+    }
+
+    /// A value that the code has set.
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
+        self.enter_state()?.values.get(key).cloned()
+    }
+
     /// Has the code called again once it may make a decision that was postponed.
     pub(crate) fn poll_postponed(&self, cx: &Context<'_>) {
         if let Some(mut state) = self.enter_state() {

@@ -2,6 +2,7 @@
 
 use super::token::Decision;
 use crate::event::EventKind;
+use crate::values::CUSTOM_STATUS;
 
 /// How much of a name an error repeats. A longer one, which no limit keeps out of a history from
 /// elsewhere, is cut.
@@ -65,6 +66,20 @@ pub(super) fn adopted(recorded: &EventKind, decision: &Decision, compares_inputs
                 data: code_data,
             },
         ) => instance == code_instance && name == code_name && same(data, code_data),
+        (
+            EventKind::ValueSet { key, value },
+            Decision::SetValue {
+                key: code_key,
+                value: code_value,
+            },
+        ) => {
+            let is_alike = match (value, code_value) {
+                (Some(value), Some(code_value)) => same(value, code_value),
+                (None, None) => true,
+                _ => false,
+            };
+            key == code_key && is_alike
+        }
         (EventKind::SystemCall { op, .. }, Decision::Guid) => op == "guid",
         (EventKind::SystemCall { op, .. }, Decision::UtcNow) => op == "utcnow_ms",
         _ => false,
@@ -77,6 +92,19 @@ fn quoted(name: &str) -> String {
     match end.and_then(|(end, _)| name.get(..end)) {
         Some(beginning) => format!("{beginning:?}..."),
         None => format!("{name:?}"),
+    }
+}
+
+/// The setting or the removal of a value in words. What it is set to may be a secret.
+fn describe_value(key: &str, value: Option<&String>) -> String {
+    let what = if key == CUSTOM_STATUS {
+        "the custom status".to_owned()
+    } else {
+        format!("value {}", quoted(key))
+    };
+    match value {
+        Some(_) => format!("the setting of {what}"),
+        None => format!("the removal of {what}"),
     }
 }
 
@@ -99,6 +127,7 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
             )
         }
         EventKind::ExternalEventRaised { instance, name, .. } => describe_raised(instance, name),
+        EventKind::ValueSet { key, value } => describe_value(key, value.as_ref()),
         EventKind::SystemCall { op, .. } => format!("system call {}", quoted(op)),
         EventKind::OrchestrationStarted { .. } => "the start".to_owned(),
         EventKind::ActivityCompleted { .. } => "an activity's result".to_owned(),
@@ -137,6 +166,7 @@ pub(super) fn describe_decision(decision: &Decision, recorded: Option<&EventKind
             )
         }
         Decision::Raise { instance, name, .. } => describe_raised(instance, name),
+        Decision::SetValue { key, value } => describe_value(key, value.as_ref()),
         Decision::Guid => "system call \"guid\"".to_owned(),
         Decision::UtcNow => "system call \"utcnow_ms\"".to_owned(),
     };

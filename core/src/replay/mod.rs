@@ -18,8 +18,9 @@ mod step_waker;
 mod tests;
 mod token;
 mod tokens;
+mod values;
 
-pub(crate) use engine::{End, Engine, Harvest, Root, cancelled};
+pub(crate) use engine::{End, Engine, Harvest, Root, ValuesKept, cancelled};
 pub(crate) use failure::{Failure, panic_text};
 pub(crate) use input::{Input, Moment};
 pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};

@@ -14,6 +14,7 @@ use super::matching::{adopted, describe_decision, describe_event};
 use super::refusal::{REFUSAL, Refusal, Shortage};
 use super::token::{Answer, Decided, Decision, DurableOutput, TokenKind, TokenState};
 use super::tokens::Tokens;
+use super::values::Values;
 use crate::event::{CancelAnnouncement, Entry, EventKind, FIRST_RULES, RULES};
 use crate::limits::{CONTINUE_AS_NEW_BYTES, DECISIONS_PER_STEP_MAX, HISTORY_EVENTS_MAX_DEFAULT};
 use crate::orchestration::{ActivityOptions, StartOptions};
@@ -67,6 +68,8 @@ pub(super) struct State {
     pub(super) external: ExternalEvents,
     /// The cancellation that is to come, if that has been said.
     pub(super) announced: Option<Announced>,
+    /// Those that the code has set, in this execution or in one before.
+    pub(super) values: Values,
     pub(super) continuation: Option<Continuation>,
     pub(super) failure: Option<Failure>,
     /// Why code does not take the input.
@@ -115,6 +118,7 @@ impl State {
             woken: Vec::new(),
             external: ExternalEvents::default(),
             announced: None,
+            values: Values::default(),
             continuation: None,
             failure: None,
             unfit_input: None,
@@ -248,6 +252,7 @@ impl State {
             | Decision::Wait { .. }
             | Decision::TryWait { .. }
             | Decision::Raise { .. }
+            | Decision::SetValue { .. }
             | Decision::Guid
             | Decision::UtcNow => {}
         }
@@ -344,6 +349,7 @@ impl State {
                 name,
                 data,
             },
+            Decision::SetValue { key, value } => EventKind::ValueSet { key, value },
             Decision::Guid => EventKind::SystemCall {
                 op: "guid".to_owned(),
                 value: self.draw().to_string(),
@@ -380,6 +386,7 @@ impl State {
                 let output = DurableOutput::Activity(Ok(value.clone()));
                 return self.resolve(event_id, Answer::at(event_id, output));
             }
+            EventKind::ValueSet { key, value } => return self.values.put(key, value.clone()),
             // A detached start and an event for somebody else are never answered.
             EventKind::OrchestrationChained { .. } | EventKind::ExternalEventRaised { .. } => {
                 return;

@@ -51,6 +51,11 @@ pub(crate) enum Decision {
         name: String,
         data: String,
     },
+    /// Sets a value of the instance, or removes it.
+    SetValue {
+        key: String,
+        value: Option<String>,
+    },
     Guid,
     UtcNow,
 }
@@ -58,7 +63,10 @@ pub(crate) enum Decision {
 impl Decision {
     /// Whether it is answered through a future, and not done once it is recorded.
     pub(super) fn is_awaited(&self) -> bool {
-        !matches!(self, Self::Detached { .. } | Self::Raise { .. })
+        !matches!(
+            self,
+            Self::Detached { .. } | Self::Raise { .. } | Self::SetValue { .. }
+        )
     }
 
     /// Whether it brings an event that answers it, for which there must be room later.
@@ -72,6 +80,7 @@ impl Decision {
             Self::Wait { .. }
             | Self::Detached { .. }
             | Self::Raise { .. }
+            | Self::SetValue { .. }
             | Self::Guid
             | Self::UtcNow => false,
         }
@@ -88,7 +97,8 @@ impl Decision {
             | Self::Wait { .. }
             | Self::TryWait { .. }
             | Self::Detached { .. }
-            | Self::Raise { .. } => None,
+            | Self::Raise { .. }
+            | Self::SetValue { .. } => None,
         }
     }
 }

@@ -19,9 +19,10 @@ use crate::clock::ManualClock;
 use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
     ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
-    ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId, Lease,
-    LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues,
-    ReadHistory, ReadMail, Release, Renewal, TaskQueue, Turn, Watch,
+    ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId,
+    InstanceValue, Lease, LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, TaskQueue, Turn,
+    Watch,
 };
 
 /// A store with a single activity, or none. It remembers the outcomes that it is told and what is
@@ -175,6 +176,10 @@ impl Provider for OneActivity {
 
     async fn read_mail(&self, _: &ReadMail) -> Result<MailPage, ProviderError> {
         Ok(MailPage::default())
+    }
+
+    async fn read_values(&self, _: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        Ok(Vec::new())
     }
 
     async fn read_head(&self, _: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

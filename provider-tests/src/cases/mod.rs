@@ -31,11 +31,12 @@ pub(crate) mod msg;
 pub(crate) mod que;
 pub(crate) mod sta;
 pub(crate) mod sus;
+pub(crate) mod val;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
     executions, fan_outs, grace, looks, mailbox, nodes, operations, payloads, peers, poison,
-    queues, restarts, store_faults, suspension, timers, waits,
+    queues, restarts, store_faults, suspension, timers, values, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -9,8 +9,9 @@ use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
-    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
+    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
+    SystemMetrics, Turn, Watch,
 };
 
 use super::admin_of;
@@ -100,6 +101,11 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         let call = self.begin("read_mail", request);
         call.answered(self.inner.read_mail(request).await)
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let call = self.begin("read_values", request);
+        call.answered(self.inner.read_values(request).await)
     }
 
     async fn read_head(

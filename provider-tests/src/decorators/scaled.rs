@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Envelope, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    Envelope, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renewal, Turn, Watch,
 };
 
 /// A provider around a provider that lives in real time: every duration that it is asked for is
@@ -39,6 +40,9 @@ impl<P: Provider + ?Sized> Scaled<P> {
             Commit::Turn(turn) => {
                 for envelope in &mut turn.messages {
                     self.envelope(envelope);
+                }
+                for new in turn.values.iter_mut().filter_map(|it| it.value.as_mut()) {
+                    new.expires_after = new.expires_after.map(|after| after / self.speedup);
                 }
                 for activity in &mut turn.activities {
                     if let Some(reservation) = &mut activity.reservation {
@@ -123,6 +127,10 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.inner.read_mail(request).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.inner.read_values(request).await
     }
 
     async fn read_head(

@@ -28,4 +28,5 @@ mod stage;
 pub(crate) mod store_faults;
 pub(crate) mod suspension;
 pub(crate) mod timers;
+pub(crate) mod values;
 pub(crate) mod waits;

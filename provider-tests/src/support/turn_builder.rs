@@ -7,7 +7,8 @@ use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityCancel, ActivityLease, CommitId, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
     HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, LeaseToken, MessageId,
-    NewActivity, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit,
+    NewActivity, NewValue, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit, ValueKey,
+    ValueUpdate,
 };
 
 /// Builds a [`TurnCommit`] that follows from a claimed turn or from a head.
@@ -73,6 +74,7 @@ impl TurnBuilder {
                 executions: Vec::new(),
                 awaited: Vec::new(),
                 suspended: None,
+                values: Vec::new(),
                 consumed: Vec::new(),
                 purge_through: None,
                 activities: Vec::new(),
@@ -293,6 +295,32 @@ impl TurnBuilder {
 
     pub(crate) fn suspend(mut self, suspended: bool) -> Self {
         self.commit.suspended = Some(suspended);
+        self
+    }
+
+    /// Sets a value that does not expire.
+    pub(crate) fn set(self, key: &str, value: &str) -> Self {
+        self.update(key, Some((value, None)))
+    }
+
+    /// Sets a value that expires after this time.
+    pub(crate) fn expiring(self, key: &str, value: &str, after: Duration) -> Self {
+        self.update(key, Some((value, Some(after))))
+    }
+
+    /// Removes a value.
+    pub(crate) fn remove(self, key: &str) -> Self {
+        self.update(key, None)
+    }
+
+    fn update(mut self, key: &str, value: Option<(&str, Option<Duration>)>) -> Self {
+        self.commit.values.push(ValueUpdate {
+            key: ValueKey::from(key),
+            value: value.map(|(value, expires_after)| NewValue {
+                value: Bytes::copy_from_slice(value.as_bytes()),
+                expires_after,
+            }),
+        });
         self
     }
 

@@ -1,7 +1,8 @@
 //! What can be seen of a store without changing it.
 
 use duroxide_core::providers::{
-    ExecutionRecord, HistoryChunk, InstanceHead, QueueDepths, ReadHistory, SystemMetrics,
+    ExecutionRecord, HistoryChunk, InstanceHead, InstanceValue, QueueDepths, ReadHistory,
+    SystemMetrics,
 };
 
 use super::{Cx, id};
@@ -19,7 +20,12 @@ struct InstanceView {
     /// Of each execution up to one that cannot be there.
     histories: Vec<Vec<HistoryChunk>>,
     executions: Option<Vec<ExecutionRecord>>,
+    /// Those of the keys in [`VIEWED_KEYS`].
+    values: Vec<InstanceValue>,
 }
+
+/// The keys of the values that are looked at.
+pub(crate) const VIEWED_KEYS: [&str; 2] = ["value", "value/1:{\"é\"}'%_"];
 
 impl View {
     /// Without what only the management operations show.
@@ -72,6 +78,7 @@ impl Cx {
             head,
             histories,
             executions,
+            values: self.values(instance, &VIEWED_KEYS).await,
         }
     }
 

@@ -14,9 +14,9 @@ use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
-    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, TopicCursor, Turn,
-    Watch,
+    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
+    SystemMetrics, TopicCursor, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_memory::{MemoryOptions, MemoryProvider};
@@ -241,6 +241,10 @@ impl Provider for Defective {
         let mut page = self.inner.read_mail(&request).await?;
         self.memory.lock().after_read(self.defect, &mut page);
         Ok(page)
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.inner.read_values(request).await
     }
 
     async fn read_head(

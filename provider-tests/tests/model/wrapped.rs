@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     ActivityCancel, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
-    Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider,
-    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release,
-    ReleasedAttempts, Renewal, TaskQueue, Turn, Watch,
+    Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease,
+    MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
+    ReadValues, Release, ReleasedAttempts, Renewal, TaskQueue, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -241,6 +241,12 @@ impl Provider for Wrapped {
         let page = self.inner.read_mail(request).await?;
         self.count("pages of mail with more", usize::from(page.more));
         Ok(page)
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let values = self.inner.read_values(request).await?;
+        self.count("values", values.len());
+        Ok(values)
     }
 
     async fn read_head(

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
-    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
+    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
+    SystemMetrics, Turn, Watch,
 };
 
 type Answers<T> = Vec<Result<T, ProviderError>>;
@@ -35,6 +36,9 @@ pub(super) enum Rewrite {
     History(fn(&ReadHistory, &mut Result<HistoryPage, ProviderError>)),
     AskMail(fn(&mut ReadMail)),
     Mail(fn(&ReadMail, &mut MailPage)),
+    AskValues(fn(&mut ReadValues)),
+    Values(fn(&mut Vec<InstanceValue>)),
+    AskChange(fn(&mut Vec<Watch>)),
     /// The heads that are read and those that are claimed.
     Heads(fn(&mut InstanceHead)),
     AskWait(fn(&mut Duration)),
@@ -202,6 +206,18 @@ impl Provider for Rewritten {
         Ok(page)
     }
 
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let mut asked = request.clone();
+        if let Rewrite::AskValues(change) = self.rewrite {
+            change(&mut asked);
+        }
+        let mut values = self.inner.read_values(&asked).await?;
+        if let Rewrite::Values(change) = self.rewrite {
+            change(&mut values);
+        }
+        Ok(values)
+    }
+
     async fn read_head(
         &self,
         instance: &InstanceId,
@@ -219,7 +235,11 @@ impl Provider for Rewritten {
         if let Rewrite::AskWait(change) = self.rewrite {
             change(&mut max_wait);
         }
-        let mut heads = self.inner.wait_for_change(watched, max_wait).await?;
+        let mut watched = watched.to_vec();
+        if let Rewrite::AskChange(change) = self.rewrite {
+            change(&mut watched);
+        }
+        let mut heads = self.inner.wait_for_change(&watched, max_wait).await?;
         if let Rewrite::Changed(change) = self.rewrite {
             change(&mut heads);
         }

@@ -9,9 +9,9 @@ use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
     DeleteMode, Durability, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, Lease, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
-    QueueDepths, Queues, ReadHistory, ReadMail, Release, Renewal, SystemMetrics, Turn, Watch,
-    refusal,
+    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
+    SystemMetrics, Turn, Watch, refusal,
 };
 use duroxide_memory::MemoryProvider;
 use duroxide_provider_tests::{Ending, Store, TestClock, Unavailable};
@@ -266,6 +266,10 @@ impl Provider for Handle {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.enter("read_mail")?.read_mail(request).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.enter("read_values")?.read_values(request).await
     }
 
     async fn read_head(

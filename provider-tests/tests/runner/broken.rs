@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -149,6 +150,10 @@ impl Provider for BrokenProvider {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.inner.read_mail(request).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.inner.read_values(request).await
     }
 
     async fn read_head(

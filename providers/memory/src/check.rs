@@ -46,6 +46,7 @@ impl State {
         if !self.has(Defect::ExecutionsAreUnchecked) {
             check::executions(limits, turn, basis.position)?;
         }
+        self.check_values(limits, turn)?;
         self.check_activities(turn, basis.incarnation)?;
         self.check_cancelled(turn, basis.incarnation)?;
         Ok(Checked::Applicable(basis))

@@ -83,16 +83,24 @@ pub enum Defect {
     DelayHoldsBack,
     /// Deleting leaves the activities (DEL-01).
     DeleteLeavesActivities,
+    /// Deleting leaves the values to the next life (VAL-03).
+    DeleteLeavesValues,
     /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
     ExecutionsAreUnchecked,
     /// The histories of earlier executions go when the next one begins (EXE-02).
     ContinueForgetsHistory,
     /// Inputs go when the next execution begins (EXE-01).
     ContinueForgetsInputs,
+    /// Values go when the next execution begins (VAL-03).
+    ContinueForgetsValues,
     /// Mail for an instance that has ended is taken (STA-06).
     EndedTakeMail,
     /// An end leaves what is awaited, and the suspension (MAI-05, SUS-02).
     EndsLeaveTheRecord,
+    /// An end takes the values along (VAL-03).
+    EndsTakeTheValues,
+    /// What expires counts with what does not (VAL-05).
+    ExpiringValuesCount,
     /// A full inbox loses the messages of turns and outcomes (LIM-03).
     FullInboxLosesMessages,
     /// A full inbox refuses a message that is in it (LIM-03).
@@ -193,6 +201,12 @@ pub enum Defect {
     UnleasedIgnoresPosition,
     /// The position of a turn without a lease is looked at first (FEN-07).
     UnleasedPositionFirst,
+    /// An instance may have any number of values, of any size together (VAL-05).
+    ValuesAreUncounted,
+    /// Values are written before the turn is checked (VAL-01).
+    ValuesAreWrittenFirst,
+    /// Values are written in a second step, which may never come (VAL-01).
+    ValuesComeLater,
     /// A wait does not know of timers and of leases that expire (WAK-02).
     WaitIgnoresTheClock,
     /// Waiters are woken before there is something to see (WAK-01).

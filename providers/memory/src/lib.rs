@@ -22,6 +22,7 @@ mod spoiled;
 mod state;
 mod torn;
 mod turn;
+mod value;
 mod wait;
 
 #[cfg(test)]

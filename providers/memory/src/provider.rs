@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, refusal,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch, refusal,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -183,6 +184,10 @@ impl Provider for MemoryProvider {
         Ok(self.enter("read_mail")?.read_mail(request))
     }
 
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        Ok(self.enter("read_values")?.read_values(request))
+    }
+
     async fn read_head(
         &self,
         instance: &InstanceId,
@@ -200,8 +205,8 @@ impl Provider for MemoryProvider {
     }
 
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        // An operation like any other once the provider is closed, but there is nothing to do.
-        self.enter("maintain").map(|_| None)
+        self.enter("maintain")?.sweep_values();
+        Ok(None)
     }
 
     async fn close(&self) {

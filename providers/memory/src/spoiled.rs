@@ -1,8 +1,8 @@
 //! Turns that a defect spoils: something else is applied than was committed.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, Channel, Envelope, InstanceId, InstanceStatus, Limits, Message,
-    MessageId, NewActivity, Position, TurnCommit, TurnCommitted,
+    ActivityCancel, ActivityKey, Channel, Envelope, ExecutionStatus, ExecutionUpdate, InstanceId,
+    InstanceStatus, Limits, Message, MessageId, NewActivity, Position, TurnCommit, TurnCommitted,
 };
 
 use crate::check::Basis;
@@ -26,6 +26,7 @@ impl State {
         self.spoil_consumption(&mut turn, basis.position);
         self.spoil_cancellation(&mut turn, basis);
         self.forget_history(&turn);
+        self.forget_values(&turn);
 
         let mut committed = self.apply_turn(turn, basis);
 
@@ -58,6 +59,9 @@ impl State {
 
     /// Writes a part of a turn, whatever becomes of the turn.
     pub(crate) fn write_early(&mut self, turn: &TurnCommit) {
+        if self.has(Defect::ValuesAreWrittenFirst) {
+            self.write_values(&turn.instance, turn.commit_id, turn.values.clone());
+        }
         let Some(instance) = self.instances.get_mut(&turn.instance) else {
             return;
         };
@@ -182,6 +186,19 @@ impl State {
             self.instances.get_mut(&turn.instance),
         ) {
             instance.executions.retain(|number, _| *number >= latest);
+        }
+    }
+
+    fn forget_values(&mut self, turn: &TurnCommit) {
+        let ends = |update: &ExecutionUpdate| match update.status {
+            ExecutionStatus::Running => false,
+            ExecutionStatus::ContinuedAsNew => self.has(Defect::ContinueForgetsValues),
+            ExecutionStatus::Completed | ExecutionStatus::Failed => {
+                self.has(Defect::EndsTakeTheValues)
+            }
+        };
+        if turn.executions.iter().any(ends) {
+            self.values.remove_all(&turn.instance);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::queues::Queues;
 
 /// The instances with something to do, by queue.
 pub(crate) type Ready = Queues<InstanceId>;
+use crate::value::Values;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
@@ -32,6 +33,7 @@ pub(crate) struct State {
     /// The instances with something to do (CLM-05).
     pub(crate) ready: Ready,
     pub(crate) activities: Activities,
+    pub(crate) values: Values,
 }
 
 #[derive(Debug, Clone)]
@@ -175,6 +177,9 @@ impl State {
         };
         if let Some(slot) = instance.slot {
             self.ready.remove(&instance.head.queue, slot);
+        }
+        if !self.has(Defect::DeleteLeavesValues) {
+            self.values.remove_all(id);
         }
         if self.has(Defect::DeleteLeavesActivities) {
             return;

@@ -6,8 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ClaimTurns, Claimed, Commit, Committed, Delivery, Envelope, InstanceId, MessageId,
-    ProviderError, Recipient, Turn,
+    ClaimTurns, Claimed, Commit, CommitId, Committed, Delivery, Envelope, InstanceId, MessageId,
+    ProviderError, Recipient, Turn, ValueUpdate,
 };
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -31,8 +31,12 @@ const YIELDS: usize = 64;
 struct Rest {
     envelopes: Vec<(usize, Envelope)>,
     consumed: Vec<(usize, InstanceId, Vec<MessageId>)>,
+    values: Vec<(usize, OfTurn)>,
     released: Vec<InstanceId>,
 }
+
+/// The values of a turn.
+type OfTurn = (InstanceId, CommitId, Vec<ValueUpdate>);
 
 impl MemoryProvider {
     fn has(&self, defect: Defect) -> bool {
@@ -45,6 +49,7 @@ impl MemoryProvider {
             Defect::ConsumesLater,
             Defect::ReleaseRacesWithSends,
             Defect::SendsLater,
+            Defect::ValuesComeLater,
             Defect::TransactionStaysOpen,
             Defect::WakesTooEarly,
         ]
@@ -96,6 +101,11 @@ impl MemoryProvider {
                 rest.consumed
                     .push((member, turn.instance.clone(), consumed));
             }
+            if self.has(Defect::ValuesComeLater) {
+                let values = std::mem::take(&mut turn.values);
+                let of_turn = (turn.instance.clone(), turn.commit_id, values);
+                rest.values.push((member, of_turn));
+            }
             if self.has(Defect::ReleaseRacesWithSends) {
                 rest.released.push(turn.instance.clone());
             }
@@ -108,15 +118,19 @@ impl MemoryProvider {
             return;
         };
         for (member, id, consumed) in rest.consumed {
-            let is_applied = matches!(
-                answers.get(member),
-                Some(Ok(Committed::Turn(turn))) if !turn.repeated
-            );
-            if let (true, Some(instance)) = (is_applied, state.instances.get_mut(&id)) {
+            if let (true, Some(instance)) = (
+                is_applied(answers.get(member)),
+                state.instances.get_mut(&id),
+            ) {
                 for message in consumed {
                     instance.inbox.remove(message);
                 }
                 state.refresh(&id);
+            }
+        }
+        for (member, (id, version, values)) in rest.values {
+            if is_applied(answers.get(member)) {
+                state.write_values(&id, version, values);
             }
         }
         for (member, envelope) in rest.envelopes {
@@ -179,6 +193,11 @@ impl MemoryProvider {
         }
         Ok(claimed)
     }
+}
+
+/// Whether a turn was applied, and not only repeated.
+fn is_applied(answer: Option<&Result<Committed, ProviderError>>) -> bool {
+    matches!(answer, Some(Ok(Committed::Turn(turn))) if !turn.repeated)
 }
 
 /// Takes the messages out of an operation that does something else as well.

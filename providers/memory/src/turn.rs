@@ -67,6 +67,7 @@ impl State {
             instance.inbox.purge_through(execution);
         }
         self.refresh(&id);
+        self.write_values(&id, turn.commit_id, turn.values);
 
         for lease in &turn.completed {
             self.activities.remove(&lease.key);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Queues, Recipient, Watch,
+    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Queues, Recipient, ValueKey, Watch,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -184,7 +184,11 @@ impl MemoryProvider {
             .iter()
             .filter_map(|watch| {
                 let head = &state.instances.get(&watch.instance)?.head;
-                watch.until.is_met_by(head).then(|| head.clone())
+                let version_of = |key: &ValueKey| state.version_of(&watch.instance, key);
+                watch
+                    .until
+                    .is_met_by(head, version_of)
+                    .then(|| head.clone())
             })
             .collect())
     }

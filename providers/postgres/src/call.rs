@@ -50,6 +50,8 @@ pub(crate) async fn call(
         .bind(codes::bounded_size(limits.topic_messages_max))
         .bind(codes::bounded_size(limits.mail_messages_max))
         .bind(codes::bounded_size(limits.control_messages_max))
+        .bind(codes::bounded_size(limits.values_max))
+        .bind(codes::bounded_size(limits.values_bytes_max))
         .bind(refs.ids);
     let statement = envelopes.bind(outcomes.bind(turns.bind(statement)));
     let rows = session.fetch(statement).await?;

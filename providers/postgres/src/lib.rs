@@ -53,6 +53,7 @@ mod setup;
 mod sqlstate;
 mod stats;
 mod turn;
+mod value;
 mod wait;
 mod wave;
 

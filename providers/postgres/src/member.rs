@@ -30,6 +30,8 @@ mod code {
     pub(super) const MAIL_FULL: i16 = 10;
     pub(super) const CONTROL_FULL: i16 = 11;
     pub(super) const ENDED: i16 = 12;
+    pub(super) const VALUES_FULL: i16 = 13;
+    pub(super) const VALUES_LONG: i16 = 14;
 }
 
 /// What a call has done, for those who wait.
@@ -246,6 +248,14 @@ impl Member {
                 Err(error::mailbox_full(instance, "mail_messages_max", max))
             }
             code::CONTROL_FULL => Err(error::control_full(instance, limits.control_messages_max)),
+            code::VALUES_FULL => {
+                let max = limits.values_max;
+                Err(error::limit_exceeded(instance, "values_max", max))
+            }
+            code::VALUES_LONG => {
+                let max = limits.values_bytes_max;
+                Err(error::limit_exceeded(instance, "values_bytes_max", max))
+            }
             code::ENDED => match operation {
                 // The activity is removed, and nobody reads the mail that it sends (STA-06).
                 Commit::Activity(_) => Ok(Committed::Activity {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, check,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch, check,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -249,6 +250,16 @@ impl Provider for PostgresProvider {
             room: self.rooms.reads.take(1).await,
         };
         self.read("read_mail", job, answer).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let (reply, answer) = oneshot::channel();
+        let job = ReadJob::Values {
+            request: request.clone(),
+            reply,
+            room: self.rooms.reads.take(1).await,
+        };
+        self.read("read_values", job, answer).await
     }
 
     async fn read_head(

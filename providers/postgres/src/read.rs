@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use duroxide_core::providers::room::Taken;
 use duroxide_core::providers::{
-    HistoryPage, InstanceHead, InstanceId, MailPage, ProviderError, ReadHistory, ReadMail,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, ProviderError, ReadHistory,
+    ReadMail, ReadValues, ValueKey,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -24,6 +25,7 @@ use crate::mail;
 use crate::queue::{BatchMax, Queue, Weighted};
 use crate::session::Session;
 use crate::setup::Setup;
+use crate::value::{self, Version};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
@@ -46,6 +48,16 @@ pub(crate) enum ReadJob {
         reply: Reply<MailPage>,
         room: Taken,
     },
+    Values {
+        request: ReadValues,
+        reply: Reply<Vec<InstanceValue>>,
+        room: Taken,
+    },
+    Versions {
+        asked: Vec<(InstanceId, ValueKey)>,
+        reply: Reply<Vec<Version>>,
+        room: Taken,
+    },
     /// When something becomes claimable; the hub takes it in.
     Ask { reply: Reply<()> },
     /// The same, for nobody in particular, and says that this process lives.
@@ -60,6 +72,8 @@ impl Weighted for ReadJob {
             Self::Heads { instances, .. } => instances.len().max(1),
             Self::History { .. }
             | Self::Mail { .. }
+            | Self::Values { .. }
+            | Self::Versions { .. }
             | Self::Ask { .. }
             | Self::Poll { .. }
             | Self::Ring(_) => 1,
@@ -79,12 +93,20 @@ struct HeadsRequest {
     _room: Taken,
 }
 
+/// Which values are asked for, and where they go.
+type ValuesRequest = (ReadValues, Reply<Vec<InstanceValue>>, Taken);
+
+/// Of which values the versions are asked for, and where they go.
+type VersionsRequest = (Vec<(InstanceId, ValueKey)>, Reply<Vec<Version>>, Taken);
+
 /// What one batch of reads asks for.
 #[derive(Default)]
 struct Batch {
     heads: Vec<HeadsRequest>,
     histories: Vec<(ReadHistory, Reply<HistoryPage>, Taken)>,
     mail: Vec<(ReadMail, Reply<MailPage>, Taken)>,
+    values: Vec<ValuesRequest>,
+    versions: Vec<VersionsRequest>,
     asks: Vec<Reply<()>>,
     must_poll: bool,
     alive: Option<Duration>,
@@ -126,6 +148,14 @@ impl Job for ReadJob {
                     reply,
                     room,
                 } => batch.mail.push((request, reply, room)),
+                Self::Values {
+                    request,
+                    reply,
+                    room,
+                } => batch.values.push((request, reply, room)),
+                Self::Versions { asked, reply, room } => {
+                    batch.versions.push((asked, reply, room));
+                }
                 Self::Ask { reply } => batch.asks.push(reply),
                 Self::Poll { alive } => {
                     batch.must_poll = true;
@@ -163,6 +193,34 @@ impl Job for ReadJob {
             reply.send(page).ok();
             drop(room);
         }
+        values(session, batch.values).await;
+        versions(session, batch.versions).await;
+    }
+}
+
+async fn values(session: &mut Session, requests: Vec<ValuesRequest>) {
+    let setup = Arc::clone(&session.setup);
+    for (request, reply, room) in requests {
+        let rows = session
+            .fetch_again(|| value::statement(&setup, &request))
+            .await;
+        let values = decoded("read_values", rows, |rows| value::of_rows(rows, &request));
+        reply.send(values).ok();
+        drop(room);
+    }
+}
+
+async fn versions(session: &mut Session, requests: Vec<VersionsRequest>) {
+    let setup = Arc::clone(&session.setup);
+    for (asked, reply, room) in requests {
+        let rows = session
+            .fetch_again(|| value::versions_statement(&setup, &asked))
+            .await;
+        let versions = decoded("wait_for_change", rows, |rows| {
+            value::versions_of_rows(rows, asked.len())
+        });
+        reply.send(versions).ok();
+        drop(room);
     }
 }
 

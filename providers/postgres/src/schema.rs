@@ -115,7 +115,7 @@ macro_rules! functions {
 
 functions! {
     claim: "claim_v1"(11),
-    commit: "commit_v1"(79),
+    commit: "commit_v1"(85),
     renew: "renew_v1"(8),
     release: "release_v1"(12),
     poll: "poll_v1"(6),
@@ -123,6 +123,8 @@ functions! {
     heads: "heads_v1"(1),
     history: "history_v1"(4),
     mail: "mail_v1"(7),
+    values: "values_v1"(2),
+    versions: "versions_v1"(2),
     instances: "instances_v1"(4),
     executions: "executions_v1"(1),
     delete: "delete_v1"(3),

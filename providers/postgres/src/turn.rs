@@ -14,6 +14,7 @@ use crate::codes::{self, bounded, place};
 use crate::error;
 use crate::message::{self, EnvelopeColumns};
 use crate::schema::Statement;
+use crate::value::ValueColumns;
 
 /// The turns of a call, an element for each.
 #[derive(Default)]
@@ -37,6 +38,7 @@ pub(crate) struct TurnColumns<'a> {
     end_next_event_ids: Vec<i64>,
     suspended: Vec<Option<bool>>,
     awaited: AwaitedColumns,
+    values: ValueColumns<'a>,
     purge_through: Vec<Option<i64>>,
     parts: PartColumns<'a>,
 }
@@ -89,6 +91,7 @@ impl<'a> TurnColumns<'a> {
             self.parts.consumed_ids.push(message.0);
         }
         if checked.is_ok() {
+            self.values.push(here, turn);
             for activity in &turn.activities {
                 self.parts.activities.push(here, activity);
             }
@@ -179,6 +182,7 @@ impl<'a> TurnColumns<'a> {
             .bind(self.awaited.lasts)
             .bind(self.purge_through)
             .bind(self.awaited.channels);
+        let statement = self.values.bind(statement);
         self.parts.bind(statement)
     }
 }

@@ -6,13 +6,14 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues, Watch};
+use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues, ValueKey, Watch};
 use tokio::sync::oneshot;
 
 use crate::error;
 use crate::hub::{Age, Due};
 use crate::provider::PostgresProvider;
 use crate::read::ReadJob;
+use crate::value::Version;
 
 impl PostgresProvider {
     /// Waits until a claim would return something (WAK-02).
@@ -90,7 +91,7 @@ impl PostgresProvider {
             if !in_question.is_empty() {
                 heads.extend(self.read_heads(OPERATION, in_question).await?);
             }
-            let changed = meeting(watched, &heads);
+            let changed = self.meeting(watched, &heads).await?;
             if !changed.is_empty() {
                 return Ok(changed);
             }
@@ -112,14 +113,52 @@ impl PostgresProvider {
             }
         }
     }
-}
 
-/// The heads that meet their condition, one for each.
-fn meeting(watched: &[Watch], heads: &[InstanceHead]) -> Vec<InstanceHead> {
-    let met = |watch: &Watch| {
-        heads
-            .iter()
-            .find(|head| head.instance == watch.instance && watch.until.is_met_by(head))
-    };
-    watched.iter().filter_map(met).cloned().collect()
+    /// The heads that meet their condition, one for each.
+    async fn meeting(
+        &self,
+        watched: &[Watch],
+        heads: &[InstanceHead],
+    ) -> Result<Vec<InstanceHead>, ProviderError> {
+        let found = watched.iter().filter_map(|watch| {
+            let head = heads.iter().find(|head| head.instance == watch.instance)?;
+            Some((watch, head))
+        });
+        let asked: Vec<(InstanceId, ValueKey)> = found
+            .clone()
+            .filter_map(|(watch, _)| {
+                Some((watch.instance.clone(), watch.until.value_key()?.clone()))
+            })
+            .collect();
+        let mut versions = self.read_versions(asked).await?.into_iter();
+        let mut met = Vec::new();
+        for (watch, head) in found {
+            let version = match watch.until.value_key().and_then(|_| versions.next()) {
+                Some(Some(version)) => version,
+                // The instance has been deleted since its head was read.
+                Some(None) => continue,
+                None => None,
+            };
+            if watch.until.is_met_by(head, |_| version) {
+                met.push(head.clone());
+            }
+        }
+        Ok(met)
+    }
+
+    async fn read_versions(
+        &self,
+        asked: Vec<(InstanceId, ValueKey)>,
+    ) -> Result<Vec<Version>, ProviderError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = ReadJob::Versions {
+            asked,
+            reply,
+            room: self.rooms.reads.take(1).await,
+        };
+        self.read("wait_for_change", job, answer).await
+    }
 }

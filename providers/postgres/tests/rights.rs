@@ -9,8 +9,8 @@ mod support_opening;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, ErrorKind, InstanceFilter, Lease, Provider, ProviderAdmin, ProviderError,
-    ReadHistory, Release, ReleasedAttempts,
+    Commit, DeleteMode, ErrorKind, InstanceFilter, Lease, NewValue, Provider, ProviderAdmin,
+    ProviderError, ReadHistory, ReadValues, Release, ReleasedAttempts, Until, ValueUpdate, Watch,
 };
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 use sqlx::AssertSqlSafe;
@@ -36,6 +36,17 @@ fn documented_grants(place: &Place, role: &Role) -> String {
         .replace("duroxide.", &format!("{}.", place.quoted()))
         .replace("SCHEMA duroxide", &format!("SCHEMA {}", place.quoted()))
         .replace(" app;", &format!(" {};", role.name))
+}
+
+/// A value that is set, for this time.
+fn expiring(key: &str, expires_after: Option<Duration>) -> ValueUpdate {
+    ValueUpdate {
+        key: key.into(),
+        value: Some(NewValue {
+            value: "value".into(),
+            expires_after,
+        }),
+    }
 }
 
 /// Asks for everything that there is to ask, with an answer for each.
@@ -65,7 +76,9 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let claimed = provider.claim_activities(&activities(1)).await?;
     ask(outcome(&claimed.items[0])).await?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
-    ask(Commit::Turn(next_of(&turn))).await?;
+    let mut next = next_of(&turn);
+    next.values = vec![expiring("set", Some(Duration::ZERO))];
+    ask(Commit::Turn(next)).await?;
     ask(Commit::Send(mail("all", "t"))).await?;
     let page = provider.read_mail(&reading(&turn.head, "t")).await?;
     ask(send("all")).await?;
@@ -75,6 +88,20 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     end.consumed
         .extend(page.mail.iter().map(|mail| mail.message.id));
     ask(Commit::Turn(end)).await?;
+    let request = ReadValues {
+        instance: instance.clone(),
+        keys: vec!["set".into()],
+    };
+    assert!(provider.read_values(&request).await?.is_empty());
+    let watched = [Watch {
+        instance: instance.clone(),
+        until: Until::ValueOtherThan {
+            key: "set".into(),
+            version: None,
+        },
+    }];
+    let changed = provider.wait_for_change(&watched, Duration::ZERO).await?;
+    assert!(changed.is_empty());
     let request = ReadHistory {
         instance: instance.clone(),
         execution: 2,
@@ -88,7 +115,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     assert_eq!(provider.list_executions("all").await?, [2]);
     assert_eq!(provider.metrics().await?.total_instances, 1);
     provider.queue_depths().await?;
-    assert_eq!(provider.stats().await?.tables.len(), 7);
+    assert_eq!(provider.stats().await?.tables.len(), 8);
     provider
         .delete_instance(&instance, DeleteMode::TerminalOnly)
         .await?;
@@ -195,7 +222,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
     let (owner, role) = (Role::new(&place.url).await, Role::new(&place.url).await);
     let grants = granted(&place, &owner, &role).await;
     let rights = single_rights(&grants);
-    assert_eq!(rights.len(), 1 + 1 + 7 * 4 + 2 * 3 + 1 + 1);
+    assert_eq!(rights.len(), 1 + 1 + 8 * 4 + 2 * 3 + 1 + 1);
     let tables = [
         "instance",
         "ready",
@@ -204,6 +231,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
         "removal",
         "inbox",
         "topic",
+        "value",
         "history",
     ];
     let tables = tables

@@ -81,6 +81,18 @@ CREATE TABLE topic (
     PRIMARY KEY (ino, topic)
 ) STRICT, WITHOUT ROWID;
 
+-- The values of an instance, each with the commit that wrote it. One that is long is read last.
+CREATE TABLE value (
+    id INTEGER PRIMARY KEY,
+    ino INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    version BLOB NOT NULL,
+    expires_at INTEGER,
+    value BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX value_key ON value (ino, key);
+CREATE INDEX value_expiry ON value (expires_at) WHERE expires_at IS NOT NULL;
+
 CREATE TABLE activity (
     id INTEGER PRIMARY KEY,
     ino INTEGER NOT NULL,

@@ -221,6 +221,7 @@ impl Member for Delete {
             "DELETE FROM history WHERE ino = ?1",
             "DELETE FROM inbox WHERE ino = ?1",
             "DELETE FROM topic WHERE ino = ?1",
+            "DELETE FROM value WHERE ino = ?1",
             "DELETE FROM execution WHERE ino = ?1",
         ] {
             session.sql.execute(table, [ino])?;

@@ -9,6 +9,7 @@ use crate::connection::PAGE_BYTES;
 use crate::error;
 use crate::job::Access;
 use crate::provider::SqliteProvider;
+use crate::value::Sweep;
 use crate::writer::Writer;
 use crate::written;
 
@@ -188,6 +189,7 @@ impl SqliteProvider {
     }
 
     pub(crate) async fn tend(&self) -> Result<Option<Duration>, ProviderError> {
+        let is_left = self.submit_one(Sweep).await?;
         let moved = self.aside("maintain", |writer| {
             if writer.setup.location.path().is_none() {
                 return Ok(None);
@@ -198,7 +200,8 @@ impl SqliteProvider {
             }
             Ok(Some(MAINTAIN_EVERY))
         });
-        moved.await
+        let again = moved.await?;
+        Ok(if is_left { Some(Duration::ZERO) } else { again })
     }
 }
 

@@ -57,6 +57,7 @@ mod store;
 mod target;
 mod topic;
 mod turn;
+mod value;
 mod wait;
 mod wakes;
 mod worker;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch, check,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch, check,
 };
 use tokio::sync::watch;
 
@@ -25,6 +26,7 @@ use crate::shared;
 use crate::sql::Sql;
 use crate::stats::SqliteStats;
 use crate::store::Store;
+use crate::value;
 use crate::writer::Order;
 
 /// A provider that keeps everything in one SQLite database.
@@ -250,6 +252,13 @@ impl Provider for SqliteProvider {
         let now_ms = self.store.setup.clock.now_ms();
         let read = move |sql: &Sql| mail::read(sql, &request, now_ms);
         self.query("read_mail", Reach::Narrow, read).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let request = request.clone();
+        let now_ms = self.store.setup.clock.now_ms();
+        let read = move |sql: &Sql| value::read(sql, &request, now_ms);
+        self.query("read_values", Reach::Narrow, read).await
     }
 
     async fn read_head(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use duroxide_core::providers::Limits;
 
 use crate::clock::StoreClock;
-use crate::hub::{Effect, Queue};
+use crate::hub::{Effect, Queue, UNKNOWN_MS};
 use crate::options::{SqliteMode, SqliteOptions};
 use crate::sql::Sql;
 use crate::written;
@@ -21,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) is_shared: bool,
     clock: Arc<StoreClock>,
     claim_order: i64,
+    /// Before when no value expires, as far as this process knows; [`UNKNOWN_MS`] has to be asked.
+    pub(crate) next_expiry_ms: u64,
     effects: Vec<Effect>,
 }
 
@@ -34,6 +36,7 @@ impl Session {
             is_shared: options.mode == SqliteMode::MultiProcess,
             clock,
             claim_order: 0,
+            next_expiry_ms: UNKNOWN_MS,
             effects: Vec::new(),
         }
     }

@@ -18,6 +18,7 @@ use crate::inbox::{self, Content, Counts};
 use crate::message::{self, Newborn};
 use crate::session::Session;
 use crate::target::Target;
+use crate::value;
 
 /// What is stored of the instance before the turn.
 struct Stored {
@@ -136,6 +137,7 @@ fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applie
         .collect::<Applied<_>>()?;
     check::turn_limits(&session.limits, turn)?;
     check::executions(&session.limits, turn, position)?;
+    value::check(session, turn, stored.as_ref().map(|it| it.ino))?;
     if let Some(stored) = &stored {
         activity::check_keys(session, turn, stored.ino)?;
     }
@@ -202,6 +204,7 @@ fn apply(
     let end = write_executions(session, turn, stored.ino, basis.position, has_running_row)?;
     let left = inbox::remove(session, turn, stored.ino, stored.counts)?;
     write_head(session, turn, &stored, end, left)?;
+    value::write(session, turn, stored.ino)?;
     for held in &basis.completed {
         held.remove(session)?;
     }

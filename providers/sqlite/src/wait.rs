@@ -18,6 +18,7 @@ use crate::options::SqliteMode;
 use crate::provider::SqliteProvider;
 use crate::reader::Reach;
 use crate::sql::Sql;
+use crate::value;
 use crate::writer::Writer;
 
 const POLL_FIRST: Duration = Duration::from_millis(10);
@@ -94,7 +95,8 @@ impl SqliteProvider {
         let mut in_question = watched.to_vec();
         loop {
             self.check_open(OPERATION)?;
-            let ask = move |sql: &Sql| heads_that_meet(sql, &in_question);
+            let now_ms = setup.clock.now_ms();
+            let ask = move |sql: &Sql| heads_that_meet(sql, &in_question, now_ms);
             let changed = self.query(OPERATION, Reach::Narrow, ask).await?;
             if !changed.is_empty() {
                 return Ok(changed);
@@ -113,11 +115,19 @@ impl SqliteProvider {
     }
 }
 
-fn heads_that_meet(sql: &Sql, watched: &[Watch]) -> rusqlite::Result<Vec<InstanceHead>> {
+fn heads_that_meet(
+    sql: &Sql,
+    watched: &[Watch],
+    now_ms: u64,
+) -> rusqlite::Result<Vec<InstanceHead>> {
     let mut heads = Vec::new();
     for watch in watched {
-        let head = head::read(sql, &watch.instance)?;
-        heads.extend(head.filter(|head| watch.until.is_met_by(head)));
+        let found = match watch.until.value_key() {
+            Some(key) => value::head_with_version(sql, &watch.instance, key, now_ms)?,
+            None => head::read(sql, &watch.instance)?.map(|head| (head, None)),
+        };
+        let met = found.filter(|(head, version)| watch.until.is_met_by(head, |_| *version));
+        heads.extend(met.map(|(head, _)| head));
     }
     Ok(heads)
 }

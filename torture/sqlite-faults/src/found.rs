@@ -86,7 +86,7 @@ impl Found {
                 }
                 instance.attempts = Some(turn.attempt - 1);
                 for message in turn.messages {
-                    let entry = (id.clone(), message.body);
+                    let entry = (id.clone(), message.body.clone());
                     if self.inbox.insert(message.id, entry).is_some() {
                         return Err(format!("message {} is there twice", message.id).into());
                     }

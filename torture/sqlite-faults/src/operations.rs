@@ -118,6 +118,7 @@ impl Actor<'_> {
             }],
             awaited: Vec::new(),
             suspended: None,
+            values: Vec::new(),
             consumed: attempt.consumed.clone(),
             purge_through: None,
             activities: activity

@@ -1,5 +1,6 @@
 //! A bench to run code on: live, replayed from any prefix, and compared.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ impl Bench {
             rules: None,
             taken: Vec::new(),
             announced: None,
+            values: BTreeMap::new(),
         }));
         bench
     }

@@ -1,5 +1,6 @@
 //! Cancellations that are announced: the code hears of them, and decides how it ends.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -129,6 +130,7 @@ fn the_next_execution_knows_it_from_the_start() {
         rules: None,
         taken: Vec::new(),
         announced: announced.clone(),
+        values: BTreeMap::new(),
     };
     let timer = EventKind::TimerCreated { fire_at_ms: 2_000 };
     let wait = EventKind::ExternalSubscribed {

@@ -21,3 +21,4 @@ mod raised;
 mod refusals;
 mod retries;
 mod tries;
+mod values;

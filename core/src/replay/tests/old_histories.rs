@@ -1,6 +1,7 @@
 //! Histories whose start has no mark, as the version before the marks wrote them: replays decide as
 //! it did, and what goes on live goes on by its rules.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bench::Bench;
@@ -21,6 +22,7 @@ fn started(rules: Option<u8>) -> (u64, EventKind) {
         rules,
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     };
     (0, kind)
 }
@@ -225,7 +227,7 @@ fn continue_as_new_that_nobody_awaited_had_no_effect_then_and_has_one_now() {
 #[test]
 fn continue_as_new_with_what_cannot_be_written_was_overlooked() {
     async fn looks_away(ctx: OrchestrationContext) -> Result<String, String> {
-        let unwritable = std::collections::BTreeMap::from([(vec![1], 1)]);
+        let unwritable = BTreeMap::from([(vec![1], 1)]);
         drop(ctx.continue_as_new_typed(&unwritable));
         ctx.schedule_activity("A", "").into_activity().await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::changed_values::ChangedValues;
 use crate::clock::millis_ceil;
 use crate::event::{
     AppErrorKind, DecodeError, Entry, ErrorDetails, EventKind, commit_mark, encode_chunk_after,
@@ -111,6 +112,7 @@ pub(super) struct Draft {
     /// The topics that the code waits for at the end of the turn.
     pub(super) awaited: Vec<Topic>,
     pub(super) suspended: Option<bool>,
+    pub(super) values: ChangedValues,
     pub(super) consumed: Vec<MessageId>,
     pub(super) purge_through: Option<u64>,
     pub(super) activities: Vec<NewActivity>,
@@ -279,13 +281,7 @@ impl Draft {
                 self.new_activity(scope, limits, event_id, (name, input, queue), options);
             }
             EventKind::TimerCreated { fire_at_ms } => {
-                let body = MessageBody::TimerFired {
-                    timer_id: event_id,
-                    fire_at_ms: *fire_at_ms,
-                };
-                let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
-                let id = scope.origin(event_id).message_id(Cause::Timer);
-                self.post_to_self(scope, id, delay, body);
+                self.new_timer(scope, event_id, *fire_at_ms, now_ms);
             }
             EventKind::SubOrchestrationScheduled {
                 name,
@@ -321,9 +317,8 @@ impl Draft {
                 let StartOptions { version, delay, .. } = start_options();
                 let start = (start(name, version, input, None), delay);
                 let place = (instance.as_str(), queue.as_ref());
-                if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
-                    self.refused.get_or_insert(details);
-                }
+                let started = self.new_instance(scope, limits, event_id, place, start);
+                self.keep_refusal(started);
             }
             EventKind::ExternalEventRaised {
                 instance,
@@ -331,16 +326,14 @@ impl Draft {
                 data,
             } => {
                 let event = (name.as_str(), data.as_str());
-                if let Err(details) = self.raise(scope, limits, event_id, instance, event) {
-                    self.refused.get_or_insert(details);
-                }
+                let raised = self.raise(scope, limits, event_id, instance, event);
+                self.keep_refusal(raised);
             }
             // A wait sends nothing, but nobody could raise an event of such a name.
             EventKind::ExternalSubscribed { name } | EventKind::ExternalTried { name } => {
-                if let Err(details) = event_name(name) {
-                    self.refused.get_or_insert(details);
-                }
+                self.keep_refusal(event_name(name));
             }
+            EventKind::ValueSet { key, value } => self.values.change(key, value.as_deref()),
             // A system call sends nothing, and inputs and ends are no decisions.
             EventKind::SystemCall { .. }
             | EventKind::OrchestrationStarted { .. }
@@ -357,6 +350,23 @@ impl Draft {
             | EventKind::SubOrchestrationCompleted { .. }
             | EventKind::SubOrchestrationFailed { .. } => {}
         }
+    }
+
+    /// Keeps the first refusal, which ends the run.
+    fn keep_refusal(&mut self, checked: Result<(), ErrorDetails>) {
+        if let Err(details) = checked {
+            self.refused.get_or_insert(details);
+        }
+    }
+
+    fn new_timer(&mut self, scope: &Scope, timer_id: u64, fire_at_ms: u64, now_ms: u64) {
+        let body = MessageBody::TimerFired {
+            timer_id,
+            fire_at_ms,
+        };
+        let delay = Duration::from_millis(fire_at_ms.saturating_sub(now_ms));
+        let id = scope.origin(timer_id).message_id(Cause::Timer);
+        self.post_to_self(scope, id, delay, body);
     }
 
     fn new_activity(
@@ -678,6 +688,7 @@ fn start(name: &str, version: Option<String>, input: &str, parent: Option<Parent
         carried: Vec::new(),
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     }
 }
 

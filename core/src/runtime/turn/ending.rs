@@ -1,5 +1,7 @@
 //! Ending a run without its code: cancelled, poisoned, damaged, or without code that fits.
 
+use std::collections::BTreeMap;
+
 use super::draft::{Draft, Scope};
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
@@ -123,6 +125,7 @@ fn unknown_start(scope: &Scope) -> EventKind {
         rules: None,
         taken: Vec::new(),
         announced: None,
+        values: BTreeMap::new(),
     }
 }
 

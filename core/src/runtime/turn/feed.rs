@@ -6,7 +6,7 @@ use super::inbox::{Letter, started};
 use crate::event::{ErrorDetails, EventKind};
 use crate::limits::{
     AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX,
-    PARTS_PER_TURN_MAX,
+    PARTS_PER_TURN_MAX, VALUES_PER_TURN_MAX,
 };
 use crate::message::{CarriedEvent, MessageBody, Output, Start};
 use crate::providers::{InstanceHead, Limits, Topic};
@@ -147,8 +147,10 @@ impl<'a> Feeder<'a> {
     }
 
     fn is_full(&self) -> bool {
+        let bytes = self.draft.bytes + self.draft.values.bytes();
         self.draft.parts() >= PARTS_PER_TURN_MAX
-            || self.draft.bytes >= self.limits.commit_bytes_max / 4
+            || self.draft.values.len() >= VALUES_PER_TURN_MAX
+            || bytes >= self.limits.commit_bytes_max / 4
     }
 
     /// Whether the current execution is left to the next turn, which its events have to wait for.
@@ -195,6 +197,17 @@ impl<'a> Feeder<'a> {
         }
     }
 
+    /// Ends the run if the store takes fewer values than code may set.
+    fn check_values(&mut self) {
+        if self.draft.values.len() == 0 {
+            return;
+        }
+        let kept = self.engine.values_kept();
+        if let Err(details) = self.draft.values.check(self.limits, kept) {
+            self.draft.refused.get_or_insert(details);
+        }
+    }
+
     /// Follows a chain of executions until one waits for something or ends the instance.
     fn settle(&mut self) -> Result<(), Unfit> {
         while let Some(End::ContinuedAsNew {
@@ -203,6 +216,7 @@ impl<'a> Feeder<'a> {
             mut carried,
             taken,
             announced,
+            values,
         }) = self.engine.end().cloned()
         {
             carried.append(&mut self.not_begun);
@@ -214,6 +228,7 @@ impl<'a> Feeder<'a> {
                 carried,
                 taken,
                 announced,
+                values,
             };
             if !fits_with_taken(&next, self.limits.body_bytes_max) {
                 // The code's own input has the room.
@@ -224,6 +239,7 @@ impl<'a> Feeder<'a> {
             }
         }
         self.check_awaited();
+        self.check_values();
         self.draft
             .refused
             .take()
@@ -317,11 +333,12 @@ fn fits_with_taken(start: &Start, bytes_max: usize) -> bool {
     /// More than an id, or what is around an event, takes.
     const EACH_BYTES: usize = 256;
     let carried = start.carried.iter();
-    let texts = start.input.len()
-        + carried
-            .map(|it| it.name.len() + it.data.len())
-            .sum::<usize>();
-    let count = start.taken.len() + start.carried.len() + 8;
+    let carried = carried.map(|it| it.name.len() + it.data.len());
+    let values = start.values.iter();
+    let values = values.map(|(key, value)| key.len() + value.len());
+    let reason = start.announced.as_ref().map_or(0, |it| it.reason.len());
+    let texts = start.input.len() + reason + carried.chain(values).sum::<usize>();
+    let count = start.taken.len() + start.carried.len() + start.values.len() + 8;
     if texts * GROWTH_MAX + count * EACH_BYTES <= bytes_max {
         return true;
     }

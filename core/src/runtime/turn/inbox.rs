@@ -188,5 +188,6 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         rules: None,
         taken: start.taken.clone(),
         announced: start.announced.clone(),
+        values: start.values.clone(),
     })
 }

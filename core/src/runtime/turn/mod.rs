@@ -1,5 +1,6 @@
 //! One turn of an instance: from a claim to a commit.
 
+mod changed_values;
 mod code;
 mod draft;
 mod ending;

@@ -187,6 +187,7 @@ fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCom
         executions: std::mem::take(&mut draft.executions),
         awaited: std::mem::take(&mut draft.awaited),
         suspended: draft.suspended,
+        values: draft.values.take(),
         consumed: std::mem::take(&mut draft.consumed),
         purge_through: draft.purge_through,
         activities: std::mem::take(&mut draft.activities),

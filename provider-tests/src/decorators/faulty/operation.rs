@@ -20,6 +20,8 @@ pub enum Operation {
     ReadHistory,
     /// `read_mail`.
     ReadMail,
+    /// `read_values`
+    ReadValues,
     /// `read_head`
     ReadHead,
     /// `wait_for_change`
@@ -57,6 +59,7 @@ impl Operation {
         Self::Release,
         Self::ReadHistory,
         Self::ReadMail,
+        Self::ReadValues,
         Self::ReadHead,
         Self::WaitForChange,
         Self::Maintain,
@@ -83,6 +86,7 @@ impl Operation {
             Self::Release => "release",
             Self::ReadHistory => "read_history",
             Self::ReadMail => "read_mail",
+            Self::ReadValues => "read_values",
             Self::ReadHead => "read_head",
             Self::WaitForChange => "wait_for_change",
             Self::Maintain => "maintain",

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
+    Watch,
 };
 
 use super::{Faulty, Operation};
@@ -72,6 +73,11 @@ impl<P: Provider + ?Sized> Provider for Faulty<P> {
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         let call = || self.inner.read_mail(request);
         self.call(Operation::ReadMail, 1, call).await
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        let call = || self.inner.read_values(request);
+        self.call(Operation::ReadValues, 1, call).await
     }
 
     async fn read_head(

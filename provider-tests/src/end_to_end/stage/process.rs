@@ -9,8 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    ErrorKind, HistoryPage, InstanceHead, InstanceId, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, Release, Renewal, Turn, Watch,
+    ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renewal, Turn, Watch,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -263,6 +264,10 @@ impl Provider for Process {
 
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         self.alive(self.store.read_mail(request)).await?
+    }
+
+    async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError> {
+        self.alive(self.store.read_values(request)).await?
     }
 
     async fn read_head(&self, id: &InstanceId) -> Result<Option<InstanceHead>, ProviderError> {

@@ -4,7 +4,8 @@
 //! kind.
 
 use duroxide_core::providers::{
-    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, Message, ProviderError,
+    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, InstanceValue, Message,
+    ProviderError,
 };
 
 /// What an operation came to.
@@ -20,6 +21,7 @@ pub(super) enum Answer {
     Done(Result<(), ErrorKind>),
     Page(Result<HistoryPage, ErrorKind>),
     Mail(Result<Mailbag, ErrorKind>),
+    Values(Result<Vec<InstanceValue>, ErrorKind>),
     Heads(Result<Vec<InstanceHead>, ErrorKind>),
     Instances(Result<InstancePage, ErrorKind>),
     Pruned(Result<u64, ErrorKind>),

@@ -1,7 +1,8 @@
 //! Doing an operation on one store.
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, Until, Watch,
+    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, ReadValues, Until,
+    Watch,
 };
 
 use super::answer::{Answer, kind};
@@ -178,6 +179,31 @@ impl World {
                 self.read_mail(instance, topics, (per_topic_max, goes_on))
                     .await
             }
+            Op::ReadValues {
+                instance,
+                first,
+                second,
+            } => {
+                let mut keys = vec![first.key(), second.key()];
+                keys.dedup();
+                let request = ReadValues {
+                    instance: instance.id(),
+                    keys,
+                };
+                Answer::Values(kind(self.provider().read_values(&request).await))
+            }
+            Op::WaitForValue {
+                instance,
+                value,
+                known,
+            } => {
+                let known = known.and_then(|ago| nth_latest(&self.commits, ago));
+                let until = Until::ValueOtherThan {
+                    key: value.key(),
+                    version: known.map(|(commit, _)| commit.commit_id),
+                };
+                self.look_for_change(instance, until).await
+            }
             Op::Advance { by } => {
                 self.cx.elapse(by.duration()).await;
                 Answer::Nothing
@@ -197,16 +223,7 @@ impl World {
                     .wait_for_work(&queues, Span::Zero.duration());
                 Answer::Done(kind(waited.await))
             }
-            Op::WaitForEnd { instance } => {
-                let watched = [Watch {
-                    instance: instance.id(),
-                    until: Until::Terminal,
-                }];
-                let waited = self
-                    .provider()
-                    .wait_for_change(&watched, Span::Zero.duration());
-                Answer::Heads(kind(waited.await))
-            }
+            Op::WaitForEnd { instance } => self.look_for_change(instance, Until::Terminal).await,
             Op::Delete { instance } => self.delete(instance, DeleteMode::TerminalOnly).await,
             Op::ForceDelete { instance } => self.delete(instance, DeleteMode::Force).await,
             Op::Prune {
@@ -229,5 +246,15 @@ impl World {
             // These are done by the duel, which knows both stores.
             Op::ClaimTurns { .. } | Op::ClaimActivities { .. } | Op::Reopen => Answer::Nothing,
         }
+    }
+
+    async fn look_for_change(&self, instance: Who, until: Until) -> Answer {
+        let watched = [Watch {
+            instance: instance.id(),
+            until,
+        }];
+        let at_once = Span::Zero.duration();
+        let waited = self.provider().wait_for_change(&watched, at_once);
+        Answer::Heads(kind(waited.await))
     }
 }

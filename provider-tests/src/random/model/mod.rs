@@ -38,7 +38,7 @@ mod world;
 pub use op::Op;
 pub use part::{At, Known, Member, Members, Part, Parts};
 pub use play::replay;
-pub use words::{Attempts, Line, Queue, Span, Topics, Who};
+pub use words::{Attempts, Line, Queue, Shown, Span, Topics, Who};
 
 use crate::support::Cx;
 

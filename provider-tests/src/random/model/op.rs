@@ -5,7 +5,7 @@
 //! nothing. So every sequence has a meaning, whatever was cut out of it.
 
 use super::part::{At, Known, Members, Parts};
-use super::words::{Attempts, Line, Queue, Span, Topics, Who};
+use super::words::{Attempts, Line, Queue, Shown, Span, Topics, Who};
 
 spoken! {
     /// One operation on a store.
@@ -244,6 +244,24 @@ spoken! {
             per_topic_max: usize,
             /// Whether it goes on where the latest read of the same topics stopped.
             goes_on: bool,
+        },
+        /// Looks whether a value is another one than it was, without waiting.
+        WaitForValue {
+            /// Of which instance, there or not.
+            instance: Who,
+            /// Which value.
+            value: Shown,
+            /// Which of the commits wrote the one that is known; `None` knows none.
+            known: Option<usize>,
+        },
+        /// Reads values, in an order that is drawn.
+        ReadValues {
+            /// Of which instance, there or not.
+            instance: Who,
+            /// The first one.
+            first: Shown,
+            /// The second one, if it is another one.
+            second: Shown,
         },
         /// Lets time pass.
         Advance {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::words::{Line, Queue, Span, Topics, Who};
+use super::words::{Line, Queue, Shown, Span, Topics, Who};
 
 spoken! {
     /// A part of what a turn does.
@@ -76,6 +76,28 @@ spoken! {
         Suspend {
             /// Which of the two.
             suspended: bool,
+        },
+        /// Sets a value.
+        SetValue {
+            /// Which one.
+            value: Shown,
+            /// For how long; `None` is for as long as the instance.
+            expires_after: Option<Span>,
+        },
+        /// Removes a value.
+        RemoveValue {
+            /// Which one.
+            value: Shown,
+        },
+        /// Names a value twice.
+        SetValueTwice {
+            /// Which one.
+            value: Shown,
+        },
+        /// Sets a value with more bytes than the limit.
+        SetValueTooLong {
+            /// Which one.
+            value: Shown,
         },
         /// Sends a message that is addressed to an execution of the own instance.
         TellExecution {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use duroxide_core::providers::{ActivityCancel, ExecutionStatus, ExecutionUpdate, HistoryChunk};
 
 use super::part::Part;
+use super::words::{Shown, Span};
 use super::world::{World, message_id, nth_latest};
 use crate::support::TurnBuilder;
 
@@ -14,6 +15,8 @@ impl Part {
             self,
             Self::ScheduleAgain { .. }
                 | Self::FinishFused { .. }
+                | Self::SetValueTwice { .. }
+                | Self::SetValueTooLong { .. }
                 | Self::DescribeTooMuch
                 | Self::RecordTooMuch
                 | Self::RecordElsewhere
@@ -23,6 +26,7 @@ impl Part {
 
 impl World {
     /// Adds a part to the commit of a turn.
+    #[expect(clippy::too_many_lines, reason = "one arm for each part")]
     pub(super) fn with_part(&mut self, builder: TurnBuilder, part: &Part) -> TurnBuilder {
         let current = builder.position().execution;
         let limits = self.cx.limits();
@@ -81,6 +85,23 @@ impl World {
             }
             Part::Await { topics } => builder.awaiting(topics.names()),
             Part::Suspend { suspended } => builder.suspend(suspended),
+            Part::SetValue {
+                value,
+                expires_after,
+            } => {
+                let text = format!("value made as {}", self.next_serial());
+                with_value(builder, value, Some((text, expires_after)))
+            }
+            Part::RemoveValue { value } => with_value(builder, value, None),
+            Part::SetValueTwice { value } => {
+                let text = format!("value made as {}", self.next_serial());
+                let builder = with_value(builder, value, Some((text, None)));
+                builder.remove(value.key().as_str())
+            }
+            Part::SetValueTooLong { value } => {
+                let text = "v".repeat(limits.value_bytes_max.saturating_add(1));
+                with_value(builder, value, Some((text, None)))
+            }
             Part::TellExecution {
                 message,
                 execution,
@@ -111,6 +132,21 @@ impl World {
         let execution = builder.position().execution;
         self.scheduled.push((execution, activity_id));
         activity_id
+    }
+}
+
+/// Says what becomes of a value, instead of what was said of it before.
+fn with_value(
+    builder: TurnBuilder,
+    value: Shown,
+    new: Option<(String, Option<Span>)>,
+) -> TurnBuilder {
+    let key = value.key();
+    let builder = builder.change(|commit| commit.values.retain(|it| it.key != key));
+    match new {
+        None => builder.remove(key.as_str()),
+        Some((text, None)) => builder.set(key.as_str(), &text),
+        Some((text, Some(after))) => builder.expiring(key.as_str(), &text, after.duration()),
     }
 }
 

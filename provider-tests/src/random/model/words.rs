@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic};
+use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic, ValueKey};
 
-use crate::support::{LEASE, SECOND, id};
+use crate::support::{LEASE, SECOND, VIEWED_KEYS, id};
 
 /// The smallest step of a virtual clock.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -69,6 +69,15 @@ spoken! {
         One,
         /// Both.
         Both,
+    }
+
+    /// A value of an instance.
+    #[derive(Copy)]
+    pub enum Shown {
+        /// One of the two.
+        One,
+        /// The other one.
+        Other,
     }
 
     /// What a release does with the count of attempts.
@@ -147,6 +156,17 @@ impl Topics {
             Self::One => &Self::NAMES[..1],
             Self::Both => &Self::NAMES,
         }
+    }
+}
+
+impl Shown {
+    /// Its key.
+    pub(super) fn key(self) -> ValueKey {
+        let [one, other] = VIEWED_KEYS;
+        ValueKey::from(match self {
+            Self::One => one,
+            Self::Other => other,
+        })
     }
 }
 

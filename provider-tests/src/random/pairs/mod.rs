@@ -57,6 +57,16 @@ pub(crate) async fn mail_and_suspensions_are_atomic(cx: &Cx) {
     check(cx, &mail).await;
 }
 
+/// Values that are set, read and waited for, held anywhere: of those of one commit all are seen or none.
+pub(crate) async fn values_are_atomic(cx: &Cx) {
+    let values = [
+        Operation::SetValues,
+        Operation::ReadValues,
+        Operation::WaitForValue,
+    ];
+    check(cx, &values).await;
+}
+
 /// Renewals and releases, held anywhere.
 pub(crate) async fn renewals_and_releases_are_atomic(cx: &Cx) {
     let leases = [

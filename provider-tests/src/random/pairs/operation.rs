@@ -25,6 +25,9 @@ pub(super) enum Operation {
     ReadMail,
     TakeMail,
     Suspend,
+    SetValues,
+    ReadValues,
+    WaitForValue,
     Start,
     FinishActivity,
     RenewTurn,
@@ -48,6 +51,9 @@ impl Operation {
         Self::ReadMail,
         Self::TakeMail,
         Self::Suspend,
+        Self::SetValues,
+        Self::ReadValues,
+        Self::WaitForValue,
         Self::Start,
         Self::FinishActivity,
         Self::RenewTurn,
@@ -72,6 +78,9 @@ impl Operation {
             Self::ReadMail => "read_mail",
             Self::TakeMail => "take_mail",
             Self::Suspend => "suspend",
+            Self::SetValues => "set_values",
+            Self::ReadValues => "read_values",
+            Self::WaitForValue => "wait_for_value",
             Self::Start => "start",
             Self::FinishActivity => "finish_activity",
             Self::RenewTurn => "renew_turn",
@@ -101,6 +110,9 @@ impl Operation {
             Self::ReadMail => stage.mail_text(cx).await,
             Self::TakeMail => commit(cx, Commit::Turn(stage.taking_turn.clone())).await,
             Self::Suspend => commit(cx, Commit::Turn(stage.suspending_turn.clone())).await,
+            Self::SetValues => commit(cx, Commit::Turn(stage.showing_turn.clone())).await,
+            Self::ReadValues => stage.values_text(cx).await,
+            Self::WaitForValue => wait_for_value(cx, stage).await,
             Self::Start => commit(cx, Commit::Send(stage.start.clone())).await,
             Self::FinishActivity => commit(cx, Commit::Activity(stage.outcome.clone())).await,
             Self::RenewTurn => renew(cx, &stage.turn_lease).await,
@@ -159,6 +171,16 @@ async fn release(cx: &Cx, lease: &Lease) -> String {
         attempts: ReleasedAttempts::Keep,
     };
     refusal_or(cx.try_release(release).await, |()| "released".to_owned())
+}
+
+async fn wait_for_value(cx: &Cx, stage: &Stage) -> String {
+    let watched = [stage.watch.clone()];
+    let waited = cx
+        .provider()
+        .wait_for_change(&watched, Duration::ZERO)
+        .await;
+    // Which of two states the head is of, beside the value, is open.
+    refusal_or(waited, |heads| format!("{} changed", heads.len()))
 }
 
 async fn wait_for_work(cx: &Cx) -> String {

@@ -1,8 +1,8 @@
 //! Answers and contents as text that two stores with the same history have in common.
 
 use duroxide_core::providers::{
-    ActivityLease, Claimed, ClaimedActivity, Committed, InstanceHead, LeaseToken, MailPage,
-    ProviderError, Renewal, Turn,
+    ActivityLease, Claimed, ClaimedActivity, Committed, InstanceHead, InstanceValue, LeaseToken,
+    MailPage, ProviderError, Renewal, Turn,
 };
 use uuid::Uuid;
 
@@ -23,6 +23,11 @@ pub(super) fn refusal_or<T>(
 pub(super) fn mail_text(page: &MailPage) -> String {
     let messages = page.mail.iter().map(|mail| &mail.message);
     format!("more {}: {:?}", page.more, messages.collect::<Vec<_>>())
+}
+
+/// Values, with the commits that wrote them.
+pub(super) fn values_text(values: &[InstanceValue]) -> String {
+    format!("{values:?}")
 }
 
 /// A head without its times.

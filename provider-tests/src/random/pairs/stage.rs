@@ -1,10 +1,11 @@
 //! A store in which each of the paired operations has something to do, mostly on one instance.
 
 use duroxide_core::providers::{
-    ActivityOutcome, Envelope, Incarnation, Lease, ReadMail, TopicCursor, TurnCommit,
+    ActivityOutcome, Envelope, Incarnation, Lease, ReadMail, ReadValues, TopicCursor, TurnCommit,
+    Until, ValueKey, Watch,
 };
 
-use super::shape::{head_text, mail_text, refusal_or};
+use super::shape::{head_text, mail_text, refusal_or, values_text};
 use crate::support::{Cx, LEASE, SECOND, id, later, to};
 
 /// The instance whose turn is claimed: it has an earlier execution, a message, two leased
@@ -14,6 +15,8 @@ pub(super) const HELD: &str = "held";
 const WAITING: [&str; 2] = ["waiting", "waiting too"];
 /// What the mail of the instance with the claimed turn is about.
 const TOPIC: &str = "topic";
+/// The keys of the values of that instance.
+const VALUES: [&str; 3] = ["old", "new", "gone"];
 /// An instance that is not there until the start.
 const ABSENT: &str = "absent";
 
@@ -33,6 +36,10 @@ pub(super) struct Stage {
     /// Takes the oldest mail, and waits for more.
     pub(super) taking_turn: TurnCommit,
     pub(super) suspending_turn: TurnCommit,
+    /// Sets one value anew and one more, and removes the third.
+    pub(super) showing_turn: TurnCommit,
+    /// For a value that this turn sets.
+    pub(super) watch: Watch,
     incarnation: Incarnation,
     pub(super) start: Envelope,
     pub(super) outcome: ActivityOutcome,
@@ -46,7 +53,9 @@ impl Stage {
         let turn = cx.claim_only(HELD).await;
         cx.apply(cx.turn(&turn).continue_as_new()).await;
         let turn = cx.poke_and_claim(HELD).await;
-        cx.apply(cx.turn(&turn).append(3).activities(1..=3)).await;
+        let shown = cx.turn(&turn).append(3).activities(1..=3);
+        let shown = shown.set("old", "1").set("gone", "1").build();
+        cx.apply(shown.clone()).await;
         let stale = cx.poke_and_claim(HELD).await;
         cx.elapse(LEASE).await;
         let turn = cx.claim_only(HELD).await;
@@ -80,6 +89,20 @@ impl Stage {
                 .awaiting(&[TOPIC])
                 .build(),
             suspending_turn: cx.turn(&turn).suspend(true).build(),
+            showing_turn: cx
+                .turn(&turn)
+                .append(1)
+                .set("old", "2")
+                .set("new", "2")
+                .remove("gone")
+                .build(),
+            watch: Watch {
+                instance: id(HELD),
+                until: Until::ValueOtherThan {
+                    key: VALUES[0].into(),
+                    version: Some(shown.commit_id),
+                },
+            },
             incarnation: turn.head.incarnation,
             start: cx.start_of(ABSENT),
             outcome: ActivityOutcome { lease, message },
@@ -105,6 +128,16 @@ impl Stage {
         refusal_or(page, |page| mail_text(&page))
     }
 
+    /// The values that the instance with the claimed turn shows, read at once.
+    pub(super) async fn values_text(&self, cx: &Cx) -> String {
+        let request = ReadValues {
+            instance: id(HELD),
+            keys: VALUES.map(ValueKey::from).to_vec(),
+        };
+        let values = cx.provider().read_values(&request).await;
+        refusal_or(values, |values| values_text(&values))
+    }
+
     /// All that is stored, without what is random or a time. The store is of little use afterwards.
     pub(super) async fn contents(&self) -> String {
         let mut text = String::new();
@@ -117,6 +150,7 @@ impl Stage {
             }
         }
         text += &self.mail_text(&self.cx).await;
+        text += &self.values_text(&self.cx).await;
         format!("{text}\n{:#?}", self.cx.dump().await)
     }
 }

@@ -5,6 +5,7 @@ mod commits;
 mod mail;
 mod messages;
 mod rest;
+mod values;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         commits::COMMITS,
         messages::MESSAGES,
         mail::MAIL,
+        values::VALUES,
         rest::ACTIVITIES,
         rest::READS,
         rest::MANAGEMENT,

@@ -84,6 +84,7 @@ BEGIN
     DELETE FROM activity a WHERE a.ino = v_ino;
     DELETE FROM inbox b WHERE b.ino = v_ino;
     DELETE FROM topic t WHERE t.ino = v_ino;
+    DELETE FROM value o WHERE o.ino = v_ino;
     DELETE FROM instance i WHERE i.ino = v_ino;
     DELETE FROM ready r WHERE r.ino = v_ino;
     INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, 9223372036854775807)
@@ -133,8 +134,8 @@ BEGIN
 END
 $duroxide$;
 
--- Removes at most so many rows of what delete_v1 and prune_v1 have left; whether something is left. Of
--- several callers each takes another instance.
+-- Removes at most so many rows of what delete_v1 and prune_v1 have left, and so many values that have
+-- expired; whether something is left. Of several callers each takes another instance, and other values.
 CREATE FUNCTION sweep_v1(p_rows_max integer) RETURNS boolean
 LANGUAGE plpgsql {settings} AS $duroxide$
 DECLARE
@@ -142,12 +143,19 @@ DECLARE
     v_through bigint;
     v_rows bigint;
     v_more bigint;
+    v_values bigint;
+    v_now bigint := now_ms();
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
+    DELETE FROM value o WHERE o.ctid = ANY (ARRAY(
+        SELECT d.ctid FROM value d WHERE d.expires_at <= v_now
+        ORDER BY d.expires_at LIMIT p_rows_max FOR UPDATE SKIP LOCKED
+    ));
+    GET DIAGNOSTICS v_values = ROW_COUNT;
     SELECT o.ino, o.through_execution INTO v_ino, v_through FROM removal o
     ORDER BY o.ino LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF v_ino IS NULL THEN
-        RETURN false;
+        RETURN v_values >= p_rows_max;
     END IF;
     DELETE FROM history h WHERE h.ctid = ANY (ARRAY(
         SELECT d.ctid FROM history d WHERE d.ino = v_ino AND d.execution <= v_through
@@ -162,7 +170,7 @@ BEGIN
     IF v_rows < p_rows_max AND v_more < p_rows_max THEN
         DELETE FROM removal o WHERE o.ino = v_ino;
     END IF;
-    RETURN EXISTS (SELECT FROM removal);
+    RETURN v_values >= p_rows_max OR EXISTS (SELECT FROM removal);
 END
 $duroxide$;
 
@@ -219,6 +227,7 @@ CREATE FUNCTION health_v1() RETURNS TABLE (
                 AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL))
     FROM pg_catalog.pg_stat_all_tables s
     WHERE s.schemaname = current_schema()
-        AND s.relname IN ('instance', 'ready', 'inbox', 'topic', 'activity', 'execution', 'history')
+        AND s.relname IN ('instance', 'ready', 'inbox', 'topic', 'value', 'activity', 'execution',
+            'history')
     ORDER BY s.relname
 $duroxide$;

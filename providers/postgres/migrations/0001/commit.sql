@@ -4,6 +4,7 @@
 --   p_ids  the instances that are involved, each once; the others name them by their place here
 --   t_  turns                  e_  executions of a turn      h_  chunks of history of a turn
 --   w_  the topics that turns await, those of each between t_awaited_first and t_awaited_last
+--   k_  values that turns set, and remove where there is no value
 --   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
 --   f_  activities that a turn completes                     o_  outcomes of activities
 --   m_  envelopes: of a turn, or of a client where m_turn is 0
@@ -35,6 +36,8 @@ CREATE FUNCTION commit_v1(
     p_topic_messages_max bigint,
     p_mail_messages_max bigint,
     p_control_messages_max bigint,
+    p_values_max bigint,
+    p_values_bytes_max bigint,
     p_ids text[],
     t_ref integer[],
     t_commit_id uuid[],
@@ -58,6 +61,10 @@ CREATE FUNCTION commit_v1(
     t_awaited_last integer[],
     t_purge_through bigint[],
     w_channel bytea[],
+    k_turn integer[],
+    k_key bytea[],
+    k_value bytea[],
+    k_expires_after_ms bigint[],
     e_turn integer[],
     e_execution bigint[],
     e_status smallint[],
@@ -143,6 +150,8 @@ DECLARE
     mail_full CONSTANT smallint := 10;
     control_full CONSTANT smallint := 11;
     ended CONSTANT smallint := 12;
+    values_full CONSTANT smallint := 13;
+    values_long CONSTANT smallint := 14;
 
     v_now bigint;
     v_turns integer := cardinality(t_ref);
@@ -393,6 +402,37 @@ BEGIN
         ) o;
     END IF;
 
+    -- What the turns leave of the values that do not expire, of those that set one.
+    IF cardinality(k_turn) > 0 THEN
+        SELECT array_agg(CASE
+                WHEN v_code[t.n] <> done THEN v_code[t.n]
+                WHEN l.count > p_values_max THEN values_full
+                WHEN l.bytes > p_values_bytes_max THEN values_long
+                ELSE done
+            END ORDER BY t.n)
+        INTO v_code
+        FROM unnest(t_ref) WITH ORDINALITY t (ref, n)
+        LEFT JOIN (
+            SELECT s.turn, count(*) AS count, sum(s.bytes) AS bytes
+            FROM (
+                SELECT k.turn::bigint, octet_length(k.value) AS bytes, true AS is_set
+                FROM unnest(k_turn, k_value, k_expires_after_ms) k (turn, value, expires_after_ms)
+                WHERE k.value IS NOT NULL AND k.expires_after_ms IS NULL
+                UNION ALL
+                SELECT t.n, octet_length(o.value), false
+                FROM unnest(t_ref) WITH ORDINALITY t (ref, n)
+                JOIN value o ON o.ino = v_ino[t.ref]
+                WHERE t.n = ANY (k_turn) AND o.expires_at IS NULL
+                    AND NOT EXISTS (
+                        SELECT FROM unnest(k_turn, k_key) k (turn, key)
+                        WHERE k.turn = t.n AND k.key = o.key
+                    )
+            ) s
+            GROUP BY s.turn
+            HAVING bool_or(s.is_set)
+        ) l ON l.turn = t.n;
+    END IF;
+
     -- A refused turn creates nothing.
     IF cardinality(v_new) > 0 AND NOT done = ALL (v_code) THEN
         WITH refused AS (
@@ -464,6 +504,19 @@ BEGIN
             t (ref, purge_through, n)
         WHERE b.ino = v_ino[t.ref] AND b.channel IN ('c', 's') AND b.execution <= t.purge_through
             AND v_code[t.n] = done;
+    END IF;
+
+    IF cardinality(k_turn) > 0 THEN
+        DELETE FROM value o USING unnest(k_turn, k_key, k_value) k (turn, key, value)
+        WHERE o.ino = v_ino[t_ref[k.turn]] AND o.key = k.key AND k.value IS NULL
+            AND v_code[k.turn] = done;
+        INSERT INTO value AS o (ino, key, version, expires_at, value)
+        SELECT v_ino[t_ref[k.turn]], k.key, t_commit_id[k.turn], v_now + k.expires_after_ms, k.value
+        FROM unnest(k_turn, k_key, k_value, k_expires_after_ms)
+            k (turn, key, value, expires_after_ms)
+        WHERE k.value IS NOT NULL AND v_code[k.turn] = done
+        ON CONFLICT (ino, key) DO UPDATE SET version = excluded.version,
+            expires_at = excluded.expires_at, value = excluded.value;
     END IF;
 
     -- Activities: the new ones first, so that the table itself refuses a key that is there, even that

@@ -144,3 +144,42 @@ BEGIN
     ORDER BY 2, 3;
 END
 $duroxide$;
+
+-- The values that are there, by the places of their keys.
+CREATE FUNCTION values_v1(p_id text, p_keys bytea[]) RETURNS TABLE (
+    place integer,
+    version uuid,
+    value bytea
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := now_ms();
+BEGIN
+    RETURN QUERY
+    SELECT k.place::integer, o.version, o.value
+    FROM unnest(p_keys) WITH ORDINALITY k (key, place)
+    JOIN instance i ON i.id = p_id
+    JOIN value o ON o.ino = i.ino AND o.key = k.key
+    WHERE o.expires_at IS NULL OR o.expires_at > v_now
+    ORDER BY k.place;
+END
+$duroxide$;
+
+-- The versions of values, by their places: NULL for one that is not there, and no row for one whose instance
+-- is not.
+CREATE FUNCTION versions_v1(p_ids text[], p_keys bytea[]) RETURNS TABLE (
+    place integer,
+    version uuid
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := now_ms();
+BEGIN
+    RETURN QUERY
+    SELECT k.place::integer, o.version
+    FROM unnest(p_ids, p_keys) WITH ORDINALITY k (id, key, place)
+    JOIN instance i ON i.id = k.id
+    LEFT JOIN value o ON o.ino = i.ino AND o.key = k.key
+        AND (o.expires_at IS NULL OR o.expires_at > v_now);
+END
+$duroxide$;

@@ -81,6 +81,20 @@ CREATE TABLE topic (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0);
 
+-- What instances show, each value with the commit that wrote it. A key may hold what no text can. Whoever
+-- changes a row here has the instance's row of `ready` locked, but for sweep_v1, which waits for nobody.
+CREATE TABLE value (
+    ino bigint NOT NULL,
+    key bytea NOT NULL,
+    version uuid NOT NULL,
+    expires_at bigint,
+    value bytea NOT NULL,
+    PRIMARY KEY (ino, key)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX value_expiry ON value (expires_at) WHERE expires_at IS NOT NULL;
+
 -- claim_at is the end of the lease while an activity is leased.
 CREATE TABLE activity (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

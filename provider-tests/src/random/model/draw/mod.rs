@@ -12,9 +12,10 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 
 use self::ops::{
     arrival, claim_activities, claim_turns, commit, commit_unleased, ends_of_activities,
-    leases_of_activities, leases_of_turns, op, read_history, read_mail_of, several,
+    leases_of_activities, leases_of_turns, op, read_history, read_mail_of, read_values, several,
+    wait_for_value,
 };
-use self::parts::{part, parts};
+use self::parts::{part, parts, set_value};
 use self::words::{ago, back, one_of, queue, weighted, who};
 use super::op::Op;
 use super::part::{Part, Parts};
@@ -52,6 +53,7 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
         weighted(1, fused_activity()),
         weighted(1, end_of_life()),
         weighted(1, read_mail()),
+        weighted(1, shown_values()),
     ])
 }
 
@@ -162,6 +164,17 @@ fn read_mail() -> impl Strategy<Value = Vec<Op>> {
         (several(to, Line::Mail), read_mail_of(to), read_mail_of(to))
             .prop_map(|(send, first, second)| vec![send, first, second])
     })
+}
+
+/// A turn sets a value, and somebody looks for it.
+fn shown_values() -> impl Strategy<Value = Vec<Op>> {
+    let setting = (set_value(), part()).prop_map(|(set, part)| Parts(vec![set, part]));
+    let looks = one_of(vec![
+        weighted(1, read_values().boxed()),
+        weighted(1, wait_for_value().boxed()),
+    ]);
+    (arrival(), claim_turns(), commit(setting), looks)
+        .prop_map(|(arrival, claim, commit, look)| vec![arrival, claim, commit, look])
 }
 
 /// An instance ends, is looked at and deleted.

@@ -4,7 +4,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::parts::{at, known, members, parts};
 use super::words::{
-    Weighted, ago, attempts, home, homes, lease, line, message, one_of, queue, span, topics,
+    Weighted, ago, attempts, home, homes, lease, line, message, one_of, queue, shown, span, topics,
     weighted, who,
 };
 use crate::random::model::op::Op;
@@ -196,6 +196,8 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
         weighted(6, span().prop_map(|by| Op::Advance { by })),
         weighted(5, read_history()),
         weighted(4, read_mail()),
+        weighted(2, read_values()),
+        weighted(2, wait_for_value()),
         weighted(4, Just(Op::Reopen)),
         weighted(1, who().prop_map(|instance| Op::Delete { instance })),
         weighted(1, who().prop_map(|instance| Op::ForceDelete { instance })),
@@ -231,6 +233,28 @@ pub(super) fn read_history() -> impl Strategy<Value = Op> {
             bytes_max,
         },
     )
+}
+
+/// A read of values, of one or of both.
+pub(super) fn read_values() -> impl Strategy<Value = Op> {
+    (who(), shown(), shown()).prop_map(|(instance, first, second)| Op::ReadValues {
+        instance,
+        first,
+        second,
+    })
+}
+
+/// A look at a value that may have changed.
+pub(super) fn wait_for_value() -> impl Strategy<Value = Op> {
+    let known = one_of(vec![
+        weighted(1, Just(None)),
+        weighted(3, ago().prop_map(Some)),
+    ]);
+    (who(), shown(), known).prop_map(|(instance, value, known)| Op::WaitForValue {
+        instance,
+        value,
+        known,
+    })
 }
 
 /// Several messages on one channel.

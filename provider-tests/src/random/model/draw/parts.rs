@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::words::{
-    ago, back, home, lease, line, message, one_of, queue, span, topics, weighted, who,
+    ago, back, home, lease, line, message, one_of, queue, shown, span, topics, weighted, who,
 };
 use crate::random::model::part::{At, Known, Member, Members, Part, Parts};
 
@@ -60,6 +60,10 @@ pub(super) fn part() -> BoxedStrategy<Part> {
             4,
             any::<bool>().prop_map(|suspended| Part::Suspend { suspended }),
         ),
+        weighted(8, set_value()),
+        weighted(3, shown().prop_map(|value| Part::RemoveValue { value })),
+        weighted(1, shown().prop_map(|value| Part::SetValueTwice { value })),
+        weighted(1, shown().prop_map(|value| Part::SetValueTooLong { value })),
         weighted(
             8,
             (message(), 1..4_u64, span()).prop_map(|(message, execution, delay)| {
@@ -94,6 +98,18 @@ pub(super) fn part() -> BoxedStrategy<Part> {
         weighted(1, Just(Part::RecordTooMuch)),
         weighted(1, Just(Part::RecordElsewhere)),
     ])
+}
+
+/// A value is set, more often for as long as its instance is there than not.
+pub(super) fn set_value() -> impl Strategy<Value = Part> {
+    let expires_after = one_of(vec![
+        weighted(3, Just(None)),
+        weighted(2, span().prop_map(Some)),
+    ]);
+    (shown(), expires_after).prop_map(|(value, expires_after)| Part::SetValue {
+        value,
+        expires_after,
+    })
 }
 
 pub(super) fn members() -> impl Strategy<Value = Members> {

@@ -4,7 +4,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::strategy::Union;
 use std::fmt::Debug;
 
-use crate::random::model::words::{Attempts, Line, Queue, Span, Topics, Who};
+use crate::random::model::words::{Attempts, Line, Queue, Shown, Span, Topics, Who};
 
 /// So few that repeats are frequent.
 const MESSAGES: u8 = 6;
@@ -96,6 +96,13 @@ pub(super) fn topics() -> BoxedStrategy<Topics> {
         weighted(3, Just(Topics::One)),
         weighted(2, Just(Topics::Both)),
         weighted(1, Just(Topics::None)),
+    ])
+}
+
+pub(super) fn shown() -> BoxedStrategy<Shown> {
+    one_of(vec![
+        weighted(3, Just(Shown::One)),
+        weighted(1, Just(Shown::Other)),
     ])
 }
 
