@@ -350,7 +350,7 @@ fn the_ids_of_messages_stay() {
         (Cause::ChildOutcome, "bf1b4bb3-3e25-5e9c-8991-28556556fbd0"),
         (Cause::NextExecution, "f59ad024-4bbd-5df5-8655-65b0a3e3b259"),
         (Cause::Refused, "91a61307-11a6-5be8-b2c2-9e107c5f9e52"),
-        (Cause::Event, "92c8b591-1283-5c16-a550-c2e1293fe08e"),
+        (Cause::Event, "92c8b591-1283-8c16-a550-c2e1293fe08e"),
         (
             Cause::CancelAnnouncement,
             "f565faf8-815d-5921-a91e-55d4e3f3a585",

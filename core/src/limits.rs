@@ -34,7 +34,8 @@ pub const DECISIONS_PER_STEP_MAX: usize = 20_000;
 /// How often one step may poll before the code is taken to be spinning.
 pub const POLLS_PER_STEP_MAX: u32 = 10_000;
 
-/// How many executions one commit may run through, in a chain of `continue_as_new`.
+/// How many executions one commit may run through, in a chain of `continue_as_new`. Where they carry
+/// more than [`TURN_BYTES_MAX`], it is fewer.
 pub const EXECUTIONS_PER_TURN_MAX: usize = 8;
 
 /// A turn takes in no more messages once its commit has this many events, activities and messages.

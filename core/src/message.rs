@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::event::{CancelAnnouncement, ErrorDetails};
 use crate::frame::{self, DecodeError};
@@ -277,12 +277,19 @@ impl Origin {
     /// The id of the message it causes: the same whenever the same event causes it, so that a
     /// repeat is recognised (MSG-01).
     ///
-    /// A name-based UUID (RFC 9562, version 5) in the namespace of the incarnation.
+    /// A name-based UUID (RFC 9562, version 5) in the namespace of the incarnation; that of an event for
+    /// another instance says so by its version (8): a turn's commit sends it once, and no one sends it again
+    /// later, as one whose id a client has given.
     pub(crate) fn message_id(self, cause: Cause) -> MessageId {
         let mut name = [0; 17];
         name[0] = cause as u8;
         name[1..9].copy_from_slice(&self.execution.to_le_bytes());
         name[9..].copy_from_slice(&self.event_id.to_le_bytes());
-        MessageId(Uuid::new_v5(&self.incarnation.0, &name))
+        let id = Uuid::new_v5(&self.incarnation.0, &name);
+        MessageId(if matches!(cause, Cause::Event) {
+            Builder::from_custom_bytes(id.into_bytes()).into_uuid()
+        } else {
+            id
+        })
     }
 }

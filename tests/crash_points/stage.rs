@@ -16,7 +16,7 @@ use crate::support::{checked, pause};
 pub(crate) const TURN_LEASE: Duration = Duration::from_secs(5);
 const ACTIVITY_LEASE: Duration = Duration::from_secs(10);
 /// Beyond what a crash and a clock that runs ahead of a busy machine cost.
-pub(crate) const ATTEMPTS_MAX: u32 = 5;
+pub(crate) const ATTEMPTS_MAX: u32 = 20;
 /// How far the clock moves when nothing else does.
 const TICK: Duration = Duration::from_secs(1);
 /// How long nothing else must have moved, in milliseconds of real time.

@@ -114,3 +114,24 @@ async fn what_a_claim_has_no_room_for_is_not_overtaken() {
     let first = who_comes_first(MORE_THAN_A_CLAIM, Duration::from_secs(30)).await;
     assert_eq!(first, "the timer");
 }
+
+/// A mailbox full of what nobody waits for is in nobody's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn unwanted_events_are_in_nobodys_way() {
+    const UNWANTED: usize = 100_000;
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("One", |ctx: OrchestrationContext, _: String| async move {
+            Ok(ctx.schedule_wait("Wanted").into_event().await)
+        })
+        .build();
+    let world = World::on_memory(no_activities(), orchestrations).await;
+    world.begin("i", "One", "").await;
+    world.waits_for("i", "Wanted").await;
+    for number in 0..UNWANTED {
+        world.raise("i", "Unwanted", &number.to_string()).await;
+    }
+    world.raise("i", "Wanted", "this one").await;
+    assert_eq!(world.output("i").await, "this one");
+    assert_eq!(world.history("i").await.len(), 4);
+    world.shutdown().await;
+}

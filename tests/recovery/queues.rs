@@ -302,3 +302,39 @@ async fn a_backlog_holds_up_no_other_queue() {
     .await;
     world.shutdown().await;
 }
+
+/// Nor does it where one slot becomes free after the other, and each claim is for one item.
+#[tokio::test]
+async fn a_backlog_holds_up_no_other_queue_of_a_busy_node() {
+    async fn main(ctx: OrchestrationContext, _: String) -> Text {
+        ctx.schedule_activity("Slow", "done").into_activity().await
+    }
+    let code = OrchestrationRegistry::builder()
+        .register("Main", main)
+        .build();
+    let activities = ActivityRegistry::builder()
+        .register("Slow", |_: ActivityContext, input: String| async move {
+            pause(10).await;
+            Ok(input)
+        })
+        .build();
+    let store: Arc<dyn Provider> = Arc::new(MemoryProvider::new());
+    let client = Client::new(Arc::clone(&store));
+    let options = RuntimeOptions {
+        worker_concurrency: 1,
+        ..served(&["busy", "quiet"], &[])
+    };
+    let world = World::start(store, activities, code, options).await;
+    for number in 0..300 {
+        start_in(&client, "busy", &format!("busy {number}"), "Main").await;
+    }
+    world.output("busy 0").await;
+    start_in(&client, "quiet", "quiet", "Main").await;
+    assert_eq!(world.output("quiet").await, "done");
+    let last = client.get_orchestration_status("busy 299").await.unwrap();
+    assert!(
+        !matches!(last, OrchestrationStatus::Completed { .. }),
+        "the quiet one came last"
+    );
+    world.shutdown().await;
+}

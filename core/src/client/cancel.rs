@@ -52,8 +52,8 @@ impl Client {
     /// and end as it likes. When the grace is over it is cancelled as by
     /// [`cancel_instance`](Self::cancel_instance), in whichever execution it is by then.
     ///
-    /// One that has not begun is cancelled at once, since it has nothing to clean up. A suspended one stays
-    /// as it is until it is resumed, and is then cancelled if the grace is over.
+    /// One that has not begun is cancelled at once, since it has nothing to clean up. A suspended one
+    /// hears of it when it is resumed, and is cancelled, suspended or not, when the grace is over.
     ///
     /// # Errors
     /// As [`cancel_instance`](Self::cancel_instance).

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::limits::{TAKEN_IDS_MAX, TAKEN_RANDOM_IDS_MAX};
 use crate::message::CarriedEvent;
 
-/// The version of a UUID (RFC 9562) that is drawn.
-const RANDOM: usize = 4;
+/// The version of a UUID (RFC 9562) that is derived from an id which a sender has given.
+const GIVEN: usize = 5;
 
 /// An event that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl ExternalEvents {
     pub(super) fn recently_taken(&self) -> Vec<Uuid> {
         let mut random = 0;
         let newest_first = self.recent.iter().rev().filter(|id| {
-            let is_given = id.get_version_num() != RANDOM;
+            let is_given = id.get_version_num() == GIVEN;
             random += usize::from(!is_given);
             is_given || random <= TAKEN_RANDOM_IDS_MAX
         });

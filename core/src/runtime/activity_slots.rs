@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::rotation::Rotation;
 use super::served_queues::SharedSlots;
 use super::slots::Slots;
 use crate::providers::TaskQueue;
@@ -18,14 +19,14 @@ pub(super) struct ActivitySlots {
 /// Slots, and the queues whose activities may have them.
 #[derive(Debug)]
 pub(super) struct Pool {
-    pub(super) queues: Vec<TaskQueue>,
+    pub(super) queues: Rotation,
     pub(super) slots: Slots,
 }
 
 impl ActivitySlots {
     pub(super) fn new(served: Vec<SharedSlots>, freed: &Arc<Notify>) -> Self {
         let pool = |it: SharedSlots| Pool {
-            queues: it.queues,
+            queues: Rotation::new(it.queues),
             slots: Slots::new(it.slots_max, freed),
         };
         Self {
@@ -39,7 +40,10 @@ impl ActivitySlots {
 
     /// The slots for activities of this queue, if this node runs them.
     pub(super) fn of_queue(&self, queue: &TaskQueue) -> Option<&Slots> {
-        let pool = self.pools.iter().find(|pool| pool.queues.contains(queue));
+        let pool = self
+            .pools
+            .iter()
+            .find(|pool| pool.queues.all().contains(queue));
         pool.map(|pool| &pool.slots)
     }
 

@@ -171,18 +171,23 @@ fn batches<'a>(
 }
 
 async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
-    if slots.is_empty() || node.turn_queues.is_empty() {
+    let all = node.turn_queues.all();
+    if slots.is_empty() || all.is_empty() {
         give_back_each(slots);
         return Ok(Batch::default());
     }
-    let request = ClaimTurns {
-        queues: node.turn_queues.clone(),
+    let mut request = ClaimTurns {
+        queues: node.turn_queues.take(slots.len()),
         turns_max: slots.len(),
         messages_max: TURN_MESSAGES_MAX,
         bytes_max: turn_bytes_max(&node.limits),
         lease: node.options.orchestrator_lock_timeout,
     };
-    let claimed = node.store.claim_turns(&request).await;
+    let mut claimed = node.store.claim_turns(&request).await;
+    if request.queues.len() < all.len() && is_in_vain(&mut claimed) {
+        request.queues = all.to_vec();
+        claimed = node.store.claim_turns(&request).await;
+    }
     sort_out(node, claimed, slots, Work::Turn)
 }
 
@@ -196,17 +201,32 @@ async fn claim_activities(
     if slots.is_empty() {
         return Ok(Batch::default());
     }
-    let request = ClaimActivities {
-        queues: pool.queues.clone(),
+    let all = pool.queues.all();
+    let mut request = ClaimActivities {
+        queues: pool.queues.take(slots.len()),
         activities_max: slots.len(),
         lease: node.options.worker_lock_timeout,
     };
-    let claimed = node.store.claim_activities(&request).await;
+    let mut claimed = node.store.claim_activities(&request).await;
+    if request.queues.len() < all.len() && is_in_vain(&mut claimed) {
+        request.queues = all.to_vec();
+        claimed = node.store.claim_activities(&request).await;
+    }
     let mut batch = sort_out(node, claimed, slots, Work::Activity)?;
     if starts {
         batch.start(node);
     }
     Ok(batch)
+}
+
+/// Whether a claim of some of the queues found nothing there. Where it did, there may be more in the
+/// others.
+fn is_in_vain<T>(claimed: &mut Result<Claimed<T>, ProviderError>) -> bool {
+    let Ok(claimed) = claimed else {
+        return false;
+    };
+    claimed.more |= !claimed.items.is_empty();
+    claimed.items.is_empty()
 }
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
@@ -296,11 +316,13 @@ async fn wait(node: &Node, pause: &Pause) {
     let with_slots = pools.iter().filter(|pool| pool.slots.has_some());
     let queues = Queues {
         turns: if has_turns {
-            node.turn_queues.clone()
+            node.turn_queues.all().to_vec()
         } else {
             Vec::new()
         },
-        activities: with_slots.flat_map(|pool| pool.queues.clone()).collect(),
+        activities: with_slots
+            .flat_map(|pool| pool.queues.all().iter().cloned())
+            .collect(),
     };
     let full = !has_turns || pools.iter().any(|pool| !pool.slots.has_some());
     let max_wait = node.options.dispatcher_long_poll_timeout;

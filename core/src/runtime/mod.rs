@@ -19,6 +19,7 @@ mod obstacle;
 mod one_activity;
 mod options;
 mod reserved;
+mod rotation;
 #[expect(clippy::module_inception, reason = "named after the type it holds")]
 mod runtime;
 mod served_queues;

@@ -20,6 +20,7 @@ use super::lease_keeper::{LeaseGuard, LeaseKeeper};
 use super::observability::Metrics;
 use super::options::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::rotation::Rotation;
 use super::served_queues::ServedQueues;
 use super::slots::{Slot, Slots};
 use super::turn::{self, FirstPage, Occasion};
@@ -33,7 +34,7 @@ use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
     InstanceHead, InstanceId, Lease, Limits, Provider, ProviderError, Recipient, Release,
-    ReleasedAttempts, TaskQueue, Turn,
+    ReleasedAttempts, Turn,
 };
 use crate::replay::Alarm;
 
@@ -76,7 +77,7 @@ pub(super) struct Node {
     pub(super) turn_slots: Slots,
     pub(super) activity_slots: ActivitySlots,
     /// The queues of turns that it serves.
-    pub(super) turn_queues: Vec<TaskQueue>,
+    pub(super) turn_queues: Rotation,
     /// Set once the runtime is to stop.
     pub(super) stopping: CancelToken,
     pub(super) worker_id: String,
@@ -153,7 +154,7 @@ impl Node {
             warm: Mutex::new(warm),
             turn_slots: Slots::new(options.orchestration_concurrency, &freed),
             activity_slots: ActivitySlots::new(queues.activities, &freed),
-            turn_queues: queues.turns,
+            turn_queues: Rotation::new(queues.turns),
             stopping: CancelToken::default(),
             worker_id: worker_id::of_node(options.worker_node_id.as_deref(), entropy),
             turns: TurnExecutor::new(user.clone()),

@@ -7,10 +7,13 @@ use duroxide_core::{EventKind, OrchestrationContext, OrchestrationStatus};
 use super::stage::{Code, Gate, Handles, Text, World, types, until};
 use crate::support::Cx;
 
+/// How long the timer of [`patient`] takes: long enough for a suspension to come before it on a busy machine.
+const TIMER: Duration = Duration::from_secs(5);
+
 /// Takes an event, waits for a timer, and returns both.
 async fn patient(ctx: OrchestrationContext, _: String) -> Text {
     let data = ctx.schedule_wait("E").into_event().await;
-    ctx.schedule_timer(Duration::from_millis(100)).await;
+    ctx.schedule_timer(TIMER).await;
     ctx.schedule_activity("Echo", data).into_activity().await
 }
 
@@ -51,7 +54,7 @@ pub(crate) async fn a_suspended_instance_does_nothing(cx: &Cx) {
         .reaches("i", |kind| matches!(kind, EventKind::TimerCreated { .. }))
         .await;
     world.suspend("i").await;
-    world.pass(Duration::from_secs(2)).await;
+    world.pass(TIMER * 2).await;
     let fired = |kind: &EventKind| matches!(kind, EventKind::TimerFired { .. });
     assert!(
         !world

@@ -18,9 +18,9 @@ use crate::message::{
 };
 use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::providers::{
-    ActivityCancel, ActivityLease, Channel, Envelope, ExecutionStatus, ExecutionUpdate,
-    Incarnation, InstanceHead, InstanceId, Limits, Message, MessageId, NewActivity, Position,
-    Recipient, TaskQueue, Topic,
+    ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
+    InstanceHead, InstanceId, Limits, MessageId, NewActivity, Position, Recipient, TaskQueue,
+    Topic,
 };
 use crate::queue_name;
 use crate::replay::{Harvest, TokenKind, TraceLine};
@@ -558,11 +558,8 @@ impl Draft {
         let cancellation = MessageBody::Cancel {
             reason: reason.to_owned(),
         };
-        // Not control: it would use up the quota of those who manage the instance.
-        let cancellation = Message {
-            channel: Channel::System,
-            ..cancellation.into_message(cancellation_of(announcement), None)
-        };
+        // Control, as every cancellation: no backlog and no suspension keeps it out.
+        let cancellation = cancellation.into_message(cancellation_of(announcement), None);
         let announced = announced.into_message(announcement, None);
         let grace = Duration::from_millis(grace_ms);
         for (delay, message) in [(Duration::ZERO, announced), (grace, cancellation)] {

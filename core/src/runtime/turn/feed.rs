@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::draft::{Draft, Scope, refused, within};
 use super::inbox::{Letter, started};
+use super::occasion::turn_bytes_max;
 use crate::event::{ErrorDetails, EventKind};
 use crate::limits::{
     AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX,
@@ -256,8 +257,10 @@ impl<'a> Feeder<'a> {
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
         self.scope.core_state.notice = None;
-        if self.executions == EXECUTIONS_PER_TURN_MAX {
-            self.executions += 1;
+        // To encode what is large takes its time, which is not the code's.
+        let is_long = self.draft.bytes.saturating_add(bytes) > turn_bytes_max(self.limits);
+        if is_long || self.executions >= EXECUTIONS_PER_TURN_MAX {
+            self.executions = EXECUTIONS_PER_TURN_MAX + 1;
             self.draft.continue_later(&self.scope, next.clone());
             return Ok(false);
         }

@@ -7,8 +7,8 @@ use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, HeadUpdate,
-    InstanceHead, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
+    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,
+    InstanceHead, ProviderError, Recipient, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
 use crate::runtime::node::Node;
@@ -174,6 +174,9 @@ fn reserve(
 /// A turn's work as a commit. What is to be told once it is made stays with the work.
 fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
     let Work { draft, scope, .. } = work;
+    // What is sent to an instance that this turn starts is to find it, whatever was asked for first.
+    let starts_first = |it: &Envelope| !matches!(it.recipient, Recipient::NewInstance { .. });
+    draft.messages.sort_by_key(starts_first);
     let head = HeadUpdate {
         orchestration: scope.orchestration.clone(),
         version: (!scope.version.is_empty()).then(|| scope.version.clone()),

@@ -93,7 +93,7 @@ BEGIN
                         FOR UPDATE SKIP LOCKED
                     ) r
                 ) d
-                ORDER BY d.place > p_turns_max / cardinality(p_turn_queues),
+                ORDER BY d.place > p_turns_max / greatest(cardinality(p_turn_queues), 1),
                     d.claim_at, d.claim_order
                 LIMIT p_turns_max
             ), leased AS (
@@ -129,7 +129,7 @@ BEGIN
                         FOR UPDATE SKIP LOCKED
                     ) a
                 ) d
-                ORDER BY d.place > p_activities_max / cardinality(p_queues), d.claim_at, d.id
+                ORDER BY d.place > p_activities_max / greatest(cardinality(p_queues), 1), d.claim_at, d.id
                 LIMIT p_activities_max
             ), leased AS (
                 UPDATE activity a SET
