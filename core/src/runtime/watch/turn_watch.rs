@@ -233,9 +233,13 @@ impl TurnWatch {
         if let Hold::Outcome(outcome) = &turn.hold
             && turn.take()
         {
-            drop(turn.take_slot());
+            // The activity has its slot until its outcome is recorded, as every other one.
+            let slot = turn.take_slot();
             let record = activity_worker::record_unattended(node, Arc::clone(outcome));
-            errands.push(Box::pin(record));
+            errands.push(Box::pin(async move {
+                record.await;
+                drop(slot);
+            }));
         }
         let deadline = node.options.turn_deadline;
         if blocked_for >= LOGGED_FROM.min(deadline) && !turn.is_seen.swap(true, Ordering::Relaxed) {
