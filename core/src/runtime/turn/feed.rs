@@ -253,7 +253,12 @@ impl<'a> Feeder<'a> {
             return Ok(false);
         }
         let bytes = encoded_bytes(next);
-        within(self.limits, bytes, "the input of continue_as_new").map_err(Unfit)?;
+        let what = if next.values.is_empty() {
+            "the input of continue_as_new"
+        } else {
+            "the input of continue_as_new together with the values that go along"
+        };
+        within(self.limits, bytes, what).map_err(Unfit)?;
         self.draft.hand_over(&self.scope);
         self.scope.execution += 1;
         self.scope.core_state.notice = None;
