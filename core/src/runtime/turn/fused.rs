@@ -68,7 +68,13 @@ async fn run_turn(
     let Some(message) = &outcome.message else {
         return Fused::Left;
     };
-    let turn = Occasion::unleased(warm.head.clone(), message.clone(), node.clock.now_ms());
+    let now_ms = node.clock.now_ms();
+    // In a box, so that this is allocated without a search.
+    let turn = Box::new(Occasion::unleased(
+        warm.head.clone(),
+        message.clone(),
+        now_ms,
+    ));
     let plan = plan(node, &turn, Some(Kept::Current(warm))).await;
     drop(thread);
     if !running.end() {
@@ -91,5 +97,29 @@ async fn run_turn(
             );
             Fused::Left
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::process::ALLOCATION_BYTES_MAX;
+    use super::*;
+
+    type Parts<'a> = (
+        &'a RunningTurn,
+        &'a mut Option<Slot>,
+        Option<UserThread<'a>>,
+    );
+
+    fn bytes_of<'a, Made>(
+        _: impl FnOnce(&'a Arc<Node>, &'a ActivityOutcome, Box<Warm>, Parts<'a>) -> Made,
+    ) -> usize {
+        size_of::<Made>()
+    }
+
+    #[test]
+    fn a_turn_with_its_outcome_is_allocated_without_a_search() {
+        let bytes = bytes_of(run_turn);
+        assert!(bytes <= ALLOCATION_BYTES_MAX, "{bytes}");
     }
 }

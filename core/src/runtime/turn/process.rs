@@ -335,12 +335,13 @@ async fn finish(
     .into()
 }
 
+/// What glibc keeps at hand for each thread on 64 bits; larger ones cost a search with each turn.
+#[cfg(test)]
+pub(super) const ALLOCATION_BYTES_MAX: usize = 1_032;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What glibc keeps at hand for each thread on 64 bits; larger ones cost a search with each turn.
-    const ALLOCATION_BYTES_MAX: usize = 1_032;
 
     fn size_of_output<A, B, C, D, Made>(_: impl FnOnce(A, B, C, D) -> Made) -> usize {
         size_of::<Made>()
