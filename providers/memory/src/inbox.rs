@@ -16,7 +16,8 @@ pub(crate) struct Slot {
 }
 
 /// The messages of a channel, by the time from which they are due (MSG-04).
-type Messages = BTreeMap<Slot, Message>;
+/// In boxes: the map has room for eleven from the first one on, and most instances have one.
+type Messages = BTreeMap<Slot, Box<Message>>;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inbox {
@@ -53,7 +54,7 @@ impl Inbox {
                 self.topics.entry(topic.clone()).or_default()
             }
         };
-        messages.insert(slot, message);
+        messages.insert(slot, Box::new(message));
     }
 
     pub(crate) fn remove(&mut self, id: MessageId) {
@@ -100,7 +101,8 @@ impl Inbox {
     /// Every message that it holds, due or not.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Slot, &Message)> {
         let topics = self.topics.values().flatten();
-        self.control.iter().chain(&self.system).chain(topics)
+        let all = self.control.iter().chain(&self.system).chain(topics);
+        all.map(|(slot, message)| (slot, &**message))
     }
 
     /// How many messages of a channel there are, due or not.
@@ -152,7 +154,7 @@ impl Inbox {
                 }
                 taken.push(Delivery {
                     due_at_ms: slot.at_ms,
-                    message: message.clone(),
+                    message: Message::clone(message),
                 });
             }
         }
@@ -201,7 +203,7 @@ impl Inbox {
                     due_at_ms: slot.at_ms,
                     arrival: slot.arrival,
                 },
-                message: message.clone(),
+                message: Message::clone(message),
             })
     }
 
