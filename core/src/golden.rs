@@ -158,9 +158,7 @@ fn message_bodies() {
                 message_id: None,
             },
         ],
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
+        ..Start::default()
     };
     let bodies = [
         MessageBody::Start(start),
@@ -220,13 +218,7 @@ fn message_bodies() {
 fn starts() {
     let plain = Start {
         orchestration: text("Order"),
-        version: None,
-        input: text(""),
-        parent: None,
-        carried: Vec::new(),
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
+        ..Start::default()
     };
     let taking_over = Start {
         taken: vec![ID],

@@ -106,8 +106,8 @@ impl MessageBody {
     }
 }
 
-/// How an execution begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How an execution begins. By default it is the first one, of an instance that nobody waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
     pub(crate) orchestration: String,
     /// The version asked for; `None` is up to the registry's policy.

@@ -1,7 +1,5 @@
 //! Starting instances.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::check;
@@ -176,11 +174,7 @@ impl Client {
             orchestration,
             version: options.version,
             input,
-            parent: None,
-            carried: Vec::new(),
-            taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
+            ..Start::default()
         };
         let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
         let envelope = Envelope {
@@ -205,6 +199,8 @@ pub(super) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, Clie
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::fake::Fake;
     use super::*;
     use crate::providers::{InstanceId, ProviderError};

@@ -7,6 +7,8 @@ mod details;
 mod entry;
 mod kind;
 mod rules;
+#[cfg(test)]
+mod started;
 
 pub use crate::frame::{ContentError, DecodeError};
 pub use announcement::CancelAnnouncement;
@@ -18,3 +20,5 @@ pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType
 pub use entry::{Entry, Event};
 pub use kind::EventKind;
 pub(crate) use rules::{FIRST_RULES, RULES};
+#[cfg(test)]
+pub(crate) use started::Started;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{ID, announcement, application, configuration, golden, poison, text};
 use crate::event::{
-    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType,
+    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, Started,
     decode_entries, encode_chunk,
 };
 use crate::providers::HistoryChunk;
@@ -185,22 +185,36 @@ fn a_history_of_every_kind_of_event_and_failure() {
     check_history("history.bin", &entries);
 }
 
+/// The start that most of these histories begin with.
+fn order() -> Started {
+    Started {
+        name: "Order",
+        version: "1.2.3",
+        input: "1",
+        ..Started::default()
+    }
+}
+
+/// Events from this id on, of which each says no more than what it is.
+fn numbered(first: u64, kinds: impl IntoIterator<Item = EventKind>) -> Vec<Entry> {
+    let entry = |(event_id, kind)| Entry {
+        event_id,
+        source_event_id: None,
+        timestamp_ms: 1_700_000_000_000,
+        message_id: None,
+        kind,
+    };
+    (first..).zip(kinds).map(entry).collect()
+}
+
 /// What a history says of its cap, and of what did not fit into it.
 #[test]
 fn a_history_with_a_cap_of_its_own_and_a_refusal() {
     let kinds = [
-        EventKind::OrchestrationStarted {
-            name: text("Order"),
-            version: text("1.2.3"),
-            input: text("1"),
-            parent_instance: None,
-            parent_id: None,
+        EventKind::from(Started {
             history_events_max: Some(1_024),
-            rules: None,
-            taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
-        },
+            ..order()
+        }),
         EventKind::ActivityScheduled {
             name: text("Charge"),
             input: text("42"),
@@ -211,42 +225,17 @@ fn a_history_with_a_cap_of_its_own_and_a_refusal() {
             value: text("no room: activity \"Charge\" is refused"),
         },
     ];
-    let entries: Vec<Entry> = (1..)
-        .zip(kinds)
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: None,
-            timestamp_ms: 1_700_000_000_000,
-            message_id: None,
-            kind,
-        })
-        .collect();
-    check_history("history_capped.bin", &entries);
+    check_history("history_capped.bin", &numbered(1, kinds));
 }
 
 /// A start says by which rules the execution decides.
 #[test]
 fn a_history_whose_start_names_its_rules() {
-    let kind = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
+    let kind = EventKind::from(Started {
         rules: Some(1),
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
-    };
-    let entry = Entry {
-        event_id: 1,
-        source_event_id: None,
-        timestamp_ms: 1_700_000_000_000,
-        message_id: None,
-        kind,
-    };
-    check_history("history_with_rules.bin", &[entry]);
+        ..order()
+    });
+    check_history("history_with_rules.bin", &numbered(1, [kind]));
 }
 
 /// What was scheduled says to which queue it went, where the code has named one.
@@ -272,51 +261,24 @@ fn a_history_with_queues() {
             queue: queue(),
         },
     ];
-    let entries: Vec<Entry> = (2..)
-        .zip(kinds)
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: None,
-            timestamp_ms: 1_700_000_000_000,
-            message_id: None,
-            kind,
-        })
-        .collect();
-    check_history("history_with_queues.bin", &entries);
+    check_history("history_with_queues.bin", &numbered(2, kinds));
 }
 
 /// A start knows which events the executions before have taken, and an event which wait has taken it.
 #[test]
 fn a_history_of_mail() {
-    let started = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
+    let started = EventKind::from(Started {
         taken: vec![ID],
-        announced: None,
-        values: BTreeMap::new(),
-    };
+        ..order()
+    });
     let wait = EventKind::ExternalSubscribed { name: text("Paid") };
     let event = EventKind::ExternalEvent {
         name: text("Paid"),
         data: text("42"),
     };
-    let entry = |event_id, source_event_id, message_id, kind| Entry {
-        event_id,
-        source_event_id,
-        timestamp_ms: 1_700_000_000_000,
-        message_id,
-        kind,
-    };
-    let entries = [
-        entry(1, None, None, started),
-        entry(2, None, None, wait),
-        entry(3, Some(2), Some(ID), event),
-    ];
+    let mut entries = numbered(1, [started, wait, event]);
+    entries[2].source_event_id = Some(2);
+    entries[2].message_id = Some(ID);
     check_history("history_of_mail.bin", &entries);
 }
 
@@ -339,46 +301,23 @@ fn a_history_of_what_instances_tell_each_other() {
     ];
     let places: Vec<usize> = kinds.iter().map(place_of_kind).collect();
     assert_eq!(places, (17..21).collect::<Vec<_>>());
-    let started = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
-        taken: Vec::new(),
+    let started = EventKind::from(Started {
         announced: Some(Box::new(announcement())),
-        values: BTreeMap::new(),
-    };
-    let entries: Vec<Entry> = (1..)
-        .zip(std::iter::once(started).chain(kinds))
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: matches!(kind, EventKind::ExternalAbsent { .. }).then_some(3),
-            timestamp_ms: 1_700_000_000_000,
-            message_id: (event_id == 5).then_some(ID),
-            kind,
-        })
-        .collect();
+        ..order()
+    });
+    let mut entries = numbered(1, std::iter::once(started).chain(kinds));
+    entries[3].source_event_id = Some(3);
+    entries[4].message_id = Some(ID);
     check_history("history_of_instances.bin", &entries);
 }
 
 /// A start knows the values that the executions before have set, and others are set and removed.
 #[test]
 fn a_history_of_values() {
-    let started = EventKind::OrchestrationStarted {
-        name: text("Order"),
-        version: text("1.2.3"),
-        input: text("1"),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
-        taken: Vec::new(),
-        announced: None,
+    let started = EventKind::from(Started {
         values: BTreeMap::from([(text("colour"), text("red"))]),
-    };
+        ..order()
+    });
     let set = EventKind::ValueSet {
         key: text("@status"),
         value: Some(text("half way")),
@@ -388,17 +327,10 @@ fn a_history_of_values() {
         value: None,
     };
     assert_eq!([&set, &removed].map(place_of_kind), [21, 21]);
-    let entries: Vec<Entry> = (1..)
-        .zip([started, set, removed])
-        .map(|(event_id, kind)| Entry {
-            event_id,
-            source_event_id: None,
-            timestamp_ms: 1_700_000_000_000,
-            message_id: None,
-            kind,
-        })
-        .collect();
-    check_history("history_of_values.bin", &entries);
+    check_history(
+        "history_of_values.bin",
+        &numbered(1, [started, set, removed]),
+    );
 }
 
 #[track_caller]

@@ -1,12 +1,11 @@
 //! A bench to run code on: live, replayed from any prefix, and compared.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::event::{Entry, ErrorDetails, EventKind};
+use crate::event::{Entry, ErrorDetails, EventKind, Started};
 use crate::orchestration::OrchestrationContext;
 use crate::replay::{End, Engine, Failure, Harvest, Identity, Input, Journal, Moment, Root};
 
@@ -23,6 +22,15 @@ pub(super) struct Bench {
     pub(super) last: Harvest,
     now_ms: u64,
     events_max: u64,
+}
+
+/// The start of the code that is run here, without anything of its own.
+pub(super) fn start_of_code() -> Started {
+    Started {
+        name: "Code",
+        version: "1.0.0",
+        ..Started::default()
+    }
 }
 
 impl Bench {
@@ -51,18 +59,7 @@ impl Bench {
             now_ms: 1_000,
             events_max,
         };
-        bench.input(Input::new(EventKind::OrchestrationStarted {
-            name: "Code".to_owned(),
-            version: "1.0.0".to_owned(),
-            input: String::new(),
-            parent_instance: None,
-            parent_id: None,
-            history_events_max: None,
-            rules: None,
-            taken: Vec::new(),
-            announced: None,
-            values: BTreeMap::new(),
-        }));
+        bench.input(Input::new(EventKind::from(start_of_code())));
         bench
     }
 

@@ -1,12 +1,11 @@
 //! Cancellations that are announced: the code hears of them, and decides how it ends.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::bench::Bench;
-use crate::event::{AppErrorKind, CancelAnnouncement, ErrorDetails, EventKind};
+use super::bench::{Bench, start_of_code};
+use crate::event::{AppErrorKind, CancelAnnouncement, ErrorDetails, EventKind, Started};
 use crate::orchestration::{DurableOutput, OrchestrationContext};
 use crate::replay::{End, Input};
 
@@ -120,18 +119,10 @@ fn the_next_execution_knows_it_from_the_start() {
     };
     assert_eq!(announced.as_deref(), Some(&expected));
 
-    let started = EventKind::OrchestrationStarted {
-        name: "Code".to_owned(),
-        version: "1.0.0".to_owned(),
-        input: String::new(),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
-        rules: None,
-        taken: Vec::new(),
+    let started = EventKind::from(Started {
         announced: announced.clone(),
-        values: BTreeMap::new(),
-    };
+        ..start_of_code()
+    });
     let timer = EventKind::TimerCreated { fire_at_ms: 2_000 };
     let wait = EventKind::ExternalSubscribed {
         name: "On".to_owned(),

@@ -4,26 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::bench::Bench;
-use crate::event::{AppErrorKind, ErrorDetails, EventKind, PoisonMessageType, RULES};
+use super::bench::{Bench, start_of_code};
+use crate::event::{AppErrorKind, ErrorDetails, EventKind, PoisonMessageType, RULES, Started};
 use crate::orchestration::{BackoffStrategy, OrchestrationContext, RetryPolicy};
 use crate::replay::{End, Failure};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn started(rules: Option<u8>) -> (u64, EventKind) {
-    let kind = EventKind::OrchestrationStarted {
-        name: "Code".to_owned(),
-        version: "1.0.0".to_owned(),
-        input: String::new(),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
+    let kind = EventKind::from(Started {
         rules,
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
-    };
+        ..start_of_code()
+    });
     (0, kind)
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bench::Bench;
-use crate::event::EventKind;
+use super::bench::{Bench, start_of_code};
+use crate::event::{EventKind, Started};
 use crate::limits::{KEPT_VALUES_BYTES_MAX, KEPT_VALUES_MAX};
 use crate::orchestration::OrchestrationContext;
 use crate::replay::{End, Failure};
@@ -19,20 +19,13 @@ fn set(key: &str, value: Option<&str>) -> EventKind {
 
 fn started(values: &[(&str, &str)]) -> (u64, EventKind) {
     let values = values.iter();
-    let kind = EventKind::OrchestrationStarted {
-        name: "Code".to_owned(),
-        version: "1.0.0".to_owned(),
-        input: String::new(),
-        parent_instance: None,
-        parent_id: None,
-        history_events_max: None,
+    let kind = EventKind::from(Started {
         rules: Some(crate::event::RULES),
-        taken: Vec::new(),
-        announced: None,
         values: values
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-    };
+        ..start_of_code()
+    });
     (0, kind)
 }
 

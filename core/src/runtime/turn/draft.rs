@@ -682,10 +682,7 @@ fn start(name: &str, version: Option<String>, input: &str, parent: Option<Parent
         version,
         input: input.to_owned(),
         parent,
-        carried: Vec::new(),
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
+        ..Start::default()
     }
 }
 

@@ -1,14 +1,12 @@
 //! Ending a run without its code: cancelled, poisoned, damaged, or without code that fits.
 
-use std::collections::BTreeMap;
-
 use super::draft::{Draft, Scope};
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
 use crate::event::{
     AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, announced_by, open_children,
 };
-use crate::message::{Cause, Origin, Output};
+use crate::message::{Cause, Origin, Output, Start};
 use crate::providers::{Limits, MessageId, Position};
 use crate::replay::cancelled;
 
@@ -95,14 +93,17 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
     if turn.head.position.next_event_id != 1 {
         return;
     }
-    let started = match inbox::own_start(turn, letters) {
-        Some(start) => inbox::started(start, scope.version.clone()).kind,
+    let unknown;
+    let start = match inbox::own_start(turn, letters) {
+        Some(start) => start,
         None => {
             // A start that is not due yet would find an instance that has ended.
             draft.consumed.extend(not_due_start(turn));
-            unknown_start(scope)
+            unknown = unknown_start(scope);
+            &unknown
         }
     };
+    let started = inbox::started(start, scope.version.clone()).kind;
     append(draft, turn, now_ms, started);
 }
 
@@ -113,19 +114,11 @@ fn not_due_start(turn: &Occasion) -> Option<MessageId> {
 }
 
 /// What is known of a start that is not at hand: all but its input.
-fn unknown_start(scope: &Scope) -> EventKind {
-    let parent = scope.core_state.parent.as_ref();
-    EventKind::OrchestrationStarted {
-        name: scope.orchestration.clone(),
-        version: scope.version.clone(),
-        input: String::new(),
-        parent_instance: parent.map(|parent| parent.instance.as_str().to_owned()),
-        parent_id: parent.map(|parent| parent.event_id),
-        history_events_max: None,
-        rules: None,
-        taken: Vec::new(),
-        announced: None,
-        values: BTreeMap::new(),
+fn unknown_start(scope: &Scope) -> Start {
+    Start {
+        orchestration: scope.orchestration.clone(),
+        parent: scope.core_state.parent.clone(),
+        ..Start::default()
     }
 }
 
