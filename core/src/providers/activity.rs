@@ -47,6 +47,19 @@ pub struct NewActivity {
     pub body: Bytes,
 }
 
+impl NewActivity {
+    /// The key that it has in this life of this instance.
+    #[must_use]
+    pub fn key(&self, instance: &InstanceId, incarnation: Incarnation) -> ActivityKey {
+        ActivityKey {
+            instance: instance.clone(),
+            incarnation,
+            execution: self.execution,
+            activity_id: self.activity_id,
+        }
+    }
+}
+
 /// The lease that a new activity is born with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {

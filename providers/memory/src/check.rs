@@ -8,7 +8,6 @@ use duroxide_core::providers::{
 
 use crate::defect::Defect;
 use crate::state::{Instance, State};
-use crate::turn::key_of;
 
 /// What the checks of a turn found.
 pub(crate) enum Checked {
@@ -123,7 +122,7 @@ impl State {
     ) -> Result<(), ProviderError> {
         let mut seen = BTreeSet::new();
         for activity in &turn.activities {
-            let key = key_of(&turn.instance, incarnation, activity);
+            let key = activity.key(&turn.instance, incarnation);
             let is_used = self.activities.get(&key).is_some() || !seen.insert(key);
             if is_used && !self.has(Defect::KeysComeTwice) {
                 return Err(refusal::activity_key_taken(&turn.instance));

@@ -10,7 +10,6 @@ use crate::defect::Defect;
 use crate::inbox::Slot;
 use crate::lease::Hold;
 use crate::state::State;
-use crate::turn::key_of;
 
 /// How long [`Defect::NewActivitiesWait`] makes them wait.
 const WAIT_MS: u64 = 1_000;
@@ -36,7 +35,7 @@ impl State {
             }
         }
         for activity in created {
-            self.spoil_activity(key_of(&id, basis.incarnation, &activity), &activity);
+            self.spoil_activity(activity.key(&id, basis.incarnation), &activity);
         }
         let Some(instance) = self.instances.get_mut(&id) else {
             return committed;

@@ -77,7 +77,7 @@ impl State {
             self.cancel(&id, incarnation, cancel, &mut cancelled);
         }
         for activity in turn.activities {
-            self.create_activity(key_of(&id, incarnation, &activity), activity);
+            self.create_activity(activity.key(&id, incarnation), activity);
         }
         let messages = turn.messages.into_iter();
         TurnCommitted {
@@ -152,19 +152,5 @@ impl Instance {
         execution.output = update.output;
         execution.completed_at_ms = (update.status != ExecutionStatus::Running).then_some(now_ms);
         execution.chunks.extend(update.chunk);
-    }
-}
-
-/// The key that a new activity of this instance gets.
-pub(crate) fn key_of(
-    instance: &InstanceId,
-    incarnation: Incarnation,
-    activity: &NewActivity,
-) -> ActivityKey {
-    ActivityKey {
-        instance: instance.clone(),
-        incarnation,
-        execution: activity.execution,
-        activity_id: activity.activity_id,
     }
 }

@@ -7,7 +7,7 @@ use super::occasion::Occasion;
 use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
-    ActivityKey, ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,
+    ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,
     InstanceHead, ProviderError, Recipient, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
@@ -154,12 +154,7 @@ fn reserve(
         let token = node.entropy.lease_token();
         let lease = node.options.worker_lock_timeout;
         activity.reservation = Some(Reservation { token, lease });
-        let key = ActivityKey {
-            instance: turn.head.instance.clone(),
-            incarnation: turn.head.incarnation,
-            execution: activity.execution,
-            activity_id: activity.activity_id,
-        };
+        let key = activity.key(&turn.head.instance, turn.head.incarnation);
         let claimed = ClaimedActivity {
             lease: ActivityLease { key, token },
             queue: activity.queue.clone(),

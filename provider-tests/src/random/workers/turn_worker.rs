@@ -8,7 +8,6 @@ use duroxide_core::providers::{
 
 use super::caller::Patience;
 use super::draft::draw_commit;
-use super::facts::key_of;
 use super::hand::Hand;
 use super::mail::{any_of, consume_too, read_some};
 use super::{ACTIONS, NAP_MS_MAX};
@@ -139,7 +138,7 @@ async fn finish_reserved(hand: &mut Hand, incarnation: Incarnation, commit: &Tur
                 hand.nap(NAP_MS_MAX).await;
             }
             let lease = ActivityLease {
-                key: key_of(&commit.instance, incarnation, activity),
+                key: activity.key(&commit.instance, incarnation),
                 token: reservation.token,
             };
             let result = hand.store.result_of(&lease);

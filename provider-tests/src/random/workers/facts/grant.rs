@@ -3,7 +3,7 @@
 use duroxide_core::clock::millis_ceil;
 use duroxide_core::providers::{ActivityKey, InstanceId, Lease, LeaseToken, Renewal};
 
-use super::turn_call::{TurnCall, key_of};
+use super::turn_call::TurnCall;
 use crate::random::workers::log::{Call, Entry, Moment, items};
 
 /// What is leased.
@@ -83,7 +83,7 @@ pub(super) fn reserved_by<'a>(call: &TurnCall<'a>) -> impl Iterator<Item = Grant
         .filter(move |_| may_grant)
         .filter_map(move |activity| {
             let reservation = activity.reservation?;
-            let key = key_of(&call.commit.instance, call.life, activity);
+            let key = activity.key(&call.commit.instance, call.life);
             Some(Grant {
                 item: Item::Activity(key),
                 token: reservation.token,

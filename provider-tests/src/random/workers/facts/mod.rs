@@ -21,7 +21,7 @@ pub(super) use self::grant::{Grant, Item};
 use self::grant::{grants_of, reserved_by};
 pub(super) use self::sent::Sent;
 use self::sent::{sent_by_call, sent_by_turn};
-pub(super) use self::turn_call::{Fate, Standing, TurnCall, cancels, key_of};
+pub(super) use self::turn_call::{Fate, Standing, TurnCall, cancels};
 use super::drain::{Contents, Life};
 use super::log::{Answer, Call, Entry, is_refused, items};
 

@@ -1,8 +1,8 @@
 //! Commits of turns, and what became of them.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, CommitId, Fence, Incarnation, InstanceHead, InstanceId,
-    NewActivity, Topic, TurnCommit, TurnCommitted,
+    ActivityCancel, ActivityKey, CommitId, Fence, Incarnation, InstanceHead, Topic, TurnCommit,
+    TurnCommitted,
 };
 
 use crate::random::workers::log::{Answer, Entry};
@@ -67,20 +67,6 @@ impl<'a> TurnCall<'a> {
             awaited,
             suspended: self.commit.suspended.unwrap_or(base.suspended),
         })
-    }
-}
-
-/// The key of an activity that a turn of this life schedules.
-pub(in crate::random::workers) fn key_of(
-    instance: &InstanceId,
-    incarnation: Incarnation,
-    activity: &NewActivity,
-) -> ActivityKey {
-    ActivityKey {
-        instance: instance.clone(),
-        incarnation,
-        execution: activity.execution,
-        activity_id: activity.activity_id,
     }
 }
 

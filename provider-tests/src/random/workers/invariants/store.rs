@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duroxide_core::providers::{ActivityKey, InstanceId, MessageId};
 
-use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels, key_of};
+use crate::random::workers::facts::{Facts, Fate, TurnCall, cancels};
 use crate::random::workers::log::{Call, Entry};
 use crate::random::workers::report::{Finding, short};
 
@@ -153,7 +153,7 @@ fn all_are_executed(
             continue;
         }
         for activity in &call.commit.activities {
-            let key = key_of(instance, call.life, activity);
+            let key = activity.key(instance, call.life);
             let reports = outcomes.get(&key).into_iter().flatten();
             let has_ended = reports.into_iter().any(|it| it.fate != Fate::Refused);
             if !has_ended && cancellations(facts, &key).next().is_none() {
