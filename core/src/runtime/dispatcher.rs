@@ -11,11 +11,12 @@ use super::activity_slots::Pool;
 use super::isolation::Isolation;
 use super::lease_keeper::LeaseGuard;
 use super::node::Node;
+use super::rotation::Rotation;
 use super::slots::{Slot, Slots};
 use super::suspect::{Suspect, Work, give_back_company};
 use super::turn::turn_bytes_max;
 use crate::limits::{CLAIM_ITEMS_MAX, TURN_MESSAGES_MAX};
-use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues};
+use crate::providers::{ClaimActivities, ClaimTurns, Claimed, ProviderError, Queues, TaskQueue};
 
 /// The pauses after failed claims.
 const ERROR_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -171,23 +172,22 @@ fn batches<'a>(
 }
 
 async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, ProviderError> {
-    let all = node.turn_queues.all();
-    if slots.is_empty() || all.is_empty() {
+    if slots.is_empty() || node.turn_queues.all().is_empty() {
         give_back_each(slots);
         return Ok(Batch::default());
     }
-    let mut request = ClaimTurns {
-        queues: node.turn_queues.take(slots.len()),
-        turns_max: slots.len(),
-        messages_max: TURN_MESSAGES_MAX,
-        bytes_max: turn_bytes_max(&node.limits),
-        lease: node.options.orchestrator_lock_timeout,
+    let turns_max = slots.len();
+    let claim = |queues| async move {
+        let request = ClaimTurns {
+            queues,
+            turns_max,
+            messages_max: TURN_MESSAGES_MAX,
+            bytes_max: turn_bytes_max(&node.limits),
+            lease: node.options.orchestrator_lock_timeout,
+        };
+        node.store.claim_turns(&request).await
     };
-    let mut claimed = node.store.claim_turns(&request).await;
-    if request.queues.len() < all.len() && is_in_vain(&mut claimed) {
-        request.queues = all.to_vec();
-        claimed = node.store.claim_turns(&request).await;
-    }
+    let claimed = claim_in_turn(&node.turn_queues, turns_max, claim).await;
     sort_out(node, claimed, slots, Work::Turn)
 }
 
@@ -201,17 +201,16 @@ async fn claim_activities(
     if slots.is_empty() {
         return Ok(Batch::default());
     }
-    let all = pool.queues.all();
-    let mut request = ClaimActivities {
-        queues: pool.queues.take(slots.len()),
-        activities_max: slots.len(),
-        lease: node.options.worker_lock_timeout,
+    let activities_max = slots.len();
+    let claim = |queues| async move {
+        let request = ClaimActivities {
+            queues,
+            activities_max,
+            lease: node.options.worker_lock_timeout,
+        };
+        node.store.claim_activities(&request).await
     };
-    let mut claimed = node.store.claim_activities(&request).await;
-    if request.queues.len() < all.len() && is_in_vain(&mut claimed) {
-        request.queues = all.to_vec();
-        claimed = node.store.claim_activities(&request).await;
-    }
+    let claimed = claim_in_turn(&pool.queues, activities_max, claim).await;
     let mut batch = sort_out(node, claimed, slots, Work::Activity)?;
     if starts {
         batch.start(node);
@@ -219,14 +218,26 @@ async fn claim_activities(
     Ok(batch)
 }
 
-/// Whether a claim of some of the queues found nothing there. Where it did, there may be more in the
-/// others.
-fn is_in_vain<T>(claimed: &mut Result<Claimed<T>, ProviderError>) -> bool {
-    let Ok(claimed) = claimed else {
-        return false;
-    };
-    claimed.more |= !claimed.items.is_empty();
-    claimed.items.is_empty()
+/// Claims of the queues whose turn it is, and of all of them if these have nothing.
+async fn claim_in_turn<T, F>(
+    queues: &Rotation,
+    items_max: usize,
+    claim: impl Fn(Vec<TaskQueue>) -> F,
+) -> Result<Claimed<T>, ProviderError>
+where
+    F: Future<Output = Result<Claimed<T>, ProviderError>>,
+{
+    let first = queues.take(items_max);
+    if first.len() == queues.all().len() {
+        return claim(first).await;
+    }
+    let mut claimed = claim(first).await?;
+    if claimed.items.is_empty() {
+        return claim(queues.all().to_vec()).await;
+    }
+    // There may be more in the others.
+    claimed.more = true;
+    Ok(claimed)
 }
 
 /// The slots that a claim may fill. They are taken before it: what was free then may be taken by
