@@ -186,14 +186,14 @@ impl<'a> Feeder<'a> {
 
     /// Ends the run if it waits for more than its record can say.
     fn check_awaited(&mut self) {
-        let topics = self.open_topics();
-        let bytes: usize = topics.iter().map(|topic| topic.as_str().len()).sum();
-        if topics.len() > AWAITED_TOPICS_MAX || bytes > AWAITED_BYTES_MAX {
+        let names = self.engine.open_topics();
+        let bytes: usize = names.iter().map(String::len).sum();
+        if names.len() > AWAITED_TOPICS_MAX || bytes > AWAITED_BYTES_MAX {
             self.draft.refused.get_or_insert(refused(format!(
                 "an orchestration waits for events of at most {AWAITED_TOPICS_MAX} names with \
                  {AWAITED_BYTES_MAX} bytes together, this one for {} with {bytes}; put several \
                  kinds of events under one name",
-                topics.len()
+                names.len()
             )));
         }
     }
@@ -211,17 +211,18 @@ impl<'a> Feeder<'a> {
 
     /// Follows a chain of executions until one waits for something or ends the instance.
     fn settle(&mut self) -> Result<(), Unfit> {
-        while let Some(End::ContinuedAsNew {
-            input,
-            version,
-            mut carried,
-            taken,
-            announced,
-            values,
-        }) = self.engine.end().cloned()
+        while !self.is_handed_on()
+            && let Some(End::ContinuedAsNew {
+                input,
+                version,
+                mut carried,
+                taken,
+                announced,
+                values,
+            }) = self.engine.end().cloned()
         {
             carried.append(&mut self.not_begun);
-            let mut next = Start {
+            self.open_next(Start {
                 orchestration: self.scope.orchestration.clone(),
                 version,
                 input,
@@ -230,14 +231,7 @@ impl<'a> Feeder<'a> {
                 taken,
                 announced,
                 values,
-            };
-            if !fits_with_taken(&next, self.limits.body_bytes_max) {
-                // The code's own input has the room.
-                next.taken.clear();
-            }
-            if !self.open_next(&next)? {
-                break;
-            }
+            })?;
         }
         self.check_awaited();
         self.check_values();
@@ -247,12 +241,9 @@ impl<'a> Feeder<'a> {
             .map_or(Ok(()), |details| Err(Unfit(details)))
     }
 
-    /// Opens the next execution. False if it is left to the next turn.
-    fn open_next(&mut self, next: &Start) -> Result<bool, Unfit> {
-        if self.is_handed_on() {
-            return Ok(false);
-        }
-        let bytes = encoded_bytes(next);
+    /// Opens the next execution, or leaves it to the next turn.
+    fn open_next(&mut self, mut next: Start) -> Result<(), Unfit> {
+        let bytes = fitted_bytes(&mut next, self.limits.body_bytes_max);
         let what = if next.values.is_empty() {
             "the input of continue_as_new"
         } else {
@@ -266,8 +257,8 @@ impl<'a> Feeder<'a> {
         let is_long = self.draft.bytes.saturating_add(bytes) > turn_bytes_max(self.limits);
         if is_long || self.executions >= EXECUTIONS_PER_TURN_MAX {
             self.executions = EXECUTIONS_PER_TURN_MAX + 1;
-            self.draft.continue_later(&self.scope, next.clone());
-            return Ok(false);
+            self.draft.continue_later(&self.scope, next);
+            return Ok(());
         }
         self.executions += 1;
         let registry = &self.node.orchestrations;
@@ -280,8 +271,8 @@ impl<'a> Feeder<'a> {
         let events_max = self.limits.history_events_max;
         self.engine = code.engine(&self.scope, next.input.clone(), events_max, Some(alarm));
         self.history_bytes = 0;
-        self.open(next);
-        Ok(true)
+        self.open(&next);
+        Ok(())
     }
 
     /// The failure that ended the run, if a deployment of other code may mend it.
@@ -333,24 +324,15 @@ impl<'a> Feeder<'a> {
     }
 }
 
-/// Whether a start may be sent with the ids of the events that were taken. It is encoded to see that only
-/// where its texts are of a size at which it matters.
-fn fits_with_taken(start: &Start, bytes_max: usize) -> bool {
-    /// By how much encoding makes a text longer at most: a control character becomes six.
-    const GROWTH_MAX: usize = 6;
-    /// More than an id, or what is around an event, takes.
-    const EACH_BYTES: usize = 256;
-    let carried = start.carried.iter();
-    let carried = carried.map(|it| it.name.len() + it.data.len());
-    let values = start.values.iter();
-    let values = values.map(|(key, value)| key.len() + value.len());
-    let reason = start.announced.as_ref().map_or(0, |it| it.reason.len());
-    let texts = start.input.len() + reason + carried.chain(values).sum::<usize>();
-    let count = start.taken.len() + start.carried.len() + start.values.len() + 8;
-    if texts * GROWTH_MAX + count * EACH_BYTES <= bytes_max {
-        return true;
+/// The bytes of a start, encoded. The ids of the events that were taken go where they do not fit: the code's
+/// own input has the room.
+fn fitted_bytes(start: &mut Start, bytes_max: usize) -> usize {
+    let bytes = encoded_bytes(start);
+    if bytes <= bytes_max || start.taken.is_empty() {
+        return bytes;
     }
-    start.taken.is_empty() || encoded_bytes(start) <= bytes_max
+    start.taken.clear();
+    encoded_bytes(start)
 }
 
 fn encoded_bytes(start: &Start) -> usize {
