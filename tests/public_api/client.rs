@@ -202,10 +202,7 @@ async fn management() {
 async fn later_starts_and_later_ends() {
     let world = world().await;
     let client = &world.client;
-    let options = StartOptions {
-        delay: Duration::from_secs(3_600),
-        ..StartOptions::default()
-    };
+    let options = StartOptions::new().with_delay(Duration::from_secs(3_600));
     let started = client
         .start_orchestration_with("later", "Echo", "", options)
         .await;

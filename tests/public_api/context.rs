@@ -123,10 +123,7 @@ async fn events_for_others_and_looks_for_ones_own() {
             "Other",
             "typed",
             &"",
-            StartOptions {
-                delay: Duration::from_millis(1),
-                ..StartOptions::default()
-            },
+            StartOptions::new().with_delay(Duration::from_millis(1)),
         );
         for instance in ["later", "typed"] {
             ctx.raise_event(instance, "plain", instance);

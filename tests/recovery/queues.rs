@@ -37,10 +37,7 @@ fn served(turns: &[&str], activities: &[(&str, usize)]) -> RuntimeOptions {
 }
 
 async fn start_in(client: &Client, queue: &str, instance: &str, orchestration: &str) {
-    let options = StartOptions {
-        queue: Some(queue.to_owned()),
-        ..StartOptions::default()
-    };
+    let options = StartOptions::new().with_queue(queue);
     let started = client.start_orchestration_with(instance, orchestration, "done", options);
     assert_eq!(started.await.unwrap(), StartOutcome::Started);
 }

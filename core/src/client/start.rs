@@ -51,10 +51,7 @@ impl Client {
         version: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        let options = StartOptions {
-            version: Some(version.into()),
-            ..StartOptions::default()
-        };
+        let options = StartOptions::new().with_version(version);
         self.start_or_warn(instance.into(), orchestration.into(), input.into(), options)
             .await
     }
@@ -219,10 +216,7 @@ mod tests {
     }
 
     fn of_queue(name: &str) -> StartOptions {
-        StartOptions {
-            queue: Some(name.to_owned()),
-            ..StartOptions::default()
-        }
+        StartOptions::new().with_queue(name)
     }
 
     fn already_exists() -> ProviderError {

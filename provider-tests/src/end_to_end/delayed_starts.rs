@@ -15,10 +15,7 @@ async fn waits(ctx: OrchestrationContext, input: String) -> Text {
 
 impl World {
     async fn begin_later(&self, instance: &str, delay: Duration) -> StartOutcome {
-        let options = StartOptions {
-            delay,
-            ..StartOptions::default()
-        };
+        let options = StartOptions::new().with_delay(delay);
         let started = self
             .client
             .start_orchestration_with(instance, "Waits", "in ", options);
@@ -105,10 +102,7 @@ pub(crate) async fn a_delayed_start_can_be_cancelled(cx: &Cx) {
 /// An orchestration has another one begin later, and does not wait for it.
 pub(crate) async fn an_orchestration_starts_another_one_later(cx: &Cx) {
     async fn plans(ctx: OrchestrationContext, _: String) -> Text {
-        let options = StartOptions {
-            delay: DELAY,
-            ..StartOptions::default()
-        };
+        let options = StartOptions::new().with_delay(DELAY);
         ctx.schedule_orchestration_with_options("Waits", "later", "in ", options);
         Ok("planned".to_owned())
     }

@@ -105,10 +105,7 @@ pub(crate) async fn versions_live_side_by_side(cx: &Cx) {
     let (world, _node) = World::with_node(cx, code).await;
     world.raise("stays", "Go", "").await;
     world.raise("moves", "Go", "upgrade").await;
-    let options = StartOptions {
-        version: Some("1.0.0".to_owned()),
-        ..StartOptions::default()
-    };
+    let options = StartOptions::new().with_version("1.0.0");
     let asked = world
         .client
         .start_orchestration_with("asks", "Order", "", options);

@@ -19,10 +19,7 @@ fn serving(queues: &[&str]) -> impl FnOnce(&mut Habits) {
 }
 
 async fn begin_in(world: &World, queue: &str, instance: &str, orchestration: &str) {
-    let options = StartOptions {
-        queue: Some(queue.to_owned()),
-        ..StartOptions::default()
-    };
+    let options = StartOptions::new().with_queue(queue);
     let started = world
         .client
         .start_orchestration_with(instance, orchestration, queue, options);
