@@ -1,8 +1,8 @@
 //! Messages: on their way to an inbox, and out of it.
 
 use duroxide::providers::{
-    Channel, Envelope, InstanceId, Limits, Message, MessageId, ProviderError, Recipient, check,
-    refusal,
+    Channel, Envelope, InstanceHead, InstanceId, Limits, Message, MessageId, ProviderError,
+    Recipient, check, refusal,
 };
 
 use crate::change::Change;
@@ -19,7 +19,7 @@ impl State {
         let id = envelope.recipient.instance();
         check::envelope_limits(limits, id, &envelope)?;
         match &envelope.recipient {
-            Recipient::NewInstance { .. } => {
+            Recipient::NewInstance(_) => {
                 let life = envelope.message.id.incarnation();
                 if self.lives(id, None) && !self.lives(id, Some(life)) {
                     return Err(refusal::already_exists(id));
@@ -57,14 +57,10 @@ impl State {
     pub(crate) fn send(&mut self, envelope: Envelope) -> usize {
         let mut message = envelope.message;
         let id = match envelope.recipient {
-            Recipient::NewInstance {
-                instance,
-                queue,
-                orchestration,
-                core_state,
-            } => {
+            Recipient::NewInstance(newborn) => {
                 // The id of the start is the life that it begins (STA-05).
                 let life = message.id.incarnation();
+                let instance = newborn.instance.clone();
                 if self.lives(&instance, Some(life)) {
                     return 0;
                 }
@@ -72,9 +68,7 @@ impl State {
                 if self.lives(&instance, None) {
                     message.channel = Channel::Control;
                 } else {
-                    let described = (orchestration, core_state);
-                    let head = self.new_head(instance.clone(), life, queue, described);
-                    self.change(Change::Head(head));
+                    self.change(Change::Head(InstanceHead::new(newborn, life, self.now_ms)));
                 }
                 instance
             }

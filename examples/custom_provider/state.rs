@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide::clock::millis_ceil;
 use duroxide::providers::{
-    ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus,
-    Position, TaskQueue, ValueKey,
+    ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, TaskQueue, ValueKey,
 };
 
 use crate::change::{Change, Execution};
@@ -96,32 +95,6 @@ impl State {
         self.instances
             .get(id)
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
-    }
-
-    /// The head of an instance that has not run a turn (STA-01).
-    pub(crate) fn new_head(
-        &self,
-        instance: InstanceId,
-        incarnation: Incarnation,
-        queue: TaskQueue,
-        (orchestration, core_state): (String, Bytes),
-    ) -> InstanceHead {
-        InstanceHead {
-            instance,
-            incarnation,
-            queue,
-            orchestration,
-            version: None,
-            status: InstanceStatus::Pending,
-            output: None,
-            position: Position::START,
-            commit_id: None,
-            core_state,
-            awaited: Vec::new(),
-            suspended: false,
-            created_at_ms: self.now_ms,
-            updated_at_ms: self.now_ms,
-        }
     }
 
     /// The activities of one life of an instance, of these executions.

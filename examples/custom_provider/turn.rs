@@ -43,9 +43,8 @@ impl State {
         let (may_go_on, position) = match &turn.fence {
             Fence::Absent { .. } if stored.is_some() => return Err(refusal::already_exists(id)),
             Fence::Absent { incarnation, queue } => {
-                let head = turn.head.clone();
-                let described = (head.orchestration, head.core_state);
-                return Ok(self.new_head(id.clone(), *incarnation, queue.clone(), described));
+                let newborn = turn.newborn(queue);
+                return Ok(InstanceHead::new(newborn, *incarnation, self.now_ms));
             }
             Fence::At { lease, position } => {
                 let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(*lease);

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Channel, ClaimTurns, Claimed, Commit, Committed, Envelope, ErrorKind, InstanceFilter,
-    InstanceId, Message, MessageId, Provider, ProviderError, Queues, Recipient, TaskQueue, Turn,
+    InstanceId, Message, MessageId, NewInstance, Provider, ProviderError, Queues, Recipient,
+    TaskQueue, Turn,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Effect, Fault, Faulty, Given, Operation, When};
@@ -34,12 +35,7 @@ fn id(text: &str) -> InstanceId {
 
 fn start(instance: &str, message: u128) -> Commit {
     Commit::Send(Envelope {
-        recipient: Recipient::NewInstance {
-            instance: id(instance),
-            queue: TaskQueue::default(),
-            orchestration: "Any".to_owned(),
-            core_state: Bytes::new(),
-        },
+        recipient: Recipient::NewInstance(NewInstance::new(id(instance), "Any")),
         delay: Duration::ZERO,
         message: Message {
             id: MessageId(Uuid::from_u128(message)),

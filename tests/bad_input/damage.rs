@@ -10,7 +10,8 @@ use duroxide::entropy::Entropy;
 use duroxide::providers::memory::{MemoryOptions, MemoryProvider};
 use duroxide::providers::{
     Channel, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate,
-    HistoryChunk, InstanceId, Limits, Message, Provider, Recipient, TaskQueue, TurnCommit,
+    HistoryChunk, InstanceId, Limits, Message, NewInstance, Provider, Recipient, TaskQueue,
+    TurnCommit,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::{ErrorDetails, OrchestrationContext, OrchestrationRegistry, ProviderRef};
@@ -152,12 +153,10 @@ async fn what_a_later_version_keeps_in_the_head_stays() {
 
 /// Starts an instance with this in its head, as another program could.
 async fn start_with(store: &dyn Provider, core_state: Bytes) {
-    let recipient = Recipient::NewInstance {
-        instance: InstanceId::new("odd").unwrap(),
-        queue: TaskQueue::default(),
-        orchestration: "Wait".to_owned(),
+    let recipient = Recipient::NewInstance(NewInstance {
         core_state,
-    };
+        ..NewInstance::new(InstanceId::new("odd").unwrap(), "Wait")
+    });
     let start = r#"{"type":"Start","orchestration":"Wait","input":""}"#;
     send(store, recipient, framed(1, start)).await;
 }

@@ -9,7 +9,7 @@ use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::orchestration::StartOptions;
-use crate::providers::{Envelope, ErrorKind, Recipient, TaskQueue};
+use crate::providers::{Envelope, ErrorKind, NewInstance, Recipient, TaskQueue};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,12 +161,11 @@ impl Client {
             Some(name) => check::queue(name)?,
             None => TaskQueue::default(),
         };
-        let recipient = Recipient::NewInstance {
-            instance,
+        let recipient = Recipient::NewInstance(NewInstance {
             queue,
-            orchestration: orchestration.clone(),
             core_state: CoreState::default().encode(),
-        };
+            ..NewInstance::new(instance, &*orchestration)
+        });
         let start = Start {
             orchestration,
             version: options.version,
@@ -277,12 +276,10 @@ mod tests {
             .map(|start| start.version.as_deref())
             .collect();
         assert_eq!(versions, [None, Some("2.0.0"), None, Some("2.0.0")]);
-        let recipient = Recipient::NewInstance {
-            instance: InstanceId::new("a").unwrap(),
-            queue: TaskQueue::default(),
-            orchestration: "Order".to_owned(),
+        let recipient = Recipient::NewInstance(NewInstance {
             core_state: CoreState::default().encode(),
-        };
+            ..NewInstance::new(InstanceId::new("a").unwrap(), "Order")
+        });
         assert_eq!(fake.sent()[0].recipient, recipient);
     }
 
@@ -292,10 +289,12 @@ mod tests {
         let client = fake.client();
         let started = client.start_orchestration_with("a", "Order", "", of_queue("orders"));
         assert_eq!(started.await.unwrap(), StartOutcome::Started);
-        let Recipient::NewInstance { queue, .. } = &fake.sent()[0].recipient else {
-            panic!("a start creates an instance")
-        };
-        assert_eq!(*queue, TaskQueue::from("orders"));
+        let sent = fake.sent();
+        let created = sent[0]
+            .recipient
+            .created()
+            .expect("a start creates an instance");
+        assert_eq!(created.queue, TaskQueue::from("orders"));
     }
 
     #[tokio::test]

@@ -81,11 +81,9 @@ pub fn envelope_limits(
 ) -> Result<(), ProviderError> {
     message_limits(limits, id, &envelope.message)?;
     match &envelope.recipient {
-        Recipient::NewInstance {
-            core_state, queue, ..
-        } => {
-            queue_limit("commit", queue)?;
-            core_state_limit(limits, id, core_state)
+        Recipient::NewInstance(newborn) => {
+            queue_limit("commit", &newborn.queue)?;
+            core_state_limit(limits, id, &newborn.core_state)
         }
         Recipient::Instance { .. } => Ok(()),
     }
@@ -303,10 +301,8 @@ fn turn_bytes(turn: &TurnCommit) -> usize {
 }
 
 fn envelope_bytes(envelope: &Envelope) -> usize {
-    let core_state_bytes = match &envelope.recipient {
-        Recipient::NewInstance { core_state, .. } => core_state.len(),
-        Recipient::Instance { .. } => 0,
-    };
+    let created = envelope.recipient.created();
+    let core_state_bytes = created.map_or(0, |newborn| newborn.core_state.len());
     envelope.message.body.len().saturating_add(core_state_bytes)
 }
 

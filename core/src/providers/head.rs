@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::id::{CommitId, Incarnation, InstanceId, TaskQueue, Topic};
+use super::message::NewInstance;
 
 /// Where the history of an instance ends: the next event of which execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +103,27 @@ pub struct InstanceHead {
 }
 
 impl InstanceHead {
+    /// That of an instance which has not run a turn (STA-01).
+    #[must_use]
+    pub fn new(newborn: NewInstance, incarnation: Incarnation, now_ms: u64) -> Self {
+        Self {
+            instance: newborn.instance,
+            incarnation,
+            queue: newborn.queue,
+            orchestration: newborn.orchestration,
+            version: None,
+            status: InstanceStatus::Pending,
+            output: None,
+            position: Position::START,
+            commit_id: None,
+            core_state: newborn.core_state,
+            awaited: Vec::new(),
+            suspended: false,
+            created_at_ms: now_ms,
+            updated_at_ms: now_ms,
+        }
+    }
+
     /// Puts right what follows from the rest after a commit: an instance that has ended, or whose
     /// current execution has no event, awaits nothing, and one that has ended is not suspended (MAI-05,
     /// SUS-02).

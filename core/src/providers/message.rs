@@ -86,16 +86,7 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recipient {
     /// To an instance that it creates (STA-01, STA-02, STA-03).
-    NewInstance {
-        /// The id of the new instance.
-        instance: InstanceId,
-        /// The queue of its turns, for as long as it lives (STA-07).
-        queue: TaskQueue,
-        /// The name of its orchestration.
-        orchestration: String,
-        /// The first value of [`InstanceHead::core_state`](super::InstanceHead::core_state).
-        core_state: Bytes,
-    },
+    NewInstance(NewInstance),
     /// To an instance that exists (STA-04, MSG-05).
     Instance {
         /// Its id.
@@ -110,7 +101,43 @@ impl Recipient {
     #[must_use]
     pub fn instance(&self) -> &InstanceId {
         match self {
-            Self::NewInstance { instance, .. } | Self::Instance { instance, .. } => instance,
+            Self::NewInstance(newborn) => &newborn.instance,
+            Self::Instance { instance, .. } => instance,
+        }
+    }
+
+    /// The instance that the message creates, if it creates one.
+    #[must_use]
+    pub fn created(&self) -> Option<&NewInstance> {
+        match self {
+            Self::NewInstance(newborn) => Some(newborn),
+            Self::Instance { .. } => None,
+        }
+    }
+}
+
+/// An instance that a message creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInstance {
+    /// Its id.
+    pub instance: InstanceId,
+    /// The queue of its turns, for as long as it lives (STA-07).
+    pub queue: TaskQueue,
+    /// The name of its orchestration.
+    pub orchestration: String,
+    /// The first value of [`InstanceHead::core_state`](super::InstanceHead::core_state).
+    pub core_state: Bytes,
+}
+
+impl NewInstance {
+    /// One in the default queue, of which core has nothing to remember.
+    #[must_use]
+    pub fn new(instance: InstanceId, orchestration: impl Into<String>) -> Self {
+        Self {
+            instance,
+            queue: TaskQueue::default(),
+            orchestration: orchestration.into(),
+            core_state: Bytes::new(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use id::{
 };
 pub use lease::{ActivityLease, Claimed, Lease, Release, ReleasedAttempts, Renewal, TurnLease};
 pub use mail::{Mail, MailMark, MailPage, ReadMail, TopicCursor};
-pub use message::{Channel, Delivery, Envelope, Message, Recipient};
+pub use message::{Channel, Delivery, Envelope, Message, NewInstance, Recipient};
 pub use provider::Provider;
 pub use turn::{ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, Turn, TurnCommit, TurnCommitted};
 pub use value::{InstanceValue, NewValue, ReadValues, ValueUpdate};

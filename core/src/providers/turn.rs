@@ -9,7 +9,7 @@ use super::head::{ExecutionStatus, InstanceHead, Position};
 use super::history::HistoryChunk;
 use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
 use super::lease::{ActivityLease, TurnLease};
-use super::message::{Delivery, Envelope};
+use super::message::{Delivery, Envelope, NewInstance};
 use super::value::ValueUpdate;
 
 /// A request for turns.
@@ -75,6 +75,19 @@ pub struct TurnCommit {
     pub completed: Vec<ActivityLease>,
     /// Messages to send, its own timers among them.
     pub messages: Vec<Envelope>,
+}
+
+impl TurnCommit {
+    /// The instance that it creates in this queue, where its fence says that there is none.
+    #[must_use]
+    pub fn newborn(&self, queue: &TaskQueue) -> NewInstance {
+        NewInstance {
+            instance: self.instance.clone(),
+            queue: queue.clone(),
+            orchestration: self.head.orchestration.clone(),
+            core_state: self.head.core_state.clone(),
+        }
+    }
 }
 
 /// What must hold for a turn to be committed.

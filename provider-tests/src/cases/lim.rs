@@ -89,8 +89,8 @@ pub(crate) async fn core_state_has_a_limit(cx: &Cx) {
     let limit = cx.limits().core_state_bytes_max;
     let start = |bytes| {
         let mut start = cx.start_of("b");
-        if let Recipient::NewInstance { core_state, .. } = &mut start.recipient {
-            *core_state = zeros(bytes);
+        if let Recipient::NewInstance(newborn) = &mut start.recipient {
+            newborn.core_state = zeros(bytes);
         }
         start
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    Channel, Commit, Envelope, InstanceId, Message, Recipient, TaskQueue,
+    Channel, Commit, Envelope, InstanceId, Message, NewInstance, Recipient,
 };
 
 use super::probe::apart;
@@ -70,12 +70,7 @@ async fn kill_and_look(subject: &Subject) -> Result<Result<(), String>, Unavaila
 
 fn start(instance: InstanceId) -> Commit {
     Commit::Send(Envelope {
-        recipient: Recipient::NewInstance {
-            instance,
-            queue: TaskQueue::default(),
-            orchestration: "None".to_owned(),
-            core_state: Bytes::new(),
-        },
+        recipient: Recipient::NewInstance(NewInstance::new(instance, "None")),
         delay: Duration::ZERO,
         message: Message {
             id: Entropy.message_id(),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, ProviderError,
-    Recipient, TaskQueue,
+    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, NewInstance,
+    ProviderError, Recipient, TaskQueue,
 };
 
 use super::{Cx, id};
@@ -63,12 +63,11 @@ impl Cx {
     /// An envelope that starts this instance in this queue.
     pub(crate) fn start_in(&self, queue: &str, instance: &str) -> Envelope {
         Envelope {
-            recipient: Recipient::NewInstance {
-                instance: id(instance),
+            recipient: Recipient::NewInstance(NewInstance {
                 queue: queue.into(),
-                orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::from_static(b"parent"),
-            },
+                ..NewInstance::new(id(instance), "Orchestration")
+            }),
             delay: Duration::ZERO,
             message: self.message(),
         }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Channel, Envelope, Incarnation, InstanceId, Limits, Message, ProviderError, Recipient, check,
-    refusal,
+    Channel, Envelope, Incarnation, InstanceHead, InstanceId, Limits, Message, ProviderError,
+    Recipient, check, refusal,
 };
 
 use crate::defect::Defect;
 use crate::inbox::Slot;
-use crate::state::{Instance, Newborn, State};
+use crate::state::{Instance, State};
 
 impl State {
     /// A client's message: it hears of an instance that is there already, or is not (STA-01,
@@ -21,7 +21,7 @@ impl State {
     ) -> Result<(), ProviderError> {
         let id = envelope.recipient.instance();
         match &envelope.recipient {
-            Recipient::NewInstance { .. } => {
+            Recipient::NewInstance(_) => {
                 let started_by_it = envelope.message.id.incarnation();
                 if self.has(Defect::StartOverwrites) {
                     self.remove(id);
@@ -50,12 +50,8 @@ impl State {
             message,
         } = envelope;
         match recipient {
-            Recipient::NewInstance {
-                instance: id,
-                queue,
-                orchestration,
-                core_state,
-            } => {
+            Recipient::NewInstance(newborn) => {
+                let id = newborn.instance.clone();
                 let incarnation = message.id.incarnation();
                 // The start that created it has done its work, however often it comes (STA-03).
                 let is_new = !self.lives(&id, Some(incarnation));
@@ -70,16 +66,9 @@ impl State {
                         // It must be answered, whether the instance is suspended or not (STA-03).
                         message.channel = Channel::Control;
                     }
-                    self.instances.entry(id.clone()).or_insert_with(|| {
-                        let newborn = Newborn {
-                            instance: id.clone(),
-                            incarnation,
-                            queue,
-                            orchestration,
-                            core_state,
-                        };
-                        Instance::new(newborn, now_ms)
-                    });
+                    let created = || InstanceHead::new(newborn, incarnation, now_ms);
+                    let entry = self.instances.entry(id.clone());
+                    entry.or_insert_with(|| Instance::new(created()));
                     self.store_message(&id, delay, message);
                 }
                 0

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::clock::{SteadyTime, millis_ceil};
-use duroxide_core::providers::{
-    ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId, InstanceStatus, Position,
-    TaskQueue,
-};
+use duroxide_core::providers::{ExecutionStatus, HistoryChunk, InstanceHead, InstanceId};
 
 use crate::activities::Activities;
 use crate::defect::{Defect, Defects};
@@ -57,16 +54,6 @@ pub(crate) struct Execution {
     pub(crate) chunks: Vec<HistoryChunk>,
 }
 
-/// What an instance is created with.
-#[derive(Debug)]
-pub(crate) struct Newborn {
-    pub(crate) instance: InstanceId,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) queue: TaskQueue,
-    pub(crate) orchestration: String,
-    pub(crate) core_state: Bytes,
-}
-
 impl Execution {
     pub(crate) fn event_count(&self) -> u64 {
         self.chunks.iter().map(|chunk| chunk.event_count).sum()
@@ -74,25 +61,11 @@ impl Execution {
 }
 
 impl Instance {
-    /// An instance that has not run a turn (STA-01).
-    pub(crate) fn new(newborn: Newborn, now_ms: u64) -> Self {
+    /// An instance with this head, of which nothing else is there yet.
+    pub(crate) fn new(head: InstanceHead) -> Self {
+        let now_ms = head.created_at_ms;
         Self {
-            head: InstanceHead {
-                instance: newborn.instance,
-                incarnation: newborn.incarnation,
-                queue: newborn.queue,
-                orchestration: newborn.orchestration,
-                version: None,
-                status: InstanceStatus::Pending,
-                output: None,
-                position: Position::START,
-                commit_id: None,
-                core_state: newborn.core_state,
-                awaited: Vec::new(),
-                suspended: false,
-                created_at_ms: now_ms,
-                updated_at_ms: now_ms,
-            },
+            head,
             attempts: 0,
             hold: Hold::free_from(now_ms),
             inbox: Inbox::default(),

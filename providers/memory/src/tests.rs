@@ -12,8 +12,8 @@ use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     Channel, ClaimTurns, Claimed, Commit, CommitId, Committed, Envelope, ErrorKind,
     ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceId, InstanceStatus,
-    Lease, Message, Provider, Queues, Recipient, Release, ReleasedAttempts, TaskQueue, Turn,
-    TurnCommit, Until, Watch,
+    Lease, Message, NewInstance, Provider, Queues, Recipient, Release, ReleasedAttempts, TaskQueue,
+    Turn, TurnCommit, Until, Watch,
 };
 
 use crate::{MemoryOptions, MemoryProvider};
@@ -40,12 +40,7 @@ fn turns() -> Queues {
 
 fn start(instance: &str, delay: Duration) -> Commit {
     Commit::Send(Envelope {
-        recipient: Recipient::NewInstance {
-            instance: id(instance),
-            queue: TaskQueue::default(),
-            orchestration: "test".to_owned(),
-            core_state: Bytes::new(),
-        },
+        recipient: Recipient::NewInstance(NewInstance::new(id(instance), "test")),
         delay,
         message: Message {
             id: Entropy.message_id(),

@@ -2,14 +2,14 @@
 
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Fence,
-    Incarnation, InstanceId, NewActivity, Position, TaskQueue, TurnCommit, TurnCommitted, check,
+    Incarnation, InstanceHead, InstanceId, NewActivity, Position, TurnCommit, TurnCommitted, check,
 };
 
 use crate::activities::Activity;
 use crate::check::Basis;
 use crate::defect::Defect;
 use crate::lease::Hold;
-use crate::state::{Execution, Instance, Newborn, State};
+use crate::state::{Execution, Instance, State};
 
 impl State {
     /// Applies a turn that passed its checks. Its lease ends, and whatever is sent to the instance from
@@ -20,22 +20,15 @@ impl State {
             position,
         } = basis;
         let now_ms = self.now_ms;
+        if let Fence::Absent { queue, .. } = &turn.fence {
+            let head = InstanceHead::new(turn.newborn(queue), incarnation, now_ms);
+            let entry = self.instances.entry(turn.instance.clone());
+            entry.or_insert_with(|| Instance::new(head));
+        }
         let id = turn.instance;
-        let instance = self.instances.entry(id.clone()).or_insert_with(|| {
-            // Only a fence that says so lets a turn create an instance.
-            let queue = match turn.fence {
-                Fence::Absent { queue, .. } => queue,
-                Fence::At { .. } | Fence::Unleased { .. } => TaskQueue::default(),
-            };
-            let newborn = Newborn {
-                instance: id.clone(),
-                incarnation,
-                queue,
-                orchestration: turn.head.orchestration.clone(),
-                core_state: turn.head.core_state.clone(),
-            };
-            Instance::new(newborn, now_ms)
-        });
+        let Some(instance) = self.instances.get_mut(&id) else {
+            return TurnCommitted::default();
+        };
         instance.head.orchestration = turn.head.orchestration;
         instance.head.version = turn.head.version;
         instance.head.core_state = turn.head.core_state;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Queues, Recipient, ValueKey, Watch,
+    Commit, Envelope, InstanceHead, InstanceId, ProviderError, Queues, ValueKey, Watch,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -117,10 +117,8 @@ pub(crate) fn changed_by(operations: &[Commit]) -> Vec<InstanceId> {
 }
 
 fn begun_by(envelope: &Envelope) -> Option<InstanceId> {
-    match &envelope.recipient {
-        Recipient::NewInstance { instance, .. } => Some(instance.clone()),
-        Recipient::Instance { .. } => None,
-    }
+    let created = envelope.recipient.created();
+    created.map(|newborn| newborn.instance.clone())
 }
 
 impl MemoryProvider {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use duroxide_core::providers::watchers::Changes;
 use duroxide_core::providers::{
-    Commit, Envelope, Incarnation, InstanceHead, InstanceId, ProviderError, Recipient, TurnCommit,
-    check,
+    Commit, Envelope, Incarnation, InstanceHead, InstanceId, NewInstance, ProviderError, Recipient,
+    TurnCommit, check,
 };
 
 use crate::activity::OutcomeColumns;
@@ -123,17 +123,19 @@ fn check_envelope(setup: &Setup, envelope: &Envelope) -> Result<(), ProviderErro
     let instance = envelope.recipient.instance();
     check::envelope_limits(&setup.options.limits, instance, envelope)?;
     match &envelope.recipient {
-        Recipient::NewInstance {
-            orchestration,
-            queue,
-            ..
-        } if orchestration.contains('\0') || queue.as_str().contains('\0') => Err(error::invalid(
+        Recipient::NewInstance(newborn) if !is_storable(newborn) => Err(error::invalid(
             "commit",
             instance,
             "the name holds a character that PostgreSQL cannot store; use names without NUL",
         )),
-        Recipient::NewInstance { .. } | Recipient::Instance { .. } => Ok(()),
+        Recipient::NewInstance(_) | Recipient::Instance { .. } => Ok(()),
     }
+}
+
+/// Whether text columns can hold what it is called.
+fn is_storable(newborn: &NewInstance) -> bool {
+    let names = [&*newborn.orchestration, newborn.queue.as_str()];
+    names.iter().all(|name| !name.contains('\0'))
 }
 
 /// Makes known what a call did, here and elsewhere.
@@ -160,10 +162,7 @@ fn publish(
                 }
                 Some(head_of(turn, member, updated_ms))
             }
-            Commit::Send(envelope) => match envelope.recipient {
-                Recipient::NewInstance { .. } => Some(None),
-                Recipient::Instance { .. } => None,
-            },
+            Commit::Send(envelope) => envelope.recipient.created().map(|_| None),
             Commit::Activity(_) => None,
         };
         if let Some(head) = changed {

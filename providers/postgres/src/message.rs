@@ -36,16 +36,11 @@ impl<'a> EnvelopeColumns<'a> {
         self.turns.push(turn);
         self.refs.push(refs.place(envelope.recipient.instance()));
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
-            Recipient::NewInstance {
-                instance,
-                queue: _,
-                orchestration,
-                core_state,
-            } => (
-                Some(instance.as_str()),
+            Recipient::NewInstance(newborn) => (
+                Some(newborn.instance.as_str()),
                 None,
-                Some(storable(orchestration)),
-                Some(&**core_state),
+                Some(storable(&newborn.orchestration)),
+                Some(&*newborn.core_state),
             ),
             Recipient::Instance { incarnation, .. } => {
                 (None, incarnation.map(|it| it.0), None, None)
@@ -90,8 +85,6 @@ impl<'a> EnvelopeColumns<'a> {
 
 /// The queue of the instance that an envelope creates, if it creates one.
 pub(crate) fn queue_of(envelope: &Envelope) -> Option<&str> {
-    match &envelope.recipient {
-        Recipient::NewInstance { queue, .. } => Some(queue.as_str()),
-        Recipient::Instance { .. } => None,
-    }
+    let created = envelope.recipient.created();
+    created.map(|newborn| newborn.queue.as_str())
 }

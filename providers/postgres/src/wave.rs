@@ -56,8 +56,8 @@ fn claims(operation: &Commit) -> HashSet<Claim<'_>> {
                 claims.insert(Claim::End(&lease.key.instance, execution, activity_id));
             }
             for envelope in &turn.messages {
-                if let Recipient::NewInstance { instance, .. } = &envelope.recipient {
-                    claims.insert(Claim::Creation(instance));
+                if let Some(newborn) = envelope.recipient.created() {
+                    claims.insert(Claim::Creation(&newborn.instance));
                 }
             }
             claims
@@ -68,7 +68,7 @@ fn claims(operation: &Commit) -> HashSet<Claim<'_>> {
             HashSet::from([Claim::End(instance, execution, activity_id)])
         }
         Commit::Send(envelope) => HashSet::from([match &envelope.recipient {
-            Recipient::NewInstance { instance, .. } => Claim::Creation(instance),
+            Recipient::NewInstance(newborn) => Claim::Creation(&newborn.instance),
             Recipient::Instance { instance, .. } => Claim::Arrival(instance, envelope.message.id),
         }]),
     }
@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use duroxide_core::providers::{Channel, Envelope, Message, TaskQueue};
+    use duroxide_core::providers::{Channel, Envelope, Message, NewInstance};
     use uuid::Uuid;
 
     use super::*;
@@ -88,12 +88,7 @@ mod tests {
         let instance = InstanceId::new(to).unwrap();
         Commit::Send(Envelope {
             recipient: if starts {
-                Recipient::NewInstance {
-                    instance,
-                    queue: TaskQueue::default(),
-                    orchestration: String::new(),
-                    core_state: Bytes::new(),
-                }
+                Recipient::NewInstance(NewInstance::new(instance, ""))
             } else {
                 Recipient::Instance {
                     instance,

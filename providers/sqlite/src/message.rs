@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Channel, Envelope, InstanceId, Message, Position, ProviderError, Recipient, TaskQueue, check,
+    Channel, Envelope, InstanceId, Message, NewInstance, Position, ProviderError, Recipient, check,
 };
 use rusqlite::params;
 
@@ -16,15 +16,6 @@ use crate::session::Session;
 use crate::target::Target;
 use crate::topic;
 
-/// An instance that does not exist yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Newborn<'a> {
-    pub(crate) instance: &'a InstanceId,
-    pub(crate) queue: &'a TaskQueue,
-    pub(crate) orchestration: &'a str,
-    pub(crate) core_state: &'a [u8],
-}
-
 /// A client's message: it hears of an instance that is there already, or is not (STA-01, STA-02,
 /// STA-04, IDM-03), that has ended (STA-06), or whose inbox is full (LIM-03).
 pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Applied<()> {
@@ -32,13 +23,13 @@ pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Ap
     check::envelope_limits(&session.limits, id, envelope)?;
     let message = &envelope.message;
     match (&envelope.recipient, Target::find(session, id)?) {
-        (Recipient::NewInstance { .. }, Some(target)) => {
+        (Recipient::NewInstance(_), Some(target)) => {
             // The start that created it has done its work, however often it comes.
             if target.incarnation != message.id.incarnation() {
                 return Err(error::already_exists(id).into());
             }
         }
-        (Recipient::NewInstance { .. }, None) => begin(session, envelope)?,
+        (Recipient::NewInstance(newborn), None) => begin(session, newborn, envelope)?,
         (Recipient::Instance { incarnation, .. }, Some(target)) if target.is_of(*incarnation) => {
             check_room(session, &target, id, message)?;
             store(session, target, envelope.delay, message)?;
@@ -56,7 +47,7 @@ pub(crate) fn send_from_turn(session: &mut Session, envelope: &Envelope) -> rusq
         &envelope.recipient,
         Target::find(session, envelope.recipient.instance())?,
     ) {
-        (Recipient::NewInstance { .. }, Some(target)) => {
+        (Recipient::NewInstance(_), Some(target)) => {
             // The start that created it has done its work, however often it comes.
             if target.incarnation != message.id.incarnation() {
                 // It must be answered, whether the instance is suspended or not.
@@ -67,7 +58,7 @@ pub(crate) fn send_from_turn(session: &mut Session, envelope: &Envelope) -> rusq
                 store(session, target, envelope.delay, &message)?;
             }
         }
-        (Recipient::NewInstance { .. }, None) => begin(session, envelope)?,
+        (Recipient::NewInstance(newborn), None) => begin(session, newborn, envelope)?,
         (Recipient::Instance { incarnation, .. }, Some(target))
             if target.is_of(*incarnation) && !target.is_deaf_to(message) =>
         {
@@ -190,26 +181,15 @@ fn insert(
 }
 
 /// Creates the instance that a message starts, with that message (STA-01, STA-05).
-fn begin(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<()> {
-    let Recipient::NewInstance {
-        instance,
-        queue,
-        orchestration,
-        core_state,
-    } = &envelope.recipient
-    else {
-        return Ok(());
-    };
+fn begin(
+    session: &mut Session,
+    newborn: &NewInstance,
+    envelope: &Envelope,
+) -> rusqlite::Result<()> {
     let message = &envelope.message;
     let due_at_ms = after(session.now_ms, envelope.delay);
-    let mut target = Target::fresh(message.id.incarnation(), queue, session.now_ms);
+    let mut target = Target::fresh(message.id.incarnation(), &newborn.queue, session.now_ms);
     target.receive(&message.channel, due_at_ms);
-    let newborn = Newborn {
-        instance,
-        queue,
-        orchestration,
-        core_state,
-    };
     create(session, newborn, &mut target)?;
     let before = target.standing;
     insert(session, &mut target, due_at_ms, message)?;
@@ -222,7 +202,7 @@ fn begin(session: &mut Session, envelope: &Envelope) -> rusqlite::Result<()> {
 /// Writes the row of an instance that has not run a turn, standing as it does.
 pub(crate) fn create(
     session: &mut Session,
-    newborn: Newborn<'_>,
+    newborn: &NewInstance,
     target: &mut Target,
 ) -> rusqlite::Result<()> {
     let standing = target.standing;
@@ -247,7 +227,7 @@ pub(crate) fn create(
             Position::START.execution,
             Position::START.next_event_id,
             newborn.orchestration,
-            newborn.core_state,
+            &*newborn.core_state,
             newborn.queue.as_str(),
         ],
         |row| row.get(0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use duroxide_core::providers::{
     CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, InstanceStatus,
-    LeaseToken, Position, ProviderError, TaskQueue, Topic, TurnCommit, TurnCommitted, check,
+    LeaseToken, NewInstance, Position, ProviderError, Topic, TurnCommit, TurnCommitted, check,
 };
 use rusqlite::params;
 
@@ -15,7 +15,7 @@ use crate::error::{self, Applied};
 use crate::head;
 use crate::hub::Effect;
 use crate::inbox::{self, Content, Counts};
-use crate::message::{self, Newborn};
+use crate::message;
 use crate::session::Session;
 use crate::target::Target;
 use crate::value;
@@ -75,17 +75,10 @@ impl Stored {
     /// Creates the instance of a turn whose fence says that there is none (FEN-03).
     fn create(
         session: &mut Session,
-        turn: &TurnCommit,
         incarnation: Incarnation,
-        queue: &TaskQueue,
+        newborn: &NewInstance,
     ) -> rusqlite::Result<Self> {
-        let mut target = Target::fresh(incarnation, queue, session.now_ms);
-        let newborn = Newborn {
-            instance: &turn.instance,
-            queue,
-            orchestration: &turn.head.orchestration,
-            core_state: &turn.head.core_state,
-        };
+        let mut target = Target::fresh(incarnation, &newborn.queue, session.now_ms);
         message::create(session, newborn, &mut target)?;
         Ok(Self {
             ino: target.ino,
@@ -193,7 +186,7 @@ fn apply(
     let stored = match (basis.stored, &turn.fence) {
         (Some(stored), _) => stored,
         (None, Fence::Absent { incarnation, queue }) => {
-            Stored::create(session, turn, *incarnation, queue)?
+            Stored::create(session, *incarnation, &turn.newborn(queue))?
         }
         // The fence was checked: there is a row.
         (None, Fence::At { .. } | Fence::Unleased { .. }) => {

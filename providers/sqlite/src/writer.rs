@@ -266,8 +266,8 @@ mod tests {
     use bytes::Bytes;
     use duroxide_core::entropy::Entropy;
     use duroxide_core::providers::{
-        Channel, ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, Provider, Recipient,
-        TaskQueue,
+        Channel, ClaimTurns, Commit, Envelope, ErrorKind, InstanceId, Message, NewInstance,
+        Provider, Recipient, TaskQueue,
     };
     use tokio::task::JoinSet;
 
@@ -276,12 +276,10 @@ mod tests {
 
     fn start(id: &str, body: Bytes) -> Commit {
         Commit::Send(Envelope {
-            recipient: Recipient::NewInstance {
-                instance: InstanceId::new(id).unwrap(),
-                queue: TaskQueue::default(),
-                orchestration: "Orchestration".to_owned(),
-                core_state: Bytes::new(),
-            },
+            recipient: Recipient::NewInstance(NewInstance::new(
+                InstanceId::new(id).unwrap(),
+                "Orchestration",
+            )),
             delay: Duration::ZERO,
             message: Message {
                 id: Entropy.message_id(),

@@ -7,7 +7,7 @@ use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Channel, 
     ActivityOutcome, ClaimedActivity, Commit, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
     HeadUpdate, HistoryChunk, InstanceId, Message, MessageId, NewActivity,
-    Recipient, TaskQueue, Turn, TurnCommit,
+    NewInstance, Recipient, TaskQueue, Turn, TurnCommit,
 };
 
 use crate::actor::{Actor, Asked, INSTANCE_COUNT, instance};
@@ -19,12 +19,7 @@ const STATE_BYTES_MAX: usize = 3_000;
 impl Actor<'_> {
     pub(crate) fn start(&mut self, number: u64) -> Asked {
         let instance = instance(number);
-        let recipient = Recipient::NewInstance {
-            instance,
-            queue: TaskQueue::default(),
-            orchestration: "Orchestration".to_owned(),
-            core_state: Bytes::new(),
-        };
+        let recipient = Recipient::NewInstance(NewInstance::new(instance, "Orchestration"));
         self.client_message(recipient, true)
     }
 

@@ -19,8 +19,8 @@ use crate::message::{
 use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceHead, InstanceId, Limits, MessageId, NewActivity, Position, Recipient, TaskQueue,
-    Topic,
+    InstanceHead, InstanceId, Limits, MessageId, NewActivity, NewInstance, Position, Recipient,
+    TaskQueue, Topic,
 };
 use crate::queue_name;
 use crate::replay::{Harvest, TokenKind, TraceLine};
@@ -438,12 +438,12 @@ impl Draft {
         let message = MessageBody::Start(start).into_message(id, None);
         within(limits, message.body.len(), "the orchestration's input")?;
         self.post(Envelope {
-            recipient: Recipient::NewInstance {
+            recipient: Recipient::NewInstance(NewInstance {
                 instance,
                 queue,
                 orchestration,
                 core_state,
-            },
+            }),
             delay,
             message,
         });

@@ -8,7 +8,7 @@ use super::process::Work;
 use crate::message::Output;
 use crate::providers::{
     ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,
-    InstanceHead, ProviderError, Recipient, Reservation, TurnCommit, TurnCommitted, check,
+    InstanceHead, ProviderError, Reservation, TurnCommit, TurnCommitted, check,
 };
 use crate::replay::{Engine, TraceLevel, TraceLine};
 use crate::runtime::node::Node;
@@ -170,7 +170,7 @@ fn reserve(
 fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
     let Work { draft, scope, .. } = work;
     // What is sent to an instance that this turn starts is to find it, whatever was asked for first.
-    let starts_first = |it: &Envelope| !matches!(it.recipient, Recipient::NewInstance { .. });
+    let starts_first = |it: &Envelope| it.recipient.created().is_none();
     draft.messages.sort_by_key(starts_first);
     let head = HeadUpdate {
         orchestration: scope.orchestration.clone(),

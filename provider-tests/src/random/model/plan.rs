@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, Recipient, TurnCommit,
+    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, NewInstance, Recipient, TurnCommit,
 };
 
 use super::part::{At, Known, Member, Parts};
@@ -15,12 +15,11 @@ use crate::support::{TurnBuilder, later};
 impl World {
     pub(super) fn start(&mut self, instance: Who, queue: Queue, message: u8) -> Envelope {
         Envelope {
-            recipient: Recipient::NewInstance {
-                instance: instance.id(),
+            recipient: Recipient::NewInstance(NewInstance {
                 queue: queue.name().into(),
-                orchestration: "Orchestration".to_owned(),
                 core_state: Bytes::from_static(b"parent"),
-            },
+                ..NewInstance::new(instance.id(), "Orchestration")
+            }),
             delay: Duration::ZERO,
             message: self.message(message, None),
         }

@@ -146,8 +146,8 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         "A start does not say in which queue the instance is.",
         Rewrite::AskCommit(|commit| {
             each_envelope(commit, |envelope| {
-                if let Recipient::NewInstance { queue, .. } = &mut envelope.recipient {
-                    *queue = TaskQueue::default();
+                if let Recipient::NewInstance(newborn) = &mut envelope.recipient {
+                    newborn.queue = TaskQueue::default();
                 }
             });
         }),
@@ -194,9 +194,9 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         "A start in a queue with too long a name goes to one with a shorter one.",
         Rewrite::AskCommit(|commit| {
             each_envelope(commit, |envelope| {
-                if let Recipient::NewInstance { queue, .. } = &mut envelope.recipient {
-                    let name: String = queue.as_str().chars().take(128).collect();
-                    *queue = TaskQueue::from(&*name);
+                if let Recipient::NewInstance(newborn) = &mut envelope.recipient {
+                    let name: String = newborn.queue.as_str().chars().take(128).collect();
+                    newborn.queue = TaskQueue::from(&*name);
                 }
             });
         }),

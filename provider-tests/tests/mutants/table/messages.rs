@@ -5,7 +5,7 @@ use std::time::Duration;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ClaimTurns, Committed, Durability, ErrorKind, Incarnation, InstanceId, InstanceStatus,
-    MessageId, Queues, Recipient, TaskQueue,
+    MessageId, NewInstance, Queues, Recipient, TaskQueue,
 };
 use duroxide_memory::Defect;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "What is for `a:b` reaches `a`.",
         Rewrite::AskCommit(|commit| {
             each_envelope(commit, |envelope| {
-                let (Recipient::NewInstance { instance, .. }
+                let (Recipient::NewInstance(NewInstance { instance, .. })
                 | Recipient::Instance { instance, .. }) = &mut envelope.recipient;
                 let prefix = instance.as_str().split(':').next().unwrap_or_default();
                 *instance = InstanceId::new(prefix).unwrap_or_else(|_| instance.clone());
@@ -110,7 +110,7 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         "What is for `A` reaches `a`.",
         Rewrite::AskCommit(|commit| {
             each_envelope(commit, |envelope| {
-                let (Recipient::NewInstance { instance, .. }
+                let (Recipient::NewInstance(NewInstance { instance, .. })
                 | Recipient::Instance { instance, .. }) = &mut envelope.recipient;
                 let lower = instance.as_str().to_lowercase();
                 *instance = InstanceId::new(lower).unwrap_or_else(|_| instance.clone());

@@ -10,8 +10,8 @@ use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     ActivityOutcome, Channel, ClaimActivities, ClaimTurns, ClaimedActivity, Commit, Committed,
     Envelope, ExecutionStatus, ExecutionUpdate, Fence, HeadUpdate, HistoryChunk, InstanceHead,
-    InstanceId, Message, NewActivity, Provider, ProviderError, Queues, ReadMail, Recipient,
-    TaskQueue, TopicCursor, Turn, TurnCommit,
+    InstanceId, Message, NewActivity, NewInstance, Provider, ProviderError, Queues, ReadMail,
+    Recipient, TaskQueue, TopicCursor, Turn, TurnCommit,
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -32,12 +32,7 @@ fn message() -> Message {
 /// A client's start of this instance.
 pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
-        recipient: Recipient::NewInstance {
-            instance: id(instance),
-            queue: TaskQueue::default(),
-            orchestration: "Orchestration".to_owned(),
-            core_state: Bytes::new(),
-        },
+        recipient: Recipient::NewInstance(NewInstance::new(id(instance), "Orchestration")),
         delay: Duration::ZERO,
         message: message(),
     })

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
     Channel, ClaimActivities, ClaimTurns, Commit, Envelope, ExecutionStatus, ExecutionUpdate,
-    Fence, HeadUpdate, HistoryChunk, InstanceId, Message, NewActivity, Provider, Recipient,
-    TaskQueue, Turn, TurnCommit,
+    Fence, HeadUpdate, HistoryChunk, InstanceId, Message, NewActivity, NewInstance, Provider,
+    Recipient, TaskQueue, Turn, TurnCommit,
 };
 use duroxide_sqlite::{SqliteOptions, SqliteProvider};
 
@@ -42,12 +42,7 @@ fn message(channel: Channel) -> Message {
 /// A client's start of this instance.
 pub(crate) fn start(instance: &str) -> Commit {
     Commit::Send(Envelope {
-        recipient: Recipient::NewInstance {
-            instance: id(instance),
-            queue: TaskQueue::default(),
-            orchestration: "Orchestration".to_owned(),
-            core_state: Bytes::new(),
-        },
+        recipient: Recipient::NewInstance(NewInstance::new(id(instance), "Orchestration")),
         delay: Duration::ZERO,
         message: message(Channel::System),
     })

@@ -26,7 +26,7 @@ pub(in crate::random::workers) struct Sent<'a> {
 impl<'a> Sent<'a> {
     fn by(entry: &'a Entry, envelope: &'a Envelope, fate: Fate) -> Self {
         let (life, is_start) = match envelope.recipient {
-            Recipient::NewInstance { .. } => (None, true),
+            Recipient::NewInstance(_) => (None, true),
             Recipient::Instance { incarnation, .. } => (incarnation, false),
         };
         Self {
