@@ -1,5 +1,7 @@
 //! Messages: on their way to an inbox, and out of it.
 
+use std::time::Duration;
+
 use duroxide::providers::{
     Channel, Envelope, InstanceHead, InstanceId, Limits, Message, MessageId, ProviderError,
     Recipient, check, refusal,
@@ -55,7 +57,7 @@ impl State {
     /// Stores a message, or drops it if nobody is there to receive it (MSG-05, STA-06). Answers how
     /// many were dropped.
     pub(crate) fn send(&mut self, envelope: Envelope) -> usize {
-        let mut message = envelope.message;
+        let (mut message, mut delay) = (envelope.message, envelope.delay);
         let id = match envelope.recipient {
             Recipient::NewInstance(newborn) => {
                 // The id of the start is the life that it begins (STA-05).
@@ -64,9 +66,10 @@ impl State {
                 if self.lives(&instance, Some(life)) {
                     return 0;
                 }
-                // If another life is there, it gets the start as a message, suspended or not (STA-03).
+                // If another life is there, it gets the start as a message, now, suspended or not (STA-03).
                 if self.lives(&instance, None) {
                     message.channel = Channel::Control;
+                    delay = Duration::ZERO;
                 } else {
                     self.change(Change::Head(InstanceHead::new(newborn, life, self.now_ms)));
                 }
@@ -93,7 +96,7 @@ impl State {
         if !receiver.inbox.contains(message.id) {
             self.change(Change::Message {
                 instance: id,
-                due_at_ms: self.after(envelope.delay),
+                due_at_ms: self.after(delay),
                 message,
             });
         }

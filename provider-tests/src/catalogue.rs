@@ -141,6 +141,7 @@ macro_rules! __catalogue {
             a_start_creates_the_instance ["STA-01" "STA-05" "HEA-01"],
             an_existing_instance_is_not_started ["STA-02" "FEN-05"],
             a_turns_start_of_an_existing_instance_is_a_message ["STA-03"],
+            a_delayed_start_of_an_existing_instance_is_due_at_once ["STA-03"],
             a_turns_repeated_start_is_no_message ["STA-03" "IDM-03"],
             a_turn_starts_an_instance ["STA-03" "STA-05"],
             a_turn_starts_and_sends ["STA-03" "MSG-04"],

@@ -1,10 +1,6 @@
 //! The slots for activities: those of each queue that has some of its own, and those that the others
 //! share.
 
-use std::sync::Arc;
-
-use tokio::sync::Notify;
-
 use super::rotation::Rotation;
 use super::served_queues::SharedSlots;
 use super::slots::Slots;
@@ -24,10 +20,10 @@ pub(super) struct Pool {
 }
 
 impl ActivitySlots {
-    pub(super) fn new(served: Vec<SharedSlots>, freed: &Arc<Notify>) -> Self {
+    pub(super) fn new(served: Vec<SharedSlots>) -> Self {
         let pool = |it: SharedSlots| Pool {
             queues: Rotation::new(it.queues),
-            slots: Slots::new(it.slots_max, freed),
+            slots: Slots::new(it.slots_max),
         };
         Self {
             pools: served.into_iter().map(pool).collect(),
@@ -79,7 +75,7 @@ impl ActivitySlots {
         }
     }
 
-    fn each(&self) -> impl Iterator<Item = &Slots> {
+    pub(super) fn each(&self) -> impl Iterator<Item = &Slots> {
         self.pools.iter().map(|pool| &pool.slots)
     }
 }

@@ -335,11 +335,11 @@ async fn wait(node: &Node, pause: &Pause) {
             .flat_map(|pool| pool.queues.all().iter().cloned())
             .collect(),
     };
-    let full = !has_turns || pools.iter().any(|pool| !pool.slots.has_some());
+    let full = node.all_slots().filter(|slots| !slots.has_some());
     let max_wait = node.options.dispatcher_long_poll_timeout;
     tokio::select! {
         biased;
-        () = node.turn_slots.freed(), if full => {}
+        () = Slots::any_freed(full) => {}
         result = node.store.wait_for_work(&queues, max_wait) => {
             if let Err(error) = result {
                 tracing::warn!(target: "duroxide::runtime", %error, "work cannot be waited for");

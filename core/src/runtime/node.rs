@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::activity_slots::ActivitySlots;
@@ -131,7 +131,6 @@ impl Node {
             user,
             service,
         } = parts;
-        let freed = Arc::new(Notify::new());
         let entropy = Entropy;
         let warm = WarmInstances::new(options.warm_instances_max, options.warm_bytes_max);
         let (alarms, alarmed) = mpsc::unbounded_channel();
@@ -152,8 +151,8 @@ impl Node {
             leases: Arc::new(LeaseKeeper::new(Arc::clone(&attempts))),
             attempts,
             warm: Mutex::new(warm),
-            turn_slots: Slots::new(options.orchestration_concurrency, &freed),
-            activity_slots: ActivitySlots::new(queues.activities, &freed),
+            turn_slots: Slots::new(options.orchestration_concurrency),
+            activity_slots: ActivitySlots::new(queues.activities),
             turn_queues: Rotation::new(queues.turns),
             stopping: CancelToken::default(),
             worker_id: worker_id::of_node(options.worker_node_id.as_deref(), entropy),
@@ -180,6 +179,11 @@ impl Node {
         };
         while running.try_join_next().is_some() {}
         start(running);
+    }
+
+    /// The slots of every kind.
+    pub(super) fn all_slots(&self) -> impl Iterator<Item = &Slots> {
+        std::iter::once(&self.turn_slots).chain(self.activity_slots.each())
     }
 
     /// Does something on the runtime's own thread that nobody waits for.

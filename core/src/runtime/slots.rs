@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// How many more items of one kind this node can work on.
@@ -10,6 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 pub(super) struct Slots {
     free: Arc<Semaphore>,
     all: u32,
+    /// Of these slots alone: where others are full, one of these that is freed brings them nothing.
     freed: Arc<Notify>,
     is_closed: AtomicBool,
     is_paused: AtomicBool,
@@ -46,12 +49,12 @@ impl Drop for Slot {
 }
 
 impl Slots {
-    pub(super) fn new(slots_max: usize, freed: &Arc<Notify>) -> Self {
+    pub(super) fn new(slots_max: usize) -> Self {
         let all = u32::try_from(slots_max.max(1)).unwrap_or(u32::MAX >> 4);
         Self {
             free: Arc::new(Semaphore::new(all as usize)),
             all,
-            freed: Arc::clone(freed),
+            freed: Arc::default(),
             is_closed: AtomicBool::new(false),
             is_paused: AtomicBool::new(false),
         }
@@ -108,9 +111,12 @@ impl Slots {
         })
     }
 
-    /// Ends when a slot was freed since the last call.
-    pub(super) async fn freed(&self) {
-        self.freed.notified().await;
+    /// Ends when one of any of these was freed since the last call; not at all without any.
+    pub(super) async fn any_freed(all: impl Iterator<Item = &Self>) {
+        let mut freed: FuturesUnordered<_> = all.map(|slots| slots.freed.notified()).collect();
+        if freed.next().await.is_none() {
+            std::future::pending().await
+        }
     }
 
     /// Ends when nothing is being worked on. Takes all slots for good.
@@ -118,5 +124,38 @@ impl Slots {
         if let Ok(permits) = self.free.acquire_many(self.all).await {
             permits.forget();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn is_freed(slots: &[&Slots]) -> bool {
+        Slots::any_freed(slots.iter().copied())
+            .now_or_never()
+            .is_some()
+    }
+
+    #[test]
+    fn a_freed_slot_is_news_for_those_alone_who_wait_for_its_kind() {
+        let (full, other) = (Slots::new(1), Slots::new(2));
+        let slot = full.try_take();
+        drop(other.try_take());
+        assert!(!is_freed(&[&full]));
+        drop(slot);
+        assert!(is_freed(&[&full]));
+        assert!(!is_freed(&[&full]) && !is_freed(&[]));
+        assert!(is_freed(&[&full, &other]));
+    }
+
+    #[test]
+    fn an_unused_slot_is_no_news() {
+        let slots = Slots::new(1);
+        slots.try_take().unwrap().give_back();
+        assert!(!is_freed(&[&slots]));
+        assert!(slots.has_some());
     }
 }

@@ -69,6 +69,22 @@ pub(crate) async fn a_turns_start_of_an_existing_instance_is_a_message(cx: &Cx) 
     assert_eq!(turn.head, child);
 }
 
+/// Nobody keeps an answer that is known already, and a control message for tomorrow would take the place
+/// of one for today.
+pub(crate) async fn a_delayed_start_of_an_existing_instance_is_due_at_once(cx: &Cx) {
+    cx.running("child").await;
+    cx.running("parent").await;
+    let turn = cx.poke_and_claim("parent").await;
+    let mut start = cx.start_of("child");
+    start.delay = 3_600 * SECOND;
+
+    cx.apply(cx.turn(&turn).append(1).send(start.clone())).await;
+
+    let turn = cx.claim_only("child").await;
+    let ids: Vec<_> = turn.messages.iter().map(|it| it.id).collect();
+    assert_eq!(ids, [start.message.id]);
+}
+
 /// The start that created the instance is not stored again when a turn repeats it.
 pub(crate) async fn a_turns_repeated_start_is_no_message(cx: &Cx) {
     cx.running("parent").await;

@@ -171,6 +171,8 @@ pub enum Defect {
     StartOverwrites,
     /// A turn's start of an id that exists comes with what the instance's decisions bring (STA-03).
     StartOfAnExistingIsNoControl,
+    /// A turn's start of an id that exists keeps the delay that it was sent with (STA-03).
+    StartOfAnExistingWaits,
     /// A claim of a suspended instance carries all that is due (SUS-01).
     SuspendedGetEverything,
     /// A message that is in the inbox is stored again (MSG-02).

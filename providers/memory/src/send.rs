@@ -60,11 +60,15 @@ impl State {
                         return 0;
                     }
                     let now_ms = self.now_ms;
-                    let mut message = message;
-                    let is_answered = !self.has(Defect::StartOfAnExistingIsNoControl);
-                    if is_answered && self.instances.contains_key(&id) {
-                        // It must be answered, whether the instance is suspended or not (STA-03).
-                        message.channel = Channel::Control;
+                    let (mut message, mut delay) = (message, delay);
+                    if self.instances.contains_key(&id) {
+                        // It must be answered now, whether the instance is suspended or not (STA-03).
+                        if !self.has(Defect::StartOfAnExistingIsNoControl) {
+                            message.channel = Channel::Control;
+                        }
+                        if !self.has(Defect::StartOfAnExistingWaits) {
+                            delay = Duration::ZERO;
+                        }
                     }
                     let created = || InstanceHead::new(newborn, incarnation, now_ms);
                     let entry = self.instances.entry(id.clone());

@@ -50,12 +50,12 @@ pub(crate) fn send_from_turn(session: &mut Session, envelope: &Envelope) -> rusq
         (Recipient::NewInstance(_), Some(target)) => {
             // The start that created it has done its work, however often it comes.
             if target.incarnation != message.id.incarnation() {
-                // It must be answered, whether the instance is suspended or not.
+                // It must be answered now, whether the instance is suspended or not.
                 let message = Message {
                     channel: Channel::Control,
                     ..message.clone()
                 };
-                store(session, target, envelope.delay, &message)?;
+                store(session, target, Duration::ZERO, &message)?;
             }
         }
         (Recipient::NewInstance(newborn), None) => begin(session, newborn, envelope)?,

@@ -39,6 +39,7 @@ use self::round::{Hold, Round, watched_for};
 use self::trust::Trust;
 use super::attempts::{Item, Suspicion};
 use super::node::Node;
+use super::slots::Slots;
 use super::suspect::{PUT_OFF_MIN, Suspect, in_order, release};
 use crate::limits::{
     CLAIM_ITEMS_MAX, ISOLATION_DRAIN_MAX, ISOLATION_MIN, ISOLATION_STRICT_MAX, ISOLATION_TRIES_MAX,
@@ -276,7 +277,7 @@ impl Isolation {
     /// their slots and have not begun.
     async fn drained(&mut self, node: &Node, suspects: usize, with_turns: bool) {
         while !self.is_drained(node, suspects, with_turns) {
-            node.turn_slots.freed().await;
+            Slots::any_freed(node.all_slots()).await;
         }
     }
 

@@ -197,6 +197,12 @@ pub(crate) const MAIL: &[Mutant] = &[
         &[Defect::StartOfAnExistingIsNoControl],
     ),
     Mutant::inside(
+        "start_of_an_existing_waits",
+        &["STA-03"],
+        "A turn's start of an id that exists is answered when its delay has passed.",
+        &[Defect::StartOfAnExistingWaits],
+    ),
+    Mutant::inside(
         "ended_take_mail",
         &["STA-06"],
         "Mail for an instance that has ended is taken, and never read.",

@@ -645,7 +645,10 @@ BEGIN
                 SELECT 1 AS part, m.n, m.ref, m.message_id,
                     CASE WHEN m.new_id IS NOT NULL AND v_incarnation[m.ref] <> m.message_id
                         THEN 'c' ELSE m.channel END AS channel,
-                    m.execution, m.delay_ms, m.body
+                    m.execution,
+                    CASE WHEN m.new_id IS NOT NULL AND v_incarnation[m.ref] <> m.message_id
+                        THEN 0 ELSE m.delay_ms END AS delay_ms,
+                    m.body
                 FROM unnest(m_ref, m_new_id, m_message_id, m_channel, m_execution, m_delay_ms, m_body)
                     WITH ORDINALITY
                     m (ref, new_id, message_id, channel, execution, delay_ms, body, n)
