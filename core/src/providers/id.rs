@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -229,7 +229,9 @@ impl TaskQueue {
 
 impl Default for TaskQueue {
     fn default() -> Self {
-        Self::from(Self::DEFAULT)
+        // Almost every instance and activity has it.
+        static DEFAULT: LazyLock<TaskQueue> = LazyLock::new(|| TaskQueue::from(TaskQueue::DEFAULT));
+        DEFAULT.clone()
     }
 }
 

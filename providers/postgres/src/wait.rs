@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues, ValueKey, Watch};
+
 use tokio::sync::oneshot;
 
 use crate::error;
@@ -41,10 +42,15 @@ impl PostgresProvider {
                 Due::In(Duration::ZERO) => return Ok(()),
                 Due::In(due_in) => Some(due_in),
                 Due::Never => None,
-                // Somebody rang meanwhile.
+                // Somebody rang meanwhile, or a claim has overtaken the answer.
                 Due::Unknown => {
                     must_ask = true;
-                    continue;
+                    tokio::select! {
+                        biased;
+                        () = hub.closed() => return Err(error::closed(OPERATION)),
+                        () = &mut deadline => return Ok(()),
+                        () = std::future::ready(()) => continue,
+                    }
                 }
             };
             let is_due = async {
