@@ -17,6 +17,8 @@ use serde_json::error::Category;
 const MARK: u8 = b'D';
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 6;
+/// What most values fit into, so that the buffer need not grow step by step.
+const TYPICAL_BYTES: usize = 512;
 
 /// Where JSON stops being what duroxide writes.
 ///
@@ -109,7 +111,8 @@ impl DecodeError {
 /// cannot fail.
 #[expect(clippy::expect_used, reason = "wire types have no fallible Serialize")]
 pub(crate) fn encode(value: &impl Serialize) -> Bytes {
-    let mut bytes = vec![MARK, VERSION, 0, 0, 0, 0];
+    let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+    bytes.extend_from_slice(&[MARK, VERSION, 0, 0, 0, 0]);
     serde_json::to_writer(&mut bytes, value).expect("wire types serialise");
     sealed(bytes)
 }
@@ -124,7 +127,12 @@ pub(crate) fn around(json: &[u8]) -> Bytes {
 fn sealed(mut bytes: Vec<u8>) -> Bytes {
     let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
     bytes[2..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-    bytes.into()
+    if bytes.len() > TYPICAL_BYTES {
+        bytes.into()
+    } else {
+        // What is kept holds no room that nobody fills.
+        Bytes::copy_from_slice(&bytes)
+    }
 }
 
 /// Decodes what [`encode`] made.

@@ -57,10 +57,10 @@ impl State {
         let after = filter
             .after
             .as_ref()
-            .map_or(Bound::Unbounded, Bound::Excluded);
+            .map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_str()));
         let mut matching = self
             .instances
-            .range::<InstanceId, _>((after, Bound::Unbounded))
+            .range((after, Bound::Unbounded))
             .map(|(_, instance)| &instance.head)
             .filter(|head| filter.status.is_none_or(|status| status == head.status))
             .filter(|head| {

@@ -340,7 +340,8 @@ impl State {
     /// What [`Defect::PoisonStopsOthers`] leaves of a claim.
     pub(crate) fn stop_behind_poison(&self, due: &mut Vec<InstanceId>) {
         const ATTEMPTS_MAX: u32 = 3;
-        let is_poison = |id| self.instances[id].attempts >= ATTEMPTS_MAX;
+        let stored = |id| self.instances.get(id);
+        let is_poison = |id| stored(id).is_some_and(|it| it.attempts >= ATTEMPTS_MAX);
         if let Some(place) = due.iter().position(is_poison) {
             due.truncate(place + 1);
         }

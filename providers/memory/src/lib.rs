@@ -13,6 +13,7 @@ pub mod conformance;
 mod defect;
 mod history;
 mod inbox;
+mod instances;
 mod lease;
 mod options;
 mod provider;

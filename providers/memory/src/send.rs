@@ -70,9 +70,8 @@ impl State {
                             delay = Duration::ZERO;
                         }
                     }
-                    let created = || InstanceHead::new(newborn, incarnation, now_ms);
-                    let entry = self.instances.entry(id.clone());
-                    entry.or_insert_with(|| Instance::new(created()));
+                    let head = InstanceHead::new(newborn, incarnation, now_ms);
+                    self.instances.insert_new(Instance::new(head));
                     self.store_message(&id, delay, message);
                 }
                 0

@@ -10,6 +10,7 @@ use duroxide_core::providers::{ExecutionStatus, HistoryChunk, InstanceHead, Inst
 use crate::activities::Activities;
 use crate::defect::{Defect, Defects};
 use crate::inbox::{Inbox, Slot};
+use crate::instances::Instances;
 use crate::lease::Hold;
 use crate::queues::Queues;
 
@@ -26,7 +27,7 @@ pub(crate) struct State {
     /// was visible must not become invisible, and a timer must not wait for the clock.
     pub(crate) now_ms: u64,
     arrivals: u64,
-    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    pub(crate) instances: Instances,
     /// The instances with something to do (CLM-05).
     pub(crate) ready: Ready,
     pub(crate) activities: Activities,

@@ -149,7 +149,7 @@ impl MemoryProvider {
             return Vec::new();
         };
         let is_idle = |id: &&InstanceId| {
-            let instance = state.instances.get(*id);
+            let instance = state.instances.get(id);
             instance.is_some_and(|it| it.claimable_from_ms().is_none())
         };
         instances.iter().filter(is_idle).cloned().collect()
@@ -223,7 +223,7 @@ fn take_envelopes(operation: &mut Commit) -> Vec<Envelope> {
 impl State {
     /// What a claim would return of each instance that has a visible message.
     fn visible_messages(&self, request: &ClaimTurns) -> BTreeMap<InstanceId, Vec<Delivery>> {
-        let visible = self.instances.iter().map(|(id, instance)| {
+        let visible = self.instances.values().map(|instance| {
             let inbox = &instance.inbox;
             let messages = inbox.due(Extent {
                 due_ms: self.now_ms,
@@ -231,7 +231,7 @@ impl State {
                 bytes_max: request.bytes_max,
                 control_only: instance.head.suspended,
             });
-            (id.clone(), messages)
+            (instance.head.instance.clone(), messages)
         });
         visible
             .filter(|(_, messages)| !messages.is_empty())

@@ -22,8 +22,7 @@ impl State {
         let now_ms = self.now_ms;
         if let Fence::Absent { queue, .. } = &turn.fence {
             let head = InstanceHead::new(turn.newborn(queue), incarnation, now_ms);
-            let entry = self.instances.entry(turn.instance.clone());
-            entry.or_insert_with(|| Instance::new(head));
+            self.instances.insert_new(Instance::new(head));
         }
         let id = turn.instance;
         let Some(instance) = self.instances.get_mut(&id) else {
