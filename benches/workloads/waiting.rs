@@ -109,21 +109,21 @@ async fn claim_time(stage: &Stage, probe: &str) -> Result<Duration, Failure> {
     const FIRST: usize = 500;
     stage.client.start_orchestration(probe, "Wait", "").await?;
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 100,
         bytes_max: 1024 * 1024,
-        lease: Duration::from_secs(60),
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_secs(60))
     };
     let mut times = Vec::new();
     for _ in 0..CLAIMS {
         let began = Instant::now();
         let claimed = stage.store.claim_turns(&request).await?;
         times.push(began.elapsed());
-        let releases = claimed.items.into_iter().map(|turn| Release {
-            lease: Lease::Turn(turn.lease),
-            delay: Duration::ZERO,
-            attempts: ReleasedAttempts::TakeBack,
+        let releases = claimed.items.into_iter().map(|turn| {
+            Release::new(
+                Lease::Turn(turn.lease),
+                Duration::ZERO,
+                ReleasedAttempts::TakeBack,
+            )
         });
         for released in stage.store.release(releases.collect()).await {
             released?;

@@ -4,7 +4,12 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::cancel_token::CancelToken;
+use crate::codec;
+use crate::progress::Progress;
 use crate::unfit_input::UnfitInput;
 
 /// What an activity can ask about itself and its surroundings.
@@ -40,6 +45,7 @@ pub(crate) struct ActivityInfo {
     pub(crate) told_why: AtomicBool,
     /// Why its code does not take its input.
     pub(crate) unfit_input: OnceLock<UnfitInput>,
+    pub(crate) progress: Progress,
 }
 
 /// Logs one line with everything that tells this activity from others.
@@ -213,6 +219,61 @@ impl ActivityContext {
         }
     }
 
+    /// As [`heartbeat`](Self::heartbeat), and says how far it is: the next attempt finds it in
+    /// [`last_details`](Self::last_details). Returns at once; the runtime stores the newest details of
+    /// an activity within [`DETAILS_HELD_MAX`], and when it shuts down. What was said since is lost with
+    /// the process, so that the next attempt may do a little again.
+    ///
+    /// Details go with the activity. A retry that the orchestration asked for is another activity, and
+    /// finds none.
+    ///
+    /// ```
+    /// # use duroxide_core::ActivityContext;
+    /// async fn import(ctx: ActivityContext, _: String) -> Result<String, String> {
+    ///     let first: u32 = ctx.last_details_typed()?.unwrap_or(0);
+    ///     for piece in first..100 {
+    ///         // … work on this piece …
+    ///         ctx.heartbeat_with_typed(&(piece + 1))?;
+    ///     }
+    ///     Ok("100 pieces".to_owned())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The details have more than [`ACTIVITY_PROGRESS_BYTES_MAX`] bytes when they are encoded. Those before
+    /// them stay, and the activity counts as heard of all the same.
+    ///
+    /// [`DETAILS_HELD_MAX`]: crate::limits::DETAILS_HELD_MAX
+    /// [`ACTIVITY_PROGRESS_BYTES_MAX`]: crate::limits::ACTIVITY_PROGRESS_BYTES_MAX
+    pub fn heartbeat_with(&self, details: impl Into<String>) -> Result<(), String> {
+        self.heartbeat();
+        self.info.progress.say(details.into())
+    }
+
+    /// As [`heartbeat_with`](Self::heartbeat_with), typed.
+    ///
+    /// # Errors
+    /// As there, and if the details cannot be written as JSON.
+    pub fn heartbeat_with_typed<T: Serialize + ?Sized>(&self, details: &T) -> Result<(), String> {
+        self.heartbeat();
+        self.info.progress.say(codec::encode(details)?)
+    }
+
+    /// What an attempt before this one has said last with [`heartbeat_with`](Self::heartbeat_with), if any
+    /// has. What this one says does not change it.
+    #[must_use]
+    pub fn last_details(&self) -> Option<&str> {
+        self.info.progress.last()
+    }
+
+    /// As [`last_details`](Self::last_details), typed.
+    ///
+    /// # Errors
+    /// The details are not such a value: other code has written them.
+    pub fn last_details_typed<T: DeserializeOwned>(&self) -> Result<Option<T>, String> {
+        self.last_details().map(codec::decode).transpose()
+    }
+
     /// Logs a line at the level `info`.
     pub fn trace_info(&self, message: impl Into<String>) {
         trace!(info, self.info, message);
@@ -250,6 +311,7 @@ impl ActivityContext {
             told_of_shutdown: AtomicBool::new(false),
             told_why: AtomicBool::new(false),
             unfit_input: OnceLock::new(),
+            progress: Progress::default(),
         };
         Self::new(
             Arc::new(info),

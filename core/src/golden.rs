@@ -20,8 +20,8 @@ use crate::event::{
 };
 use crate::frame;
 use crate::message::{
-    ActivityBody, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink,
-    Start, ValueBody,
+    ActivityBody, ActivityDetails, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin,
+    Output, ParentLink, Start, ValueBody,
 };
 use crate::providers::{HistoryChunk, Incarnation, InstanceId};
 
@@ -270,6 +270,29 @@ fn activity_body() {
         ActivityBody::encode,
         ActivityBody::decode,
     );
+}
+
+#[test]
+fn activity_details() {
+    let details = ActivityDetails {
+        progress: Some(text("60")),
+        ..ActivityDetails::default()
+    };
+    check(
+        "activity_details.bin",
+        &details,
+        ActivityDetails::encode,
+        ActivityDetails::decode,
+    );
+}
+
+#[test]
+fn note() {
+    let note = Notice {
+        activity_id: None,
+        ..notice()
+    };
+    check("note.bin", &note, Notice::encode, Notice::decode);
 }
 
 #[test]

@@ -16,9 +16,11 @@ mod frame;
 pub mod fuzzing;
 #[cfg(test)]
 mod golden;
+mod labels;
 pub mod limits;
 mod message;
 mod orchestration;
+mod progress;
 pub mod providers;
 mod queue_name;
 mod replay;
@@ -30,15 +32,16 @@ use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{
-    CancelOptions, Client, ClientError, ExecutionInfo, InstanceInfo, PublishedValue, RaiseOptions,
-    RaiseOutcome, StartOptions, StartOutcome, ValueVersion,
+    ActivityList, CancelOptions, Client, ClientError, ExecutionInfo, InspectedActivity,
+    InspectedInstance, InspectedMessage, InstanceInfo, InstanceList, InstanceQuery, PublishedValue,
+    RaiseOptions, RaiseOutcome, StartOptions, StartOutcome, ValueVersion,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
     ActivityOptions, BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput,
     JoinFuture, LogLevel, MappedFuture, OrchestrationContext, RetryPolicy, SelectFuture,
 };
-pub use providers::{ProviderAdmin, QueueDepths, SystemMetrics};
+pub use providers::{ProviderAdmin, QueueDepths, StoreMetrics, SystemMetrics};
 pub use runtime::{
     ActivityHandler, OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry,
     OrchestrationRegistryBuilder, OrchestrationStatus, RuntimeOptions,

@@ -55,6 +55,25 @@ pub const TURN_MESSAGES_MAX: usize = 1_000;
 /// quarter of the provider's `commit_bytes_max` where that is less.
 pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How many bytes of messages, or of activities' inputs, one claim asks for, but for a first item that is
+/// larger. What is left is claimed next.
+pub const CLAIM_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How many bytes of details a store keeps with an activity, as core encodes them.
+pub const ACTIVITY_DETAILS_BYTES_MAX: usize = 64 * 1024;
+
+/// How many bytes of them are what the activity says of its progress, as text and encoded.
+pub const ACTIVITY_PROGRESS_BYTES_MAX: usize = 60 * 1024;
+
+/// How many bytes of details and notes one call of `renew` or `release` brings.
+pub const DETAILS_BYTES_PER_CALL_MAX: usize = 1024 * 1024;
+
+/// How long the details of an activity wait for others, in order to be stored with them.
+pub const DETAILS_HELD_MAX: Duration = Duration::from_secs(1);
+
+/// How many bytes the note has that a node leaves with an instance which it cannot run.
+pub const RELEASE_NOTE_BYTES_MAX: usize = 4 * 1024;
+
 /// How long the code of an orchestration may hold back the outcome of an activity that wakes it,
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
@@ -124,6 +143,23 @@ pub const KEPT_VALUES_BYTES_MAX: usize = 64 * 1024;
 
 /// A turn takes in no more messages once its commit sets or removes this many values.
 pub const VALUES_PER_TURN_MAX: usize = 256;
+
+/// How many labels an instance may have, and the bytes of the key and of the value of each.
+pub const LABELS_MAX: usize = 16;
+/// See [`LABELS_MAX`].
+pub const LABEL_KEY_BYTES_MAX: usize = 64;
+/// See [`LABELS_MAX`].
+pub const LABEL_VALUE_BYTES_MAX: usize = 256;
+
+/// How many instances, messages or activities a page of a listing has at most, and how many instances
+/// one call looks at for it.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
+/// How many bytes of bodies, or of values, one page asks for.
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How many queues of turns, and how many of activities, the metrics of a store name.
+pub const METRICS_QUEUES_MAX: usize = 1_000;
 
 /// How many bytes of history one read asks for.
 pub const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -227,6 +263,8 @@ pub fn all() -> Vec<Limit> {
     all.extend(of_turns());
     all.extend(of_mail());
     all.extend(of_values());
+    all.extend(of_details());
+    all.extend(of_listings());
     all.extend(of_blocking_code());
     all.extend(of_clients());
     all.extend(of_suspects());
@@ -499,6 +537,13 @@ fn of_turns() -> Vec<Limit> {
             "the rest wait for the next claim",
         ),
         fixed(
+            "CLAIM_BYTES_MAX",
+            bytes(CLAIM_BYTES_MAX),
+            "messages of the turns, or inputs of the activities, of one claim, but for a first item \
+             that is larger",
+            "the rest wait for the next claim",
+        ),
+        fixed(
             "CLAIM_QUEUES_MAX",
             count(CLAIM_QUEUES_MAX),
             "queues of turns, and queues of activities, that a runtime serves",
@@ -585,6 +630,82 @@ fn of_values() -> Vec<Limit> {
             count(VALUES_PER_TURN_MAX),
             "values that one commit sets or removes",
             "the turn takes in no more messages; they wait for the next one",
+        ),
+    ]
+}
+
+fn of_details() -> Vec<Limit> {
+    vec![
+        fixed(
+            "ACTIVITY_PROGRESS_BYTES_MAX",
+            bytes(ACTIVITY_PROGRESS_BYTES_MAX),
+            "the details that an activity leaves with its heartbeat, encoded",
+            "the call answers an error, and the details before stay",
+        ),
+        fixed(
+            "ACTIVITY_DETAILS_BYTES_MAX",
+            bytes(ACTIVITY_DETAILS_BYTES_MAX),
+            "everything that a store keeps with an activity beside its input",
+            "the renewal or release is refused as `LimitExceeded`; the runtime stays below it",
+        ),
+        fixed(
+            "DETAILS_BYTES_PER_CALL_MAX",
+            bytes(DETAILS_BYTES_PER_CALL_MAX),
+            "details and notes in one call of `renew` or `release`",
+            "the runtime brings the rest with the next call; a caller is refused as `LimitExceeded`",
+        ),
+        fixed(
+            "DETAILS_HELD_MAX",
+            Amount::Time(DETAILS_HELD_MAX),
+            "details that wait for those of other activities before they are stored",
+            "they are stored with those that there are; of one activity only the newest",
+        ),
+        fixed(
+            "RELEASE_NOTE_BYTES_MAX",
+            bytes(RELEASE_NOTE_BYTES_MAX),
+            "what a node leaves with an instance that it cannot run, to say why",
+            "the release is refused as `LimitExceeded`; the runtime stays below it",
+        ),
+    ]
+}
+
+fn of_listings() -> Vec<Limit> {
+    vec![
+        fixed(
+            "LABELS_MAX",
+            count(LABELS_MAX),
+            "labels of one instance",
+            "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
+        ),
+        fixed(
+            "LABEL_KEY_BYTES_MAX",
+            bytes(LABEL_KEY_BYTES_MAX),
+            "the key of a label, at least one byte",
+            "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
+        ),
+        fixed(
+            "LABEL_VALUE_BYTES_MAX",
+            bytes(LABEL_VALUE_BYTES_MAX),
+            "the value of a label",
+            "`ClientError::InvalidInput`; a child fails; a detached start fails the orchestration",
+        ),
+        fixed(
+            "PAGE_ROWS_MAX",
+            count(PAGE_ROWS_MAX),
+            "instances, messages or activities in one page of a listing, and instances that are looked at for it",
+            "the rest comes with the next page; a page may be empty and not the last one",
+        ),
+        fixed(
+            "PAGE_BYTES_MAX",
+            bytes(PAGE_BYTES_MAX),
+            "bodies, or values, in one page, but for a first one that is larger",
+            "the rest comes with the next page",
+        ),
+        fixed(
+            "METRICS_QUEUES_MAX",
+            count(METRICS_QUEUES_MAX),
+            "queues of turns, and queues of activities, in the metrics of a store",
+            "those with the least that is claimable are not named",
         ),
     ]
 }

@@ -184,6 +184,17 @@ pub(crate) struct ActivityBody {
     pub(crate) heartbeat_ms: Option<u64>,
 }
 
+/// What is kept with an activity beside its body, and changes while it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityDetails {
+    /// What its code has said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) progress: Option<String>,
+    /// What later versions keep here. It is written back as it was read.
+    #[serde(flatten)]
+    pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
+}
+
 /// A value of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ValueBody {
@@ -211,7 +222,8 @@ pub(crate) struct CoreState {
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Why an instance waits for another deployment, for whoever waits for the instance.
+/// Why an instance waits for another deployment, for whoever waits for the instance: what a node has said of
+/// an activity, in the head, or the note that it has left with the release of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
     /// What is missing, and where.
@@ -247,7 +259,15 @@ macro_rules! framed {
     )*};
 }
 
-framed!(MessageBody, ActivityBody, CoreState, Output, ValueBody);
+framed!(
+    MessageBody,
+    ActivityBody,
+    ActivityDetails,
+    CoreState,
+    Notice,
+    Output,
+    ValueBody
+);
 
 /// What a message that an execution causes is about; part of its derived id.
 #[derive(Debug, Clone, Copy)]

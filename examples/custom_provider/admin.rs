@@ -1,11 +1,9 @@
 //! Management.
 
-use std::ops::Bound;
-
 use async_trait::async_trait;
 use duroxide::providers::{
-    DeleteMode, ExecutionRecord, InstanceFilter, InstanceId, InstancePage, InstanceStatus,
-    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
+    ActivityPage, DeleteMode, ExecutionRecord, Inspect, Inspection, InstanceFilter, InstanceId,
+    InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics, refusal,
 };
 
 use crate::change::Change;
@@ -17,7 +15,22 @@ impl ProviderAdmin for FileProvider {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         let filter = filter.clone();
         let list = move |state: &mut State| state.list_instances(&filter);
-        self.call("list_instances", list).await
+        self.call("list_instances", list).await?
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        let request = request.clone();
+        let look = move |state: &mut State| state.inspect(&request);
+        self.call("inspect", look).await?
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        let request = request.clone();
+        let list = move |state: &mut State| state.list_activities(&request);
+        self.call("list_activities", list).await?
     }
 
     async fn list_executions(
@@ -49,35 +62,12 @@ impl ProviderAdmin for FileProvider {
         self.call("prune_executions", prune).await?
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
         self.call("metrics", |state| state.metrics()).await
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        self.call("queue_depths", |state| state.queue_depths())
-            .await
     }
 }
 
 impl State {
-    fn list_instances(&self, filter: &InstanceFilter) -> InstancePage {
-        let after = filter.after.as_ref();
-        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let (status, name) = (filter.status, filter.orchestration.as_ref());
-        let heads = self
-            .instances
-            .range::<InstanceId, _>((after, Bound::Unbounded))
-            .map(|(_, instance)| &instance.head);
-        let mut matching = heads
-            .filter(|head| status.is_none_or(|status| head.status == status))
-            .filter(|head| name.is_none_or(|name| head.orchestration == *name));
-        let page = matching.by_ref().take(filter.instances_max);
-        InstancePage {
-            instances: page.cloned().collect(),
-            more: matching.next().is_some(),
-        }
-    }
-
     fn list_executions(&self, id: &InstanceId) -> Vec<ExecutionRecord> {
         let Some(instance) = self.instances.get(id) else {
             return Vec::new();
@@ -124,37 +114,5 @@ impl State {
             });
         }
         Ok(pruned as u64)
-    }
-
-    fn metrics(&self) -> SystemMetrics {
-        let mut metrics = SystemMetrics::default();
-        for instance in self.instances.values() {
-            let events = instance
-                .histories
-                .keys()
-                .map(|it| instance.event_count(*it));
-            metrics.total_events += events.sum::<u64>();
-            metrics.total_executions += instance.executions.len() as u64;
-            metrics.total_instances += 1;
-            *match instance.head.status {
-                InstanceStatus::Pending | InstanceStatus::Running => &mut metrics.running_instances,
-                InstanceStatus::Completed => &mut metrics.completed_instances,
-                InstanceStatus::Failed => &mut metrics.failed_instances,
-            } += 1;
-        }
-        metrics
-    }
-
-    fn queue_depths(&self) -> QueueDepths {
-        let mut depths = QueueDepths {
-            worker_queue: self.activities.len(),
-            ..QueueDepths::default()
-        };
-        for instance in self.instances.values() {
-            let (due, later) = instance.inbox.depths(self.now_ms, &instance.head.awaited);
-            depths.orchestrator_queue += due;
-            depths.timer_queue += later;
-        }
-        depths
     }
 }

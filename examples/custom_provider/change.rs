@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use duroxide::providers::{
-    ActivityKey, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Message, MessageId,
-    TaskQueue, ValueKey,
+    ActivityKey, CommitId, ExecutionStatus, HistoryChunk, InstanceHead, InstanceId, Labels,
+    Message, MessageId, TaskQueue, ValueKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,11 @@ use crate::value::Value;
 pub(crate) enum Change {
     /// The head of an instance, which comes into being with it.
     Head(#[serde(with = "stored::Head")] InstanceHead),
+    /// What an instance is found by, from its start on.
+    Labels {
+        instance: InstanceId,
+        labels: Labels,
+    },
     /// An instance is removed, with its history and its inbox.
     InstanceRemoved(InstanceId),
     /// The state of one execution.
@@ -63,6 +68,20 @@ pub(crate) enum Change {
         body: Bytes,
         hold: Hold,
     },
+    /// An activity has these details now.
+    Details {
+        #[serde(with = "stored::Key")]
+        key: ActivityKey,
+        #[serde(with = "stored::body")]
+        details: Bytes,
+    },
+    /// An instance has this note now, until the commit after this one.
+    Note {
+        instance: InstanceId,
+        left_at: Option<CommitId>,
+        #[serde(with = "stored::body")]
+        note: Bytes,
+    },
     /// An activity is removed.
     ActivityRemoved(#[serde(with = "stored::Key")] ActivityKey),
     /// Who holds an item, until when, and how often it was claimed.
@@ -97,6 +116,7 @@ impl State {
     }
 
     /// Applies a change, now or when the file is read again. It must do the same both times.
+    #[expect(clippy::too_many_lines, reason = "one arm for each change")]
     pub(crate) fn apply(&mut self, change: Change) {
         match change {
             Change::Head(head) => {
@@ -107,6 +127,11 @@ impl State {
                     self.instances.insert(id.clone(), Instance::new(head));
                 }
                 self.schedule(&id);
+            }
+            Change::Labels { instance, labels } => {
+                if let Some(instance) = self.instances.get_mut(&instance) {
+                    instance.labels = labels;
+                }
             }
             Change::InstanceRemoved(id) => {
                 if let Some(instance) = self.instances.remove(&id) {
@@ -171,9 +196,28 @@ impl State {
                 body,
                 hold,
             } => {
-                let activity = Activity { queue, body, hold };
+                let activity = Activity {
+                    queue,
+                    body,
+                    details: None,
+                    hold,
+                };
                 self.activities.insert(key.clone(), activity);
                 self.queue(&key);
+            }
+            Change::Details { key, details } => {
+                if let Some(activity) = self.activities.get_mut(&key) {
+                    activity.details = Some(details);
+                }
+            }
+            Change::Note {
+                instance,
+                left_at,
+                note,
+            } => {
+                if let Some(instance) = self.instances.get_mut(&instance) {
+                    instance.note = Some((left_at, note));
+                }
             }
             Change::ActivityRemoved(key) => self.remove_activity(&key),
             Change::Hold { item, hold } => self.set_hold(&item, hold),
@@ -259,6 +303,10 @@ impl State {
                     body: activity.body.clone(),
                     hold: activity.hold,
                 });
+                changes.extend(activity.details.clone().map(|details| Change::Details {
+                    key: key.clone(),
+                    details,
+                }));
             }
         }
         changes
@@ -269,10 +317,21 @@ impl Instance {
     fn snapshot(&self, changes: &mut Vec<Change>) {
         let id = &self.head.instance;
         changes.push(Change::Head(self.head.clone()));
+        if !self.labels.is_empty() {
+            changes.push(Change::Labels {
+                instance: id.clone(),
+                labels: self.labels.clone(),
+            });
+        }
         changes.push(Change::Hold {
             item: Item::Turn(id.clone()),
             hold: self.hold,
         });
+        changes.extend(self.note.clone().map(|(left_at, note)| Change::Note {
+            instance: id.clone(),
+            left_at,
+            note,
+        }));
         changes.extend(self.executions.values().cloned().map(Change::Execution));
         for (execution, history) in &self.histories {
             changes.extend(history.iter().map(|chunk| Change::Chunk {

@@ -2,7 +2,7 @@
 
 use duroxide::providers::{
     ActivityKey, ActivityLease, Channel, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity,
-    InstanceId, ProviderError, Queues, Turn, TurnLease, check,
+    InstanceId, ProviderError, Queues, Turn, TurnLease, check, share::ByteBudget,
 };
 
 use crate::change::Item;
@@ -16,21 +16,30 @@ impl State {
         check::claim_queues("claim_turns", &request.queues)?;
         let queues = &request.queues;
         let (due, more) = self.ready.due(queues, self.now_ms, request.turns_max);
-        let turns = due
-            .into_iter()
-            .filter_map(|id| self.claim_turn(id, request));
-        Ok(Claimed {
-            items: turns.collect(),
-            more,
-        })
+        let (all, mut budget) = (due.len(), ByteBudget::new(request.total_bytes_max));
+        let turns = due.into_iter();
+        let turns = turns.map_while(|id| self.claim_turn(id, request, &mut budget));
+        let items: Vec<Turn> = turns.collect();
+        // What is left for its bytes is claimable as before (CLM-13).
+        let more = more || items.len() < all;
+        Ok(Claimed { items, more })
     }
 
-    fn claim_turn(&mut self, id: InstanceId, request: &ClaimTurns) -> Option<Turn> {
+    fn claim_turn(
+        &mut self,
+        id: InstanceId,
+        request: &ClaimTurns,
+        budget: &mut ByteBudget,
+    ) -> Option<Turn> {
         let instance = self.instances.get(&id)?;
         // Control first, and of a suspended instance nothing else (SUS-01). Mail is read (CLM-11).
         let channels = [Channel::Control, Channel::System];
         let channels = &channels[..if instance.head.suspended { 1 } else { 2 }];
         let messages = instance.inbox.due(channels, request, self.now_ms);
+        let bytes = messages.iter().map(|it| it.message.body.len()).sum();
+        if !budget.take(bytes) {
+            return None;
+        }
         let head = instance.head.clone();
         let mail_ms = instance.inbox.mail_ms(&head.awaited);
         let has_mail = !head.suspended && mail_ms.is_some_and(|ms| ms <= self.now_ms);
@@ -54,21 +63,26 @@ impl State {
         check::claim_queues("claim_activities", &request.queues)?;
         let queues = &request.queues;
         let (due, more) = self.queues.due(queues, self.now_ms, request.activities_max);
+        let (all, mut budget) = (due.len(), ByteBudget::new(request.total_bytes_max));
         let claimed = due.into_iter();
-        let claimed = claimed.filter_map(|key| self.claim_activity(key, request));
-        Ok(Claimed {
-            items: claimed.collect(),
-            more,
-        })
+        let claimed = claimed.map_while(|key| self.claim_activity(key, request, &mut budget));
+        let items: Vec<ClaimedActivity> = claimed.collect();
+        let more = more || items.len() < all;
+        Ok(Claimed { items, more })
     }
 
     fn claim_activity(
         &mut self,
         key: ActivityKey,
         request: &ClaimActivities,
+        budget: &mut ByteBudget,
     ) -> Option<ClaimedActivity> {
         let activity = self.activities.get(&key)?;
         let (queue, body) = (activity.queue.clone(), activity.body.clone());
+        let details = activity.details.clone();
+        if !budget.take(body.len()) {
+            return None;
+        }
         let item = Item::Activity(key.clone());
         let (token, attempt) = self.lease(item, activity.hold, request.lease);
         Some(ClaimedActivity {
@@ -76,6 +90,7 @@ impl State {
             queue,
             attempt,
             body,
+            details,
         })
     }
 

@@ -139,6 +139,23 @@ impl Inbox {
         messages.filter_map(|(slot, id)| Some((slot.at_ms, self.messages.get(id)?)))
     }
 
+    /// The messages behind a place, channel by channel.
+    pub(crate) fn behind<'a>(
+        &'a self,
+        place: Option<&'a (Channel, Slot)>,
+    ) -> impl Iterator<Item = (Slot, &'a Message)> {
+        let channels = self.channels.iter();
+        let slots = channels.flat_map(|(channel, agenda)| {
+            let slots = agenda.iter();
+            slots.map(move |(slot, id)| ((channel, slot), id))
+        });
+        let behind = slots.filter(move |(it, _)| {
+            let place = place.map(|(channel, slot)| (channel, *slot));
+            place.is_none_or(|place| *it > place)
+        });
+        behind.filter_map(|((_, slot), id)| Some((slot, self.messages.get(id)?)))
+    }
+
     /// How many messages are due, and how many will be. Of mail only what is awaited counts (ADM-03).
     pub(crate) fn depths(&self, now_ms: u64, awaited: &[Topic]) -> (usize, usize) {
         let awaited = awaited.iter().cloned().map(Channel::Topic);

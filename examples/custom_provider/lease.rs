@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use duroxide::entropy::Entropy;
-use duroxide::providers::{Lease, LeaseToken, ProviderError, Release, Renewal, refusal};
+use duroxide::providers::{Lease, LeaseToken, ProviderError, Release, Renew, Renewal, refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Item};
@@ -71,24 +72,50 @@ impl State {
     }
 
     /// Extends a lease that is held (LEA-04, LEA-05, CAN-03).
-    pub(crate) fn renew(&mut self, lease: &Lease, extend_by: Duration) -> Renewal {
-        let Some((item, mut hold)) = self.held(lease) else {
+    pub(crate) fn renew(&mut self, renew: Renew, extend_by: Duration) -> Renewal {
+        let Some((item, mut hold)) = self.held(&renew.lease) else {
             return Renewal::Lost;
         };
         hold.until_ms = hold.until_ms.max(self.after(extend_by));
-        self.change(Change::Hold { item, hold });
+        self.change(Change::Hold {
+            item: item.clone(),
+            hold,
+        });
+        self.keep(item, renew.details);
         Renewal::Renewed
     }
 
+    /// Keeps the details of an activity, or the note on an instance, if there are any (DET-01, NOT-01).
+    fn keep(&mut self, item: Item, details: Option<Bytes>) {
+        let Some(details) = details else {
+            return;
+        };
+        self.change(match item {
+            Item::Turn(instance) => {
+                let head = self.instances.get(&instance).map(|it| &it.head);
+                Change::Note {
+                    left_at: head.and_then(|it| it.commit_id),
+                    instance,
+                    note: details,
+                }
+            }
+            Item::Activity(key) => Change::Details { key, details },
+        });
+    }
+
     /// Gives a lease back (LEA-06, LEA-07, ATT-03).
-    pub(crate) fn release(&mut self, release: &Release) -> Result<(), ProviderError> {
+    pub(crate) fn release(&mut self, release: Release) -> Result<(), ProviderError> {
         let Some((item, hold)) = self.held(&release.lease) else {
             return Err(lost("release", &release.lease));
         };
         let attempts_back = release.attempts.taken_back();
         let attempts = hold.attempts.saturating_sub(attempts_back);
         let hold = Hold::free_from(self.after(release.delay), attempts);
-        self.change(Change::Hold { item, hold });
+        self.change(Change::Hold {
+            item: item.clone(),
+            hold,
+        });
+        self.keep(item, release.details);
         Ok(())
     }
 

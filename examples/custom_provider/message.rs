@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duroxide::providers::{
-    Channel, Envelope, InstanceHead, InstanceId, Limits, Message, MessageId, ProviderError,
-    Recipient, check, refusal,
+    Channel, Envelope, InstanceId, Limits, Message, MessageId, ProviderError, Recipient, check,
+    refusal,
 };
 
 use crate::change::Change;
@@ -71,7 +71,7 @@ impl State {
                     message.channel = Channel::Control;
                     delay = Duration::ZERO;
                 } else {
-                    self.change(Change::Head(InstanceHead::new(newborn, life, self.now_ms)));
+                    self.create(newborn, life);
                 }
                 instance
             }

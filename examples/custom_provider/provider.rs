@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use duroxide::clock::Clock;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage,
+    Durability, ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage,
     Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
-    ReadValues, Release, Renewal, Turn, Watch, refusal,
+    ReadValues, Release, Renew, Renewal, Turn, Watch, check, refusal,
 };
 use tokio::sync::{Mutex, watch};
 
 use crate::log::Log;
 use crate::options::FileOptions;
-use crate::state::State;
+use crate::state::{Instance, State};
 
 /// A provider that keeps everything in memory and in one file.
 ///
@@ -172,6 +172,8 @@ impl Provider for FileProvider {
         let mut capabilities = Capabilities::volatile();
         // Each record is synchronised with the disk before its operation is answered.
         capabilities.durability = Durability::PowerLoss;
+        // Whoever lists looks at the labels, which come with each instance.
+        capabilities.label_filters = false;
         capabilities.limits = self.options.limits;
         capabilities
     }
@@ -208,13 +210,16 @@ impl Provider for FileProvider {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         let (leases, members) = (leases.to_vec(), leases.len());
         self.run(move |state| {
-            let renewals = leases.iter().map(|lease| state.renew(lease, extend_by));
-            renewals.map(Ok).collect()
+            let refusals = check::renewals(&leases);
+            let accepted = refusals.accepted(leases);
+            let answers = accepted.map(|renew| Ok(state.renew(renew, extend_by)));
+            let answers = answers.collect();
+            refusals.answers(answers)
         })
         .await
         .unwrap_or_else(|stop| stop.errors("renew", members))
@@ -222,9 +227,14 @@ impl Provider for FileProvider {
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
         let members = releases.len();
-        self.run(move |state| releases.iter().map(|it| state.release(it)).collect())
-            .await
-            .unwrap_or_else(|stop| stop.errors("release", members))
+        self.run(move |state| {
+            let refusals = check::releases(&releases);
+            let accepted = refusals.accepted(releases);
+            let answers = accepted.map(|release| state.release(release)).collect();
+            refusals.answers(answers)
+        })
+        .await
+        .unwrap_or_else(|stop| stop.errors("release", members))
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
@@ -250,7 +260,7 @@ impl Provider for FileProvider {
         instance: &InstanceId,
     ) -> Result<Option<InstanceHead>, ProviderError> {
         let id = instance.clone();
-        let read = move |state: &mut State| state.instances.get(&id).map(|it| it.head.clone());
+        let read = move |state: &mut State| state.instances.get(&id).map(Instance::head_and_note);
         self.call("read_head", read).await
     }
 
@@ -285,7 +295,7 @@ impl Provider for FileProvider {
         self.wakes.send_replace(());
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }

@@ -54,6 +54,11 @@ impl<K: Ord + Clone> Queues<K> {
         agendas.filter_map(Agenda::next_ms).min()
     }
 
+    /// Each queue with what is in it.
+    pub(crate) fn agendas(&self) -> impl Iterator<Item = (&TaskQueue, &Agenda<K>)> {
+        self.0.iter()
+    }
+
     /// Everything of all queues, the earliest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &K> {
         let mut all: Vec<_> = self.0.values().flat_map(|agenda| agenda.iter()).collect();

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide::clock::millis_ceil;
 use duroxide::providers::{
-    ActivityKey, Channel, HistoryChunk, Incarnation, InstanceHead, InstanceId, TaskQueue, ValueKey,
+    ActivityKey, Channel, CommitId, HistoryChunk, Incarnation, InstanceHead, InstanceId, Labels,
+    NewInstance, TaskQueue, ValueKey,
 };
 
 use crate::change::{Change, Execution};
@@ -35,6 +36,10 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) head: InstanceHead,
+    /// What the last release that brought a note has left, and the commit that it was left at: the next
+    /// one makes it void (NOT-01).
+    pub(crate) note: Option<(Option<CommitId>, Bytes)>,
+    pub(crate) labels: Labels,
     pub(crate) hold: Hold,
     pub(crate) inbox: Inbox,
     pub(crate) values: BTreeMap<ValueKey, Value>,
@@ -47,6 +52,8 @@ pub(crate) struct Instance {
 pub(crate) struct Activity {
     pub(crate) queue: TaskQueue,
     pub(crate) body: Bytes,
+    /// What the last renewal or release that brought some has left (DET-01).
+    pub(crate) details: Option<Bytes>,
     pub(crate) hold: Hold,
 }
 
@@ -55,6 +62,8 @@ impl Instance {
         Self {
             hold: Hold::free_from(head.created_at_ms, 0),
             head,
+            note: None,
+            labels: Labels::new(),
             inbox: Inbox::default(),
             values: BTreeMap::new(),
             executions: BTreeMap::new(),
@@ -78,6 +87,16 @@ impl Instance {
         control_ms.into_iter().chain(work_ms).min()
     }
 
+    /// The head with the note, as long as no commit has made that void.
+    pub(crate) fn head_and_note(&self) -> InstanceHead {
+        let note = self.note.as_ref();
+        let note = note.filter(|(left_at, _)| *left_at == self.head.commit_id);
+        InstanceHead {
+            note: note.map(|(_, note)| note.clone()),
+            ..self.head.clone()
+        }
+    }
+
     pub(crate) fn event_count(&self, execution: u64) -> u64 {
         let history = self.histories.get(&execution).into_iter().flatten();
         history.map(|chunk| chunk.event_count).sum()
@@ -88,6 +107,17 @@ impl State {
     /// The time that is this far away.
     pub(crate) fn after(&self, delay: Duration) -> u64 {
         self.now_ms.saturating_add(millis_ceil(delay))
+    }
+
+    /// Creates an instance (STA-01).
+    pub(crate) fn create(&mut self, newborn: NewInstance, life: Incarnation) {
+        let (id, labels) = (newborn.instance.clone(), newborn.labels.clone());
+        let head = InstanceHead::new(newborn, life, self.now_ms);
+        self.change(Change::Head(head));
+        if !labels.is_empty() {
+            let instance = id;
+            self.change(Change::Labels { instance, labels });
+        }
     }
 
     /// Whether there is such an instance, in this life of it if one is named.

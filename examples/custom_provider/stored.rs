@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use duroxide::providers::{
     ActivityKey, Channel, CommitId, ExecutionStatus, HistoryChunk, Incarnation, InstanceHead,
-    InstanceId, InstanceStatus, Message, MessageId, Position, TaskQueue, Topic, ValueKey,
+    InstanceId, InstanceStatus, Message, MessageId, Parent, Position, TaskQueue, Topic, ValueKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub(crate) struct Head {
     incarnation: Incarnation,
     #[serde(with = "queue")]
     queue: TaskQueue,
+    parent: Option<Box<Parent>>,
     orchestration: String,
     version: Option<String>,
     #[serde(with = "HeadStatus")]
@@ -33,6 +34,9 @@ pub(crate) struct Head {
     suspended: bool,
     created_at_ms: u64,
     updated_at_ms: u64,
+    /// Kept beside the head.
+    #[serde(skip)]
+    note: Option<Bytes>,
 }
 
 #[derive(Serialize, Deserialize)]

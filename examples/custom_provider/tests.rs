@@ -29,9 +29,9 @@ async fn three_starts(folder: &TempDir) -> PathBuf {
 }
 
 async fn ids(store: &FileProvider) -> Vec<String> {
-    let page = store.admin().unwrap();
-    let page = page.list_instances(&Default::default()).await.unwrap();
-    let ids = page.instances.iter().map(|head| head.instance.to_string());
+    let page = store.admin().list_instances(&Default::default()).await;
+    let records = page.unwrap().instances.into_iter();
+    let ids = records.map(|it| it.head.instance.to_string());
     ids.collect()
 }
 

@@ -42,9 +42,12 @@ impl State {
         let stored = self.instances.get(id);
         let (may_go_on, position) = match &turn.fence {
             Fence::Absent { .. } if stored.is_some() => return Err(refusal::already_exists(id)),
-            Fence::Absent { incarnation, queue } => {
-                let newborn = turn.newborn(queue);
-                return Ok(InstanceHead::new(newborn, *incarnation, self.now_ms));
+            // It is created only once the turn has passed all of its checks.
+            Fence::Absent { .. } => {
+                return turn
+                    .newborn()
+                    .map(|(newborn, life)| InstanceHead::new(newborn, life, self.now_ms))
+                    .ok_or_else(|| refusal::not_found("commit", id));
             }
             Fence::At { lease, position } => {
                 let is_held = |it: &Instance| it.hold.holder(self.now_ms) == Some(*lease);
@@ -104,6 +107,9 @@ impl State {
 
     /// Applies everything, in the order that COM-08 asks for. Nothing here can fail.
     fn apply_turn(&mut self, turn: TurnCommit, mut head: InstanceHead) -> TurnCommitted {
+        if let Some((newborn, life)) = turn.newborn() {
+            self.create(newborn, life);
+        }
         head.orchestration = turn.head.orchestration;
         head.version = turn.head.version;
         head.core_state = turn.head.core_state;

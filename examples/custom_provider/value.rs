@@ -1,9 +1,11 @@
 //! The values of instances.
 
 use bytes::Bytes;
+use duroxide::limits::PAGE_ROWS_MAX;
+use duroxide::providers::page::Room;
 use duroxide::providers::{
     CommitId, InstanceId, InstanceValue, Limits, ProviderError, ReadValues, TurnCommit, ValueKey,
-    ValueUpdate, check,
+    ValueKeys, ValueUpdate, check,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,20 +66,30 @@ impl State {
         }
     }
 
-    /// The values that are there, in the order of the keys that were asked for (VAL-02).
+    /// The values that are there, in the order of the keys that were asked for (VAL-02), or a page of all
+    /// of them (VAL-07).
     pub(crate) fn read_values(&self, request: &ReadValues) -> Vec<InstanceValue> {
         let Some(instance) = self.instances.get(&request.instance) else {
             return Vec::new();
         };
-        let values = request.keys.iter().filter_map(|key| {
+        let read = |key: &ValueKey| {
             let value = instance.value(key, self.now_ms)?;
             Some(InstanceValue {
                 key: key.clone(),
                 value: value.value.clone(),
                 version: value.version,
             })
-        });
-        values.collect()
+        };
+        match &request.keys {
+            ValueKeys::Named(keys) => keys.iter().filter_map(read).collect(),
+            ValueKeys::All { after, bytes_max } => {
+                let keys = instance.values.keys();
+                let keys = keys.filter(|&key| after.as_ref().is_none_or(|after| key > after));
+                let mut room = Room::new(PAGE_ROWS_MAX, *bytes_max);
+                let values = keys.filter_map(read);
+                values.take_while(|it| room.take(it.value.len())).collect()
+            }
+        }
     }
 
     /// The version of a value, if it is there.

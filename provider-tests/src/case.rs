@@ -50,7 +50,8 @@ impl fmt::Debug for Case {
 pub enum Profile {
     /// What makes a store a provider.
     Required,
-    /// [`Provider::admin`](duroxide_core::providers::Provider::admin) is there.
+    /// What is done through [`Provider::admin`](duroxide_core::providers::Provider::admin), which every
+    /// store has.
     Management,
     /// What was acknowledged survives the process.
     Durable,

@@ -12,6 +12,9 @@ macro_rules! __catalogue {
             a_turn_carries_the_head_and_the_messages ["CLM-02" "MSG-01" "MSG-04"],
             the_limit_of_messages_leaves_the_rest ["CLM-02"],
             the_limit_of_bytes_leaves_the_rest_but_one ["CLM-02"],
+            the_bytes_of_a_claim_leave_the_other_turns ["CLM-13" "CLM-08" "ATT-01"],
+            the_bytes_of_a_claim_leave_the_other_activities ["CLM-13" "CLM-08" "ATT-01"],
+            what_is_left_for_its_bytes_is_the_youngest ["CLM-13" "CLM-12" "CLM-06"],
             turns_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
             a_sender_moves_nobody_back ["CLM-06"],
             activities_come_in_the_order_in_which_they_became_claimable ["CLM-06"],
@@ -297,6 +300,19 @@ macro_rules! __catalogue {
             a_watch_of_a_changed_value_answers_at_once ["VAL-06" "WAK-04"],
             no_change_of_a_value_is_missed ["VAL-06"],
         }
+        det {
+            details_come_with_the_next_claim ["DET-01"],
+            what_brings_nothing_leaves_the_details ["DET-01"],
+            details_are_of_one_activity ["DET-01" "DET-03" "LEA-08"],
+            a_lost_lease_leaves_nothing ["DET-02" "LEA-05" "LEA-07"],
+            details_go_with_their_activity ["DET-03"],
+            details_have_a_limit ["LIM-06" "DET-01"],
+            a_call_has_a_limit_of_details ["LIM-06"],
+            an_instances_renewal_brings_nothing ["LIM-06"],
+            a_note_stays_until_the_next_commit ["NOT-01" "NOT-02"],
+            any_commit_ends_a_note ["NOT-01"],
+            a_note_has_a_limit ["LIM-06" "LEA-08"],
+        }
         err {
             refusals_advise_against_a_retry ["ERR-01"],
         }
@@ -323,7 +339,7 @@ macro_rules! __catalogue {
         }
         cap {
             a_provider_says_what_it_is ["CAP-01"],
-            what_is_declared_is_supported ["CAP-01"],
+            what_is_declared_is_supported ["CAP-01" "CAP-02"],
         }
         mnt {
             maintenance_changes_nothing ["MNT-01"],
@@ -338,12 +354,39 @@ macro_rules! __catalogue {
         }
         adm {
             instances_are_listed_page_by_page ["ADM-01"],
-            instances_are_filtered ["ADM-01"],
-            listed_heads_are_the_heads ["ADM-01" "HEA-01"],
+            instances_are_filtered ["ADM-01" "ADM-04"],
+            instances_are_filtered_by_how_they_are_run ["ADM-04"],
+            instances_are_filtered_by_the_beginning_of_their_ids ["ADM-04" "MSG-06"],
+            the_newest_come_first ["ADM-01" "ADM-05"],
+            a_list_is_of_those_who_live_throughout ["ADM-01" "ADM-05"],
+            listed_heads_are_the_heads ["ADM-04" "HEA-01"],
+            a_cursor_is_of_its_list ["ADM-05" "ADM-08"],
+            each_queue_has_its_load ["ADM-10"],
             executions_are_listed ["ADM-02" "EXE-01"],
             metrics_count_what_is_stored ["ADM-03"],
             depths_count_what_is_queued ["ADM-03"],
             awaited_mail_is_queued ["ADM-03"],
+        }
+        fam {
+            children_are_found_by_their_parent ["STA-09" "ADM-04"],
+            a_parent_stays ["STA-09" "HEA-01" "WAK-04"],
+            children_are_created_by_turns ["STA-09" "STA-10" "FEN-03"],
+            labels_are_listed ["STA-10" "ADM-04"],
+            instances_are_found_by_their_labels ["ADM-06"],
+            a_start_of_what_exists_changes_neither ["STA-09" "STA-10" "STA-03"],
+            labels_go_with_their_instance ["STA-10" "DEL-01"],
+            labels_have_limits ["LIM-07" "FEN-05"],
+        }
+        ins {
+            an_instance_is_seen_with_what_it_has ["ADM-07" "ADM-08"],
+            an_inspection_comes_in_pages ["ADM-08"],
+            a_page_has_room_for_bytes ["ADM-08"],
+            a_standing_tells_what_is_waited_for ["ADM-07" "LEA-06"],
+            looking_changes_nothing ["ADM-08" "ADM-09"],
+            nobody_is_not_seen ["ADM-07" "ADM-08"],
+            a_queue_is_listed_in_its_order ["ADM-09"],
+            a_queue_is_listed_page_by_page ["ADM-09"],
+            all_values_are_read_page_by_page ["VAL-07" "VAL-04"],
         }
         del {
             nothing_is_left_of_a_deleted_instance ["DEL-01"],
@@ -358,6 +401,9 @@ macro_rules! __catalogue {
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
+        }
+        det {
+            another_life_has_neither_details_nor_notes ["DET-03" "NOT-01" "DEL-01"],
         }
         val {
             values_go_with_their_instance ["VAL-03" "DEL-01" "DEL-03"],
@@ -380,6 +426,9 @@ macro_rules! __catalogue {
         }
         att {
             attempts_survive_the_process ["ATT-04"],
+        }
+        det {
+            details_and_notes_survive_the_process ["DET-04"],
         }
         mnt {
             what_is_unavailable_changes_nothing ["ERR-02" "MNT-02"],
@@ -503,6 +552,11 @@ macro_rules! __catalogue {
             a_suspension_stops_a_chain ["FEN-07" "SUS-01"],
             a_suspended_instance_answers_a_start ["STA-03" "SUS-01"],
         }
+        inspection {
+            whoever_waits_says_what_for ["ADM-07" "ADM-08" "ADM-09" "STA-09"],
+            instances_are_found_by_what_their_starts_say ["STA-10" "ADM-04" "ADM-06"],
+            a_store_is_seen_as_it_stands ["ADM-04" "ADM-08" "ADM-10"],
+        }
         queues {
             two_services_share_a_store ["CLM-09" "STA-07"],
             a_service_keeps_what_it_starts ["STA-07" "CLM-09" "STA-03"],
@@ -565,6 +619,14 @@ macro_rules! __catalogue {
             a_deadly_activity_is_given_up ["ATT-01" "ATT-04" "CLM-10" "LEA-03"],
             a_deadly_orchestration_is_given_up ["ATT-01" "ATT-02" "ATT-04" "CLM-10" "LEA-03"],
             shutdowns_are_not_counted ["ATT-03" "LEA-06"],
+        }
+        progress {
+            an_activity_goes_on_where_its_lost_node_was ["DET-01" "DET-02" "LEA-03"],
+            a_shutdown_hands_on_the_last_details ["DET-01" "ATT-03"],
+            details_that_are_too_long_are_refused ["DET-01" "LIM-06"],
+            details_are_of_one_scheduling ["DET-03"],
+            a_note_goes_when_the_instance_goes_on ["NOT-01" "NOT-02" "CLM-10"],
+            large_activities_come_in_several_claims ["CLM-13" "CLM-08"],
         }
         cancellation {
             a_waiting_instance_is_cancelled ["COM-01" "HEA-01" "COM-03"],

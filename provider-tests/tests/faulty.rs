@@ -48,11 +48,9 @@ fn start(instance: &str, message: u128) -> Commit {
 
 async fn claim(provider: &dyn Provider) -> Result<Claimed<Turn>, ProviderError> {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 10, LEASE)
     };
     provider.claim_turns(&request).await
 }
@@ -234,7 +232,7 @@ async fn management_fails_as_well() {
         when: When::FromNth(1),
         effect: Effect::FailBefore(ErrorKind::Unavailable),
     });
-    let admin = faulty.admin().expect("memory has these operations");
+    let admin = faulty.admin();
 
     let failed = admin.list_instances(&InstanceFilter::default()).await;
 

@@ -191,7 +191,7 @@ impl World {
     async fn steps(&self, prefix: &str) -> BTreeMap<String, usize> {
         let page = self.memory.list_instances(&Default::default()).await;
         let heads = page.expect("memory lists its instances").instances;
-        let mut names = heads.iter().map(|head| head.instance.as_str());
+        let mut names = heads.iter().map(|it| it.head.instance.as_str());
         let name = names.find(|name| name.starts_with(prefix));
         let name = name.unwrap_or_else(|| panic!("no {prefix} in {heads:?}"));
         let mut steps = BTreeMap::new();
@@ -208,7 +208,7 @@ impl World {
         const LOOKS_MAX: usize = 200;
         let mut depths = QueueDepths::default();
         for _ in 0..LOOKS_MAX {
-            depths = self.memory.queue_depths().await.expect("memory counts");
+            depths = self.memory.metrics().await.expect("memory counts").depths;
             if depths == QueueDepths::default() {
                 break;
             }

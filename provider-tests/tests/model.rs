@@ -117,6 +117,7 @@ fn what_was_printed_fails_the_same_way() {
             turns_max: 10,
             messages_max: 100,
             bytes_max: 10000,
+            total_bytes_max: 10_000,
             lease: Span::Lease,
         },
         Op::Commit {

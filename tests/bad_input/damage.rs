@@ -242,11 +242,9 @@ async fn the_children_of_a_damaged_instance_end_with_it() {
 /// Claims the instance's first turn as a broken node would, and commits a history of these bytes.
 async fn corrupt_history(store: &dyn Provider, body: &'static [u8]) {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000_000,
-        lease: Duration::from_secs(5),
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_secs(5))
     };
     let turn = store.claim_turns(&request).await.unwrap().items.remove(0);
     let commit = TurnCommit {

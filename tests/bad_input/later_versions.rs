@@ -8,9 +8,9 @@ use bytes::Bytes;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch,
 };
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
@@ -62,7 +62,7 @@ impl Provider for SeenByAnOldNode {
         self.inner.commit(operations).await
     }
 
-    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, leases: &[Renew], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
         self.inner.renew(leases, by).await
     }
 
@@ -106,7 +106,7 @@ impl Provider for SeenByAnOldNode {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.inner.admin()
     }
 }

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch,
 };
 use tokio::sync::watch;
 
@@ -217,7 +217,7 @@ impl Provider for Line {
         each(count, self.write(Method::Commit, &end, call).await)
     }
 
-    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, leases: &[Renew], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
         let end = self.end();
         let call = end.store.renew(leases, by);
         each(leases.len(), self.write(Method::Renew, &end, call).await)
@@ -268,7 +268,7 @@ impl Provider for Line {
         self.store().close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        None
+    fn admin(&self) -> &dyn ProviderAdmin {
+        &**self.fork.get().unwrap_or(&self.first)
     }
 }

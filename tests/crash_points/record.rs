@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use duroxide::providers::memory::MemoryProvider;
-use duroxide::providers::{Provider as _, ProviderAdmin as _, QueueDepths};
+use duroxide::providers::{InstanceRecord, Provider as _, ProviderAdmin as _, QueueDepths};
 use duroxide::{Event, EventKind};
 
 use crate::ledger::Ledger;
@@ -23,10 +23,10 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) async fn take(store: &MemoryProvider, ledger: &Ledger) -> Self {
         let page = store.list_instances(&Default::default()).await.unwrap();
-        assert!(!page.more, "one page holds all instances");
+        assert!(page.next.is_none(), "one page holds all instances");
         let mut steps = BTreeMap::new();
         let mut inputs = BTreeMap::new();
-        for head in page.instances {
+        for InstanceRecord { head, .. } in page.instances {
             let instance = head.instance.as_str();
             for execution in 1..=head.position.execution {
                 let history = store
@@ -42,7 +42,7 @@ impl Record {
         Self {
             ends: ledger.ends.clone(),
             steps,
-            depths: store.queue_depths().await.unwrap(),
+            depths: store.metrics().await.unwrap().depths,
         }
     }
 }

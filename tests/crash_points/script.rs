@@ -61,7 +61,7 @@ pub(crate) async fn play(stage: &Stage, ledger: &mut Ledger) {
     ledger.end(&client, "poisoned").await;
     ledger.end(&client, "detached").await;
     until("empty queues", async || {
-        let depths = stage.line.store().queue_depths().await.unwrap();
+        let depths = stage.line.store().metrics().await.unwrap().depths;
         (depths == QueueDepths::default()).then_some(())
     })
     .await;
@@ -83,11 +83,9 @@ async fn send(stage: &Stage, ledger: &mut Ledger) {
 /// processes do that it kills.
 async fn wear_out(stage: &Stage) {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 1,
         bytes_max: 1_000,
-        lease: TURN_LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, TURN_LEASE)
     };
     loop {
         // A failed claim may have counted.

@@ -179,11 +179,9 @@ async fn sample_poison_after_max_attempts() {
         // A node takes the turn, dies of it, and its lease passes.
         let lease = Duration::from_secs(5);
         let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max: 1,
             messages_max: 10,
             bytes_max: 1_000_000,
-            lease,
+            ..ClaimTurns::new(vec![TaskQueue::default()], 1, lease)
         };
         assert_eq!(store.claim_turns(&request).await.unwrap().items.len(), 1);
         clock.advance(lease);

@@ -131,6 +131,7 @@ async fn management() {
     assert_eq!((all.len(), running.len()), (1, 0));
     let info: InstanceInfo = client.get_instance_info("a").await.unwrap();
     let InstanceInfo {
+        blocked: _,
         instance_id,
         orchestration_name,
         orchestration_version,
@@ -141,7 +142,10 @@ async fn management() {
         updated_at,
         suspended,
         queue,
+        parent,
+        labels,
     } = info;
+    assert_eq!((parent, labels.len()), (None, 0));
     assert_eq!(queue, "default");
     assert_eq!(
         (&*instance_id, &*orchestration_name, &*orchestration_version),

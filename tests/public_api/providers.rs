@@ -28,8 +28,8 @@ async fn run_on(store: ProviderRef) {
     let first = world.store.read_with_execution("again", 1).await.unwrap();
     assert_eq!((first.len(), first[0].execution_id), (2, 1));
     assert!(world.store.read("absent").await.unwrap().is_empty());
-    let admin: Option<&dyn ProviderAdmin> = world.store.admin();
-    assert!(admin.is_some());
+    let admin: &dyn ProviderAdmin = world.store.admin();
+    assert_eq!(admin.metrics().await.unwrap().totals.total_instances, 1);
     world.shutdown().await;
 }
 

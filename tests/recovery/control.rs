@@ -141,11 +141,9 @@ async fn a_cancellation_does_not_wait_until_the_node_is_empty() {
     // Two processes died with it, and a third one is about to.
     for lease in [1, 1, 2_000] {
         let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max: 1,
             messages_max: 10,
             bytes_max: 1_000,
-            lease: Duration::from_millis(lease),
+            ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_millis(lease))
         };
         let claimed = provider.claim_turns(&request).await.unwrap();
         assert_eq!(claimed.items.len(), 1);
@@ -216,11 +214,9 @@ async fn control_of_a_later_version_is_not_claimed_in_circles() {
         .await
         .unwrap();
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000,
-        lease: Duration::from_secs(60),
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_secs(60))
     };
     let turn = provider
         .claim_turns(&request)
@@ -231,11 +227,11 @@ async fn control_of_a_later_version_is_not_claimed_in_circles() {
     let mut later = turn.messages[0].message.body.to_vec();
     later[1] += 1;
     let token = turn.lease.token;
-    let release = Release {
-        lease: Lease::Turn(turn.lease),
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::TakeBack,
-    };
+    let release = Release::new(
+        Lease::Turn(turn.lease),
+        Duration::ZERO,
+        ReleasedAttempts::TakeBack,
+    );
     provider.release(vec![release]).await.remove(0).unwrap();
     let sent = Commit::Send(Envelope {
         recipient: Recipient::Instance {

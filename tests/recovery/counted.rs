@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage,
-    Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
-    ReadValues, Release, Renewal, Turn, Watch,
+    ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renew, Renewal, Turn, Watch,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -297,7 +297,7 @@ impl<P: Provider> Provider for Counted<P> {
         answers
     }
 
-    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, leases: &[Renew], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
         if self.fails_to_renew.load(Ordering::SeqCst) {
             let failed = || {
                 let error = ProviderError::new(ErrorKind::Unavailable, "renew", "told to fail");
@@ -352,7 +352,7 @@ impl<P: Provider> Provider for Counted<P> {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.inner.admin()
     }
 }

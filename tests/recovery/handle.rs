@@ -14,11 +14,7 @@ use crate::support::{Text, ended, until, within};
 
 /// How many activities the store has that nobody holds.
 pub(crate) async fn claimable(store: &dyn Provider) -> usize {
-    let request = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: 10,
-        lease: Duration::from_secs(60),
-    };
+    let request = ClaimActivities::new(vec![TaskQueue::default()], 10, Duration::from_secs(60));
     store.claim_activities(&request).await.unwrap().items.len()
 }
 

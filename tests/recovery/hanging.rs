@@ -508,8 +508,7 @@ async fn an_outcome_is_not_held_back(user: User) {
     world.begin("i", "Slow", "").await;
     trap.holds(1).await;
     until("the outcome in the inbox", async || {
-        let admin = world.store.admin().unwrap();
-        let depths = admin.queue_depths().await.unwrap();
+        let depths = world.client.get_queue_depths().await.unwrap();
         (depths.worker_queue == 0 && depths.orchestrator_queue > 0).then_some(())
     })
     .await;

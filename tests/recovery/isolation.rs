@@ -228,11 +228,7 @@ async fn status_of(world: &World, instance: &str) -> OrchestrationStatus {
 
 /// The attempts of the activities that can be claimed.
 async fn claimable_attempts(store: &MemoryProvider) -> Vec<u32> {
-    let request = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: 10,
-        lease: LEASE,
-    };
+    let request = ClaimActivities::new(vec![TaskQueue::default()], 10, LEASE);
     let claimed = store.claim_activities(&request).await.unwrap().items;
     let mut attempts: Vec<u32> = claimed.iter().map(|it| it.attempt).collect();
     attempts.sort_unstable();

@@ -10,9 +10,9 @@ use duroxide::event::{Entry, encode_chunk};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch,
 };
 
 use duroxide::runtime::registry::ActivityRegistry;
@@ -61,7 +61,7 @@ impl Provider for Ahead {
         self.inner.commit(operations).await
     }
 
-    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, leases: &[Renew], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
         self.inner.renew(leases, by).await
     }
 
@@ -117,7 +117,7 @@ impl Provider for Ahead {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.inner.admin()
     }
 }

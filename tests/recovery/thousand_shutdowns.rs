@@ -45,17 +45,19 @@ fn code() -> (ActivityRegistry, OrchestrationRegistry) {
 /// Everything that is there can be claimed, so that nobody holds any of it.
 async fn nothing_is_held(store: &dyn Provider, world: &World, which: &str) {
     let turns = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: EVERYTHING,
         messages_max: EVERYTHING,
         bytes_max: usize::MAX,
-        lease: Duration::from_secs(60),
+        ..ClaimTurns::new(
+            vec![TaskQueue::default()],
+            EVERYTHING,
+            Duration::from_secs(60),
+        )
     };
-    let activities = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: EVERYTHING,
-        lease: Duration::from_secs(60),
-    };
+    let activities = ClaimActivities::new(
+        vec![TaskQueue::default()],
+        EVERYTHING,
+        Duration::from_secs(60),
+    );
     let depths = world.client.get_queue_depths().await.unwrap();
     let turns = store.claim_turns(&turns).await.unwrap().items;
     let messages: usize = turns.iter().map(|turn| turn.messages.len()).sum();

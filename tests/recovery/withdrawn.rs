@@ -47,11 +47,9 @@ async fn outrun(
 
     clock.advance(2 * HOUR);
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000_000,
-        lease: Duration::from_secs(60),
+        ..ClaimTurns::new(vec![TaskQueue::default()], 10, Duration::from_secs(60))
     };
     let left = store.claim_turns(&request).await.unwrap().items.len();
     (history, instances, left)

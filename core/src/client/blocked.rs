@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::client::Client;
 use crate::event::{decode_entries, open_children};
 use crate::limits::{BLOCKED_CHILDREN_MAX, BLOCKED_EVENTS_MAX, HISTORY_PAGE_BYTES_MAX};
-use crate::message::CoreState;
+use crate::message::{CoreState, Notice};
 use crate::providers::{InstanceHead, InstanceId, ReadHistory};
 
 /// For how long it holds that nobody runs an activity, after a node has said so. It says so again as
@@ -25,17 +25,24 @@ impl Client {
 
     /// What its head says of an instance that cannot go on as things are: that it is suspended, or what
     /// a node has noted.
-    ///
-    /// What was said of an activity holds only for a while: another node may have begun to run it,
-    /// which the head does not say.
     pub(super) fn blocked_reason(&self, head: &InstanceHead) -> Option<String> {
         if head.suspended {
             return Some("it is suspended; `resume_instance` lets it go on".to_owned());
         }
+        self.noted_reason(head)
+    }
+
+    /// What a node has noted: with the last release of a turn, or of an activity.
+    ///
+    /// What was said of an activity holds only for a while: another node may have begun to run it,
+    /// which the head does not say.
+    pub(super) fn noted_reason(&self, head: &InstanceHead) -> Option<String> {
+        if let Some(note) = &head.note {
+            return Some(Notice::decode(note).ok()?.reason);
+        }
         let notice = CoreState::decode(&head.core_state).ok()?.notice?;
         let said_for_ms = self.clock.now_ms().saturating_sub(notice.at_ms);
-        let is_fresh = said_for_ms <= ACTIVITY_NOTICE_MS_MAX;
-        (notice.activity_id.is_none() || is_fresh).then_some(notice.reason)
+        (said_for_ms <= ACTIVITY_NOTICE_MS_MAX).then_some(notice.reason)
     }
 
     /// The first of an instance's open children, or of theirs, of which a node has said that it
@@ -110,14 +117,16 @@ fn is_child(head: &InstanceHead, parent: &InstanceHead, event_id: u64) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use bytes::Bytes;
+
     use super::super::error::ClientError;
     use super::super::fake::{Fake, head};
     use super::*;
     use crate::event::{Entry, EventKind};
-    use crate::message::{Notice, ParentLink};
+    use crate::message::ParentLink;
     use crate::providers::InstanceStatus;
 
-    /// A child of an instance in its third execution, with what a node has said of it.
+    /// A child of an instance in its third execution, with what a node has left of it.
     fn child(id: &str, parent: &str, event_id: u64, reason: Option<&str>) -> InstanceHead {
         let running = head(id, InstanceStatus::Running, None);
         let core_state = CoreState {
@@ -127,17 +136,22 @@ mod tests {
                 execution: running.position.execution,
                 event_id,
             }),
-            notice: reason.map(|reason| Notice {
-                reason: reason.to_owned(),
-                activity_id: None,
-                at_ms: 0,
-            }),
             ..CoreState::default()
         };
         InstanceHead {
             core_state: core_state.encode(),
+            note: reason.map(|reason| note(reason)),
             ..running
         }
+    }
+
+    fn note(reason: &str) -> Bytes {
+        let notice = Notice {
+            reason: reason.to_owned(),
+            activity_id: None,
+            at_ms: 0,
+        };
+        notice.encode()
     }
 
     /// A running instance that has scheduled these children.

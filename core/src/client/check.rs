@@ -3,8 +3,9 @@
 use semver::Version;
 
 use super::error::ClientError;
+use crate::labels;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
-use crate::providers::{InstanceId, Limits, TaskQueue, ValueKey};
+use crate::providers::{InstanceId, Labels, Limits, TaskQueue, ValueKey};
 use crate::queue_name;
 use crate::values;
 
@@ -49,6 +50,11 @@ pub(super) fn queue(name: &str) -> Result<TaskQueue, ClientError> {
 pub(super) fn value_key(key: &str) -> Result<ValueKey, ClientError> {
     values::check_key(key).map_err(ClientError::invalid)?;
     Ok(ValueKey::from(key))
+}
+
+/// Labels.
+pub(super) fn labels(labels: &Labels) -> Result<(), ClientError> {
+    labels::check(labels).map_err(ClientError::invalid)
 }
 
 /// A version.

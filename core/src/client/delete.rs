@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
-use crate::message::{CoreState, ParentLink};
 use crate::providers::{
-    DeleteMode, ErrorKind, Incarnation, InstanceFilter, InstanceHead, InstanceId,
+    DeleteMode, ErrorKind, Incarnation, InstanceFilter, InstanceHead, InstanceId, Parent,
 };
 
 impl Client {
@@ -28,14 +27,14 @@ impl Client {
     ///
     /// # Errors
     /// `Provider` with the kind `NotFound` if there is no such instance, `InvalidInput` if it has
-    /// not ended and the deletion is not forced; `ManagementNotAvailable`.
+    /// not ended and the deletion is not forced.
     pub async fn delete_instance(
         &self,
         instance: &str,
         mode: DeleteMode,
     ) -> Result<(), ClientError> {
         let id = check::instance_id(instance)?;
-        let admin = self.admin()?;
+        let admin = self.admin();
         let head = self.store.read_head(&id).await?;
         let is_refused =
             mode == DeleteMode::TerminalOnly && head.is_some_and(|head| !head.status.is_terminal());
@@ -58,7 +57,7 @@ impl Client {
         root: &InstanceId,
         mode: DeleteMode,
     ) -> Result<usize, ClientError> {
-        let admin = self.admin()?;
+        let admin = self.admin();
         let doomed = self.doomed_children(root, mode).await?;
         // The id of a child begins with that of its parent, and so comes after it.
         for child in doomed.iter().rev() {
@@ -77,25 +76,17 @@ impl Client {
         root: &InstanceId,
         mode: DeleteMode,
     ) -> Result<Vec<InstanceId>, ClientError> {
-        let admin = self.admin()?;
-        let prefix = format!("{root}::sub::");
-        // A parent whose id leaves no room for the id of a child has none.
-        let Ok(before) = InstanceId::new(&prefix) else {
-            return Ok(Vec::new());
-        };
+        let admin = self.admin();
         let mut filter = InstanceFilter {
-            after: Some(before),
+            id_prefix: format!("{root}::sub::"),
             ..InstanceFilter::default()
         };
         let mut family = Family::of(root, mode);
         loop {
             let page = admin.list_instances(&filter).await?;
-            filter.after = page.instances.last().map(|head| head.instance.clone());
-            let found = page.instances.len();
-            let of_family = page.instances.iter();
-            let of_family = of_family.take_while(|head| head.instance.starts_with(&prefix));
-            let counted = of_family.map(|head| family.meet(head)).count();
-            if counted < found || !page.more {
+            page.instances.iter().for_each(|it| family.meet(&it.head));
+            filter.after = page.next;
+            if filter.after.is_none() {
                 return Ok(family.doomed);
             }
         }
@@ -133,12 +124,13 @@ impl<'a> Family<'a> {
 
     fn dooms(&self, head: &InstanceHead) -> bool {
         let may_go = self.mode == DeleteMode::Force || head.status.is_terminal();
-        may_go && parent_of(head).is_some_and(|parent| self.loses(&parent))
+        let parent = head.parent.as_ref();
+        may_go && parent.is_some_and(|parent| self.loses(parent))
     }
 
     /// Whether this parent is deleted, or was, so that nobody waits for its children. Only an id
     /// below the root's is looked for: what the child says of another one is not known here.
-    fn loses(&self, parent: &ParentLink) -> bool {
+    fn loses(&self, parent: &Parent) -> bool {
         if parent.instance == *self.root {
             return true;
         }
@@ -150,11 +142,6 @@ impl<'a> Family<'a> {
             }
         }
     }
-}
-
-/// Whose child an instance is. A head that cannot be read names nobody, and its instance stays.
-fn parent_of(head: &InstanceHead) -> Option<ParentLink> {
-    CoreState::decode(&head.core_state).ok()?.parent
 }
 
 #[cfg(test)]
@@ -175,20 +162,16 @@ mod tests {
 
     /// An instance in its first life, perhaps the child of another one in this life.
     fn instance(id: &str, status: InstanceStatus, parent: Option<(&str, u128)>) -> InstanceHead {
-        let parent = parent.map(|(instance, number)| ParentLink {
-            instance: InstanceId::new(instance).unwrap(),
-            incarnation: life(number),
-            execution: 1,
-            event_id: 2,
+        let parent = parent.map(|(instance, number)| {
+            Box::new(Parent {
+                instance: InstanceId::new(instance).unwrap(),
+                incarnation: life(number),
+            })
         });
-        let core_state = CoreState {
-            parent,
-            ..CoreState::default()
-        };
         let output = (status == ENDED).then(|| Output::Completed(String::new()));
         InstanceHead {
             incarnation: life(1),
-            core_state: core_state.encode(),
+            parent,
             ..head(id, status, output)
         }
     }

@@ -9,8 +9,9 @@ pub enum ClientError {
     /// The store refused, or could not be reached.
     #[error("the store {}: {_0}", if is_refusal(.0.kind()) { "refused" } else { "failed" })]
     Provider(#[from] ProviderError),
-    /// The store has no management operations.
-    #[error("this store has no management operations; ask `has_management_capability` first")]
+    /// The store has no management operations. No store answers so any more, since all have them; programs
+    /// that look for it still compile.
+    #[error("this store has no management operations")]
     ManagementNotAvailable,
     /// An argument cannot be used.
     #[error("invalid input: {message}")]

@@ -14,19 +14,18 @@ use crate::clock::{Clock, Sleep, millis_ceil};
 use crate::event::{Entry, encode_chunk};
 use crate::message::Output;
 use crate::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage, Incarnation,
-    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceStatus, InstanceValue, Lease,
-    MailPage, Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, QueueDepths, Queues,
-    ReadHistory, ReadMail, ReadValues, Release, Renewal, SystemMetrics, TaskQueue, Turn, Watch,
-    refusal,
+    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
+    Committed, DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage,
+    Incarnation, Inspect, Inspection, InstanceFilter, InstanceHead, InstanceId, InstancePage,
+    InstanceRecord, InstanceStatus, InstanceValue, Labels, ListActivities, MailPage, PageCursor,
+    Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
+    ReadValues, Release, Renew, Renewal, Standing, StoreMetrics, TaskQueue, Turn, Watch, refusal,
 };
 
 /// The store and its clock; clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fake {
     state: Arc<Mutex<State>>,
-    no_admin: bool,
 }
 
 #[derive(Debug, Default)]
@@ -43,13 +42,6 @@ struct State {
 }
 
 impl Fake {
-    pub(super) fn without_admin() -> Self {
-        Self {
-            no_admin: true,
-            ..Self::default()
-        }
-    }
-
     pub(super) fn client(&self) -> Client {
         Client::with_clock(Arc::new(self.clone()), Arc::new(self.clone()))
     }
@@ -108,6 +100,7 @@ pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> 
         instance: InstanceId::new(id).unwrap(),
         incarnation: Incarnation(Uuid::nil()),
         queue: TaskQueue::default(),
+        parent: None,
         orchestration: "Order".to_owned(),
         version: Some("1.0.0".to_owned()),
         status,
@@ -122,6 +115,7 @@ pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> 
         suspended: false,
         created_at_ms: 1,
         updated_at_ms: 2,
+        note: None,
     }
 }
 
@@ -180,7 +174,7 @@ impl Provider for Fake {
             .collect()
     }
 
-    async fn renew(&self, _: &[Lease], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, _: &[Renew], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
         Vec::new()
     }
 
@@ -239,8 +233,8 @@ impl Provider for Fake {
 
     async fn close(&self) {}
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        (!self.no_admin).then_some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }
 
@@ -248,22 +242,40 @@ impl Provider for Fake {
 impl ProviderAdmin for Fake {
     /// Pages of one instance each, so that every list goes through several.
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
+        let after = filter.after.as_ref();
+        let after: Option<InstanceId> = after.map(|it| it.place("list_instances")).transpose()?;
         let state = self.state.lock();
-        let mut matching = state
-            .heads
-            .values()
-            .filter(|head| {
-                filter
-                    .after
-                    .as_ref()
-                    .is_none_or(|after| head.instance > *after)
-            })
-            .filter(|head| filter.status.is_none_or(|status| status == head.status));
-        let instances = matching.next().cloned().into_iter().collect();
+        let records = state.heads.values().map(|head| InstanceRecord {
+            head: head.clone(),
+            labels: Labels::new(),
+        });
+        let mut matching = records
+            .filter(|it| after.as_ref().is_none_or(|after| it.head.instance > *after))
+            .filter(|it| filter.is_met_by(&it.head, &it.labels));
+        let instances: Vec<_> = matching.next().into_iter().collect();
+        let last = instances.last().map(|it| PageCursor::of(&it.head.instance));
         Ok(InstancePage {
+            next: last.filter(|_| matching.next().is_some()),
             instances,
-            more: matching.next().is_some(),
         })
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        let head = self.state.lock().heads.get(&request.instance).cloned();
+        Ok(head.map(|head| Inspection {
+            record: InstanceRecord {
+                head,
+                labels: Labels::new(),
+            },
+            standing: Standing::default(),
+            messages: Vec::new(),
+            activities: Vec::new(),
+            next: None,
+        }))
+    }
+
+    async fn list_activities(&self, _: &ListActivities) -> Result<ActivityPage, ProviderError> {
+        Ok(ActivityPage::default())
     }
 
     async fn list_executions(
@@ -313,11 +325,7 @@ impl ProviderAdmin for Fake {
         Ok(0)
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
-        Ok(SystemMetrics::default())
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        Ok(QueueDepths::default())
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
+        Ok(StoreMetrics::default())
     }
 }

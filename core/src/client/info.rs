@@ -1,5 +1,7 @@
 //! What is told of instances and executions.
 
+use std::collections::BTreeMap;
+
 /// An instance, for people and dashboards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceInfo {
@@ -11,12 +13,19 @@ pub struct InstanceInfo {
     pub orchestration_version: String,
     /// The queue of its turns: only runtimes that serve it run the instance.
     pub queue: String,
+    /// The instance that has started it and waits for it, if one has.
+    pub parent: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Its current execution.
     pub current_execution_id: u64,
     /// `Pending`, `Running`, `Completed` or `Failed`.
     pub status: String,
     /// Whether it is suspended.
     pub suspended: bool,
+    /// Why it cannot go on, as a node has said that could not run it: its code or its activities are not
+    /// registered there. It goes with the next commit of the instance.
+    pub blocked: Option<String>,
     /// Its result, or the text of its error.
     pub output: Option<String>,
     /// When it was created, in milliseconds since the Unix epoch.

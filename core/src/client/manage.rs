@@ -1,7 +1,5 @@
 //! Looking at what is stored, and removing it.
 
-use std::collections::BTreeSet;
-
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
@@ -10,23 +8,24 @@ use super::status::decode_output;
 use crate::event::Event;
 use crate::message::Output;
 use crate::providers::{
-    ErrorKind, ExecutionRecord, ExecutionStatus, InstanceFilter, InstanceHead, InstanceId,
-    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
+    ErrorKind, ExecutionRecord, ExecutionStatus, Inspect, InstanceFilter, InstanceId,
+    InstanceRecord, InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, StoreMetrics,
+    SystemMetrics, refusal,
 };
 
 impl Client {
-    /// Whether the store has management operations.
+    /// Whether the store has management operations, as every store has.
     #[must_use]
     pub fn has_management_capability(&self) -> bool {
-        self.store.admin().is_some()
+        true
     }
 
     /// The ids of all instances, in order.
     ///
     /// # Errors
-    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    /// `Provider` if the store fails.
     pub async fn list_all_instances(&self) -> Result<Vec<String>, ClientError> {
-        self.list(None).await
+        self.list_ids(&[]).await
     }
 
     /// The ids of the instances with this status, in order: `Pending`, `Running` (which includes
@@ -34,21 +33,18 @@ impl Client {
     /// instance has another status.
     ///
     /// # Errors
-    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    /// `Provider` if the store fails.
     pub async fn list_instances_by_status(&self, status: &str) -> Result<Vec<String>, ClientError> {
         match status {
-            "Pending" => self.list(Some(InstanceStatus::Pending)).await,
-            "Completed" => self.list(Some(InstanceStatus::Completed)).await,
-            "Failed" => self.list(Some(InstanceStatus::Failed)).await,
+            "Pending" => self.list_ids(&[InstanceStatus::Pending]).await,
+            "Completed" => self.list_ids(&[InstanceStatus::Completed]).await,
+            "Failed" => self.list_ids(&[InstanceStatus::Failed]).await,
             "Running" => {
-                // In this order an instance that begins to run in between is seen at least once.
-                let pending = self.list(Some(InstanceStatus::Pending)).await?;
-                let running = self.list(Some(InstanceStatus::Running)).await?;
-                let ids: BTreeSet<String> = pending.into_iter().chain(running).collect();
-                Ok(ids.into_iter().collect())
+                let both = [InstanceStatus::Pending, InstanceStatus::Running];
+                self.list_ids(&both).await
             }
             // The commit that ends an execution with `ContinuedAsNew` begins the next one.
-            _ => self.admin().map(|_| Vec::new()),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -59,16 +55,29 @@ impl Client {
     /// id.
     pub async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ClientError> {
         let id = check::instance_id(instance)?;
-        let head = self.store.read_head(&id).await?;
-        let head = head.ok_or_else(|| refusal::not_found("get_instance_info", &id))?;
-        Ok(instance_info(head)?)
+        let request = Inspect {
+            items_max: 1,
+            bytes_max: 0,
+            with_bodies: true,
+            ..Inspect::new(id)
+        };
+        let inspected = self.admin().inspect(&request).await?;
+        let absent = || refusal::not_found("get_instance_info", &request.instance);
+        let record = inspected.ok_or_else(absent)?.record;
+        let blocked = self
+            .noted_reason(&record.head)
+            .filter(|_| !record.head.status.is_terminal());
+        Ok(InstanceInfo {
+            blocked,
+            ..record_info(record)?
+        })
     }
 
     /// What is known of one execution of an instance.
     ///
     /// # Errors
     /// `Provider` with the kind `NotFound` if there is no such execution, or it was pruned;
-    /// `ManagementNotAvailable`; `InvalidInput` for a bad id.
+    /// `InvalidInput` for a bad id.
     pub async fn get_execution_info(
         &self,
         instance: &str,
@@ -76,7 +85,7 @@ impl Client {
     ) -> Result<ExecutionInfo, ClientError> {
         const OPERATION: &str = "get_execution_info";
         let id = check::instance_id(instance)?;
-        let records = self.admin()?.list_executions(&id).await?;
+        let records = self.admin().list_executions(&id).await?;
         if records.is_empty() {
             return Err(refusal::not_found(OPERATION, &id).into());
         }
@@ -97,10 +106,10 @@ impl Client {
     /// instance.
     ///
     /// # Errors
-    /// `ManagementNotAvailable`; `InvalidInput` for a bad id; `Provider` if the store fails.
+    /// `InvalidInput` for a bad id; `Provider` if the store fails.
     pub async fn list_executions(&self, instance: &str) -> Result<Vec<u64>, ClientError> {
         let id = check::instance_id(instance)?;
-        let records = self.admin()?.list_executions(&id).await?;
+        let records = self.admin().list_executions(&id).await?;
         Ok(records.into_iter().map(|record| record.execution).collect())
     }
 
@@ -123,62 +132,68 @@ impl Client {
     /// How much is stored.
     ///
     /// # Errors
-    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    /// `Provider` if the store fails.
     pub async fn get_system_metrics(&self) -> Result<SystemMetrics, ClientError> {
-        Ok(self.admin()?.metrics().await?)
+        Ok(self.get_store_metrics().await?.totals)
     }
 
     /// How much is queued.
     ///
     /// # Errors
-    /// `ManagementNotAvailable`; `Provider` if the store fails.
+    /// `Provider` if the store fails.
     pub async fn get_queue_depths(&self) -> Result<QueueDepths, ClientError> {
-        Ok(self.admin()?.queue_depths().await?)
+        Ok(self.get_store_metrics().await?.depths)
+    }
+
+    /// How much is stored and how much is queued, with the load of each queue and the age of the oldest
+    /// item in it: what an autoscaler and an alarm look at. The store counts all it has, which takes it
+    /// seconds where there are millions of instances or messages.
+    ///
+    /// # Errors
+    /// `Provider` if the store fails.
+    pub async fn get_store_metrics(&self) -> Result<StoreMetrics, ClientError> {
+        Ok(self.admin().metrics().await?)
     }
 
     /// Removes the histories of all executions but the latest `keep_last`, the current one always
     /// kept, and answers how many were removed.
     ///
     /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance; `ManagementNotAvailable`.
+    /// `Provider` with the kind `NotFound` if there is no such instance.
     pub async fn prune_executions(
         &self,
         instance: &str,
         keep_last: u64,
     ) -> Result<u64, ClientError> {
         let id = check::instance_id(instance)?;
-        Ok(self.admin()?.prune_executions(&id, keep_last).await?)
+        Ok(self.admin().prune_executions(&id, keep_last).await?)
     }
 
-    pub(super) fn admin(&self) -> Result<&dyn ProviderAdmin, ClientError> {
-        self.store
-            .admin()
-            .ok_or(ClientError::ManagementNotAvailable)
+    pub(super) fn admin(&self) -> &dyn ProviderAdmin {
+        self.store.admin()
     }
 
-    async fn list(&self, status: Option<InstanceStatus>) -> Result<Vec<String>, ClientError> {
-        let admin = self.admin()?;
+    async fn list_ids(&self, statuses: &[InstanceStatus]) -> Result<Vec<String>, ClientError> {
         let mut filter = InstanceFilter {
-            status,
+            statuses: statuses.to_vec(),
             ..InstanceFilter::default()
         };
         let mut ids = Vec::new();
         loop {
-            let page = admin.list_instances(&filter).await?;
-            filter.after = page.instances.last().map(|head| head.instance.clone());
-            ids.extend(
-                page.instances
-                    .into_iter()
-                    .map(|head| String::from(head.instance)),
-            );
-            if !page.more || filter.after.is_none() {
+            let page = self.admin().list_instances(&filter).await?;
+            let found = page.instances.into_iter();
+            ids.extend(found.map(|it| String::from(it.head.instance)));
+            filter.after = page.next;
+            if filter.after.is_none() {
                 return Ok(ids);
             }
         }
     }
 }
 
-fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
+/// An instance, for people.
+pub(super) fn record_info(record: InstanceRecord) -> Result<InstanceInfo, ProviderError> {
+    let InstanceRecord { head, labels } = record;
     let status = match head.status {
         InstanceStatus::Pending => "Pending",
         InstanceStatus::Running => "Running",
@@ -196,9 +211,12 @@ fn instance_info(head: InstanceHead) -> Result<InstanceInfo, ProviderError> {
         orchestration_name: head.orchestration,
         orchestration_version: head.version.unwrap_or_default(),
         queue: head.queue.as_str().to_owned(),
+        parent: head.parent.map(|parent| parent.instance.into()),
+        labels,
         current_execution_id: head.position.execution,
         status: status.to_owned(),
         suspended: head.suspended,
+        blocked: None,
         created_at: head.created_at_ms,
         updated_at: head.updated_at_ms,
     })
@@ -247,7 +265,6 @@ fn output_text(
 mod tests {
     use super::super::fake::{Fake, head};
     use super::*;
-    use crate::providers::DeleteMode;
 
     fn filled() -> Fake {
         let fake = Fake::default();
@@ -285,9 +302,12 @@ mod tests {
             orchestration_name: "Order".to_owned(),
             orchestration_version: "1.0.0".to_owned(),
             queue: "default".to_owned(),
+            parent: None,
+            labels: crate::providers::Labels::new(),
             current_execution_id: 3,
             status: "Completed".to_owned(),
             suspended: false,
+            blocked: None,
             output: Some("done".to_owned()),
             created_at: 1,
             updated_at: 2,
@@ -339,26 +359,5 @@ mod tests {
                 .is_empty()
         );
         assert!(client.list_executions("").await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_store_without_management_says_so() {
-        let fake = Fake::without_admin();
-        let client = fake.client();
-        assert!(!client.has_management_capability());
-        let refused = [
-            client.list_all_instances().await.err(),
-            client.list_instances_by_status("unknown").await.err(),
-            client.get_system_metrics().await.err(),
-            client.get_queue_depths().await.err(),
-            client.delete_instance("a", DeleteMode::Force).await.err(),
-            client.prune_executions("a", 1).await.err(),
-        ];
-        for error in refused {
-            assert!(
-                matches!(error, Some(ClientError::ManagementNotAvailable)),
-                "{error:?}"
-            );
-        }
     }
 }

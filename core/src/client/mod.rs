@@ -10,6 +10,8 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod info;
+mod inspect;
+mod listing;
 mod manage;
 mod raise;
 mod send;
@@ -23,6 +25,8 @@ pub use cancel::CancelOptions;
 pub use client::Client;
 pub use error::ClientError;
 pub use info::{ExecutionInfo, InstanceInfo};
+pub use inspect::{ActivityList, InspectedActivity, InspectedInstance, InspectedMessage};
+pub use listing::{InstanceList, InstanceQuery};
 pub use raise::{RaiseOptions, RaiseOutcome};
 pub use start::StartOutcome;
 pub use status::OrchestrationStatus;

@@ -161,8 +161,10 @@ impl Client {
             Some(name) => check::queue(name)?,
             None => TaskQueue::default(),
         };
+        check::labels(&options.labels)?;
         let recipient = Recipient::NewInstance(NewInstance {
             queue,
+            labels: options.labels,
             core_state: CoreState::default().encode(),
             ..NewInstance::new(instance, &*orchestration)
         });

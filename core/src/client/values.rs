@@ -1,5 +1,6 @@
 //! Looking at the values that an orchestration shows, and waiting for them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -9,12 +10,13 @@ use super::client::Client;
 use super::error::ClientError;
 use super::wait::Backoff;
 use crate::codec;
+use crate::limits::PAGE_BYTES_MAX;
 use crate::message::ValueBody;
 use crate::providers::{
     CommitId, ErrorKind, InstanceId, InstanceValue, ProviderError, ReadValues, Until, ValueKey,
-    Watch,
+    ValueKeys, Watch,
 };
-use crate::values::CUSTOM_STATUS;
+use crate::values::{self, CUSTOM_STATUS};
 
 /// Tells one setting of a value from any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,15 +135,46 @@ impl Client {
         self.next_value_in(seen, timeout).await
     }
 
+    /// All values that an instance shows, by their keys, but for its custom status: none if it shows
+    /// none, or is not there.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a bad id; `Provider` if the store fails.
+    pub async fn list_values(
+        &self,
+        instance: &str,
+    ) -> Result<BTreeMap<String, PublishedValue>, ClientError> {
+        let id = check::instance_id(instance)?;
+        let mut values = BTreeMap::new();
+        let mut after: Option<ValueKey> = None;
+        loop {
+            let request = ReadValues {
+                instance: id.clone(),
+                keys: ValueKeys::All {
+                    after: after.clone(),
+                    bytes_max: PAGE_BYTES_MAX,
+                },
+            };
+            let page = self.store.read_values(&request).await?;
+            let Some(last) = page.last() else {
+                return Ok(values);
+            };
+            after = Some(last.key.clone());
+            for stored in &page {
+                if values::check_key(stored.key.as_str()).is_ok() {
+                    let value = PublishedValue::of(&id, stored)?;
+                    values.insert(stored.key.as_str().to_owned(), value);
+                }
+            }
+        }
+    }
+
     async fn read_value(
         &self,
         instance: InstanceId,
         key: ValueKey,
     ) -> Result<Option<PublishedValue>, ProviderError> {
-        let request = ReadValues {
-            instance,
-            keys: vec![key],
-        };
+        let request = ReadValues::named(instance, vec![key]);
         let values = self.store.read_values(&request).await?;
         let value = values.first();
         value

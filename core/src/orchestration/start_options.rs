@@ -1,5 +1,6 @@
 //! How an instance is started.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How an instance is started, by a client or by another orchestration.
@@ -14,10 +15,13 @@ pub struct StartOptions {
     /// How long after the start its first turn comes, by the store's clock. Until then the instance is
     /// there, as `Pending`: events wait for it, and it can be cancelled.
     pub delay: Duration,
+    /// What the instance is found by: values by keys, for as long as it lives, over `continue_as_new` and
+    /// after its end. [`Client::list`](crate::Client::list) finds instances by them.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl StartOptions {
-    /// No version, no queue of its own, and no delay.
+    /// No version, no queue of its own, no delay and no labels.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -41,6 +45,21 @@ impl StartOptions {
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// The same with this label, instead of one of the same key. An instance has up to 16 labels; a key
+    /// has 1 to 64 bytes, a value up to 256.
+    ///
+    /// ```
+    /// use duroxide_core::StartOptions;
+    ///
+    /// let options = StartOptions::new().label("customer", "c-17").label("region", "eu");
+    /// assert_eq!(options.labels["region"], "eu");
+    /// ```
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
         self
     }
 

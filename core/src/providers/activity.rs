@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::id::{Incarnation, InstanceId, LeaseToken, TaskQueue};
 use super::lease::ActivityLease;
 use super::message::Message;
+use crate::limits::CLAIM_BYTES_MAX;
 
 /// The identity of an activity: the event that scheduled it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,8 +77,23 @@ pub struct ClaimActivities {
     pub queues: Vec<TaskQueue>,
     /// How many at most (CLM-08).
     pub activities_max: usize,
+    /// How many bytes their bodies hold together, but for a first one that is larger (CLM-13).
+    pub total_bytes_max: usize,
     /// For how long they are leased.
     pub lease: Duration,
+}
+
+impl ClaimActivities {
+    /// So many activities of these queues, with as many bytes as a runtime asks for.
+    #[must_use]
+    pub fn new(queues: Vec<TaskQueue>, activities_max: usize, lease: Duration) -> Self {
+        Self {
+            queues,
+            activities_max,
+            total_bytes_max: CLAIM_BYTES_MAX,
+            lease,
+        }
+    }
 }
 
 /// An activity, leased to the claimer.
@@ -91,6 +107,8 @@ pub struct ClaimedActivity {
     pub attempt: u32,
     /// What to do.
     pub body: Bytes,
+    /// The details that the last renewal or release which brought some has left (DET-01).
+    pub details: Option<Bytes>,
 }
 
 /// The end of a leased activity (ACT-03, ACT-04).

@@ -4,14 +4,27 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::error::ProviderError;
-use super::head::{ExecutionStatus, InstanceHead, InstanceStatus};
+use super::head::ExecutionStatus;
 use super::id::InstanceId;
+use super::inspect::{ActivityPage, Inspect, Inspection, ListActivities};
+use super::listing::{InstanceFilter, InstancePage};
+use super::metrics::StoreMetrics;
 
 /// The management operations of a provider.
 #[async_trait]
 pub trait ProviderAdmin: Send + Sync {
-    /// Lists instances in the order of their ids, page by page (ADM-01).
+    /// Lists the instances that meet a filter, page by page (ADM-01, ADM-04 to ADM-06).
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError>;
+
+    /// What is known of an instance, with the messages and the activities that it has, page by page;
+    /// `None` for an absent one (ADM-07, ADM-08).
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError>;
+
+    /// Lists the activities of a queue, the first to be claimed first, page by page (ADM-09).
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError>;
 
     /// Lists the executions of an instance that were not pruned, oldest first; empty for an absent
     /// instance (ADM-02).
@@ -35,44 +48,9 @@ pub trait ProviderAdmin: Send + Sync {
         keep_last: u64,
     ) -> Result<u64, ProviderError>;
 
-    /// Counts what is stored (ADM-03).
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError>;
-
-    /// Counts what is queued (ADM-03).
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError>;
-}
-
-/// Which instances to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceFilter {
-    /// Only those with this status.
-    pub status: Option<InstanceStatus>,
-    /// Only those of this orchestration.
-    pub orchestration: Option<String>,
-    /// Only those after this id: the last one of the page before.
-    pub after: Option<InstanceId>,
-    /// At most so many.
-    pub instances_max: usize,
-}
-
-impl Default for InstanceFilter {
-    fn default() -> Self {
-        Self {
-            status: None,
-            orchestration: None,
-            after: None,
-            instances_max: 1_000,
-        }
-    }
-}
-
-/// A page of instances.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InstancePage {
-    /// The heads, in the order of their ids.
-    pub instances: Vec<InstanceHead>,
-    /// Whether others follow.
-    pub more: bool,
+    /// Counts what is stored and what is queued (ADM-03, ADM-10). It looks at all there is: a store with
+    /// millions of instances or messages takes seconds.
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError>;
 }
 
 /// One execution, as stored.
@@ -99,32 +77,4 @@ pub enum DeleteMode {
     TerminalOnly,
     /// Any instance, even one at work.
     Force,
-}
-
-/// How much is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SystemMetrics {
-    /// All instances.
-    pub total_instances: u64,
-    /// All executions that were not pruned.
-    pub total_executions: u64,
-    /// Instances that are pending or running.
-    pub running_instances: u64,
-    /// Instances that ended with a result.
-    pub completed_instances: u64,
-    /// Instances that ended with an error.
-    pub failed_instances: u64,
-    /// All events that were not pruned.
-    pub total_events: u64,
-}
-
-/// How much is queued.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueDepths {
-    /// Visible messages.
-    pub orchestrator_queue: usize,
-    /// Activities, leased ones included.
-    pub worker_queue: usize,
-    /// Messages whose delay has not passed.
-    pub timer_queue: usize,
 }

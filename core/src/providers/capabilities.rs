@@ -46,6 +46,9 @@ pub struct Capabilities {
     pub push_wakeups: bool,
     /// Within which time a committed message without delay becomes visible (COM-07, WAK-01).
     pub visibility_bound: Duration,
+    /// Whether `list_instances` filters by labels (ADM-06). Without that, whoever lists looks at those
+    /// of each instance.
+    pub label_filters: bool,
     /// The limits.
     pub limits: Limits,
 }
@@ -59,6 +62,7 @@ impl Capabilities {
             multi_process: false,
             push_wakeups: true,
             visibility_bound: Duration::ZERO,
+            label_filters: true,
             limits: Limits::default(),
         }
     }

@@ -9,13 +9,19 @@ use bytes::Bytes;
 use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
-use super::head::{ExecutionStatus, InstanceHead, Position};
+use super::head::{ExecutionStatus, InstanceHead, Parent, Position};
 use super::id::{Incarnation, InstanceId, TaskQueue, Topic, ValueKey};
+use super::lease::{Lease, Release, Renew};
+use super::listing::Labels;
 use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, Fence, TurnCommit};
 use super::value::ValueUpdate;
-use crate::limits::{AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX};
+use crate::limits::{
+    ACTIVITY_DETAILS_BYTES_MAX, AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX,
+    DETAILS_BYTES_PER_CALL_MAX, RELEASE_NOTE_BYTES_MAX,
+};
+use crate::limits::{LABEL_KEY_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, PAGE_ROWS_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
 /// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
@@ -48,8 +54,9 @@ pub fn turn_limits(limits: &Limits, turn: &TurnCommit) -> Result<(), ProviderErr
     let id = &turn.instance;
     core_state_limit(limits, id, &turn.head.core_state)?;
     awaited_limits(id, &turn.awaited)?;
-    if let Fence::Absent { queue, .. } = &turn.fence {
+    if let Fence::Absent { queue, labels, .. } = &turn.fence {
         queue_limit("commit", queue)?;
+        label_limits(id, labels)?;
     }
     for activity in &turn.activities {
         queue_limit("commit", &activity.queue)?;
@@ -83,6 +90,7 @@ pub fn envelope_limits(
     match &envelope.recipient {
         Recipient::NewInstance(newborn) => {
             queue_limit("commit", &newborn.queue)?;
+            label_limits(id, &newborn.labels)?;
             core_state_limit(limits, id, &newborn.core_state)
         }
         Recipient::Instance { .. } => Ok(()),
@@ -103,12 +111,136 @@ pub fn claim_queues(operation: &'static str, queues: &[TaskQueue]) -> Result<(),
         .try_for_each(|queue| queue_limit(operation, queue))
 }
 
+/// Checks what a call of `renew` brings: how many bytes of details there are altogether, and each
+/// member by itself (LIM-06). Answers the refusal of each member, in its place; nobody allocates where
+/// nothing is brought.
+#[must_use]
+pub fn renewals(renewals: &[Renew]) -> Refusals {
+    let members = renewals.iter();
+    Refusals::of(members.map(|it| Brought::of("renew", &it.lease, it.details.as_ref())))
+}
+
+/// Checks what a call of `release` brings, as [`renewals`] does.
+#[must_use]
+pub fn releases(releases: &[Release]) -> Refusals {
+    let members = releases.iter();
+    Refusals::of(members.map(|it| Brought::of("release", &it.lease, it.details.as_ref())))
+}
+
+/// What a renewal or a release brings.
+#[derive(Clone, Copy)]
+struct Brought<'a> {
+    operation: &'static str,
+    lease: &'a Lease,
+    bytes: Option<usize>,
+}
+
+impl<'a> Brought<'a> {
+    fn of(operation: &'static str, lease: &'a Lease, details: Option<&Bytes>) -> Self {
+        Self {
+            operation,
+            lease,
+            bytes: details.map(Bytes::len),
+        }
+    }
+
+    fn refusal(self) -> Option<ProviderError> {
+        let bytes = self.bytes?;
+        let (limit, max) = match self.lease {
+            Lease::Turn(lease) if self.operation == "renew" => {
+                let message = "the renewal of an instance's lease brings details; bring a note with \
+                               its release";
+                return Some(refusal::invalid(self.operation, &lease.instance, message));
+            }
+            Lease::Turn(_) => ("RELEASE_NOTE_BYTES_MAX", RELEASE_NOTE_BYTES_MAX),
+            Lease::Activity(_) => ("ACTIVITY_DETAILS_BYTES_MAX", ACTIVITY_DETAILS_BYTES_MAX),
+        };
+        (bytes > max).then(|| self.over(limit, max))
+    }
+
+    fn over(self, limit: &'static str, max: usize) -> ProviderError {
+        refusal::details_over(self.operation, self.lease, limit, max)
+    }
+}
+
+/// The members of a call of `renew` or `release` that are refused.
+#[derive(Debug, Default)]
+pub struct Refusals(Vec<Option<ProviderError>>);
+
+impl Refusals {
+    fn of<'a>(members: impl Iterator<Item = Brought<'a>> + Clone) -> Self {
+        let mut brought = members.clone().filter_map(|it| it.bytes).peekable();
+        if brought.peek().is_none() {
+            return Self::default();
+        }
+        let max = DETAILS_BYTES_PER_CALL_MAX;
+        let is_too_much = brought.fold(0, usize::saturating_add) > max;
+        Self(
+            members
+                .map(|it| {
+                    if is_too_much {
+                        return Some(it.over("DETAILS_BYTES_PER_CALL_MAX", max));
+                    }
+                    it.refusal()
+                })
+                .collect(),
+        )
+    }
+
+    /// The members of the call that are not refused.
+    pub fn accepted<T>(&self, members: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+        let members = members.into_iter().enumerate();
+        let is_accepted = |place| self.0.get(place).is_none_or(Option::is_none);
+        members.filter_map(move |(place, member)| is_accepted(place).then_some(member))
+    }
+
+    /// The answers of all members in their places, from those of the accepted ones.
+    #[must_use]
+    pub fn answers<T>(
+        self,
+        accepted: Vec<Result<T, ProviderError>>,
+    ) -> Vec<Result<T, ProviderError>> {
+        if self.0.is_empty() {
+            return accepted;
+        }
+        let mut accepted = accepted.into_iter();
+        let answer = |refusal: Option<ProviderError>| match refusal {
+            Some(refusal) => Some(Err(refusal)),
+            None => accepted.next(),
+        };
+        self.0.into_iter().filter_map(answer).collect()
+    }
+}
+
 fn queue_limit(operation: &'static str, queue: &TaskQueue) -> Result<(), ProviderError> {
     let max = TaskQueue::BYTES_MAX;
     if queue.as_str().len() > max {
         return Err(refusal::queues_over(operation, "TaskQueue::BYTES_MAX", max));
     }
     Ok(())
+}
+
+/// Checks the labels of a new instance (LIM-07).
+fn label_limits(id: &InstanceId, labels: &Labels) -> Result<(), ProviderError> {
+    let refuse = |name, max| Err(refusal::limit_exceeded(id, name, max));
+    if labels.len() > LABELS_MAX {
+        return refuse("LABELS_MAX", LABELS_MAX);
+    }
+    for (key, value) in labels {
+        if key.len() > LABEL_KEY_BYTES_MAX {
+            return refuse("LABEL_KEY_BYTES_MAX", LABEL_KEY_BYTES_MAX);
+        }
+        if value.len() > LABEL_VALUE_BYTES_MAX {
+            return refuse("LABEL_VALUE_BYTES_MAX", LABEL_VALUE_BYTES_MAX);
+        }
+    }
+    Ok(())
+}
+
+/// How many rows a page of a listing has at most, where so many were asked for (ADM-05).
+#[must_use]
+pub fn page_rows(asked: usize) -> usize {
+    asked.clamp(1, PAGE_ROWS_MAX)
 }
 
 /// Checks an outcome's message on behalf of this instance (LIM-01).
@@ -378,6 +510,8 @@ pub struct Before {
     pub incarnation: Incarnation,
     /// The queue of its turns.
     pub queue: TaskQueue,
+    /// Whose child it is.
+    pub parent: Option<Box<Parent>>,
     /// Whether it was suspended.
     pub suspended: bool,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -394,6 +528,7 @@ pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Opti
         instance: turn.instance.clone(),
         incarnation: before.incarnation,
         queue: before.queue,
+        parent: before.parent,
         orchestration: turn.head.orchestration.clone(),
         version: turn.head.version.clone(),
         status: last.status.of_instance(),
@@ -405,6 +540,7 @@ pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Opti
         suspended: turn.suspended.unwrap_or(before.suspended),
         created_at_ms: before.created_at_ms,
         updated_at_ms,
+        note: None,
     };
     head.settle();
     Some(head)

@@ -1,6 +1,7 @@
 //! What a provider knows of an instance without reading its history.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::id::{CommitId, Incarnation, InstanceId, TaskQueue, Topic};
 use super::message::NewInstance;
@@ -68,6 +69,15 @@ impl ExecutionStatus {
     }
 }
 
+/// The instance that has started another one, and waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+}
+
 /// The head of an instance: everything about it but history, messages and activities (HEA-01).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceHead {
@@ -77,6 +87,8 @@ pub struct InstanceHead {
     pub incarnation: Incarnation,
     /// The queue of its turns, given at its start and never changed (STA-07).
     pub queue: TaskQueue,
+    /// Whose child it is, given at its start and never changed (STA-09). In a box, since most have none.
+    pub parent: Option<Box<Parent>>,
     /// The orchestration's name.
     pub orchestration: String,
     /// The orchestration's version, once the first turn has resolved it.
@@ -100,6 +112,10 @@ pub struct InstanceHead {
     pub created_at_ms: u64,
     /// When its head was last written, in milliseconds since the Unix epoch.
     pub updated_at_ms: u64,
+    /// The note of the last release that brought one since the last commit (NOT-01). Only
+    /// [`read_head`](super::Provider::read_head) reads it: it lies beside the rest, so that claims and
+    /// commits neither read nor write it.
+    pub note: Option<Bytes>,
 }
 
 impl InstanceHead {
@@ -110,6 +126,7 @@ impl InstanceHead {
             instance: newborn.instance,
             incarnation,
             queue: newborn.queue,
+            parent: newborn.parent.map(Box::new),
             orchestration: newborn.orchestration,
             version: None,
             status: InstanceStatus::Pending,
@@ -121,6 +138,7 @@ impl InstanceHead {
             suspended: false,
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
+            note: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::activity::ActivityKey;
 use super::id::{InstanceId, LeaseToken};
 
@@ -43,6 +45,38 @@ impl Lease {
     }
 }
 
+/// A lease to extend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renew {
+    /// Which lease.
+    pub lease: Lease,
+    /// New details of the activity; it keeps those it has where there are none (DET-01). At most
+    /// [`ACTIVITY_DETAILS_BYTES_MAX`](crate::limits::ACTIVITY_DETAILS_BYTES_MAX), and never with the
+    /// lease of an instance (LIM-06).
+    pub details: Option<Bytes>,
+}
+
+impl Renew {
+    /// Extends this lease and brings these details of its activity.
+    #[must_use]
+    pub fn with_details(lease: ActivityLease, details: Bytes) -> Self {
+        Self {
+            lease: Lease::Activity(lease),
+            details: Some(details),
+        }
+    }
+}
+
+impl From<Lease> for Renew {
+    /// Extends this lease and brings nothing.
+    fn from(lease: Lease) -> Self {
+        Self {
+            lease,
+            details: None,
+        }
+    }
+}
+
 /// What became of a lease that was to be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
@@ -62,6 +96,32 @@ pub struct Release {
     pub delay: Duration,
     /// What becomes of the item's attempts.
     pub attempts: ReleasedAttempts,
+    /// What is to be kept of it: new details of an activity (DET-01), at most
+    /// [`ACTIVITY_DETAILS_BYTES_MAX`](crate::limits::ACTIVITY_DETAILS_BYTES_MAX), or a note on an
+    /// instance (NOT-01), at most
+    /// [`RELEASE_NOTE_BYTES_MAX`](crate::limits::RELEASE_NOTE_BYTES_MAX). What there is stays where this
+    /// brings nothing.
+    pub details: Option<Bytes>,
+}
+
+impl Release {
+    /// Gives this lease back and brings nothing.
+    #[must_use]
+    pub fn new(lease: Lease, delay: Duration, attempts: ReleasedAttempts) -> Self {
+        Self {
+            lease,
+            delay,
+            attempts,
+            details: None,
+        }
+    }
+
+    /// The same with details, or a note, to be kept.
+    #[must_use]
+    pub fn with_details(mut self, details: Option<Bytes>) -> Self {
+        self.details = details;
+        self
+    }
 }
 
 /// What a release does with the count of an item's attempts (ATT-03).

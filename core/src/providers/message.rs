@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::head::Parent;
 use super::id::{Incarnation, InstanceId, MessageId, TaskQueue, Topic};
+use super::listing::Labels;
 
 /// A message, in an inbox or on its way to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +125,10 @@ pub struct NewInstance {
     pub instance: InstanceId,
     /// The queue of its turns, for as long as it lives (STA-07).
     pub queue: TaskQueue,
+    /// Whose child it is, for as long as it lives (STA-09).
+    pub parent: Option<Parent>,
+    /// What it is found by, for as long as it lives (STA-10).
+    pub labels: Labels,
     /// The name of its orchestration.
     pub orchestration: String,
     /// The first value of [`InstanceHead::core_state`](super::InstanceHead::core_state).
@@ -130,12 +136,14 @@ pub struct NewInstance {
 }
 
 impl NewInstance {
-    /// One in the default queue, of which core has nothing to remember.
+    /// One in the default queue, nobody's child, without labels, of which core has nothing to remember.
     #[must_use]
     pub fn new(instance: InstanceId, orchestration: impl Into<String>) -> Self {
         Self {
             instance,
             queue: TaskQueue::default(),
+            parent: None,
+            labels: Labels::new(),
             orchestration: orchestration.into(),
             core_state: Bytes::new(),
         }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod error;
+pub mod page;
 pub mod refusal;
 pub mod room;
 pub mod share;
@@ -14,12 +15,16 @@ mod activity;
 mod admin;
 mod capabilities;
 mod commit;
+mod cursor;
 mod head;
 mod history;
 mod id;
+mod inspect;
 mod lease;
+mod listing;
 mod mail;
 mod message;
+mod metrics;
 mod provider;
 mod turn;
 mod value;
@@ -29,23 +34,28 @@ pub use activity::{
     ActivityCancel, ActivityKey, ActivityOutcome, ClaimActivities, ClaimedActivity, NewActivity,
     Reservation,
 };
-pub use admin::{
-    DeleteMode, ExecutionRecord, InstanceFilter, InstancePage, ProviderAdmin, QueueDepths,
-    SystemMetrics,
-};
+pub use admin::{DeleteMode, ExecutionRecord, ProviderAdmin};
 pub use capabilities::{Capabilities, Durability, Limits, ProviderInfo};
 pub use commit::{Commit, Committed};
+pub use cursor::PageCursor;
 pub use error::{ErrorKind, ProviderError, Retry};
-pub use head::{ExecutionStatus, InstanceHead, InstanceStatus, Position};
+pub use head::{ExecutionStatus, InstanceHead, InstanceStatus, Parent, Position};
 pub use history::{HistoryChunk, HistoryPage, ReadHistory};
 pub use id::{
     CommitId, Incarnation, InstanceId, InvalidInstanceId, LeaseToken, MessageId, TaskQueue, Topic,
     ValueKey,
 };
-pub use lease::{ActivityLease, Claimed, Lease, Release, ReleasedAttempts, Renewal, TurnLease};
+pub use inspect::{
+    ActivityPage, ActivityRecord, Inspect, Inspection, ListActivities, MessageRecord, Standing,
+};
+pub use lease::{
+    ActivityLease, Claimed, Lease, Release, ReleasedAttempts, Renew, Renewal, TurnLease,
+};
+pub use listing::{InstanceFilter, InstancePage, InstanceRecord, Labels, ListOrder, prefix_end};
 pub use mail::{Mail, MailMark, MailPage, ReadMail, TopicCursor};
 pub use message::{Channel, Delivery, Envelope, Message, NewInstance, Recipient};
+pub use metrics::{QueueDepths, QueueLoad, StoreMetrics, SystemMetrics};
 pub use provider::Provider;
 pub use turn::{ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, Turn, TurnCommit, TurnCommitted};
-pub use value::{InstanceValue, NewValue, ReadValues, ValueUpdate};
+pub use value::{InstanceValue, NewValue, ReadValues, ValueKeys, ValueUpdate};
 pub use wait::{Queues, Until, Watch};

@@ -13,7 +13,7 @@ use super::error::{ErrorKind, ProviderError};
 use super::head::InstanceHead;
 use super::history::{HistoryPage, ReadHistory};
 use super::id::InstanceId;
-use super::lease::{Claimed, Lease, Release, Renewal};
+use super::lease::{Claimed, Release, Renew, Renewal};
 use super::mail::{MailPage, ReadMail};
 use super::turn::{ClaimTurns, Turn};
 use super::value::{InstanceValue, ReadValues};
@@ -62,14 +62,16 @@ pub trait Provider: Debug + Send + Sync + 'static {
     /// - Two turns of one instance in one batch are `InvalidInput` (FEN-06).
     async fn commit(&self, operations: Vec<Commit>) -> Vec<Result<Committed, ProviderError>>;
 
-    /// Extends leases, each answered in its place (LEA-04, LEA-05, LEA-08, CAN-03).
+    /// Extends leases, each answered in its place (LEA-04, LEA-05, LEA-08, CAN-03), and keeps the
+    /// details that some of them bring (DET-01, DET-02, LIM-06).
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>>;
 
-    /// Gives leases back, each answered in its place (LEA-06, LEA-07, LEA-08, ATT-03).
+    /// Gives leases back, each answered in its place (LEA-06, LEA-07, LEA-08, ATT-03), and keeps the
+    /// details or the note that some of them bring (DET-01, DET-02, NOT-01, LIM-06).
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>>;
 
     /// Reads a part of an execution's history (HIS-01 to HIS-04).
@@ -79,10 +81,10 @@ pub trait Provider: Debug + Send + Sync + 'static {
     async fn read_mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError>;
 
     /// Reads some values of an instance, those that are there, in the order of the keys that were asked
-    /// for (VAL-02, VAL-03).
+    /// for (VAL-02, VAL-03), or all of them, page by page in the order of their keys (VAL-07).
     async fn read_values(&self, request: &ReadValues) -> Result<Vec<InstanceValue>, ProviderError>;
 
-    /// Reads the head of an instance (HEA-01).
+    /// Reads the head of an instance, with its note (HEA-01, NOT-01).
     async fn read_head(&self, instance: &InstanceId)
     -> Result<Option<InstanceHead>, ProviderError>;
 
@@ -101,8 +103,8 @@ pub trait Provider: Debug + Send + Sync + 'static {
     /// Ends everything the provider started (MNT-02).
     async fn close(&self);
 
-    /// The management operations, if there are any.
-    fn admin(&self) -> Option<&dyn ProviderAdmin>;
+    /// The management operations, which every store has (CAP-02).
+    fn admin(&self) -> &dyn ProviderAdmin;
 
     /// Reads and decodes the history of the current execution, for diagnostics; empty for an
     /// absent instance.

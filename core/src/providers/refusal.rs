@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::activity::ActivityKey;
 use super::error::{ErrorKind, ProviderError};
 use super::id::InstanceId;
+use super::lease::Lease;
 
 /// After `close` (MNT-02).
 #[must_use]
@@ -118,6 +119,28 @@ pub fn queues_over(operation: &'static str, limit: &'static str, max: usize) -> 
     )
     .with_context("limit", limit)
     .with_context("max", max)
+}
+
+/// A renewal or a release brings more than is kept, or a call of them more than it may (LIM-06).
+#[must_use]
+pub fn details_over(
+    operation: &'static str,
+    lease: &Lease,
+    limit: &'static str,
+    max: usize,
+) -> ProviderError {
+    let error = ProviderError::new(
+        ErrorKind::LimitExceeded,
+        operation,
+        "too many bytes of details or notes; bring less, or bring it with several calls",
+    );
+    let error = match lease {
+        Lease::Turn(lease) => error.with_context("instance", &lease.instance),
+        Lease::Activity(lease) => error
+            .with_context("instance", &lease.key.instance)
+            .with_context("activity", &lease.key),
+    };
+    error.with_context("limit", limit).with_context("max", max)
 }
 
 /// As much mail as is allowed waits for the instance already; `limit` is its field in

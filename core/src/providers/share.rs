@@ -28,9 +28,52 @@ pub fn share_out<K: Ord, T>(fronts: Vec<Vec<(K, T)>>, items_max: usize) -> Vec<T
     chosen.into_iter().map(|(_, item)| item).collect()
 }
 
+/// How many bytes the items of a claim may still hold (CLM-13).
+#[derive(Debug, Clone, Copy)]
+pub struct ByteBudget {
+    left: usize,
+    has_any: bool,
+}
+
+impl ByteBudget {
+    /// That of a claim which has taken nothing yet.
+    #[must_use]
+    pub fn new(total_bytes_max: usize) -> Self {
+        Self {
+            left: total_bytes_max,
+            has_any: false,
+        }
+    }
+
+    /// How large the next item may be: the first one as large as it is.
+    #[must_use]
+    pub fn next_max(&self) -> usize {
+        if self.has_any { self.left } else { usize::MAX }
+    }
+
+    /// Takes an item with so many bytes if it may; the claim ends before the first that may not.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.next_max();
+        if fits {
+            self.left = self.left.saturating_sub(bytes);
+            self.has_any = true;
+        }
+        fits
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_item_is_taken_whatever_it_holds() {
+        let mut budget = ByteBudget::new(10);
+        assert!(budget.take(4) && budget.take(6) && budget.take(0));
+        assert!(!budget.take(1));
+        let mut budget = ByteBudget::new(10);
+        assert!(budget.take(11) && !budget.take(1) && budget.take(0));
+    }
 
     fn shared(fronts: &[&[u32]], items_max: usize) -> Vec<u32> {
         let front = |places: &&[u32]| places.iter().map(|it| (*it, *it)).collect();

@@ -5,12 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::activity::{ActivityCancel, NewActivity};
-use super::head::{ExecutionStatus, InstanceHead, Position};
+use super::head::{ExecutionStatus, InstanceHead, Parent, Position};
 use super::history::HistoryChunk;
 use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
 use super::lease::{ActivityLease, TurnLease};
+use super::listing::Labels;
 use super::message::{Delivery, Envelope, NewInstance};
 use super::value::ValueUpdate;
+use crate::limits::{CLAIM_BYTES_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +25,25 @@ pub struct ClaimTurns {
     pub messages_max: usize,
     /// Stop before a turn's messages pass this many bytes, after one message at least.
     pub bytes_max: usize,
+    /// How many bytes the messages of all turns hold together, but for a first turn with more (CLM-13).
+    pub total_bytes_max: usize,
     /// For how long the instances are leased.
     pub lease: Duration,
+}
+
+impl ClaimTurns {
+    /// So many turns of these queues, with as many messages and bytes as a runtime asks for.
+    #[must_use]
+    pub fn new(queues: Vec<TaskQueue>, turns_max: usize, lease: Duration) -> Self {
+        Self {
+            queues,
+            turns_max,
+            messages_max: TURN_MESSAGES_MAX,
+            bytes_max: TURN_BYTES_MAX,
+            total_bytes_max: CLAIM_BYTES_MAX,
+            lease,
+        }
+    }
 }
 
 /// An instance with work to do, leased to the claimer.
@@ -40,6 +59,15 @@ pub struct Turn {
     pub messages: Vec<Delivery>,
     /// Whether mail of an awaited topic was due (CLM-11).
     pub has_mail: bool,
+}
+
+impl Turn {
+    /// How many bytes its messages hold (CLM-02, CLM-13).
+    #[must_use]
+    pub fn messages_bytes(&self) -> usize {
+        let bodies = self.messages.iter().map(|it| it.message.body.len());
+        bodies.fold(0, usize::saturating_add)
+    }
 }
 
 /// One turn's effects, applied together or not at all (COM-01). The lease ends with it (COM-04).
@@ -78,15 +106,27 @@ pub struct TurnCommit {
 }
 
 impl TurnCommit {
-    /// The instance that it creates in this queue, where its fence says that there is none.
+    /// The instance that it creates, where its fence says that there is none, and its life.
     #[must_use]
-    pub fn newborn(&self, queue: &TaskQueue) -> NewInstance {
-        NewInstance {
+    pub fn newborn(&self) -> Option<(NewInstance, Incarnation)> {
+        let Fence::Absent {
+            incarnation,
+            queue,
+            parent,
+            labels,
+        } = &self.fence
+        else {
+            return None;
+        };
+        let newborn = NewInstance {
             instance: self.instance.clone(),
             queue: queue.clone(),
+            parent: parent.clone(),
+            labels: labels.clone(),
             orchestration: self.head.orchestration.clone(),
             core_state: self.head.core_state.clone(),
-        }
+        };
+        Some((newborn, *incarnation))
     }
 }
 
@@ -99,6 +139,10 @@ pub enum Fence {
         incarnation: Incarnation,
         /// The queue of its turns (STA-07).
         queue: TaskQueue,
+        /// Whose child it is (STA-09).
+        parent: Option<Parent>,
+        /// What it is found by (STA-10).
+        labels: Labels,
     },
     /// The lease is held, and the history ends here (FEN-01, FEN-02).
     At {

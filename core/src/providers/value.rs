@@ -30,8 +30,31 @@ pub struct NewValue {
 pub struct ReadValues {
     /// The instance.
     pub instance: InstanceId,
-    /// Which of its values, each once.
-    pub keys: Vec<ValueKey>,
+    /// Which of its values.
+    pub keys: ValueKeys,
+}
+
+impl ReadValues {
+    /// A request for these values, each named once.
+    #[must_use]
+    pub fn named(instance: InstanceId, keys: Vec<ValueKey>) -> Self {
+        let keys = ValueKeys::Named(keys);
+        Self { instance, keys }
+    }
+}
+
+/// Which values are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueKeys {
+    /// These, each named once (VAL-02).
+    Named(Vec<ValueKey>),
+    /// All there are, a page at a time; an empty page is the end (VAL-07).
+    All {
+        /// Those behind this key: the last one of the page before. `None` begins with the first.
+        after: Option<ValueKey>,
+        /// Stop before the values pass this many bytes, after one value at least.
+        bytes_max: usize,
+    },
 }
 
 /// A value of an instance.

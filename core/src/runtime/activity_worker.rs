@@ -23,10 +23,11 @@ use super::watch::{TimedAttempt, UserThread};
 use crate::activity::{ActivityContext, ActivityInfo};
 use crate::event::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 use crate::frame::DecodeError;
-use crate::message::{ActivityBody, Cause, MessageBody, Notice, Origin};
+use crate::message::{ActivityBody, ActivityDetails, Cause, MessageBody, Notice, Origin};
+use crate::progress::Progress;
 use crate::providers::{
     ActivityKey, ActivityOutcome, ClaimedActivity, Commit, Envelope, ErrorKind, Lease,
-    ProviderError, Recipient, ReleasedAttempts,
+    ProviderError, Recipient, Release, ReleasedAttempts,
 };
 use crate::replay::panic_text;
 
@@ -84,8 +85,13 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
             MismatchPolicy::FailAtOnce => Outcome::Report(Err(details)),
         };
     };
+    let progress = match last_details(claimed) {
+        Ok(last) => held.progress(last),
+        Err(error) => return Outcome::GiveBack(error),
+    };
     let (cancel, stopping) = (held.cancel.clone(), node.stopping.clone());
-    let mut ctx = ActivityContext::new(Arc::new(info(node, claimed, &body)), cancel, stopping);
+    let info = Arc::new(info(node, claimed, &body, progress));
+    let mut ctx = ActivityContext::new(info, cancel, stopping);
     let timed = TimedAttempt::start(claimed, &body, &held.cancel, &node.clock);
     let _code_runs = timed.as_ref().map(|timed| node.timeouts.watch(timed));
     if let Some(timed) = &timed {
@@ -139,7 +145,12 @@ async fn outcome(node: &Node, claimed: &ClaimedActivity, held: &LeaseGuard) -> O
     }
 }
 
-fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> ActivityInfo {
+fn info(
+    node: &Node,
+    claimed: &ClaimedActivity,
+    body: &ActivityBody,
+    progress: Progress,
+) -> ActivityInfo {
     let key = &claimed.lease.key;
     ActivityInfo {
         instance_id: key.instance.as_str().to_owned(),
@@ -153,6 +164,31 @@ fn info(node: &Node, claimed: &ClaimedActivity, body: &ActivityBody) -> Activity
         told_of_shutdown: AtomicBool::new(false),
         told_why: AtomicBool::new(false),
         unfit_input: OnceLock::new(),
+        progress,
+    }
+}
+
+/// What the attempts before have left. Without it an activity does again what it has done, and may do so
+/// anyway; so damage is no reason to fail it.
+fn last_details(claimed: &ClaimedActivity) -> Result<ActivityDetails, Obstacle> {
+    let Some(details) = &claimed.details else {
+        return Ok(ActivityDetails::default());
+    };
+    match ActivityDetails::decode(details) {
+        Ok(details) => Ok(details),
+        Err(error) if error.is_newer_format() => {
+            let what = "the details of an activity";
+            Err(Obstacle::NewerFormat { what, error })
+        }
+        Err(error) => {
+            tracing::error!(
+                target: "duroxide::runtime",
+                activity = %claimed.lease.key,
+                %error,
+                "the details of an activity are damaged; it begins without them"
+            );
+            Ok(ActivityDetails::default())
+        }
     }
 }
 
@@ -192,7 +228,8 @@ async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) 
         .excuse(Item::Activity(key.clone()), claimed.attempt);
     let lease = Lease::Activity(claimed.lease.clone());
     let attempts = ReleasedAttempts::TakeBack;
-    node.release(lease, given_back.delay, attempts).await;
+    node.release(Release::new(lease, given_back.delay, attempts))
+        .await;
 }
 
 async fn tell_instance(node: &Node, key: &ActivityKey, missing: &str) {

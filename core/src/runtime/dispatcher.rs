@@ -179,11 +179,9 @@ async fn claim_turns(node: &Arc<Node>, slots: Vec<Slot>) -> Result<Batch, Provid
     let turns_max = slots.len();
     let claim = |queues| async move {
         let request = ClaimTurns {
-            queues,
-            turns_max,
             messages_max: TURN_MESSAGES_MAX,
             bytes_max: turn_bytes_max(&node.limits),
-            lease: node.options.orchestrator_lock_timeout,
+            ..ClaimTurns::new(queues, turns_max, node.options.orchestrator_lock_timeout)
         };
         node.store.claim_turns(&request).await
     };
@@ -203,11 +201,8 @@ async fn claim_activities(
     }
     let activities_max = slots.len();
     let claim = |queues| async move {
-        let request = ClaimActivities {
-            queues,
-            activities_max,
-            lease: node.options.worker_lock_timeout,
-        };
+        let request =
+            ClaimActivities::new(queues, activities_max, node.options.worker_lock_timeout);
         node.store.claim_activities(&request).await
     };
     let claimed = claim_in_turn(&pool.queues, activities_max, claim).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -11,8 +12,12 @@ use super::attempts::{Attempts, Item};
 use super::health::{HealthRecord, is_fault};
 use crate::cancel_token::CancelToken;
 use crate::clock::Clock;
+use crate::limits::{DETAILS_BYTES_PER_CALL_MAX, DETAILS_HELD_MAX};
+use crate::message::ActivityDetails;
+use crate::progress::{DetailsCarrier, Progress};
+use crate::providers::share::ByteBudget;
 use crate::providers::{
-    Lease, LeaseToken, Provider, ProviderError, Release, ReleasedAttempts, Renewal,
+    Lease, LeaseToken, Provider, ProviderError, Release, ReleasedAttempts, Renew, Renewal,
 };
 
 /// The longest pause between two renewals.
@@ -56,6 +61,8 @@ struct Held {
     /// Dropped with the lease, which tells whoever watches the item. It is not the guard's, which
     /// code that hangs keeps.
     watched: Option<mpsc::Sender<()>>,
+    /// The newest details of the activity that are not known to be stored.
+    details: Option<Bytes>,
 }
 
 impl Held {
@@ -69,11 +76,7 @@ impl Held {
         } else {
             ReleasedAttempts::TakeBack
         };
-        Release {
-            lease: self.lease,
-            delay: Duration::ZERO,
-            attempts,
-        }
+        Release::new(self.lease, Duration::ZERO, attempts).with_details(self.details)
     }
 }
 
@@ -104,6 +107,8 @@ pub(super) struct LeaseKeeper {
     added: Notify,
     /// Something was left to be given back.
     added_left: Notify,
+    /// An activity has said how far it is.
+    added_details: Notify,
     attempts: Arc<Attempts>,
 }
 
@@ -127,6 +132,12 @@ impl LeaseGuard {
         if let Some(held) = self.keeper.leases.lock().held.get_mut(&self.token) {
             held.has_begun = true;
         }
+    }
+
+    /// Has what its activity says stored with the lease.
+    pub(super) fn progress(&self, last: ActivityDetails) -> Progress {
+        let keeper = Arc::<LeaseKeeper>::clone(&self.keeper);
+        Progress::new(last, keeper, self.token)
     }
 
     /// Somebody wants to know when the lease is not held any more.
@@ -194,6 +205,7 @@ impl LeaseKeeper {
             leases: Mutex::default(),
             added: Notify::new(),
             added_left: Notify::new(),
+            added_details: Notify::new(),
             attempts,
         }
     }
@@ -213,6 +225,7 @@ impl LeaseKeeper {
                     cancel: cancel.clone(),
                     has_begun: false,
                     watched: None,
+                    details: None,
                 },
             );
             leases.held.len() == 1
@@ -259,11 +272,7 @@ impl LeaseKeeper {
     /// that nobody has begun to hold.
     pub(super) fn leave(&self, leases: impl Iterator<Item = Lease>) {
         let left = leases.map(|lease| Left {
-            release: Release {
-                lease,
-                delay: Duration::ZERO,
-                attempts: ReleasedAttempts::TakeBack,
-            },
+            release: Release::new(lease, Duration::ZERO, ReleasedAttempts::TakeBack),
             denials: DENIALS_OF_PROMISED,
         });
         self.leases.lock().left.extend(left);
@@ -310,7 +319,61 @@ impl LeaseKeeper {
                 self.release_left(store).await;
             }
         };
-        tokio::join!(self.renew_all(store, clock, health, times), releases);
+        let details = async {
+            loop {
+                self.added_details.notified().await;
+                clock.sleep(DETAILS_HELD_MAX.min(times.tick())).await;
+                self.bring_details(store, times.activity).await;
+            }
+        };
+        let renewals = self.renew_all(store, clock, health, times);
+        tokio::join!(renewals, releases, details);
+    }
+
+    /// Stores the newest details of the activities that have said something, with renewals of their own:
+    /// what they weigh delays no plain one. One call after the other, so that no older details come after
+    /// newer ones.
+    async fn bring_details(&self, store: &dyn Provider, extend_by: Duration) {
+        let mut renewals: Vec<Renew> = Vec::new();
+        for held in self.leases.lock().held.values() {
+            if let (Lease::Activity(lease), Some(details)) = (&held.lease, &held.details) {
+                renewals.push(Renew::with_details(lease.clone(), details.clone()));
+            }
+        }
+        let bytes = |renew: &Renew| renew.details.as_ref().map_or(0, Bytes::len);
+        let mut is_left = false;
+        for call in calls(&renewals, bytes) {
+            let results = store.renew(call, extend_by).await;
+            for (renew, result) in call.iter().zip(results) {
+                let token = renew.lease.token();
+                match result {
+                    Ok(Renewal::Renewed) => self.drop_details(token, renew.details.as_ref()),
+                    Ok(Renewal::Lost) => self.lose(token),
+                    Err(error) if error.is_retryable() => is_left = true,
+                    Err(error) => {
+                        tracing::error!(
+                            target: "duroxide::runtime",
+                            %error,
+                            "the details of an activity were not stored"
+                        );
+                        self.drop_details(token, renew.details.as_ref());
+                    }
+                }
+            }
+        }
+        if is_left {
+            self.added_details.notify_one();
+        }
+    }
+
+    /// These details need not be stored any more, unless there are newer ones meanwhile.
+    fn drop_details(&self, token: LeaseToken, sent: Option<&Bytes>) {
+        let mut leases = self.leases.lock();
+        if let Some(held) = leases.held.get_mut(&token)
+            && held.details.as_ref().map(|it| it.as_ptr()) == sent.map(|it| it.as_ptr())
+        {
+            held.details = None;
+        }
     }
 
     async fn renew_all(
@@ -325,13 +388,13 @@ impl LeaseKeeper {
                 self.added.notified().await;
             }
             clock.sleep(times.tick()).await;
-            let (turns, activities): (Vec<Lease>, Vec<Lease>) = self
+            let (turns, activities): (Vec<Renew>, Vec<Renew>) = self
                 .leases
                 .lock()
                 .held
                 .values()
-                .map(|held| held.lease.clone())
-                .partition(|lease| matches!(lease, Lease::Turn(_)));
+                .map(|held| Renew::from(held.lease.clone()))
+                .partition(|renew| matches!(renew.lease, Lease::Turn(_)));
             let (turns, activities) = tokio::join!(
                 self.renew(store, &turns, times.turn),
                 self.renew(store, &activities, times.activity)
@@ -366,10 +429,13 @@ impl LeaseKeeper {
         if releases.is_empty() {
             return;
         }
-        let tokens: Vec<LeaseToken> = releases.iter().map(|it| it.lease.token()).collect();
-        let results = store.release(releases).await;
-        let answers: BTreeMap<LeaseToken, Result<(), ProviderError>> =
-            tokens.into_iter().zip(results).collect();
+        let bytes = |release: &Release| release.details.as_ref().map_or(0, Bytes::len);
+        let mut answers: BTreeMap<LeaseToken, Result<(), ProviderError>> = BTreeMap::new();
+        for call in calls(&releases, bytes) {
+            let results = store.release(call.to_vec()).await;
+            let tokens = call.iter().map(|it| it.lease.token());
+            answers.extend(tokens.zip(results));
+        }
         self.leases.lock().left.retain_mut(|left| {
             match answers.get(&left.release.lease.token()) {
                 Some(Ok(())) => false,
@@ -387,17 +453,17 @@ impl LeaseKeeper {
     async fn renew(
         &self,
         store: &dyn Provider,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         if leases.is_empty() {
             return Vec::new();
         }
         let results = store.renew(leases, extend_by).await;
-        for (lease, result) in leases.iter().zip(&results) {
+        for (renew, result) in leases.iter().zip(&results) {
             match result {
                 Ok(Renewal::Renewed) => {}
-                Ok(Renewal::Lost) => self.lose(lease.token()),
+                Ok(Renewal::Lost) => self.lose(renew.lease.token()),
                 Err(error) => {
                     // The next tick tries again; the lease lasts for two more.
                     tracing::warn!(target: "duroxide::runtime", %error, "a lease was not renewed");
@@ -406,6 +472,27 @@ impl LeaseKeeper {
         }
         results
     }
+}
+
+impl DetailsCarrier for LeaseKeeper {
+    fn carry(&self, token: LeaseToken, details: Bytes) {
+        if let Some(held) = self.leases.lock().held.get_mut(&token) {
+            held.details = Some(details);
+        }
+        self.added_details.notify_one();
+    }
+}
+
+/// The parts of a list that a call each may bring (LIM-06).
+fn calls<T>(members: &[T], bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = members;
+    std::iter::from_fn(move || {
+        let mut budget = ByteBudget::new(DETAILS_BYTES_PER_CALL_MAX);
+        let fitting = rest.iter().take_while(|it| budget.take(bytes(it))).count();
+        let (call, others) = rest.split_at(fitting);
+        rest = others;
+        (!call.is_empty()).then_some(call)
+    })
 }
 
 #[cfg(test)]
@@ -457,6 +544,43 @@ mod tests {
         let lease = turn();
         drop(keeper.hold(lease.clone(), 1));
         assert_eq!(left(&keeper), [(lease, ReleasedAttempts::TakeBack)]);
+    }
+
+    #[test]
+    fn what_was_said_last_goes_with_the_lease_unless_it_is_stored() {
+        let (first, last) = (Bytes::from("first"), Bytes::from("last"));
+        let keeper = keeper();
+        let lease = activity();
+        let guard = keeper.hold(lease.clone(), 1);
+        keeper.carry(lease.token(), first.clone());
+        keeper.carry(lease.token(), last.clone());
+        // The first was on its way when the last was said.
+        keeper.drop_details(lease.token(), Some(&first));
+        drop(guard);
+        assert_eq!(
+            keeper.leases.lock().left[0].release.details,
+            Some(last.clone())
+        );
+
+        let guard = keeper.hold(activity(), 1);
+        keeper.carry(guard.token, last.clone());
+        keeper.drop_details(guard.token, Some(&last));
+        drop(guard);
+        assert_eq!(keeper.leases.lock().left[1].release.details, None);
+        // Nobody is there any more who could say something.
+        keeper.carry(lease.token(), last);
+        assert_eq!(keeper.leases.lock().held.len(), 0);
+    }
+
+    #[test]
+    fn a_call_brings_no_more_than_it_may() {
+        const MAX: usize = DETAILS_BYTES_PER_CALL_MAX;
+        let lengths = |members: &[usize]| -> Vec<usize> {
+            calls(members, |bytes| *bytes).map(<[usize]>::len).collect()
+        };
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&[0; 1_000]), [1_000]);
+        assert_eq!(lengths(&[MAX / 2, MAX / 2, 0, 1, MAX - 1, 1]), [3, 2, 1]);
     }
 
     #[test]

@@ -33,8 +33,7 @@ use crate::entropy::Entropy;
 use crate::message::MessageBody;
 use crate::providers::{
     ActivityKey, ClaimedActivity, Commit, Committed, Envelope, ErrorKind, Incarnation,
-    InstanceHead, InstanceId, Lease, Limits, Provider, ProviderError, Recipient, Release,
-    ReleasedAttempts, Turn,
+    InstanceHead, InstanceId, Lease, Limits, Provider, ProviderError, Recipient, Release, Turn,
 };
 use crate::replay::Alarm;
 
@@ -450,12 +449,7 @@ impl Node {
     }
 
     /// Gives a lease back. If that fails, it comes back by expiry.
-    pub(super) async fn release(&self, lease: Lease, delay: Duration, attempts: ReleasedAttempts) {
-        let release = Release {
-            lease,
-            delay,
-            attempts,
-        };
+    pub(super) async fn release(&self, release: Release) {
         self.release_all(vec![release]).await;
     }
 

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use super::give_back::{Delays, GivenBack, Returned};
 use super::node::Node;
 use super::options::MismatchPolicy;
 use crate::event::{ConfigErrorKind, ErrorDetails};
 use crate::frame::DecodeError;
+use crate::limits::RELEASE_NOTE_BYTES_MAX;
+use crate::message::Notice;
 use crate::providers::ProviderError;
 use crate::unfit_input::UnfitInput;
 
@@ -143,21 +147,22 @@ impl Node {
 
     /// What to tell whoever waits for an instance: what is missing, and where.
     pub(super) fn notice(&self, missing: &str) -> String {
-        format!("{}{SAID_BY}{})", shown(missing), self.worker_id)
+        format!("{} (said by {})", shown(missing), self.worker_id)
     }
 
-    /// Whether a notice says that this is missing, whichever node wrote it.
-    pub(super) fn says_the_same(notice: &str, missing: &str) -> bool {
-        let said = notice.rsplit_once(SAID_BY).map_or(notice, |(said, _)| said);
-        said == shown(missing)
+    /// The same as a note on an instance; `None` if the node's name is so long that there is no room.
+    pub(super) fn note(&self, missing: &str) -> Option<Bytes> {
+        let notice = Notice {
+            reason: self.notice(missing),
+            activity_id: None,
+            at_ms: self.clock.now_ms(),
+        };
+        let note = notice.encode();
+        (note.len() <= RELEASE_NOTE_BYTES_MAX).then_some(note)
     }
 }
 
-/// What is between the reason and the node in a notice.
-const SAID_BY: &str = " (said by ";
-
-/// As much of what is missing as a notice tells. It is a part of the head's core state, which is
-/// small, and the same whatever the node is called.
+/// As much of what is missing as a notice or a note tells: both are small.
 fn shown(missing: &str) -> &str {
     const MISSING_BYTES_MAX: usize = 512;
     let end = missing.floor_char_boundary(MISSING_BYTES_MAX);

@@ -20,9 +20,8 @@ use crate::message::{ActivityBody, MessageBody};
 use crate::providers::{
     ActivityKey, ActivityLease, Capabilities, ClaimActivities, ClaimTurns, Claimed,
     ClaimedActivity, Commit, Committed, HistoryPage, Incarnation, InstanceHead, InstanceId,
-    InstanceValue, Lease, LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, TaskQueue, Turn,
-    Watch,
+    InstanceValue, LeaseToken, MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo,
+    Queues, ReadHistory, ReadMail, ReadValues, Release, Renew, Renewal, TaskQueue, Turn, Watch,
 };
 
 /// A store with a single activity, or none. It remembers the outcomes that it is told and what is
@@ -55,6 +54,7 @@ pub(super) fn claimed(key: ActivityKey, body: &ActivityBody) -> ClaimedActivity 
         queue: TaskQueue::default(),
         attempt: 1,
         body: body.encode(),
+        details: None,
     }
 }
 
@@ -160,7 +160,7 @@ impl Provider for OneActivity {
         answers
     }
 
-    async fn renew(&self, leases: &[Lease], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
+    async fn renew(&self, leases: &[Renew], _: Duration) -> Vec<Result<Renewal, ProviderError>> {
         leases.iter().map(|_| Ok(Renewal::Renewed)).collect()
     }
 
@@ -200,7 +200,7 @@ impl Provider for OneActivity {
 
     async fn close(&self) {}
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        None
+    fn admin(&self) -> &dyn ProviderAdmin {
+        panic!("a runtime manages nothing")
     }
 }

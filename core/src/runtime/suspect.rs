@@ -89,10 +89,8 @@ pub(super) fn in_order(suspects: &mut [Suspect]) {
 
 /// Gives suspects back for so long, uncounted, with one call.
 pub(super) async fn release(node: &Node, suspects: Vec<(Suspect, Duration)>) {
-    let releases = suspects.iter().map(|(suspect, delay)| Release {
-        lease: suspect.work.lease(),
-        delay: *delay,
-        attempts: ReleasedAttempts::TakeBack,
+    let releases = suspects.iter().map(|(suspect, delay)| {
+        Release::new(suspect.work.lease(), *delay, ReleasedAttempts::TakeBack)
     });
     let released = node.release_all(releases.collect()).await;
     for ((suspect, _), is_released) in suspects.into_iter().zip(released) {
@@ -108,10 +106,12 @@ pub(super) async fn release(node: &Node, suspects: Vec<(Suspect, Duration)>) {
 
 /// Gives back what was claimed with something that must run strictly alone.
 pub(super) async fn give_back_company(node: &Node, company: Vec<(Work, LeaseGuard, Slot)>) {
-    let releases = company.iter().map(|(work, ..)| Release {
-        lease: work.lease(),
-        delay: node.entropy.jittered(PUT_OFF_MIN),
-        attempts: ReleasedAttempts::TakeBack,
+    let releases = company.iter().map(|(work, ..)| {
+        Release::new(
+            work.lease(),
+            node.entropy.jittered(PUT_OFF_MIN),
+            ReleasedAttempts::TakeBack,
+        )
     });
     let released = node.release_all(releases.collect()).await;
     for ((work, held, slot), is_released) in company.into_iter().zip(released) {

@@ -237,6 +237,7 @@ mod tests {
                 instance: id(number),
                 incarnation: MessageId(uuid::Uuid::nil()).incarnation(),
                 queue: crate::providers::TaskQueue::default(),
+                parent: None,
                 orchestration: String::new(),
                 version: None,
                 status: InstanceStatus::Running,
@@ -248,6 +249,7 @@ mod tests {
                 suspended: false,
                 created_at_ms: 0,
                 updated_at_ms: 0,
+                note: None,
             },
             history_bytes,
         })

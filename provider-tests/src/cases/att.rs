@@ -51,11 +51,7 @@ async fn claim_both(cx: &Cx, attempt: u32) -> [Lease; 2] {
 
 async fn release_both(cx: &Cx, leases: [Lease; 2], attempts: ReleasedAttempts) {
     for lease in leases {
-        let release = Release {
-            lease,
-            delay: Duration::ZERO,
-            attempts,
-        };
+        let release = Release::new(lease, Duration::ZERO, attempts);
         cx.try_release(release).await.expect("the lease is held");
     }
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{ClaimTurns, Commit, HeadUpdate, Lease, Message, TaskQueue};
+use duroxide_core::providers::{
+    ClaimActivities, ClaimTurns, Commit, HeadUpdate, Lease, Message, TaskQueue, Turn,
+};
 
 use crate::support::{Cx, LEASE, SECOND, id, later, promptly, to};
 
 fn limited(messages_max: usize, bytes_max: usize) -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max,
         bytes_max,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)
     }
 }
 
@@ -98,6 +98,145 @@ pub(crate) async fn the_limit_of_bytes_leaves_the_rest_but_one(cx: &Cx) {
     assert_eq!(turn.messages, sent[1..2]);
     cx.apply(cx.turn(&turn)).await;
     assert_eq!(cx.claim_only("a").await.messages, sent[2..]);
+}
+
+/// A claim of turns with so many bytes in all.
+fn of_bytes(total_bytes_max: usize) -> ClaimTurns {
+    ClaimTurns {
+        total_bytes_max,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 10, LEASE)
+    }
+}
+
+/// Turns end before the first whose messages do not fit; it is claimed next, for the first time. One alone
+/// may hold more, and what holds nothing fits.
+pub(crate) async fn the_bytes_of_a_claim_leave_the_other_turns(cx: &Cx) {
+    let large = Bytes::from(vec![7; 1_000]);
+    for instance in ["a", "b", "c", "d"] {
+        cx.running(instance).await;
+    }
+    for (instance, messages) in [("a", 2), ("b", 1), ("c", 2), ("d", 1)] {
+        for _ in 0..messages {
+            let body = large.clone();
+            cx.send(to(
+                instance,
+                Message {
+                    body,
+                    ..cx.message()
+                },
+            ))
+            .await;
+        }
+        cx.elapse(cx.tick()).await;
+    }
+    let names = |turns: &[Turn]| -> Vec<String> {
+        let names = turns.iter().map(|turn| turn.lease.instance.to_string());
+        names.collect()
+    };
+    for (total_bytes_max, expected, more) in [
+        (3_999, &["a", "b"][..], true),
+        (1_000, &["c"][..], true),
+        (1_000, &["d"][..], false),
+    ] {
+        let claimed = cx.claim_with(&of_bytes(total_bytes_max)).await;
+        assert_eq!(names(&claimed.items), expected);
+        assert_eq!(claimed.more, more, "{expected:?}");
+        assert!(claimed.items.iter().all(|turn| turn.attempt == 1));
+    }
+    cx.claim_nothing().await;
+    cx.elapse(LEASE).await;
+    // Together they are as many as may be.
+    let claimed = cx.claim_with(&of_bytes(6_000)).await;
+    assert_eq!((claimed.items.len(), claimed.more), (4, false));
+    assert!(claimed.items.iter().all(|turn| turn.attempt == 2));
+}
+
+/// The same of activities.
+pub(crate) async fn the_bytes_of_a_claim_leave_the_other_activities(cx: &Cx) {
+    cx.running("a").await;
+    for (activity_id, bytes) in [(1, 2_000), (2, 1_000), (3, 2_000), (4, 1_000), (5, 0)] {
+        let turn = cx.poke_and_claim("a").await;
+        let body = Bytes::from(vec![7; bytes]);
+        let commit = cx.turn(&turn).append(1).activity(activity_id);
+        cx.apply(commit.activity_body(body)).await;
+        cx.elapse(cx.tick()).await;
+    }
+    let claim = |total_bytes_max| ClaimActivities {
+        total_bytes_max,
+        ..ClaimActivities::new(vec![TaskQueue::default()], 10, LEASE)
+    };
+    for (total_bytes_max, expected, more) in [
+        (4_999, &[1, 2][..], true),
+        (1_000, &[3][..], true),
+        (1_000, &[4, 5][..], false),
+    ] {
+        cx.settle().await;
+        let claimed = cx
+            .provider()
+            .claim_activities(&claim(total_bytes_max))
+            .await;
+        let claimed = claimed.expect("a claim of activities succeeds");
+        let ids: Vec<u64> = claimed
+            .items
+            .iter()
+            .map(|it| it.lease.key.activity_id)
+            .collect();
+        assert_eq!(ids, expected);
+        assert_eq!(claimed.more, more, "{expected:?}");
+        assert!(claimed.items.iter().all(|it| it.attempt == 1));
+    }
+    cx.work_nothing().await;
+    cx.elapse(LEASE).await;
+    let claimed = cx.provider().claim_activities(&claim(6_000)).await;
+    let claimed = claimed.expect("a claim of activities succeeds");
+    assert_eq!((claimed.items.len(), claimed.more), (5, false));
+    assert!(claimed.items.iter().all(|it| it.attempt == 2));
+}
+
+/// Of several queues, too, what is left has waited for less long than what comes.
+pub(crate) async fn what_is_left_for_its_bytes_is_the_youngest(cx: &Cx) {
+    let body = Bytes::from(vec![7; 1_000]);
+    for (instance, queue) in [("a", "left"), ("b", "right"), ("c", "left"), ("d", "right")] {
+        let mut start = cx.start_in(queue, instance);
+        start.message.body = body.clone();
+        cx.send(start).await;
+        cx.elapse(cx.tick()).await;
+    }
+    let both = |total_bytes_max| ClaimTurns {
+        queues: vec![TaskQueue::from("right"), TaskQueue::from("left")],
+        ..of_bytes(total_bytes_max)
+    };
+    for expected in [["a", "b"], ["c", "d"]] {
+        let claimed = cx.claim_with(&both(2_500)).await;
+        let names: Vec<String> = claimed
+            .items
+            .iter()
+            .map(|it| it.lease.instance.to_string())
+            .collect();
+        assert_eq!(names, expected);
+        for turn in &claimed.items {
+            let turn = cx
+                .turn(turn)
+                .append(1)
+                .activity_in(turn.head.queue.as_str(), 1);
+            cx.apply(turn.activity_body(body.clone())).await;
+            cx.elapse(cx.tick()).await;
+        }
+    }
+    let work = ClaimActivities {
+        total_bytes_max: 2_500,
+        ..ClaimActivities::new(both(0).queues, 10, LEASE)
+    };
+    for expected in [["a", "b"], ["c", "d"]] {
+        cx.settle().await;
+        let claimed = cx.provider().claim_activities(&work).await;
+        let claimed = claimed.expect("a claim of activities succeeds").items;
+        let names: Vec<String> = claimed
+            .iter()
+            .map(|it| it.lease.key.instance.to_string())
+            .collect();
+        assert_eq!(names, expected);
+    }
 }
 
 /// Whoever became claimable first is claimed first: by a message, a timer, or an expired lease.

@@ -112,11 +112,9 @@ async fn claim(cx: &Cx) -> Cost {
     cx.poke("works").await;
     cx.settle().await;
     let claim_turns = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)
     };
     let (claimed, turn_took) = timed(cx.provider().claim_turns(&claim_turns)).await;
     let turn = claimed.expect("a claim of turns succeeds").items.remove(0);
@@ -126,11 +124,7 @@ async fn claim(cx: &Cx) -> Cost {
         .await;
 
     cx.settle().await;
-    let claim_activities = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: 1,
-        lease: LEASE,
-    };
+    let claim_activities = ClaimActivities::new(vec![TaskQueue::default()], 1, LEASE);
     let (claimed, activity_took) = timed(cx.provider().claim_activities(&claim_activities)).await;
     let claimed = claimed.expect("a claim of activities succeeds");
     let work = claimed.items.first().expect("the activity is claimable");

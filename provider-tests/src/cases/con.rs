@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityOutcome, ClaimTurns, Commit, ErrorKind, Lease, Renewal, TaskQueue,
+    ActivityOutcome, ClaimTurns, Commit, ErrorKind, Lease, Renew, Renewal, TaskQueue,
 };
 use parking_lot::Mutex;
 use tokio::task::yield_now;
@@ -33,11 +33,9 @@ where
 /// One turn with one message, leased for so long that it does not come back meanwhile.
 fn one_turn() -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 1,
         bytes_max: 1_000,
-        lease: Duration::from_hours(10),
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_hours(10))
     }
 }
 
@@ -313,9 +311,14 @@ pub(crate) async fn renewals_disturb_no_commit(cx: &Cx) {
         cx.running_with_activities(&name, ACTIVITIES as u64).await;
         let work = cx.work(ACTIVITIES).await;
         let turn = cx.poke_and_claim(&name).await;
-        let of_work = work.iter().map(|it| Lease::Activity(it.lease.clone()));
+        let of_work = work
+            .iter()
+            .map(|it| Lease::Activity(it.lease.clone()).into());
         // In calls of their own: a store may do what is about one instance one after the other.
-        let calls = [of_work.collect(), vec![Lease::Turn(turn.lease.clone())]];
+        let calls = [
+            of_work.collect(),
+            vec![Renew::from(Lease::Turn(turn.lease.clone()))],
+        ];
         let (renewer, until) = (cx.clone(), Arc::new(AtomicBool::new(false)));
         let is_over = Arc::clone(&until);
         let renewals = tokio::spawn(async move {

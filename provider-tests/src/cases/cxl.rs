@@ -108,11 +108,7 @@ pub(crate) async fn a_dropped_release_happened_or_did_not(cx: &Cx) {
         let work = cx.work_only().await;
         for lease in [Lease::Turn(turn.lease), Lease::Activity(work.lease)] {
             drop_after_polls(cx.renew(lease.clone(), LEASE), polls).await;
-            let release = Release {
-                lease,
-                delay: Duration::ZERO,
-                attempts: ReleasedAttempts::Keep,
-            };
+            let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
             drop_after_polls(cx.try_release(release.clone()), polls).await;
             // The repeat fails if the first one happened.
             cx.try_release(release).await.ok();

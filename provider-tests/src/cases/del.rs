@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    DeleteMode, ErrorKind, Lease, ProviderError, QueueDepths, Release, ReleasedAttempts, Renewal,
-    SystemMetrics,
+    DeleteMode, ErrorKind, Lease, ProviderError, Release, ReleasedAttempts, Renewal, StoreMetrics,
 };
 
 use crate::support::{Cx, Dump, LEASE, SECOND, drop_after_polls, id, promptly, refused, to};
@@ -32,10 +31,7 @@ pub(crate) async fn nothing_is_left_of_a_deleted_instance(cx: &Cx) {
     assert_eq!(cx.head_if_any("a").await, None);
     assert_eq!(cx.history("a", 1).await, []);
     assert_eq!(cx.history("a", 2).await, []);
-    let metrics = cx.admin().metrics().await.expect("metrics can be read");
-    assert_eq!(metrics, SystemMetrics::default());
-    let depths = cx.admin().queue_depths().await.expect("depths can be read");
-    assert_eq!(depths, QueueDepths::default());
+    assert_eq!(cx.metrics().await, StoreMetrics::default());
     assert_eq!(cx.dump().await, Dump::default());
 }
 
@@ -84,11 +80,7 @@ pub(crate) async fn late_operations_do_not_bring_it_back(cx: &Cx) {
         for lease in [Lease::Turn(turn.lease), Lease::Activity(work.lease)] {
             let renewal = cx.renew(lease.clone(), LEASE).await;
             assert_ne!(renewal, Renewal::Renewed);
-            let release = Release {
-                lease,
-                delay: Duration::ZERO,
-                attempts: ReleasedAttempts::Keep,
-            };
+            let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
             refused(cx.try_release(release).await, ErrorKind::LeaseLost);
         }
 

@@ -17,11 +17,11 @@ pub(crate) async fn refusals_advise_against_a_retry(cx: &Cx) {
     forged.token = random_token();
     let mut oversized = cx.message();
     oversized.body = vec![0; cx.limits().body_bytes_max + 1].into();
-    let release = Release {
-        lease: duroxide_core::providers::Lease::Activity(forged.clone()),
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::Keep,
-    };
+    let release = Release::new(
+        duroxide_core::providers::Lease::Activity(forged.clone()),
+        Duration::ZERO,
+        ReleasedAttempts::Keep,
+    );
     let position = turn.head.position;
 
     let errors = [

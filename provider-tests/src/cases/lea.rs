@@ -4,19 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, ReleasedAttempts, Renewal, TaskQueue,
-    Turn, TurnLease,
+    ActivityLease, ClaimTurns, ErrorKind, Lease, Release, ReleasedAttempts, Renew, Renewal,
+    TaskQueue, Turn, TurnLease,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, random_token, refused};
 
 fn one_turn() -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 10,
         bytes_max: 1_000,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)
     }
 }
 
@@ -229,11 +227,7 @@ pub(crate) async fn a_lost_lease_cannot_be_released(cx: &Cx) {
     let work = cx.work_only().await;
 
     for lease in [lease_of(&old_turn), Lease::Activity(old_work.lease)] {
-        let release = Release {
-            lease,
-            delay: Duration::ZERO,
-            attempts: ReleasedAttempts::TakeBack,
-        };
+        let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::TakeBack);
         refused(cx.try_release(release).await, ErrorKind::LeaseLost);
     }
 
@@ -266,7 +260,7 @@ pub(crate) async fn renewals_in_a_batch_are_independent(cx: &Cx) {
         Lease::Activity(work.lease),
         lease_of(&b),
     ];
-    let answers = cx.provider().renew(&leases, LEASE).await;
+    let answers = cx.provider().renew(&leases.map(Renew::from), LEASE).await;
 
     let answers: Vec<_> = answers.into_iter().map(|a| a.expect("answered")).collect();
     use Renewal::{Lost, Renewed};
@@ -283,11 +277,7 @@ pub(crate) async fn releases_in_a_batch_are_independent(cx: &Cx) {
     let a = cx.poke_and_claim("a").await;
     let b = cx.poke_and_claim("b").await;
     let work = cx.work_only().await;
-    let release = |lease| Release {
-        lease,
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::Keep,
-    };
+    let release = |lease| Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
 
     let answers = cx
         .provider()

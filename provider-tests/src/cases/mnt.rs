@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ClaimActivities, ClaimTurns, Commit, DeleteMode, ErrorKind, Fence, InstanceFilter, Lease,
-    Queues, ReadHistory, Release, ReleasedAttempts, TaskQueue, Until, Watch,
+    ClaimActivities, ClaimTurns, Commit, DeleteMode, ErrorKind, Fence, Inspect, InstanceFilter,
+    Lease, ListActivities, Queues, ReadHistory, Release, ReleasedAttempts, Renew, TaskQueue, Until,
+    Watch,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, promptly, refused, to};
@@ -51,18 +52,12 @@ pub(crate) async fn nothing_works_after_close(cx: &Cx) {
     promptly("a second close", p.close()).await;
 
     let claim = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 1,
         bytes_max: 1,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)
     };
     refused(p.claim_turns(&claim).await, UNAVAILABLE);
-    let claim = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: 1,
-        lease: LEASE,
-    };
+    let claim = ClaimActivities::new(vec![TaskQueue::default()], 1, LEASE);
     refused(p.claim_activities(&claim).await, UNAVAILABLE);
     let commit = cx.turn(&turn).append(1).build();
     assert!(matches!(commit.fence, Fence::At { .. }));
@@ -72,15 +67,11 @@ pub(crate) async fn nothing_works_after_close(cx: &Cx) {
     }
     refused(cx.try_finish(&work.lease, None).await, UNAVAILABLE);
     let leases = [Lease::Turn(turn.lease), Lease::Activity(work.lease)];
-    for answer in p.renew(&leases, LEASE).await {
+    for answer in p.renew(&leases.clone().map(Renew::from), LEASE).await {
         refused(answer, UNAVAILABLE);
     }
     for lease in leases {
-        let release = Release {
-            lease,
-            delay: Duration::ZERO,
-            attempts: ReleasedAttempts::Keep,
-        };
+        let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
         refused(cx.try_release(release).await, UNAVAILABLE);
     }
     refused(p.maintain(SECOND).await, UNAVAILABLE);
@@ -125,7 +116,9 @@ pub(crate) async fn nothing_is_managed_after_close(cx: &Cx) {
     );
     refused(admin.prune_executions(&a, 1).await, UNAVAILABLE);
     refused(admin.metrics().await, UNAVAILABLE);
-    refused(admin.queue_depths().await, UNAVAILABLE);
+    refused(admin.inspect(&Inspect::new(a)).await, UNAVAILABLE);
+    let activities = ListActivities::new(TaskQueue::default());
+    refused(admin.list_activities(&activities).await, UNAVAILABLE);
 }
 
 /// Whoever waits when the provider is closed is not left waiting.
@@ -154,7 +147,7 @@ pub(crate) async fn what_is_unavailable_changes_nothing(cx: &Cx) {
     let process = cx.twin().await;
     process.running("a").await;
     let turn = process.poke_and_claim("a").await;
-    let before = process.view(&["a", "b"]).await;
+    let before = process.view(&["a", "b"]).await.without_leases();
     process.provider().close().await;
     let commit = process.turn(&turn).append(1);
     process.refuse(commit, ErrorKind::Unavailable).await;
@@ -163,7 +156,7 @@ pub(crate) async fn what_is_unavailable_changes_nothing(cx: &Cx) {
 
     let process = process.crash().await;
 
-    assert_eq!(process.view(&["a", "b"]).await, before);
+    assert_eq!(process.view(&["a", "b"]).await.without_leases(), before);
     // Whether the lease outlives its process is the store's affair; the message is there anyway.
     process.elapse(LEASE).await;
     assert_eq!(process.claim_only("a").await.messages, turn.messages);

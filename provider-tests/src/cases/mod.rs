@@ -12,10 +12,12 @@ pub(crate) mod com_batch;
 pub(crate) mod con;
 pub(crate) mod cxl;
 pub(crate) mod del;
+pub(crate) mod det;
 pub(crate) mod dly;
 pub(crate) mod dur;
 pub(crate) mod err;
 pub(crate) mod exe;
+pub(crate) mod fam;
 pub(crate) mod fen;
 pub(crate) mod fen_atomic;
 pub(crate) mod fen_standing;
@@ -23,6 +25,7 @@ pub(crate) mod fen_unleased;
 pub(crate) mod hea;
 pub(crate) mod his;
 pub(crate) mod idm;
+pub(crate) mod ins;
 pub(crate) mod lea;
 pub(crate) mod lim;
 pub(crate) mod mai;
@@ -36,7 +39,7 @@ pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
-    executions, fan_outs, grace, looks, mailbox, nodes, operations, payloads, peers, poison,
-    queues, restarts, store_faults, suspension, timers, values, waits,
+    executions, fan_outs, grace, inspection, looks, mailbox, nodes, operations, payloads, peers,
+    poison, progress, queues, restarts, store_faults, suspension, timers, values, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

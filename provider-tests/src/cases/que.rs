@@ -183,17 +183,11 @@ pub(crate) async fn a_claim_has_a_limit_of_queues(cx: &Cx) {
     let last = (CLAIM_QUEUES_MAX - 1).to_string();
     cx.send(cx.start_in(&last, "a")).await;
     let turns = |count| ClaimTurns {
-        queues: queues(count),
-        turns_max: 1,
         messages_max: 1,
         bytes_max: 1,
-        lease: LEASE,
+        ..ClaimTurns::new(queues(count), 1, LEASE)
     };
-    let activities = |count| ClaimActivities {
-        queues: queues(count),
-        activities_max: 1,
-        lease: LEASE,
-    };
+    let activities = |count| ClaimActivities::new(queues(count), 1, LEASE);
 
     let p = cx.provider();
     let error = p.claim_turns(&turns(CLAIM_QUEUES_MAX + 1)).await;

@@ -15,6 +15,7 @@ pub(crate) async fn a_start_creates_the_instance(cx: &Cx) {
         instance: id("a"),
         incarnation: start.id.incarnation(),
         queue: TaskQueue::default(),
+        parent: None,
         orchestration: "Orchestration".to_owned(),
         version: None,
         status: InstanceStatus::Pending,
@@ -26,6 +27,7 @@ pub(crate) async fn a_start_creates_the_instance(cx: &Cx) {
         suspended: false,
         created_at_ms: head.created_at_ms,
         updated_at_ms: head.updated_at_ms,
+        note: None,
     };
     assert_eq!(head, expected);
     assert_eq!(cx.claim_only("a").await.messages, [start]);

@@ -16,10 +16,8 @@ impl Cx {
     /// Values of an instance, in the order of these keys.
     pub(crate) async fn values(&self, instance: &str, keys: &[&str]) -> Vec<InstanceValue> {
         self.settle().await;
-        let request = ReadValues {
-            instance: id(instance),
-            keys: keys.iter().map(|key| ValueKey::from(*key)).collect(),
-        };
+        let keys = keys.iter().map(|key| ValueKey::from(*key)).collect();
+        let request = ReadValues::named(id(instance), keys);
         let read = self.provider().read_values(&request).await;
         read.expect("values can be read")
     }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
-    SystemMetrics, Turn, Watch,
+    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
+    Committed, DeleteMode, ExecutionRecord, HistoryPage, Inspect, Inspection, InstanceFilter,
+    InstanceHead, InstanceId, InstancePage, InstanceValue, ListActivities, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renew, Renewal, StoreMetrics, Turn, Watch,
 };
 
-use super::admin_of;
 use crate::transcript::{Begun, Transcript};
 
 /// A provider whose calls are written into a [`Transcript`].
@@ -81,7 +80,7 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         let call = self.begin("renew", &(leases, extend_by));
@@ -136,11 +135,8 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
         call.answered(());
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        self.inner
-            .admin()
-            .is_some()
-            .then_some(self as &dyn ProviderAdmin)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
@@ -163,7 +159,20 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
 impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         let call = self.begin("list_instances", filter);
-        call.answered(admin_of(&*self.inner)?.list_instances(filter).await)
+        call.answered(self.inner.admin().list_instances(filter).await)
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        let call = self.begin("inspect", request);
+        call.answered(self.inner.admin().inspect(request).await)
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        let call = self.begin("list_activities", request);
+        call.answered(self.inner.admin().list_activities(request).await)
     }
 
     async fn list_executions(
@@ -171,7 +180,7 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
         let call = self.begin("list_executions", instance);
-        call.answered(admin_of(&*self.inner)?.list_executions(instance).await)
+        call.answered(self.inner.admin().list_executions(instance).await)
     }
 
     async fn delete_instance(
@@ -180,11 +189,7 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
         mode: DeleteMode,
     ) -> Result<(), ProviderError> {
         let call = self.begin("delete_instance", &(instance, mode));
-        call.answered(
-            admin_of(&*self.inner)?
-                .delete_instance(instance, mode)
-                .await,
-        )
+        call.answered(self.inner.admin().delete_instance(instance, mode).await)
     }
 
     async fn prune_executions(
@@ -194,19 +199,15 @@ impl<P: Provider + ?Sized> ProviderAdmin for Recorded<P> {
     ) -> Result<u64, ProviderError> {
         let call = self.begin("prune_executions", &(instance, keep_last));
         call.answered(
-            admin_of(&*self.inner)?
+            self.inner
+                .admin()
                 .prune_executions(instance, keep_last)
                 .await,
         )
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
         let call = self.begin("metrics", &());
-        call.answered(admin_of(&*self.inner)?.metrics().await)
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        let call = self.begin("queue_depths", &());
-        call.answered(admin_of(&*self.inner)?.queue_depths().await)
+        call.answered(self.inner.admin().metrics().await)
     }
 }

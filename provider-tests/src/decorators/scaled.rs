@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    Envelope, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider,
+    Envelope, HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider,
     ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
-    Renewal, Turn, Watch,
+    Renew, Renewal, Turn, Watch,
 };
 
 /// A provider around a provider that lives in real time: every duration that it is asked for is
@@ -108,7 +108,7 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         self.inner.renew(leases, extend_by / self.speedup).await
@@ -158,7 +158,7 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.inner.admin()
     }
 

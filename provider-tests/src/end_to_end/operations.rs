@@ -145,7 +145,7 @@ pub(crate) async fn children_are_deleted_with_their_parent(cx: &Cx) {
     };
 
     // The parent alone, as a deletion that was cut might leave it.
-    let admin = cx.provider().admin().expect("the profile needs it");
+    let admin = cx.provider().admin();
     let parent = InstanceId::new("parent").expect("an id");
     let deleted = admin.delete_instance(&parent, DeleteMode::TerminalOnly);
     deleted.await.expect("it has ended");

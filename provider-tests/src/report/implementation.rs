@@ -53,7 +53,7 @@ impl Implementation {
             contract: about.contract,
             durability: durability(capabilities.durability),
             capabilities: CapabilitiesReport {
-                management: provider.admin().is_some(),
+                management: true,
                 multi_process: capabilities.multi_process,
                 push_wakeups: capabilities.push_wakeups,
                 visibility_bound_ms: millis_ceil(capabilities.visibility_bound),

@@ -51,8 +51,7 @@ impl fmt::Debug for Subject {
 pub(crate) fn offers(provider: &dyn Provider, profile: Profile) -> bool {
     let capabilities = provider.capabilities();
     match profile {
-        Profile::Required | Profile::EndToEnd | Profile::Random => true,
-        Profile::Management => provider.admin().is_some(),
+        Profile::Required | Profile::Management | Profile::EndToEnd | Profile::Random => true,
         Profile::Durable => capabilities.durability > Durability::Volatile,
         Profile::MultiHandle => capabilities.multi_process,
     }

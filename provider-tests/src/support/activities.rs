@@ -15,14 +15,14 @@ impl Cx {
         activities_max: usize,
     ) -> Claimed<ClaimedActivity> {
         self.settle().await;
-        let request = ClaimActivities {
-            queues: queues
+        let request = ClaimActivities::new(
+            queues
                 .iter()
                 .map(|name| TaskQueue((*name).into()))
                 .collect(),
             activities_max,
-            lease: LEASE,
-        };
+            LEASE,
+        );
         let claimed = self
             .provider()
             .claim_activities(&request)

@@ -136,9 +136,7 @@ impl Cx {
     }
 
     pub(crate) fn admin(&self) -> &dyn ProviderAdmin {
-        self.provider
-            .admin()
-            .expect("the profile `management` is for providers that have `admin`")
+        self.provider.admin()
     }
 
     pub(crate) fn limits(&self) -> Limits {

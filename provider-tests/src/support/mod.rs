@@ -3,6 +3,7 @@
 mod activities;
 mod cx;
 mod dump;
+mod looks;
 mod messages;
 mod turn_builder;
 mod turns;
@@ -21,7 +22,6 @@ pub(crate) use dump::Dump;
 pub(crate) use messages::{later, to};
 pub(crate) use turn_builder::TurnBuilder;
 pub(crate) use turns::turn_answer;
-pub(crate) use view::VIEWED_KEYS;
 pub(crate) use waiting::{PROMPT, drop_after_polls, promptly};
 
 /// For how long the helpers lease.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityCancel, ActivityLease, CommitId, Envelope, ExecutionStatus, ExecutionUpdate, Fence,
-    HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, LeaseToken, MessageId,
-    NewActivity, NewValue, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit, ValueKey,
-    ValueUpdate,
+    HeadUpdate, HistoryChunk, Incarnation, InstanceHead, InstanceId, Labels, LeaseToken, MessageId,
+    NewActivity, NewValue, Parent, Position, Reservation, TaskQueue, Topic, Turn, TurnCommit,
+    ValueKey, ValueUpdate,
 };
 
 /// Builds a [`TurnCommit`] that follows from a claimed turn or from a head.
@@ -65,6 +65,8 @@ impl TurnBuilder {
                 fence: Fence::Absent {
                     incarnation,
                     queue: TaskQueue::default(),
+                    parent: None,
+                    labels: Labels::new(),
                 },
                 head: HeadUpdate {
                     orchestration: "Orchestration".to_owned(),
@@ -89,6 +91,15 @@ impl TurnBuilder {
     pub(crate) fn in_queue(mut self, name: &str) -> Self {
         if let Fence::Absent { queue, .. } = &mut self.commit.fence {
             *queue = name.into();
+        }
+        self
+    }
+
+    /// Creates the instance as somebody's child, and with labels.
+    pub(crate) fn descending(mut self, whose: Option<Parent>, named: Labels) -> Self {
+        if let Fence::Absent { parent, labels, .. } = &mut self.commit.fence {
+            *parent = whose;
+            *labels = named;
         }
         self
     }

@@ -17,11 +17,10 @@ const BYTES_MAX: usize = 1 << 30;
 /// A request for so many turns, each with all of its messages.
 fn request(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max,
         messages_max: MESSAGES_MAX,
         bytes_max: BYTES_MAX,
-        lease: LEASE,
+        total_bytes_max: BYTES_MAX,
+        ..ClaimTurns::new(vec![TaskQueue::default()], turns_max, LEASE)
     }
 }
 
@@ -160,7 +159,7 @@ impl Cx {
     }
 
     pub(crate) async fn renew(&self, lease: Lease, by: Duration) -> Renewal {
-        let mut answers = self.provider().renew(&[lease], by).await;
+        let mut answers = self.provider().renew(&[lease.into()], by).await;
         assert_eq!(answers.len(), 1, "each member has one answer");
         answers
             .remove(0)
@@ -175,13 +174,9 @@ impl Cx {
 
     /// Releases a lease that is held, the attempt counting.
     pub(crate) async fn release(&self, lease: Lease, delay: Duration) {
-        self.try_release(Release {
-            lease,
-            delay,
-            attempts: ReleasedAttempts::Keep,
-        })
-        .await
-        .expect("the lease is held");
+        self.try_release(Release::new(lease, delay, ReleasedAttempts::Keep))
+            .await
+            .expect("the lease is held");
     }
 }
 

@@ -1,8 +1,8 @@
 //! What can be seen of a store without changing it.
 
 use duroxide_core::providers::{
-    ExecutionRecord, HistoryChunk, InstanceHead, InstanceValue, QueueDepths, ReadHistory,
-    SystemMetrics,
+    ActivityRecord, ExecutionRecord, HistoryChunk, InstanceHead, InstanceValue, Labels,
+    MessageRecord, QueueDepths, ReadHistory, Standing, SystemMetrics,
 };
 
 use super::{Cx, id};
@@ -11,7 +11,7 @@ use super::{Cx, id};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct View {
     instances: Vec<InstanceView>,
-    counts: Option<(SystemMetrics, QueueDepths)>,
+    counts: (SystemMetrics, QueueDepths),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -19,20 +19,35 @@ struct InstanceView {
     head: Option<InstanceHead>,
     /// Of each execution up to one that cannot be there.
     histories: Vec<Vec<HistoryChunk>>,
-    executions: Option<Vec<ExecutionRecord>>,
-    /// Those of the keys in [`VIEWED_KEYS`].
+    executions: Vec<ExecutionRecord>,
+    possessions: Option<Possessions>,
     values: Vec<InstanceValue>,
 }
 
-/// The keys of the values that are looked at.
-pub(crate) const VIEWED_KEYS: [&str; 2] = ["value", "value/1:{\"é\"}'%_"];
+/// What an instance has, as an inspection shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Possessions {
+    labels: Labels,
+    standing: Standing,
+    messages: Vec<MessageRecord>,
+    activities: Vec<ActivityRecord>,
+}
 
 impl View {
-    /// Without what only the management operations show.
-    pub(crate) fn without_management(mut self) -> Self {
-        self.counts = None;
+    /// Without the leases, which a store may end when it is opened (LEA-10).
+    pub(crate) fn without_leases(mut self) -> Self {
         for instance in &mut self.instances {
-            instance.executions = None;
+            let Some(possessions) = &mut instance.possessions else {
+                continue;
+            };
+            possessions.standing = Standing {
+                attempts: possessions.standing.attempts,
+                ..Standing::default()
+            };
+            for activity in &mut possessions.activities {
+                activity.claimable_from_ms = 0;
+                activity.is_leased = false;
+            }
         }
         self
     }
@@ -45,13 +60,8 @@ impl Cx {
         for instance in instances {
             views.push(self.view_instance(instance).await);
         }
-        let counts = match self.provider().admin() {
-            Some(admin) => Some((
-                admin.metrics().await.expect("metrics can be read"),
-                admin.queue_depths().await.expect("depths can be read"),
-            )),
-            None => None,
-        };
+        let metrics = self.metrics().await;
+        let counts = (metrics.totals, metrics.depths);
         View {
             instances: views,
             counts,
@@ -65,20 +75,29 @@ impl Cx {
         for execution in 1..=latest + 1 {
             histories.push(self.history(instance, execution).await);
         }
-        let executions = match self.provider().admin() {
-            Some(admin) => Some(
-                admin
-                    .list_executions(&id(instance))
-                    .await
-                    .expect("executions can be listed"),
-            ),
-            None => None,
-        };
+        let executions = self.admin().list_executions(&id(instance)).await;
+        let executions = executions.expect("executions can be listed");
+        let inspected = self.inspected(instance, 2).await;
+        let possessions = inspected.map(|it| {
+            assert_eq!(
+                Some(&it.record.head),
+                head.as_ref(),
+                "an inspection shows the head"
+            );
+            let activities = it.activities.into_iter();
+            Possessions {
+                labels: it.record.labels,
+                standing: self.comparable_standing(it.standing),
+                messages: it.messages,
+                activities: activities.map(|it| self.comparable_activity(it)).collect(),
+            }
+        });
         InstanceView {
             head,
             histories,
             executions,
-            values: self.values(instance, &VIEWED_KEYS).await,
+            possessions,
+            values: self.all_values(instance, 10).await,
         }
     }
 

@@ -80,15 +80,14 @@ impl Check {
     /// Every instance in the store is sound, and one that was asked for or the child of one.
     async fn check_stored(&mut self, ledger: &Ledger) -> Result<(), Failure> {
         let store = Arc::clone(&self.store);
-        let admin = store.admin().ok_or("the store has no management")?;
         let mut filter = InstanceFilter::default();
         loop {
-            let page = admin.list_instances(&filter).await?;
-            for head in &page.instances {
-                self.check_instance(head, ledger).await?;
+            let page = store.admin().list_instances(&filter).await?;
+            for record in &page.instances {
+                self.check_instance(&record.head, ledger).await?;
             }
-            filter.after = page.instances.last().map(|head| head.instance.clone());
-            if !page.more {
+            filter.after = page.next;
+            if filter.after.is_none() {
                 return Ok(());
             }
         }

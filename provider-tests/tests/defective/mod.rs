@@ -12,11 +12,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
-    SystemMetrics, TopicCursor, Turn, Watch,
+    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
+    Committed, DeleteMode, ExecutionRecord, HistoryPage, Inspect, Inspection, InstanceFilter,
+    InstanceHead, InstanceId, InstancePage, InstanceValue, ListActivities, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renew, Renewal, StoreMetrics, TopicCursor, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_memory::{MemoryOptions, MemoryProvider};
@@ -109,13 +109,6 @@ struct Defective {
 }
 
 impl Defective {
-    fn inner_admin(&self) -> &dyn ProviderAdmin {
-        match self.inner.admin() {
-            Some(admin) => admin,
-            None => panic!("the in-memory provider has management operations"),
-        }
-    }
-
     /// Whether mail is due of a topic that this head says it awaits.
     async fn has_mail(&self, head: &InstanceHead) -> Result<bool, ProviderError> {
         let topics = head.awaited.iter().cloned();
@@ -217,7 +210,7 @@ impl Provider for Defective {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         self.inner.renew(leases, extend_by).await
@@ -277,22 +270,33 @@ impl Provider for Defective {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }
 
 #[async_trait]
 impl ProviderAdmin for Defective {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
-        self.inner_admin().list_instances(filter).await
+        self.inner.admin().list_instances(filter).await
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        self.inner.admin().inspect(request).await
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        self.inner.admin().list_activities(request).await
     }
 
     async fn list_executions(
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
-        self.inner_admin().list_executions(instance).await
+        self.inner.admin().list_executions(instance).await
     }
 
     async fn delete_instance(
@@ -303,7 +307,7 @@ impl ProviderAdmin for Defective {
         if self.defect == Defect::DeletesNothing {
             return Ok(());
         }
-        self.inner_admin().delete_instance(instance, mode).await
+        self.inner.admin().delete_instance(instance, mode).await
     }
 
     async fn prune_executions(
@@ -311,20 +315,17 @@ impl ProviderAdmin for Defective {
         instance: &InstanceId,
         keep_last: u64,
     ) -> Result<u64, ProviderError> {
-        self.inner_admin()
+        self.inner
+            .admin()
             .prune_executions(instance, keep_last)
             .await
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
-        let mut metrics = self.inner_admin().metrics().await?;
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
+        let mut metrics = self.inner.admin().metrics().await?;
         if self.defect == Defect::LeavesEventsBehind {
-            metrics.total_events += 1;
+            metrics.totals.total_events += 1;
         }
         Ok(metrics)
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        self.inner_admin().queue_depths().await
     }
 }

@@ -9,7 +9,7 @@ use duroxide_core::providers::{
     ActivityCancel, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
     Committed, ErrorKind, Fence, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease,
     MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
-    ReadValues, Release, ReleasedAttempts, Renewal, TaskQueue, Turn, Watch,
+    ReadValues, Release, ReleasedAttempts, Renew, Renewal, TaskQueue, Turn, Watch,
 };
 use duroxide_memory::conformance::MemoryFixture;
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -201,7 +201,7 @@ impl Provider for Wrapped {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         assert!(self.fixture.defect != Defect::Panics, "the planted panic");
@@ -274,7 +274,7 @@ impl Provider for Wrapped {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.inner.admin()
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
-    SystemMetrics, Turn, Watch,
+    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
+    Committed, DeleteMode, ExecutionRecord, HistoryPage, Inspect, Inspection, InstanceFilter,
+    InstanceHead, InstanceId, InstancePage, InstanceValue, ListActivities, MailPage, Provider,
+    ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
+    Renew, Renewal, StoreMetrics, Turn, Watch,
 };
 
 type Answers<T> = Vec<Result<T, ProviderError>>;
@@ -29,6 +29,8 @@ pub(super) enum Rewrite {
     /// The answers to a batch.
     Committed(fn(&mut Answers<Committed>)),
     AskRenew(fn(&mut Duration)),
+    /// What is to be renewed.
+    AskRenewals(fn(&mut Vec<Renew>)),
     Renewed(fn(&mut Answers<Renewal>)),
     AskRelease(fn(&mut Release)),
     Released(fn(&mut Answers<()>)),
@@ -49,8 +51,11 @@ pub(super) enum Rewrite {
     AskInstances(fn(&mut InstanceFilter)),
     Instances(fn(&mut InstancePage)),
     Executions(fn(&mut Vec<ExecutionRecord>)),
-    Metrics(fn(&mut SystemMetrics)),
-    Depths(fn(&mut QueueDepths)),
+    Metrics(fn(&mut StoreMetrics)),
+    AskInspect(fn(&mut Inspect)),
+    Inspected(fn(&mut Inspection)),
+    AskListActivities(fn(&mut ListActivities)),
+    ListedActivities(fn(&mut ActivityPage)),
     /// What is done after nothing was found to claim, before looking again.
     BeforeAnEmptyClaim(for<'a> fn(&'a dyn Provider) -> Later<'a, ()>),
     /// What is done beside waiting for work.
@@ -71,12 +76,6 @@ pub(super) struct Rewritten {
 impl Rewritten {
     pub(super) fn new(inner: Arc<dyn Provider>, rewrite: Rewrite) -> Self {
         Self { inner, rewrite }
-    }
-
-    #[expect(clippy::expect_used, reason = "a mutant is of the in-memory provider")]
-    fn inner_admin(&self) -> &dyn ProviderAdmin {
-        let admin = self.inner.admin();
-        admin.expect("the in-memory provider has management operations")
     }
 
     fn head(&self, head: &mut InstanceHead) {
@@ -160,11 +159,15 @@ impl Provider for Rewritten {
         answers
     }
 
-    async fn renew(&self, leases: &[Lease], mut extend_by: Duration) -> Answers<Renewal> {
+    async fn renew(&self, leases: &[Renew], mut extend_by: Duration) -> Answers<Renewal> {
         if let Rewrite::AskRenew(change) = self.rewrite {
             change(&mut extend_by);
         }
-        let mut answers = self.inner.renew(leases, extend_by).await;
+        let mut renewals = leases.to_vec();
+        if let Rewrite::AskRenewals(change) = self.rewrite {
+            change(&mut renewals);
+        }
+        let mut answers = self.inner.renew(&renewals, extend_by).await;
         if let Rewrite::Renewed(change) = self.rewrite {
             change(&mut answers);
         }
@@ -260,8 +263,8 @@ impl Provider for Rewritten {
         }
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }
 
@@ -272,8 +275,35 @@ impl ProviderAdmin for Rewritten {
         if let Rewrite::AskInstances(change) = self.rewrite {
             change(&mut filter);
         }
-        let mut page = self.inner_admin().list_instances(&filter).await?;
+        let mut page = self.inner.admin().list_instances(&filter).await?;
         if let Rewrite::Instances(change) = self.rewrite {
+            change(&mut page);
+        }
+        Ok(page)
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        let mut asked = request.clone();
+        if let Rewrite::AskInspect(change) = self.rewrite {
+            change(&mut asked);
+        }
+        let mut inspected = self.inner.admin().inspect(&asked).await?;
+        if let (Rewrite::Inspected(change), Some(inspected)) = (self.rewrite, &mut inspected) {
+            change(inspected);
+        }
+        Ok(inspected)
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        let mut asked = request.clone();
+        if let Rewrite::AskListActivities(change) = self.rewrite {
+            change(&mut asked);
+        }
+        let mut page = self.inner.admin().list_activities(&asked).await?;
+        if let Rewrite::ListedActivities(change) = self.rewrite {
             change(&mut page);
         }
         Ok(page)
@@ -283,7 +313,7 @@ impl ProviderAdmin for Rewritten {
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
-        let mut executions = self.inner_admin().list_executions(instance).await?;
+        let mut executions = self.inner.admin().list_executions(instance).await?;
         if let Rewrite::Executions(change) = self.rewrite {
             change(&mut executions);
         }
@@ -298,7 +328,7 @@ impl ProviderAdmin for Rewritten {
         if let Rewrite::AskDelete(change) = self.rewrite {
             change(&mut mode);
         }
-        let mut deleted = self.inner_admin().delete_instance(instance, mode).await;
+        let mut deleted = self.inner.admin().delete_instance(instance, mode).await;
         if let Rewrite::Deleted(change) = self.rewrite {
             change(&mut deleted);
         }
@@ -313,24 +343,17 @@ impl ProviderAdmin for Rewritten {
         if let Rewrite::AskPrune(change) = self.rewrite {
             change(&mut keep_last);
         }
-        self.inner_admin()
+        self.inner
+            .admin()
             .prune_executions(instance, keep_last)
             .await
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
-        let mut metrics = self.inner_admin().metrics().await?;
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
+        let mut metrics = self.inner.admin().metrics().await?;
         if let Rewrite::Metrics(change) = self.rewrite {
             change(&mut metrics);
         }
         Ok(metrics)
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        let mut depths = self.inner_admin().queue_depths().await?;
-        if let Rewrite::Depths(change) = self.rewrite {
-            change(&mut depths);
-        }
-        Ok(depths)
     }
 }

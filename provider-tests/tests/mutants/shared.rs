@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
-    Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    DeleteMode, Durability, ExecutionRecord, HistoryPage, InstanceFilter, InstanceHead, InstanceId,
-    InstancePage, InstanceValue, Lease, MailPage, Provider, ProviderAdmin, ProviderError,
-    ProviderInfo, QueueDepths, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal,
-    SystemMetrics, Turn, Watch, refusal,
+    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
+    Committed, DeleteMode, Durability, ExecutionRecord, HistoryPage, Inspect, Inspection,
+    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceValue, ListActivities,
+    MailPage, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
+    ReadValues, Release, Renew, Renewal, StoreMetrics, Turn, Watch, refusal,
 };
 use duroxide_memory::MemoryProvider;
 use duroxide_provider_tests::{Ending, Store, TestClock, Unavailable};
@@ -236,7 +236,7 @@ impl Provider for Handle {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         match self.enter("renew") {
@@ -300,8 +300,8 @@ impl Provider for Handle {
         self.data.lock().keep(&self.inner);
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }
 
@@ -309,6 +309,18 @@ impl Provider for Handle {
 impl ProviderAdmin for Handle {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         self.enter("list_instances")?.list_instances(filter).await
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        self.enter("inspect")?.inspect(request).await
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        let inner = self.enter("list_activities")?;
+        inner.list_activities(request).await
     }
 
     async fn list_executions(
@@ -341,11 +353,7 @@ impl ProviderAdmin for Handle {
         pruned
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
         self.enter("metrics")?.metrics().await
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        self.enter("queue_depths")?.queue_depths().await
     }
 }

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch,
 };
 use duroxide_memory::{MemoryOptions, MemoryProvider};
 use duroxide_provider_tests::{Fixture, Store, TestClock, Unavailable};
@@ -134,7 +134,7 @@ impl Provider for BrokenProvider {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         self.inner.renew(leases, extend_by).await
@@ -179,7 +179,7 @@ impl Provider for BrokenProvider {
         self.inner.close().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        None
+    fn admin(&self) -> &dyn ProviderAdmin {
+        &self.inner
     }
 }

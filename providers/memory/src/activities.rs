@@ -1,6 +1,7 @@
 //! The activities and their queues.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityKey, ActivityLease, Incarnation, InstanceId, TaskQueue};
@@ -13,6 +14,8 @@ use crate::queues::{Fronts, Queues};
 pub(crate) struct Activity {
     pub(crate) queue: TaskQueue,
     pub(crate) body: Bytes,
+    /// What the last renewal or release that brought some has left (DET-01).
+    pub(crate) details: Option<Bytes>,
     pub(crate) attempts: u32,
     pub(crate) hold: Hold,
 }
@@ -53,10 +56,41 @@ impl Activities {
         self.stored.insert(key, (slot, activity));
     }
 
+    /// Takes the details of all of them.
+    pub(crate) fn forget_details(&mut self) {
+        for (_, activity) in self.stored.values_mut() {
+            activity.details = None;
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: &ActivityKey) -> Option<Activity> {
         let (slot, activity) = self.stored.remove(key)?;
         self.queues.remove(&activity.queue, slot);
         Some(activity)
+    }
+
+    /// The queues that they are in.
+    pub(crate) fn queues(&self) -> &Queues<ActivityKey> {
+        &self.queues
+    }
+
+    /// Those of one life of an instance behind this execution and id.
+    pub(crate) fn behind(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        (execution, activity_id): (u64, u64),
+    ) -> impl Iterator<Item = (&ActivityKey, &Activity)> {
+        let bound = |execution, activity_id| ActivityKey {
+            instance: instance.clone(),
+            incarnation,
+            execution,
+            activity_id,
+        };
+        let first = Bound::Excluded(bound(execution, activity_id));
+        let last = Bound::Included(bound(u64::MAX, u64::MAX));
+        let behind = self.stored.range((first, last));
+        behind.map(|(key, (_, activity))| (key, activity))
     }
 
     /// Those of one life of an instance, of these executions.

@@ -1,21 +1,30 @@
 //! Management.
 
-use std::ops::Bound;
-
 use async_trait::async_trait;
 use duroxide_core::providers::{
-    DeleteMode, ExecutionRecord, InstanceFilter, InstanceId, InstancePage, InstanceStatus,
-    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, refusal,
+    ActivityPage, DeleteMode, ExecutionRecord, Inspect, Inspection, InstanceFilter, InstanceId,
+    InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics, refusal,
 };
 
 use crate::defect::Defect;
 use crate::provider::MemoryProvider;
-use crate::state::{Execution, State};
+use crate::state::State;
 
 #[async_trait]
 impl ProviderAdmin for MemoryProvider {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
-        Ok(self.enter("list_instances")?.list_instances(filter))
+        self.enter("list_instances")?.list_instances(filter)
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        self.enter("inspect")?.inspect(request)
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        self.enter("list_activities")?.list_activities(request)
     }
 
     async fn list_executions(
@@ -43,40 +52,12 @@ impl ProviderAdmin for MemoryProvider {
             .prune_executions(instance, keep_last)
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
         Ok(self.enter("metrics")?.metrics())
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        Ok(self.enter("queue_depths")?.queue_depths())
     }
 }
 
 impl State {
-    fn list_instances(&self, filter: &InstanceFilter) -> InstancePage {
-        let after = filter
-            .after
-            .as_ref()
-            .map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_str()));
-        let mut matching = self
-            .instances
-            .range((after, Bound::Unbounded))
-            .map(|(_, instance)| &instance.head)
-            .filter(|head| filter.status.is_none_or(|status| status == head.status))
-            .filter(|head| {
-                let wanted = filter.orchestration.as_ref();
-                wanted.is_none_or(|name| *name == head.orchestration)
-            });
-        InstancePage {
-            instances: matching
-                .by_ref()
-                .take(filter.instances_max)
-                .cloned()
-                .collect(),
-            more: matching.next().is_some(),
-        }
-    }
-
     fn list_executions(&self, id: &InstanceId) -> Vec<ExecutionRecord> {
         let instances = self.instances.get(id).into_iter();
         instances
@@ -117,34 +98,5 @@ impl State {
         let kept = instance.executions.split_off(&first_kept);
         let pruned = std::mem::replace(&mut instance.executions, kept);
         Ok(pruned.len() as u64)
-    }
-
-    fn metrics(&self) -> SystemMetrics {
-        let mut metrics = SystemMetrics::default();
-        for instance in self.instances.values() {
-            let executions = instance.executions.values();
-            metrics.total_instances += 1;
-            metrics.total_executions += executions.len() as u64;
-            metrics.total_events += executions.map(Execution::event_count).sum::<u64>();
-            *match instance.head.status {
-                InstanceStatus::Pending | InstanceStatus::Running => &mut metrics.running_instances,
-                InstanceStatus::Completed => &mut metrics.completed_instances,
-                InstanceStatus::Failed => &mut metrics.failed_instances,
-            } += 1;
-        }
-        metrics
-    }
-
-    fn queue_depths(&self) -> QueueDepths {
-        let mut depths = QueueDepths {
-            worker_queue: self.activities.len(),
-            ..QueueDepths::default()
-        };
-        for instance in self.instances.values() {
-            let (visible, delayed) = instance.inbox.depths(self.now_ms, &instance.head.awaited);
-            depths.orchestrator_queue += visible;
-            depths.timer_queue += delayed;
-        }
-        depths
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, InstanceId,
-    ProviderError, Queues, TaskQueue, Turn, TurnLease, check,
+    ProviderError, Queues, TaskQueue, Turn, TurnLease, check, share::ByteBudget,
 };
 
 use crate::defect::Defect;
@@ -41,16 +41,29 @@ impl State {
         request: &ClaimTurns,
     ) -> Claimed<Turn> {
         let Due { items, more } = due;
+        let mut budget = ByteBudget::new(request.total_bytes_max);
+        let all = items.len();
+        let claimed = items.iter();
+        let items: Vec<Turn> = if self.has(Defect::ClaimSkipsWhatIsLong) {
+            let claimed = claimed.filter_map(|id| self.claim_turn(id, request, &mut budget));
+            claimed.collect()
+        } else {
+            let claimed = claimed.map_while(|id| self.claim_turn(id, request, &mut budget));
+            claimed.collect()
+        };
         Claimed {
-            items: items
-                .iter()
-                .filter_map(|id| self.claim_turn(id, request))
-                .collect(),
-            more,
+            more: more || items.len() < all,
+            items,
         }
     }
 
-    fn claim_turn(&mut self, id: &InstanceId, request: &ClaimTurns) -> Option<Turn> {
+    /// Leases an instance, unless its messages are more than the claim may still hold.
+    fn claim_turn(
+        &mut self,
+        id: &InstanceId,
+        request: &ClaimTurns,
+        budget: &mut ByteBudget,
+    ) -> Option<Turn> {
         let lease_until_ms = self.after(request.lease);
         let token = self.new_token();
         let due_ms = if self.has(Defect::ClaimTakesInvisible) {
@@ -59,8 +72,6 @@ impl State {
             self.now_ms
         };
         let instance = self.instances.get_mut(id)?;
-        instance.hold = Hold::leased(token, lease_until_ms);
-        instance.attempts = instance.attempts.saturating_add(1);
         let messages = instance.inbox.due(Extent {
             due_ms,
             messages_max: request.messages_max,
@@ -68,6 +79,13 @@ impl State {
             control_only: instance.head.suspended
                 && !self.defects.has(Defect::SuspendedGetEverything),
         });
+        let bytes = messages.iter().map(|it| it.message.body.len()).sum();
+        let fits = budget.take(bytes);
+        if !fits && !self.defects.has(Defect::ClaimTakesWhatIsLeft) {
+            return None;
+        }
+        instance.hold = Hold::leased(token, lease_until_ms);
+        instance.attempts = instance.attempts.saturating_add(1);
         if self.defects.has(Defect::ClaimConsumes) {
             for delivery in &messages {
                 instance.inbox.remove(delivery.message.id);
@@ -80,13 +98,17 @@ impl State {
                 instance: id.clone(),
                 token,
             },
-            head: instance.head.clone(),
+            head: if self.defects.has(Defect::ClaimsReadNotes) {
+                instance.head_and_note()
+            } else {
+                instance.head.clone()
+            },
             attempt: instance.attempts,
             messages,
             has_mail,
         };
         self.refresh(id);
-        Some(turn)
+        fits.then_some(turn)
     }
 
     pub(crate) fn claim_activities(
@@ -99,16 +121,27 @@ impl State {
         let queues = &request.queues;
         let fronts = self.activities.fronts(queues, self.now_ms, items_max);
         let Due { items, more } = self.share_out(fronts, items_max);
+        let mut budget = ByteBudget::new(request.total_bytes_max);
+        let all = items.len();
+        let claimed = items.into_iter();
+        let claimed = claimed.map_while(|key| self.claim_activity(key, request.lease, &mut budget));
+        let items: Vec<ClaimedActivity> = claimed.collect();
         Ok(Claimed {
-            items: items
-                .into_iter()
-                .filter_map(|key| self.claim_activity(key, request.lease))
-                .collect(),
-            more,
+            more: more || items.len() < all,
+            items,
         })
     }
 
-    fn claim_activity(&mut self, key: ActivityKey, lease: Duration) -> Option<ClaimedActivity> {
+    /// Leases an activity, unless its body is more than the claim may still hold.
+    fn claim_activity(
+        &mut self,
+        key: ActivityKey,
+        lease: Duration,
+        budget: &mut ByteBudget,
+    ) -> Option<ClaimedActivity> {
+        if !budget.take(self.activities.get(&key)?.body.len()) {
+            return None;
+        }
         let arrival = self.next_arrival();
         let token = self.new_token();
         let mut activity = self.activities.remove(&key)?;
@@ -118,6 +151,7 @@ impl State {
             queue: activity.queue.clone(),
             attempt: activity.attempts,
             body: activity.body.clone(),
+            details: activity.details.clone(),
             lease: ActivityLease {
                 key: key.clone(),
                 token,

@@ -5,10 +5,11 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId,
-    LeaseToken, MessageId, Position, ProviderError, TurnCommit, refusal, share,
+    ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId, Lease,
+    LeaseToken, MessageId, Position, ProviderError, TurnCommit, check::Refusals, refusal, share,
 };
 
 use crate::check::Basis;
@@ -35,6 +36,8 @@ pub enum Defect {
     AttemptsStay,
     /// What a commit awaits comes to what was awaited before (MAI-05).
     AwaitedAddsUp,
+    /// Nobody is anybody's child (STA-09).
+    ParentsAreForgotten,
     /// Cancelling looks at the instance and not at the execution (CAN-05).
     CancelCrossesExecutions,
     /// Cancelling leaves a leased activity to its worker (CAN-01).
@@ -57,6 +60,12 @@ pub enum Defect {
     ClaimsFromASnapshot,
     /// An activity that was claimed once belongs to the default queue (CLM-09).
     ClaimedActivityChangesQueue,
+    /// Heads come with their notes wherever they are read (NOT-02).
+    ClaimsReadNotes,
+    /// A claim goes on behind the first item that does not fit (CLM-13).
+    ClaimSkipsWhatIsLong,
+    /// What a claim leaves for its bytes is leased, and its attempt counted (CLM-13).
+    ClaimTakesWhatIsLeft,
     /// Closing leaves those who wait to their clocks (MNT-02).
     CloseLeavesWaiters,
     /// A turn is applied after its lease has expired (FEN-01).
@@ -85,6 +94,12 @@ pub enum Defect {
     DeleteLeavesActivities,
     /// Deleting leaves the values to the next life (VAL-03).
     DeleteLeavesValues,
+    /// What brings no details or note takes those that are there (DET-01, NOT-01).
+    DetailsAreTaken,
+    /// New activities come with the details of others (DET-03).
+    DetailsAreInherited,
+    /// Any number of bytes of details is kept, of instances as well (LIM-06).
+    DetailsAreUnlimited,
     /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
     ExecutionsAreUnchecked,
     /// The histories of earlier executions go when the next one begins (EXE-02).
@@ -203,6 +218,12 @@ pub enum Defect {
     UnleasedIgnoresPosition,
     /// The position of a turn without a lease is looked at first (FEN-07).
     UnleasedPositionFirst,
+    /// A commit leaves the note on its instance (NOT-01).
+    NotesOutliveCommits,
+    /// Whoever has lost a lease leaves details and notes all the same (DET-02).
+    LostLeasesLeaveDetails,
+    /// Details and notes are gone when the store is opened again (DET-04).
+    ReopenForgetsDetails,
     /// An instance may have any number of values, of any size together (VAL-05).
     ValuesAreUncounted,
     /// Values are written before the turn is checked (VAL-01).
@@ -241,6 +262,43 @@ impl State {
             return LeaseToken(Default::default());
         }
         Entropy.lease_token()
+    }
+
+    /// The details that a new activity has (DET-01, DET-03).
+    pub(crate) fn inherited_details(&self) -> Option<Bytes> {
+        if self.has(Defect::DetailsAreInherited) {
+            return Some(Bytes::from_static(b"of another one"));
+        }
+        None
+    }
+
+    /// The members of a call that are refused for what they bring (LIM-06).
+    pub(crate) fn refusals(&self, refusals: Refusals) -> Refusals {
+        if self.has(Defect::DetailsAreUnlimited) {
+            return Refusals::default();
+        }
+        refusals
+    }
+
+    /// Keeps what a lease brings that is not held (DET-02).
+    pub(crate) fn keep_late(&mut self, lease: &Lease, details: Option<&Bytes>) {
+        if !self.has(Defect::LostLeasesLeaveDetails) {
+            return;
+        }
+        match lease {
+            Lease::Turn(lease) => {
+                if let Some(instance) = self.instances.get_mut(&lease.instance) {
+                    instance.note = details.cloned();
+                }
+            }
+            Lease::Activity(lease) => {
+                let arrival = self.next_arrival();
+                if let Some(mut activity) = self.activities.remove(&lease.key) {
+                    activity.details = details.cloned();
+                    self.activities.put(lease.key.clone(), arrival, activity);
+                }
+            }
+        }
     }
 
     /// Whether a turn is believed though its lease is not held (FEN-01, FEN-02).
@@ -373,10 +431,16 @@ impl State {
 
     /// What a store forgot that kept a part of it in its process.
     pub(crate) fn reopen(&mut self) {
+        if self.has(Defect::ReopenForgetsDetails) {
+            self.activities.forget_details();
+        }
         let mut forgetful = Vec::new();
         for instance in self.instances.values_mut() {
             if self.defects.has(Defect::ReopenForgetsAttempts) {
                 instance.attempts = 0;
+            }
+            if self.defects.has(Defect::ReopenForgetsDetails) {
+                instance.note = None;
             }
             if self.defects.has(Defect::ReopenForgetsCommits) {
                 instance.head.commit_id = None;

@@ -1,7 +1,9 @@
 //! The messages that wait for one instance, by channel.
 
+use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use duroxide_core::providers::{
     Channel, Delivery, Mail, MailMark, MailPage, Message, MessageId, ReadMail, Topic, TopicCursor,
@@ -105,6 +107,33 @@ impl Inbox {
         all.map(|(slot, message)| (slot, &**message))
     }
 
+    /// The messages behind this place, channel by channel.
+    pub(crate) fn behind<'a>(
+        &'a self,
+        place: Option<&'a (Channel, Slot)>,
+    ) -> impl Iterator<Item = (Slot, &'a Message)> {
+        let topics = self.topics.iter();
+        let topics = topics.map(|(topic, messages)| (Channel::Topic(topic.clone()), messages));
+        let channels = [
+            (Channel::Control, &self.control),
+            (Channel::System, &self.system),
+        ];
+        let channels = channels.into_iter().chain(topics);
+        let behind = channels.flat_map(move |(channel, messages)| {
+            let first = match place {
+                None => Some(Bound::Unbounded),
+                Some((it, slot)) => match channel.cmp(it) {
+                    Ordering::Less => None,
+                    Ordering::Equal => Some(Bound::Excluded(*slot)),
+                    Ordering::Greater => Some(Bound::Unbounded),
+                },
+            };
+            let first = first.into_iter();
+            first.flat_map(move |first| messages.range((first, Bound::Unbounded)))
+        });
+        behind.map(|(slot, message)| (*slot, &**message))
+    }
+
     /// How many messages of a channel there are, due or not.
     pub(crate) fn count(&self, channel: &Channel) -> usize {
         match channel {
@@ -194,8 +223,8 @@ impl Inbox {
         messages
             .into_iter()
             .flat_map(move |messages| {
-                let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-                messages.range((from, std::ops::Bound::Unbounded))
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                messages.range((from, Bound::Unbounded))
             })
             .take_while(move |(slot, _)| slot.at_ms <= now_ms)
             .map(|(slot, message)| Mail {

@@ -1,7 +1,7 @@
 //! The instances: found by their ids in one step, and listed in the order of these.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::RangeBounds;
+use std::ops::Bound;
 
 use duroxide_core::providers::InstanceId;
 
@@ -44,10 +44,10 @@ impl Instances {
     }
 
     /// Those whose ids lie there, in the order of their ids.
-    pub(crate) fn range(
-        &self,
-        ids: impl RangeBounds<str>,
-    ) -> impl DoubleEndedIterator<Item = (&InstanceId, &Instance)> {
+    pub(crate) fn range<'a>(
+        &'a self,
+        ids: (Bound<&str>, Bound<&str>),
+    ) -> impl DoubleEndedIterator<Item = (&'a InstanceId, &'a Instance)> + use<'a> {
         let found = self.order.range::<str, _>(ids);
         found.filter_map(|id| Some((id, self.by_id.get(id)?)))
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityLease, Lease, LeaseToken, ProviderError, Release, Renewal, TurnLease, refusal,
+    ActivityLease, Lease, LeaseToken, ProviderError, Release, Renew, Renewal, TurnLease, refusal,
 };
 
+use crate::activities::Activity;
 use crate::defect::Defect;
-use crate::state::State;
+use crate::state::{Instance, State};
 
 /// Until when nobody may claim an item, and who holds it meanwhile, if anybody.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +54,8 @@ impl Hold {
 }
 
 impl State {
-    /// Extends a lease that is held (LEA-04, LEA-05, CAN-03).
-    pub(crate) fn renew(&mut self, lease: &Lease, extend_by: Duration) -> Renewal {
+    /// Extends a lease that is held, and keeps what that brings (LEA-04, LEA-05, CAN-03, DET-01).
+    pub(crate) fn renew(&mut self, renew: &Renew, extend_by: Duration) -> Renewal {
         let renewed_until_ms = self.after(extend_by);
         let is_shortened = self.has(Defect::RenewShortens);
         let extend = |hold: Hold| Hold {
@@ -64,43 +66,61 @@ impl State {
             },
             ..hold
         };
-        let is_held = match lease {
-            Lease::Turn(lease) => self.change_turn_hold(lease, |hold, _| *hold = extend(*hold)),
-            Lease::Activity(lease) => {
-                self.change_activity_hold(lease, |hold, _| *hold = extend(*hold))
+        let takes_all = self.has(Defect::DetailsAreTaken);
+        let is_held = match &renew.lease {
+            Lease::Turn(lease) => {
+                self.change_turn(lease, |instance| instance.hold = extend(instance.hold))
             }
+            Lease::Activity(lease) => self.change_activity(lease, |activity| {
+                activity.hold = extend(activity.hold);
+                activity.keep(renew.details.clone(), takes_all);
+            }),
         };
         if is_held {
             Renewal::Renewed
         } else {
+            self.keep_late(&renew.lease, renew.details.as_ref());
             Renewal::Lost
         }
     }
 
-    pub(crate) fn release(&mut self, release: &Release) -> Result<(), ProviderError> {
-        let free_from_ms = self.after(release.delay);
-        let give_back = |hold: &mut Hold, attempts: &mut u32| {
-            *hold = Hold::free_from(free_from_ms);
-            *attempts = attempts.saturating_sub(release.attempts.taken_back());
+    /// Gives a lease back, and keeps what that brings (LEA-06, LEA-07, ATT-03, DET-01, NOT-01).
+    pub(crate) fn release(&mut self, release: Release) -> Result<(), ProviderError> {
+        let Release {
+            lease,
+            delay,
+            attempts,
+            details,
+        } = release;
+        let hold = Hold::free_from(self.after(delay));
+        let left = |counted: u32| counted.saturating_sub(attempts.taken_back());
+        let takes_all = self.has(Defect::DetailsAreTaken);
+        let is_held = match &lease {
+            Lease::Turn(lease) => self.change_turn(lease, |instance| {
+                instance.hold = hold;
+                instance.attempts = left(instance.attempts);
+                if details.is_some() || takes_all {
+                    instance.note.clone_from(&details);
+                }
+            }),
+            Lease::Activity(lease) => self.change_activity(lease, |activity| {
+                activity.hold = hold;
+                activity.attempts = left(activity.attempts);
+                activity.keep(details.clone(), takes_all);
+            }),
         };
-        match &release.lease {
-            Lease::Turn(lease) => self
-                .change_turn_hold(lease, give_back)
-                .then_some(())
-                .ok_or_else(|| refusal::turn_lease_lost("release", &lease.instance)),
-            Lease::Activity(lease) => self
-                .change_activity_hold(lease, give_back)
-                .then_some(())
-                .ok_or_else(|| refusal::activity_lease_lost("release", &lease.key)),
+        if is_held {
+            return Ok(());
         }
+        self.keep_late(&lease, details.as_ref());
+        Err(match &lease {
+            Lease::Turn(lease) => refusal::turn_lease_lost("release", &lease.instance),
+            Lease::Activity(lease) => refusal::activity_lease_lost("release", &lease.key),
+        })
     }
 
-    /// Changes the hold and the attempts of a leased instance; false if the lease is not held.
-    fn change_turn_hold(
-        &mut self,
-        lease: &TurnLease,
-        change: impl FnOnce(&mut Hold, &mut u32),
-    ) -> bool {
+    /// Changes a leased instance; false if the lease is not held.
+    fn change_turn(&mut self, lease: &TurnLease, change: impl FnOnce(&mut Instance)) -> bool {
         let Some(instance) = self.instances.get_mut(&lease.instance) else {
             return false;
         };
@@ -110,16 +130,16 @@ impl State {
         if !is_held {
             return false;
         }
-        change(&mut instance.hold, &mut instance.attempts);
+        change(instance);
         self.refresh(&lease.instance);
         true
     }
 
-    /// Changes the hold and the attempts of a leased activity; false if the lease is not held.
-    fn change_activity_hold(
+    /// Changes a leased activity; false if the lease is not held.
+    fn change_activity(
         &mut self,
         lease: &ActivityLease,
-        change: impl FnOnce(&mut Hold, &mut u32),
+        change: impl FnOnce(&mut Activity),
     ) -> bool {
         if !self.activities.is_held(lease, self.now_ms) {
             return false;
@@ -128,8 +148,17 @@ impl State {
         let Some(mut activity) = self.activities.remove(&lease.key) else {
             return false;
         };
-        change(&mut activity.hold, &mut activity.attempts);
+        change(&mut activity);
         self.activities.put(lease.key.clone(), arrival, activity);
         true
+    }
+}
+
+impl Activity {
+    /// Keeps new details, if there are any.
+    fn keep(&mut self, details: Option<Bytes>, takes_all: bool) {
+        if details.is_some() || takes_all {
+            self.details = details;
+        }
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch, refusal,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch, check, refusal,
 };
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::defect::Defect;
 use crate::options::MemoryOptions;
-use crate::state::State;
+use crate::state::{Instance, State};
 use crate::wait::{Wakes, changed_by};
 
 /// A provider that keeps everything in memory, for tests, for development and as the reference.
@@ -152,24 +152,29 @@ impl Provider for MemoryProvider {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         match self.enter("renew") {
-            Ok(mut state) => leases
-                .iter()
-                .map(|lease| Ok(state.renew(lease, extend_by)))
-                .collect(),
+            Ok(mut state) => {
+                let refusals = state.refusals(check::renewals(leases));
+                let accepted = refusals.accepted(leases);
+                let answers = accepted.map(|renew| Ok(state.renew(renew, extend_by)));
+                let answers = answers.collect();
+                refusals.answers(answers)
+            }
             Err(_) => refuse_each("renew", leases.len()),
         }
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
         let answers = match self.enter("release") {
-            Ok(mut state) => releases
-                .iter()
-                .map(|release| state.release(release))
-                .collect(),
+            Ok(mut state) => {
+                let refusals = state.refusals(check::releases(&releases));
+                let accepted = refusals.accepted(releases);
+                let answers = accepted.map(|release| state.release(release)).collect();
+                refusals.answers(answers)
+            }
             Err(_) => return refuse_each("release", releases.len()),
         };
         self.wakes.wake_workers();
@@ -193,7 +198,7 @@ impl Provider for MemoryProvider {
         instance: &InstanceId,
     ) -> Result<Option<InstanceHead>, ProviderError> {
         let state = self.enter("read_head")?;
-        Ok(state.instances.get(instance).map(|it| it.head.clone()))
+        Ok(state.instances.get(instance).map(Instance::head_and_note))
     }
 
     async fn wait_for_change(
@@ -216,8 +221,8 @@ impl Provider for MemoryProvider {
         }
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! What may be claimed, by queue and by the time from which it may be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use duroxide_core::providers::{TaskQueue, share};
 
@@ -73,6 +74,24 @@ impl<T: Clone> Queues<T> {
             front.map(|(slot, item)| (*slot, item.clone())).collect()
         };
         names.into_iter().map(front).collect()
+    }
+
+    /// Of each queue the times from which its items may be claimed, in order.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (TaskQueue, Vec<u64>)> {
+        let queues = self.0.iter();
+        queues.map(|(name, items)| (name.clone(), items.keys().map(|slot| slot.at_ms).collect()))
+    }
+
+    /// The items of a queue behind this place.
+    pub(crate) fn behind(
+        &self,
+        queue: &TaskQueue,
+        place: Option<Slot>,
+    ) -> impl Iterator<Item = (Slot, &T)> {
+        let behind = place.map_or(Bound::Unbounded, Bound::Excluded);
+        let items = self.0.get(queue).into_iter();
+        let items = items.flat_map(move |items| items.range((behind, Bound::Unbounded)));
+        items.map(|(slot, item)| (*slot, item))
     }
 
     /// From when on a claim of these queues returns something.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Channel, Envelope, Incarnation, InstanceHead, InstanceId, Limits, Message, ProviderError,
-    Recipient, check, refusal,
+    Channel, Envelope, Incarnation, InstanceId, Limits, Message, ProviderError, Recipient, check,
+    refusal,
 };
 
 use crate::defect::Defect;
@@ -59,7 +59,6 @@ impl State {
                     if self.drops_start(&id) {
                         return 0;
                     }
-                    let now_ms = self.now_ms;
                     let (mut message, mut delay) = (message, delay);
                     if self.instances.contains_key(&id) {
                         // It must be answered now, whether the instance is suspended or not (STA-03).
@@ -70,8 +69,7 @@ impl State {
                             delay = Duration::ZERO;
                         }
                     }
-                    let head = InstanceHead::new(newborn, incarnation, now_ms);
-                    self.instances.insert_new(Instance::new(head));
+                    self.create(newborn, incarnation);
                     self.store_message(&id, delay, message);
                 }
                 0

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::clock::{SteadyTime, millis_ceil};
-use duroxide_core::providers::{ExecutionStatus, HistoryChunk, InstanceHead, InstanceId};
+use duroxide_core::providers::{
+    ExecutionStatus, HistoryChunk, Incarnation, InstanceHead, InstanceId, Labels, NewInstance,
+};
 
 use crate::activities::Activities;
 use crate::defect::{Defect, Defects};
 use crate::inbox::{Inbox, Slot};
 use crate::instances::Instances;
 use crate::lease::Hold;
+use crate::listing::Lists;
 use crate::queues::Queues;
+use crate::value::Values;
 
 /// The instances with something to do, by queue.
 pub(crate) type Ready = Queues<InstanceId>;
-use crate::value::Values;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
@@ -28,6 +31,7 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     arrivals: u64,
     pub(crate) instances: Instances,
+    pub(crate) lists: Lists,
     /// The instances with something to do (CLM-05).
     pub(crate) ready: Ready,
     pub(crate) activities: Activities,
@@ -37,7 +41,12 @@ pub(crate) struct State {
 #[derive(Debug, Clone)]
 pub(crate) struct Instance {
     pub(crate) head: InstanceHead,
+    pub(crate) labels: Labels,
+    /// Its place among all, by age.
+    pub(crate) number: u64,
     pub(crate) attempts: u32,
+    /// Of the last release that brought one, until the next commit (NOT-01).
+    pub(crate) note: Option<Bytes>,
     pub(crate) hold: Hold,
     pub(crate) inbox: Inbox,
     /// Those that were opened and not pruned, the current one last.
@@ -62,16 +71,27 @@ impl Execution {
 }
 
 impl Instance {
-    /// An instance with this head, of which nothing else is there yet.
-    pub(crate) fn new(head: InstanceHead) -> Self {
+    /// An instance of which nothing but this is there yet.
+    fn new(head: InstanceHead, labels: Labels, number: u64) -> Self {
         let now_ms = head.created_at_ms;
         Self {
             head,
+            labels,
+            number,
             attempts: 0,
+            note: None,
             hold: Hold::free_from(now_ms),
             inbox: Inbox::default(),
             executions: BTreeMap::new(),
             slot: None,
+        }
+    }
+
+    /// The head with the note (NOT-01).
+    pub(crate) fn head_and_note(&self) -> InstanceHead {
+        InstanceHead {
+            note: self.note.clone(),
+            ..self.head.clone()
         }
     }
 
@@ -144,11 +164,29 @@ impl State {
         instance.slot = slot;
     }
 
+    /// Creates an instance, unless there is one of that id (STA-01).
+    pub(crate) fn create(&mut self, mut newborn: NewInstance, incarnation: Incarnation) {
+        let id = newborn.instance.clone();
+        if self.instances.contains_key(&id) {
+            return;
+        }
+        if self.has(Defect::ParentsAreForgotten) {
+            newborn.parent = None;
+        }
+        let number = self.next_arrival();
+        let labels = std::mem::take(&mut newborn.labels);
+        let head = InstanceHead::new(newborn, incarnation, self.now_ms);
+        self.lists.add(&head, number);
+        let instance = Instance::new(head, labels, number);
+        self.instances.insert_new(instance);
+    }
+
     /// Removes the instance and all that belongs to it (DEL-01).
     pub(crate) fn remove(&mut self, id: &InstanceId) {
         let Some(instance) = self.instances.remove(id) else {
             return;
         };
+        self.lists.remove(&instance.head, instance.number);
         if let Some(slot) = instance.slot {
             self.ready.remove(&instance.head.queue, slot);
         }

@@ -57,11 +57,9 @@ async fn apply(provider: &MemoryProvider, commit: Commit) -> Committed {
 
 async fn claim(provider: &MemoryProvider) -> Claimed<Turn> {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 10,
         messages_max: 10,
         bytes_max: 1_000,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 10, LEASE)
     };
     provider.claim_turns(&request).await.unwrap()
 }
@@ -166,11 +164,11 @@ async fn waiting_for_work_goes_by_what_is_there_and_by_the_clock() {
     let turn = claim(&provider).await.items.remove(0);
     let mut waiting = provider.wait_for_work(&queues, LEASE * 10);
     assert!(poll(&mut waiting).is_pending(), "the work is leased");
-    let released = provider.release(vec![Release {
-        lease: Lease::Turn(turn.lease),
-        delay: SECOND,
-        attempts: ReleasedAttempts::TakeBack,
-    }]);
+    let released = provider.release(vec![Release::new(
+        Lease::Turn(turn.lease),
+        SECOND,
+        ReleasedAttempts::TakeBack,
+    )]);
     released.await.remove(0).unwrap();
     assert!(poll(&mut waiting).is_pending());
     clock.advance(SECOND);

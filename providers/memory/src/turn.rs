@@ -1,8 +1,8 @@
 //! Applying a turn that passed its checks.
 
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Fence,
-    Incarnation, InstanceHead, InstanceId, NewActivity, Position, TurnCommit, TurnCommitted, check,
+    ActivityCancel, ActivityKey, ActivityLease, ExecutionStatus, ExecutionUpdate, Incarnation,
+    InstanceId, NewActivity, Position, TurnCommit, TurnCommitted, check,
 };
 
 use crate::activities::Activity;
@@ -20,9 +20,8 @@ impl State {
             position,
         } = basis;
         let now_ms = self.now_ms;
-        if let Fence::Absent { queue, .. } = &turn.fence {
-            let head = InstanceHead::new(turn.newborn(queue), incarnation, now_ms);
-            self.instances.insert_new(Instance::new(head));
+        if let Some((newborn, incarnation)) = turn.newborn() {
+            self.create(newborn, incarnation);
         }
         let id = turn.instance;
         let Some(instance) = self.instances.get_mut(&id) else {
@@ -34,6 +33,9 @@ impl State {
         instance.head.commit_id = Some(turn.commit_id);
         instance.head.updated_at_ms = now_ms;
         instance.attempts = 0;
+        if !self.defects.has(Defect::NotesOutliveCommits) {
+            instance.note = None;
+        }
         if let Some(suspended) = turn.suspended {
             instance.head.suspended = suspended;
         }
@@ -117,6 +119,7 @@ impl State {
         let activity = Activity {
             queue: new.queue,
             body: new.body,
+            details: self.inherited_details(),
             attempts,
             hold,
         };

@@ -1,12 +1,14 @@
 //! The values of instances.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use duroxide_core::clock::millis_ceil;
+use duroxide_core::limits::PAGE_ROWS_MAX;
 use duroxide_core::providers::{
     CommitId, InstanceId, InstanceValue, Limits, ProviderError, ReadValues, TurnCommit, ValueKey,
-    ValueUpdate, check,
+    ValueKeys, ValueUpdate, check,
 };
 
 use crate::defect::Defect;
@@ -33,7 +35,30 @@ impl Stored {
     }
 }
 
+impl Stored {
+    fn read(&self, key: &ValueKey) -> InstanceValue {
+        InstanceValue {
+            key: key.clone(),
+            value: self.value.clone(),
+            version: self.version,
+        }
+    }
+}
+
 impl Values {
+    /// Those of an instance that are there, behind this key.
+    fn behind(
+        &self,
+        id: &InstanceId,
+        after: Option<&ValueKey>,
+        now_ms: u64,
+    ) -> impl Iterator<Item = (&ValueKey, &Stored)> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let values = self.of_instances.get(id).into_iter();
+        let values = values.flat_map(move |it| it.range::<ValueKey, _>((first, Bound::Unbounded)));
+        values.filter(move |(_, stored)| stored.is_there(now_ms))
+    }
+
     fn get(&self, id: &InstanceId, key: &ValueKey, now_ms: u64) -> Option<&Stored> {
         let stored = self.of_instances.get(id)?.get(key)?;
         stored.is_there(now_ms).then_some(stored)
@@ -124,20 +149,30 @@ impl State {
         }
     }
 
-    /// The values that are there, in the order of the keys that were asked for (VAL-02).
+    /// The values that are there, in the order of the keys that were asked for (VAL-02), or a page of all
+    /// of them (VAL-07).
     pub(crate) fn read_values(&self, request: &ReadValues) -> Vec<InstanceValue> {
         if !self.instances.contains_key(&request.instance) {
             return Vec::new();
         }
-        let values = request.keys.iter().filter_map(|key| {
-            let stored = self.values.get(&request.instance, key, self.now_ms)?;
-            Some(InstanceValue {
-                key: key.clone(),
-                value: stored.value.clone(),
-                version: stored.version,
-            })
-        });
-        values.collect()
+        let id = &request.instance;
+        match &request.keys {
+            ValueKeys::Named(keys) => {
+                let stored = |key| Some((key, self.values.get(id, key, self.now_ms)?));
+                let values = keys.iter().filter_map(stored);
+                values.map(|(key, it)| it.read(key)).collect()
+            }
+            ValueKeys::All { after, bytes_max } => {
+                let values = self.values.behind(id, after.as_ref(), self.now_ms);
+                let mut bytes = 0_usize;
+                let fitting = values.enumerate().take_while(|(index, (_, it))| {
+                    bytes = bytes.saturating_add(it.value.len());
+                    *index == 0 || bytes <= *bytes_max
+                });
+                let page = fitting.take(PAGE_ROWS_MAX);
+                page.map(|(_, (key, it))| it.read(key)).collect()
+            }
+        }
     }
 
     /// The version of a value, if it is there.

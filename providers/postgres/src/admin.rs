@@ -6,9 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_core::limits::METRICS_QUEUES_MAX;
+use duroxide_core::providers::page::Place;
 use duroxide_core::providers::{
-    DeleteMode, ErrorKind, ExecutionRecord, InstanceFilter, InstanceId, InstancePage,
-    ProviderAdmin, ProviderError, QueueDepths, SystemMetrics,
+    ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
+    InstanceId, InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -16,7 +18,7 @@ use sqlx::{Error, Row as _};
 use crate::bell::Bell;
 use crate::codes;
 use crate::error;
-use crate::head;
+use crate::look::{self, After};
 use crate::provider::PostgresProvider;
 use crate::read::decoded;
 
@@ -31,25 +33,37 @@ impl ProviderAdmin for PostgresProvider {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         const OPERATION: &str = "list_instances";
         let setup = Arc::clone(&self.setup);
-        let asked = filter.clone();
+        let (asked, after) = (filter.clone(), After::of(filter)?);
+        let rows = self.query(OPERATION, move || look::instances(&setup, &asked, &after));
+        let page = |rows: &[PgRow]| look::instances_of_rows(rows, filter.order);
+        decoded(OPERATION, rows.await?, page)
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        const OPERATION: &str = "inspect";
+        let after = request.after.as_ref();
+        let after = after.map(|it| Place::of(it, OPERATION)).transpose()?;
+        let (setup, asked) = (Arc::clone(&self.setup), request.clone());
         let rows = self.query(OPERATION, move || {
-            // Every id comes after the empty one, which is none.
-            let after = asked.after.as_deref().unwrap_or("").to_owned();
-            setup
-                .functions
-                .instances
-                .call()
-                .bind(after)
-                .bind(asked.status.map(codes::of_instance_status))
-                .bind(asked.orchestration.clone())
-                .bind(codes::bounded_size(asked.instances_max.saturating_add(1)))
+            look::inspect(&setup, &asked, after.as_ref())
         });
-        let mut instances = decoded(OPERATION, rows.await?, |rows| {
-            rows.iter().map(head::of_row).collect::<Result<Vec<_>, _>>()
-        })?;
-        let more = instances.len() > filter.instances_max;
-        instances.truncate(filter.instances_max);
-        Ok(InstancePage { instances, more })
+        decoded(OPERATION, rows.await?, look::inspection_of_rows)
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        const OPERATION: &str = "list_activities";
+        if request.queue.as_str().contains('\0') {
+            // No queue has what the server cannot store.
+            return Ok(ActivityPage::default());
+        }
+        let after = request.after.as_ref();
+        let after = after.map(|it| it.place(OPERATION)).transpose()?;
+        let (setup, asked) = (Arc::clone(&self.setup), request.clone());
+        let rows = self.query(OPERATION, move || look::activities(&setup, &asked, after));
+        decoded(OPERATION, rows.await?, look::activities_of_rows)
     }
 
     async fn list_executions(
@@ -125,38 +139,14 @@ impl ProviderAdmin for PostgresProvider {
         Ok(pruned)
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
+        const OPERATION: &str = "metrics";
         let setup = Arc::clone(&self.setup);
-        let rows = self.query("metrics", move || setup.functions.metrics.call());
-        decoded("metrics", rows.await?, |rows| {
-            let row = rows.first().ok_or(Error::RowNotFound)?;
-            let count = |column: &str| codes::unsigned(row.try_get(column)?);
-            Ok(SystemMetrics {
-                total_instances: count("instances")?,
-                total_executions: count("executions")?,
-                running_instances: count("running")?,
-                completed_instances: count("completed")?,
-                failed_instances: count("failed")?,
-                total_events: count("events")?,
-            })
-        })
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
-        let setup = Arc::clone(&self.setup);
-        let rows = self.query("queue_depths", move || setup.functions.queue_depths.call());
-        decoded("queue_depths", rows.await?, |rows| {
-            let row = rows.first().ok_or(Error::RowNotFound)?;
-            let count = |column: &str| {
-                let count: i64 = row.try_get(column)?;
-                usize::try_from(count).map_err(|error| Error::Decode(error.into()))
-            };
-            Ok(QueueDepths {
-                orchestrator_queue: count("visible")?,
-                worker_queue: count("activities")?,
-                timer_queue: count("delayed")?,
-            })
-        })
+        let rows = self.query(OPERATION, move || {
+            let queues_max = codes::bounded_size(METRICS_QUEUES_MAX);
+            setup.functions.metrics.call().bind(queues_max)
+        });
+        decoded(OPERATION, rows.await?, look::metrics_of_rows)
     }
 }
 

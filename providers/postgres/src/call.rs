@@ -36,8 +36,9 @@ pub(crate) async fn call(
         refs,
         turns,
         outcomes,
-        envelopes,
+        mut envelopes,
     } = columns;
+    let newborn = std::mem::take(&mut envelopes.newborn);
     let since = setup.hub.since();
     let durability = setup.options.synchronous_commit.map(|level| level.value());
     let limits = &setup.options.limits;
@@ -54,6 +55,7 @@ pub(crate) async fn call(
         .bind(codes::bounded_size(limits.values_bytes_max))
         .bind(refs.ids);
     let statement = envelopes.bind(outcomes.bind(turns.bind(statement)));
+    let statement = newborn.bind(statement);
     let rows = session.fetch(statement).await?;
     let effects = members
         .take_in(&rows, operations)
@@ -181,11 +183,15 @@ fn publish(
     hub.tell(effects.has_peers, bell);
 }
 
-/// The head as a turn has left it, for those who watch it.
+/// The head as a turn has left it, for those who watch it; `None` where they have to read it.
 fn head_of(turn: &TurnCommit, member: &Member, updated_ms: u64) -> Option<InstanceHead> {
+    if member.has_parent {
+        return None;
+    }
     let before = check::Before {
         incarnation: Incarnation(member.incarnation),
         queue: member.queue.clone(),
+        parent: None,
         suspended: member.suspended,
         created_at_ms: u64::try_from(member.created_ms).unwrap_or(0),
     };

@@ -111,8 +111,10 @@ async fn call(
             .bind(turns.map_or(0, |claim| row_limit(claim.messages_max)))
             .bind(turns.map_or(0, |claim| bounded_size(claim.bytes_max)))
             .bind(lease(turns.map(|claim| claim.lease)))
+            .bind(turns.map_or(0, |claim| bounded_size(claim.total_bytes_max)))
             .bind(activities.map_or(0, |claim| row_limit(claim.activities_max)))
             .bind(lease(activities.map(|claim| claim.lease)))
+            .bind(activities.map_or(0, |claim| bounded_size(claim.total_bytes_max)))
             .bind(names(&turn_queues))
             .bind(names(&queues))
             .bind(floors.turns_ms)
@@ -201,6 +203,9 @@ fn activity(row: &PgRow) -> Result<ClaimedActivity, Error> {
         queue: TaskQueue(Arc::from(row.try_get::<&str, _>("queue")?)),
         attempt: attempt(row)?,
         body: head::bytes(row, "body")?,
+        details: row
+            .try_get::<Option<Vec<u8>>, _>("details")?
+            .map(Bytes::from),
     })
 }
 

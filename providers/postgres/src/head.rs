@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    CommitId, Incarnation, InstanceHead, InstanceId, Position, TaskQueue,
+    CommitId, Incarnation, InstanceHead, InstanceId, InstanceRecord, Parent, Position, TaskQueue,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
+use uuid::Uuid;
 
 use crate::{channel, codes};
 
@@ -15,6 +16,7 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
         instance: instance_id(row, "id")?,
         incarnation: Incarnation(row.try_get("incarnation")?),
         queue: TaskQueue::from(row.try_get::<&str, _>("queue")?),
+        parent: parent(row)?,
         orchestration: row.try_get("orchestration")?,
         version: row.try_get("version")?,
         status: codes::instance_status(row.try_get("status")?)?,
@@ -35,6 +37,43 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
         suspended: row.try_get("suspended")?,
         created_at_ms: codes::unsigned(row.try_get("created_ms")?)?,
         updated_at_ms: codes::unsigned(row.try_get("updated_ms")?)?,
+        note: None,
+    })
+}
+
+/// The same from a row with the note that a read of the head finds (NOT-01).
+pub(crate) fn with_note(row: &PgRow) -> Result<InstanceHead, Error> {
+    let note = row.try_get::<Option<Vec<u8>>, _>("note")?;
+    Ok(InstanceHead {
+        note: note.map(Bytes::from),
+        ..of_row(row)?
+    })
+}
+
+/// Whose child an instance is.
+fn parent(row: &PgRow) -> Result<Option<Box<Parent>>, Error> {
+    let incarnation: Option<Uuid> = row.try_get("parent_incarnation")?;
+    let parent = incarnation.map(|incarnation| {
+        Ok(Box::new(Parent {
+            instance: instance_id(row, "parent_id")?,
+            incarnation: Incarnation(incarnation),
+        }))
+    });
+    parent.transpose()
+}
+
+/// Reads a head with its labels.
+pub(crate) fn record_of_row(row: &PgRow) -> Result<InstanceRecord, Error> {
+    let texts = |column: &str| {
+        let texts: Option<Vec<Vec<u8>>> = row.try_get(column)?;
+        let texts = texts.unwrap_or_default().into_iter();
+        let texts = texts.map(|it| String::from_utf8(it).map_err(|it| Error::Decode(it.into())));
+        texts.collect::<Result<Vec<_>, _>>()
+    };
+    let (keys, values) = (texts("label_keys")?, texts("label_values")?);
+    Ok(InstanceRecord {
+        head: of_row(row)?,
+        labels: keys.into_iter().zip(values).collect(),
     })
 }
 

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use duroxide_core::providers::{
-    ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Lease, ProviderError, Release, Renewal,
-    Turn,
+    ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Lease, ProviderError, Release, Renew,
+    Renewal, Turn,
 };
 use sqlx::{Error, Row as _};
 use uuid::Uuid;
@@ -29,7 +30,7 @@ type Answers<T> = Vec<Result<T, ProviderError>>;
 pub(crate) enum LeaseJob {
     ClaimTurns(ClaimTurns, Reply<Claimed<Turn>>),
     ClaimActivities(ClaimActivities, Reply<Claimed<ClaimedActivity>>),
-    Renew(Vec<Lease>, Duration, Reply<Answers<Renewal>>),
+    Renew(Vec<Renew>, Duration, Reply<Answers<Renewal>>),
     Release(Vec<Release>, Reply<Answers<()>>),
 }
 
@@ -39,7 +40,12 @@ impl Weighted for LeaseJob {
     }
 
     fn bytes(&self) -> usize {
-        0
+        let details = |it: &Option<Bytes>| it.as_ref().map_or(0, Bytes::len);
+        match self {
+            Self::ClaimTurns(..) | Self::ClaimActivities(..) => 0,
+            Self::Renew(renewals, ..) => renewals.iter().map(|it| details(&it.details)).sum(),
+            Self::Release(releases, _) => releases.iter().map(|it| details(&it.details)).sum(),
+        }
     }
 }
 
@@ -159,13 +165,90 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Those that bring something are renewed by a call of their own, behind the others.
 async fn renew(
     session: &mut Session,
-    leases: &[Lease],
+    renewals: &[Renew],
+    extend_by: Duration,
+) -> Result<Answers<Renewal>, ProviderError> {
+    let brings = |renew: &&Renew| renew.details.is_some();
+    if !renewals.iter().any(|renew| brings(&renew)) {
+        let leases: Vec<&Lease> = renewals.iter().map(|it| &it.lease).collect();
+        return renew_plainly(session, &leases, extend_by).await;
+    }
+    let plain: Vec<&Lease> = renewals
+        .iter()
+        .filter(|it| !brings(it))
+        .map(|it| &it.lease)
+        .collect();
+    let mut plain = if plain.is_empty() {
+        Vec::new().into_iter()
+    } else {
+        renew_plainly(session, &plain, extend_by).await?.into_iter()
+    };
+    // What the others have got is not undone by an error from here on.
+    let count = renewals.iter().filter(brings).count();
+    let bringing = renew_with_details(session, renewals, extend_by).await;
+    let bringing = bringing.unwrap_or_else(|error| error::for_each(error, count));
+    let mut bringing = bringing.into_iter();
+    let answers = renewals.iter().map(|it| match it.details {
+        None => plain.next(),
+        Some(_) => bringing.next(),
+    });
+    Ok(answers.flatten().collect())
+}
+
+/// Renews those that bring details. What is brought twice for one lease is kept as it was brought last.
+async fn renew_with_details(
+    session: &mut Session,
+    renewals: &[Renew],
     extend_by: Duration,
 ) -> Result<Answers<Renewal>, ProviderError> {
     let setup = Arc::clone(&session.setup);
-    let columns = Columns::of(leases);
+    let bringing: Vec<&Renew> = renewals.iter().filter(|it| it.details.is_some()).collect();
+    let last_first: Vec<&Renew> = bringing.iter().rev().copied().collect();
+    let columns = Columns::of(last_first.iter().map(|it| &it.lease));
+    let details: Vec<&[u8]> = columns
+        .activity_places
+        .iter()
+        .filter_map(|place| last_first.get(*place)?.details.as_deref())
+        .collect();
+    let statement = || -> Statement<'_> {
+        let call = setup.functions.renew_with_details.call();
+        call.bind(millis(extend_by))
+            .bind(columns.activity_ids.clone())
+            .bind(columns.incarnations.clone())
+            .bind(columns.executions.clone())
+            .bind(columns.activities.clone())
+            .bind(columns.activity_tokens.clone())
+            .bind(details.clone())
+    };
+    let rows = session.fetch_again(statement).await;
+    decoded("renew", rows, |rows| {
+        let mut renewed: Vec<&Lease> = Vec::new();
+        for row in rows {
+            let place = columns.place(row.try_get("kind")?, row.try_get("place")?);
+            let renew = place.and_then(|place| last_first.get(place));
+            renewed.extend(renew.map(|it| &it.lease));
+        }
+        let answer = |renew: &&Renew| {
+            if renewed.contains(&&renew.lease) {
+                Renewal::Renewed
+            } else {
+                Renewal::Lost
+            }
+        };
+        Ok(bringing.iter().map(answer).map(Ok).collect())
+    })
+}
+
+async fn renew_plainly(
+    session: &mut Session,
+    leases: &[&Lease],
+    extend_by: Duration,
+) -> Result<Answers<Renewal>, ProviderError> {
+    let setup = Arc::clone(&session.setup);
+    let columns = Columns::of(leases.iter().copied());
     let statement = || -> Statement<'_> {
         let call = setup.functions.renew.call().bind(millis(extend_by));
         call.bind(columns.turn_ids.clone())
@@ -185,7 +268,7 @@ async fn renew(
                 *answer = Renewal::Renewed;
             }
         }
-        let first_of = |lease: &Lease| leases.iter().position(|other| other == lease);
+        let first_of = |lease: &&Lease| leases.iter().position(|other| other == lease);
         let firsts: Vec<usize> = leases.iter().filter_map(first_of).collect();
         let answer = |first: usize| answers.get(first).copied().unwrap_or(Renewal::Lost);
         Ok(firsts.into_iter().map(answer).map(Ok).collect())
@@ -208,6 +291,11 @@ async fn release(
             .map(|release| i32::try_from(release.attempts.taken_back()).unwrap_or(i32::MAX))
             .collect()
     };
+    let details = |places: &[usize]| -> Option<Vec<Option<&[u8]>>> {
+        let chosen = places.iter().filter_map(|place| releases.get(*place));
+        let details: Vec<_> = chosen.map(|release| release.details.as_deref()).collect();
+        details.iter().any(Option::is_some).then_some(details)
+    };
     let statement = setup
         .functions
         .release
@@ -217,13 +305,15 @@ async fn release(
         .bind(columns.turn_tokens.clone())
         .bind(delays(&columns.turn_places))
         .bind(attempts_back(&columns.turn_places))
+        .bind(details(&columns.turn_places))
         .bind(columns.activity_ids.clone())
         .bind(columns.incarnations.clone())
         .bind(columns.executions.clone())
         .bind(columns.activities.clone())
         .bind(columns.activity_tokens.clone())
         .bind(delays(&columns.activity_places))
-        .bind(attempts_back(&columns.activity_places));
+        .bind(attempts_back(&columns.activity_places))
+        .bind(details(&columns.activity_places));
     let since = setup.hub.since();
     let rows = session.fetch(statement).await;
     decoded("release", rows, |rows| {

@@ -37,6 +37,7 @@ mod lane;
 mod lease;
 mod listener;
 mod location;
+mod look;
 mod mail;
 mod member;
 mod message;

@@ -54,6 +54,8 @@ pub(crate) struct Member {
     pub(crate) suspended: bool,
     /// The queue of the instance's turns.
     pub(crate) queue: TaskQueue,
+    /// Whether the instance is somebody's child, which the answer does not name.
+    pub(crate) has_parent: bool,
     /// The first of the activities that the turn completes whose lease is not held.
     lost: Option<usize>,
 }
@@ -92,6 +94,7 @@ impl Members {
             created_ms: 0,
             suspended: false,
             queue: TaskQueue::default(),
+            has_parent: false,
             lost: None,
         });
     }
@@ -133,6 +136,7 @@ impl Members {
                     member.created_ms = row.try_get("created_ms")?;
                     member.suspended = row.try_get("suspended")?;
                     member.queue = TaskQueue::from(row.try_get::<&str, _>("queue")?);
+                    member.has_parent = row.try_get("has_parent")?;
                     member.lost = index(row.try_get::<i64, _>("activity_id")?);
                 }
                 2 => self.at(Places::Outcomes, place)?.code = code,

@@ -1,6 +1,6 @@
 //! Envelopes as columns of a call.
 
-use duroxide_core::providers::{Envelope, Recipient};
+use duroxide_core::providers::{Envelope, Labels, Parent, Recipient};
 use uuid::Uuid;
 
 use crate::call::Refs;
@@ -27,14 +27,70 @@ pub(crate) struct EnvelopeColumns<'a> {
     channels: Vec<Vec<u8>>,
     executions: Vec<Option<i64>>,
     bodies: Vec<&'a [u8]>,
+    pub(crate) newborn: NewbornColumns<'a>,
+}
+
+/// What few new instances have, those of envelopes and those of turns.
+#[derive(Default)]
+pub(crate) struct NewbornColumns<'a> {
+    pub(crate) turns: Parents,
+    envelopes: Parents,
+    label_refs: Vec<i32>,
+    label_keys: Vec<&'a [u8]>,
+    label_values: Vec<&'a [u8]>,
+}
+
+/// Whose children new instances are, up to the last one that is anybody's.
+#[derive(Default)]
+pub(crate) struct Parents(Vec<Option<String>>);
+
+impl Parents {
+    /// Adds the parent of the new instance with this index.
+    pub(crate) fn push(&mut self, index: usize, parent: Option<&Parent>) {
+        if let Some(parent) = parent {
+            let incarnation = parent.incarnation.0.as_hyphenated();
+            self.0.resize(index, None);
+            self.0
+                .push(Some(format!("{incarnation}{}", parent.instance)));
+        }
+    }
+}
+
+impl<'a> NewbornColumns<'a> {
+    /// Adds the labels of the new instance at this place.
+    pub(crate) fn push(&mut self, place: i32, labels: &'a Labels) {
+        for (key, value) in labels {
+            self.label_refs.push(place);
+            self.label_keys.push(key.as_bytes());
+            self.label_values.push(value.as_bytes());
+        }
+    }
+
+    pub(crate) fn bind<'q>(self, statement: Statement<'q>) -> Statement<'q>
+    where
+        'a: 'q,
+    {
+        statement
+            .bind(self.turns.0)
+            .bind(self.envelopes.0)
+            .bind(self.label_refs)
+            .bind(self.label_keys)
+            .bind(self.label_values)
+    }
 }
 
 impl<'a> EnvelopeColumns<'a> {
     /// Adds an envelope of this turn, or of a client.
     pub(crate) fn push(&mut self, turn: i32, envelope: &'a Envelope, refs: &mut Refs<'a>) {
         let message = &envelope.message;
+        let place = refs.place(envelope.recipient.instance());
         self.turns.push(turn);
-        self.refs.push(refs.place(envelope.recipient.instance()));
+        self.refs.push(place);
+        if let Some(newborn) = envelope.recipient.created() {
+            self.newborn.push(place, &newborn.labels);
+            let index = self.turns.len() - 1;
+            self.newborn.envelopes.push(index, newborn.parent.as_ref());
+        }
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
             Recipient::NewInstance(newborn) => (
                 Some(newborn.instance.as_str()),

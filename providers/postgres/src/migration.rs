@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
         include_str!("../migrations/0001/lease.sql"),
         include_str!("../migrations/0001/read.sql"),
         include_str!("../migrations/0001/admin.sql"),
+        include_str!("../migrations/0001/look.sql"),
     ],
 }];
 

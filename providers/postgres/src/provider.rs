@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch, check,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch, check,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -217,19 +217,22 @@ impl Provider for PostgresProvider {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
-        let count = leases.len();
-        let leases = leases.to_vec();
-        let job = |reply| LeaseJob::Renew(leases, extend_by, reply);
-        each(self.lease("renew", job).await, count)
+        let refusals = check::renewals(leases);
+        let accepted: Vec<Renew> = refusals.accepted(leases).cloned().collect();
+        let count = accepted.len();
+        let job = |reply| LeaseJob::Renew(accepted, extend_by, reply);
+        refusals.answers(each(self.lease("renew", job).await, count))
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
-        let count = releases.len();
-        let job = |reply| LeaseJob::Release(releases, reply);
-        each(self.lease("release", job).await, count)
+        let refusals = check::releases(&releases);
+        let accepted: Vec<Release> = refusals.accepted(releases).collect();
+        let count = accepted.len();
+        let job = |reply| LeaseJob::Release(accepted, reply);
+        refusals.answers(each(self.lease("release", job).await, count))
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
@@ -292,7 +295,7 @@ impl Provider for PostgresProvider {
         self.engine.ended().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }

@@ -312,7 +312,9 @@ async fn heads(session: &mut Session, requests: Vec<HeadsRequest>) {
         .first()
         .map_or("read_head", |request| request.operation);
     let found = decoded(operation, rows, |rows| {
-        rows.iter().map(head::of_row).collect::<Result<Vec<_>, _>>()
+        rows.iter()
+            .map(head::with_note)
+            .collect::<Result<Vec<_>, _>>()
     });
     match found {
         Ok(found) => {

@@ -114,24 +114,27 @@ macro_rules! functions {
 }
 
 functions! {
-    claim: "claim_v1"(11),
-    commit: "commit_v1"(85),
+    claim: "claim_v1"(13),
+    commit: "commit_v1"(90),
     renew: "renew_v1"(8),
-    release: "release_v1"(12),
+    renew_with_details: "renew_with_details_v1"(7),
+    release: "release_v1"(14),
     poll: "poll_v1"(6),
     leave: "leave_v1"(1),
     heads: "heads_v1"(1),
     history: "history_v1"(4),
     mail: "mail_v1"(7),
     values: "values_v1"(2),
+    values_page: "values_page_v1"(4),
     versions: "versions_v1"(2),
-    instances: "instances_v1"(4),
+    instances: "instances_v1"(15),
+    inspect: "inspect_v1"(9),
+    activities: "activities_v1"(6),
     executions: "executions_v1"(1),
     delete: "delete_v1"(3),
     prune: "prune_v1"(4),
     sweep: "sweep_v1"(1),
-    metrics: "metrics_v1"(0),
-    queue_depths: "queue_depths_v1"(0),
+    metrics: "metrics_v1"(1),
     health: "health_v1"(0),
 }
 

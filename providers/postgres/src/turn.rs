@@ -105,6 +105,14 @@ impl<'a> TurnColumns<'a> {
         for lease in &turn.completed {
             self.parts.fused.push(here, lease, refs);
         }
+        if let Fence::Absent { parent, labels, .. } = &turn.fence {
+            let place = refs.place(&turn.instance);
+            envelopes.newborn.push(place, labels);
+            envelopes
+                .newborn
+                .turns
+                .push(self.refs.len(), parent.as_ref());
+        }
         self.push_head(turn, start, end, refs);
         self.are_valid.push(checked.is_ok());
         (here, checked)

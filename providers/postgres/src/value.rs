@@ -1,13 +1,14 @@
 //! The values of instances.
 
+use duroxide_core::limits::PAGE_ROWS_MAX;
 use duroxide_core::providers::{
-    CommitId, InstanceId, InstanceValue, ReadValues, TurnCommit, ValueKey,
+    CommitId, InstanceId, InstanceValue, ReadValues, TurnCommit, ValueKey, ValueKeys,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 use uuid::Uuid;
 
-use crate::codes::{index, millis};
+use crate::codes::{bounded_size, index, millis};
 use crate::head;
 use crate::schema::Statement;
 use crate::setup::Setup;
@@ -50,19 +51,36 @@ fn stored(key: &ValueKey) -> &[u8] {
     key.as_str().as_bytes()
 }
 
-/// The call that reads values (VAL-02).
+/// The call that reads values (VAL-02, VAL-07).
 pub(crate) fn statement<'q>(setup: &Setup, request: &'q ReadValues) -> Statement<'q> {
-    let keys: Vec<&[u8]> = request.keys.iter().map(stored).collect();
-    let call = setup.functions.values.call();
-    call.bind(request.instance.as_str()).bind(keys)
+    let instance = request.instance.as_str();
+    match &request.keys {
+        ValueKeys::Named(keys) => {
+            let keys: Vec<&[u8]> = keys.iter().map(stored).collect();
+            setup.functions.values.call().bind(instance).bind(keys)
+        }
+        ValueKeys::All { after, bytes_max } => {
+            let call = setup.functions.values_page.call().bind(instance);
+            call.bind(after.as_ref().map(stored))
+                .bind(bounded_size(PAGE_ROWS_MAX))
+                .bind(bounded_size(*bytes_max))
+        }
+    }
 }
 
 pub(crate) fn of_rows(rows: &[PgRow], request: &ReadValues) -> Result<Vec<InstanceValue>, Error> {
     let of_row = |row: &PgRow| {
-        let key = request.keys.get(place_of(row)?);
-        let key = key.ok_or_else(|| Error::Decode("a value of no key".into()))?;
+        let key = match &request.keys {
+            ValueKeys::Named(keys) => keys.get(place_of(row)?).cloned(),
+            ValueKeys::All { .. } => {
+                let key = std::str::from_utf8(row.try_get("key")?);
+                Some(ValueKey::from(
+                    key.map_err(|error| Error::Decode(error.into()))?,
+                ))
+            }
+        };
         Ok(InstanceValue {
-            key: key.clone(),
+            key: key.ok_or_else(|| Error::Decode("a value of no key".into()))?,
             value: head::bytes(row, "value")?,
             version: CommitId(row.try_get("version")?),
         })

@@ -95,7 +95,12 @@ impl PostgresProvider {
             let mut pulse = pin!(hub.pulse.notified());
             pulse.as_mut().enable();
             if !in_question.is_empty() {
-                heads.extend(self.read_heads(OPERATION, in_question).await?);
+                let read = self.read_heads(OPERATION, in_question).await?;
+                // Notes come with `read_head` alone (NOT-02).
+                heads.extend(
+                    read.into_iter()
+                        .map(|head| InstanceHead { note: None, ..head }),
+                );
             }
             let changed = self.meeting(watched, &heads).await?;
             if !changed.is_empty() {

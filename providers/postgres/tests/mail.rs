@@ -90,11 +90,11 @@ async fn a_backlog_is_not_read() {
         .await
         .unwrap();
     assert!(page.mail.len() == 10 && page.more);
-    let release = Release {
-        lease: Lease::Turn(turn.lease),
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::Keep,
-    };
+    let release = Release::new(
+        Lease::Turn(turn.lease),
+        Duration::ZERO,
+        ReleasedAttempts::Keep,
+    );
     provider.release(vec![release]).await.remove(0).unwrap();
     let turn = claim_turn(&provider).await;
     let mut next = next_of(&turn);

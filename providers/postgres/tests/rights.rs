@@ -9,8 +9,9 @@ mod support_opening;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, ErrorKind, InstanceFilter, Lease, NewValue, Provider, ProviderAdmin,
-    ProviderError, ReadHistory, ReadValues, Release, ReleasedAttempts, Until, ValueUpdate, Watch,
+    Commit, DeleteMode, ErrorKind, Inspect, InstanceFilter, Labels, Lease, ListActivities,
+    NewInstance, NewValue, Provider, ProviderAdmin, ProviderError, ReadHistory, ReadValues,
+    Recipient, Release, ReleasedAttempts, TaskQueue, Until, ValueUpdate, Watch,
 };
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 use sqlx::AssertSqlSafe;
@@ -49,19 +50,25 @@ fn expiring(key: &str, expires_after: Option<Duration>) -> ValueUpdate {
     }
 }
 
+/// A start of an instance with a label.
+fn labelled_start(instance: &str) -> Commit {
+    let mut envelope = operations::envelope(instance);
+    envelope.recipient = Recipient::NewInstance(NewInstance {
+        labels: Labels::from([("key".to_owned(), "value".to_owned())]),
+        ..NewInstance::new(id(instance), "Order")
+    });
+    Commit::Send(envelope)
+}
+
 /// Asks for everything that there is to ask, with an answer for each.
 async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let instance = id("all");
     let ask = |operation| async move { provider.commit(vec![operation]).await.remove(0) };
-    ask(start("all")).await?;
+    ask(labelled_start("all")).await?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
     let lease = Lease::Turn(turn.lease.clone());
-    provider.renew(&[lease], LEASE * 2).await.remove(0)?;
-    let given_back = |lease| Release {
-        lease,
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::TakeBack,
-    };
+    provider.renew(&[lease.into()], LEASE * 2).await.remove(0)?;
+    let given_back = |lease| Release::new(lease, Duration::ZERO, ReleasedAttempts::TakeBack);
     let release = given_back(Lease::Turn(turn.lease));
     provider.release(vec![release]).await.remove(0)?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
@@ -69,7 +76,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let claimed = provider.claim_activities(&activities(1)).await?;
     let lease = Lease::Activity(claimed.items[0].lease.clone());
     provider
-        .renew(std::slice::from_ref(&lease), LEASE * 2)
+        .renew(&[lease.clone().into()], LEASE * 2)
         .await
         .remove(0)?;
     provider.release(vec![given_back(lease)]).await.remove(0)?;
@@ -88,10 +95,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     end.consumed
         .extend(page.mail.iter().map(|mail| mail.message.id));
     ask(Commit::Turn(end)).await?;
-    let request = ReadValues {
-        instance: instance.clone(),
-        keys: vec!["set".into()],
-    };
+    let request = ReadValues::named(instance.clone(), vec!["set".into()]);
     assert!(provider.read_values(&request).await?.is_empty());
     let watched = [Watch {
         instance: instance.clone(),
@@ -113,9 +117,18 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let listed = provider.list_instances(&InstanceFilter::default()).await?;
     assert_eq!(listed.instances.len(), 1);
     assert_eq!(provider.list_executions("all").await?, [2]);
-    assert_eq!(provider.metrics().await?.total_instances, 1);
-    provider.queue_depths().await?;
-    assert_eq!(provider.stats().await?.tables.len(), 8);
+    assert_eq!(provider.metrics().await?.totals.total_instances, 1);
+    let inspected = provider.inspect(&Inspect::new(instance.clone())).await?;
+    assert!(inspected.is_some());
+    let activities = ListActivities::new(TaskQueue::default());
+    assert!(
+        provider
+            .list_activities(&activities)
+            .await?
+            .activities
+            .is_empty()
+    );
+    assert_eq!(provider.stats().await?.tables.len(), 9);
     provider
         .delete_instance(&instance, DeleteMode::TerminalOnly)
         .await?;
@@ -222,7 +235,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
     let (owner, role) = (Role::new(&place.url).await, Role::new(&place.url).await);
     let grants = granted(&place, &owner, &role).await;
     let rights = single_rights(&grants);
-    assert_eq!(rights.len(), 1 + 1 + 8 * 4 + 2 * 3 + 1 + 1);
+    assert_eq!(rights.len(), 1 + 1 + 8 * 4 + 3 * 3 + 1 + 1);
     let tables = [
         "instance",
         "ready",
@@ -232,6 +245,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
         "inbox",
         "topic",
         "value",
+        "label",
         "history",
     ];
     let tables = tables

@@ -239,24 +239,20 @@ async fn what_waits_is_not_read() {
     });
     let answers = provider.commit(commits.collect()).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let wanted = ClaimActivities {
-        queues: vec![TaskQueue::default(), TaskQueue("other".into())],
-        activities_max: 9,
-        lease: LEASE,
-    };
+    let wanted = ClaimActivities::new(
+        vec![TaskQueue::default(), TaskQueue("other".into())],
+        9,
+        LEASE,
+    );
     let claimed = provider.claim_activities(&wanted).await.unwrap().items;
     assert_eq!(claimed.len(), 6);
     let lease = Lease::Activity(claimed[0].lease.clone());
     provider
-        .renew(std::slice::from_ref(&lease), LEASE * 2)
+        .renew(&[lease.clone().into()], LEASE * 2)
         .await
         .remove(0)
         .unwrap();
-    let release = Release {
-        lease,
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::Keep,
-    };
+    let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
     provider.release(vec![release]).await.remove(0).unwrap();
     apply(&provider, outcome(&claimed[5])).await;
     let turn = claim_turn(&provider).await;

@@ -74,10 +74,7 @@ async fn values_of_others_are_not_read() {
     set(&mut commit, "key", None);
     set(&mut commit, "short", Some(Duration::ZERO));
     apply(&provider, Commit::Turn(commit)).await;
-    let request = ReadValues {
-        instance: id("a"),
-        keys: vec!["key".into(), "short".into()],
-    };
+    let request = ReadValues::named(id("a"), vec!["key".into(), "short".into()]);
     assert_eq!(provider.read_values(&request).await.unwrap().len(), 1);
     provider.maintain(Duration::from_secs(1)).await.unwrap();
     let said = log::said().split_off(before);

@@ -27,6 +27,8 @@ CREATE TABLE instance (
     queue TEXT NOT NULL,
     orchestration TEXT NOT NULL,
     version TEXT,
+    parent_id TEXT,
+    parent_incarnation BLOB,
     awaited BLOB,
     core_state BLOB NOT NULL,
     output BLOB
@@ -34,6 +36,18 @@ CREATE TABLE instance (
 CREATE UNIQUE INDEX instance_id ON instance (id);
 -- The ready set of each queue: an instance that nothing wakes is not in it, however many there are.
 CREATE INDEX instance_ready ON instance (queue, claim_at, claim_order) WHERE claim_at IS NOT NULL;
+
+-- The children of each parent. Who has none is not in it, and it is written once for each child.
+CREATE INDEX instance_parent ON instance (parent_id, id) WHERE parent_id IS NOT NULL;
+
+-- What instances are found by, written once for each of them that has any.
+CREATE TABLE label (
+    ino INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (ino, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX label_value ON label (key, value, ino);
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
 -- output and its number of events, is in the head.
@@ -102,10 +116,32 @@ CREATE TABLE activity (
     claim_at INTEGER NOT NULL,
     lease_token BLOB,
     attempts INTEGER NOT NULL,
+    has_details INTEGER NOT NULL DEFAULT 0,
     body BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX activity_key ON activity (ino, execution, activity_id);
 CREATE INDEX activity_ready ON activity (queue, claim_at);
+
+-- The details of activities that have some, apart from their rows: those are written whole with each
+-- renewal of a lease. They go with their activity, whatever removes it, since its number is used again.
+CREATE TABLE details (
+    id INTEGER PRIMARY KEY,
+    details BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER activity_details AFTER DELETE ON activity WHEN old.has_details BEGIN
+    DELETE FROM details WHERE id = old.id;
+END;
+
+-- What a release has left of an instance, and the commit that it was left at. The next commit makes it
+-- void, and need not know of it: it is no longer the last one then.
+CREATE TABLE note (
+    ino INTEGER PRIMARY KEY,
+    commit_id BLOB,
+    note BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER instance_note AFTER DELETE ON instance BEGIN
+    DELETE FROM note WHERE ino = old.ino;
+END;
 
 -- The store's time when somebody last tidied up or closed it: one row. What was written since says more, but
 -- not of an instance that nothing wakes.

@@ -2,18 +2,22 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use duroxide_core::providers::page::Place;
 use duroxide_core::providers::{
-    DeleteMode, ErrorKind, ExecutionRecord, InstanceFilter, InstanceId, InstancePage,
-    InstanceStatus, ProviderAdmin, ProviderError, QueueDepths, SystemMetrics, Topic,
+    ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
+    InstanceId, InstancePage, InstanceStatus, ListActivities, ProviderAdmin, ProviderError,
+    StoreMetrics,
 };
 use rusqlite::params;
 
-use crate::awaited;
-use crate::codes::{self, bounded, row_limit};
+use crate::codes::{self, bounded};
 use crate::error::{self, Applied};
-use crate::head::{self, head_columns};
+use crate::head;
 use crate::hub::{Effect, Queue, UNKNOWN_MS};
+use crate::inspect;
 use crate::job::{Access, Member};
+use crate::listing::{self, After};
+use crate::metrics;
 use crate::provider::SqliteProvider;
 use crate::reader::Reach;
 use crate::session::Session;
@@ -22,9 +26,32 @@ use crate::sql::Sql;
 #[async_trait]
 impl ProviderAdmin for SqliteProvider {
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
-        let filter = filter.clone();
-        let list = move |sql: &Sql| list_instances(sql, &filter);
+        let (filter, after) = (filter.clone(), After::of(filter)?);
+        let list = move |sql: &Sql| listing::list(sql, &filter, &after);
         self.query("list_instances", Reach::Wide, list).await
+    }
+
+    async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        const OPERATION: &str = "inspect";
+        let after = request.after.as_ref();
+        let after = after.map(|it| Place::of(it, OPERATION)).transpose()?;
+        let request = request.clone();
+        let now_ms = self.store.setup.clock.now_ms();
+        let look = move |sql: &Sql| inspect::inspect(sql, &request, after.as_ref(), now_ms);
+        self.query(OPERATION, Reach::Wide, look).await
+    }
+
+    async fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        const OPERATION: &str = "list_activities";
+        let after = request.after.as_ref();
+        let after = after.map(|it| it.place(OPERATION)).transpose()?;
+        let request = request.clone();
+        let now_ms = self.store.setup.clock.now_ms();
+        let list = move |sql: &Sql| inspect::activities(sql, &request, after, now_ms);
+        self.query(OPERATION, Reach::Wide, list).await
     }
 
     async fn list_executions(
@@ -58,14 +85,10 @@ impl ProviderAdmin for SqliteProvider {
         .await
     }
 
-    async fn metrics(&self) -> Result<SystemMetrics, ProviderError> {
-        self.query("metrics", Reach::Wide, metrics).await
-    }
-
-    async fn queue_depths(&self) -> Result<QueueDepths, ProviderError> {
+    async fn metrics(&self) -> Result<StoreMetrics, ProviderError> {
         let now_ms = self.store.setup.clock.now_ms();
-        let count = move |sql: &Sql| queue_depths(sql, now_ms);
-        self.query("queue_depths", Reach::Wide, count).await
+        let count = move |sql: &Sql| metrics::metrics(sql, now_ms);
+        self.query("metrics", Reach::Wide, count).await
     }
 }
 
@@ -84,29 +107,6 @@ impl SqliteProvider {
         let records = ProviderAdmin::list_executions(self, &instance).await?;
         Ok(records.into_iter().map(|record| record.execution).collect())
     }
-}
-
-fn list_instances(sql: &Sql, filter: &InstanceFilter) -> rusqlite::Result<InstancePage> {
-    let mut instances = sql.all(
-        concat!(
-            "SELECT ",
-            head_columns!(),
-            " FROM instance WHERE id > ?1 AND (?2 IS NULL OR status = ?2)
-                 AND (?3 IS NULL OR orchestration = ?3)
-             ORDER BY id LIMIT ?4"
-        ),
-        params![
-            // Every id comes after the empty one, which is none.
-            filter.after.as_deref().unwrap_or(""),
-            filter.status.map(codes::of_instance_status),
-            filter.orchestration,
-            row_limit(filter.instances_max.saturating_add(1)),
-        ],
-        head::of_row,
-    )?;
-    let more = instances.len() > filter.instances_max;
-    instances.truncate(filter.instances_max);
-    Ok(InstancePage { instances, more })
 }
 
 fn list_executions(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Vec<ExecutionRecord>> {
@@ -129,71 +129,6 @@ fn list_executions(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Vec<Exe
                 event_count: row.get(5)?,
             })
         },
-    )
-}
-
-fn metrics(sql: &Sql) -> rusqlite::Result<SystemMetrics> {
-    sql.one(
-        "SELECT count(*), count(*) FILTER (WHERE status < 2), count(*) FILTER (WHERE status = 2),
-             count(*) FILTER (WHERE status = 3),
-             (SELECT count(*) FROM execution),
-             (SELECT coalesce(sum(event_count), 0) FROM history)
-         FROM instance",
-        [],
-        |row| {
-            Ok(SystemMetrics {
-                total_instances: row.get(0)?,
-                running_instances: row.get(1)?,
-                completed_instances: row.get(2)?,
-                failed_instances: row.get(3)?,
-                total_executions: row.get(4)?,
-                total_events: row.get(5)?,
-            })
-        },
-    )
-}
-
-fn queue_depths(sql: &Sql, now_ms: u64) -> rusqlite::Result<QueueDepths> {
-    let mut depths = sql.one(
-        "SELECT count(*) FILTER (WHERE due_at <= ?1), count(*) FILTER (WHERE due_at > ?1),
-             (SELECT count(*) FROM activity)
-         FROM inbox WHERE typeof(channel) = 'integer'",
-        [now_ms],
-        |row| {
-            Ok(QueueDepths {
-                orchestrator_queue: row.get(0)?,
-                timer_queue: row.get(1)?,
-                worker_queue: row.get(2)?,
-            })
-        },
-    )?;
-    let with_mail: Vec<(i64, Vec<Topic>)> = sql.all(
-        "SELECT ino, awaited FROM instance WHERE awaited IS NOT NULL AND mail_count > 0",
-        [],
-        |row| Ok((row.get(0)?, awaited::of_row(row, 1)?)),
-    )?;
-    for (ino, topics) in with_mail {
-        for topic in topics {
-            let (due, later) = mail_depths(sql, ino, &topic, now_ms)?;
-            depths.orchestrator_queue += due;
-            depths.timer_queue += later;
-        }
-    }
-    Ok(depths)
-}
-
-/// How much mail of a topic is due, and how much will be.
-fn mail_depths(
-    sql: &Sql,
-    ino: i64,
-    topic: &Topic,
-    now_ms: u64,
-) -> rusqlite::Result<(usize, usize)> {
-    sql.one(
-        "SELECT count(*) FILTER (WHERE due_at <= ?3), count(*) FILTER (WHERE due_at > ?3)
-         FROM inbox WHERE ino = ?1 AND channel = ?2",
-        params![ino, topic.as_str(), now_ms],
-        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
 
@@ -222,6 +157,7 @@ impl Member for Delete {
             "DELETE FROM inbox WHERE ino = ?1",
             "DELETE FROM topic WHERE ino = ?1",
             "DELETE FROM value WHERE ino = ?1",
+            "DELETE FROM label WHERE ino = ?1",
             "DELETE FROM execution WHERE ino = ?1",
         ] {
             session.sql.execute(table, [ino])?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::share::share_out;
+use duroxide_core::providers::share::{ByteBudget, share_out};
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
     InstanceHead, TaskQueue, Turn, TurnLease,
@@ -48,6 +49,15 @@ const TURN_CANDIDATE: &str = concat!(
 );
 const ACTIVITY_PLACES: &str = "SELECT claim_at, id FROM activity
      WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
+/// How long a body is, is known without reading it.
+const CLAIM_ACTIVITY: &str =
+    "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = attempts + 1
+     WHERE id = ?1 AND length(body) <= ?4
+     RETURNING (SELECT id FROM instance WHERE ino = activity.ino),
+         (SELECT incarnation FROM instance WHERE ino = activity.ino),
+         execution, activity_id, attempts, body,
+         CASE WHEN has_details THEN (SELECT details FROM details WHERE id = activity.id) END";
+
 impl Member for ClaimTurns {
     type Answer = Claimed<Turn>;
     const OPERATION: &'static str = "claim_turns";
@@ -63,8 +73,12 @@ impl Member for ClaimTurns {
         let queues = turns(self);
         let candidates = candidates(session, &queues, self.turns_max)?;
         let mut items = Vec::with_capacity(candidates.len());
+        let mut budget = ByteBudget::new(self.total_bytes_max);
         for candidate in candidates {
-            items.push(claim_turn(session, self, candidate)?);
+            match claim_turn(session, self, candidate, &mut budget)? {
+                Some(turn) => items.push(turn),
+                None => break,
+            }
         }
         let due_ms = front::note_first_of(session, &queues)?;
         Ok(claimed(session, items, due_ms))
@@ -124,11 +138,13 @@ fn params_of(queue: &Queue, now_ms: u64, items_max: usize) -> impl Params + '_ {
     (queue.name(), now_ms, row_limit(items_max))
 }
 
+/// Leases an instance, unless its messages are more than the claim may still hold (CLM-13).
 fn claim_turn(
     session: &mut Session,
     request: &ClaimTurns,
     candidate: Candidate,
-) -> rusqlite::Result<Turn> {
+    budget: &mut ByteBudget,
+) -> rusqlite::Result<Option<Turn>> {
     let Candidate {
         head,
         ino,
@@ -136,6 +152,9 @@ fn claim_turn(
         wakes,
     } = candidate;
     let messages = inbox::due(session, request, ino, wakes)?;
+    if !budget.take(messages.iter().map(|it| it.message.body.len()).sum()) {
+        return Ok(None);
+    }
     let token = Entropy.lease_token();
     let claim_order = session.next_claim_order();
     session.sql.execute(
@@ -151,7 +170,7 @@ fn claim_turn(
             attempts.saturating_add(1)
         ],
     )?;
-    Ok(Turn {
+    Ok(Some(Turn {
         lease: TurnLease {
             instance: head.instance.clone(),
             token,
@@ -160,7 +179,7 @@ fn claim_turn(
         attempt: attempts.saturating_add(1),
         messages,
         has_mail: wakes.mail_ms.is_some_and(|ms| ms <= session.now_ms),
-    })
+    }))
 }
 
 impl Member for ClaimActivities {
@@ -187,31 +206,34 @@ impl Member for ClaimActivities {
         }
         let candidates = share_out(fronts, self.activities_max);
         let mut items = Vec::with_capacity(candidates.len());
+        let mut budget = ByteBudget::new(self.total_bytes_max);
         for (id, queue) in candidates {
-            items.push(claim_activity(session, self, id, queue)?);
+            match claim_activity(session, self, (id, queue), &mut budget)? {
+                Some(activity) => items.push(activity),
+                None => break,
+            }
         }
         let due_ms = front::note_first_of(session, &queues)?;
         Ok(claimed(session, items, due_ms))
     }
 }
 
+/// Leases an activity, unless its body is more than the claim may still hold (CLM-13).
 fn claim_activity(
     session: &Session,
     request: &ClaimActivities,
-    id: i64,
-    queue: &Arc<str>,
-) -> rusqlite::Result<ClaimedActivity> {
+    (id, queue): (i64, &Arc<str>),
+    budget: &mut ByteBudget,
+) -> rusqlite::Result<Option<ClaimedActivity>> {
     let token = Entropy.lease_token();
-    session.sql.one(
-        "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = attempts + 1
-         WHERE id = ?1
-         RETURNING (SELECT id FROM instance WHERE ino = activity.ino),
-             (SELECT incarnation FROM instance WHERE ino = activity.ino),
-             execution, activity_id, attempts, body",
+    let lease_until_ms = after(session.now_ms, request.lease);
+    let claimed = session.sql.first(
+        CLAIM_ACTIVITY,
         params![
             id,
             token.0,
-            after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1))
+            lease_until_ms.max(session.now_ms.saturating_add(1)),
+            i64::try_from(budget.next_max()).unwrap_or(i64::MAX),
         ],
         |row| {
             let key = ActivityKey {
@@ -225,9 +247,14 @@ fn claim_activity(
                 queue: TaskQueue(Arc::clone(queue)),
                 attempt: row.get(4)?,
                 body: head::bytes(row, 5)?,
+                details: row.get::<_, Option<Vec<u8>>>(6)?.map(Bytes::from),
             })
         },
-    )
+    )?;
+    if let Some(activity) = &claimed {
+        budget.take(activity.body.len());
+    }
+    Ok(claimed)
 }
 
 fn turns(claim: &ClaimTurns) -> BTreeSet<Queue> {

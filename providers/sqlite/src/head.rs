@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    CommitId, Incarnation, InstanceHead, InstanceId, Position, TaskQueue,
+    CommitId, Incarnation, InstanceHead, InstanceId, Parent, Position, TaskQueue,
 };
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
+use uuid::Uuid;
 
 use crate::awaited;
 use crate::codes;
@@ -15,13 +16,21 @@ use crate::sql::Sql;
 macro_rules! head_columns {
     () => {
         "id, incarnation, orchestration, version, status, output, execution, next_event_id, \
-         commit_id, core_state, awaited, suspended, created_at, updated_at, queue"
+         commit_id, core_state, awaited, suspended, created_at, updated_at, queue, parent_id, \
+         parent_incarnation"
     };
 }
 pub(crate) use head_columns;
 
 /// How many columns that are.
-pub(crate) const HEAD_COLUMNS: usize = 15;
+pub(crate) const HEAD_COLUMNS: usize = 17;
+
+const HEAD_AND_NOTE: &str = concat!(
+    "SELECT ",
+    head_columns!(),
+    ", (SELECT note FROM note WHERE ino = instance.ino AND note.commit_id IS instance.commit_id)
+     FROM instance WHERE id = ?1"
+);
 
 /// Reads a head from the first columns of a row.
 pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
@@ -29,6 +38,7 @@ pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
         instance: instance_id(row, 0)?,
         incarnation: Incarnation(row.get(1)?),
         queue: TaskQueue(row.get(14)?),
+        parent: parent(row, 15)?,
         orchestration: row.get(2)?,
         version: row.get(3)?,
         status: codes::instance_status(row.get(4)?).map_err(|error| unreadable(4, error))?,
@@ -43,7 +53,20 @@ pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
         suspended: row.get(11)?,
         created_at_ms: row.get(12)?,
         updated_at_ms: row.get(13)?,
+        note: None,
     })
+}
+
+/// Whose child an instance is, from these two columns.
+fn parent(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Box<Parent>>> {
+    let incarnation: Option<Uuid> = row.get(column + 1)?;
+    let parent = incarnation.map(|incarnation| {
+        Ok(Box::new(Parent {
+            instance: instance_id(row, column)?,
+            incarnation: Incarnation(incarnation),
+        }))
+    });
+    parent.transpose()
 }
 
 pub(crate) fn read(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Option<InstanceHead>> {
@@ -52,6 +75,20 @@ pub(crate) fn read(sql: &Sql, instance: &InstanceId) -> rusqlite::Result<Option<
         [instance.as_str()],
         of_row,
     )
+}
+
+/// The same with the note, unless a commit has made that void (NOT-01).
+pub(crate) fn read_with_note(
+    sql: &Sql,
+    instance: &InstanceId,
+) -> rusqlite::Result<Option<InstanceHead>> {
+    sql.first(HEAD_AND_NOTE, [instance.as_str()], |row| {
+        let note = row.get::<_, Option<Vec<u8>>>(HEAD_COLUMNS)?;
+        Ok(InstanceHead {
+            note: note.map(Bytes::from),
+            ..of_row(row)?
+        })
+    })
 }
 
 pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide_core::providers::{ActivityLease, Lease, Release, Renewal, TurnLease};
+use bytes::Bytes;
+use duroxide_core::providers::{ActivityLease, Lease, Release, Renew, Renewal, TurnLease};
 use rusqlite::params;
 
 use crate::clock::after;
@@ -14,23 +15,30 @@ use crate::job::{Access, Member};
 use crate::session::Session;
 use crate::wakes::Wakes;
 
-/// A lease to extend.
+/// A lease to extend, and by how much.
 #[derive(Debug)]
-pub(crate) struct Renew {
-    pub(crate) lease: Lease,
-    pub(crate) extend_by: Duration,
+pub(crate) struct Extend {
+    pub(crate) renew: Renew,
+    pub(crate) by: Duration,
 }
 
-impl Member for Renew {
+impl Member for Extend {
     type Answer = Renewal;
     const OPERATION: &'static str = "renew";
     const ACCESS: Access = Access::Lease;
 
+    fn bytes(&self) -> usize {
+        self.renew.details.as_ref().map_or(0, Bytes::len)
+    }
+
     fn apply(&self, session: &mut Session) -> Applied<Renewal> {
-        let until_ms = after(session.now_ms, self.extend_by);
-        let renewed = match &self.lease {
-            Lease::Turn(lease) => renew_turn(session, lease, until_ms)?,
-            Lease::Activity(lease) => renew_activity(session, lease, until_ms)?,
+        let until_ms = after(session.now_ms, self.by);
+        let renewed = match (&self.renew.lease, &self.renew.details) {
+            (Lease::Turn(lease), _) => renew_turn(session, lease, until_ms)?,
+            (Lease::Activity(lease), None) => renew_activity(session, lease, until_ms)?,
+            (Lease::Activity(lease), Some(details)) => {
+                renew_with_details(session, lease, until_ms, details)?
+            }
         };
         Ok(if renewed > 0 {
             Renewal::Renewed
@@ -82,6 +90,48 @@ fn renew_activity(
     Ok(renewed)
 }
 
+/// The same, and keeps the details (DET-01). That there are some is known by the activity's row.
+fn renew_with_details(
+    session: &mut Session,
+    lease: &ActivityLease,
+    until_ms: u64,
+    details: &Bytes,
+) -> rusqlite::Result<usize> {
+    let id: Option<i64> = session.sql.first(
+        "UPDATE activity SET claim_at = max(claim_at, ?7), has_details = 1
+         WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
+             AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6
+         RETURNING id",
+        params![
+            lease.key.instance.as_str(),
+            lease.key.incarnation.0,
+            bounded(lease.key.execution),
+            bounded(lease.key.activity_id),
+            lease.token.0,
+            session.now_ms,
+            until_ms,
+        ],
+        |row| row.get(0),
+    )?;
+    let Some(id) = id else {
+        return Ok(0);
+    };
+    keep_details(session, id, details)?;
+    if session.is_shared {
+        note_time(session, lease)?;
+    }
+    Ok(1)
+}
+
+fn keep_details(session: &Session, id: i64, details: &Bytes) -> rusqlite::Result<()> {
+    session.sql.execute(
+        "INSERT INTO details (id, details) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET details = excluded.details",
+        params![id, &details[..]],
+    )?;
+    Ok(())
+}
+
 /// Lets others know at which time an activity's lease was renewed, by its instance, which has a
 /// place in no order while it has no message: who takes over may have a clock that was set back.
 fn note_time(session: &mut Session, lease: &ActivityLease) -> rusqlite::Result<()> {
@@ -103,14 +153,43 @@ impl Member for Release {
     const OPERATION: &'static str = "release";
     const ACCESS: Access = Access::Lease;
 
+    fn bytes(&self) -> usize {
+        self.details.as_ref().map_or(0, Bytes::len)
+    }
+
     fn apply(&self, session: &mut Session) -> Applied<()> {
         let free_from_ms = after(session.now_ms, self.delay);
         let attempts_back = self.attempts.taken_back();
         match &self.lease {
-            Lease::Turn(lease) => release_turn(session, lease, free_from_ms, attempts_back),
-            Lease::Activity(lease) => release_activity(session, lease, free_from_ms, attempts_back),
+            Lease::Turn(lease) => {
+                let ino = release_turn(session, lease, free_from_ms, attempts_back)?;
+                if let Some(note) = &self.details {
+                    leave_note(session, ino, note)?;
+                }
+                Ok(())
+            }
+            Lease::Activity(lease) => {
+                let has_details = self.details.is_some();
+                let id =
+                    release_activity(session, lease, free_from_ms, (attempts_back, has_details))?;
+                if let Some(details) = &self.details {
+                    keep_details(session, id, details)?;
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// Leaves a note on an instance, until the commit after the last one (NOT-01).
+fn leave_note(session: &Session, ino: i64, note: &Bytes) -> rusqlite::Result<()> {
+    session.sql.execute(
+        "INSERT INTO note (ino, commit_id, note)
+         SELECT ino, commit_id, ?2 FROM instance WHERE ino = ?1
+         ON CONFLICT (ino) DO UPDATE SET commit_id = excluded.commit_id, note = excluded.note",
+        params![ino, &note[..]],
+    )?;
+    Ok(())
 }
 
 fn release_turn(
@@ -118,7 +197,7 @@ fn release_turn(
     lease: &TurnLease,
     free_from_ms: u64,
     attempts_back: u32,
-) -> Applied<()> {
+) -> Applied<i64> {
     let held = session.sql.first(
         "SELECT ino, control_at, system_at, mail_at, queue FROM instance
          WHERE id = ?1 AND lease_token = ?2 AND hold_until > ?3",
@@ -141,22 +220,23 @@ fn release_turn(
     claim_at_ms
         .into_iter()
         .for_each(|ms| session.note_turn_due(&queue, ms));
-    Ok(())
+    Ok(ino)
 }
 
 fn release_activity(
     session: &mut Session,
     lease: &ActivityLease,
     free_from_ms: u64,
-    attempts_back: u32,
-) -> Applied<()> {
+    (attempts_back, has_details): (u32, bool),
+) -> Applied<i64> {
     let key = &lease.key;
-    let queue: Option<String> = session.sql.first(
+    let released: Option<(String, i64)> = session.sql.first(
         "UPDATE activity
-         SET lease_token = NULL, claim_at = ?7, attempts = max(0, attempts - ?8)
+         SET lease_token = NULL, claim_at = ?7, attempts = max(0, attempts - ?8),
+             has_details = max(has_details, ?9)
          WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
              AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6
-         RETURNING queue",
+         RETURNING queue, id",
         params![
             key.instance.as_str(),
             key.incarnation.0,
@@ -166,14 +246,15 @@ fn release_activity(
             session.now_ms,
             free_from_ms,
             attempts_back,
+            has_details,
         ],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    match queue {
-        Some(queue) => {
+    match released {
+        Some((queue, id)) => {
             let queue = Queue::Activities(Arc::from(queue));
             session.note(Effect::DueBy(queue, free_from_ms));
-            Ok(())
+            Ok(id)
         }
         None => Err(error::activity_lease_lost("release", key).into()),
     }

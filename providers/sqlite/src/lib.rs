@@ -35,12 +35,15 @@ mod history;
 mod hub;
 mod identity;
 mod inbox;
+mod inspect;
 mod job;
 mod lease;
+mod listing;
 mod location;
 mod lock;
 mod mail;
 mod message;
+mod metrics;
 mod network;
 mod options;
 #[cfg(test)]

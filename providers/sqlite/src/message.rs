@@ -210,8 +210,8 @@ pub(crate) fn create(
     target.ino = session.sql.one(
         "INSERT INTO instance (id, claim_at, claim_order, hold_until, control_at, system_at,
              control_count, mail_count, incarnation, status, execution, next_event_id, created_at,
-             updated_at, orchestration, core_state, queue)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15)
+             updated_at, orchestration, core_state, queue, parent_id, parent_incarnation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15, ?16, ?17)
          RETURNING ino",
         params![
             newborn.instance.as_str(),
@@ -229,9 +229,18 @@ pub(crate) fn create(
             newborn.orchestration,
             &*newborn.core_state,
             newborn.queue.as_str(),
+            newborn
+                .parent
+                .as_ref()
+                .map(|parent| parent.instance.as_str()),
+            newborn.parent.as_ref().map(|parent| parent.incarnation.0),
         ],
         |row| row.get(0),
     )?;
+    for (key, value) in &newborn.labels {
+        let sql = "INSERT INTO label (ino, key, value) VALUES (?1, ?2, ?3)";
+        session.sql.execute(sql, params![target.ino, key, value])?;
+    }
     session.note(Effect::HeadChanged(newborn.instance.clone()));
     Ok(())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch, check,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch, check,
 };
 use tokio::sync::watch;
 
@@ -17,7 +17,7 @@ use crate::error;
 use crate::head;
 use crate::history;
 use crate::job::{Access, Batch, Member};
-use crate::lease::Renew;
+use crate::lease::Extend;
 use crate::location::Location;
 use crate::mail;
 use crate::options::{SqliteMode, SqliteOptions};
@@ -227,18 +227,23 @@ impl Provider for SqliteProvider {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
-        let renewals = leases.iter().map(|lease| Renew {
-            lease: lease.clone(),
-            extend_by,
+        let refusals = check::renewals(leases);
+        let renewals = refusals.accepted(leases).map(|renew| Extend {
+            renew: renew.clone(),
+            by: extend_by,
         });
-        self.submit(renewals.collect()).await
+        let answers = self.submit(renewals.collect()).await;
+        refusals.answers(answers)
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
-        self.submit(releases).await
+        let refusals = check::releases(&releases);
+        let accepted = refusals.accepted(releases).collect();
+        let answers = self.submit(accepted).await;
+        refusals.answers(answers)
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
@@ -266,7 +271,7 @@ impl Provider for SqliteProvider {
         instance: &InstanceId,
     ) -> Result<Option<InstanceHead>, ProviderError> {
         let instance = instance.clone();
-        let read = move |sql: &Sql| head::read(sql, &instance);
+        let read = move |sql: &Sql| head::read_with_note(sql, &instance);
         self.query("read_head", Reach::Narrow, read).await
     }
 
@@ -287,7 +292,7 @@ impl Provider for SqliteProvider {
         self.store.close_if_abandoned().await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        Some(self)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 }

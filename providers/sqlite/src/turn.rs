@@ -183,15 +183,11 @@ fn apply(
     turn: &TurnCommit,
     basis: Basis,
 ) -> rusqlite::Result<TurnCommitted> {
-    let stored = match (basis.stored, &turn.fence) {
+    let stored = match (basis.stored, turn.newborn()) {
         (Some(stored), _) => stored,
-        (None, Fence::Absent { incarnation, queue }) => {
-            Stored::create(session, *incarnation, &turn.newborn(queue))?
-        }
+        (None, Some((newborn, incarnation))) => Stored::create(session, incarnation, &newborn)?,
         // The fence was checked: there is a row.
-        (None, Fence::At { .. } | Fence::Unleased { .. }) => {
-            return Err(rusqlite::Error::QueryReturnedNoRows);
-        }
+        (None, None) => return Err(rusqlite::Error::QueryReturnedNoRows),
     };
     let has_running_row = stored.status == ExecutionStatus::Running.of_instance();
     let end = write_executions(session, turn, stored.ino, basis.position, has_running_row)?;

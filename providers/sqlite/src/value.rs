@@ -1,11 +1,13 @@
 //! The values of instances.
 
 use duroxide_core::clock::millis_ceil;
+use duroxide_core::limits::PAGE_ROWS_MAX;
+use duroxide_core::providers::page::Room;
 use duroxide_core::providers::{
-    CommitId, InstanceHead, InstanceId, InstanceValue, ReadValues, TurnCommit, ValueKey,
+    CommitId, InstanceHead, InstanceId, InstanceValue, ReadValues, TurnCommit, ValueKey, ValueKeys,
     ValueUpdate, check,
 };
-use rusqlite::{ToSql, params};
+use rusqlite::{Row, ToSql, params};
 
 use crate::error::Applied;
 use crate::head::{self, HEAD_COLUMNS, head_columns};
@@ -23,6 +25,20 @@ const HEAD_WITH_VERSION: &str = concat!(
              AND (value.expires_at IS NULL OR value.expires_at > ?3))
      FROM instance WHERE id = ?1"
 );
+/// All values of an instance, in the order of their keys.
+macro_rules! page {
+    ($behind:literal) => {
+        concat!(
+            "SELECT value.key, value.version, value.value, length(value.value)
+             FROM instance JOIN value ON value.ino = instance.ino
+             WHERE instance.id = ?1 AND (value.expires_at IS NULL OR value.expires_at > ?2) ",
+            $behind,
+            " ORDER BY value.key"
+        )
+    };
+}
+const FIRST_PAGE: &str = page!("");
+const NEXT_PAGE: &str = page!("AND value.key > ?3");
 const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM value WHERE expires_at IS NOT NULL";
 const SWEEP: &str = "DELETE FROM value WHERE id IN (
          SELECT id FROM value WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
@@ -102,27 +118,71 @@ fn reading(keys: usize) -> String {
     )
 }
 
-/// The values that are there, in the order of the keys that were asked for (VAL-02).
+/// The values that are there, in the order of the keys that were asked for (VAL-02), or a page of all of
+/// them (VAL-07).
 pub(crate) fn read(
     sql: &Sql,
     request: &ReadValues,
     now_ms: u64,
 ) -> rusqlite::Result<Vec<InstanceValue>> {
-    let instance = request.instance.as_str();
+    let instance = &request.instance;
+    match &request.keys {
+        ValueKeys::Named(keys) => read_named(sql, instance, keys, now_ms),
+        ValueKeys::All { after, bytes_max } => {
+            let page = (after.as_ref(), *bytes_max);
+            read_page(sql, instance, page, now_ms)
+        }
+    }
+}
+
+fn read_named(
+    sql: &Sql,
+    instance: &InstanceId,
+    keys: &[ValueKey],
+    now_ms: u64,
+) -> rusqlite::Result<Vec<InstanceValue>> {
+    let instance = instance.as_str();
     let mut params: Vec<&dyn ToSql> = vec![&instance, &now_ms];
-    let keys: Vec<&str> = request.keys.iter().map(ValueKey::as_str).collect();
-    params.extend(keys.iter().map(|key| key as &dyn ToSql));
-    let mut values = sql.all(&reading(keys.len()), &params[..], |row| {
-        let key = row.get_ref(0)?.as_str();
-        let key = key.map_err(|error| head::unreadable(0, error))?;
-        Ok(InstanceValue {
-            key: ValueKey::from(key),
-            version: CommitId(row.get(1)?),
-            value: head::bytes(row, 2)?,
-        })
-    })?;
-    values.sort_by_cached_key(|value| request.keys.iter().position(|key| *key == value.key));
+    let names: Vec<&str> = keys.iter().map(ValueKey::as_str).collect();
+    params.extend(names.iter().map(|key| key as &dyn ToSql));
+    let mut values = sql.all(&reading(keys.len()), &params[..], of_row)?;
+    values.sort_by_cached_key(|value| keys.iter().position(|key| *key == value.key));
     Ok(values)
+}
+
+fn read_page(
+    sql: &Sql,
+    instance: &InstanceId,
+    (after, bytes_max): (Option<&ValueKey>, usize),
+    now_ms: u64,
+) -> rusqlite::Result<Vec<InstanceValue>> {
+    let mut values = Vec::new();
+    let mut room = Room::new(PAGE_ROWS_MAX, bytes_max);
+    let mut take = |row: &Row<'_>| {
+        let fits = room.take(row.get(3)?);
+        if fits {
+            values.push(of_row(row)?);
+        }
+        Ok(fits)
+    };
+    match after {
+        None => sql.while_taken(FIRST_PAGE, params![instance.as_str(), now_ms], &mut take)?,
+        Some(after) => {
+            let params = params![instance.as_str(), now_ms, after.as_str()];
+            sql.while_taken(NEXT_PAGE, params, &mut take)?
+        }
+    };
+    Ok(values)
+}
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceValue> {
+    let key = row.get_ref(0)?.as_str();
+    let key = key.map_err(|error| head::unreadable(0, error))?;
+    Ok(InstanceValue {
+        key: ValueKey::from(key),
+        version: CommitId(row.get(1)?),
+        value: head::bytes(row, 2)?,
+    })
 }
 
 /// The head of an instance, and the version of one of its values, if that is there.
@@ -178,6 +238,8 @@ mod tests {
         for (sql, index) in [
             (&*reading, "value_key"),
             (HEAD_WITH_VERSION, "value_key"),
+            (FIRST_PAGE, "value_key"),
+            (NEXT_PAGE, "value_key"),
             (NEXT_EXPIRY, "value_expiry"),
             (SWEEP, "value_expiry"),
         ] {

@@ -362,11 +362,9 @@ mod tests {
         // Not all of them fit, so there is no room for another one.
         assert!(provider.store.rooms.free_bytes() < 2 * 1024 * 1024);
         let claim = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max: 1,
             messages_max: 1,
             bytes_max: 1,
-            lease: Duration::from_secs(1),
+            ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_secs(1))
         };
         let mut claim = Box::pin(provider.claim_turns(&claim));
         // It is in the queue at once.

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, Durability, ErrorKind, Provider, ProviderAdmin, ProviderError, QueueDepths,
+    Commit, Durability, ErrorKind, Provider, ProviderAdmin, ProviderError, StoreMetrics,
 };
 use duroxide_sqlite::{SqliteMode, SqliteOptions, SqliteProvider, Synchronous};
 use rusqlite::Connection;
@@ -275,7 +275,7 @@ async fn stores_in_memory_know_nothing_of_each_other() {
     apply(&one, start("a")).await;
     assert!(one.read_head(&support::id("a")).await.unwrap().is_some());
     assert!(other.read_head(&support::id("a")).await.unwrap().is_none());
-    assert_eq!(other.queue_depths().await.unwrap(), QueueDepths::default());
+    assert_eq!(other.metrics().await.unwrap(), StoreMetrics::default());
 }
 
 #[tokio::test]

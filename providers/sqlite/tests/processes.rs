@@ -124,7 +124,7 @@ async fn leases_run_out_though_the_clock_was_set_back() {
     let lease = Lease::Activity(activity.items[0].lease.clone());
     // It was long ago that the instance was written.
     clock.advance(LEASE / 2);
-    let renewed = first.renew(&[lease], LEASE).await.remove(0).unwrap();
+    let renewed = first.renew(&[lease.into()], LEASE).await.remove(0).unwrap();
     assert_eq!(renewed, Renewal::Renewed);
     drop(first);
 

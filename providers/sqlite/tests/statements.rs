@@ -209,16 +209,16 @@ async fn run_one(provider: &SqliteProvider) {
         .items
         .remove(0);
     let renewed = provider
-        .renew(&[Lease::Turn(turn.lease.clone())], LEASE * 2)
+        .renew(&[Lease::Turn(turn.lease.clone()).into()], LEASE * 2)
         .await;
     assert!(renewed[0].is_ok());
     apply(provider, Commit::Turn(commit_of(&turn, vec![activity(1)]))).await;
     let activity = provider.claim_activities(&activities(1)).await.unwrap();
-    let release = Release {
-        lease: Lease::Activity(activity.items[0].lease.clone()),
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::TakeBack,
-    };
+    let release = Release::new(
+        Lease::Activity(activity.items[0].lease.clone()),
+        Duration::ZERO,
+        ReleasedAttempts::TakeBack,
+    );
     assert!(provider.release(vec![release]).await[0].is_ok());
 }
 

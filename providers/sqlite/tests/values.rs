@@ -63,10 +63,8 @@ async fn each_value_costs_a_statement() {
     assert_eq!(cost(&provider, commit).await, plain + 1);
 
     let before = provider.stats().statements;
-    let request = ReadValues {
-        instance: id("a"),
-        keys: ["x", "absent", "y"].map(ValueKey::from).to_vec(),
-    };
+    let keys = ["x", "absent", "y"].map(ValueKey::from).to_vec();
+    let request = ReadValues::named(id("a"), keys);
     assert_eq!(provider.read_values(&request).await.unwrap().len(), 2);
     assert_eq!(provider.stats().statements - before, 1);
     provider.close().await;

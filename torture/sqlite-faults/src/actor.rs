@@ -134,13 +134,7 @@ impl Actor<'_> {
     }
 
     async fn take_turns(&mut self) -> Result<(), Failure> {
-        let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max: self.rng.usize(1..=4),
-            messages_max: 3,
-            bytes_max: usize::MAX,
-            lease: LEASE,
-        };
+        let request = ClaimTurns { messages_max: 3, bytes_max: usize::MAX, ..ClaimTurns::new(vec![TaskQueue::default()], self.rng.usize(1..=4), LEASE) };
         let Some(claimed) = self
             .bounded("claim", self.provider.claim_turns(&request))
             .await?
@@ -168,11 +162,7 @@ impl Actor<'_> {
     }
 
     async fn end_activities(&mut self) -> Result<(), Failure> {
-        let request = ClaimActivities {
-            queues: vec![TaskQueue::default()],
-            activities_max: self.rng.usize(1..=4),
-            lease: LEASE,
-        };
+        let request = ClaimActivities::new(vec![TaskQueue::default()], self.rng.usize(1..=4), LEASE);
         let claim = self.provider.claim_activities(&request);
         let Some(claimed) = self.bounded("claim", claim).await? else {
             return Ok(());
@@ -209,11 +199,7 @@ impl Actor<'_> {
             1 => ReleasedAttempts::TakeBack,
             _ => ReleasedAttempts::Reset,
         };
-        let release = Release {
-            lease,
-            delay: Duration::ZERO,
-            attempts,
-        };
+        let release = Release::new(lease, Duration::ZERO, attempts);
         let taken_back = attempts.taken_back();
         let answers = within("release", self.provider.release(vec![release])).await?;
         for answer in answers {

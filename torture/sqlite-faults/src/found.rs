@@ -65,13 +65,7 @@ impl Found {
     }
 
     async fn claim_turns(&mut self, provider: &SqliteProvider) -> Result<(), Failure> {
-        let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max: AT_ONCE,
-            messages_max: usize::MAX,
-            bytes_max: usize::MAX,
-            lease: LEASE,
-        };
+        let request = ClaimTurns { messages_max: usize::MAX, bytes_max: usize::MAX, ..ClaimTurns::new(vec![TaskQueue::default()], AT_ONCE, LEASE) };
         loop {
             let claimed = answered(provider.claim_turns(&request)).await?;
             if claimed.items.is_empty() {
@@ -96,11 +90,7 @@ impl Found {
     }
 
     async fn claim_activities(&mut self, provider: &SqliteProvider) -> Result<(), Failure> {
-        let request = ClaimActivities {
-            queues: vec![TaskQueue::default()],
-            activities_max: AT_ONCE,
-            lease: LEASE,
-        };
+        let request = ClaimActivities::new(vec![TaskQueue::default()], AT_ONCE, LEASE);
         loop {
             let claimed = answered(provider.claim_activities(&request)).await?;
             if claimed.items.is_empty() {

@@ -123,6 +123,7 @@ impl Bench {
                 queue: TaskQueue::default(),
                 attempt: 3,
                 body: body.encode(),
+                details: None,
             });
             suspects.push(Suspect {
                 suspicion,

@@ -11,6 +11,7 @@ use crate::clock::millis_ceil;
 use crate::event::{
     AppErrorKind, DecodeError, Entry, ErrorDetails, EventKind, commit_mark, encode_chunk_after,
 };
+use crate::labels;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
     ActivityBody, Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, Start,
@@ -19,8 +20,8 @@ use crate::message::{
 use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::providers::{
     ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceHead, InstanceId, Limits, MessageId, NewActivity, NewInstance, Position, Recipient,
-    TaskQueue, Topic,
+    InstanceHead, InstanceId, Labels, Limits, MessageId, NewActivity, NewInstance, Parent,
+    Position, Recipient, TaskQueue, Topic,
 };
 use crate::queue_name;
 use crate::replay::{Harvest, TokenKind, TraceLine};
@@ -295,10 +296,10 @@ impl Draft {
                     execution: scope.execution,
                     event_id,
                 };
-                let StartOptions { version, delay, .. } = start_options();
-                let start = start(name, version, input, Some(parent));
+                let options = start_options();
+                let start = start(name, options.version, input, Some(parent));
                 let place = (instance.as_str(), queue.as_ref());
-                let start = (start, delay);
+                let start = (start, options.delay, options.labels);
                 if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
                     let id = scope.origin(event_id).message_id(Cause::Refused);
                     let body = MessageBody::ChildFailed {
@@ -314,8 +315,9 @@ impl Draft {
                 input,
                 queue,
             } => {
-                let StartOptions { version, delay, .. } = start_options();
-                let start = (start(name, version, input, None), delay);
+                let options = start_options();
+                let start = start(name, options.version, input, None);
+                let start = (start, options.delay, options.labels);
                 let place = (instance.as_str(), queue.as_ref());
                 let started = self.new_instance(scope, limits, event_id, place, start);
                 self.keep_refusal(started);
@@ -417,7 +419,7 @@ impl Draft {
         limits: &Limits,
         event_id: u64,
         (instance, queue): (&str, Option<&String>),
-        (start, delay): (Start, Duration),
+        (start, delay, labels): (Start, Duration, Labels),
     ) -> Result<(), ErrorDetails> {
         let queue = scope.queue_or(queue)?;
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
@@ -428,6 +430,11 @@ impl Draft {
         )?;
         let version = start.version.as_deref().unwrap_or_default();
         text_within(version, VERSION_BYTES_MAX, "a version")?;
+        labels::check(&labels).map_err(refused)?;
+        let parent = start.parent.as_ref().map(|link| Parent {
+            instance: link.instance.clone(),
+            incarnation: link.incarnation,
+        });
         let core_state = CoreState {
             parent: start.parent.clone(),
             ..CoreState::default()
@@ -439,10 +446,11 @@ impl Draft {
         within(limits, message.body.len(), "the orchestration's input")?;
         self.post(Envelope {
             recipient: Recipient::NewInstance(NewInstance {
-                instance,
                 queue,
-                orchestration,
+                parent,
+                labels,
                 core_state,
+                ..NewInstance::new(instance, orchestration)
             }),
             delay,
             message,

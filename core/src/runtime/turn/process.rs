@@ -17,7 +17,9 @@ use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
 use super::publish::publish;
 use super::shadow;
-use crate::providers::{ErrorKind, Fence, ProviderError, ReleasedAttempts, Topic, TurnLease};
+use crate::providers::{
+    ErrorKind, Fence, Lease, ProviderError, Release, ReleasedAttempts, Topic, TurnLease,
+};
 use crate::replay::{Engine, Failure};
 use crate::runtime::attempts::Item;
 use crate::runtime::give_back::Delays;
@@ -105,7 +107,8 @@ pub(in crate::runtime) fn run(
                         (delay, ReleasedAttempts::Keep)
                     }
                 };
-                Box::pin(put_back(&node, &turn, (lease, held), delay, attempts)).await;
+                let release = Release::new(Lease::Turn(lease), delay, attempts);
+                Box::pin(put_back(&node, &turn, release, held)).await;
             }
         }
     }

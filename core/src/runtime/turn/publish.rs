@@ -123,6 +123,7 @@ fn head_after(head: &InstanceHead, commit: &TurnCommit) -> Option<InstanceHead> 
     let before = check::Before {
         incarnation: head.incarnation,
         queue: head.queue.clone(),
+        parent: head.parent.clone(),
         suspended: head.suspended,
         created_at_ms: head.created_at_ms,
     };
@@ -160,6 +161,7 @@ fn reserve(
             queue: activity.queue.clone(),
             attempt: 1,
             body: activity.body.clone(),
+            details: None,
         };
         reserved.push(claimed);
     }

@@ -36,6 +36,10 @@ pub enum Operation {
     ReadWithExecution,
     /// `list_instances`
     ListInstances,
+    /// `inspect`
+    Inspect,
+    /// `list_activities`
+    ListActivities,
     /// `list_executions`
     ListExecutions,
     /// `delete_instance`
@@ -44,8 +48,6 @@ pub enum Operation {
     PruneExecutions,
     /// `metrics`
     Metrics,
-    /// `queue_depths`
-    QueueDepths,
 }
 
 impl Operation {
@@ -67,11 +69,12 @@ impl Operation {
         Self::Read,
         Self::ReadWithExecution,
         Self::ListInstances,
+        Self::Inspect,
+        Self::ListActivities,
         Self::ListExecutions,
         Self::DeleteInstance,
         Self::PruneExecutions,
         Self::Metrics,
-        Self::QueueDepths,
     ];
 
     /// The name of the method.
@@ -94,11 +97,12 @@ impl Operation {
             Self::Read => "read",
             Self::ReadWithExecution => "read_with_execution",
             Self::ListInstances => "list_instances",
+            Self::Inspect => "inspect",
+            Self::ListActivities => "list_activities",
             Self::ListExecutions => "list_executions",
             Self::DeleteInstance => "delete_instance",
             Self::PruneExecutions => "prune_executions",
             Self::Metrics => "metrics",
-            Self::QueueDepths => "queue_depths",
         }
     }
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use duroxide_core::Event;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider, ProviderAdmin,
-    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renewal, Turn,
-    Watch,
+    HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider, ProviderAdmin,
+    ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew,
+    Renewal, Turn, Watch,
 };
 
 use super::{Faulty, Operation};
@@ -53,7 +53,7 @@ impl<P: Provider + ?Sized> Provider for Faulty<P> {
 
     async fn renew(
         &self,
-        leases: &[Lease],
+        leases: &[Renew],
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         let call = || self.inner.renew(leases, extend_by);
@@ -106,11 +106,8 @@ impl<P: Provider + ?Sized> Provider for Faulty<P> {
         self.call(Operation::Close, 1, || self.inner.close()).await;
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        self.inner
-            .admin()
-            .is_some()
-            .then_some(self as &dyn ProviderAdmin)
+    fn admin(&self) -> &dyn ProviderAdmin {
+        self
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {

@@ -134,6 +134,11 @@ impl Node {
         metrics.expect("the nodes of the suite count")
     }
 
+    /// How often the node has stored what its activities say of their progress.
+    pub(crate) fn details_stored(&self) -> u64 {
+        self.process.details_stored()
+    }
+
     /// Stops the process where it stands: it has no share in what happens until it goes on, and
     /// does not know that it has none.
     pub(crate) fn freeze(&self) {

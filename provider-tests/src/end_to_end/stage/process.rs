@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::providers::{
     Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit, Committed,
-    ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, Lease, MailPage, Provider,
+    ErrorKind, HistoryPage, InstanceHead, InstanceId, InstanceValue, MailPage, Provider,
     ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release,
-    Renewal, Turn, Watch,
+    Renew, Renewal, Turn, Watch,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -64,6 +64,8 @@ pub(super) struct Process {
     let_downs: AtomicU64,
     /// How many commits were answered.
     commits: watch::Sender<u64>,
+    /// How many renewals that brought details were answered.
+    details: AtomicU64,
 }
 
 impl Process {
@@ -75,6 +77,7 @@ impl Process {
             ailment: Mutex::new(None),
             let_downs: AtomicU64::new(0),
             commits: watch::Sender::new(0),
+            details: AtomicU64::new(0),
         }
     }
 
@@ -93,6 +96,11 @@ impl Process {
 
     pub(super) fn freeze(&self) {
         self.state.send_replace(State::Frozen);
+    }
+
+    /// How many renewals that brought details were answered.
+    pub(super) fn details_stored(&self) -> u64 {
+        self.details.load(Ordering::Relaxed)
     }
 
     /// Goes on, and returns when one of the commits that had to wait has been answered.
@@ -244,9 +252,13 @@ impl Provider for Process {
         answers
     }
 
-    async fn renew(&self, leases: &[Lease], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
-        self.each_alive(leases.len(), self.store.renew(leases, by))
-            .await
+    async fn renew(&self, leases: &[Renew], by: Duration) -> Vec<Result<Renewal, ProviderError>> {
+        let answers = self
+            .each_alive(leases.len(), self.store.renew(leases, by))
+            .await;
+        let bringing = leases.iter().filter(|it| it.details.is_some()).count();
+        self.details.fetch_add(bringing as u64, Ordering::Relaxed);
+        answers
     }
 
     async fn release(&self, releases: Vec<Release>) -> Vec<Result<(), ProviderError>> {
@@ -290,7 +302,7 @@ impl Provider for Process {
         self.alive(self.store.close()).await.ok();
     }
 
-    fn admin(&self) -> Option<&dyn ProviderAdmin> {
+    fn admin(&self) -> &dyn ProviderAdmin {
         self.store.admin()
     }
 }

@@ -4,7 +4,7 @@
 //! kind.
 
 use duroxide_core::providers::{
-    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstancePage, InstanceValue, Message,
+    ActivityKey, ErrorKind, HistoryPage, InstanceHead, InstanceRecord, InstanceValue, Message,
     ProviderError,
 };
 
@@ -23,7 +23,7 @@ pub(super) enum Answer {
     Mail(Result<Mailbag, ErrorKind>),
     Values(Result<Vec<InstanceValue>, ErrorKind>),
     Heads(Result<Vec<InstanceHead>, ErrorKind>),
-    Instances(Result<InstancePage, ErrorKind>),
+    Instances(Vec<InstanceRecord>),
     Pruned(Result<u64, ErrorKind>),
 }
 

@@ -1,14 +1,14 @@
 //! Doing an operation on one store.
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, InstanceFilter, InstanceStatus, Queues, ReadHistory, ReadValues, Until,
-    Watch,
+    Commit, DeleteMode, InstanceFilter, InstanceStatus, Labels, ListOrder, Queues, ReadHistory,
+    ReadValues, Until, Watch,
 };
 
 use super::answer::{Answer, kind};
 use super::op::Op;
 use super::part::At;
-use super::words::{Attempts, Span, Who};
+use super::words::{Attempts, Span, Who, labels};
 use super::world::{World, message_id, nth_latest};
 use crate::support::SECOND;
 
@@ -126,35 +126,42 @@ impl World {
                 let earlier = nth_latest(&self.outcomes, outcome).cloned();
                 self.finish(earlier).await
             }
-            Op::RenewTurn { turn, by } => self.renew(self.turn_lease(turn).as_slice(), by).await,
-            Op::RenewActivity { activity, by } => {
+            Op::RenewTurn { turn, by } => self.renew(self.turn_lease(turn), None, by).await,
+            Op::RenewActivity {
+                activity,
+                by,
+                details,
+            } => {
                 let lease = self.activity_lease(activity);
-                self.renew(lease.as_slice(), by).await
+                self.renew(lease, details, by).await
             }
-            Op::RenewAll { by } => self.renew(&self.all_leases(), by).await,
+            Op::RenewAll { by } => self.renew(self.all_leases(), None, by).await,
             Op::RenewUnknown { instance } => {
-                self.renew(&self.unknown_leases(instance), Span::Lease)
-                    .await
+                let leases = self.unknown_leases(instance);
+                self.renew(leases, None, Span::Lease).await
             }
             Op::ReleaseTurn {
                 turn,
                 delay,
                 attempts,
+                note,
             } => {
                 let lease = self.turn_lease(turn);
-                self.release(lease.as_slice(), delay, attempts).await
+                self.release(lease, (delay, attempts, note)).await
             }
             Op::ReleaseActivity {
                 activity,
                 delay,
                 attempts,
+                details,
             } => {
                 let lease = self.activity_lease(activity);
-                self.release(lease.as_slice(), delay, attempts).await
+                self.release(lease, (delay, attempts, details)).await
             }
             Op::ReleaseUnknown { instance } => {
                 let leases = self.unknown_leases(instance);
-                self.release(&leases, Span::Zero, Attempts::Keep).await
+                let details = (Span::Zero, Attempts::Keep, Some(0));
+                self.release(leases, details).await
             }
             Op::ReadHistory {
                 instance,
@@ -186,10 +193,7 @@ impl World {
             } => {
                 let mut keys = vec![first.key(), second.key()];
                 keys.dedup();
-                let request = ReadValues {
-                    instance: instance.id(),
-                    keys,
-                };
+                let request = ReadValues::named(instance.id(), keys);
                 Answer::Values(kind(self.provider().read_values(&request).await))
             }
             Op::WaitForValue {
@@ -231,17 +235,30 @@ impl World {
                 keep_last,
             } => self.prune(instance, keep_last).await,
             Op::ListInstances {
-                after,
                 running_only,
+                parent,
+                labelled,
+                newest_first,
                 instances_max,
             } => {
+                let order = if newest_first {
+                    ListOrder::NewestFirst
+                } else {
+                    ListOrder::ById
+                };
                 let filter = InstanceFilter {
-                    status: running_only.then_some(InstanceStatus::Running),
-                    after: after.map(Who::id),
+                    statuses: running_only
+                        .then_some(InstanceStatus::Running)
+                        .into_iter()
+                        .collect(),
+                    parent: parent.map(Who::id),
+                    labels: if labelled { labels() } else { Labels::new() },
+                    order,
+                    with_outputs: true,
                     instances_max,
                     ..InstanceFilter::default()
                 };
-                self.list(&filter).await
+                self.list(filter).await
             }
             // These are done by the duel, which knows both stores.
             Op::ClaimTurns { .. } | Op::ClaimActivities { .. } | Op::Reopen => Answer::Nothing,

@@ -1,10 +1,12 @@
 //! The calls that operations make, and what is made of the answers.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityOutcome, Commit, Committed, DeleteMode, InstanceFilter, InstanceHead, InstanceId,
-    Lease, ProviderError, Release, Renewal, TurnCommit, TurnCommitted,
+    Lease, ListOrder, ProviderError, Release, Renew, Renewal, TurnCommit, TurnCommitted,
 };
 
 use super::answer::{Answer, Effect, Refused, kind};
@@ -12,6 +14,11 @@ use super::part::{At, Members, Parts};
 use super::words::{Attempts, Span, Who};
 use super::world::World;
 use crate::support::drop_after_polls;
+
+/// Details, or a note, of different lengths.
+fn brought(which: u8) -> Bytes {
+    Bytes::from(vec![which; usize::from(which) * 1_000])
+}
 
 /// The instances that a turn changes or sends to.
 fn concerned_by(turn: &TurnCommit) -> Vec<InstanceId> {
@@ -133,8 +140,19 @@ impl World {
         }
     }
 
-    pub(super) async fn renew(&self, leases: &[Lease], by: Span) -> Answer {
-        let answers = self.provider().renew(leases, by.duration()).await;
+    /// Renews these leases, those of activities with these details if there are some.
+    pub(super) async fn renew(
+        &self,
+        leases: impl IntoIterator<Item = Lease>,
+        details: Option<u8>,
+        by: Span,
+    ) -> Answer {
+        let renewals = leases.into_iter().map(|lease| Renew {
+            lease,
+            details: details.map(brought),
+        });
+        let renewals: Vec<Renew> = renewals.collect();
+        let answers = self.provider().renew(&renewals, by.duration()).await;
         let is_held = |renewal| renewal == Renewal::Renewed;
         Answer::Renewed(
             answers
@@ -146,40 +164,52 @@ impl World {
 
     pub(super) async fn release(
         &self,
-        leases: &[Lease],
-        delay: Span,
-        attempts: Attempts,
+        leases: impl IntoIterator<Item = Lease>,
+        (delay, attempts, details): (Span, Attempts, Option<u8>),
     ) -> Answer {
-        let releases = leases.iter().map(|lease| Release {
-            lease: lease.clone(),
-            delay: delay.duration(),
-            attempts: attempts.released(),
-        });
-        let answers = self.provider().release(releases.collect()).await;
+        let release = |lease| {
+            Release::new(lease, delay.duration(), attempts.released())
+                .with_details(details.map(brought))
+        };
+        let releases = leases.into_iter().map(release).collect();
+        let answers = self.provider().release(releases).await;
         Answer::Released(answers.into_iter().map(kind).collect())
     }
 
     pub(super) async fn delete(&self, instance: Who, mode: DeleteMode) -> Answer {
-        match self.admin() {
-            Some(admin) => Answer::Done(kind(admin.delete_instance(&instance.id(), mode).await)),
-            None => Answer::Nothing,
-        }
+        let deleted = self.cx.admin().delete_instance(&instance.id(), mode).await;
+        Answer::Done(kind(deleted))
     }
 
     pub(super) async fn prune(&self, instance: Who, keep_last: u64) -> Answer {
-        match self.admin() {
-            Some(admin) => Answer::Pruned(kind(
-                admin.prune_executions(&instance.id(), keep_last).await,
-            )),
-            None => Answer::Nothing,
-        }
+        let pruned = self
+            .cx
+            .admin()
+            .prune_executions(&instance.id(), keep_last)
+            .await;
+        Answer::Pruned(kind(pruned))
     }
 
-    pub(super) async fn list(&self, filter: &InstanceFilter) -> Answer {
-        match self.admin() {
-            Some(admin) => Answer::Instances(kind(admin.list_instances(filter).await)),
-            None => Answer::Nothing,
+    /// Everything that meets a filter; in which pages it comes is the store's affair.
+    pub(super) async fn list(&self, mut filter: InstanceFilter) -> Answer {
+        let labels = filter.labels.clone();
+        if !self.provider().capabilities().label_filters {
+            filter.labels.clear();
         }
+        let order = filter.order;
+        let mut found = self.cx.list(filter).await;
+        found.retain(|it| {
+            labels
+                .iter()
+                .all(|(key, value)| it.labels.get(key) == Some(value))
+        });
+        if order == ListOrder::NewestFirst {
+            let is_in_order = found.is_sorted_by_key(|it| Reverse(it.head.created_at_ms));
+            assert!(is_in_order, "the newest come first: {found:?}");
+            // What was created at one time has no order among itself.
+            found.sort_by(|a, b| a.head.instance.cmp(&b.head.instance));
+        }
+        Answer::Instances(found)
     }
 
     pub(super) async fn head(&self, instance: Who) -> Option<InstanceHead> {

@@ -31,8 +31,14 @@ pub(super) trait Item: Debug + Clone + PartialEq {
         request: &Self::Request,
     ) -> impl Future<Output = Result<Claimed<Self>, ProviderError>> + Send;
 
-    /// The request without its limit of items.
+    /// The request without its limits of items and of their bytes.
     fn without_limit(request: &Self::Request) -> Self::Request;
+
+    /// How many bytes a claim may hold.
+    fn total_bytes_max(request: &Self::Request) -> usize;
+
+    /// How many of these it holds.
+    fn bytes(&self) -> usize;
 
     fn lease(&self) -> Lease;
 
@@ -56,8 +62,17 @@ impl Item for Turn {
     fn without_limit(request: &ClaimTurns) -> ClaimTurns {
         ClaimTurns {
             turns_max: EVERYTHING,
+            total_bytes_max: usize::MAX,
             ..request.clone()
         }
+    }
+
+    fn total_bytes_max(request: &ClaimTurns) -> usize {
+        request.total_bytes_max
+    }
+
+    fn bytes(&self) -> usize {
+        self.messages_bytes()
     }
 
     fn lease(&self) -> Lease {
@@ -87,8 +102,17 @@ impl Item for ClaimedActivity {
     fn without_limit(request: &ClaimActivities) -> ClaimActivities {
         ClaimActivities {
             activities_max: EVERYTHING,
+            total_bytes_max: usize::MAX,
             ..request.clone()
         }
+    }
+
+    fn total_bytes_max(request: &ClaimActivities) -> usize {
+        request.total_bytes_max
+    }
+
+    fn bytes(&self) -> usize {
+        self.body.len()
     }
 
     fn lease(&self) -> Lease {
@@ -110,7 +134,9 @@ impl Duel {
     pub(super) async fn claim<I: Item>(&mut self, request: &I::Request) -> Result<(), Difference> {
         let mut actual = claim::<I>(&self.subject, request).await?;
         let mut expected = claim::<I>(&self.reference, request).await?;
-        if actual.items.len() == expected.items.len() && names(&actual) != names(&expected) {
+        // Where the order is open, so is how many fit into the bytes, and whether all did.
+        let is_cut = actual.items.len() != expected.items.len();
+        if names(&actual) != names(&expected) && (!is_cut || actual.more || expected.more) {
             let rest = I::without_limit(request);
             for (world, claimed) in [
                 (&self.subject, &mut actual),
@@ -118,6 +144,7 @@ impl Duel {
             ] {
                 let more = claim::<I>(world, &rest).await?;
                 claimed.items.extend(more.items);
+                claimed.more &= !is_cut;
                 claimed.items.sort_by_key(name);
             }
         }
@@ -148,6 +175,12 @@ async fn claim<I: Item>(world: &World, request: &I::Request) -> Result<Claimed<I
     let claimed = I::claim(world.provider(), request).await;
     let mut claimed =
         claimed.map_err(|error| Difference::new(format!("a claim failed: {error:?}")))?;
+    let bytes: usize = claimed.items.iter().map(I::bytes).sum();
+    if claimed.items.len() > 1 && bytes > I::total_bytes_max(request) {
+        return Err(Difference::new(format!(
+            "a claim holds {bytes} bytes, more than it may"
+        )));
+    }
     claimed.items.sort_by_key(name);
     Ok(claimed)
 }

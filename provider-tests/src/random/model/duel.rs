@@ -24,7 +24,6 @@ const EVERYTHING_IS_DUE: Duration = Duration::from_hours(2);
 pub(super) struct Duel {
     pub(super) subject: World,
     pub(super) reference: World,
-    is_managed: bool,
     /// How far the clocks move before each operation: so that what was committed is visible.
     step: Duration,
 }
@@ -35,12 +34,9 @@ impl Duel {
         let (subject, reference) = (cx.twin().await, cx.reference().await);
         align(&subject, &reference).await;
         let capabilities = subject.provider().capabilities();
-        let has_admin = |cx: &Cx| cx.provider().admin().is_some();
-        let is_managed = has_admin(&subject) && has_admin(&reference);
         Self {
-            subject: World::new(subject, is_managed),
-            reference: World::new(reference, is_managed),
-            is_managed,
+            subject: World::new(subject),
+            reference: World::new(reference),
             step: TICK + capabilities.visibility_bound,
         }
     }
@@ -53,27 +49,27 @@ impl Duel {
             turns_max,
             messages_max,
             bytes_max,
+            total_bytes_max,
             lease,
         } = *op
         {
             let request = ClaimTurns {
-                queues: queues.all(),
-                turns_max,
                 messages_max,
                 bytes_max,
-                lease: lease.duration(),
+                total_bytes_max,
+                ..ClaimTurns::new(queues.all(), turns_max, lease.duration())
             };
             self.claim::<Turn>(&request).await?;
         } else if let Op::ClaimActivities {
             queues,
             activities_max,
+            total_bytes_max,
             lease,
         } = *op
         {
             let request = ClaimActivities {
-                queues: queues.all(),
-                activities_max,
-                lease: lease.duration(),
+                total_bytes_max,
+                ..ClaimActivities::new(queues.all(), activities_max, lease.duration())
             };
             self.claim::<ClaimedActivity>(&request).await?;
         } else if *op == Op::Reopen {
@@ -121,12 +117,8 @@ impl Duel {
     }
 
     async fn compare_views(&self) -> Result<(), Difference> {
-        let mut actual = self.subject.cx.view(&Who::ALL).await;
-        let mut expected = self.reference.cx.view(&Who::ALL).await;
-        if !self.is_managed {
-            actual = actual.without_management();
-            expected = expected.without_management();
-        }
+        let actual = self.subject.cx.view(&Who::ALL).await;
+        let expected = self.reference.cx.view(&Who::ALL).await;
         compare("what can be read", &actual, &expected)
     }
 }

@@ -90,6 +90,8 @@ spoken! {
             messages_max: usize,
             /// How many bytes of messages of each.
             bytes_max: usize,
+            /// How many bytes of messages of all of them.
+            total_bytes_max: usize,
             /// For how long.
             lease: Span,
         },
@@ -99,6 +101,8 @@ spoken! {
             queues: Queue,
             /// How many at most.
             activities_max: usize,
+            /// How many bytes of bodies of all of them.
+            total_bytes_max: usize,
             /// For how long.
             lease: Span,
         },
@@ -189,6 +193,8 @@ spoken! {
             activity: usize,
             /// For how long from now.
             by: Span,
+            /// Which details it brings, if any.
+            details: Option<u8>,
         },
         /// One call renews every lease that was ever seen.
         RenewAll {
@@ -208,6 +214,8 @@ spoken! {
             delay: Span,
             /// What becomes of its attempts.
             attempts: Attempts,
+            /// Which note it brings, if any.
+            note: Option<u8>,
         },
         /// Releases the lease of an activity.
         ReleaseActivity {
@@ -217,6 +225,8 @@ spoken! {
             delay: Span,
             /// What becomes of its attempts.
             attempts: Attempts,
+            /// Which details it brings, if any.
+            details: Option<u8>,
         },
         /// Releases a lease of this instance that nobody was given.
         ReleaseUnknown {
@@ -290,11 +300,15 @@ spoken! {
         },
         /// Lists instances.
         ListInstances {
-            /// Those after this one.
-            after: Option<Who>,
             /// Only those that run.
             running_only: bool,
-            /// How many at most.
+            /// Only the children of this one.
+            parent: Option<Who>,
+            /// Only those with a label.
+            labelled: bool,
+            /// In which order.
+            newest_first: bool,
+            /// How many in a page.
             instances_max: usize,
         },
         /// Does what the store needs from time to time.

@@ -4,19 +4,32 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, NewInstance, Recipient, TurnCommit,
+    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, Labels, NewInstance, Parent,
+    Recipient, TurnCommit,
 };
 
 use super::part::{At, Known, Member, Parts};
-use super::words::{Line, Queue, Span, Who};
-use super::world::World;
-use crate::support::{TurnBuilder, later};
+use super::words::{Line, Queue, Span, Who, labels};
+use super::world::{World, message_id};
+use crate::support::{TurnBuilder, id, later};
 
 impl World {
+    /// A start. Its number says whose child it is and which labels it has, if any.
     pub(super) fn start(&mut self, instance: Who, queue: Queue, message: u8) -> Envelope {
+        let parent = Who::ALL.get(usize::from(message % 5)).map(|name| Parent {
+            instance: id(name),
+            incarnation: message_id(message / 2).incarnation(),
+        });
+        let labels = if message.is_multiple_of(2) {
+            labels()
+        } else {
+            Labels::new()
+        };
         Envelope {
             recipient: Recipient::NewInstance(NewInstance {
                 queue: queue.name().into(),
+                parent,
+                labels,
                 core_state: Bytes::from_static(b"parent"),
                 ..NewInstance::new(instance.id(), "Orchestration")
             }),

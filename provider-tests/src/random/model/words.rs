@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::{Channel, InstanceId, ReleasedAttempts, TaskQueue, Topic, ValueKey};
+use duroxide_core::providers::{
+    Channel, InstanceId, Labels, ReleasedAttempts, TaskQueue, Topic, ValueKey,
+};
 
-use crate::support::{LEASE, SECOND, VIEWED_KEYS, id};
+use crate::support::{LEASE, SECOND, id};
+
+/// The keys of values.
+const KEYS: [&str; 2] = ["value", "value/1:{\"é\"}'%_"];
 
 /// The smallest step of a virtual clock.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -162,7 +167,7 @@ impl Topics {
 impl Shown {
     /// Its key.
     pub(super) fn key(self) -> ValueKey {
-        let [one, other] = VIEWED_KEYS;
+        let [one, other] = KEYS;
         ValueKey::from(match self {
             Self::One => one,
             Self::Other => other,
@@ -192,4 +197,12 @@ impl Attempts {
             Self::Reset => ReleasedAttempts::Reset,
         }
     }
+}
+
+/// The labels of some of the instances.
+pub(super) fn labels() -> Labels {
+    Labels::from([
+        ("label/'%".to_owned(), "é\0".to_owned()),
+        ("other".to_owned(), String::new()),
+    ])
 }

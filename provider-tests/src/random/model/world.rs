@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ActivityOutcome, Channel, InstanceId, Lease, LeaseToken, MailMark,
-    Message, MessageId, Provider, ProviderAdmin, Topic, Turn, TurnCommit, TurnLease,
+    Message, MessageId, Provider, Topic, Turn, TurnCommit, TurnLease,
 };
 use uuid::Uuid;
 
@@ -19,8 +19,6 @@ const FIRST_MESSAGE: u128 = 1 << 64;
 /// the tokens.
 pub(super) struct World {
     pub(super) cx: Cx,
-    /// Whether the management operations are used: both stores have them.
-    is_managed: bool,
     /// The claimed turns, oldest first.
     pub(super) turns: Vec<Turn>,
     /// The leased activities, oldest first.
@@ -40,10 +38,9 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(cx: Cx, is_managed: bool) -> Self {
+    pub(super) fn new(cx: Cx) -> Self {
         Self {
             cx,
-            is_managed,
             turns: Vec::new(),
             activities: Vec::new(),
             scheduled: Vec::new(),
@@ -65,10 +62,6 @@ impl World {
 
     pub(super) fn provider(&self) -> &dyn Provider {
         self.cx.provider()
-    }
-
-    pub(super) fn admin(&self) -> Option<&dyn ProviderAdmin> {
-        self.provider().admin().filter(|_| self.is_managed)
     }
 
     pub(super) fn next_serial(&mut self) -> u64 {

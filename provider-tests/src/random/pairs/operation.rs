@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Queues, Release, ReleasedAttempts,
-    TaskQueue,
+    Renew, TaskQueue,
 };
 
 use super::shape::{activities_text, committed_text, refusal_or, renewal_text, turns_text};
@@ -92,10 +92,6 @@ impl Operation {
         }
     }
 
-    pub(super) fn is_management(self) -> bool {
-        matches!(self, Self::DeleteInstance | Self::PruneExecutions)
-    }
-
     /// Runs it through this handle, and returns its answer without what is random or a time.
     pub(super) async fn run(self, stage: &Stage, cx: &Cx) -> String {
         match self {
@@ -134,22 +130,16 @@ impl Operation {
 
 async fn claim_turns(cx: &Cx) -> String {
     let request = ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max: 1,
         messages_max: 10,
         bytes_max: 1 << 20,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)
     };
     let claimed = cx.provider().claim_turns(&request).await;
     refusal_or(claimed, |claimed| turns_text(&claimed))
 }
 
 async fn claim_activities(cx: &Cx) -> String {
-    let request = ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max: 2,
-        lease: LEASE,
-    };
+    let request = ClaimActivities::new(vec![TaskQueue::default()], 2, LEASE);
     let claimed = cx.provider().claim_activities(&request).await;
     refusal_or(claimed, |claimed| activities_text(&claimed))
 }
@@ -159,17 +149,18 @@ async fn commit(cx: &Cx, operation: Commit) -> String {
 }
 
 async fn renew(cx: &Cx, lease: &Lease) -> String {
-    let leases = [lease.clone()];
+    // Details are as much a part of what a renewal does as its time.
+    let leases = [match lease {
+        Lease::Activity(lease) => Renew::with_details(lease.clone(), "renewed".into()),
+        Lease::Turn(_) => Renew::from(lease.clone()),
+    }];
     let mut answers = cx.provider().renew(&leases, LEASE * 2).await;
     refusal_or(answers.remove(0), renewal_text)
 }
 
 async fn release(cx: &Cx, lease: &Lease) -> String {
-    let release = Release {
-        lease: lease.clone(),
-        delay: Duration::ZERO,
-        attempts: ReleasedAttempts::Keep,
-    };
+    let release = Release::new(lease.clone(), Duration::ZERO, ReleasedAttempts::Keep)
+        .with_details(Some("released".into()));
     refusal_or(cx.try_release(release).await, |()| "released".to_owned())
 }
 

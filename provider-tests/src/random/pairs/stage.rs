@@ -130,10 +130,8 @@ impl Stage {
 
     /// The values that the instance with the claimed turn shows, read at once.
     pub(super) async fn values_text(&self, cx: &Cx) -> String {
-        let request = ReadValues {
-            instance: id(HELD),
-            keys: VALUES.map(ValueKey::from).to_vec(),
-        };
+        let keys = VALUES.map(ValueKey::from).to_vec();
+        let request = ReadValues::named(id(HELD), keys);
         let values = cx.provider().read_values(&request).await;
         refusal_or(values, |values| values_text(&values))
     }

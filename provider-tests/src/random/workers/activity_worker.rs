@@ -41,11 +41,7 @@ async fn process(hand: &mut Hand, activity: &ClaimedActivity) {
         75..85 => {
             let delay = Duration::from_millis(hand.rng.u64(..=100));
             let attempts = hand.any_attempts();
-            let release = Release {
-                lease,
-                delay,
-                attempts,
-            };
+            let release = Release::new(lease, delay, attempts);
             hand.store.release(&release).await;
         }
         85..92 => {

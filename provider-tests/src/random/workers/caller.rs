@@ -77,11 +77,9 @@ impl Caller {
     ) -> Vec<Turn> {
         self.cx.settle().await;
         let request = ClaimTurns {
-            queues: vec![TaskQueue::default()],
-            turns_max,
             messages_max,
             bytes_max: BYTES_MAX,
-            lease: LEASE,
+            ..ClaimTurns::new(vec![TaskQueue::default()], turns_max, LEASE)
         };
         let provider = self.provider();
         let claim = async { Ok(provider.claim_turns(&request).await?.items) };
@@ -99,11 +97,7 @@ impl Caller {
         activities_max: usize,
     ) -> Vec<ClaimedActivity> {
         self.cx.settle().await;
-        let request = ClaimActivities {
-            queues: vec![TaskQueue::default()],
-            activities_max,
-            lease: LEASE,
-        };
+        let request = ClaimActivities::new(vec![TaskQueue::default()], activities_max, LEASE);
         let provider = self.provider();
         let claim = async { Ok(provider.claim_activities(&request).await?.items) };
         let call = |answer| Call::ClaimActivities {
@@ -174,7 +168,7 @@ impl Caller {
             answer,
         };
         let provider = self.provider();
-        let leases = [lease.clone()];
+        let leases = [lease.clone().into()];
         let renewal = async {
             let mut answers = provider.renew(&leases, LEASE).await;
             assert_eq!(answers.len(), 1, "each member has one answer");

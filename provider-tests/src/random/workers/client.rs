@@ -112,7 +112,5 @@ async fn look(hand: &mut Hand, seen: &mut Vec<InstanceHead>) {
 
 async fn delete(hand: &mut Hand) {
     let instance = hand.any_instance();
-    if hand.store.cx.provider().admin().is_some() {
-        hand.store.delete(instance).await;
-    }
+    hand.store.delete(instance).await;
 }

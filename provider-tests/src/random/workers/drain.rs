@@ -63,9 +63,7 @@ pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
         }
         contents = look(store).await;
     }
-    if cx.provider().admin().is_some() {
-        contents.leftovers = Some(delete_all(cx).await);
-    }
+    contents.leftovers = Some(delete_all(cx).await);
     contents
 }
 
@@ -86,9 +84,7 @@ async fn look(store: &Caller) -> Contents {
             contents.lives.insert(id(instance), life);
         }
     }
-    if cx.provider().admin().is_some() {
-        contents.depths = Some(counts(cx).await.1);
-    }
+    contents.depths = Some(counts(cx).await.1);
     contents
 }
 
@@ -162,17 +158,13 @@ async fn wake(store: &Caller) -> bool {
 /// Whether the store counts something in its queues. It may have come after the claim, from a send
 /// whose future was dropped with its handle, and is then found by the next one.
 async fn is_queued(cx: &Cx) -> bool {
-    cx.provider().admin().is_some() && counts(cx).await.1 != QueueDepths::default()
+    counts(cx).await.1 != QueueDepths::default()
 }
 
 async fn counts(cx: &Cx) -> (SystemMetrics, QueueDepths) {
-    let admin = cx.admin();
-    let metrics = admin.metrics().await;
-    let depths = admin.queue_depths().await;
-    (
-        metrics.expect("metrics can be read"),
-        depths.expect("depths can be read"),
-    )
+    let metrics = cx.admin().metrics().await;
+    let metrics = metrics.expect("metrics can be read");
+    (metrics.totals, metrics.depths)
 }
 
 /// Deletes every instance; what is counted then. A start may come late as well, and is deleted with the

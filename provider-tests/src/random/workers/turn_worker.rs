@@ -149,11 +149,7 @@ async fn finish_reserved(hand: &mut Hand, incarnation: Incarnation, commit: &Tur
 
 async fn release(hand: &mut Hand, turn: &Turn) {
     let delay = Duration::from_millis(hand.rng.u64(..=100));
-    let release = Release {
-        lease: Lease::Turn(turn.lease.clone()),
-        delay,
-        attempts: hand.any_attempts(),
-    };
+    let release = Release::new(Lease::Turn(turn.lease.clone()), delay, hand.any_attempts());
     hand.store.release(&release).await;
 }
 

@@ -231,11 +231,9 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterWait(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
-                    queues: vec![TaskQueue::default()],
-                    turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,
-                    lease: Duration::ZERO,
+                    ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::ZERO)
                 };
                 provider.claim_turns(&claim).await.ok();
             })
@@ -266,11 +264,9 @@ pub(crate) const MESSAGES: &[Mutant] = &[
         Rewrite::AfterMaintain(|provider| {
             Box::pin(async move {
                 let claim = ClaimTurns {
-                    queues: vec![TaskQueue::default()],
-                    turns_max: 1,
                     messages_max: 1,
                     bytes_max: 1,
-                    lease: Duration::from_hours(1),
+                    ..ClaimTurns::new(vec![TaskQueue::default()], 1, Duration::from_hours(1))
                 };
                 provider.claim_turns(&claim).await.ok();
             })

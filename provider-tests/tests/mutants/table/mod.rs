@@ -2,6 +2,8 @@
 
 mod claims;
 mod commits;
+mod details;
+mod looks;
 mod mail;
 mod messages;
 mod rest;
@@ -23,9 +25,11 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         messages::MESSAGES,
         mail::MAIL,
         values::VALUES,
+        details::DETAILS,
         rest::ACTIVITIES,
         rest::READS,
         rest::MANAGEMENT,
+        looks::LOOKS,
     ];
     areas.into_iter().flatten()
 }

@@ -255,7 +255,7 @@ pub(crate) const MANAGEMENT: &[Mutant] = &[
         "filter_is_ignored",
         &["ADM-01"],
         "Instances of every status are listed.",
-        Rewrite::AskInstances(|filter| filter.status = None),
+        Rewrite::AskInstances(|filter| filter.statuses.clear()),
     ),
     Mutant::outside(
         "list_is_out_of_order",
@@ -267,7 +267,7 @@ pub(crate) const MANAGEMENT: &[Mutant] = &[
         "list_ends_with_its_first_page",
         &["ADM-01"],
         "A page of instances never says that others follow.",
-        Rewrite::Instances(|page| page.more = false),
+        Rewrite::Instances(|page| page.next = None),
     ),
     Mutant::outside(
         "executions_have_no_output",
@@ -283,13 +283,17 @@ pub(crate) const MANAGEMENT: &[Mutant] = &[
         "metrics_miss_one",
         &["ADM-03"],
         "One event is not counted.",
-        Rewrite::Metrics(|metrics| metrics.total_events = metrics.total_events.saturating_sub(1)),
+        Rewrite::Metrics(|metrics| {
+            let events = &mut metrics.totals.total_events;
+            *events = events.saturating_sub(1);
+        }),
     ),
     Mutant::outside(
         "depths_count_timers_as_messages",
         &["ADM-03"],
         "A message whose delay has not passed is counted among the visible ones.",
-        Rewrite::Depths(|depths| {
+        Rewrite::Metrics(|metrics| {
+            let depths = &mut metrics.depths;
             depths.orchestrator_queue += std::mem::take(&mut depths.timer_queue);
         }),
     ),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use duroxide_core::providers::{CommitId, Limits, TurnCommit, Until, ValueKey};
+use duroxide_core::providers::{CommitId, Limits, TurnCommit, Until, ValueKey, ValueKeys};
 use duroxide_memory::Defect;
 
 use super::super::mutant::Mutant;
@@ -78,7 +78,11 @@ pub(crate) const VALUES: &[Mutant] = &[
         "one_value_is_read",
         &["VAL-02"],
         "A read of several values gives the first.",
-        Rewrite::AskValues(|request| request.keys.truncate(1)),
+        Rewrite::AskValues(|request| {
+            if let ValueKeys::Named(keys) = &mut request.keys {
+                keys.truncate(1);
+            }
+        }),
     ),
     Mutant::outside(
         "empty_values_are_absent",

@@ -1,41 +1,5 @@
 -- Management.
 
-CREATE FUNCTION instances_v1(
-    p_after text,
-    p_status smallint,
-    p_orchestration text,
-    p_rows_max bigint
-) RETURNS TABLE (
-    id text,
-    incarnation uuid,
-    queue text,
-    orchestration text,
-    version text,
-    status smallint,
-    output bytea,
-    execution bigint,
-    next_event_id bigint,
-    commit_id uuid,
-    core_state bytea,
-    awaited bytea[],
-    suspended boolean,
-    created_ms bigint,
-    updated_ms bigint
-) LANGUAGE plpgsql {settings} AS $duroxide$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status, i.output, i.execution,
-        i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
-        i.updated_ms
-    FROM instance i
-    WHERE i.id > p_after AND (p_status IS NULL OR i.status = p_status)
-        AND (p_orchestration IS NULL OR i.orchestration = p_orchestration)
-    ORDER BY i.id
-    LIMIT p_rows_max;
-END
-$duroxide$;
-
 CREATE FUNCTION executions_v1(p_id text) RETURNS TABLE (
     execution bigint,
     status smallint,
@@ -85,6 +49,8 @@ BEGIN
     DELETE FROM inbox b WHERE b.ino = v_ino;
     DELETE FROM topic t WHERE t.ino = v_ino;
     DELETE FROM value o WHERE o.ino = v_ino;
+    DELETE FROM note o WHERE o.ino = v_ino;
+    DELETE FROM label l WHERE l.ino = v_ino;
     DELETE FROM instance i WHERE i.ino = v_ino;
     DELETE FROM ready r WHERE r.ino = v_ino;
     INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, 9223372036854775807)
@@ -174,44 +140,6 @@ BEGIN
 END
 $duroxide$;
 
-CREATE FUNCTION metrics_v1() RETURNS TABLE (
-    instances bigint,
-    running bigint,
-    completed bigint,
-    failed bigint,
-    executions bigint,
-    events bigint
-) LANGUAGE sql SET search_path = {schema}, pg_temp AS $duroxide$
-    SELECT count(DISTINCT i.ino),
-        count(DISTINCT i.ino) FILTER (WHERE i.status < 2),
-        count(DISTINCT i.ino) FILTER (WHERE i.status = 2),
-        count(DISTINCT i.ino) FILTER (WHERE i.status = 3),
-        count(e.ino),
-        coalesce(sum(CASE WHEN e.execution = i.execution THEN i.next_event_id - 1
-            ELSE e.event_count END), 0)::bigint
-    FROM instance i LEFT JOIN execution e ON e.ino = i.ino
-$duroxide$;
-
--- Mail that nobody awaits is no work.
-CREATE FUNCTION queue_depths_v1() RETURNS TABLE (
-    visible bigint,
-    delayed bigint,
-    activities bigint
-) LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $duroxide$
-DECLARE
-    v_now bigint := now_ms();
-BEGIN
-    RETURN QUERY
-    SELECT count(*) FILTER (WHERE b.visible_at <= v_now),
-        count(*) FILTER (WHERE b.visible_at > v_now),
-        (SELECT count(*) FROM activity)
-    FROM inbox b
-    WHERE b.channel < 't' OR EXISTS (
-        SELECT FROM instance i WHERE i.ino = b.ino AND b.channel = ANY (i.awaited)
-    );
-END
-$duroxide$;
-
 -- What slows the queues down: rows that are dead and not yet vacuumed, and the oldest transaction of this
 -- database, which keeps them from being vacuumed.
 CREATE FUNCTION health_v1() RETURNS TABLE (
@@ -227,7 +155,7 @@ CREATE FUNCTION health_v1() RETURNS TABLE (
                 AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL))
     FROM pg_catalog.pg_stat_all_tables s
     WHERE s.schemaname = current_schema()
-        AND s.relname IN ('instance', 'ready', 'inbox', 'topic', 'value', 'activity', 'execution',
-            'history')
+        AND s.relname IN ('instance', 'ready', 'label', 'inbox', 'topic', 'value', 'activity',
+            'execution', 'history')
     ORDER BY s.relname
 $duroxide$;

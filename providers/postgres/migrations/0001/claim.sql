@@ -23,8 +23,10 @@ CREATE FUNCTION claim_v1(
     p_messages_max integer,
     p_bytes_max bigint,
     p_turn_lease_ms bigint,
+    p_turn_total_bytes_max bigint,
     p_activities_max integer,
     p_activity_lease_ms bigint,
+    p_activity_total_bytes_max bigint,
     p_turn_queues text[],
     p_queues text[],
     p_turn_floor bigint,
@@ -45,6 +47,8 @@ CREATE FUNCTION claim_v1(
     suspended boolean,
     created_ms bigint,
     updated_ms bigint,
+    parent_id text,
+    parent_incarnation uuid,
     token uuid,
     attempts integer,
     message_ids uuid[],
@@ -56,6 +60,7 @@ CREATE FUNCTION claim_v1(
     queue text,
     activity_id bigint,
     body bytea,
+    details bytea,
     at_ms bigint,
     turn_dues bigint[],
     queue_dues bigint[],
@@ -68,6 +73,10 @@ DECLARE
     v_turns bigint[];
     v_tokens uuid[];
     v_attempts integer[];
+    v_claim_ats bigint[];
+    v_claim_orders bigint[];
+    v_holds bigint[];
+    v_returned bigint;
     v_activities bigint[];
     v_is_second boolean := false;
     v_turn_floor bigint := p_turn_floor;
@@ -79,13 +88,13 @@ BEGIN
         v_now := now_ms();
         IF p_turns_max > 0 THEN
             WITH picked AS (
-                SELECT d.ino, d.claim_at, d.claim_order
+                SELECT d.ino, d.claim_at, d.claim_order, d.hold_until
                 FROM (
-                    SELECT r.ino, r.claim_at, r.claim_order, row_number() OVER (
+                    SELECT r.ino, r.claim_at, r.claim_order, r.hold_until, row_number() OVER (
                         PARTITION BY q.name ORDER BY r.claim_at, r.claim_order) AS place
                     FROM unnest(p_turn_queues) q (name)
                     CROSS JOIN LATERAL (
-                        SELECT r.ino, r.claim_at, r.claim_order FROM ready r
+                        SELECT r.ino, r.claim_at, r.claim_order, r.hold_until FROM ready r
                         WHERE r.queue = q.name AND r.claim_at >= v_turn_floor
                             AND r.claim_at <= v_now
                         ORDER BY r.claim_at, r.claim_order
@@ -105,23 +114,26 @@ BEGIN
                     claim_order = nextval('claim_order'),
                     attempts = r.attempts + 1
                 FROM picked p WHERE r.ino = p.ino
-                RETURNING p.claim_at, p.claim_order, r.ino, r.lease_token, r.attempts
+                RETURNING p.claim_at, p.claim_order, p.hold_until, r.ino, r.lease_token, r.attempts
             )
             SELECT array_agg(l.ino ORDER BY l.claim_at, l.claim_order),
                 array_agg(l.lease_token ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.attempts ORDER BY l.claim_at, l.claim_order)
-            INTO v_turns, v_tokens, v_attempts
+                array_agg(l.attempts ORDER BY l.claim_at, l.claim_order),
+                array_agg(l.claim_at ORDER BY l.claim_at, l.claim_order),
+                array_agg(l.claim_order ORDER BY l.claim_at, l.claim_order),
+                array_agg(l.hold_until ORDER BY l.claim_at, l.claim_order)
+            INTO v_turns, v_tokens, v_attempts, v_claim_ats, v_claim_orders, v_holds
             FROM leased l;
         END IF;
         IF p_activities_max > 0 THEN
-            WITH picked AS (
-                SELECT d.id, d.claim_at
+            WITH chosen AS (
+                SELECT d.id, d.claim_at, d.bytes
                 FROM (
-                    SELECT a.id, a.claim_at,
+                    SELECT a.id, a.claim_at, a.bytes,
                         row_number() OVER (PARTITION BY q.name ORDER BY a.claim_at, a.id) AS place
                     FROM unnest(p_queues) q (name)
                     CROSS JOIN LATERAL (
-                        SELECT a.id, a.claim_at FROM activity a
+                        SELECT a.id, a.claim_at, octet_length(a.body) AS bytes FROM activity a
                         WHERE a.queue = q.name AND a.claim_at >= v_activity_floor
                             AND a.claim_at <= v_now
                         ORDER BY a.claim_at, a.id
@@ -131,6 +143,15 @@ BEGIN
                 ) d
                 ORDER BY d.place > p_activities_max / greatest(cardinality(p_queues), 1), d.claim_at, d.id
                 LIMIT p_activities_max
+            ), picked AS (
+                -- The first is taken however long it is, and none behind one that does not fit.
+                SELECT s.id, s.claim_at
+                FROM (
+                    SELECT c.id, c.claim_at, row_number() OVER w AS n, sum(c.bytes) OVER w AS bytes
+                    FROM chosen c
+                    WINDOW w AS (ORDER BY c.claim_at, c.id)
+                ) s
+                WHERE s.n = 1 OR s.bytes <= p_activity_total_bytes_max
             ), leased AS (
                 UPDATE activity a SET
                     lease_token = gen_random_uuid(),
@@ -177,58 +198,80 @@ BEGIN
 
     IF v_turns IS NOT NULL THEN
         RETURN QUERY
-        SELECT 1::smallint, i.id, i.incarnation, i.orchestration, i.version, i.status, i.output,
-            i.execution, i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended,
-            i.created_ms, i.updated_ms, t.token, t.attempts,
-            m.ids, m.channels, m.executions, m.dues, m.bodies,
-            NOT i.suspended AND EXISTS (
-                SELECT FROM unnest(i.awaited) c (channel)
+        SELECT 1::smallint, f.id, f.incarnation, f.orchestration, f.version, f.status, f.output,
+            f.execution, f.next_event_id, f.commit_id, f.core_state, f.awaited, f.suspended,
+            f.created_ms, f.updated_ms, f.parent_id, f.parent_incarnation, f.token, f.attempts,
+            f.ids, f.channels, f.executions, f.dues, f.bodies,
+            NOT f.suspended AND EXISTS (
+                SELECT FROM unnest(f.awaited) c (channel)
                 CROSS JOIN LATERAL (
                     SELECT FROM inbox b
-                    WHERE b.ino = t.ino AND b.channel = c.channel AND b.visible_at <= v_now
+                    WHERE b.ino = f.ino AND b.channel = c.channel AND b.visible_at <= v_now
                     LIMIT 1
                 ) b
             ),
-            i.queue, NULL::bigint, NULL::bytea,
+            f.queue, NULL::bigint, NULL::bytea, NULL::bytea,
             NULL::bigint, NULL::bigint[], NULL::bigint[], NULL::boolean, NULL::boolean
-        FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
-        JOIN instance i ON i.ino = t.ino
-        CROSS JOIN LATERAL (
-            SELECT coalesce(array_agg(v.message_id ORDER BY v.n), '{}') AS ids,
-                coalesce(array_agg(v.channel ORDER BY v.n), '{}') AS channels,
-                coalesce(array_agg(v.execution ORDER BY v.n), '{}') AS executions,
-                coalesce(array_agg(v.visible_at ORDER BY v.n), '{}') AS dues,
-                coalesce(array_agg(v.body ORDER BY v.n), '{}') AS bodies
-            FROM (
-                SELECT u.message_id, u.channel, u.execution, u.visible_at, u.body,
-                    row_number() OVER w AS n, sum(octet_length(u.body)) OVER w AS bytes
+        FROM (
+            SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
+                i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
+                i.updated_ms, i.parent_id, i.parent_incarnation, i.queue, t.ino, t.token, t.attempts, t.n,
+                m.ids, m.channels, m.executions, m.dues, m.bodies,
+                sum(m.bytes) OVER (ORDER BY t.n) AS total_bytes
+            FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
+            JOIN instance i ON i.ino = t.ino
+            CROSS JOIN LATERAL (
+                SELECT coalesce(max(v.bytes), 0) AS bytes,
+                    coalesce(array_agg(v.message_id ORDER BY v.n), '{}') AS ids,
+                    coalesce(array_agg(v.channel ORDER BY v.n), '{}') AS channels,
+                    coalesce(array_agg(v.execution ORDER BY v.n), '{}') AS executions,
+                    coalesce(array_agg(v.visible_at ORDER BY v.n), '{}') AS dues,
+                    coalesce(array_agg(v.body ORDER BY v.n), '{}') AS bodies
                 FROM (
-                    SELECT b.message_id, b.channel, b.execution, b.visible_at, b.seq, b.body
-                    FROM unnest(CASE WHEN i.suspended THEN ARRAY['c'::bytea]
-                        ELSE ARRAY['c'::bytea, 's'] END) c (channel)
-                    CROSS JOIN LATERAL (
+                    SELECT u.message_id, u.channel, u.execution, u.visible_at, u.body,
+                        row_number() OVER w AS n, sum(octet_length(u.body)) OVER w AS bytes
+                    FROM (
                         SELECT b.message_id, b.channel, b.execution, b.visible_at, b.seq, b.body
-                        FROM inbox b
-                        WHERE b.ino = t.ino AND b.channel = c.channel AND b.visible_at <= v_now
-                        ORDER BY b.visible_at, b.seq
+                        FROM unnest(CASE WHEN i.suspended THEN ARRAY['c'::bytea]
+                            ELSE ARRAY['c'::bytea, 's'] END) c (channel)
+                        CROSS JOIN LATERAL (
+                            SELECT b.message_id, b.channel, b.execution, b.visible_at, b.seq, b.body
+                            FROM inbox b
+                            WHERE b.ino = t.ino AND b.channel = c.channel AND b.visible_at <= v_now
+                            ORDER BY b.visible_at, b.seq
+                            LIMIT greatest(p_messages_max, 1)
+                        ) b
+                        ORDER BY b.channel, b.visible_at, b.seq
                         LIMIT greatest(p_messages_max, 1)
-                    ) b
-                    ORDER BY b.channel, b.visible_at, b.seq
-                    LIMIT greatest(p_messages_max, 1)
-                ) u
-                WINDOW w AS (ORDER BY u.channel, u.visible_at, u.seq)
-            ) v
-            WHERE v.n = 1 OR v.bytes <= p_bytes_max
-        ) m
-        ORDER BY t.n;
+                    ) u
+                    WINDOW w AS (ORDER BY u.channel, u.visible_at, u.seq)
+                ) v
+                WHERE v.n = 1 OR v.bytes <= p_bytes_max
+            ) m
+        ) f
+        WHERE f.n = 1 OR f.total_bytes <= p_turn_total_bytes_max
+        ORDER BY f.n;
+        -- What the messages of the others leave no room for is as it was before.
+        GET DIAGNOSTICS v_returned = ROW_COUNT;
+        IF v_returned < cardinality(v_turns) THEN
+            UPDATE ready r SET
+                lease_token = NULL,
+                hold_until = t.hold_until,
+                claim_at = t.claim_at,
+                claim_order = t.claim_order,
+                attempts = r.attempts - 1
+            FROM unnest(v_turns, v_claim_ats, v_claim_orders, v_holds) WITH ORDINALITY
+                t (ino, claim_at, claim_order, hold_until, n)
+            WHERE r.ino = t.ino AND t.n > v_returned;
+        END IF;
     END IF;
     IF v_activities IS NOT NULL THEN
         RETURN QUERY
         SELECT 2::smallint, i.id, i.incarnation, NULL::text, NULL::text, NULL::smallint,
             NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
-            NULL::boolean, NULL::bigint, NULL::bigint, a.lease_token, a.attempts, NULL::uuid[],
+            NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, a.lease_token, a.attempts, NULL::uuid[],
             NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
-            a.queue, a.activity_id, a.body,
+            a.queue, a.activity_id, a.body, a.details,
             NULL::bigint, NULL::bigint[], NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_activities) WITH ORDINALITY t (id, n)
         JOIN activity a ON a.id = t.id
@@ -238,9 +281,10 @@ BEGIN
     RETURN QUERY
     SELECT 0::smallint, NULL::text, NULL::uuid, NULL::text, NULL::text, NULL::smallint,
         NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
-        NULL::boolean, NULL::bigint, NULL::bigint, NULL::uuid, NULL::integer, NULL::uuid[],
+        NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::uuid, NULL::integer,
+        NULL::uuid[],
         NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
-        NULL::text, NULL::bigint, NULL::bytea, v_now, p.turn_dues, p.queue_dues,
+        NULL::text, NULL::bigint, NULL::bytea, NULL::bytea, v_now, p.turn_dues, p.queue_dues,
         p.has_peers, v_turn_floor = 0 AND v_activity_floor = 0
     FROM due_v1(p_node, p_turn_queues, p_queues, v_turn_floor, v_activity_floor) p;
 END

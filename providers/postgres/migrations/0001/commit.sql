@@ -8,6 +8,9 @@
 --   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
 --   f_  activities that a turn completes                     o_  outcomes of activities
 --   m_  envelopes: of a turn, or of a client where m_turn is 0
+--   l_  the labels of instances that are created here
+-- t_parent and m_parent name whose child a new instance is: 36 characters of the incarnation, then the id.
+-- They end with the last one that has any.
 -- t_new_id and m_new_id hold the id of the instance that the row creates, if it does; a turn with
 -- neither an id to create nor a token goes on without a lease (FEN-07).
 -- What a turn or an outcome breaks without a look at the store is known to the caller, who says so in
@@ -115,7 +118,12 @@ CREATE FUNCTION commit_v1(
     m_message_id uuid[],
     m_channel bytea[],
     m_execution bigint[],
-    m_body bytea[]
+    m_body bytea[],
+    t_parent text[],
+    m_parent text[],
+    l_ref integer[],
+    l_key bytea[],
+    l_value bytea[]
 ) RETURNS TABLE (
     kind smallint,
     place integer,
@@ -130,7 +138,8 @@ CREATE FUNCTION commit_v1(
     at_ms bigint,
     turn_queues text[],
     turn_dues bigint[],
-    has_peers boolean
+    has_peers boolean,
+    has_parent boolean
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
 DECLARE
@@ -171,6 +180,7 @@ DECLARE
     v_suspended boolean[];
     v_queue text[];
     v_created_ms bigint[];
+    v_has_parent boolean[];
     v_token uuid[];
     v_hold_until bigint[];
     v_mail_count integer[];
@@ -218,19 +228,21 @@ BEGIN
         IF v_creates THEN
             WITH created AS (
                 INSERT INTO instance (id, incarnation, status, execution, next_event_id, created_ms,
-                    updated_ms, queue, orchestration, core_state)
+                    updated_ms, queue, orchestration, core_state, parent_incarnation, parent_id)
                 SELECT DISTINCT ON (c.id) c.id, c.incarnation, 0, 1, 1, v_now, v_now, c.queue,
-                    c.orchestration, c.core_state
+                    c.orchestration, c.core_state, left(c.parent, 36)::uuid, substr(c.parent, 37)
                 FROM (
                     SELECT m.id COLLATE "C" AS id, m.message_id AS incarnation, m.queue,
-                        m.orchestration, m.core_state, m.n
-                    FROM unnest(m_new_id, m_message_id, m_queue, m_orchestration, m_core_state)
-                        WITH ORDINALITY m (id, message_id, queue, orchestration, core_state, n)
+                        m.orchestration, m.core_state, m.parent, m.n
+                    FROM unnest(m_new_id, m_message_id, m_queue, m_orchestration, m_core_state,
+                        m_parent) WITH ORDINALITY
+                        m (id, message_id, queue, orchestration, core_state, parent, n)
                     WHERE m.id IS NOT NULL
                     UNION ALL
-                    SELECT t.id COLLATE "C", t.incarnation, t.queue, t.orchestration, t.core_state, 0
-                    FROM unnest(t_new_id, t_incarnation, t_queue, t_orchestration, t_core_state)
-                        t (id, incarnation, queue, orchestration, core_state)
+                    SELECT t.id COLLATE "C", t.incarnation, t.queue, t.orchestration, t.core_state,
+                        t.parent, 0
+                    FROM unnest(t_new_id, t_incarnation, t_queue, t_orchestration, t_core_state,
+                        t_parent) t (id, incarnation, queue, orchestration, core_state, parent)
                     WHERE t.id IS NOT NULL
                 ) c
                 ORDER BY c.id, c.n
@@ -260,11 +272,12 @@ BEGIN
             array_agg(coalesce(i.suspended, false) ORDER BY u.n),
             array_agg(coalesce(i.queue, '') ORDER BY u.n),
             array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
+            array_agg(i.parent_id IS NOT NULL ORDER BY u.n),
             array_agg(r.lease_token ORDER BY u.n),
             array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
             array_agg(coalesce(r.mail_count, 0) ORDER BY u.n)
         INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
-            v_suspended, v_queue, v_created_ms, v_token, v_hold_until, v_mail_count
+            v_suspended, v_queue, v_created_ms, v_has_parent, v_token, v_hold_until, v_mail_count
         FROM unnest(p_ids) WITH ORDINALITY u (id, n)
         LEFT JOIN instance i ON i.id = u.id
         LEFT JOIN ready r ON r.ino = i.ino;
@@ -451,6 +464,12 @@ BEGIN
         FROM unnest(p_ids) WITH ORDINALITY u (id, n) LEFT JOIN instance i ON i.id = u.id;
     END IF;
 
+    IF cardinality(l_ref) > 0 THEN
+        INSERT INTO label (ino, key, value)
+        SELECT v_ino[l.ref], l.key, l.value FROM unnest(l_ref, l_key, l_value) l (ref, key, value)
+        WHERE v_ino[l.ref] = ANY (v_new);
+    END IF;
+
     -- Histories, and the rows of executions that open or close.
     IF cardinality(h_turn) > 0 THEN
         INSERT INTO history (ino, execution, first_event_id, event_count, body)
@@ -540,7 +559,8 @@ BEGIN
         -- What ended by itself was not cancelled.
         RETURN QUERY
         SELECT 4::smallint, l.turn, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, l.execution,
-            l.activity_id, l.token, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
+            l.activity_id, l.token, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean,
+            NULL::boolean
         FROM (
             SELECT max(l.turn) AS turn, max(l.execution) AS execution,
                 max(l.activity_id) AS activity_id, (array_agg(l.token))[1] AS token
@@ -776,7 +796,7 @@ BEGIN
         SELECT 1::smallint, t.n::integer, t.code, v_incarnation[t_ref[t.n]],
             v_created_ms[t_ref[t.n]], v_suspended[t_ref[t.n]], v_queue[t_ref[t.n]], NULL::bigint,
             coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[],
-            NULL::boolean
+            NULL::boolean, v_has_parent[t_ref[t.n]]
         FROM unnest(v_code) WITH ORDINALITY t (code, n);
     END IF;
     IF cardinality(o_ref) > 0 THEN
@@ -785,7 +805,7 @@ BEGIN
             CASE WHEN o.code = done AND o.channel >= 't' AND v_status[o.ref] > 1 THEN ended
                 ELSE o.code END,
             NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint, NULL::bigint,
-            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
+            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(v_outcome, o_ref, o_channel) WITH ORDINALITY o (code, ref, channel, n);
     END IF;
     IF cardinality(m_turn) > 0 THEN
@@ -793,13 +813,14 @@ BEGIN
         SELECT CASE WHEN m.turn = 0 THEN 3::smallint ELSE 5::smallint END,
             CASE WHEN m.turn = 0 THEN m.n::integer ELSE m.turn END,
             v_fate[m.n], NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint, NULL::bigint,
-            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean
+            NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[], NULL::boolean, NULL::boolean
         FROM unnest(m_turn) WITH ORDINALITY m (turn, n)
         WHERE m.turn = 0 OR v_fate[m.n] = absent;
     END IF;
     RETURN QUERY
     SELECT 0::smallint, 0, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, NULL::bigint,
         NULL::bigint, NULL::uuid, v_now, v_due_queues, v_dues,
-        EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp());
+        EXISTS (SELECT FROM node n WHERE n.id <> p_node AND n.alive_until > clock_timestamp()),
+        NULL::boolean;
 END
 $duroxide$;

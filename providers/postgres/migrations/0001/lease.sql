@@ -36,6 +36,36 @@ BEGIN
 END
 $duroxide$;
 
+-- The same for leases of which some bring details of their activity. A function of its own, so that plain
+-- renewals are sent as they were.
+CREATE FUNCTION renew_with_details_v1(
+    p_extend_ms bigint,
+    a_id text[],
+    a_incarnation uuid[],
+    a_execution bigint[],
+    a_activity_id bigint[],
+    a_token uuid[],
+    a_details bytea[]
+) RETURNS TABLE (kind smallint, place integer) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint;
+    v_locked record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT * INTO v_locked FROM lock_leases_v1('{}', a_id, a_incarnation,
+        a_execution, a_activity_id);
+    v_now := now_ms();
+    RETURN QUERY
+    UPDATE activity a SET
+        claim_at = greatest(a.claim_at, v_now + p_extend_ms),
+        details = a_details[t.n]
+    FROM unnest(v_locked.ids, v_locked.id_places) t (id, n)
+    WHERE a.id = t.id AND a.lease_token = a_token[t.n] AND a.claim_at > v_now
+    RETURNING 2::smallint, t.n;
+END
+$duroxide$;
+
 -- Locks what these leases are of: the numbers of what is there, and the place of each lease.
 CREATE FUNCTION lock_leases_v1(
     t_id text[],
@@ -65,7 +95,8 @@ BEGIN
 END
 $duroxide$;
 
--- An item keeps the attempts that are not taken back: none, where more are than it has.
+-- An item keeps the attempts that are not taken back: none, where more are than it has. It keeps its details,
+-- and an instance its note, where no others are brought.
 -- The last row, of kind 0, says when the first instance that was given back can be claimed, and whether
 -- others want to hear of it.
 CREATE FUNCTION release_v1(
@@ -74,13 +105,15 @@ CREATE FUNCTION release_v1(
     t_token uuid[],
     t_delay_ms bigint[],
     t_attempts_back integer[],
+    t_notes bytea[],
     a_id text[],
     a_incarnation uuid[],
     a_execution bigint[],
     a_activity_id bigint[],
     a_token uuid[],
     a_delay_ms bigint[],
-    a_attempts_back integer[]
+    a_attempts_back integer[],
+    a_details bytea[]
 ) RETURNS TABLE (
     kind smallint,
     place integer,
@@ -98,6 +131,15 @@ BEGIN
     SELECT * INTO v_locked FROM lock_leases_v1(t_id, a_id, a_incarnation,
         a_execution, a_activity_id);
     v_now := now_ms();
+    IF t_notes IS NOT NULL THEN
+        INSERT INTO note AS o (ino, commit_id, note)
+        SELECT i.ino, i.commit_id, t_notes[t.n]
+        FROM unnest(v_locked.inos, v_locked.ino_places) t (ino, n)
+        JOIN ready r ON r.ino = t.ino
+        JOIN instance i ON i.ino = t.ino
+        WHERE r.lease_token = t_token[t.n] AND r.hold_until > v_now AND t_notes[t.n] IS NOT NULL
+        ON CONFLICT (ino) DO UPDATE SET commit_id = excluded.commit_id, note = excluded.note;
+    END IF;
     RETURN QUERY
     UPDATE ready r SET
         lease_token = NULL,
@@ -123,6 +165,7 @@ BEGIN
     UPDATE activity a SET
         lease_token = NULL,
         claim_at = v_now + a_delay_ms[t.n],
+        details = coalesce(a_details[t.n], a.details),
         attempts = greatest(0, a.attempts - a_attempts_back[t.n])
     FROM unnest(v_locked.ids, v_locked.id_places) t (id, n)
     WHERE a.id = t.id AND a.lease_token = a_token[t.n] AND a.claim_at > v_now

@@ -15,15 +15,19 @@ CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
     awaited bytea[],
     suspended boolean,
     created_ms bigint,
-    updated_ms bigint
+    updated_ms bigint,
+    parent_id text,
+    parent_incarnation uuid,
+    note bytea
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status, i.output, i.execution,
         i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
-        i.updated_ms
-    FROM unnest(p_ids) u (id) JOIN instance i ON i.id = u.id;
+        i.updated_ms, i.parent_id, i.parent_incarnation, o.note
+    FROM unnest(p_ids) u (id) JOIN instance i ON i.id = u.id
+    LEFT JOIN note o ON o.ino = i.ino AND o.commit_id IS NOT DISTINCT FROM i.commit_id;
 END
 $duroxide$;
 
@@ -162,6 +166,41 @@ BEGIN
     JOIN value o ON o.ino = i.ino AND o.key = k.key
     WHERE o.expires_at IS NULL OR o.expires_at > v_now
     ORDER BY k.place;
+END
+$duroxide$;
+
+-- A page of all values of an instance, in the order of their keys: those behind this key, no more than so
+-- many and no more than so many bytes, but one at least.
+CREATE FUNCTION values_page_v1(
+    p_id text,
+    p_after bytea,
+    p_rows_max bigint,
+    p_bytes_max bigint
+) RETURNS TABLE (
+    key bytea,
+    version uuid,
+    value bytea
+) LANGUAGE plpgsql {settings} AS $duroxide$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := now_ms();
+BEGIN
+    RETURN QUERY
+    SELECT v.key, v.version, o.value
+    FROM (
+        SELECT u.ino, u.key, u.version, row_number() OVER w AS n, sum(u.bytes) OVER w AS bytes
+        FROM (
+            SELECT o.ino, o.key, o.version, octet_length(o.value) AS bytes
+            FROM instance i JOIN value o ON o.ino = i.ino
+            WHERE i.id = p_id AND (p_after IS NULL OR o.key > p_after)
+                AND (o.expires_at IS NULL OR o.expires_at > v_now)
+            ORDER BY o.key LIMIT p_rows_max
+        ) u
+        WINDOW w AS (ORDER BY u.key)
+    ) v
+    JOIN value o ON o.ino = v.ino AND o.key = v.key
+    WHERE v.n = 1 OR v.bytes <= p_bytes_max
+    ORDER BY v.key;
 END
 $duroxide$;
 

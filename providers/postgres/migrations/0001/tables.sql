@@ -24,8 +24,22 @@ CREATE TABLE instance (
     output bytea,
     -- The channels of the topics whose mail wakes it.
     awaited bytea[] NOT NULL DEFAULT '{}',
-    suspended boolean NOT NULL DEFAULT false
+    suspended boolean NOT NULL DEFAULT false,
+    -- Whose child it is, and of which life of it.
+    parent_id text COLLATE "C",
+    parent_incarnation uuid
 ) WITH (fillfactor = 80);
+-- The children of each parent. Who has none is not in it, and it is written once for each child.
+CREATE INDEX instance_parent ON instance (parent_id, id) WHERE parent_id IS NOT NULL;
+
+-- What instances are found by, written once for each of them that has any. Both may hold what no text can.
+CREATE TABLE label (
+    ino bigint NOT NULL,
+    key bytea NOT NULL,
+    value bytea NOT NULL,
+    PRIMARY KEY (ino, key)
+);
+CREATE INDEX label_value ON label (key, value, ino);
 
 -- Decides between items that became claimable in the same millisecond.
 CREATE SEQUENCE claim_order;
@@ -95,6 +109,14 @@ CREATE TABLE value (
     autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX value_expiry ON value (expires_at) WHERE expires_at IS NOT NULL;
 
+-- What a release has left of an instance, and the commit that it was left at. The next commit makes it void,
+-- and need not know of it: it is no longer the last one then.
+CREATE TABLE note (
+    ino bigint PRIMARY KEY,
+    commit_id uuid,
+    note bytea NOT NULL
+);
+
 -- claim_at is the end of the lease while an activity is leased.
 CREATE TABLE activity (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -106,6 +128,8 @@ CREATE TABLE activity (
     lease_token uuid,
     attempts integer NOT NULL,
     body bytea NOT NULL,
+    -- What the last renewal or release that brought some has left of it.
+    details bytea,
     CONSTRAINT activity_key UNIQUE (ino, execution, activity_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide_core::providers::{InstanceFilter, InstanceStatus, Provider};
+use duroxide_core::providers::{InstanceFilter, InstanceRecord, InstanceStatus, Provider};
 use duroxide_core::{Client, Event, EventKind, QueueDepths};
 
 use super::clients::Asked;
@@ -24,12 +24,12 @@ pub(crate) async fn verify(store: &Store, provider: &Arc<dyn Provider>, asked: &
         assert!(now_ms() < until_ms, "something is left over: {depths:?}");
         sleep(Duration::from_millis(50)).await;
     }
-    let admin = provider.admin().unwrap();
+    let admin = provider.admin();
     let mut filter = InstanceFilter::default();
     let mut found = 0;
     loop {
         let page = admin.list_instances(&filter).await.unwrap();
-        for head in &page.instances {
+        for InstanceRecord { head, .. } in &page.instances {
             let instance = head.instance.as_str();
             assert_eq!(head.status, InstanceStatus::Completed, "{instance}");
             let history = client.read_execution_history(instance, 1).await.unwrap();
@@ -50,8 +50,8 @@ pub(crate) async fn verify(store: &Store, provider: &Arc<dyn Provider>, asked: &
             }
             found += 1;
         }
-        filter.after = page.instances.last().map(|head| head.instance.clone());
-        if !page.more {
+        filter.after = page.next;
+        if filter.after.is_none() {
             break;
         }
     }

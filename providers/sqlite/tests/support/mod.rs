@@ -71,20 +71,14 @@ fn send_on(channel: Channel, instance: &str, delay: Duration) -> Commit {
 
 pub(crate) fn turns(turns_max: usize) -> ClaimTurns {
     ClaimTurns {
-        queues: vec![TaskQueue::default()],
-        turns_max,
         messages_max: 100,
         bytes_max: 1024 * 1024,
-        lease: LEASE,
+        ..ClaimTurns::new(vec![TaskQueue::default()], turns_max, LEASE)
     }
 }
 
 pub(crate) fn activities(activities_max: usize) -> ClaimActivities {
-    ClaimActivities {
-        queues: vec![TaskQueue::default()],
-        activities_max,
-        lease: LEASE,
-    }
+    ClaimActivities::new(vec![TaskQueue::default()], activities_max, LEASE)
 }
 
 pub(crate) fn activity(activity_id: u64) -> NewActivity {

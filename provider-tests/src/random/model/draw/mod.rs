@@ -92,6 +92,7 @@ fn scheduled_activity() -> impl Strategy<Value = Vec<Op>> {
     let all = Op::ClaimActivities {
         queues: Queue::Both,
         activities_max: 10,
+        total_bytes_max: 10_000,
         lease: Span::Lease,
     };
     (arrival(), claim_turns(), commit(parts.prop_map(Parts)))

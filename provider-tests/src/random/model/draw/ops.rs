@@ -1,5 +1,6 @@
 //! Drawing single operations.
 
+use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::parts::{at, known, members, parts};
@@ -122,26 +123,42 @@ pub(super) fn claim_turns() -> impl Strategy<Value = Op> {
     ]);
     let messages_max = one_of(vec![weighted(3, Just(100)), weighted(1, 1..=2_usize)]);
     let bytes_max = one_of(vec![weighted(4, Just(10_000)), weighted(1, 1..=60_usize)]);
-    (homes(), turns_max, messages_max, bytes_max, lease()).prop_map(
-        |(queues, turns_max, messages_max, bytes_max, lease)| Op::ClaimTurns {
+    let limits = (turns_max, messages_max, bytes_max, total_bytes_max());
+    (homes(), limits, lease()).prop_map(
+        |(queues, (turns_max, messages_max, bytes_max, total_bytes_max), lease)| Op::ClaimTurns {
             queues,
             turns_max,
             messages_max,
             bytes_max,
+            total_bytes_max,
             lease,
         },
     )
 }
 
+/// Now and then so few bytes that a claim does not take everything.
+fn total_bytes_max() -> impl Strategy<Value = usize> {
+    one_of(vec![weighted(4, Just(10_000)), weighted(1, 0..=60_usize)])
+}
+
+/// What a renewal or a release brings, mostly nothing.
+fn details() -> impl Strategy<Value = Option<u8>> {
+    one_of(vec![
+        weighted(2, Just(None)),
+        weighted(1, (0..3_u8).prop_map(Some)),
+    ])
+}
+
 pub(super) fn claim_activities() -> impl Strategy<Value = Op> {
     let activities_max = one_of(vec![weighted(2, Just(10)), weighted(1, 1..=2_usize)]);
-    (queue(), activities_max, lease()).prop_map(|(queues, activities_max, lease)| {
-        Op::ClaimActivities {
+    (queue(), activities_max, total_bytes_max(), lease()).prop_map(
+        |(queues, activities_max, total_bytes_max, lease)| Op::ClaimActivities {
             queues,
             activities_max,
+            total_bytes_max,
             lease,
-        }
-    })
+        },
+    )
 }
 
 pub(super) fn ends_of_activities() -> Vec<Weighted<Op>> {
@@ -158,23 +175,35 @@ pub(super) fn ends_of_activities() -> Vec<Weighted<Op>> {
 }
 
 pub(super) fn leases_of_activities() -> Vec<Weighted<Op>> {
-    let renewal = (ago(), span()).prop_map(|(activity, by)| Op::RenewActivity { activity, by });
-    let release =
-        (ago(), span(), attempts()).prop_map(|(activity, delay, attempts)| Op::ReleaseActivity {
+    let renewal =
+        (ago(), span(), details()).prop_map(|(activity, by, details)| Op::RenewActivity {
             activity,
-            delay,
-            attempts,
+            by,
+            details,
+        });
+    let release =
+        (ago(), span(), attempts(), details()).prop_map(|(activity, delay, attempts, details)| {
+            Op::ReleaseActivity {
+                activity,
+                delay,
+                attempts,
+                details,
+            }
         });
     vec![weighted(2, renewal), weighted(2, release)]
 }
 
 pub(super) fn leases_of_turns() -> Vec<Weighted<Op>> {
     let renewal = (ago(), span()).prop_map(|(turn, by)| Op::RenewTurn { turn, by });
-    let release = (ago(), span(), attempts()).prop_map(|(turn, delay, attempts)| Op::ReleaseTurn {
-        turn,
-        delay,
-        attempts,
-    });
+    let release =
+        (ago(), span(), attempts(), details()).prop_map(|(turn, delay, attempts, note)| {
+            Op::ReleaseTurn {
+                turn,
+                delay,
+                attempts,
+                note,
+            }
+        });
     vec![
         weighted(2, renewal),
         weighted(3, release),
@@ -188,10 +217,6 @@ pub(super) fn leases_of_turns() -> Vec<Weighted<Op>> {
 }
 
 pub(super) fn looks() -> Vec<Weighted<Op>> {
-    let after = one_of(vec![
-        weighted(1, Just(None)),
-        weighted(1, who().prop_map(Some)),
-    ]);
     vec![
         weighted(6, span().prop_map(|by| Op::Advance { by })),
         weighted(5, read_history()),
@@ -210,13 +235,17 @@ pub(super) fn looks() -> Vec<Weighted<Op>> {
         ),
         weighted(
             1,
-            (after, any::<bool>(), 1..4_usize).prop_map(|(after, running_only, instances_max)| {
-                Op::ListInstances {
-                    after,
-                    running_only,
-                    instances_max,
-                }
-            }),
+            (option::of(who()), any::<[bool; 3]>(), 1..4_usize).prop_map(
+                |(parent, [running_only, labelled, newest_first], instances_max)| {
+                    Op::ListInstances {
+                        running_only,
+                        parent,
+                        labelled,
+                        newest_first,
+                        instances_max,
+                    }
+                },
+            ),
         ),
         weighted(1, Just(Op::Maintain)),
         weighted(1, queue().prop_map(|queues| Op::WaitForWork { queues })),

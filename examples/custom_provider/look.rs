@@ -1,0 +1,213 @@
+//! Looking: lists of instances, one instance, the activities of a queue.
+//!
+//! Each page looks through all there is, which a provider with an index need not do.
+
+use bytes::Bytes;
+use duroxide::providers::page::{Place, Room};
+use duroxide::providers::{
+    ActivityKey, ActivityPage, ActivityRecord, ErrorKind, Incarnation, Inspect, Inspection,
+    InstanceFilter, InstanceId, InstancePage, InstanceRecord, ListActivities, ListOrder,
+    MessageRecord, PageCursor, ProviderError, Standing, check,
+};
+
+use crate::agenda::Slot;
+use crate::state::{Activity, Instance, State};
+
+/// How many bytes of a body go into a page.
+fn wanted(with_bodies: bool, body: &Bytes) -> usize {
+    if with_bodies { body.len() } else { 0 }
+}
+
+impl Instance {
+    fn record(&self, with_output: bool) -> InstanceRecord {
+        let mut head = self.head.clone();
+        head.output = head.output.filter(|_| with_output);
+        InstanceRecord {
+            head,
+            labels: self.labels.clone(),
+        }
+    }
+
+    fn standing(&self, now_ms: u64) -> Standing {
+        Standing {
+            claimable_from_ms: self.claimable_from_ms(),
+            held_until_ms: Some(self.hold.until_ms).filter(|until_ms| *until_ms > now_ms),
+            is_leased: self.hold.holder(now_ms).is_some(),
+            attempts: self.hold.attempts,
+        }
+    }
+}
+
+impl Activity {
+    fn record(&self, key: &ActivityKey, now_ms: u64, with_body: bool) -> ActivityRecord {
+        ActivityRecord {
+            key: key.clone(),
+            queue: self.queue.clone(),
+            attempts: self.hold.attempts,
+            claimable_from_ms: self.hold.until_ms,
+            is_leased: self.hold.holder(now_ms).is_some(),
+            body_bytes: self.body.len(),
+            body: with_body.then(|| self.body.clone()),
+        }
+    }
+}
+
+impl State {
+    /// A page of the instances that meet a filter (ADM-01, ADM-04 to ADM-06).
+    pub(crate) fn list_instances(
+        &self,
+        filter: &InstanceFilter,
+    ) -> Result<InstancePage, ProviderError> {
+        const OPERATION: &str = "list_instances";
+        if !filter.labels.is_empty() {
+            let message = "this provider does not filter by labels; look at those of each instance";
+            return Err(ProviderError::new(
+                ErrorKind::Unsupported,
+                OPERATION,
+                message,
+            ));
+        }
+        // By age, and by id where that is equal: a place that never changes.
+        let place = |it: &Instance| (it.head.created_at_ms, it.head.instance.clone());
+        let after = filter.after.as_ref();
+        let after: Option<(u64, InstanceId)> = after.map(|it| it.place(OPERATION)).transpose()?;
+        let is_behind = |it: &&Instance| match (&after, filter.order) {
+            (None, _) => true,
+            (Some((_, id)), ListOrder::ById) => it.head.instance > *id,
+            (Some(after), ListOrder::NewestFirst) => place(it) < *after,
+        };
+        let instances = self.instances.values().filter(is_behind);
+        let matching = instances.filter(|it| filter.is_met_by(&it.head, &it.labels));
+        let mut matching: Vec<&Instance> = matching.collect();
+        if filter.order == ListOrder::NewestFirst {
+            matching.sort_by_key(|it| std::cmp::Reverse(place(it)));
+        }
+        let is_left = matching.len() > check::page_rows(filter.instances_max);
+        matching.truncate(check::page_rows(filter.instances_max));
+        let last = matching.last().map(|it| PageCursor::of(&place(it)));
+        let records = matching.iter().map(|it| it.record(filter.with_outputs));
+        Ok(InstancePage {
+            instances: records.collect(),
+            next: last.filter(|_| is_left),
+        })
+    }
+
+    /// An instance with a page of what it has (ADM-07, ADM-08).
+    pub(crate) fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
+        let after = request.after.as_ref();
+        let after = after.map(|it| Place::of(it, "inspect")).transpose()?;
+        let Some(instance) = self.instances.get(&request.instance) else {
+            return Ok(None);
+        };
+        let mut inspection = Inspection {
+            record: instance.record(request.with_bodies),
+            standing: instance.standing(self.now_ms),
+            messages: Vec::new(),
+            activities: Vec::new(),
+            next: None,
+        };
+        let mut room = Room::new(request.items_max, request.bytes_max);
+        let mut last = None;
+        let behind = match &after {
+            Some(Place::Message {
+                channel,
+                due_at_ms: at_ms,
+                arrival,
+            }) => Some((
+                channel.clone(),
+                Slot {
+                    at_ms: *at_ms,
+                    arrival: *arrival,
+                },
+            )),
+            Some(Place::Activity { .. }) | None => None,
+        };
+        let is_among_activities = matches!(after, Some(Place::Activity { .. }));
+        let messages = instance.inbox.behind(behind.as_ref());
+        for (slot, message) in messages.filter(|_| !is_among_activities) {
+            if !room.take(wanted(request.with_bodies, &message.body)) {
+                inspection.next = last.as_ref().map(Place::cursor);
+                return Ok(Some(inspection));
+            }
+            last = Some(Place::Message {
+                channel: message.channel.clone(),
+                due_at_ms: slot.at_ms,
+                arrival: slot.arrival,
+            });
+            inspection.messages.push(MessageRecord {
+                id: message.id,
+                channel: message.channel.clone(),
+                execution: message.execution,
+                due_at_ms: slot.at_ms,
+                body_bytes: message.body.len(),
+                body: request.with_bodies.then(|| message.body.clone()),
+            });
+        }
+        let life = instance.head.incarnation;
+        for (key, activity) in self.activities_behind(&request.instance, life, after.as_ref()) {
+            if !room.take(wanted(request.with_bodies, &activity.body)) {
+                inspection.next = last.as_ref().map(Place::cursor);
+                break;
+            }
+            last = Some(Place::Activity {
+                execution: key.execution,
+                activity_id: key.activity_id,
+            });
+            let record = activity.record(key, self.now_ms, request.with_bodies);
+            inspection.activities.push(record);
+        }
+        Ok(Some(inspection))
+    }
+
+    fn activities_behind(
+        &self,
+        instance: &InstanceId,
+        incarnation: Incarnation,
+        after: Option<&Place>,
+    ) -> impl Iterator<Item = (&ActivityKey, &Activity)> {
+        let (execution, activity_id) = match after {
+            Some(Place::Activity {
+                execution,
+                activity_id,
+            }) => (*execution, *activity_id),
+            Some(Place::Message { .. }) | None => (0, 0),
+        };
+        let key = |execution, activity_id| ActivityKey {
+            instance: instance.clone(),
+            incarnation,
+            execution,
+            activity_id,
+        };
+        let last = key(u64::MAX, u64::MAX);
+        let behind = self.activities.range(key(execution, activity_id)..=last);
+        behind.filter(move |(it, _)| (it.execution, it.activity_id) > (execution, activity_id))
+    }
+
+    /// A page of the activities of a queue (ADM-09).
+    pub(crate) fn list_activities(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        let after = request.after.as_ref();
+        let after: Option<(u64, u64)> = after.map(|it| it.place("list_activities")).transpose()?;
+        let mut page = ActivityPage::default();
+        let mut room = Room::new(request.activities_max, request.bytes_max);
+        let mut last = None;
+        let queues = self.queues.agendas();
+        let queue = queues.filter(|(name, _)| **name == request.queue);
+        for (slot, key) in queue.flat_map(|(_, agenda)| agenda.iter()) {
+            let place = (slot.at_ms, slot.arrival);
+            let Some(activity) = self.activities.get(key).filter(|_| Some(place) > after) else {
+                continue;
+            };
+            if !room.take(wanted(request.with_bodies, &activity.body)) {
+                page.next = last.as_ref().map(PageCursor::of);
+                break;
+            }
+            last = Some(place);
+            let record = activity.record(key, self.now_ms, request.with_bodies);
+            page.activities.push(record);
+        }
+        Ok(page)
+    }
+}
