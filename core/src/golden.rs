@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -315,6 +316,13 @@ fn core_state() {
     check(
         "core_state_child.bin",
         &of_child,
+        CoreState::encode,
+        CoreState::decode,
+    );
+    let that_expires = CoreState::of_new(None, Some(Duration::from_hours(24)));
+    check(
+        "core_state_expiry.bin",
+        &that_expires,
         CoreState::encode,
         CoreState::decode,
     );

@@ -10,6 +10,7 @@ pub mod clock;
 mod codec;
 pub mod entropy;
 pub mod event;
+mod expiry;
 mod frame;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -32,16 +33,17 @@ use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{
-    ActivityList, CancelOptions, Client, ClientError, ExecutionInfo, InspectedActivity,
-    InspectedInstance, InspectedMessage, InstanceInfo, InstanceList, InstanceQuery, PublishedValue,
-    RaiseOptions, RaiseOutcome, StartOptions, StartOutcome, ValueVersion,
+    ActivityList, CancelOptions, Client, ClientError, Deletion, DeletionFilter, ExecutionInfo,
+    InspectedActivity, InspectedInstance, InspectedMessage, InstanceInfo, InstanceList,
+    InstanceQuery, PublishedValue, RaiseOptions, RaiseOutcome, StartOptions, StartOutcome,
+    ValueVersion,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{
     ActivityOptions, BackoffStrategy, ContinueAsNewFuture, DurableFuture, DurableOutput,
     JoinFuture, LogLevel, MappedFuture, OrchestrationContext, RetryPolicy, SelectFuture,
 };
-pub use providers::{ProviderAdmin, QueueDepths, StoreMetrics, SystemMetrics};
+pub use providers::{IfExists, ProviderAdmin, QueueDepths, StoreMetrics, SystemMetrics};
 pub use runtime::{
     ActivityHandler, OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry,
     OrchestrationRegistryBuilder, OrchestrationStatus, RuntimeOptions,

@@ -74,6 +74,13 @@ pub const DETAILS_HELD_MAX: Duration = Duration::from_secs(1);
 /// How many bytes the note has that a node leaves with an instance which it cannot run.
 pub const RELEASE_NOTE_BYTES_MAX: usize = 4 * 1024;
 
+/// How many instances one call of `Client::delete_instances` looks at.
+pub const DELETION_LOOKS_MAX: usize = 10_000;
+
+/// For how long an ended instance is kept at least, if it expires at all: longer than anybody sends
+/// again what may have arrived.
+pub const EXPIRE_AFTER_MIN: Duration = Duration::from_hours(1);
+
 /// How long the code of an orchestration may hold back the outcome of an activity that wakes it,
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
@@ -735,6 +742,19 @@ fn of_blocking_code() -> Vec<Limit> {
 
 fn of_clients() -> Vec<Limit> {
     vec![
+        fixed(
+            "DELETION_LOOKS_MAX",
+            count(DELETION_LOOKS_MAX),
+            "instances that one `Client::delete_instances` looks at",
+            "the answer says where the next call goes on",
+        ),
+        fixed(
+            "EXPIRE_AFTER_MIN",
+            Amount::Time(EXPIRE_AFTER_MIN),
+            "the shortest time after which an ended instance may expire",
+            "`ClientError::InvalidInput`; a child with a shorter one fails; a detached start fails the \
+             orchestration; a runtime does not start",
+        ),
         fixed(
             "BLOCKED_CHILDREN_MAX",
             count(BLOCKED_CHILDREN_MAX),

@@ -4,11 +4,13 @@
 //! never edited: a new field needs a default, a new meaning a new name.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
+use crate::clock::millis_ceil;
 use crate::event::{CancelAnnouncement, ErrorDetails};
 use crate::frame::{self, DecodeError};
 use crate::providers::{Channel, Incarnation, InstanceId, Message, MessageId, Topic};
@@ -217,9 +219,28 @@ pub(crate) struct CoreState {
     /// What keeps the instance from going on, as the last node that could not run it put it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notice: Option<Notice>,
+    /// How long after its end the instance expires; the runtime that ends it says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expire_after_ms: Option<u64>,
     /// What later versions keep here. It is written back as it was read.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CoreState {
+    /// That of an instance with this parent, which expires so long after its end.
+    pub(crate) fn of_new(parent: Option<ParentLink>, expire_after: Option<Duration>) -> Self {
+        Self {
+            parent,
+            expire_after_ms: expire_after.map(millis_ceil),
+            ..Self::default()
+        }
+    }
+
+    /// How long after its end the instance expires, if that was said when it was started.
+    pub(crate) fn expire_after(&self) -> Option<Duration> {
+        self.expire_after_ms.map(Duration::from_millis)
+    }
 }
 
 /// Why an instance waits for another deployment, for whoever waits for the instance: what a node has said of

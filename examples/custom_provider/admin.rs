@@ -83,20 +83,15 @@ impl State {
         records.collect()
     }
 
-    /// Nothing may come back afterwards: leases go with what they were of (DEL-01).
     fn delete_instance(&mut self, id: &InstanceId, mode: DeleteMode) -> Result<(), ProviderError> {
-        let Some(instance) = self.instances.get(id) else {
+        if !self.lives(id, None) {
             return Err(refusal::not_found("delete_instance", id));
-        };
-        if mode == DeleteMode::TerminalOnly && !instance.head.status.is_terminal() {
+        }
+        if mode == DeleteMode::TerminalOnly && !self.has_ended(id) {
             let message = "the instance has not ended; cancel it first, or force the deletion";
             return Err(refusal::invalid("delete_instance", id, message));
         }
-        let life = instance.head.incarnation;
-        for key in self.activities_of(id, life, (0, u64::MAX)) {
-            self.change(Change::ActivityRemoved(key));
-        }
-        self.change(Change::InstanceRemoved(id.clone()));
+        self.remove_instance(id);
         Ok(())
     }
 

@@ -121,6 +121,7 @@ impl State {
         match change {
             Change::Head(head) => {
                 let id = head.instance.clone();
+                self.schedule_expiry(&id, head.expires_at_ms);
                 if let Some(instance) = self.instances.get_mut(&id) {
                     instance.head = head;
                 } else {
@@ -133,11 +134,7 @@ impl State {
                     instance.labels = labels;
                 }
             }
-            Change::InstanceRemoved(id) => {
-                if let Some(instance) = self.instances.remove(&id) {
-                    self.ready.remove(&instance.head.queue, &id);
-                }
-            }
+            Change::InstanceRemoved(id) => self.forget(&id),
             Change::Execution(execution) => {
                 if let Some(instance) = self.instances.get_mut(&execution.instance) {
                     let number = execution.execution;
@@ -182,14 +179,7 @@ impl State {
                 instance,
                 key,
                 value,
-            } => {
-                if let Some(instance) = self.instances.get_mut(&instance) {
-                    match value {
-                        Some(value) => instance.values.insert(key, value),
-                        None => instance.values.remove(&key),
-                    };
-                }
-            }
+            } => self.set_value(&instance, key, value),
             Change::Activity {
                 key,
                 queue,
@@ -224,6 +214,27 @@ impl State {
         }
     }
 
+    fn set_value(&mut self, id: &InstanceId, key: ValueKey, value: Option<Value>) {
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        let Some(value) = value else {
+            instance.values.remove(&key);
+            return;
+        };
+        if let Some(at_ms) = value.expires_at_ms {
+            self.value_expiries.insert((at_ms, id.clone(), key.clone()));
+        }
+        instance.values.insert(key, value);
+    }
+
+    fn forget(&mut self, id: &InstanceId) {
+        self.schedule_expiry(id, None);
+        if let Some(instance) = self.instances.remove(id) {
+            self.ready.remove(&instance.head.queue, id);
+        }
+    }
+
     fn set_hold(&mut self, item: &Item, hold: Hold) {
         match item {
             Item::Turn(id) => {
@@ -255,6 +266,22 @@ impl State {
             }
             None => self.ready.remove(&queue, id),
         }
+    }
+
+    /// Moves an instance to where it belongs among those that expire, before its head is changed or
+    /// removed.
+    fn schedule_expiry(&mut self, id: &InstanceId, at_ms: Option<u64>) {
+        let before_ms = self
+            .instances
+            .get(id)
+            .and_then(|instance| instance.head.expires_at_ms);
+        if before_ms == at_ms {
+            return;
+        }
+        if let Some(before_ms) = before_ms {
+            self.expiries.remove(&(before_ms, id.clone()));
+        }
+        self.expiries.extend(at_ms.map(|at_ms| (at_ms, id.clone())));
     }
 
     /// Moves an activity to where it belongs in its queue.

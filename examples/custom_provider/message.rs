@@ -12,7 +12,7 @@ use crate::state::State;
 
 impl State {
     /// A client's message. Unlike a turn, a client hears that an instance is there already, or is
-    /// not (STA-01, STA-02, STA-04, IDM-03), and that too many messages wait for it (LIM-03).
+    /// not (STA-01, STA-02, STA-04, STA-08, IDM-03), and that too many messages wait for it (LIM-03).
     pub(crate) fn send_from_client(
         &mut self,
         limits: &Limits,
@@ -21,10 +21,15 @@ impl State {
         let id = envelope.recipient.instance();
         check::envelope_limits(limits, id, &envelope)?;
         match &envelope.recipient {
-            Recipient::NewInstance(_) => {
+            Recipient::NewInstance(newborn) => {
+                // The start that created the instance has done its work, however often it comes.
                 let life = envelope.message.id.incarnation();
                 if self.lives(id, None) && !self.lives(id, Some(life)) {
-                    return Err(refusal::already_exists(id));
+                    if !newborn.replaces_ended() || !self.has_ended(id) {
+                        return Err(refusal::already_exists(id));
+                    }
+                    // In one step with the start, since both are changes of one operation (STA-08).
+                    self.remove_instance(id);
                 }
             }
             Recipient::Instance { incarnation, .. } => {

@@ -19,6 +19,9 @@ use crate::log::Log;
 use crate::options::FileOptions;
 use crate::state::{Instance, State};
 
+/// How many instances one call of `maintain` removes: nobody waits long behind it.
+const EXPIRED_MAX: usize = 256;
+
 /// A provider that keeps everything in memory and in one file.
 ///
 /// The whole state must fit into memory, and every operation that changes something waits for the
@@ -279,11 +282,12 @@ impl Provider for FileProvider {
         let compact = move |store: &mut Store| {
             store.state.now_ms = store.state.now_ms.max(clock.now_ms());
             store.state.remove_expired_values();
+            let is_left = store.state.remove_expired_instances(EXPIRED_MAX);
             store.save()?;
             if store.log.is_worth_compacting() {
                 store.log.compact(&store.state.snapshot())?;
             }
-            Ok(None)
+            Ok(is_left.then_some(Duration::ZERO))
         };
         let compacted = self.alone(compact).await;
         compacted.map_err(|stop| stop.error("maintain"))

@@ -1,6 +1,6 @@
 //! What is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,10 @@ pub(crate) struct State {
     /// The instances with something to do, by the queue of their turns.
     pub(crate) ready: Queues<InstanceId>,
     pub(crate) activities: BTreeMap<ActivityKey, Activity>,
+    /// The ended instances that expire, by their times.
+    pub(crate) expiries: BTreeSet<(u64, InstanceId)>,
+    /// When a value expires that was set then, unless it was set anew since.
+    pub(crate) value_expiries: BTreeSet<(u64, InstanceId, ValueKey)>,
     /// The activities, by queue.
     pub(crate) queues: Queues<ActivityKey>,
     /// What was changed and is not in the file yet.
@@ -125,6 +129,42 @@ impl State {
         self.instances
             .get(id)
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
+    }
+
+    pub(crate) fn has_ended(&self, id: &InstanceId) -> bool {
+        let instance = self.instances.get(id);
+        instance.is_some_and(|it| it.head.status.is_terminal())
+    }
+
+    /// Nothing may come back afterwards: leases go with what they were of (DEL-01).
+    pub(crate) fn remove_instance(&mut self, id: &InstanceId) {
+        let Some(instance) = self.instances.get(id) else {
+            return;
+        };
+        let life = instance.head.incarnation;
+        for key in self.activities_of(id, life, (0, u64::MAX)) {
+            self.change(Change::ActivityRemoved(key));
+        }
+        self.change(Change::InstanceRemoved(id.clone()));
+    }
+
+    /// Removes instances whose time has come, so many at most; no others are looked at (EXP-02,
+    /// EXP-03). Answers whether some are left.
+    pub(crate) fn remove_expired_instances(&mut self, instances_max: usize) -> bool {
+        for _ in 0..instances_max {
+            match self.expired_instance() {
+                Some(id) => self.remove_instance(&id),
+                None => return false,
+            }
+        }
+        self.expired_instance().is_some()
+    }
+
+    /// The instance whose time has come first.
+    fn expired_instance(&self) -> Option<InstanceId> {
+        let (at_ms, id) = self.expiries.first()?;
+        let is_due = *at_ms <= self.now_ms;
+        is_due.then(|| id.clone())
     }
 
     /// The activities of one life of an instance, of these executions.

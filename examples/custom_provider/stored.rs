@@ -37,6 +37,7 @@ pub(crate) struct Head {
     /// Kept beside the head.
     #[serde(skip)]
     note: Option<Bytes>,
+    expires_at_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]

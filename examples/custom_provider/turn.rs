@@ -110,6 +110,8 @@ impl State {
         if let Some((newborn, life)) = turn.newborn() {
             self.create(newborn, life);
         }
+        // Only an end says when the instance expires (EXP-01).
+        head.expires_at_ms = check::expires_at_ms(&turn, head.expires_at_ms, self.now_ms);
         head.orchestration = turn.head.orchestration;
         head.version = turn.head.version;
         head.core_state = turn.head.core_state;

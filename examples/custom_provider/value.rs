@@ -19,7 +19,7 @@ pub(crate) struct Value {
     #[serde(with = "stored::body")]
     value: Bytes,
     version: CommitId,
-    expires_at_ms: Option<u64>,
+    pub(crate) expires_at_ms: Option<u64>,
 }
 
 impl Instance {
@@ -98,22 +98,23 @@ impl State {
         Some(value.version)
     }
 
-    /// Removes what has expired, which reads as absent already (VAL-04).
+    /// Removes what has expired, which reads as absent already (VAL-04). What was set anew stays until its
+    /// own time.
     pub(crate) fn remove_expired_values(&mut self) {
-        let mut expired = Vec::new();
-        for (id, instance) in &self.instances {
-            let keys = instance.values.iter().filter(|(_, value)| {
-                let expires_at_ms = value.expires_at_ms;
-                expires_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms)
-            });
-            expired.extend(keys.map(|(key, _)| (id.clone(), key.clone())));
-        }
-        for (instance, key) in expired {
-            self.change(Change::Value {
-                instance,
-                key,
-                value: None,
-            });
+        while let Some((at_ms, instance, key)) = self.value_expiries.pop_first() {
+            if self.now_ms < at_ms {
+                self.value_expiries.insert((at_ms, instance, key));
+                break;
+            }
+            let stored = self.instances.get(&instance);
+            let stored = stored.and_then(|it| it.values.get(&key));
+            if stored.is_some_and(|value| value.expires_at_ms == Some(at_ms)) {
+                self.change(Change::Value {
+                    instance,
+                    key,
+                    value: None,
+                });
+            }
         }
     }
 }

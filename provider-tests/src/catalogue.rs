@@ -151,6 +151,32 @@ macro_rules! __catalogue {
             a_message_to_nobody_is_refused ["STA-04" "FEN-05"],
             a_message_to_another_life_is_refused ["STA-04" "FEN-05"],
         }
+        sta_replace {
+            an_ended_instance_is_replaced ["STA-08" "STA-05" "DEL-01"],
+            what_is_late_for_the_replaced_is_lost ["STA-08" "DEL-01" "FEN-01" "ACT-04"],
+            a_living_instance_is_not_replaced ["STA-08" "STA-02" "FEN-05"],
+            a_repeated_replacement_changes_nothing ["STA-08" "IDM-03"],
+            a_replacement_of_nobody_creates ["STA-08" "STA-01"],
+            a_turn_replaces_nobody ["STA-08" "STA-03"],
+            a_replacement_shares_a_batch ["STA-08" "COM-05" "IDM-03"],
+            a_replacement_races_with_late_commits ["STA-08" "CON-01" "FEN-05"],
+            a_replacement_races_with_late_outcomes ["STA-08" "CON-01" "MSG-05"],
+            replacements_race_with_one_another ["STA-08" "CON-01"],
+            a_dropped_replacement_happened_or_did_not ["STA-08" "CXL-01"],
+        }
+        exp {
+            an_end_says_when_it_expires ["EXP-01" "HEA-01"],
+            what_goes_on_does_not_expire ["EXP-01" "HEA-02"],
+            an_expired_instance_is_whole_until_it_is_removed ["EXP-02" "STA-02"],
+            an_instance_is_not_removed_early ["EXP-02" "EXP-01"],
+            nothing_is_left_of_an_expired_instance ["EXP-02" "EXP-03" "DEL-01"],
+            what_is_late_for_the_expired_is_lost ["EXP-02" "DEL-01" "FEN-01" "ACT-04"],
+            an_end_without_a_time_is_for_ever ["EXP-01" "EXP-03"],
+            many_are_removed_in_the_end ["EXP-03" "MNT-01"],
+        }
+        exp_cost {
+            maintenance_looks_at_nobody_who_stays ["EXP-03"],
+        }
         act {
             an_activity_appears_with_its_turn ["ACT-01"],
             an_activity_is_claimed_as_it_was_scheduled ["ACT-05"],
@@ -418,6 +444,8 @@ macro_rules! __catalogue {
             children_are_deleted_with_their_parent ["ADM-01" "DEL-01" "DEL-04" "STA-05"],
             a_forced_deletion_takes_children_along ["ADM-01" "DEL-01" "DEL-02" "CAN-03"],
             a_pruned_loop_goes_on ["DEL-03" "ADM-02" "EXE-02"],
+            many_are_deleted_with_their_children ["ADM-01" "DEL-01" "DEL-02"],
+            a_replaced_instance_takes_its_children_along ["STA-08" "ADM-01" "DEL-01"],
         }
     }};
     (durable, $emit:ident, $arg:tt) => { $crate::$emit! { $arg durable
@@ -522,6 +550,13 @@ macro_rules! __catalogue {
             a_look_sees_what_came_before_its_cause ["MAI-02" "CON-01"],
             a_look_comes_after_a_wait ["MAI-02" "MAI-05"],
             looks_that_fill_a_turn_go_on ["MAI-03" "COM-04"],
+        }
+        lives {
+            a_replaced_instance_begins_anew ["STA-08" "IDM-03" "DEL-01" "MSG-05"],
+            an_expired_instance_is_gone ["EXP-01" "EXP-02" "EXP-03"],
+            children_expire_as_their_parent_does ["EXP-01" "EXP-03" "STA-03"],
+            an_orchestration_replaces_nobody ["STA-03" "STA-08"],
+            a_runtime_lets_what_it_ends_expire ["EXP-01" "EXP-03"],
         }
         delayed_starts {
             a_delayed_start_begins_in_time ["DLY-01" "STA-01" "CLM-04"],
@@ -644,6 +679,7 @@ macro_rules! __catalogue {
             commits_are_atomic ["CON-01" "COM-01" "FEN-01" "IDM-01"],
             sends_are_atomic ["CON-01" "STA-01" "ACT-03"],
             mail_and_suspensions_are_atomic ["CON-01" "MAI-02" "MAI-05" "SUS-01" "SUS-02" "FEN-07"],
+            replacements_are_atomic ["CON-01" "STA-08" "EXP-02" "DEL-01" "COM-01"],
             values_are_atomic ["CON-01" "VAL-01" "VAL-02" "COM-01"],
             renewals_and_releases_are_atomic ["CON-01" "LEA-04" "LEA-06"],
             waits_and_deletions_are_atomic ["CON-01" "WAK-02" "DEL-01" "DEL-03"],

@@ -271,6 +271,7 @@ async fn corrupt_history(store: &dyn Provider, body: &'static [u8]) {
         }],
         awaited: Vec::new(),
         suspended: None,
+        expire_after: None,
         values: Vec::new(),
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,

@@ -140,12 +140,14 @@ async fn management() {
         output,
         created_at,
         updated_at,
+        expires_at,
         suspended,
         queue,
         parent,
         labels,
     } = info;
     assert_eq!((parent, labels.len()), (None, 0));
+    assert_eq!(expires_at, None);
     assert_eq!(queue, "default");
     assert_eq!(
         (&*instance_id, &*orchestration_name, &*orchestration_version),

@@ -1,8 +1,11 @@
 //! What can be refused before the store is asked.
 
+use std::time::Duration;
+
 use semver::Version;
 
 use super::error::ClientError;
+use crate::expiry;
 use crate::labels;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::providers::{InstanceId, Labels, Limits, TaskQueue, ValueKey};
@@ -44,6 +47,11 @@ pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
 /// The name of a queue.
 pub(super) fn queue(name: &str) -> Result<TaskQueue, ClientError> {
     queue_name::checked(name).map_err(ClientError::invalid)
+}
+
+/// How long after its end an instance expires.
+pub(super) fn expire_after(after: Option<Duration>) -> Result<Option<Duration>, ClientError> {
+    expiry::checked(after).map_err(ClientError::invalid)
 }
 
 /// The key of a value.

@@ -13,6 +13,9 @@ use crate::providers::{
     DeleteMode, ErrorKind, Incarnation, InstanceFilter, InstanceHead, InstanceId, Parent,
 };
 
+/// How many instances are looked at for children, before more are.
+const CHILDREN_FIRST_MAX: usize = 10;
+
 impl Client {
     /// Removes an instance and all that belongs to it, with its children and theirs. Its id may be
     /// used again.
@@ -50,9 +53,20 @@ impl Client {
         Ok(deleted?)
     }
 
+    /// Removes the ended children of an instance that has ended, and theirs: it is about to be replaced,
+    /// and nobody would look for them then. Without management operations they stay.
+    pub(super) async fn sweep_children_of_ended(&self, id: &InstanceId) -> Result<(), ClientError> {
+        let head = self.trying_again(|| self.store.read_head(id)).await?;
+        let has_ended = head.is_some_and(|head| head.status.is_terminal());
+        if has_ended && self.has_management_capability() {
+            self.sweep_children(id, DeleteMode::TerminalOnly).await?;
+        }
+        Ok(())
+    }
+
     /// Removes the children of an instance that may be removed, and theirs, and answers how many
     /// that were.
-    async fn sweep_children(
+    pub(super) async fn sweep_children(
         &self,
         root: &InstanceId,
         mode: DeleteMode,
@@ -79,6 +93,8 @@ impl Client {
         let admin = self.admin();
         let mut filter = InstanceFilter {
             id_prefix: format!("{root}::sub::"),
+            // Most instances have few children, and what comes after them is somebody else.
+            instances_max: CHILDREN_FIRST_MAX,
             ..InstanceFilter::default()
         };
         let mut family = Family::of(root, mode);
@@ -89,6 +105,7 @@ impl Client {
             if filter.after.is_none() {
                 return Ok(family.doomed);
             }
+            filter.instances_max = InstanceFilter::default().instances_max;
         }
     }
 }

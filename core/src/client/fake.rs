@@ -116,6 +116,7 @@ pub(super) fn head(id: &str, status: InstanceStatus, output: Option<Output>) -> 
         created_at_ms: 1,
         updated_at_ms: 2,
         note: None,
+        expires_at_ms: None,
     }
 }
 

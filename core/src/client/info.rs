@@ -32,6 +32,8 @@ pub struct InstanceInfo {
     pub created_at: u64,
     /// When it last changed, in milliseconds since the Unix epoch.
     pub updated_at: u64,
+    /// From when on it is removed, in milliseconds since the Unix epoch: of one that has ended and expires.
+    pub expires_at: Option<u64>,
 }
 
 /// One execution, for people and dashboards.

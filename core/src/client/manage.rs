@@ -64,9 +64,9 @@ impl Client {
         let inspected = self.admin().inspect(&request).await?;
         let absent = || refusal::not_found("get_instance_info", &request.instance);
         let record = inspected.ok_or_else(absent)?.record;
-        let blocked = self
-            .noted_reason(&record.head)
-            .filter(|_| !record.head.status.is_terminal());
+        let head = self.store.read_head(&record.head.instance).await?;
+        let waiting = head.filter(|head| !head.status.is_terminal());
+        let blocked = waiting.and_then(|head| self.noted_reason(&head));
         Ok(InstanceInfo {
             blocked,
             ..record_info(record)?
@@ -219,6 +219,7 @@ pub(super) fn record_info(record: InstanceRecord) -> Result<InstanceInfo, Provid
         blocked: None,
         created_at: head.created_at_ms,
         updated_at: head.updated_at_ms,
+        expires_at: head.expires_at_ms,
     })
 }
 
@@ -311,6 +312,7 @@ mod tests {
             output: Some("done".to_owned()),
             created_at: 1,
             updated_at: 2,
+            expires_at: None,
         };
         assert_eq!(info, expected);
         assert_eq!(client.get_instance_info("b").await.unwrap().output, None);

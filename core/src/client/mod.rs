@@ -6,6 +6,7 @@ mod check;
 #[expect(clippy::module_inception, reason = "the file of the type Client")]
 mod client;
 mod delete;
+mod delete_many;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -23,6 +24,7 @@ mod wait;
 pub use crate::orchestration::StartOptions;
 pub use cancel::CancelOptions;
 pub use client::Client;
+pub use delete_many::{Deletion, DeletionFilter};
 pub use error::ClientError;
 pub use info::{ExecutionInfo, InstanceInfo};
 pub use inspect::{ActivityList, InspectedActivity, InspectedInstance, InspectedMessage};

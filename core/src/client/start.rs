@@ -9,7 +9,7 @@ use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::orchestration::StartOptions;
-use crate::providers::{Envelope, ErrorKind, NewInstance, Recipient, TaskQueue};
+use crate::providers::{Envelope, ErrorKind, IfExists, NewInstance, Recipient, TaskQueue};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,11 @@ impl Client {
     /// Starts an instance, and tells whether there was one of that id already. This costs no more
     /// than [`start_orchestration`](Self::start_orchestration).
     ///
+    /// With [`IfExists::ReplaceEnded`] one that has ended is no obstacle: it is removed, with all that
+    /// belongs to it and with its ended children, and the new instance takes its place in one step. What
+    /// is under way for the old one, activities and late outcomes among it, does not reach the new one.
+    /// That costs a read more, and a list of the children.
+    ///
     /// # Errors
     /// As [`start_orchestration`](Self::start_orchestration).
     pub async fn start_orchestration_with(
@@ -162,10 +167,15 @@ impl Client {
             None => TaskQueue::default(),
         };
         check::labels(&options.labels)?;
+        let expire_after = check::expire_after(options.expire_after)?;
+        if options.if_exists == IfExists::ReplaceEnded {
+            self.sweep_children_of_ended(&instance).await?;
+        }
         let recipient = Recipient::NewInstance(NewInstance {
             queue,
             labels: options.labels,
-            core_state: CoreState::default().encode(),
+            core_state: CoreState::of_new(None, expire_after).encode(),
+            if_exists: options.if_exists,
             ..NewInstance::new(instance, &*orchestration)
         });
         let start = Start {
@@ -198,6 +208,7 @@ pub(super) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, Clie
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use super::super::fake::Fake;
     use super::*;
@@ -300,6 +311,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_start_says_what_it_replaces_and_when_its_instance_expires() {
+        let fake = Fake::default();
+        let day = Duration::from_hours(24);
+        let options = StartOptions::new()
+            .with_if_exists(IfExists::ReplaceEnded)
+            .with_expire_after(day);
+        let client = fake.client();
+        let started = client.start_orchestration_with("a", "Order", "", options);
+        assert_eq!(started.await.unwrap(), StartOutcome::Started);
+        let sent = fake.sent();
+        let created = sent[0].recipient.created();
+        let created = created.expect("a start creates an instance");
+        assert!(created.replaces_ended());
+        let core_state = CoreState::decode(&created.core_state).unwrap();
+        assert_eq!(core_state.expire_after(), Some(day));
+    }
+
+    #[tokio::test]
     async fn an_id_that_exists_is_told_where_it_is_asked_for() {
         let fake = Fake::default();
         let client = fake.client();
@@ -319,6 +348,7 @@ mod tests {
         let fake = Fake::default();
         let client = fake.client();
         let no_json = BTreeMap::from([(vec![1], 1)]);
+        let too_soon = StartOptions::new().with_expire_after(Duration::from_secs(1));
         let refused = [
             client.start_orchestration("", "Order", "").await,
             client.start_orchestration("a", "", "").await,
@@ -330,6 +360,10 @@ mod tests {
                 .await,
             client
                 .start_orchestration_with("a", "Order", "", of_queue("@run/default"))
+                .await
+                .map(|_| ()),
+            client
+                .start_orchestration_with("a", "Order", "", too_soon)
                 .await
                 .map(|_| ()),
         ];

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::providers::IfExists;
+
 /// How an instance is started, by a client or by another orchestration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartOptions {
@@ -18,10 +20,19 @@ pub struct StartOptions {
     /// What the instance is found by: values by keys, for as long as it lives, over `continue_as_new` and
     /// after its end. [`Client::list`](crate::Client::list) finds instances by them.
     pub labels: BTreeMap<String, String>,
+    /// What happens where there is an instance of that id. For starts by a client: an orchestration that
+    /// asks for [`ReplaceEnded`](IfExists::ReplaceEnded) is told as of an id that cannot be used.
+    pub if_exists: IfExists,
+    /// How long after its end the instance expires and is removed with all that belongs to it, at least
+    /// [`EXPIRE_AFTER_MIN`](crate::limits::EXPIRE_AFTER_MIN). Without one a child has that of its parent,
+    /// and everything else that of the runtime which ends it:
+    /// [`RuntimeOptions::expire_after`](crate::RuntimeOptions::expire_after).
+    pub expire_after: Option<Duration>,
 }
 
 impl StartOptions {
-    /// No version, no queue of its own, no delay and no labels.
+    /// No version, no queue of its own, no delay, no labels, beside no other instance of its id, and to be
+    /// kept.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -60,6 +71,20 @@ impl StartOptions {
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same with an answer to the question what happens where there is an instance of that id.
+    #[must_use]
+    pub fn with_if_exists(mut self, if_exists: IfExists) -> Self {
+        self.if_exists = if_exists;
+        self
+    }
+
+    /// The same for an instance that expires so long after its end.
+    #[must_use]
+    pub fn with_expire_after(mut self, expire_after: Duration) -> Self {
+        self.expire_after = Some(expire_after);
         self
     }
 

@@ -17,11 +17,12 @@ use super::message::{Channel, Envelope, Message, Recipient};
 use super::refusal;
 use super::turn::{ExecutionUpdate, Fence, TurnCommit};
 use super::value::ValueUpdate;
+use crate::clock::millis_ceil;
 use crate::limits::{
     ACTIVITY_DETAILS_BYTES_MAX, AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLAIM_QUEUES_MAX,
-    DETAILS_BYTES_PER_CALL_MAX, RELEASE_NOTE_BYTES_MAX,
+    DETAILS_BYTES_PER_CALL_MAX, LABEL_KEY_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX,
+    PAGE_ROWS_MAX, RELEASE_NOTE_BYTES_MAX,
 };
-use crate::limits::{LABEL_KEY_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, PAGE_ROWS_MAX};
 
 /// Checks a batch before its members are looked at: how many there are (LIM-01), and that no
 /// instance has two turns in it (FEN-06). Answers the refusal of each member, in its place.
@@ -503,6 +504,19 @@ pub fn end_of(update: &ExecutionUpdate, before: Position) -> Position {
     }
 }
 
+/// When an instance expires after a turn at this time, in milliseconds since the Unix epoch, `before`
+/// being when it did until then: a turn that ends it says so, one that leaves it running takes it back,
+/// and one without executions leaves it (EXP-01).
+#[must_use]
+pub fn expires_at_ms(turn: &TurnCommit, before: Option<u64>, now_ms: u64) -> Option<u64> {
+    let Some(last) = turn.executions.last() else {
+        return before;
+    };
+    let has_ended = last.status.of_instance().is_terminal();
+    let after = turn.expire_after.filter(|_| has_ended)?;
+    Some(now_ms.saturating_add(millis_ceil(after)))
+}
+
 /// What the head of an instance has that a turn does not say.
 #[derive(Debug, Clone)]
 pub struct Before {
@@ -541,6 +555,8 @@ pub fn head_after(turn: &TurnCommit, before: Before, updated_at_ms: u64) -> Opti
         created_at_ms: before.created_at_ms,
         updated_at_ms,
         note: None,
+        // A turn with executions says it anew.
+        expires_at_ms: expires_at_ms(turn, None, updated_at_ms),
     };
     head.settle();
     Some(head)

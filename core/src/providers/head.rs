@@ -116,6 +116,9 @@ pub struct InstanceHead {
     /// [`read_head`](super::Provider::read_head) reads it: it lies beside the rest, so that claims and
     /// commits neither read nor write it.
     pub note: Option<Bytes>,
+    /// From when on [`Provider::maintain`](super::Provider::maintain) removes it, in milliseconds since
+    /// the Unix epoch; only an instance that has ended has one (EXP-01).
+    pub expires_at_ms: Option<u64>,
 }
 
 impl InstanceHead {
@@ -139,6 +142,7 @@ impl InstanceHead {
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
             note: None,
+            expires_at_ms: None,
         }
     }
 

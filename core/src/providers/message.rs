@@ -133,10 +133,24 @@ pub struct NewInstance {
     pub orchestration: String,
     /// The first value of [`InstanceHead::core_state`](super::InstanceHead::core_state).
     pub core_state: Bytes,
+    /// What a client's start does where there is such an instance; a turn's does what STA-03 says.
+    pub if_exists: IfExists,
+}
+
+/// What a client's start does where there is an instance of that id already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// It is refused, and nothing is changed (STA-02).
+    #[default]
+    Refuse,
+    /// It takes the place of one that has ended, which is deleted in the same step; beside one that
+    /// has not ended it is refused (STA-08).
+    ReplaceEnded,
 }
 
 impl NewInstance {
-    /// One in the default queue, nobody's child, without labels, of which core has nothing to remember.
+    /// One in the default queue, nobody's child, without labels, of which core has nothing to remember, and
+    /// beside no other one.
     #[must_use]
     pub fn new(instance: InstanceId, orchestration: impl Into<String>) -> Self {
         Self {
@@ -146,6 +160,13 @@ impl NewInstance {
             labels: Labels::new(),
             orchestration: orchestration.into(),
             core_state: Bytes::new(),
+            if_exists: IfExists::Refuse,
         }
+    }
+
+    /// Whether it may take the place of an instance that has ended (STA-08).
+    #[must_use]
+    pub fn replaces_ended(&self) -> bool {
+        self.if_exists == IfExists::ReplaceEnded
     }
 }

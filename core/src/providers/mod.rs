@@ -53,7 +53,7 @@ pub use lease::{
 };
 pub use listing::{InstanceFilter, InstancePage, InstanceRecord, Labels, ListOrder, prefix_end};
 pub use mail::{Mail, MailMark, MailPage, ReadMail, TopicCursor};
-pub use message::{Channel, Delivery, Envelope, Message, NewInstance, Recipient};
+pub use message::{Channel, Delivery, Envelope, IfExists, Message, NewInstance, Recipient};
 pub use metrics::{QueueDepths, QueueLoad, StoreMetrics, SystemMetrics};
 pub use provider::Provider;
 pub use turn::{ClaimTurns, ExecutionUpdate, Fence, HeadUpdate, Turn, TurnCommit, TurnCommitted};

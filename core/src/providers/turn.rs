@@ -10,7 +10,7 @@ use super::history::HistoryChunk;
 use super::id::{CommitId, Incarnation, InstanceId, LeaseToken, MessageId, TaskQueue, Topic};
 use super::lease::{ActivityLease, TurnLease};
 use super::listing::Labels;
-use super::message::{Delivery, Envelope, NewInstance};
+use super::message::{Delivery, Envelope, IfExists, NewInstance};
 use super::value::ValueUpdate;
 use crate::limits::{CLAIM_BYTES_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 
@@ -89,6 +89,9 @@ pub struct TurnCommit {
     pub awaited: Vec<Topic>,
     /// Suspends or resumes the instance (SUS-01).
     pub suspended: Option<bool>,
+    /// How long after the commit the instance expires; `None` is never. Looked at only where the commit
+    /// ends it (EXP-01).
+    pub expire_after: Option<Duration>,
     /// The values that it sets and removes, each key once (VAL-01).
     pub values: Vec<ValueUpdate>,
     /// The messages to remove from the inbox: those processed, and timers withdrawn (COM-02).
@@ -125,6 +128,7 @@ impl TurnCommit {
             labels: labels.clone(),
             orchestration: self.head.orchestration.clone(),
             core_state: self.head.core_state.clone(),
+            if_exists: IfExists::Refuse,
         };
         Some((newborn, *incarnation))
     }

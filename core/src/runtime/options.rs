@@ -70,6 +70,11 @@ pub struct RuntimeOptions {
     pub worker_node_id: Option<String>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// How long after their end the instances expire that this runtime ends, and that were started
+    /// without a time of their own: at least [`EXPIRE_AFTER_MIN`](crate::limits::EXPIRE_AFTER_MIN).
+    /// They are removed then, with their children, whose time counts from their own end. `None` keeps
+    /// them for ever.
+    pub expire_after: Option<Duration>,
     /// How long a cancelled activity may go on after it was told, before it is aborted.
     pub activity_cancellation_grace: Duration,
 }
@@ -97,6 +102,7 @@ impl Default for RuntimeOptions {
             shadow_replay_inputs: false,
             worker_node_id: None,
             clock: SystemClock::shared(),
+            expire_after: None,
             activity_cancellation_grace: Duration::from_secs(10),
         }
     }

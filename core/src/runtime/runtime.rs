@@ -18,6 +18,7 @@ use super::served_queues::ServedQueues;
 use super::service::{self, Service};
 use crate::cancel_token::CancelToken;
 use crate::client::{Client, ClientError};
+use crate::expiry;
 use crate::message::CoreState;
 use crate::providers::{InstanceId, Provider};
 
@@ -82,7 +83,7 @@ impl Runtime {
     ///
     /// # Panics
     /// If it is not called on a Tokio runtime, if the system refuses it a thread or files, or if the
-    /// options name too many queues, or one whose name is none.
+    /// options name too many queues, or one whose name is none, or let instances expire too early.
     #[expect(
         clippy::unused_async,
         reason = "programs await it, and a later one may have to wait"
@@ -103,6 +104,9 @@ impl Runtime {
         let user = Handle::current();
         let executor = service::executor().expect("the system gives an event queue");
         let queues = ServedQueues::of(&options).unwrap_or_else(|reason| panic!("{reason}"));
+        if let Err(reason) = expiry::checked(options.expire_after) {
+            panic!("{reason}");
+        }
         let (node, alarms) = Node::new(NodeParts {
             store: history_store,
             activities: activity_registry,

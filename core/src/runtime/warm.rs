@@ -250,6 +250,7 @@ mod tests {
                 created_at_ms: 0,
                 updated_at_ms: 0,
                 note: None,
+                expires_at_ms: None,
             },
             history_bytes,
         })

@@ -17,6 +17,8 @@ pub(crate) mod dly;
 pub(crate) mod dur;
 pub(crate) mod err;
 pub(crate) mod exe;
+pub(crate) mod exp;
+pub(crate) mod exp_cost;
 pub(crate) mod fam;
 pub(crate) mod fen;
 pub(crate) mod fen_atomic;
@@ -33,13 +35,14 @@ pub(crate) mod mnt;
 pub(crate) mod msg;
 pub(crate) mod que;
 pub(crate) mod sta;
+pub(crate) mod sta_replace;
 pub(crate) mod sus;
 pub(crate) mod val;
 pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
-    executions, fan_outs, grace, inspection, looks, mailbox, nodes, operations, payloads, peers,
-    poison, progress, queues, restarts, store_faults, suspension, timers, values, waits,
+    executions, fan_outs, grace, inspection, lives, looks, mailbox, nodes, operations, payloads,
+    peers, poison, progress, queues, restarts, store_faults, suspension, timers, values, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -28,6 +28,7 @@ pub(crate) async fn a_start_creates_the_instance(cx: &Cx) {
         created_at_ms: head.created_at_ms,
         updated_at_ms: head.updated_at_ms,
         note: None,
+        expires_at_ms: None,
     };
     assert_eq!(head, expected);
     assert_eq!(cx.claim_only("a").await.messages, [start]);

@@ -41,6 +41,7 @@ impl<P: Provider + ?Sized> Scaled<P> {
                 for envelope in &mut turn.messages {
                     self.envelope(envelope);
                 }
+                turn.expire_after = turn.expire_after.map(|after| after / self.speedup);
                 for new in turn.values.iter_mut().filter_map(|it| it.value.as_mut()) {
                     new.expires_after = new.expires_after.map(|after| after / self.speedup);
                 }

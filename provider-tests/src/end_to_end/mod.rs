@@ -16,6 +16,7 @@ pub(crate) mod executions;
 pub(crate) mod fan_outs;
 pub(crate) mod grace;
 pub(crate) mod inspection;
+pub(crate) mod lives;
 pub(crate) mod looks;
 pub(crate) mod mailbox;
 pub(crate) mod nodes;

@@ -2,7 +2,7 @@
 
 use duroxide_core::OrchestrationContext;
 use duroxide_core::providers::{DeleteMode, ErrorKind, InstanceId};
-use duroxide_core::{ClientError, EventKind};
+use duroxide_core::{ClientError, DeletionFilter, EventKind, IfExists, StartOptions, StartOutcome};
 
 use super::stage::{Code, Gate, LEASE, Text, World, count};
 use crate::support::Cx;
@@ -220,4 +220,82 @@ pub(crate) async fn a_pruned_loop_goes_on(cx: &Cx) {
     assert_eq!(left.expect("a list"), [4, 5]);
     world.raise("loop", "Go", "stop").await;
     assert_eq!(world.output("loop").await, "++++");
+}
+
+/// All that have ended and are of one orchestration go, by two at a time, and with their children; the
+/// others stay, and so do children whose parent lives.
+pub(crate) async fn many_are_deleted_with_their_children(cx: &Cx) {
+    async fn parent(ctx: OrchestrationContext, _: String) -> Text {
+        let child = ctx
+            .schedule_sub_orchestration("Child", "")
+            .into_sub_orchestration();
+        let output = child.await?;
+        Ok(output + &ctx.schedule_wait("Go").into_event().await)
+    }
+    async fn child(_: OrchestrationContext, _: String) -> Text {
+        Ok("child".to_owned())
+    }
+    let code = Code::of("Parent", parent)
+        .orchestration("Child", child)
+        .orchestration("Ask", ask);
+    let (world, _node) = World::with_node(cx, code).await;
+    for parent in ["p1", "p2", "p3", "p4", "p5", "runs"] {
+        world.begin(parent, "Parent", "").await;
+        if parent != "runs" {
+            world.raise(parent, "Go", "!").await;
+            assert_eq!(world.output(parent).await, "child!");
+        }
+    }
+    world.begin("other", "Ask", "").await;
+    world.raise("other", "Answer", "yes").await;
+    world.output("other").await;
+    world.waits_for("runs", "Go").await;
+    let child = world.child_of("runs").await;
+    let mut filter = DeletionFilter {
+        orchestration: Some("Parent".to_owned()),
+        instances_max: 2,
+        ..DeletionFilter::default()
+    };
+
+    let mut counts = Vec::new();
+    loop {
+        let deletion = world.client.delete_instances(&filter).await;
+        let deletion = deletion.expect("instances can be listed");
+        assert!(deletion.failed.is_empty(), "{deletion:?}");
+        counts.push(deletion.deleted);
+        filter.after = deletion.next;
+        if filter.after.is_none() {
+            break;
+        }
+    }
+
+    assert_eq!(counts, [2, 2, 1]);
+    assert_eq!(all_instances(&world).await, ["other", "runs", &child]);
+    let rest = DeletionFilter::default();
+    let deletion = world.client.delete_instances(&rest).await;
+    assert_eq!(deletion.expect("a list").deleted, 1);
+    assert_eq!(all_instances(&world).await, ["runs", &child]);
+    world.raise("runs", "Go", "!").await;
+    assert_eq!(world.output("runs").await, "child!");
+}
+
+/// The ended children of what is replaced go with it.
+pub(crate) async fn a_replaced_instance_takes_its_children_along(cx: &Cx) {
+    let code = Code::of("Generations", generations);
+    let (world, _node) = World::with_node(cx, code).await;
+    world.begin("oldest", "Generations", "2").await;
+    let youngest = youngest(&world).await;
+    world.raise(&youngest, "Answer", "42").await;
+    assert_eq!(world.output("oldest").await, "42");
+    assert_eq!(all_instances(&world).await.len(), 3);
+
+    let options = StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
+    let client = &world.client;
+    let started = client.start_orchestration_with("oldest", "Generations", "0", options);
+
+    let started = started.await.expect("the store takes the start");
+    assert_eq!(started, StartOutcome::Started);
+    assert_eq!(all_instances(&world).await, ["oldest"]);
+    world.raise("oldest", "Answer", "43").await;
+    assert_eq!(world.output("oldest").await, "43");
 }

@@ -12,6 +12,23 @@ pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[
         "random::model::the_reference_does_the_same",
         "two stores do the same at the same moments only if both clocks stand still meanwhile",
     ),
+    (
+        "required::exp_cost::maintenance_looks_at_nobody_who_stays",
+        "instances expire in two stores in turn, some hundred times",
+    ),
+    ("end_to_end::lives::an_expired_instance_is_gone", HOURS),
+    (
+        "end_to_end::lives::children_expire_as_their_parent_does",
+        HOURS,
+    ),
+    (
+        "end_to_end::lives::a_runtime_lets_what_it_ends_expire",
+        HOURS,
+    ),
+    (
+        "random::pairs::replacements_are_atomic",
+        LEASES_OF_MANY_STORES,
+    ),
     ("random::pairs::claims_are_atomic", LEASES_OF_MANY_STORES),
     ("random::pairs::commits_are_atomic", LEASES_OF_MANY_STORES),
     ("random::pairs::sends_are_atomic", LEASES_OF_MANY_STORES),
@@ -26,6 +43,8 @@ pub const VIRTUAL_TIME_ONLY: &[(&str, &str)] = &[
 ];
 
 const FRACTIONS: &str = "a fraction of a millisecond passes before anybody can look";
+
+const HOURS: &str = "nothing expires within an hour, which is too long to wait for";
 
 const LEASES_OF_MANY_STORES: &str =
     "it lets the leases of several hundred stores pass, one after the other";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    Channel, Commit, Committed, Envelope, Incarnation, Message, MessageId, NewInstance,
+    Channel, Commit, Committed, Envelope, IfExists, Incarnation, Message, MessageId, NewInstance,
     ProviderError, Recipient, TaskQueue,
 };
 
@@ -71,6 +71,15 @@ impl Cx {
             delay: Duration::ZERO,
             message: self.message(),
         }
+    }
+
+    /// An envelope that starts this instance in the place of one that has ended.
+    pub(crate) fn replacing_start_of(&self, instance: &str) -> Envelope {
+        let mut start = self.start_of(instance);
+        if let Recipient::NewInstance(newborn) = &mut start.recipient {
+            newborn.if_exists = IfExists::ReplaceEnded;
+        }
+        start
     }
 
     /// An envelope to one life of an instance.

@@ -3,6 +3,7 @@
 mod activities;
 mod cx;
 mod dump;
+mod ended;
 mod looks;
 mod messages;
 mod turn_builder;

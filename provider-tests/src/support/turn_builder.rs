@@ -76,6 +76,7 @@ impl TurnBuilder {
                 executions: Vec::new(),
                 awaited: Vec::new(),
                 suspended: None,
+                expire_after: None,
                 values: Vec::new(),
                 consumed: Vec::new(),
                 purge_through: None,
@@ -306,6 +307,12 @@ impl TurnBuilder {
 
     pub(crate) fn suspend(mut self, suspended: bool) -> Self {
         self.commit.suspended = Some(suspended);
+        self
+    }
+
+    /// Has the instance expire so long after this commit, if that ends it.
+    pub(crate) fn expire_after(mut self, after: Duration) -> Self {
+        self.commit.expire_after = Some(after);
         self
     }
 

@@ -32,6 +32,8 @@ pub enum Defect {
     ATurnsStartOfAnExistingIsDropped,
     /// A turn that creates an instance is applied to the one that exists (FEN-03).
     AbsentFenceIsIgnored,
+    /// A turn that does not end the instance has it expire as well (EXP-01).
+    AnyTurnExpires,
     /// A turn commit does not begin the count of attempts anew (ATT-02).
     AttemptsStay,
     /// What a commit awaits comes to what was awaited before (MAI-05).
@@ -102,6 +104,10 @@ pub enum Defect {
     DetailsAreUnlimited,
     /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
     ExecutionsAreUnchecked,
+    /// An instance is gone as soon as its time has come (EXP-02).
+    ExpiredAreGoneAtOnce,
+    /// A commit without executions takes the time back at which the instance expires (EXP-01).
+    ExpiryIsForgotten,
     /// The histories of earlier executions go when the next one begins (EXE-02).
     ContinueForgetsHistory,
     /// Inputs go when the next execution begins (EXE-01).
@@ -134,6 +140,14 @@ pub enum Defect {
     MailByTopic,
     /// Mail is read of whichever life there is (MAI-04).
     MailOfAnyLife,
+    /// Maintenance looks at every instance there is (EXP-03).
+    MaintenanceReadsEveryInstance,
+    /// Maintenance does not ask to be called again (EXP-03).
+    MaintenanceForgetsTheRest,
+    /// Maintenance removes what has ended, whether it expires or not (EXP-02).
+    MaintenanceRemovesTheEnded,
+    /// Maintenance leaves an instance that somebody holds (EXP-02).
+    MaintenanceSparesLeased,
     /// A new activity is not claimable at first (ACT-01).
     NewActivitiesWait,
     /// An outcome is taken after its lease has expired (ACT-04).
@@ -168,12 +182,22 @@ pub enum Defect {
     ReopenForgetsAttempts,
     /// The ids of commits are kept in the process (DUR-01).
     ReopenForgetsCommits,
+    /// An instance that runs again expires all the same (EXP-01).
+    ReopenedExpire,
     /// A repeated turn is taken for another one (IDM-01).
     RepeatIsUnknown,
     /// A repeated turn sends its messages again (IDM-01).
     RepeatSendsAgain,
     /// The start that created an instance is a message when it comes again (IDM-03).
     RepeatedStartIsNews,
+    /// A start does not take the place of an instance that somebody holds (STA-08).
+    ReplacementFearsLeases,
+    /// What is replaced goes first, and what takes its place comes in a second step (STA-08).
+    ReplacementTakesTwoSteps,
+    /// A start takes the place of the instance that it began (IDM-03).
+    ReplacesItself,
+    /// A start takes the place of an instance that has not ended (STA-08).
+    ReplacesTheLiving,
     /// The claim that a reservation saves is not counted (ACT-02).
     ReservationIsUncounted,
     /// A sender moves the instance back in the queue (CLM-06).
@@ -198,6 +222,8 @@ pub enum Defect {
     TokensComeAgain,
     /// A dropped commit leaves its transaction open (CXL-01).
     TransactionStaysOpen,
+    /// A turn's start takes the place of an instance that has ended (STA-08).
+    TurnsReplace,
     /// A turn without executions sets the status (HEA-02).
     TurnMeansRunning,
     /// Two turns of one instance share a batch (FEN-06).
@@ -392,6 +418,42 @@ impl State {
         }
         if self.has(Defect::ClaimReadsEveryActivity) {
             black_box(self.activities.claimable(self.now_ms));
+        }
+    }
+
+    /// Looks at whatever maintenance need not look at, and removes what it need not (EXP-02, EXP-03).
+    pub(crate) fn maintain_too_much(&mut self) {
+        if self.has(Defect::MaintenanceReadsEveryInstance) {
+            let expired = |it: &&Instance| it.head.expires_at_ms <= Some(self.now_ms);
+            black_box(self.instances.values().filter(expired).count());
+        }
+        if self.has(Defect::MaintenanceRemovesTheEnded) {
+            let ended = self.instances.values().map(|it| &it.head);
+            let ended = ended.filter(|head| head.status.is_terminal());
+            let ended: Vec<InstanceId> = ended.map(|head| head.instance.clone()).collect();
+            for id in ended {
+                self.remove(&id);
+            }
+        }
+    }
+
+    /// When an instance expires after a turn, as a provider with defects has it (EXP-01).
+    pub(crate) fn spoil_expiry(
+        &self,
+        turn: &TurnCommit,
+        before: Option<u64>,
+        after: &mut Option<u64>,
+    ) {
+        let is_empty = turn.executions.is_empty();
+        let may_expire = turn.expire_after.map(|it| self.after(it));
+        if self.has(Defect::AnyTurnExpires) {
+            *after = after.or(may_expire);
+        }
+        if self.has(Defect::ExpiryIsForgotten) && is_empty {
+            *after = None;
+        }
+        if self.has(Defect::ReopenedExpire) && !is_empty {
+            *after = after.or(before);
         }
     }
 

@@ -11,6 +11,7 @@ mod commit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod defect;
+mod expiry;
 mod history;
 mod inbox;
 mod inspect;

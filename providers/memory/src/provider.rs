@@ -210,8 +210,12 @@ impl Provider for MemoryProvider {
     }
 
     async fn maintain(&self, _budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        self.enter("maintain")?.sweep_values();
-        Ok(None)
+        let mut state = self.enter("maintain")?;
+        state.sweep_values();
+        let is_left = state.sweep_expired();
+        drop(state);
+        self.wakes.wake_all();
+        Ok(is_left.then_some(Duration::ZERO))
     }
 
     async fn close(&self) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Channel, Envelope, Incarnation, InstanceId, Limits, Message, ProviderError, Recipient, check,
-    refusal,
+    Channel, Envelope, Incarnation, InstanceId, Limits, Message, NewInstance, ProviderError,
+    Recipient, check, refusal,
 };
 
 use crate::defect::Defect;
@@ -13,7 +13,7 @@ use crate::state::{Instance, State};
 
 impl State {
     /// A client's message: it hears of an instance that is there already, or is not (STA-01,
-    /// STA-02, STA-04, IDM-03), and of an inbox that is full (LIM-03).
+    /// STA-02, STA-04, STA-08, IDM-03), and of an inbox that is full (LIM-03).
     pub(crate) fn send_from_client(
         &mut self,
         limits: &Limits,
@@ -21,9 +21,9 @@ impl State {
     ) -> Result<(), ProviderError> {
         let id = envelope.recipient.instance();
         match &envelope.recipient {
-            Recipient::NewInstance(_) => {
+            Recipient::NewInstance(newborn) => {
                 let started_by_it = envelope.message.id.incarnation();
-                if self.has(Defect::StartOverwrites) {
+                if self.is_replaced(newborn, started_by_it) {
                     self.remove(id);
                 }
                 if self.instances.contains_key(id) && !self.lives(id, Some(started_by_it)) {
@@ -54,6 +54,9 @@ impl State {
                 let id = newborn.instance.clone();
                 let incarnation = message.id.incarnation();
                 // The start that created it has done its work, however often it comes (STA-03).
+                if self.has(Defect::TurnsReplace) && self.is_replaced(&newborn, incarnation) {
+                    self.remove(&id);
+                }
                 let is_new = !self.lives(&id, Some(incarnation));
                 if is_new || self.has(Defect::RepeatedStartIsNews) {
                     if self.drops_start(&id) {
@@ -93,6 +96,20 @@ impl State {
         self.instances
             .get(id)
             .is_some_and(|it| incarnation.is_none_or(|life| life == it.head.incarnation))
+    }
+
+    /// Whether a client's start takes the place of the instance that is there, whoever holds that
+    /// (STA-08); the start that created it does not (IDM-03).
+    pub(crate) fn is_replaced(&self, newborn: &NewInstance, started_by_it: Incarnation) -> bool {
+        let Some(Instance { head, hold, .. }) = self.instances.get(&newborn.instance) else {
+            return false;
+        };
+        let may_go = head.status.is_terminal() || self.has(Defect::ReplacesTheLiving);
+        let is_other = head.incarnation != started_by_it || self.has(Defect::ReplacesItself);
+        let is_held = hold.holder(self.now_ms).is_some();
+        let is_feared = is_held && self.has(Defect::ReplacementFearsLeases);
+        newborn.replaces_ended() && may_go && is_other && !is_feared
+            || self.has(Defect::StartOverwrites)
     }
 
     /// Checks that an instance takes a client's message (STA-06, LIM-03), which one that it has is.

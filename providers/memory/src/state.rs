@@ -1,6 +1,6 @@
 //! What is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) ready: Ready,
     pub(crate) activities: Activities,
     pub(crate) values: Values,
+    /// The ended instances that expire, by their times.
+    pub(crate) expiries: BTreeSet<(u64, InstanceId)>,
 }
 
 #[derive(Debug, Clone)]
@@ -117,6 +119,9 @@ impl State {
     /// Begins an operation, when the clock shows this time.
     pub(crate) fn begin_at(&mut self, reading_ms: u64) {
         self.now_ms = self.time.at(reading_ms);
+        if self.has(Defect::ExpiredAreGoneAtOnce) {
+            self.sweep_expired();
+        }
     }
 
     /// The time that is this far away.
@@ -189,6 +194,9 @@ impl State {
         self.lists.remove(&instance.head, instance.number);
         if let Some(slot) = instance.slot {
             self.ready.remove(&instance.head.queue, slot);
+        }
+        if let Some(at_ms) = instance.head.expires_at_ms {
+            self.expiries.remove(&(at_ms, id.clone()));
         }
         if !self.has(Defect::DeleteLeavesValues) {
             self.values.remove_all(id);

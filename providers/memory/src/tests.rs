@@ -89,6 +89,7 @@ fn completing(turn: &Turn, commit_id: CommitId) -> Commit {
         }],
         awaited: Vec::new(),
         suspended: None,
+        expire_after: None,
         values: Vec::new(),
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,

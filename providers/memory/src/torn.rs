@@ -48,6 +48,7 @@ impl MemoryProvider {
         [
             Defect::ConsumesLater,
             Defect::ReleaseRacesWithSends,
+            Defect::ReplacementTakesTwoSteps,
             Defect::SendsLater,
             Defect::ValuesComeLater,
             Defect::TransactionStaysOpen,
@@ -68,6 +69,9 @@ impl MemoryProvider {
             let_others_run().await;
             return self.commit_at_once(operations);
         }
+        if self.has(Defect::ReplacementTakesTwoSteps) && self.remove_replaced(&operations) {
+            let_others_run().await;
+        }
         let rest = self.take_rest(&mut operations);
         let mut answers = self.commit_at_once(operations);
         self.wakes.wake_all();
@@ -82,6 +86,24 @@ impl MemoryProvider {
         self.forget_arrivals(&idle);
         self.wakes.wake_all();
         answers
+    }
+
+    /// Removes what starts are to take the place of; whether there was anything.
+    fn remove_replaced(&self, operations: &[Commit]) -> bool {
+        let Ok(mut state) = self.enter("commit") else {
+            return false;
+        };
+        let mut has_removed = false;
+        for operation in operations {
+            if let Commit::Send(envelope) = operation
+                && let Some(newborn) = envelope.recipient.created()
+                && state.is_replaced(newborn, envelope.message.id.incarnation())
+            {
+                state.remove(&newborn.instance);
+                has_removed = true;
+            }
+        }
+        has_removed
     }
 
     /// Takes from a batch what its second half does.

@@ -23,6 +23,7 @@ impl State {
         if let Some((newborn, incarnation)) = turn.newborn() {
             self.create(newborn, incarnation);
         }
+        self.write_expiry(&turn);
         let id = turn.instance;
         let Some(instance) = self.instances.get_mut(&id) else {
             return TurnCommitted::default();

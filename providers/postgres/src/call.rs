@@ -16,7 +16,7 @@ use crate::commit::Answer;
 use crate::error::{self, Failure};
 use crate::hub::{self, Since};
 use crate::member::{Effects, Member, Members};
-use crate::message::{CLIENT, EnvelopeColumns};
+use crate::message::{self, CLIENT, EnvelopeColumns};
 use crate::session::Session;
 use crate::setup::Setup;
 use crate::turn::TurnColumns;
@@ -151,6 +151,7 @@ fn publish(
     let hub = &setup.hub;
     let mut bell = Bell::default();
     let mut changes = Changes::new();
+    let mut has_replaced = false;
     let updated_ms = u64::try_from(effects.at_ms).unwrap_or(0);
     let done = members.all.iter().zip(operations);
     for (member, operation) in done.filter(|(member, _)| member.is_done()) {
@@ -164,7 +165,11 @@ fn publish(
                 }
                 Some(head_of(turn, member, updated_ms))
             }
-            Commit::Send(envelope) => envelope.recipient.created().map(|_| None),
+            Commit::Send(envelope) => {
+                // What has gone with another instance may have been all there was to claim.
+                has_replaced |= message::replaced(envelope).is_some();
+                envelope.recipient.created().map(|_| None)
+            }
             Commit::Activity(_) => None,
         };
         if let Some(head) = changed {
@@ -174,6 +179,9 @@ fn publish(
                 changes.insert(instance.clone(), head);
             }
         }
+    }
+    if has_replaced {
+        hub.forget(true, true);
     }
     for (queue, due_ms) in &effects.turns_due {
         hub.raise(&hub::Queue::Turns(Arc::clone(queue)), *due_ms, since);

@@ -37,6 +37,10 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
         suspended: row.try_get("suspended")?,
         created_at_ms: codes::unsigned(row.try_get("created_ms")?)?,
         updated_at_ms: codes::unsigned(row.try_get("updated_ms")?)?,
+        expires_at_ms: row
+            .try_get::<Option<_>, _>("expires_ms")?
+            .map(codes::unsigned)
+            .transpose()?,
         note: None,
     })
 }

@@ -1,11 +1,11 @@
 //! Envelopes as columns of a call.
 
-use duroxide_core::providers::{Envelope, Labels, Parent, Recipient};
+use duroxide_core::providers::{Envelope, InstanceId, Labels, Parent, Recipient};
 use uuid::Uuid;
 
 use crate::call::Refs;
 use crate::channel;
-use crate::codes::{bounded, millis};
+use crate::codes::{bounded, millis, place};
 use crate::schema::Statement;
 use crate::turn::storable;
 
@@ -27,6 +27,8 @@ pub(crate) struct EnvelopeColumns<'a> {
     channels: Vec<Vec<u8>>,
     executions: Vec<Option<i64>>,
     bodies: Vec<&'a [u8]>,
+    /// The places of those that take the place of an instance that has ended.
+    replacing: Vec<i32>,
     pub(crate) newborn: NewbornColumns<'a>,
 }
 
@@ -83,12 +85,12 @@ impl<'a> EnvelopeColumns<'a> {
     /// Adds an envelope of this turn, or of a client.
     pub(crate) fn push(&mut self, turn: i32, envelope: &'a Envelope, refs: &mut Refs<'a>) {
         let message = &envelope.message;
-        let place = refs.place(envelope.recipient.instance());
+        let reference = refs.place(envelope.recipient.instance());
+        let index = self.turns.len();
         self.turns.push(turn);
-        self.refs.push(place);
+        self.refs.push(reference);
         if let Some(newborn) = envelope.recipient.created() {
-            self.newborn.push(place, &newborn.labels);
-            let index = self.turns.len() - 1;
+            self.newborn.push(reference, &newborn.labels);
             self.newborn.envelopes.push(index, newborn.parent.as_ref());
         }
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {
@@ -112,6 +114,9 @@ impl<'a> EnvelopeColumns<'a> {
         self.channels.push(channel::of(&message.channel));
         self.executions.push(message.execution.map(bounded));
         self.bodies.push(&message.body);
+        if turn == CLIENT && replaced(envelope).is_some() {
+            self.replacing.push(place(index));
+        }
     }
 
     /// How many there are.
@@ -136,7 +141,15 @@ impl<'a> EnvelopeColumns<'a> {
             .bind(self.channels)
             .bind(self.executions)
             .bind(self.bodies)
+            .bind(self.replacing)
     }
+}
+
+/// The instance whose place a client's envelope takes if it has ended (STA-08).
+pub(crate) fn replaced(envelope: &Envelope) -> Option<&InstanceId> {
+    let created = envelope.recipient.created();
+    let replacing = created.filter(|newborn| newborn.replaces_ended());
+    replacing.map(|newborn| &newborn.instance)
 }
 
 /// The queue of the instance that an envelope creates, if it creates one.

@@ -115,7 +115,7 @@ macro_rules! functions {
 
 functions! {
     claim: "claim_v1"(13),
-    commit: "commit_v1"(90),
+    commit: "commit_v1"(92),
     renew: "renew_v1"(8),
     renew_with_details: "renew_with_details_v1"(7),
     release: "release_v1"(14),

@@ -37,6 +37,7 @@ pub(crate) struct TurnColumns<'a> {
     end_executions: Vec<i64>,
     end_next_event_ids: Vec<i64>,
     suspended: Vec<Option<bool>>,
+    expire_after_ms: Vec<Option<i64>>,
     awaited: AwaitedColumns,
     values: ValueColumns<'a>,
     purge_through: Vec<Option<i64>>,
@@ -159,6 +160,8 @@ impl<'a> TurnColumns<'a> {
         self.end_executions.push(bounded(end.execution));
         self.end_next_event_ids.push(bounded(end.next_event_id));
         self.suspended.push(turn.suspended);
+        self.expire_after_ms
+            .push(turn.expire_after.map(codes::millis));
         self.awaited.push(turn, end);
         self.purge_through.push(turn.purge_through.map(bounded));
     }
@@ -186,6 +189,7 @@ impl<'a> TurnColumns<'a> {
             .bind(self.end_executions)
             .bind(self.end_next_event_ids)
             .bind(self.suspended)
+            .bind(self.expire_after_ms)
             .bind(self.awaited.firsts)
             .bind(self.awaited.lasts)
             .bind(self.purge_through)

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use duroxide_core::providers::{ActivityLease, Commit, Fence, InstanceId, MessageId, Recipient};
 
+use crate::message;
+
 /// What only one operation of a call may be about.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Claim<'a> {
@@ -19,13 +21,22 @@ enum Claim<'a> {
     End(&'a InstanceId, u64, u64),
     /// The arrival of a message.
     Arrival(&'a InstanceId, MessageId),
+    /// All that is done to an instance which a member of the batch replaces.
+    Whole(&'a InstanceId),
 }
 
 /// Parts operations into waves, each given by the places of its members, in order.
 pub(crate) fn split(operations: &[&Commit]) -> Vec<Vec<usize>> {
     let mut waves: Vec<(HashSet<Claim<'_>>, Vec<usize>)> = Vec::new();
+    let replaced: HashSet<&InstanceId> = operations.iter().filter_map(|it| replaced(it)).collect();
     for (place, operation) in operations.iter().enumerate() {
-        let claims = claims(operation);
+        let mut claims = claims(operation);
+        if !replaced.is_empty() {
+            // One after another, whatever they do to it.
+            let touched = touched(operation).into_iter();
+            let touched = touched.filter(|instance| replaced.contains(instance));
+            claims.extend(touched.map(Claim::Whole));
+        }
         let is_free = |(taken, _): &(HashSet<Claim<'_>>, _)| {
             claims.iter().all(|claim| !taken.contains(claim))
         };
@@ -41,6 +52,25 @@ pub(crate) fn split(operations: &[&Commit]) -> Vec<Vec<usize>> {
         }
     }
     waves.into_iter().map(|(_, members)| members).collect()
+}
+
+/// The instance that a client's start takes the place of, if there is one.
+fn replaced(operation: &Commit) -> Option<&InstanceId> {
+    match operation {
+        Commit::Send(envelope) => message::replaced(envelope),
+        Commit::Turn(_) | Commit::Activity(_) => None,
+    }
+}
+
+/// The instances that an operation is about.
+fn touched(operation: &Commit) -> Vec<&InstanceId> {
+    let mut touched = vec![operation.instance()];
+    if let Commit::Turn(turn) = operation {
+        let completed = turn.completed.iter().map(|lease| &lease.key.instance);
+        let told = turn.messages.iter().map(|it| it.recipient.instance());
+        touched.extend(completed.chain(told));
+    }
+    touched
 }
 
 fn claims(operation: &Commit) -> HashSet<Claim<'_>> {
@@ -79,16 +109,24 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use duroxide_core::providers::{Channel, Envelope, Message, NewInstance};
+    use duroxide_core::providers::{Channel, Envelope, IfExists, Message, NewInstance};
     use uuid::Uuid;
 
     use super::*;
 
     fn send(to: &str, message: u128, starts: bool) -> Commit {
+        send_if(to, message, starts.then_some(IfExists::Refuse))
+    }
+
+    /// A start, or a message to an instance.
+    fn send_if(to: &str, message: u128, starts: Option<IfExists>) -> Commit {
         let instance = InstanceId::new(to).unwrap();
         Commit::Send(Envelope {
-            recipient: if starts {
-                Recipient::NewInstance(NewInstance::new(instance, ""))
+            recipient: if let Some(if_exists) = starts {
+                Recipient::NewInstance(NewInstance {
+                    if_exists,
+                    ..NewInstance::new(instance, "")
+                })
             } else {
                 Recipient::Instance {
                     instance,
@@ -118,5 +156,22 @@ mod tests {
         ];
         let operations: Vec<&Commit> = operations.iter().collect();
         assert_eq!(split(&operations), [vec![0, 1, 3, 4], vec![2, 5], vec![6]]);
+    }
+
+    #[test]
+    fn what_is_replaced_has_nothing_beside_it() {
+        let operations = [
+            send("a", 1, false),
+            send("b", 2, false),
+            send_if("a", 3, Some(IfExists::ReplaceEnded)),
+            send("a", 4, false),
+            send("b", 5, false),
+            send_if("a", 6, Some(IfExists::ReplaceEnded)),
+        ];
+        let operations: Vec<&Commit> = operations.iter().collect();
+        assert_eq!(
+            split(&operations),
+            [vec![0, 1, 4], vec![2], vec![3], vec![5]]
+        );
     }
 }

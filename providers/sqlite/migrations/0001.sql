@@ -24,6 +24,7 @@ CREATE TABLE instance (
     commit_id BLOB,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    expires_at INTEGER,
     queue TEXT NOT NULL,
     orchestration TEXT NOT NULL,
     version TEXT,
@@ -48,6 +49,9 @@ CREATE TABLE label (
     PRIMARY KEY (ino, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX label_value ON label (key, value, ino);
+
+-- Those that have ended and are to go. A running instance is not in it.
+CREATE INDEX instance_expiry ON instance (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
 -- output and its number of events, is in the head.
@@ -142,6 +146,11 @@ CREATE TABLE note (
 CREATE TRIGGER instance_note AFTER DELETE ON instance BEGIN
     DELETE FROM note WHERE ino = old.ino;
 END;
+
+-- Instances whose row is gone, and of whose executions and history something is left.
+CREATE TABLE removal (
+    ino INTEGER PRIMARY KEY
+) STRICT;
 
 -- The store's time when somebody last tidied up or closed it: one row. What was written since says more, but
 -- not of an instance that nothing wakes.

@@ -13,13 +13,13 @@ use rusqlite::params;
 use crate::codes::{self, bounded};
 use crate::error::{self, Applied};
 use crate::head;
-use crate::hub::{Effect, Queue, UNKNOWN_MS};
 use crate::inspect;
 use crate::job::{Access, Member};
 use crate::listing::{self, After};
 use crate::metrics;
 use crate::provider::SqliteProvider;
 use crate::reader::Reach;
+use crate::removal::{self, Extent};
 use crate::session::Session;
 use crate::sql::Sql;
 
@@ -152,33 +152,7 @@ impl Member for Delete {
             let message = "the instance has not ended; cancel it first, or force the deletion";
             return Err(error::invalid(Self::OPERATION, id, message).into());
         }
-        for table in [
-            "DELETE FROM history WHERE ino = ?1",
-            "DELETE FROM inbox WHERE ino = ?1",
-            "DELETE FROM topic WHERE ino = ?1",
-            "DELETE FROM value WHERE ino = ?1",
-            "DELETE FROM label WHERE ino = ?1",
-            "DELETE FROM execution WHERE ino = ?1",
-        ] {
-            session.sql.execute(table, [ino])?;
-        }
-        let queue = session.sql.one(
-            "DELETE FROM instance WHERE ino = ?1 RETURNING queue",
-            [ino],
-            |row| row.get(0),
-        )?;
-        let queues: Vec<String> = session.sql.all(
-            "DELETE FROM activity WHERE ino = ?1 RETURNING queue",
-            [ino],
-            |row| row.get(0),
-        )?;
-        // What is gone may have been all there was to claim.
-        session.note(Effect::NothingBefore(Queue::Turns(queue), UNKNOWN_MS));
-        for queue in queues {
-            let queue = Queue::Activities(queue.into());
-            session.note(Effect::NothingBefore(queue, UNKNOWN_MS));
-        }
-        Ok(())
+        Ok(removal::remove(session, ino, Extent::Whole)?)
     }
 }
 

@@ -17,13 +17,13 @@ macro_rules! head_columns {
     () => {
         "id, incarnation, orchestration, version, status, output, execution, next_event_id, \
          commit_id, core_state, awaited, suspended, created_at, updated_at, queue, parent_id, \
-         parent_incarnation"
+         parent_incarnation, expires_at"
     };
 }
 pub(crate) use head_columns;
 
 /// How many columns that are.
-pub(crate) const HEAD_COLUMNS: usize = 17;
+pub(crate) const HEAD_COLUMNS: usize = 18;
 
 const HEAD_AND_NOTE: &str = concat!(
     "SELECT ",
@@ -54,6 +54,7 @@ pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<InstanceHead> {
         created_at_ms: row.get(12)?,
         updated_at_ms: row.get(13)?,
         note: None,
+        expires_at_ms: row.get(17)?,
     })
 }
 

@@ -50,6 +50,7 @@ mod options;
 mod plan;
 mod provider;
 mod reader;
+mod removal;
 mod room;
 mod schema;
 mod session;

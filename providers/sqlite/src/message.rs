@@ -12,21 +12,26 @@ use crate::clock::after;
 use crate::codes;
 use crate::error::{self, Applied};
 use crate::hub::Effect;
+use crate::removal::{self, Extent};
 use crate::session::Session;
 use crate::target::Target;
 use crate::topic;
 
 /// A client's message: it hears of an instance that is there already, or is not (STA-01, STA-02,
-/// STA-04, IDM-03), that has ended (STA-06), or whose inbox is full (LIM-03).
+/// STA-04, STA-08, IDM-03), that has ended (STA-06), or whose inbox is full (LIM-03).
 pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Applied<()> {
     let id = envelope.recipient.instance();
     check::envelope_limits(&session.limits, id, envelope)?;
     let message = &envelope.message;
     match (&envelope.recipient, Target::find(session, id)?) {
-        (Recipient::NewInstance(_), Some(target)) => {
+        (Recipient::NewInstance(newborn), Some(target)) => {
             // The start that created it has done its work, however often it comes.
             if target.incarnation != message.id.incarnation() {
-                return Err(error::already_exists(id).into());
+                if !newborn.replaces_ended() || !target.status.is_terminal() {
+                    return Err(error::already_exists(id).into());
+                }
+                removal::remove(session, target.ino, Extent::Slice)?;
+                begin(session, newborn, envelope)?;
             }
         }
         (Recipient::NewInstance(newborn), None) => begin(session, newborn, envelope)?,

@@ -30,8 +30,9 @@ pub(crate) fn metrics(sql: &Sql, now_ms: u64) -> rusqlite::Result<StoreMetrics> 
     sql.one(
         "SELECT count(*), count(*) FILTER (WHERE status < 2), count(*) FILTER (WHERE status = 2),
              count(*) FILTER (WHERE status = 3),
-             (SELECT count(*) FROM execution),
-             (SELECT coalesce(sum(event_count), 0) FROM history)
+             (SELECT count(*) FROM execution WHERE ino NOT IN (SELECT ino FROM removal)),
+             (SELECT coalesce(sum(event_count), 0) FROM history
+              WHERE ino NOT IN (SELECT ino FROM removal))
          FROM instance",
         [],
         // The others are read while this statement is open, so that all of them see one state.

@@ -10,6 +10,7 @@ use rusqlite::params;
 
 use crate::activity::{self, Held, Owner};
 use crate::awaited;
+use crate::clock::TIME_MAX_MS;
 use crate::codes;
 use crate::error::{self, Applied};
 use crate::head;
@@ -360,9 +361,30 @@ fn write_head(
             wakes.mail_ms,
         ],
     )?;
+    write_expiry(session, turn, stored)?;
     if let Some(claim_at_ms) = claim_at_ms {
         session.note_turn_due(&stored.queue, claim_at_ms);
     }
     session.note(Effect::HeadChanged(turn.instance.clone()));
+    Ok(())
+}
+
+/// Writes when the instance expires, where the turn changes that (EXP-01): it ends one that is to expire,
+/// or goes on with one that had ended. No other turn pays for it.
+fn write_expiry(session: &mut Session, turn: &TurnCommit, stored: &Stored) -> rusqlite::Result<()> {
+    let has_executions = !turn.executions.is_empty();
+    let expires_at_ms = check::expires_at_ms(turn, None, session.now_ms).filter(|_| has_executions);
+    let had_ended = stored.status.is_terminal() && has_executions;
+    if expires_at_ms.is_none() && !had_ended {
+        return Ok(());
+    }
+    let expires_at_ms = expires_at_ms.map(|at_ms| at_ms.min(TIME_MAX_MS));
+    session.sql.execute(
+        "UPDATE instance SET expires_at = ?2 WHERE ino = ?1",
+        params![stored.ino, expires_at_ms],
+    )?;
+    if let Some(at_ms) = expires_at_ms {
+        session.next_expiry_ms = session.next_expiry_ms.min(at_ms);
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::error::Applied;
 use crate::head::{self, HEAD_COLUMNS, head_columns};
 use crate::hub::{NEVER_MS, UNKNOWN_MS};
 use crate::job::{Access, Member};
+use crate::removal;
 use crate::session::Session;
 use crate::sql::Sql;
 
@@ -39,7 +40,11 @@ macro_rules! page {
 }
 const FIRST_PAGE: &str = page!("");
 const NEXT_PAGE: &str = page!("AND value.key > ?3");
-const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM value WHERE expires_at IS NOT NULL";
+/// When the first value or instance expires; at once where something is left of a removed instance.
+const NEXT_EXPIRY: &str = "SELECT min(at) FROM (
+         SELECT min(expires_at) AS at FROM value WHERE expires_at IS NOT NULL
+         UNION ALL SELECT min(expires_at) FROM instance WHERE expires_at IS NOT NULL
+         UNION ALL SELECT 1 WHERE EXISTS (SELECT 1 FROM removal))";
 const SWEEP: &str = "DELETE FROM value WHERE id IN (
          SELECT id FROM value WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
@@ -199,7 +204,8 @@ pub(crate) fn head_with_version(
     })
 }
 
-/// Removes values that have expired (VAL-04), the oldest first. Answers whether others are left.
+/// Removes values and instances that have expired (VAL-04, EXP-02), the oldest first, and what is left of
+/// instances that were removed. Answers whether others may be left.
 #[derive(Debug)]
 pub(crate) struct Sweep;
 
@@ -222,8 +228,9 @@ impl Member for Sweep {
     fn apply(&self, session: &mut Session) -> Applied<bool> {
         let params = params![session.now_ms, SWEPT_VALUES_MAX];
         let swept = session.sql.execute(SWEEP, params)?;
+        let has_removed = removal::sweep(session)?;
         session.next_expiry_ms = UNKNOWN_MS;
-        Ok(u32::try_from(swept).unwrap_or(u32::MAX) >= SWEPT_VALUES_MAX)
+        Ok(u32::try_from(swept).unwrap_or(u32::MAX) >= SWEPT_VALUES_MAX || has_removed)
     }
 }
 
@@ -241,6 +248,7 @@ mod tests {
             (FIRST_PAGE, "value_key"),
             (NEXT_PAGE, "value_key"),
             (NEXT_EXPIRY, "value_expiry"),
+            (NEXT_EXPIRY, "instance_expiry"),
             (SWEEP, "value_expiry"),
         ] {
             let steps = plan::steps(sql);

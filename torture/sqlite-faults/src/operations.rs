@@ -113,6 +113,7 @@ impl Actor<'_> {
             }],
             awaited: Vec::new(),
             suspended: None,
+            expire_after: None,
             values: Vec::new(),
             consumed: attempt.consumed.clone(),
             purge_through: None,

@@ -11,6 +11,7 @@ use crate::clock::millis_ceil;
 use crate::event::{
     AppErrorKind, DecodeError, Entry, ErrorDetails, EventKind, commit_mark, encode_chunk_after,
 };
+use crate::expiry;
 use crate::labels;
 use crate::limits::{NAME_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::message::{
@@ -19,8 +20,8 @@ use crate::message::{
 };
 use crate::orchestration::{ActivityOptions, StartOptions};
 use crate::providers::{
-    ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, Incarnation,
-    InstanceHead, InstanceId, Labels, Limits, MessageId, NewActivity, NewInstance, Parent,
+    ActivityCancel, ActivityLease, Envelope, ExecutionStatus, ExecutionUpdate, IfExists,
+    Incarnation, InstanceHead, InstanceId, Limits, MessageId, NewActivity, NewInstance, Parent,
     Position, Recipient, TaskQueue, Topic,
 };
 use crate::queue_name;
@@ -296,10 +297,13 @@ impl Draft {
                     execution: scope.execution,
                     event_id,
                 };
-                let options = start_options();
-                let start = start(name, options.version, input, Some(parent));
+                let mut options = start_options();
+                // It goes when its parent does, or before: what came of it is in the parent's history.
+                let of_parent = scope.core_state.expire_after();
+                options.expire_after = options.expire_after.or(of_parent);
+                let start = start(name, options.version.take(), input, Some(parent));
                 let place = (instance.as_str(), queue.as_ref());
-                let start = (start, options.delay, options.labels);
+                let start = (start, &options);
                 if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
                     let id = scope.origin(event_id).message_id(Cause::Refused);
                     let body = MessageBody::ChildFailed {
@@ -315,9 +319,9 @@ impl Draft {
                 input,
                 queue,
             } => {
-                let options = start_options();
-                let start = start(name, options.version, input, None);
-                let start = (start, options.delay, options.labels);
+                let mut options = start_options();
+                let start = start(name, options.version.take(), input, None);
+                let start = (start, &options);
                 let place = (instance.as_str(), queue.as_ref());
                 let started = self.new_instance(scope, limits, event_id, place, start);
                 self.keep_refusal(started);
@@ -419,7 +423,7 @@ impl Draft {
         limits: &Limits,
         event_id: u64,
         (instance, queue): (&str, Option<&String>),
-        (start, delay, labels): (Start, Duration, Labels),
+        (start, options): (Start, &StartOptions),
     ) -> Result<(), ErrorDetails> {
         let queue = scope.queue_or(queue)?;
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
@@ -430,16 +434,20 @@ impl Draft {
         )?;
         let version = start.version.as_deref().unwrap_or_default();
         text_within(version, VERSION_BYTES_MAX, "a version")?;
-        labels::check(&labels).map_err(refused)?;
+        labels::check(&options.labels).map_err(refused)?;
         let parent = start.parent.as_ref().map(|link| Parent {
             instance: link.instance.clone(),
             incarnation: link.incarnation,
         });
-        let core_state = CoreState {
-            parent: start.parent.clone(),
-            ..CoreState::default()
+        if options.if_exists == IfExists::ReplaceEnded {
+            return Err(refused(
+                "an orchestration cannot replace an instance that has ended; start one of another id, or \
+                 have a client start it"
+                    .to_owned(),
+            ));
         }
-        .encode();
+        let expire_after = expiry::checked(options.expire_after).map_err(refused)?;
+        let core_state = CoreState::of_new(start.parent.clone(), expire_after).encode();
         let orchestration = start.orchestration.clone();
         let id = scope.origin(event_id).message_id(Cause::Start);
         let message = MessageBody::Start(start).into_message(id, None);
@@ -448,11 +456,12 @@ impl Draft {
             recipient: Recipient::NewInstance(NewInstance {
                 queue,
                 parent,
-                labels,
+                labels: options.labels.clone(),
                 core_state,
+                if_exists: IfExists::Refuse,
                 ..NewInstance::new(instance, orchestration)
             }),
-            delay,
+            delay: options.delay,
             message,
         });
         Ok(())

@@ -29,7 +29,7 @@ pub(super) async fn publish(
 ) -> Result<(), ProviderError> {
     let (mut reserved, slots) = reserve(node, turn, &mut work.draft, spare.as_ref());
     let commit_id = node.entropy.commit_id();
-    let commit = Box::new(Commit::Turn(into_commit(commit_id, turn, &mut work)));
+    let commit = Box::new(Commit::Turn(into_commit(node, commit_id, turn, &mut work)));
     // The store may show the commit to a claim before this turn hears of it.
     let on_its_way = work
         .alive
@@ -169,11 +169,17 @@ fn reserve(
 }
 
 /// A turn's work as a commit. What is to be told once it is made stays with the work.
-fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
+fn into_commit(node: &Node, commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCommit {
     let Work { draft, scope, .. } = work;
     // What is sent to an instance that this turn starts is to find it, whatever was asked for first.
     let starts_first = |it: &Envelope| it.recipient.created().is_none();
     draft.messages.sort_by_key(starts_first);
+    let has_ended = draft.ended.is_some();
+    let expire_after = scope
+        .core_state
+        .expire_after()
+        .or(node.options.expire_after);
+    let expire_after = expire_after.filter(|_| has_ended);
     let head = HeadUpdate {
         orchestration: scope.orchestration.clone(),
         version: (!scope.version.is_empty()).then(|| scope.version.clone()),
@@ -187,6 +193,7 @@ fn into_commit(commit_id: CommitId, turn: &Occasion, work: &mut Work) -> TurnCom
         executions: std::mem::take(&mut draft.executions),
         awaited: std::mem::take(&mut draft.awaited),
         suspended: draft.suspended,
+        expire_after,
         values: draft.values.take(),
         consumed: std::mem::take(&mut draft.consumed),
         purge_through: draft.purge_through,

@@ -337,6 +337,7 @@ mod tests {
                 created_at_ms: 0,
                 updated_at_ms: 0,
                 note: None,
+                expires_at_ms: None,
             },
             attempt: 1,
             messages: Vec::new(),

@@ -25,6 +25,14 @@ impl World {
                 let start = self.start(instance, queue, message);
                 self.commit(vec![Commit::Send(start)]).await
             }
+            Op::StartInPlace {
+                instance,
+                queue,
+                message,
+            } => {
+                let start = self.start_in_place(instance, queue, message);
+                self.commit(vec![Commit::Send(start)]).await
+            }
             Op::Send { to, message } => {
                 let event = self.event(to.name(), message, Span::Zero);
                 self.commit(vec![Commit::Send(event)]).await

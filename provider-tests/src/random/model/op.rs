@@ -19,6 +19,15 @@ spoken! {
             /// Which of the few messages.
             message: u8,
         },
+        /// A client starts an instance, in the place of one that has ended; this message is the start.
+        StartInPlace {
+            /// Which instance.
+            instance: Who,
+            /// In which queue.
+            queue: Queue,
+            /// Which of the few messages.
+            message: u8,
+        },
         /// A client sends an event.
         Send {
             /// To which instance, there or not.

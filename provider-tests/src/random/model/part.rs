@@ -77,6 +77,11 @@ spoken! {
             /// Which of the two.
             suspended: bool,
         },
+        /// Has the instance expire, if the turn ends it.
+        Expire {
+            /// How long after the commit.
+            after: Span,
+        },
         /// Sets a value.
         SetValue {
             /// Which one.
@@ -150,6 +155,15 @@ spoken! {
     pub enum Member {
         /// A client's start.
         Start {
+            /// Which instance.
+            instance: Who,
+            /// In which queue.
+            queue: Queue,
+            /// Which of the few messages.
+            message: u8,
+        },
+        /// A client's start in the place of what has ended.
+        StartInPlace {
             /// Which instance.
             instance: Who,
             /// In which queue.

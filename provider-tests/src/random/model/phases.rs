@@ -85,6 +85,7 @@ impl World {
             }
             Part::Await { topics } => builder.awaiting(topics.names()),
             Part::Suspend { suspended } => builder.suspend(suspended),
+            Part::Expire { after } => builder.expire_after(after.duration()),
             Part::SetValue {
                 value,
                 expires_after,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ActivityKey, ActivityLease, Commit, Envelope, Incarnation, Labels, NewInstance, Parent,
-    Recipient, TurnCommit,
+    ActivityKey, ActivityLease, Commit, Envelope, IfExists, Incarnation, Labels, NewInstance,
+    Parent, Recipient, TurnCommit,
 };
 
 use super::part::{At, Known, Member, Parts};
@@ -36,6 +36,14 @@ impl World {
             delay: Duration::ZERO,
             message: self.message(message, None),
         }
+    }
+
+    pub(super) fn start_in_place(&mut self, instance: Who, queue: Queue, message: u8) -> Envelope {
+        let mut start = self.start(instance, queue, message);
+        if let Recipient::NewInstance(newborn) = &mut start.recipient {
+            newborn.if_exists = IfExists::ReplaceEnded;
+        }
+        start
     }
 
     pub(super) fn event(&mut self, to: &str, message: u8, delay: Span) -> Envelope {
@@ -79,6 +87,11 @@ impl World {
                 queue,
                 message,
             } => Some(Commit::Send(self.start(instance, queue, message))),
+            Member::StartInPlace {
+                instance,
+                queue,
+                message,
+            } => Some(Commit::Send(self.start_in_place(instance, queue, message))),
             Member::Send { to, message, delay } => {
                 Some(Commit::Send(self.event(to.name(), message, delay)))
             }

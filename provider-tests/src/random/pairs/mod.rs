@@ -87,11 +87,21 @@ pub(crate) async fn waits_and_deletions_are_atomic(cx: &Cx) {
     check(cx, &others).await;
 }
 
-/// Holds each of these operations at each of its points, beside each operation that there is.
+/// Starts in the place of an ended instance, what comes late for that, and its expiry, held anywhere.
+pub(crate) async fn replacements_are_atomic(cx: &Cx) {
+    check_beside(cx, Operation::LIVES, Operation::LIVES).await;
+}
+
+/// Holds each of these operations at each of its points, beside each operation of the common stage.
 async fn check(cx: &Cx, held: &[Operation]) {
+    check_beside(cx, held, Operation::ALL).await;
+}
+
+/// Holds each of the first operations at each of its points, beside each of the second.
+async fn check_beside(cx: &Cx, held: &[Operation], others: &[Operation]) {
     for first in held.iter().copied() {
         let points = points_of(cx, first).await;
-        for second in Operation::ALL.iter().copied() {
+        for second in others.iter().copied() {
             let serial = Serial::of(cx, first, second).await;
             for round in 0..cx.options().rounds.unwrap_or(1) {
                 for polls in 1..=points.max(1) {
@@ -105,7 +115,7 @@ async fn check(cx: &Cx, held: &[Operation]) {
 
 /// At how many points an operation can be held.
 async fn points_of(cx: &Cx, operation: Operation) -> usize {
-    let stage = Stage::prepare(cx.twin().await).await;
+    let stage = prepare(cx.twin().await, operation, operation).await;
     let mut held = Held::new(operation.run(&stage, &stage.cx));
     for points in 0..POINTS_MAX {
         let point = format!("{}@{}", operation.name(), points + 1);
@@ -114,6 +124,15 @@ async fn points_of(cx: &Cx, operation: Operation) -> usize {
         }
     }
     panic!("{} does not end after {POINTS_MAX} polls", operation.name());
+}
+
+/// A stage for these two.
+async fn prepare(cx: Cx, first: Operation, second: Operation) -> Stage {
+    if first.is_of_ended() || second.is_of_ended() {
+        Stage::prepare_with_ended(cx).await
+    } else {
+        Stage::prepare(cx).await
+    }
 }
 
 /// The two orders of a pair, as the reference runs them.
@@ -138,7 +157,7 @@ impl Serial {
 }
 
 async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, String, String) {
-    let stage = Stage::prepare(cx.reference().await).await;
+    let stage = prepare(cx.reference().await, earlier, later).await;
     let a = earlier.run(&stage, &stage.cx).await;
     let b = later.run(&stage, &stage.cx).await;
     (a, b, stage.contents().await)
@@ -148,7 +167,7 @@ async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, Stri
 /// several handles through another one, if it is to be elsewhere.
 async fn check_pair(cx: &Cx, serial: &Serial, polls: usize, is_elsewhere: bool) {
     let Serial { first, second, .. } = *serial;
-    let stage = Stage::prepare(cx.twin().await).await;
+    let stage = prepare(cx.twin().await, first, second).await;
     let other = if stage.cx.provider().capabilities().multi_process && is_elsewhere {
         stage.cx.connect().await
     } else {

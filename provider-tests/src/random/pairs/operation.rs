@@ -36,6 +36,13 @@ pub(super) enum Operation {
     WaitForWork,
     DeleteInstance,
     PruneExecutions,
+    ReplaceEnded,
+    ReplaceEndedToo,
+    CommitLateTurn,
+    FinishLateActivity,
+    RenewLateTurn,
+    SendToEnded,
+    Maintain,
 }
 
 impl Operation {
@@ -64,6 +71,19 @@ impl Operation {
         Self::PruneExecutions,
     ];
 
+    /// Those about an instance that has ended, and expires.
+    pub(super) const LIVES: &[Self] = &[
+        Self::ReplaceEnded,
+        Self::ReplaceEndedToo,
+        Self::CommitLateTurn,
+        Self::FinishLateActivity,
+        Self::RenewLateTurn,
+        Self::SendToEnded,
+        Self::Maintain,
+        Self::ClaimTurns,
+        Self::ClaimActivities,
+    ];
+
     /// Its name in the names of schedule points.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -89,7 +109,20 @@ impl Operation {
             Self::WaitForWork => "wait_for_work",
             Self::DeleteInstance => "delete_instance",
             Self::PruneExecutions => "prune_executions",
+            Self::ReplaceEnded => "replace_ended",
+            Self::ReplaceEndedToo => "replace_ended_too",
+            Self::CommitLateTurn => "commit_late_turn",
+            Self::FinishLateActivity => "finish_late_activity",
+            Self::RenewLateTurn => "renew_late_turn",
+            Self::SendToEnded => "send_to_ended",
+            Self::Maintain => "maintain",
         }
+    }
+
+    /// Whether it is about the instance that has ended.
+    pub(super) fn is_of_ended(self) -> bool {
+        let is_of_both = matches!(self, Self::ClaimTurns | Self::ClaimActivities);
+        !is_of_both && Self::LIVES.contains(&self)
     }
 
     /// Runs it through this handle, and returns its answer without what is random or a time.
@@ -123,6 +156,21 @@ impl Operation {
             Self::PruneExecutions => {
                 let pruned = cx.admin().prune_executions(&id(HELD), 1).await;
                 refusal_or(pruned, |count| format!("pruned {count}"))
+            }
+            Self::ReplaceEnded => commit(cx, Commit::Send(stage.ended().starts[0].clone())).await,
+            Self::ReplaceEndedToo => {
+                commit(cx, Commit::Send(stage.ended().starts[1].clone())).await
+            }
+            Self::CommitLateTurn => commit(cx, Commit::Turn(stage.ended().turn.clone())).await,
+            Self::FinishLateActivity => {
+                commit(cx, Commit::Activity(stage.ended().outcome.clone())).await
+            }
+            Self::RenewLateTurn => renew(cx, &stage.ended().lease).await,
+            Self::SendToEnded => commit(cx, Commit::Send(stage.ended().event.clone())).await,
+            Self::Maintain => {
+                // When the store wants to be called again is its own affair.
+                let maintained = cx.provider().maintain(LEASE).await;
+                refusal_or(maintained, |_| "maintained".to_owned())
             }
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn head_text(head: &InstanceHead) -> String {
     let head = InstanceHead {
         created_at_ms: 0,
         updated_at_ms: 0,
+        expires_at_ms: head.expires_at_ms.map(|_| 0),
         ..head.clone()
     };
     format!("{head:?}")

@@ -1,12 +1,12 @@
 //! A store in which each of the paired operations has something to do, mostly on one instance.
 
 use duroxide_core::providers::{
-    ActivityOutcome, Envelope, Incarnation, Lease, ReadMail, ReadValues, TopicCursor, TurnCommit,
-    Until, ValueKey, Watch,
+    ActivityKey, ActivityLease, ActivityOutcome, Envelope, Incarnation, Lease, ReadMail,
+    ReadValues, TopicCursor, TurnCommit, Until, ValueKey, Watch,
 };
 
 use super::shape::{head_text, mail_text, refusal_or, values_text};
-use crate::support::{Cx, LEASE, SECOND, id, later, to};
+use crate::support::{Cx, LEASE, SECOND, id, later, random_token, to};
 
 /// The instance whose turn is claimed: it has an earlier execution, a message, two leased
 /// activities and one that is not.
@@ -17,6 +17,8 @@ const WAITING: [&str; 2] = ["waiting", "waiting too"];
 const TOPIC: &str = "topic";
 /// The keys of the values of that instance.
 const VALUES: [&str; 3] = ["old", "new", "gone"];
+/// The instance that has ended.
+const ENDED: &str = "ended";
 /// An instance that is not there until the start.
 const ABSENT: &str = "absent";
 
@@ -45,6 +47,55 @@ pub(super) struct Stage {
     pub(super) outcome: ActivityOutcome,
     pub(super) turn_lease: Lease,
     pub(super) activity_lease: Lease,
+    /// Only where the pair is about it.
+    ended: Option<Ended>,
+}
+
+/// What is asked of an instance that has ended and expired, and that somebody holds.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Of two clients, in its place.
+    pub(super) starts: [Envelope; 2],
+    /// Of the holder, with an activity and a message to the instance.
+    pub(super) turn: TurnCommit,
+    pub(super) outcome: ActivityOutcome,
+    pub(super) lease: Lease,
+    pub(super) event: Envelope,
+}
+
+impl Ended {
+    async fn prepare(cx: &Cx) -> Self {
+        // What others hold a lock on makes a claim say that there is more, so that there is one to claim.
+        cx.work_only().await;
+        let token = random_token();
+        let end = cx.creation(ENDED).reserved(1, token, LEASE).activity(2);
+        let end = end.set("old", "1").complete().expire_after(SECOND);
+        cx.apply(end).await;
+        cx.send(to(ENDED, cx.message())).await;
+        // Those that wait are leased with it, so that whoever claims gets a new life or nothing.
+        let mut turns = cx.claim(10).await.into_iter();
+        let turn = turns.find(|turn| &*turn.head.instance == ENDED);
+        let turn = turn.expect("it has a message");
+        let key = ActivityKey {
+            instance: id(ENDED),
+            incarnation: turn.head.incarnation,
+            execution: 1,
+            activity_id: 1,
+        };
+        cx.elapse(SECOND).await;
+        let message = to(ENDED, cx.message());
+        let late = cx.turn(&turn).activity(7).set("old", "2").send(message);
+        Self {
+            starts: [cx.replacing_start_of(ENDED), cx.replacing_start_of(ENDED)],
+            turn: late.build(),
+            outcome: ActivityOutcome {
+                lease: ActivityLease { key, token },
+                message: Some(cx.message()),
+            },
+            lease: Lease::Turn(turn.lease),
+            event: to(ENDED, cx.message()),
+        }
+    }
 }
 
 impl Stage {
@@ -108,8 +159,22 @@ impl Stage {
             outcome: ActivityOutcome { lease, message },
             turn_lease: Lease::Turn(turn.lease),
             activity_lease: Lease::Activity(activities[1].lease.clone()),
+            ended: None,
             cx,
         }
+    }
+
+    /// The same with an instance that has ended.
+    pub(super) async fn prepare_with_ended(cx: Cx) -> Self {
+        let stage = Self::prepare(cx).await;
+        let ended = Some(Ended::prepare(&stage.cx).await);
+        Self { ended, ..stage }
+    }
+
+    /// What is asked of the instance that has ended.
+    pub(super) fn ended(&self) -> &Ended {
+        let ended = self.ended.as_ref();
+        ended.expect("the stage was prepared with one")
     }
 
     /// The mail that the instance with the claimed turn has.
@@ -139,7 +204,7 @@ impl Stage {
     /// All that is stored, without what is random or a time. The store is of little use afterwards.
     pub(super) async fn contents(&self) -> String {
         let mut text = String::new();
-        for instance in [HELD, WAITING[0], WAITING[1], ABSENT] {
+        for instance in [HELD, WAITING[0], WAITING[1], ABSENT, ENDED] {
             let head = self.cx.head_if_any(instance).await;
             text += &head.as_ref().map_or("absent".to_owned(), head_text);
             for execution in 1..=2 {

@@ -3,6 +3,7 @@
 mod claims;
 mod commits;
 mod details;
+mod lives;
 mod looks;
 mod mail;
 mod messages;
@@ -26,6 +27,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         mail::MAIL,
         values::VALUES,
         details::DETAILS,
+        lives::LIVES,
         rest::ACTIVITIES,
         rest::READS,
         rest::MANAGEMENT,

@@ -299,7 +299,7 @@ pub(crate) const MANAGEMENT: &[Mutant] = &[
     ),
     Mutant::inside(
         "deleting_leaves_activities",
-        &["DEL-01"],
+        &["DEL-01", "STA-08", "EXP-02"],
         "The activities of a deleted instance can be claimed.",
         &[Defect::DeleteLeavesActivities],
     )

@@ -114,7 +114,7 @@ pub(crate) const VALUES: &[Mutant] = &[
     ),
     Mutant::inside(
         "deleting_leaves_values",
-        &["VAL-03", "DEL-01"],
+        &["VAL-03", "DEL-01", "STA-08", "EXP-02"],
         "The next life of an id has the values of the one before.",
         &[Defect::DeleteLeavesValues],
     ),

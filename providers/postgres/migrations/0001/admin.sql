@@ -21,7 +21,26 @@ BEGIN
 END
 $duroxide$;
 
--- Removes an instance, but for its history, which nobody can find any more and which sweep_v1 removes.
+-- Removes instances, but for their histories, which nobody can find any more and which sweep_v1
+-- removes. The caller has locked their rows of `ready`.
+CREATE FUNCTION remove_v1(p_inos bigint[]) RETURNS void LANGUAGE plpgsql {settings} AS $duroxide$
+BEGIN
+    PERFORM 1 FROM activity a WHERE a.ino = ANY (p_inos) ORDER BY a.id FOR UPDATE;
+    DELETE FROM activity a WHERE a.ino = ANY (p_inos);
+    DELETE FROM inbox b WHERE b.ino = ANY (p_inos);
+    DELETE FROM topic t WHERE t.ino = ANY (p_inos);
+    DELETE FROM value o WHERE o.ino = ANY (p_inos);
+    DELETE FROM note o WHERE o.ino = ANY (p_inos);
+    DELETE FROM label l WHERE l.ino = ANY (p_inos);
+    DELETE FROM instance i WHERE i.ino = ANY (p_inos);
+    DELETE FROM ready r WHERE r.ino = ANY (p_inos);
+    INSERT INTO removal AS o (ino, through_execution)
+    SELECT u.ino, 9223372036854775807 FROM unnest(p_inos) u (ino)
+    ON CONFLICT (ino) DO UPDATE SET through_execution = excluded.through_execution;
+END
+$duroxide$;
+
+-- Removes an instance, as remove_v1 does.
 -- 0: done, 1: there is none, 2: it has not ended.
 CREATE FUNCTION delete_v1(
     p_synchronous_commit text,
@@ -44,17 +63,7 @@ BEGIN
     ELSIF NOT p_force AND v_status < 2 THEN
         RETURN 2;
     END IF;
-    PERFORM 1 FROM activity a WHERE a.ino = v_ino ORDER BY a.id FOR UPDATE;
-    DELETE FROM activity a WHERE a.ino = v_ino;
-    DELETE FROM inbox b WHERE b.ino = v_ino;
-    DELETE FROM topic t WHERE t.ino = v_ino;
-    DELETE FROM value o WHERE o.ino = v_ino;
-    DELETE FROM note o WHERE o.ino = v_ino;
-    DELETE FROM label l WHERE l.ino = v_ino;
-    DELETE FROM instance i WHERE i.ino = v_ino;
-    DELETE FROM ready r WHERE r.ino = v_ino;
-    INSERT INTO removal AS o (ino, through_execution) VALUES (v_ino, 9223372036854775807)
-    ON CONFLICT (ino) DO UPDATE SET through_execution = excluded.through_execution;
+    PERFORM remove_v1(ARRAY[v_ino]);
     RETURN 0;
 END
 $duroxide$;
@@ -100,13 +109,17 @@ BEGIN
 END
 $duroxide$;
 
--- Removes at most so many rows of what delete_v1 and prune_v1 have left, and so many values that have
--- expired; whether something is left. Of several callers each takes another instance, and other values.
+-- Removes at most so many rows of what remove_v1 and prune_v1 have left, so many values that have
+-- expired, and a number of instances that have; whether something is left. Of several callers each takes
+-- other instances, and other values; where others work on all that has expired, it waits for one.
 CREATE FUNCTION sweep_v1(p_rows_max integer) RETURNS boolean
 LANGUAGE plpgsql {settings} AS $duroxide$
 DECLARE
-    v_ino bigint;
-    v_through bigint;
+    -- An instance has several rows, so that it takes fewer of these.
+    v_instances_max CONSTANT integer := greatest(p_rows_max / 50, 1);
+    v_inos bigint[];
+    v_through bigint[];
+    v_is_left boolean;
     v_rows bigint;
     v_more bigint;
     v_values bigint;
@@ -118,25 +131,61 @@ BEGIN
         ORDER BY d.expires_at LIMIT p_rows_max FOR UPDATE SKIP LOCKED
     ));
     GET DIAGNOSTICS v_values = ROW_COUNT;
-    SELECT o.ino, o.through_execution INTO v_ino, v_through FROM removal o
-    ORDER BY o.ino LIMIT 1 FOR UPDATE SKIP LOCKED;
-    IF v_ino IS NULL THEN
-        RETURN v_values >= p_rows_max;
+    SELECT array_agg(l.ino) INTO v_inos FROM (
+        SELECT r.ino FROM instance i JOIN ready r ON r.ino = i.ino
+        WHERE i.expires_ms <= v_now
+        ORDER BY i.expires_ms LIMIT v_instances_max FOR UPDATE OF r SKIP LOCKED
+    ) l;
+    IF v_inos IS NULL THEN
+        SELECT array_agg(l.ino) INTO v_inos FROM (
+            SELECT r.ino FROM instance i JOIN ready r ON r.ino = i.ino
+            WHERE i.expires_ms <= v_now
+            ORDER BY i.expires_ms LIMIT 1 FOR UPDATE OF r
+        ) l;
+    END IF;
+    -- As they stand now that they are locked, and no more of them than have so many messages.
+    SELECT array_agg(s.ino) INTO v_inos FROM (
+        SELECT i.ino, coalesce(sum(r.mail_count) OVER (ORDER BY i.expires_ms, i.ino
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS mail_before
+        FROM instance i JOIN ready r ON r.ino = i.ino
+        WHERE i.ino = ANY (v_inos) AND i.expires_ms <= v_now
+    ) s
+    WHERE s.mail_before < p_rows_max;
+    IF v_inos IS NOT NULL THEN
+        PERFORM remove_v1(v_inos);
+    END IF;
+    v_is_left := v_values >= p_rows_max
+        OR EXISTS (SELECT FROM instance i WHERE i.expires_ms <= v_now);
+    -- Those above are among these, so that short histories go at once.
+    SELECT array_agg(l.ino), array_agg(l.through_execution) INTO v_inos, v_through FROM (
+        SELECT o.ino, o.through_execution FROM removal o
+        ORDER BY o.ino LIMIT v_instances_max FOR UPDATE SKIP LOCKED
+    ) l;
+    IF v_inos IS NULL THEN
+        RETURN v_is_left;
     END IF;
     DELETE FROM history h WHERE h.ctid = ANY (ARRAY(
-        SELECT d.ctid FROM history d WHERE d.ino = v_ino AND d.execution <= v_through
+        SELECT d.ctid FROM unnest(v_inos, v_through) o (ino, through)
+        CROSS JOIN LATERAL (
+            SELECT d.ctid FROM history d WHERE d.ino = o.ino AND d.execution <= o.through
+            LIMIT p_rows_max
+        ) d
         LIMIT p_rows_max
     ));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     DELETE FROM execution e WHERE e.ctid = ANY (ARRAY(
-        SELECT d.ctid FROM execution d WHERE d.ino = v_ino AND d.execution <= v_through
+        SELECT d.ctid FROM unnest(v_inos, v_through) o (ino, through)
+        CROSS JOIN LATERAL (
+            SELECT d.ctid FROM execution d WHERE d.ino = o.ino AND d.execution <= o.through
+            LIMIT p_rows_max
+        ) d
         LIMIT p_rows_max
     ));
     GET DIAGNOSTICS v_more = ROW_COUNT;
     IF v_rows < p_rows_max AND v_more < p_rows_max THEN
-        DELETE FROM removal o WHERE o.ino = v_ino;
+        DELETE FROM removal o WHERE o.ino = ANY (v_inos);
     END IF;
-    RETURN v_values >= p_rows_max OR EXISTS (SELECT FROM removal);
+    RETURN v_is_left OR EXISTS (SELECT FROM removal);
 END
 $duroxide$;
 

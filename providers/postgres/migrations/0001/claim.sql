@@ -49,6 +49,7 @@ CREATE FUNCTION claim_v1(
     updated_ms bigint,
     parent_id text,
     parent_incarnation uuid,
+    expires_ms bigint,
     token uuid,
     attempts integer,
     message_ids uuid[],
@@ -200,7 +201,7 @@ BEGIN
         RETURN QUERY
         SELECT 1::smallint, f.id, f.incarnation, f.orchestration, f.version, f.status, f.output,
             f.execution, f.next_event_id, f.commit_id, f.core_state, f.awaited, f.suspended,
-            f.created_ms, f.updated_ms, f.parent_id, f.parent_incarnation, f.token, f.attempts,
+            f.created_ms, f.updated_ms, f.parent_id, f.parent_incarnation, f.expires_ms, f.token, f.attempts,
             f.ids, f.channels, f.executions, f.dues, f.bodies,
             NOT f.suspended AND EXISTS (
                 SELECT FROM unnest(f.awaited) c (channel)
@@ -215,7 +216,7 @@ BEGIN
         FROM (
             SELECT i.id, i.incarnation, i.orchestration, i.version, i.status, i.output, i.execution,
                 i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
-                i.updated_ms, i.parent_id, i.parent_incarnation, i.queue, t.ino, t.token, t.attempts, t.n,
+                i.updated_ms, i.parent_id, i.parent_incarnation, i.expires_ms, i.queue, t.ino, t.token, t.attempts, t.n,
                 m.ids, m.channels, m.executions, m.dues, m.bodies,
                 sum(m.bytes) OVER (ORDER BY t.n) AS total_bytes
             FROM unnest(v_turns, v_tokens, v_attempts) WITH ORDINALITY t (ino, token, attempts, n)
@@ -269,7 +270,7 @@ BEGIN
         RETURN QUERY
         SELECT 2::smallint, i.id, i.incarnation, NULL::text, NULL::text, NULL::smallint,
             NULL::bytea, a.execution, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
-            NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, a.lease_token, a.attempts, NULL::uuid[],
+            NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::bigint, a.lease_token, a.attempts, NULL::uuid[],
             NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
             a.queue, a.activity_id, a.body, a.details,
             NULL::bigint, NULL::bigint[], NULL::bigint[], NULL::boolean, NULL::boolean
@@ -281,7 +282,7 @@ BEGIN
     RETURN QUERY
     SELECT 0::smallint, NULL::text, NULL::uuid, NULL::text, NULL::text, NULL::smallint,
         NULL::bytea, NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[],
-        NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::uuid, NULL::integer,
+        NULL::boolean, NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::bigint, NULL::uuid, NULL::integer,
         NULL::uuid[],
         NULL::bytea[], NULL::bigint[], NULL::bigint[], NULL::bytea[], NULL::boolean,
         NULL::text, NULL::bigint, NULL::bytea, NULL::bytea, v_now, p.turn_dues, p.queue_dues,

@@ -7,7 +7,8 @@
 --   k_  values that turns set, and remove where there is no value
 --   c_  consumed messages      a_  new activities            x_  cancelled activities, by range
 --   f_  activities that a turn completes                     o_  outcomes of activities
---   m_  envelopes: of a turn, or of a client where m_turn is 0
+--   m_  envelopes: of a turn, or of a client where m_turn is 0; m_replacing has the places of those that
+--       take the place of an instance that has ended (STA-08)
 --   l_  the labels of instances that are created here
 -- t_parent and m_parent name whose child a new instance is: 36 characters of the incarnation, then the id.
 -- They end with the last one that has any.
@@ -16,10 +17,10 @@
 -- What a turn or an outcome breaks without a look at the store is known to the caller, who says so in
 -- t_valid and o_valid; it counts only where nothing else comes before it.
 --
--- The caller sees to it that no instance has two turns or two creators here, and that no activity is
--- named by two of f_ and o_.
+-- The caller sees to it that no instance has two turns or two creators here, that no activity is
+-- named by two of f_ and o_, and that nothing else here is about an instance that is replaced.
 --
--- What is locked, in this order: instances that are new, in the order of their ids; the rows of
+-- What is locked, in this order: what is replaced, as remove_v1 needs it; instances that are new, in the order of their ids; the rows of
 -- `ready`, in the order of their numbers; activities, in the order of theirs. Who locks several rows
 -- elsewhere keeps the same order, so that nobody waits in a circle. The rows of `topic` are changed by
 -- whoever has locked the instance's row of `ready`, so that nobody ever waits for one of them.
@@ -60,6 +61,7 @@ CREATE FUNCTION commit_v1(
     t_end_execution bigint[],
     t_end_next_event_id bigint[],
     t_suspended boolean[],
+    t_expire_after_ms bigint[],
     t_awaited_first integer[],
     t_awaited_last integer[],
     t_purge_through bigint[],
@@ -119,6 +121,7 @@ CREATE FUNCTION commit_v1(
     m_channel bytea[],
     m_execution bigint[],
     m_body bytea[],
+    m_replacing integer[],
     t_parent text[],
     m_parent text[],
     l_ref integer[],
@@ -220,6 +223,24 @@ BEGIN
         PERFORM set_config('synchronous_commit', p_synchronous_commit, true);
     END IF;
     v_now := now_ms();
+
+    -- Should a lock of these end in a deadlock with those below, the caller makes the commit again.
+    IF cardinality(m_replacing) > 0 THEN
+        SELECT array_agg(l.ino) INTO v_new FROM (
+            SELECT r.ino FROM unnest(m_replacing) p (n)
+            JOIN instance i ON i.id = m_new_id[p.n]
+            JOIN ready r ON r.ino = i.ino
+            WHERE i.incarnation <> m_message_id[p.n]
+            ORDER BY r.ino
+            FOR UPDATE OF r
+        ) l;
+        -- The status of now, and not of when this began to wait.
+        SELECT array_agg(i.ino) INTO v_new FROM instance i WHERE i.ino = ANY (v_new) AND i.status > 1;
+        IF v_new IS NOT NULL THEN
+            PERFORM remove_v1(v_new);
+            v_new := NULL;
+        END IF;
+    END IF;
 
     -- New instances come first, before it is known whether their creator may create them: whoever
     -- waits for one of these rows holds no other lock yet. In a second pass it may; should that end in
@@ -712,12 +733,15 @@ BEGIN
                 next_event_id = t.end_next_event_id,
                 awaited = CASE WHEN t.status IS NULL THEN i.awaited
                     ELSE w_channel[t.awaited_first:t.awaited_last] END,
-                suspended = coalesce(t.status, i.status) < 2 AND coalesce(t.suspended, i.suspended)
+                suspended = coalesce(t.status, i.status) < 2 AND coalesce(t.suspended, i.suspended),
+                expires_ms = CASE WHEN t.status IS NULL THEN i.expires_ms
+                    WHEN t.status > 1 THEN v_now + t.expire_after_ms END
             FROM unnest(t_ref, t_commit_id, t_orchestration, t_version, t_core_state, t_status,
-                t_output, t_end_execution, t_end_next_event_id, t_suspended, t_awaited_first,
-                t_awaited_last) WITH ORDINALITY
+                t_output, t_end_execution, t_end_next_event_id, t_suspended, t_expire_after_ms,
+                t_awaited_first, t_awaited_last) WITH ORDINALITY
                 t (ref, commit_id, orchestration, version, core_state, status, output,
-                    end_execution, end_next_event_id, suspended, awaited_first, awaited_last, n)
+                    end_execution, end_next_event_id, suspended, expire_after_ms, awaited_first,
+                    awaited_last, n)
             WHERE i.ino = v_ino[t.ref] AND v_code[t.n] = done
             RETURNING i.ino, i.awaited, i.suspended
         ), settled AS (

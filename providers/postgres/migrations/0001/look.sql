@@ -37,6 +37,7 @@ CREATE FUNCTION instances_v1(
     updated_ms bigint,
     parent_id text,
     parent_incarnation uuid,
+    expires_ms bigint,
     label_keys bytea[],
     label_values bytea[],
     next_ino bigint,
@@ -108,7 +109,7 @@ BEGIN
     SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status,
         CASE WHEN p_with_outputs THEN i.output END, i.execution, i.next_event_id, i.commit_id,
         i.core_state, i.awaited, i.suspended, i.created_ms, i.updated_ms, i.parent_id,
-        i.parent_incarnation, l.keys, l.values, NULL::bigint, NULL::text
+        i.parent_incarnation, i.expires_ms, l.keys, l.values, NULL::bigint, NULL::text
     FROM unnest(v_matching[1:p_instances_max]) m (n)
     JOIN instance i ON i.ino = v_ino[m.n]
     CROSS JOIN LATERAL (
@@ -119,7 +120,8 @@ BEGIN
     RETURN QUERY
     SELECT NULL::text, NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::smallint, NULL::bytea,
         NULL::bigint, NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea[], NULL::boolean,
-        NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::bytea[], NULL::bytea[],
+        NULL::bigint, NULL::bigint, NULL::text, NULL::uuid, NULL::bigint, NULL::bytea[],
+        NULL::bytea[],
         v_ino[v_last], v_id[v_last];
 END
 $duroxide$;
@@ -158,6 +160,7 @@ CREATE FUNCTION inspect_v1(
     updated_ms bigint,
     parent_id text,
     parent_incarnation uuid,
+    expires_ms bigint,
     label_keys bytea[],
     label_values bytea[],
     claim_at bigint,
@@ -213,7 +216,7 @@ BEGIN
     SELECT 0::smallint, i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status,
         CASE WHEN p_with_bodies THEN i.output END, i.execution, i.next_event_id, i.commit_id,
         i.core_state, i.awaited, i.suspended, i.created_ms, i.updated_ms, i.parent_id,
-        i.parent_incarnation, l.keys, l.values, r.claim_at, r.hold_until,
+        i.parent_incarnation, i.expires_ms, l.keys, l.values, r.claim_at, r.hold_until,
         r.lease_token IS NOT NULL AND r.hold_until > v_now, r.attempts, NULL::bytea, v_now,
         NULL::uuid, NULL::bigint, NULL::bigint, NULL::bytea,
         (SELECT count(*) FROM counted) > (SELECT count(*) FROM page)
@@ -226,14 +229,14 @@ BEGIN
     ) l
     UNION ALL
     SELECT p.kind::smallint, NULL, NULL, a.queue, NULL, NULL, NULL, NULL, p.execution, NULL, NULL, NULL,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, coalesce(p.claim_at, a.claim_at), p.n,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, coalesce(p.claim_at, a.claim_at), p.n,
         a.lease_token IS NOT NULL AND a.claim_at > v_now, a.attempts, p.channel,
         p.seq, p.message_id, p.activity_id, p.bytes::bigint,
         CASE WHEN p_with_bodies THEN coalesce(b.body, a.body) END, NULL
     FROM page p
     LEFT JOIN inbox b ON b.ino = p.ino AND b.message_id = p.message_id
     LEFT JOIN activity a ON a.id = p.activity
-    ORDER BY 1, 22;
+    ORDER BY 1, 23;
 END
 $duroxide$;
 

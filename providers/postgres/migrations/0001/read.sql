@@ -18,6 +18,7 @@ CREATE FUNCTION heads_v1(p_ids text[]) RETURNS TABLE (
     updated_ms bigint,
     parent_id text,
     parent_incarnation uuid,
+    expires_ms bigint,
     note bytea
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
@@ -25,7 +26,7 @@ BEGIN
     RETURN QUERY
     SELECT i.id, i.incarnation, i.queue, i.orchestration, i.version, i.status, i.output, i.execution,
         i.next_event_id, i.commit_id, i.core_state, i.awaited, i.suspended, i.created_ms,
-        i.updated_ms, i.parent_id, i.parent_incarnation, o.note
+        i.updated_ms, i.parent_id, i.parent_incarnation, i.expires_ms, o.note
     FROM unnest(p_ids) u (id) JOIN instance i ON i.id = u.id
     LEFT JOIN note o ON o.ino = i.ino AND o.commit_id IS NOT DISTINCT FROM i.commit_id;
 END

@@ -6,7 +6,8 @@ CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $duroxide$
 $duroxide$;
 
 -- The heads. The numbers of instances are never used again, so that no row of a deleted life can
--- pass for one of a later life. No indexed column ever changes: updates stay within their page.
+-- pass for one of a later life. No indexed column ever changes, but for the end of an instance that
+-- expires: updates stay within their page.
 CREATE TABLE instance (
     ino bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id text COLLATE "C" NOT NULL UNIQUE,
@@ -27,7 +28,9 @@ CREATE TABLE instance (
     suspended boolean NOT NULL DEFAULT false,
     -- Whose child it is, and of which life of it.
     parent_id text COLLATE "C",
-    parent_incarnation uuid
+    parent_incarnation uuid,
+    -- When it is to go, of one that has ended.
+    expires_ms bigint
 ) WITH (fillfactor = 80);
 -- The children of each parent. Who has none is not in it, and it is written once for each child.
 CREATE INDEX instance_parent ON instance (parent_id, id) WHERE parent_id IS NOT NULL;
@@ -40,6 +43,7 @@ CREATE TABLE label (
     PRIMARY KEY (ino, key)
 );
 CREATE INDEX label_value ON label (key, value, ino);
+CREATE INDEX instance_expiry ON instance (expires_ms) WHERE expires_ms IS NOT NULL;
 
 -- Decides between items that became claimable in the same millisecond.
 CREATE SEQUENCE claim_order;

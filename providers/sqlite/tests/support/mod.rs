@@ -118,6 +118,7 @@ pub(crate) fn commit_of(turn: &Turn, activities: Vec<NewActivity>) -> TurnCommit
         }],
         awaited: Vec::new(),
         suspended: None,
+        expire_after: None,
         values: Vec::new(),
         consumed: turn.messages.iter().map(|message| message.id).collect(),
         purge_through: None,

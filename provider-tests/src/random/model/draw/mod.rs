@@ -13,10 +13,10 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use self::ops::{
     arrival, claim_activities, claim_turns, commit, commit_unleased, ends_of_activities,
     leases_of_activities, leases_of_turns, op, read_history, read_mail_of, read_values, several,
-    wait_for_value,
+    start_in_place, wait_for_value,
 };
 use self::parts::{part, parts, set_value};
-use self::words::{ago, back, one_of, queue, weighted, who};
+use self::words::{ago, back, one_of, queue, span, weighted, who};
 use super::op::Op;
 use super::part::{Part, Parts};
 use super::words::{Line, Queue, Span, Who};
@@ -178,17 +178,26 @@ fn shown_values() -> impl Strategy<Value = Vec<Op>> {
         .prop_map(|(arrival, claim, commit, look)| vec![arrival, claim, commit, look])
 }
 
-/// An instance ends, is looked at and deleted.
+/// An instance ends, is looked at, and is deleted, replaced or swept once it has expired.
 fn end_of_life() -> impl Strategy<Value = Vec<Op>> {
-    let last = vec(part(), 0..2).prop_map(|mut parts| {
-        parts.push(Part::Complete);
+    let expiry = span().prop_map(|after| Part::Expire { after });
+    let last = (vec(part(), 0..2), expiry).prop_map(|(mut parts, expiry)| {
+        parts.extend([Part::Complete, expiry]);
         Parts(parts)
     });
     let looked_at = who().prop_map(|instance| Op::WaitForEnd { instance });
-    let deleted = who().prop_map(|instance| Op::Delete { instance });
-    (arrival(), claim_turns(), commit(last), looked_at, deleted).prop_map(
-        |(arrival, claim, commit, looked_at, deleted)| {
-            vec![arrival, claim, commit, looked_at, deleted]
+    let deleted = who().prop_map(|instance| vec![Op::Delete { instance }]);
+    let swept = span().prop_map(|by| vec![Op::Advance { by }, Op::Maintain]);
+    let gone = one_of(vec![
+        weighted(1, deleted),
+        weighted(1, start_in_place().prop_map(|start| vec![start])),
+        weighted(1, swept),
+    ]);
+    (arrival(), claim_turns(), commit(last), looked_at, gone).prop_map(
+        |(arrival, claim, commit, looked_at, gone)| {
+            let mut ops = vec![arrival, claim, commit, looked_at];
+            ops.extend(gone);
+            ops
         },
     )
 }

@@ -27,6 +27,7 @@ pub(super) fn messages() -> Vec<Weighted<Op>> {
     let addressed = || (who(), message());
     vec![
         weighted(8, start()),
+        weighted(3, start_in_place()),
         weighted(
             6,
             addressed().prop_map(|(to, message)| Op::Send { to, message }),
@@ -109,6 +110,15 @@ pub(super) fn turns() -> Vec<Weighted<Op>> {
 /// A client's start.
 fn start() -> impl Strategy<Value = Op> {
     (who(), home(), message()).prop_map(|(instance, queue, message)| Op::Start {
+        instance,
+        queue,
+        message,
+    })
+}
+
+/// A start in the place of what has ended.
+pub(super) fn start_in_place() -> impl Strategy<Value = Op> {
+    (who(), home(), message()).prop_map(|(instance, queue, message)| Op::StartInPlace {
         instance,
         queue,
         message,

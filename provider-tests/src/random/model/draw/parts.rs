@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 
 use super::words::{
-    ago, back, home, lease, line, message, one_of, queue, shown, span, topics, weighted, who,
+    Weighted, ago, back, home, lease, line, message, one_of, queue, shown, span, topics, weighted,
+    who,
 };
 use crate::random::model::part::{At, Known, Member, Members, Part, Parts};
 
@@ -18,7 +19,7 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
 }
 
 pub(super) fn part() -> BoxedStrategy<Part> {
-    one_of(vec![
+    let mut all = vec![
         weighted(24, (1..4_u64).prop_map(|events| Part::Record { events })),
         weighted(20, queue().prop_map(|queue| Part::Schedule { queue })),
         weighted(12, lease().prop_map(|lease| Part::Reserve { lease })),
@@ -60,10 +61,6 @@ pub(super) fn part() -> BoxedStrategy<Part> {
             4,
             any::<bool>().prop_map(|suspended| Part::Suspend { suspended }),
         ),
-        weighted(8, set_value()),
-        weighted(3, shown().prop_map(|value| Part::RemoveValue { value })),
-        weighted(1, shown().prop_map(|value| Part::SetValueTwice { value })),
-        weighted(1, shown().prop_map(|value| Part::SetValueTooLong { value })),
         weighted(
             8,
             (message(), 1..4_u64, span()).prop_map(|(message, execution, delay)| {
@@ -97,7 +94,20 @@ pub(super) fn part() -> BoxedStrategy<Part> {
         weighted(1, Just(Part::DescribeTooMuch)),
         weighted(1, Just(Part::RecordTooMuch)),
         weighted(1, Just(Part::RecordElsewhere)),
-    ])
+    ];
+    all.extend(what_is_kept());
+    one_of(all)
+}
+
+/// What becomes of values, and of the instance in the end.
+fn what_is_kept() -> Vec<Weighted<Part>> {
+    vec![
+        weighted(4, span().prop_map(|after| Part::Expire { after })),
+        weighted(8, set_value()),
+        weighted(3, shown().prop_map(|value| Part::RemoveValue { value })),
+        weighted(1, shown().prop_map(|value| Part::SetValueTwice { value })),
+        weighted(1, shown().prop_map(|value| Part::SetValueTooLong { value })),
+    ]
 }
 
 /// A value is set, more often for as long as its instance is there than not.
@@ -128,6 +138,16 @@ pub(super) fn members() -> impl Strategy<Value = Members> {
                 instance,
                 queue,
                 message,
+            }),
+        ),
+        weighted(
+            1,
+            (who(), home(), message()).prop_map(|(instance, queue, message)| {
+                Member::StartInPlace {
+                    instance,
+                    queue,
+                    message,
+                }
             }),
         ),
         weighted(

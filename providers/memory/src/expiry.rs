@@ -1,0 +1,64 @@
+//! Instances that expire.
+
+use duroxide_core::providers::{InstanceId, TurnCommit, check};
+
+use crate::defect::Defect;
+use crate::state::State;
+
+/// How many instances one call of maintenance removes: nobody waits long behind it.
+const EXPIRED_MAX: usize = 256;
+
+impl State {
+    /// Notes when the instance of a turn expires, if that changes with it (EXP-01).
+    pub(crate) fn write_expiry(&mut self, turn: &TurnCommit) {
+        let Some(instance) = self.instances.get(&turn.instance) else {
+            return;
+        };
+        let before = instance.head.expires_at_ms;
+        let mut after = check::expires_at_ms(turn, before, self.now_ms);
+        if cfg!(feature = "mutants") {
+            self.spoil_expiry(turn, before, &mut after);
+        }
+        if before == after {
+            return;
+        }
+        if let Some(instance) = self.instances.get_mut(&turn.instance) {
+            instance.head.expires_at_ms = after;
+        }
+        let id = &turn.instance;
+        if let Some(at_ms) = before {
+            self.expiries.remove(&(at_ms, id.clone()));
+        }
+        self.expiries.extend(after.map(|at_ms| (at_ms, id.clone())));
+    }
+
+    /// Removes instances whose time has come, the earliest first, and answers whether others are left
+    /// (EXP-02, EXP-03).
+    pub(crate) fn sweep_expired(&mut self) -> bool {
+        if self.is_defective() {
+            self.maintain_too_much();
+        }
+        for _ in 0..EXPIRED_MAX {
+            match self.expired() {
+                Some(id) => self.remove(&id),
+                None => return false,
+            }
+        }
+        self.expired().is_some() && !self.has(Defect::MaintenanceForgetsTheRest)
+    }
+
+    /// Whether [`Defect::MaintenanceSparesLeased`] leaves it.
+    fn is_spared(&self, id: &InstanceId) -> bool {
+        let instance = self.instances.get(id);
+        self.has(Defect::MaintenanceSparesLeased)
+            && instance.is_some_and(|it| it.hold.holder(self.now_ms).is_some())
+    }
+
+    /// The instance whose time has come first.
+    fn expired(&self) -> Option<InstanceId> {
+        let due = self.expiries.iter();
+        let mut due = due.take_while(|(at_ms, _)| *at_ms <= self.now_ms);
+        let (_, id) = due.find(|(_, id)| !self.is_spared(id))?;
+        Some(id.clone())
+    }
+}
