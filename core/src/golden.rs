@@ -22,7 +22,7 @@ use crate::event::{
 use crate::frame;
 use crate::message::{
     ActivityBody, ActivityDetails, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin,
-    Output, ParentLink, Start, ValueBody,
+    Output, ParentLink, RewindTarget, Start, ValueBody,
 };
 use crate::providers::{HistoryChunk, Incarnation, InstanceId};
 
@@ -134,6 +134,8 @@ fn name_of_message(body: &MessageBody) -> &'static str {
         MessageBody::CancelAnnounced { .. } => "message_cancel_announced.bin",
         MessageBody::Suspend => "message_suspend.bin",
         MessageBody::Resume => "message_resume.bin",
+        MessageBody::Rewind { .. } => "message_rewind.bin",
+        MessageBody::StartAgain(_) => "message_start_again.bin",
         MessageBody::Nudge { notice: None } => "message_nudge.bin",
         MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
     }
@@ -162,7 +164,14 @@ fn message_bodies() {
         ..Start::default()
     };
     let bodies = [
+        MessageBody::StartAgain(Start {
+            carried: Vec::new(),
+            ..start.clone()
+        }),
         MessageBody::Start(start),
+        MessageBody::Rewind {
+            to: RewindTarget::LastFailedStep,
+        },
         MessageBody::ActivityCompleted {
             activity_id: 2,
             result: text("naïve ☃"),
@@ -307,6 +316,16 @@ fn core_state() {
         notice: Some(notice()),
         ..CoreState::default()
     };
+    let told = CoreState {
+        parent_is_told: true,
+        ..of_child.clone()
+    };
+    check(
+        "core_state_told.bin",
+        &told,
+        CoreState::encode,
+        CoreState::decode,
+    );
     check(
         "core_state_notice.bin",
         &with_notice,

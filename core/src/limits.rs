@@ -81,6 +81,15 @@ pub const DELETION_LOOKS_MAX: usize = 10_000;
 /// again what may have arrived.
 pub const EXPIRE_AFTER_MIN: Duration = Duration::from_hours(1);
 
+/// How many bytes the history of an instance may have that is rewound: what is repeated of it goes into
+/// one commit, and is read at once. Half of the provider's `commit_bytes_max` where that is less.
+pub const REWOUND_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The same with a provider that has these limits.
+pub(crate) fn rewound_bytes_max(limits: &Limits) -> usize {
+    REWOUND_BYTES_MAX.min(limits.commit_bytes_max / 2)
+}
+
 /// How long the code of an orchestration may hold back the outcome of an activity that wakes it,
 /// in order to record both at once.
 pub const OUTCOME_HELD_MAX: Duration = Duration::from_millis(50);
@@ -485,6 +494,7 @@ fn of_texts() -> Vec<Limit> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "one entry for each limit")]
 fn of_turns() -> Vec<Limit> {
     vec![
         fixed(
@@ -536,6 +546,12 @@ fn of_turns() -> Vec<Limit> {
             bytes(TURN_BYTES_MAX),
             "messages of one claimed turn, but for a first one that is larger",
             "the rest wait for the next turn",
+        ),
+        fixed(
+            "REWOUND_BYTES_MAX",
+            bytes(REWOUND_BYTES_MAX),
+            "the history of an instance that is rewound",
+            "the rewind is refused as `InvalidInput`",
         ),
         fixed(
             "CLAIM_ITEMS_MAX",

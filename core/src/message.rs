@@ -45,6 +45,12 @@ pub(crate) enum MessageBody {
     /// Somebody wants the instance to go on.
     #[serde(rename = "ResumeInstance")]
     Resume,
+    /// Somebody wants the instance, which has failed, to go back and on from there.
+    #[serde(rename = "RewindInstance")]
+    Rewind { to: RewindTarget },
+    /// Begin the instance; or, if this parent has begun it before, go on from where it failed, and tell the
+    /// parent anew how it ends.
+    StartAgain(Start),
     /// Somebody cancels the instance.
     Cancel { reason: String },
     /// Somebody cancels the instance so long after its code has heard of it.
@@ -74,12 +80,15 @@ impl MessageBody {
 
     fn channel(&self) -> Channel {
         match self {
-            Self::Cancel { .. } | Self::CancelLater { .. } | Self::Suspend | Self::Resume => {
-                Channel::Control
-            }
+            Self::Cancel { .. }
+            | Self::CancelLater { .. }
+            | Self::Suspend
+            | Self::Resume
+            | Self::Rewind { .. } => Channel::Control,
             Self::ExternalEvent { name, .. } => Channel::Topic(Topic::from(name.as_str())),
             // A nudge is for the code. On control it would use up the quota of those who manage.
             Self::Start(_)
+            | Self::StartAgain(_)
             | Self::Nudge { .. }
             | Self::CancelAnnounced { .. }
             | Self::ActivityCompleted { .. }
@@ -103,6 +112,8 @@ impl MessageBody {
             Self::CancelAnnounced { .. } => "the announcement of a cancellation",
             Self::Suspend => "a suspension",
             Self::Resume => "a resumption",
+            Self::Rewind { .. } => "a rewind",
+            Self::StartAgain(_) => "another start",
             Self::Nudge { .. } => "a nudge",
         }
     }
@@ -133,6 +144,13 @@ pub(crate) struct Start {
     pub(crate) values: BTreeMap<String, String>,
 }
 
+/// Where a rewound instance goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RewindTarget {
+    /// Just before its last step failed.
+    LastFailedStep,
+}
+
 /// Who waits for a child, and at which event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ParentLink {
@@ -140,6 +158,17 @@ pub(crate) struct ParentLink {
     pub(crate) incarnation: Incarnation,
     pub(crate) execution: u64,
     pub(crate) event_id: u64,
+}
+
+impl ParentLink {
+    /// Whether it is a later execution of the same parent that waits here, at the same event: one that was
+    /// rewound.
+    pub(crate) fn renews(&self, known: &Self) -> bool {
+        self.instance == known.instance
+            && self.incarnation == known.incarnation
+            && self.event_id == known.event_id
+            && self.execution > known.execution
+    }
 }
 
 /// An external event on its way from one execution to the next.
@@ -216,6 +245,10 @@ impl ValueBody {
 pub(crate) struct CoreState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<ParentLink>,
+    /// Whether the parent has heard how the instance ended, before that was rewound: it keeps what it
+    /// heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) parent_is_told: bool,
     /// What keeps the instance from going on, as the last node that could not run it put it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notice: Option<Notice>,
@@ -240,6 +273,12 @@ impl CoreState {
     /// How long after its end the instance expires, if that was said when it was started.
     pub(crate) fn expire_after(&self) -> Option<Duration> {
         self.expire_after_ms.map(Duration::from_millis)
+    }
+
+    /// Has this parent be told, which waits anew.
+    pub(crate) fn renew_parent(&mut self, parent: ParentLink) {
+        self.parent = Some(parent);
+        self.parent_is_told = false;
     }
 }
 

@@ -14,6 +14,9 @@ impl State {
         request: &ClaimTurns,
     ) -> Result<Claimed<Turn>, ProviderError> {
         check::claim_queues("claim_turns", &request.queues)?;
+        if let Some(only) = &request.only {
+            return Ok(self.claim_named(only, request));
+        }
         let queues = &request.queues;
         let (due, more) = self.ready.due(queues, self.now_ms, request.turns_max);
         let (all, mut budget) = (due.len(), ByteBudget::new(request.total_bytes_max));
@@ -23,6 +26,21 @@ impl State {
         // What is left for its bytes is claimable as before (CLM-13).
         let more = more || items.len() < all;
         Ok(Claimed { items, more })
+    }
+
+    /// Leases this instance if nobody holds it, whatever its queue is and whether there is anything to do
+    /// (CLM-14).
+    fn claim_named(&mut self, id: &InstanceId, request: &ClaimTurns) -> Claimed<Turn> {
+        let instance = self.instances.get(id);
+        let is_free = instance.is_some_and(|it| it.hold.holder(self.now_ms).is_none());
+        let free = (is_free && request.turns_max > 0).then(|| id.clone());
+        let turn = free.and_then(|id| {
+            self.claim_turn(id, request, &mut ByteBudget::new(request.total_bytes_max))
+        });
+        Claimed {
+            items: turn.into_iter().collect(),
+            more: false,
+        }
     }
 
     fn claim_turn(

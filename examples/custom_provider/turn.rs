@@ -31,6 +31,7 @@ impl State {
         self.check_completed(&turn)?;
         check::turn_limits(limits, &turn)?;
         check::executions(limits, &turn, head.position)?;
+        check::opening(&turn, head.position, head.status)?;
         self.check_values(limits, &turn)?;
         self.check_new_activities(&turn, &head)?;
         Ok(self.apply_turn(turn, head))

@@ -114,6 +114,7 @@ fn start() -> EventKind {
         taken: Vec::new(),
         announced: None,
         values: BTreeMap::new(),
+        rewound: None,
     }
 }
 

@@ -32,6 +32,13 @@ macro_rules! __catalogue {
             a_hot_instance_starves_nobody ["CLM-06" "CLM-10"],
             only_due_timers_fire ["CLM-04" "CLM-02"],
         }
+        named {
+            a_named_instance_is_claimed ["CLM-14" "ATT-01" "CLM-02"],
+            an_ended_instance_is_claimed_by_name ["CLM-14"],
+            a_suspended_instance_is_claimed_by_name ["CLM-14" "SUS-01"],
+            a_named_instance_has_one_holder ["CLM-14" "LEA-01" "LEA-03"],
+            a_named_claim_ends_as_any_other ["CLM-14" "COM-04" "WAK-02" "LEA-06"],
+        }
         clm_cost {
             a_claim_looks_at_no_sleeper ["CLM-05"],
         }
@@ -239,6 +246,13 @@ macro_rules! __catalogue {
             a_turn_may_run_through_executions ["EXE-01" "EXE-02"],
             executions_follow_one_another ["EXE-03" "FEN-05"],
         }
+        opened {
+            an_ended_instance_is_opened_again ["EXE-04" "HEA-03" "EXE-02"],
+            an_opened_instance_awaits_and_ends ["EXE-04" "MAI-05" "SUS-02"],
+            only_the_ended_are_opened ["EXE-03" "FEN-05"],
+            mail_reaches_an_opened_instance ["EXE-04" "STA-06"],
+            what_waits_for_an_ended_instance_stays ["EXE-01" "COM-03"],
+        }
         hea {
             an_absent_instance_has_no_head ["HEA-01"],
             a_running_instance_has_an_output_too ["HEA-03"],
@@ -389,6 +403,7 @@ macro_rules! __catalogue {
             a_cursor_is_of_its_list ["ADM-05" "ADM-08"],
             each_queue_has_its_load ["ADM-10"],
             executions_are_listed ["ADM-02" "EXE-01"],
+            an_end_before_the_last_is_listed ["ADM-02" "EXE-04"],
             metrics_count_what_is_stored ["ADM-03"],
             depths_count_what_is_queued ["ADM-03"],
             awaited_mail_is_queued ["ADM-03"],
@@ -521,6 +536,20 @@ macro_rules! __catalogue {
             a_detached_orchestration_lives_on ["STA-03" "STA-05"],
             a_taken_id_is_told_to_the_parent ["STA-03" "MSG-03"],
             a_child_ends_with_its_parent ["COM-01" "CAN-05" "MSG-05"],
+        }
+        rewinds {
+            a_failed_activity_is_done_again ["EXE-04" "EXE-02" "HIS-01"],
+            a_parent_takes_its_failed_child_along ["EXE-04" "STA-03" "COM-07"],
+            what_came_after_the_failure_is_kept ["EXE-04" "MAI-02"],
+            what_is_open_is_begun_anew ["EXE-04" "ACT-01" "STA-03"],
+            a_cancellation_is_taken_back ["EXE-04" "MAI-05"],
+            a_rewind_may_be_repeated ["EXE-04" "COM-03" "MSG-02"],
+            only_failures_are_rewound ["EXE-04"],
+            a_suspension_follows_a_rewind ["EXE-04" "SUS-01"],
+            a_parent_hears_of_its_child_when_it_is_rewound ["EXE-04" "STA-03"],
+            a_child_that_is_gone_begins_anew ["STA-03" "STA-05"],
+            a_loop_is_rewound ["EXE-04" "EXE-01"],
+            code_that_was_mended_goes_on ["EXE-04" "LEA-06"],
         }
         executions {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
@@ -681,6 +710,7 @@ macro_rules! __catalogue {
             mail_and_suspensions_are_atomic ["CON-01" "MAI-02" "MAI-05" "SUS-01" "SUS-02" "FEN-07"],
             replacements_are_atomic ["CON-01" "STA-08" "EXP-02" "DEL-01" "COM-01"],
             values_are_atomic ["CON-01" "VAL-01" "VAL-02" "COM-01"],
+            openings_are_atomic ["CON-01" "EXE-04" "EXE-03" "CLM-14" "STA-06"],
             renewals_and_releases_are_atomic ["CON-01" "LEA-04" "LEA-06"],
             waits_and_deletions_are_atomic ["CON-01" "WAK-02" "DEL-01" "DEL-03"],
         }

@@ -48,6 +48,7 @@ fn kinds() -> Vec<EventKind> {
             taken: Vec::new(),
             announced: None,
             values: BTreeMap::new(),
+            rewound: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

@@ -44,6 +44,17 @@ pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
     )))
 }
 
+/// What tells one request from another.
+pub(super) fn request_id(request_id: &str) -> Result<&str, ClientError> {
+    if (1..=NAME_BYTES_MAX).contains(&request_id.len()) {
+        return Ok(request_id);
+    }
+    Err(ClientError::invalid(format!(
+        "the id of a request has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
+        request_id.len()
+    )))
+}
+
 /// The name of a queue.
 pub(super) fn queue(name: &str) -> Result<TaskQueue, ClientError> {
     queue_name::checked(name).map_err(ClientError::invalid)

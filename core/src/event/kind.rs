@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::announcement::CancelAnnouncement;
 use super::details::ErrorDetails;
+use super::rewound::Rewound;
 use super::rules;
 
 /// What an event says.
@@ -54,6 +55,9 @@ pub enum EventKind {
         /// The values that the executions before have set, by their keys.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         values: BTreeMap<String, String>,
+        /// What the execution goes back on, if it was rewound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rewound: Option<Box<Rewound>>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {

@@ -6,6 +6,7 @@ mod chunk;
 mod details;
 mod entry;
 mod kind;
+mod rewound;
 mod rules;
 #[cfg(test)]
 mod started;
@@ -19,6 +20,7 @@ pub use chunk::{decode_chunk, decode_entries, encode_chunk};
 pub use details::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use entry::{Entry, Event};
 pub use kind::EventKind;
+pub use rewound::Rewound;
 pub(crate) use rules::{FIRST_RULES, RULES};
 #[cfg(test)]
 pub(crate) use started::Started;

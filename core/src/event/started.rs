@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::announcement::CancelAnnouncement;
 use super::kind::EventKind;
+use super::rewound::Rewound;
 
 /// The fields of [`EventKind::OrchestrationStarted`] that tests have a say in.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Started {
     pub(crate) taken: Vec<Uuid>,
     pub(crate) announced: Option<Box<CancelAnnouncement>>,
     pub(crate) values: BTreeMap<String, String>,
+    pub(crate) rewound: Option<Box<Rewound>>,
 }
 
 impl From<Started> for EventKind {
@@ -33,6 +35,7 @@ impl From<Started> for EventKind {
             taken: started.taken,
             announced: started.announced,
             values: started.values,
+            rewound: started.rewound,
         }
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{ID, announcement, application, configuration, golden, poison, text};
 use crate::event::{
-    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, Started,
-    decode_entries, encode_chunk,
+    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, Rewound,
+    Started, decode_entries, encode_chunk,
 };
 use crate::providers::HistoryChunk;
 
@@ -84,6 +84,7 @@ fn all_kinds() -> Vec<EventKind> {
             taken: Vec::new(),
             announced: None,
             values: BTreeMap::new(),
+            rewound: None,
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -331,6 +332,20 @@ fn a_history_of_values() {
         "history_of_values.bin",
         &numbered(1, [started, set, removed]),
     );
+}
+
+/// A start says which history it goes back on.
+#[test]
+fn a_history_that_was_rewound() {
+    let started = EventKind::from(Started {
+        rewound: Some(Box::new(Rewound {
+            execution: 3,
+            event_id: 17,
+            request: ID,
+        })),
+        ..order()
+    });
+    check_history("history_rewound.bin", &numbered(1, [started]));
 }
 
 #[track_caller]

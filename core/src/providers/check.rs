@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::capabilities::Limits;
 use super::commit::Commit;
 use super::error::ProviderError;
-use super::head::{ExecutionStatus, InstanceHead, Parent, Position};
+use super::head::{ExecutionStatus, InstanceHead, InstanceStatus, Parent, Position};
 use super::id::{Incarnation, InstanceId, TaskQueue, Topic, ValueKey};
 use super::lease::{Lease, Release, Renew};
 use super::listing::Labels;
@@ -440,7 +440,7 @@ fn envelope_bytes(envelope: &Envelope) -> usize {
 }
 
 /// Checks that the executions follow one another and each chunk its history (EXE-01, EXE-03,
-/// HIS-05, HIS-06).
+/// HIS-05, HIS-06). Whether the turn may open a further one is for [`opening`].
 ///
 /// # Errors
 /// `InvalidInput` or `LimitExceeded`.
@@ -452,7 +452,7 @@ pub fn executions(
     let refuse = |message| Err(refusal::invalid("commit", &turn.instance, message));
     let mut end = start;
     for (index, update) in turn.executions.iter().enumerate() {
-        let expected = if index == 0 {
+        let expected = if index == 0 && !opens_ended(turn, start) {
             start.execution
         } else {
             end.execution.saturating_add(1)
@@ -476,6 +476,30 @@ pub fn executions(
             }
         }
         end = end_of(update, end);
+    }
+    Ok(())
+}
+
+/// Whether a turn that starts here begins with the next execution, which only an instance that has ended
+/// allows (EXE-04).
+#[must_use]
+pub fn opens_ended(turn: &TurnCommit, start: Position) -> bool {
+    let first = turn.executions.first();
+    first.is_some_and(|update| update.execution == start.execution.saturating_add(1))
+}
+
+/// Checks that a turn which begins with the next execution finds an instance that has ended (EXE-03,
+/// EXE-04).
+///
+/// # Errors
+/// `InvalidInput`.
+pub fn opening(
+    turn: &TurnCommit,
+    start: Position,
+    status: InstanceStatus,
+) -> Result<(), ProviderError> {
+    if opens_ended(turn, start) && !status.is_terminal() {
+        return Err(refusal::not_ended(&turn.instance));
     }
     Ok(())
 }

@@ -182,6 +182,17 @@ pub fn ended(instance: &InstanceId) -> ProviderError {
     .with_context("instance", instance)
 }
 
+/// A turn opens a further execution of an instance that has not ended (EXE-03, EXE-04).
+#[must_use]
+pub fn not_ended(instance: &InstanceId) -> ProviderError {
+    invalid(
+        "commit",
+        instance,
+        "the instance has not ended, and its current execution has to be closed before another one is \
+         opened; name it first",
+    )
+}
+
 /// The history does not end where the turn started (FEN-02).
 #[must_use]
 pub fn position_conflict(instance: &InstanceId) -> ProviderError {

@@ -17,6 +17,9 @@ use crate::limits::{CLAIM_BYTES_MAX, TURN_BYTES_MAX, TURN_MESSAGES_MAX};
 /// A request for turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTurns {
+    /// This instance and no other, if nobody has leased it, whatever its queue is and whether there is
+    /// anything to do or not. The queues are not looked at then (CLM-14).
+    pub only: Option<InstanceId>,
     /// From which queues, each of which gets its share (CLM-09, CLM-12, LIM-05).
     pub queues: Vec<TaskQueue>,
     /// How many instances at most (CLM-08).
@@ -36,6 +39,7 @@ impl ClaimTurns {
     #[must_use]
     pub fn new(queues: Vec<TaskQueue>, turns_max: usize, lease: Duration) -> Self {
         Self {
+            only: None,
             queues,
             turns_max,
             messages_max: TURN_MESSAGES_MAX,
@@ -81,7 +85,8 @@ pub struct TurnCommit {
     pub fence: Fence,
     /// The head's descriptive part.
     pub head: HeadUpdate,
-    /// What is appended and how executions end, in ascending order. The last one becomes the
+    /// What is appended and how executions end, in ascending order, from the current one on; from the
+    /// one after it where the instance has ended and is opened again (EXE-04). The last one becomes the
     /// instance's current execution. Empty leaves status, output and position (HEA-02).
     pub executions: Vec<ExecutionUpdate>,
     /// The topics that the current execution awaits from now on, in full. Looked at only where there

@@ -1,6 +1,6 @@
 //! The engine: takes steps, live or from history.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,6 +131,22 @@ impl Engine {
         self.journal.state().is_open(event_id)
     }
 
+    /// The activities, timers and children that were scheduled and not answered, by their events; none
+    /// once the run has ended.
+    pub(crate) fn open_operations(&self) -> BTreeSet<u64> {
+        if self.end.is_some() {
+            return BTreeSet::new();
+        }
+        let state = self.journal.state();
+        let open = state.tokens.open().filter(|(_, kind)| {
+            matches!(
+                kind,
+                TokenKind::Activity | TokenKind::Timer | TokenKind::Child { .. }
+            )
+        });
+        open.map(|(event_id, _)| event_id).collect()
+    }
+
     /// The topics of which the code waits for mail; none once it has ended.
     pub(crate) fn open_topics(&self) -> Vec<String> {
         if self.end.is_some() {
@@ -199,6 +215,31 @@ impl Engine {
     /// # Errors
     /// The failure, if the code does not do what it did.
     pub(crate) fn replay(&mut self, history: Vec<Entry>) -> Result<(), Failure> {
+        self.replay_and(history, None)
+    }
+
+    /// Takes the steps of a history that is cut short, for a run that goes on from there: what the code
+    /// says beside its decisions is kept as if they were made now. Where the history ends within a step,
+    /// the code goes on with that at this moment.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay).
+    pub(crate) fn rewind(
+        &mut self,
+        history: Vec<Entry>,
+        within_step: Option<Moment>,
+    ) -> Result<(), Failure> {
+        self.journal.state().notes_beside = true;
+        let replayed = self.replay_and(history, within_step);
+        self.journal.state().notes_beside = false;
+        replayed
+    }
+
+    fn replay_and(
+        &mut self,
+        history: Vec<Entry>,
+        within_step: Option<Moment>,
+    ) -> Result<(), Failure> {
         let mut history = VecDeque::from(history);
         while let Some(entry) = history.pop_front() {
             if entry.kind.is_terminal() {
@@ -215,12 +256,20 @@ impl Engine {
             if let Some(EventKind::OrchestrationContinuedAsNew { .. }) = next {
                 self.journal.state().replays_hand_over = true;
             }
-            self.replay_step(entry, recorded, ends)?;
-            if self.end.is_some() && history.front().is_none_or(|next| !next.kind.is_terminal()) {
+            let goes_on = within_step.filter(|_| history.is_empty());
+            self.journal.state().goes_on = goes_on;
+            self.replay_step(entry, recorded, ends || goes_on.is_some())?;
+            if self.end.is_some()
+                && goes_on.is_none()
+                && history.front().is_none_or(|next| !next.kind.is_terminal())
+            {
                 return Err(self.ended_early(history.front()));
             }
         }
-        self.journal.state().recorded = None;
+        let mut state = self.journal.state();
+        state.recorded = None;
+        state.goes_on = None;
+        drop(state);
         Ok(())
     }
 

@@ -25,22 +25,26 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The instance id of the child that this event schedules. It names the execution from the
-    /// second on, where event ids begin anew, and the parent's life, so that the children of an
-    /// earlier instance of this id are in nobody's way.
+    /// The instance id of the child that this event schedules.
     pub(crate) fn child_instance(&self, event_id: u64) -> String {
-        let Self {
-            instance,
-            incarnation,
-            execution,
-            ..
-        } = self;
-        let (life, _, _, _) = incarnation.as_fields();
-        if *execution == 1 {
-            format!("{instance}::sub::{event_id}-{life:08x}")
-        } else {
-            format!("{instance}::sub::{execution}_{event_id}-{life:08x}")
-        }
+        child_instance(&self.instance, self.incarnation, self.execution, event_id)
+    }
+}
+
+/// The instance id of the child that an event schedules. It names the execution from the second on, where
+/// event ids begin anew, and the parent's life, so that the children of an earlier instance of this id
+/// are in nobody's way.
+pub(crate) fn child_instance(
+    instance: &str,
+    incarnation: Uuid,
+    execution: u64,
+    event_id: u64,
+) -> String {
+    let (life, _, _, _) = incarnation.as_fields();
+    if execution == 1 {
+        format!("{instance}::sub::{event_id}-{life:08x}")
+    } else {
+        format!("{instance}::sub::{execution}_{event_id}-{life:08x}")
     }
 }
 

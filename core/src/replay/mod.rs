@@ -5,6 +5,7 @@
 //! code path, and a test can be a table.
 
 mod accept;
+mod cut;
 mod engine;
 mod external;
 mod failure;
@@ -20,10 +21,11 @@ mod token;
 mod tokens;
 mod values;
 
+pub(crate) use cut::Cut;
 pub(crate) use engine::{End, Engine, Harvest, Root, ValuesKept, cancelled};
 pub(crate) use failure::{Failure, panic_text};
 pub(crate) use input::{Input, Moment};
-pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine};
+pub(crate) use journal::{Identity, Journal, TraceLevel, TraceLine, child_instance};
 pub(crate) use step_waker::Alarm;
 pub use token::DurableOutput;
 pub(crate) use token::{Answer, Decided, Decision, TokenKind};

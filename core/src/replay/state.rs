@@ -97,6 +97,10 @@ pub(super) struct State {
     pub(super) rules: u8,
     /// Whether the step that is replayed has ended with `continue_as_new`.
     pub(super) replays_hand_over: bool,
+    /// When the code goes on within the step that is replayed, if it does.
+    pub(super) goes_on: Option<Moment>,
+    /// Whether a replay keeps what the code says beside its decisions.
+    pub(super) notes_beside: bool,
     /// The bytes of all texts in the history so far.
     pub(super) history_bytes: usize,
 }
@@ -133,6 +137,8 @@ impl State {
             first_events_max: HISTORY_EVENTS_MAX_DEFAULT,
             rules: RULES,
             replays_hand_over: false,
+            goes_on: None,
+            notes_beside: false,
             history_bytes: 0,
         }
     }
@@ -148,6 +154,15 @@ impl State {
 
     pub(super) fn is_replaying(&self) -> bool {
         self.recorded.is_some()
+    }
+
+    /// Ends the replay within a step, if its history ends there and all of it has been repeated.
+    fn go_on(&mut self) {
+        let is_repeated = self.recorded.as_ref().is_some_and(VecDeque::is_empty);
+        if is_repeated && let Some(moment) = self.goes_on.take() {
+            self.recorded = None;
+            self.moment = moment;
+        }
     }
 
     /// Whether the code may decide anything more.
@@ -210,6 +225,7 @@ impl State {
         decision: &Decision,
         location: &'static Location<'static>,
     ) -> Decided {
+        self.go_on();
         if self.refusal.is_some() && decision.is_awaited() {
             return self.refuse(decision);
         }
@@ -228,8 +244,10 @@ impl State {
         self.next_event_id += 1;
         self.history_bytes += kind.text_bytes();
         self.open_token(event_id, &kind);
-        if !self.is_replaying() {
+        if !self.is_replaying() || self.notes_beside {
             self.note_beside(event_id, decision);
+        }
+        if !self.is_replaying() {
             self.append(event_id, None, None, kind);
         }
         Decided::Scheduled(event_id)
@@ -495,6 +513,7 @@ impl State {
     /// Appends the terminal event and withdraws all that is still open.
     pub(super) fn close(&mut self, terminal: EventKind) {
         self.closed = true;
+        self.go_on();
         if self.is_replaying() {
             return;
         }

@@ -341,6 +341,32 @@ pub(crate) async fn metrics_count_what_is_stored(cx: &Cx) {
     assert!((4..=5).contains(&metrics.total_executions), "{metrics:?}");
 }
 
+/// An execution that ended the instance is listed as it was, with its output and its times, when another one
+/// was opened after it.
+pub(crate) async fn an_end_before_the_last_is_listed(cx: &Cx) {
+    let executions = async || {
+        let executions = cx.admin().list_executions(&id("a")).await;
+        executions.expect("executions can be listed")
+    };
+    cx.failed("a", "error").await;
+    let before = executions().await;
+    assert_eq!(before.len(), 1);
+    assert_eq!(before[0].status, ExecutionStatus::Failed);
+    assert_eq!(before[0].output.as_deref(), Some(&b"error"[..]));
+    cx.elapse(SECOND).await;
+    cx.send(to("a", cx.control())).await;
+    let turn = cx.claim_only("a").await;
+    cx.apply(cx.turn(&turn).next(3)).await;
+
+    let after = executions().await;
+    assert_eq!(after.len(), 2);
+    assert_eq!(after[0], before[0]);
+    assert_eq!(after[1].status, ExecutionStatus::Running);
+    assert_eq!((&after[1].output, after[1].event_count), (&None, 3));
+    assert_eq!(after[1].completed_at_ms, None);
+    assert!(after[1].started_at_ms > before[0].started_at_ms);
+}
+
 /// Visible messages, timers and activities are counted, leased or not.
 pub(crate) async fn depths_count_what_is_queued(cx: &Cx) {
     assert_eq!(cx.depths().await, QueueDepths::default());

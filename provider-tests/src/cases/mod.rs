@@ -33,6 +33,8 @@ pub(crate) mod lim;
 pub(crate) mod mai;
 pub(crate) mod mnt;
 pub(crate) mod msg;
+pub(crate) mod named;
+pub(crate) mod opened;
 pub(crate) mod que;
 pub(crate) mod sta;
 pub(crate) mod sta_replace;
@@ -43,6 +45,7 @@ pub(crate) mod wak;
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
     executions, fan_outs, grace, inspection, lives, looks, mailbox, nodes, operations, payloads,
-    peers, poison, progress, queues, restarts, store_faults, suspension, timers, values, waits,
+    peers, poison, progress, queues, restarts, rewinds, store_faults, suspension, timers, values,
+    waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

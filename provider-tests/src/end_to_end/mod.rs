@@ -27,6 +27,7 @@ pub(crate) mod poison;
 pub(crate) mod progress;
 pub(crate) mod queues;
 pub(crate) mod restarts;
+pub(crate) mod rewinds;
 mod stage;
 pub(crate) mod store_faults;
 pub(crate) mod suspension;

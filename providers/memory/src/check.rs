@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use duroxide_core::providers::{
-    Fence, Incarnation, Limits, Position, ProviderError, TurnCommit, check, refusal,
+    Fence, Incarnation, InstanceStatus, Limits, Position, ProviderError, TurnCommit, check, refusal,
 };
 
 use crate::defect::Defect;
@@ -45,10 +45,26 @@ impl State {
         if !self.has(Defect::ExecutionsAreUnchecked) {
             check::executions(limits, turn, basis.position)?;
         }
+        self.check_opening(turn, basis.position, instance)?;
         self.check_values(limits, turn)?;
         self.check_activities(turn, basis.incarnation)?;
         self.check_cancelled(turn, basis.incarnation)?;
         Ok(Checked::Applicable(basis))
+    }
+
+    /// Only an instance that has ended lets a turn begin with the next execution (EXE-03, EXE-04).
+    fn check_opening(
+        &self,
+        turn: &TurnCommit,
+        position: Position,
+        instance: Option<&Instance>,
+    ) -> Result<(), ProviderError> {
+        let status = instance.map_or(InstanceStatus::Pending, |it| it.head.status);
+        let checked = check::opening(turn, position, status);
+        if self.distrusts_opening(turn, position) {
+            return Err(refusal::not_ended(&turn.instance));
+        }
+        checked.or_else(|error| self.opens_all_the_same(error))
     }
 
     fn check_fence(

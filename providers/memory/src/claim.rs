@@ -19,6 +19,9 @@ impl State {
         request: &ClaimTurns,
     ) -> Result<Claimed<Turn>, ProviderError> {
         check::claim_queues("claim_turns", &request.queues)?;
+        if let Some(only) = &request.only {
+            return Ok(self.claim_named(only, request));
+        }
         self.look_around();
         let due = self.due_turns(request);
         Ok(self.lease_turns(due, request))
@@ -55,6 +58,23 @@ impl State {
             more: more || items.len() < all,
             items,
         }
+    }
+
+    /// Leases this instance if nobody holds it, whatever its queue is and whether there is anything to do
+    /// (CLM-14).
+    pub(crate) fn claim_named(&mut self, id: &InstanceId, request: &ClaimTurns) -> Claimed<Turn> {
+        let free = self
+            .instances
+            .get(id)
+            .filter(|it| {
+                it.hold.holder(self.now_ms).is_none() || self.has(Defect::NamedAreClaimedTwice)
+            })
+            .filter(|it| !self.spares_named(it, request));
+        let items = match free {
+            Some(_) if request.turns_max > 0 => vec![id.clone()],
+            Some(_) | None => Vec::new(),
+        };
+        self.lease_turns(Due { items, more: false }, request)
     }
 
     /// Leases an instance, unless its messages are more than the claim may still hold.

@@ -8,8 +8,9 @@ use std::hint::black_box;
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, Channel, ErrorKind, Incarnation, InstanceId, Lease,
-    LeaseToken, MessageId, Position, ProviderError, TurnCommit, check::Refusals, refusal, share,
+    ActivityCancel, ActivityKey, ActivityLease, Channel, ClaimTurns, ErrorKind, Incarnation,
+    InstanceId, Lease, LeaseToken, MessageId, Position, ProviderError, TurnCommit, check,
+    check::Refusals, refusal, share,
 };
 
 use crate::check::Basis;
@@ -148,6 +149,14 @@ pub enum Defect {
     MaintenanceRemovesTheEnded,
     /// Maintenance leaves an instance that somebody holds (EXP-02).
     MaintenanceSparesLeased,
+    /// A claim that names an instance takes it from whoever holds it (CLM-14).
+    NamedAreClaimedTwice,
+    /// A claim that names an instance finds it in the queues that it names alone (CLM-14).
+    NamedAreOfTheQueue,
+    /// A claim that names an instance leaves one that has ended (CLM-14).
+    NamedAreAlive,
+    /// A claim that names an instance finds it if there is something to do (CLM-14).
+    NamedHaveWork,
     /// A new activity is not claimable at first (ACT-01).
     NewActivitiesWait,
     /// An outcome is taken after its lease has expired (ACT-04).
@@ -156,6 +165,14 @@ pub enum Defect {
     OutcomeSendsAnyway,
     /// An instance that was claimed three times in vain stops those behind it (CLM-10).
     PoisonStopsOthers,
+    /// An instance that has ended is not opened again (EXE-04).
+    OpeningIsRefused,
+    /// A turn opens the next execution of an instance that has not ended (EXE-03).
+    OpeningIsUnchecked,
+    /// The execution that has ended loses its output when the next one is opened (EXE-04).
+    OpeningTakesTheOutput,
+    /// An instance that is opened again has ended still (EXE-04).
+    OpenedHaveEnded,
     /// The position is looked at before the lease (FEN-02).
     PositionBeforeLease,
     /// Pruning everything takes the current execution as well (DEL-03).
@@ -373,6 +390,29 @@ impl State {
     /// Whether an instance that has ended takes mail (STA-06).
     pub(crate) fn takes_all_the_same(&self, error: ProviderError) -> Result<(), ProviderError> {
         if error.kind() == ErrorKind::Ended && self.has(Defect::EndedTakeMail) {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Whether a claim that names this instance leaves it alone (CLM-14).
+    pub(crate) fn spares_named(&self, instance: &Instance, request: &ClaimTurns) -> bool {
+        let has_work = instance.claimable_from_ms() <= Some(self.now_ms)
+            && instance.claimable_from_ms().is_some();
+        self.has(Defect::NamedHaveWork) && !has_work
+            || self.has(Defect::NamedAreAlive) && instance.head.status.is_terminal()
+            || self.has(Defect::NamedAreOfTheQueue)
+                && !request.queues.contains(&instance.head.queue)
+    }
+
+    /// Whether a turn may not open an instance that has ended (EXE-04).
+    pub(crate) fn distrusts_opening(&self, turn: &TurnCommit, position: Position) -> bool {
+        self.has(Defect::OpeningIsRefused) && check::opens_ended(turn, position)
+    }
+
+    /// Whether a turn opens the next execution of an instance that has not ended (EXE-03).
+    pub(crate) fn opens_all_the_same(&self, error: ProviderError) -> Result<(), ProviderError> {
+        if self.has(Defect::OpeningIsUnchecked) {
             return Ok(());
         }
         Err(error)

@@ -3,6 +3,7 @@
 use duroxide_core::providers::{
     ActivityCancel, ActivityKey, Channel, Envelope, ExecutionStatus, ExecutionUpdate, InstanceId,
     InstanceStatus, Limits, Message, MessageId, NewActivity, Position, TurnCommit, TurnCommitted,
+    check,
 };
 
 use crate::check::Basis;
@@ -22,6 +23,8 @@ impl State {
         let (purge, cancelled) = (turn.purge_through, turn.cancelled.clone());
         let created = turn.activities.clone();
         let names_executions = !turn.executions.is_empty();
+        let opens = check::opens_ended(&turn, basis.position);
+        let status = self.instances.get(&id).map(|it| it.head.status);
         self.spoil_consumption(&mut turn, basis.position);
         self.spoil_cancellation(&mut turn, basis);
         self.forget_history(&turn);
@@ -45,6 +48,16 @@ impl State {
         }
         if self.defects.has(Defect::TurnMeansRunning) && !names_executions {
             instance.head.status = InstanceStatus::Running;
+        }
+        if let (true, Some(status)) = (opens && self.defects.has(Defect::OpenedHaveEnded), status) {
+            instance.head.status = status;
+        }
+        let ended = instance.executions.get_mut(&basis.position.execution);
+        if let (true, Some(ended)) = (
+            opens && self.defects.has(Defect::OpeningTakesTheOutput),
+            ended,
+        ) {
+            ended.output = None;
         }
         if let (true, Some(execution)) = (self.defects.has(Defect::PurgesLast), purge) {
             instance.inbox.purge_through(execution);

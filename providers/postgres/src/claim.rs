@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Delivery,
-    Incarnation, LeaseToken, Message, MessageId, ProviderError, TaskQueue, Turn, TurnLease,
+    Incarnation, InstanceId, LeaseToken, Message, MessageId, ProviderError, TaskQueue, Turn,
+    TurnLease,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -62,9 +63,11 @@ impl Claims {
             activities: found_activities,
             is_whole: _,
         } = found;
-        if let Some((_, reply)) = turns {
+        if let Some((request, reply)) = turns {
             let due_ms = dues.turns_ms.iter().filter_map(|(_, due_ms)| *due_ms);
-            let claimed = claimed(dues.at_ms, found_turns, due_ms.min());
+            // Beside one that is named there are no others.
+            let due_ms = due_ms.min().filter(|_| request.only.is_none());
+            let claimed = claimed(dues.at_ms, found_turns, due_ms);
             reply.send(Ok(claimed)).ok();
         }
         if let Some((_, reply)) = activities {
@@ -90,8 +93,11 @@ async fn call(
     activities: Option<&ClaimActivities>,
 ) -> Result<Found, ProviderError> {
     let setup = Arc::clone(&session.setup);
+    let only = turns.filter(|claim| claim.turns_max > 0);
+    let only = only.and_then(|claim| claim.only.as_ref());
+    let of_queues = turns.filter(|claim| claim.only.is_none());
     // What is known of the other kind becomes younger by the way.
-    let turn_queues = match turns {
+    let turn_queues = match of_queues {
         Some(claim) => distinct(&claim.queues),
         None => setup.hub.turn_queues(),
     };
@@ -107,7 +113,7 @@ async fn call(
             .claim
             .call()
             .bind(setup.node)
-            .bind(turns.map_or(0, |claim| row_limit(claim.turns_max)))
+            .bind(of_queues.map_or(0, |claim| row_limit(claim.turns_max)))
             .bind(turns.map_or(0, |claim| row_limit(claim.messages_max)))
             .bind(turns.map_or(0, |claim| bounded_size(claim.bytes_max)))
             .bind(lease(turns.map(|claim| claim.lease)))
@@ -119,9 +125,10 @@ async fn call(
             .bind(names(&queues))
             .bind(floors.turns_ms)
             .bind(floors.activities_ms)
+            .bind(only.map(InstanceId::as_str))
     };
     let since = setup.hub.since();
-    let claimed_from = turns.map(|_| &*turn_queues);
+    let claimed_from = of_queues.map(|_| &*turn_queues);
     let _under_way = setup.hub.claim(claimed_from, activities.is_some());
     let operation = if turns.is_some() {
         "claim_turns"
@@ -133,6 +140,10 @@ async fn call(
     let found = decoded(operation, rows, |rows| of_rows(rows, &turn_queues, &queues))?;
     setup.hub.learn_from_claim(&found.dues, since);
     setup.hub.set_floors(&found.dues, found.is_whole);
+    if only.is_some() {
+        // A release may have held it back for longer than it is leased now.
+        setup.hub.forget(true, false);
+    }
     Ok(found)
 }
 

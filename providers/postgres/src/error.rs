@@ -202,7 +202,7 @@ fn meaning(cause: &sqlx::Error) -> (ErrorKind, &'static str) {
 
 pub(crate) use duroxide_core::providers::refusal::{
     activity_key_taken, activity_lease_lost, already_exists, closed, control_full, ended, invalid,
-    limit_exceeded, mailbox_full, not_found, position_conflict, turn_lease_lost,
+    limit_exceeded, mailbox_full, not_ended, not_found, position_conflict, turn_lease_lost,
 };
 
 pub(crate) fn config(message: impl Into<String>) -> ProviderError {

@@ -32,6 +32,7 @@ mod code {
     pub(super) const ENDED: i16 = 12;
     pub(super) const VALUES_FULL: i16 = 13;
     pub(super) const VALUES_LONG: i16 = 14;
+    pub(super) const NOT_ENDED: i16 = 15;
 }
 
 /// What a call has done, for those who wait.
@@ -260,6 +261,7 @@ impl Member {
                 let max = limits.values_bytes_max;
                 Err(error::limit_exceeded(instance, "values_bytes_max", max))
             }
+            code::NOT_ENDED => Err(error::not_ended(instance)),
             code::ENDED => match operation {
                 // The activity is removed, and nobody reads the mail that it sends (STA-06).
                 Commit::Activity(_) => Ok(Committed::Activity {

@@ -114,8 +114,8 @@ macro_rules! functions {
 }
 
 functions! {
-    claim: "claim_v1"(13),
-    commit: "commit_v1"(92),
+    claim: "claim_v1"(14),
+    commit: "commit_v1"(93),
     renew: "renew_v1"(8),
     renew_with_details: "renew_with_details_v1"(7),
     release: "release_v1"(14),

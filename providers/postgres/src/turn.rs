@@ -28,6 +28,8 @@ pub(crate) struct TurnColumns<'a> {
     next_event_ids: Vec<i64>,
     last_commit_ids: Vec<Option<Uuid>>,
     are_valid: Vec<bool>,
+    /// Whether each begins with the next execution, which wants an instance that has ended.
+    open_ended: Vec<bool>,
     queues: Vec<Option<&'a str>>,
     orchestrations: Vec<&'a str>,
     versions: Vec<Option<&'a str>>,
@@ -116,6 +118,7 @@ impl<'a> TurnColumns<'a> {
         }
         self.push_head(turn, start, end, refs);
         self.are_valid.push(checked.is_ok());
+        self.open_ended.push(check::opens_ended(turn, start));
         (here, checked)
     }
 
@@ -180,6 +183,7 @@ impl<'a> TurnColumns<'a> {
             .bind(self.next_event_ids)
             .bind(self.last_commit_ids)
             .bind(self.are_valid)
+            .bind(self.open_ended)
             .bind(self.queues)
             .bind(self.orchestrations)
             .bind(self.versions)

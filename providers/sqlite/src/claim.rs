@@ -8,7 +8,7 @@ use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::share::{ByteBudget, share_out};
 use duroxide_core::providers::{
     ActivityKey, ActivityLease, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Incarnation,
-    InstanceHead, TaskQueue, Turn, TurnLease,
+    InstanceHead, InstanceId, TaskQueue, Turn, TurnLease,
 };
 use rusqlite::{Params, Row, params};
 
@@ -47,6 +47,12 @@ const TURN_CANDIDATE: &str = concat!(
     candidate_columns!(),
     " FROM instance WHERE ino = ?1"
 );
+/// The same of one that is named, with who holds it and until when.
+const TURN_NAMED: &str = concat!(
+    "SELECT ",
+    candidate_columns!(),
+    ", hold_until, lease_token IS NOT NULL FROM instance WHERE id = ?1"
+);
 const ACTIVITY_PLACES: &str = "SELECT claim_at, id FROM activity
      WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
 /// How long a body is, is known without reading it.
@@ -65,17 +71,24 @@ impl Member for ClaimTurns {
     const NEEDS_LISTENER: bool = true;
 
     fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<Self::Answer>> {
+        if self.only.is_some() {
+            return Ok(None);
+        }
         let due_ms = front::note_first_of(session, &turns(self))?;
         Ok(nothing_before(session, due_ms))
     }
 
     fn apply(&self, session: &mut Session) -> Applied<Self::Answer> {
+        if let Some(only) = &self.only {
+            return Ok(claim_named(session, self, only)?);
+        }
         let queues = turns(self);
         let candidates = candidates(session, &queues, self.turns_max)?;
         let mut items = Vec::with_capacity(candidates.len());
         let mut budget = ByteBudget::new(self.total_bytes_max);
         for candidate in candidates {
-            match claim_turn(session, self, candidate, &mut budget)? {
+            let at_its_end = |_: Wakes, until_ms| Some(until_ms);
+            match claim_turn(session, self, candidate, (&mut budget, at_its_end))? {
                 Some(turn) => items.push(turn),
                 None => break,
             }
@@ -138,12 +151,55 @@ fn params_of(queue: &Queue, now_ms: u64, items_max: usize) -> impl Params + '_ {
     (queue.name(), now_ms, row_limit(items_max))
 }
 
-/// Leases an instance, unless its messages are more than the claim may still hold (CLM-13).
+/// Leases this instance if nobody holds it, whatever its queue is and whether there is anything to do
+/// (CLM-14).
+fn claim_named(
+    session: &mut Session,
+    request: &ClaimTurns,
+    only: &InstanceId,
+) -> rusqlite::Result<Claimed<Turn>> {
+    let found = session.sql.first(TURN_NAMED, [only.as_str()], |row| {
+        let is_leased: bool = row.get(HEAD_COLUMNS + 6)?;
+        let hold_until_ms: u64 = row.get(HEAD_COLUMNS + 5)?;
+        Ok((Candidate::of_row(row)?, is_leased.then_some(hold_until_ms)))
+    })?;
+    let mut claimed = Claimed::default();
+    if let Some((candidate, leased_until_ms)) = found
+        && leased_until_ms.is_none_or(|until_ms| until_ms <= session.now_ms)
+        && request.turns_max > 0
+    {
+        let queue = Arc::clone(&candidate.head.queue.0);
+        // It may have nothing to do, and is claimable after the lease only if it has.
+        let claim_at = |wakes: Wakes, until_ms: u64| {
+            let wakes_at_ms = wakes.claimable_from_ms(until_ms);
+            wakes_at_ms.map(|ms| ms.max(until_ms))
+        };
+        let wakes = candidate.wakes;
+        // One item is claimed however large it is (CLM-13).
+        let mut budget = ByteBudget::new(request.total_bytes_max);
+        let turn = claim_turn(session, request, candidate, (&mut budget, claim_at))?;
+        // A release may have held it back for longer than it is leased now.
+        let until_ms = lease_end(session, request);
+        if let Some(claim_at_ms) = claim_at(wakes, until_ms) {
+            session.note_turn_due(&queue, claim_at_ms);
+        }
+        claimed.items.extend(turn);
+    }
+    Ok(claimed)
+}
+
+/// Until when a claim leases. A lease of no time at all would be claimed again by the same claim.
+fn lease_end(session: &Session, request: &ClaimTurns) -> u64 {
+    after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1))
+}
+
+/// Leases an instance, unless its messages are more than the claim may still hold (CLM-13). After the lease
+/// it is claimable from the time on that follows from what wakes it and from the end of the lease.
 fn claim_turn(
     session: &mut Session,
     request: &ClaimTurns,
     candidate: Candidate,
-    budget: &mut ByteBudget,
+    (budget, claim_at): (&mut ByteBudget, impl FnOnce(Wakes, u64) -> Option<u64>),
 ) -> rusqlite::Result<Option<Turn>> {
     let Candidate {
         head,
@@ -157,17 +213,18 @@ fn claim_turn(
     }
     let token = Entropy.lease_token();
     let claim_order = session.next_claim_order();
+    let until_ms = lease_end(session, request);
     session.sql.execute(
-        "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?3, claim_order = ?4,
+        "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?6, claim_order = ?4,
              attempts = ?5
          WHERE ino = ?1",
         params![
             ino,
             token.0,
-            // A lease of no time at all would be claimed again by the same claim.
-            after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1)),
+            until_ms,
             claim_order,
-            attempts.saturating_add(1)
+            attempts.saturating_add(1),
+            claim_at(wakes, until_ms)
         ],
     )?;
     Ok(Some(Turn {
@@ -298,6 +355,7 @@ mod tests {
                 "SEARCH instance USING COVERING INDEX instance_ready (queue=? AND claim_at<?)",
             ),
             (TURN_CANDIDATE, "SEARCH instance USING INTEGER PRIMARY KEY"),
+            (TURN_NAMED, "SEARCH instance USING INDEX instance_id (id=?)"),
             (
                 ACTIVITY_PLACES,
                 "SEARCH activity USING COVERING INDEX activity_ready (queue=? AND claim_at<?)",

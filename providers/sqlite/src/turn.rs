@@ -131,6 +131,8 @@ fn check(session: &Session, turn: &TurnCommit, stored: Option<Stored>) -> Applie
         .collect::<Applied<_>>()?;
     check::turn_limits(&session.limits, turn)?;
     check::executions(&session.limits, turn, position)?;
+    let status = stored.as_ref().map(|it| it.status);
+    check::opening(turn, position, status.unwrap_or(InstanceStatus::Pending))?;
     value::check(session, turn, stored.as_ref().map(|it| it.ino))?;
     if let Some(stored) = &stored {
         activity::check_keys(session, turn, stored.ino)?;
@@ -190,6 +192,9 @@ fn apply(
         // The fence was checked: there is a row.
         (None, None) => return Err(rusqlite::Error::QueryReturnedNoRows),
     };
+    if check::opens_ended(turn, basis.position) {
+        keep_output(session, stored.ino, basis.position)?;
+    }
     let has_running_row = stored.status == ExecutionStatus::Running.of_instance();
     let end = write_executions(session, turn, stored.ino, basis.position, has_running_row)?;
     let left = inbox::remove(session, turn, stored.ino, stored.counts)?;
@@ -215,6 +220,17 @@ fn apply(
         committed.messages_dropped += usize::from(is_dropped);
     }
     Ok(committed)
+}
+
+/// Has the execution that ended the instance keep its output, which is in the head only as long as it is
+/// the current one (EXE-04).
+fn keep_output(session: &Session, ino: i64, ended: Position) -> rusqlite::Result<()> {
+    session.sql.execute(
+        "UPDATE execution SET output = (SELECT output FROM instance WHERE ino = ?1)
+         WHERE ino = ?1 AND execution = ?2",
+        params![ino, ended.execution],
+    )?;
+    Ok(())
 }
 
 /// Appends the history and writes the rows of executions that open or close. Answers where the

@@ -214,6 +214,16 @@ impl Bench {
         Ok(engine)
     }
 
+    /// A fresh engine for this code.
+    pub(super) fn engine_of<F, Fut>(code: F) -> Engine
+    where
+        F: Fn(OrchestrationContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let code: Code = Arc::new(move |ctx| Box::pin(code(ctx)));
+        fresh(&code, EVENTS_MAX)
+    }
+
     pub(super) fn kinds(&self) -> Vec<&EventKind> {
         self.history.iter().map(|entry| &entry.kind).collect()
     }

@@ -20,5 +20,6 @@ mod programs;
 mod raised;
 mod refusals;
 mod retries;
+mod rewinding;
 mod tries;
 mod values;

@@ -25,7 +25,7 @@ use crate::providers::{
     Position, Recipient, TaskQueue, Topic,
 };
 use crate::queue_name;
-use crate::replay::{Harvest, TokenKind, TraceLine};
+use crate::replay::{Harvest, TokenKind, TraceLine, child_instance};
 
 /// Why a child is cancelled whose future was dropped.
 const NOT_AWAITED: &str = "the parent does not wait for it any more";
@@ -96,6 +96,35 @@ impl Scope {
             Some(name) => queue_name::checked(name).map_err(refused),
             None => Ok(self.queue.clone()),
         }
+    }
+
+    /// What a child of this event tells how it ends.
+    pub(super) fn parent_link(&self, event_id: u64) -> ParentLink {
+        ParentLink {
+            instance: self.instance.clone(),
+            incarnation: self.incarnation,
+            execution: self.execution,
+            event_id,
+        }
+    }
+
+    /// What a child is started with. It goes when its parent does, or before: what came of it is in the
+    /// parent's history.
+    pub(super) fn for_child(&self, mut options: StartOptions) -> StartOptions {
+        options.expire_after = options.expire_after.or(self.core_state.expire_after());
+        options
+    }
+
+    /// Whether this execution began the child, and none that it was rewound from: a child is named after
+    /// that.
+    fn has_begun(&self, event_id: u64, child: &InstanceId) -> bool {
+        let own = child_instance(
+            self.instance.as_str(),
+            self.incarnation.0,
+            self.execution,
+            event_id,
+        );
+        child.as_str() == own
     }
 
     fn origin(&self, event_id: u64) -> Origin {
@@ -263,7 +292,7 @@ impl Draft {
         });
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         scope: &Scope,
         limits: &Limits,
@@ -291,27 +320,12 @@ impl Draft {
                 input,
                 queue,
             } => {
-                let parent = ParentLink {
-                    instance: scope.instance.clone(),
-                    incarnation: scope.incarnation,
-                    execution: scope.execution,
-                    event_id,
-                };
-                let mut options = start_options();
-                // It goes when its parent does, or before: what came of it is in the parent's history.
-                let of_parent = scope.core_state.expire_after();
-                options.expire_after = options.expire_after.or(of_parent);
+                let mut options = scope.for_child(start_options());
+                let parent = scope.parent_link(event_id);
                 let start = start(name, options.version.take(), input, Some(parent));
                 let place = (instance.as_str(), queue.as_ref());
-                let start = (start, &options);
-                if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
-                    let id = scope.origin(event_id).message_id(Cause::Refused);
-                    let body = MessageBody::ChildFailed {
-                        child_id: event_id,
-                        details,
-                    };
-                    self.post_to_self(scope, id, Duration::ZERO, body);
-                }
+                let start = (MessageBody::Start(start), &options);
+                self.new_child(scope, limits, event_id, place, start);
             }
             EventKind::OrchestrationChained {
                 name,
@@ -321,7 +335,7 @@ impl Draft {
             } => {
                 let mut options = start_options();
                 let start = start(name, options.version.take(), input, None);
-                let start = (start, &options);
+                let start = (MessageBody::Start(start), &options);
                 let place = (instance.as_str(), queue.as_ref());
                 let started = self.new_instance(scope, limits, event_id, place, start);
                 self.keep_refusal(started);
@@ -423,8 +437,11 @@ impl Draft {
         limits: &Limits,
         event_id: u64,
         (instance, queue): (&str, Option<&String>),
-        (start, options): (Start, &StartOptions),
+        (body, options): (MessageBody, &StartOptions),
     ) -> Result<(), ErrorDetails> {
+        let (MessageBody::Start(start) | MessageBody::StartAgain(start)) = &body else {
+            return Ok(());
+        };
         let queue = scope.queue_or(queue)?;
         let instance = InstanceId::new(instance).map_err(|error| refused(error.to_string()))?;
         text_within(
@@ -450,7 +467,7 @@ impl Draft {
         let core_state = CoreState::of_new(start.parent.clone(), expire_after).encode();
         let orchestration = start.orchestration.clone();
         let id = scope.origin(event_id).message_id(Cause::Start);
-        let message = MessageBody::Start(start).into_message(id, None);
+        let message = body.into_message(id, None);
         within(limits, message.body.len(), "the orchestration's input")?;
         self.post(Envelope {
             recipient: Recipient::NewInstance(NewInstance {
@@ -465,6 +482,25 @@ impl Draft {
             message,
         });
         Ok(())
+    }
+
+    /// Starts a child, or has the code hear why it cannot be started.
+    pub(super) fn new_child(
+        &mut self,
+        scope: &Scope,
+        limits: &Limits,
+        event_id: u64,
+        place: (&str, Option<&String>),
+        start: (MessageBody, &StartOptions),
+    ) {
+        if let Err(details) = self.new_instance(scope, limits, event_id, place, start) {
+            let id = scope.origin(event_id).message_id(Cause::Refused);
+            let body = MessageBody::ChildFailed {
+                child_id: event_id,
+                details,
+            };
+            self.post_to_self(scope, id, Duration::ZERO, body);
+        }
     }
 
     /// Sends an event to whichever life of an instance there is. One that is not there, or has ended,
@@ -531,10 +567,13 @@ impl Draft {
         };
         let origin = scope.origin(event_id);
         let reason = reason.to_owned();
+        // Which start began a child that was started again is not known here; nobody else has its name.
+        let begun = scope.has_begun(event_id, &instance);
+        let incarnation = begun.then(|| origin.message_id(Cause::Start).incarnation());
         self.post(Envelope {
             recipient: Recipient::Instance {
                 instance,
-                incarnation: Some(origin.message_id(Cause::Start).incarnation()),
+                incarnation,
             },
             delay: Duration::ZERO,
             message: MessageBody::Cancel { reason }
@@ -647,7 +686,8 @@ impl Draft {
                 },
             };
         }
-        if let Some(parent) = &scope.core_state.parent {
+        let parent = scope.core_state.parent.as_ref();
+        if let Some(parent) = parent.filter(|_| !scope.core_state.parent_is_told) {
             self.tell_parent(
                 parent,
                 scope.origin(event_id).message_id(Cause::ChildOutcome),
@@ -693,7 +733,12 @@ impl Draft {
     }
 }
 
-fn start(name: &str, version: Option<String>, input: &str, parent: Option<ParentLink>) -> Start {
+pub(super) fn start(
+    name: &str,
+    version: Option<String>,
+    input: &str,
+    parent: Option<ParentLink>,
+) -> Start {
     Start {
         orchestration: name.to_owned(),
         version,

@@ -16,6 +16,18 @@ fn consuming_all(turn: &Occasion) -> Draft {
     Draft::consuming(messages.map(|delivery| delivery.message.id).collect())
 }
 
+/// The same for an end: a parent that waits for the instance anew has it go on after that.
+fn consuming_for_end(turn: &Occasion, letters: &[Letter]) -> Draft {
+    let mut draft = consuming_all(turn);
+    let spared = letters
+        .iter()
+        .filter(|letter| inbox::renewed_by(turn, letter).is_some());
+    for letter in spared {
+        draft.consumed.retain(|id| *id != letter.id);
+    }
+    draft
+}
+
 /// Ends the instance with this failure, and what it has open with it, which follows from the events.
 pub(super) fn failed(
     turn: &Occasion,
@@ -25,7 +37,7 @@ pub(super) fn failed(
     now_ms: u64,
     (details, history): (ErrorDetails, &[Entry]),
 ) -> Draft {
-    let mut draft = consuming_all(turn);
+    let mut draft = consuming_for_end(turn, letters);
     open_books(&mut draft, turn, letters, scope, now_ms);
     let terminal = EventKind::OrchestrationFailed {
         details: details.clone(),
@@ -49,7 +61,7 @@ pub(super) fn on_request(
     now_ms: u64,
     (reason, history): (&str, &[Entry]),
 ) -> Draft {
-    let mut draft = consuming_all(turn);
+    let mut draft = consuming_for_end(turn, letters);
     open_books(&mut draft, turn, letters, scope, now_ms);
     // The last slot below the cap belongs to the terminal event.
     if turn.head.position.next_event_id < limits.history_events_max {

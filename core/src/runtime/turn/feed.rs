@@ -62,6 +62,19 @@ impl<'a> Feeder<'a> {
         self.settle()
     }
 
+    /// Gives the code what came after a cut and holds all the same.
+    pub(super) fn repeat(&mut self, kept: &[Input]) -> Result<(), Unfit> {
+        for (index, input) in kept.iter().enumerate() {
+            if self.engine.end().is_some() {
+                // The next execution has the events.
+                self.not_begun = kept.iter().skip(index).filter_map(carried).collect();
+                break;
+            }
+            self.step(input);
+        }
+        self.settle()
+    }
+
     fn open(&mut self, start: &Start) {
         self.step(&started(start, self.scope.version.clone()));
         for (index, event) in start.carried.iter().enumerate() {
@@ -81,7 +94,10 @@ impl<'a> Feeder<'a> {
     /// Takes in a letter. False if the turn is full and the letter must stay in the inbox.
     pub(super) fn take_in(&mut self, letter: &Letter) -> Result<bool, Unfit> {
         // The execution's own start has been taken in already: it only leaves the inbox.
-        let is_start = matches!(letter.body, MessageBody::Start(_));
+        let is_start = matches!(
+            letter.body,
+            MessageBody::Start(_) | MessageBody::StartAgain(_)
+        );
         if !is_start && (self.is_full() || self.is_handed_on()) {
             return Ok(false);
         }
@@ -159,7 +175,7 @@ impl<'a> Feeder<'a> {
         self.executions > EXECUTIONS_PER_TURN_MAX
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         Moment {
             now_ms: not_before(self.latest_ms, self.node.clock.now_ms()),
             seed: self.node.entropy.seed(),
@@ -324,6 +340,18 @@ impl<'a> Feeder<'a> {
     }
 }
 
+/// An event as the next execution gets it.
+fn carried(input: &Input) -> Option<CarriedEvent> {
+    let EventKind::ExternalEvent { name, data } = &input.kind else {
+        return None;
+    };
+    Some(CarriedEvent {
+        name: name.clone(),
+        data: data.clone(),
+        message_id: input.message_id,
+    })
+}
+
 /// The bytes of a start, encoded. The ids of the events that were taken go where they do not fit: the code's
 /// own input has the room.
 fn fitted_bytes(start: &mut Start, bytes_max: usize) -> usize {
@@ -341,7 +369,7 @@ fn encoded_bytes(start: &Start) -> usize {
 
 /// The time that the clock shows, or the later one that was seen before, if two clocks may disagree by
 /// as much. One that was further ahead was wrong, and nothing is to go by it for longer than it did.
-fn not_before(seen_ms: u64, now_ms: u64) -> u64 {
+pub(super) fn not_before(seen_ms: u64, now_ms: u64) -> u64 {
     let ahead_ms = seen_ms.saturating_sub(now_ms);
     if u128::from(ahead_ms) <= CLOCK_SKEW_MAX.as_millis() {
         now_ms + ahead_ms

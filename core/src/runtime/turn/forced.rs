@@ -9,6 +9,7 @@ use super::inbox::{self, Letter};
 use super::load::{self, LoadError};
 use super::occasion::Occasion;
 use super::process::{Plan, Work};
+use super::rewind;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::providers::{ErrorKind, ProviderError};
@@ -177,6 +178,10 @@ pub(super) async fn end(
     letters: &[Letter],
     details: ErrorDetails,
 ) -> Plan {
+    if turn.head.status.is_terminal() {
+        // It was to be rewound, and cannot be.
+        return rewind::given_up(turn, letters, &details.display_message());
+    }
     let history = match recorded(node, turn).await {
         Ok(history) => history,
         Err(obstacle) => return obstacle.into(),

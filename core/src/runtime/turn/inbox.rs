@@ -2,7 +2,7 @@
 
 use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
-use crate::message::{MessageBody, ParentLink, Start};
+use crate::message::{CoreState, MessageBody, ParentLink, Start};
 use crate::providers::{Channel, Delivery, Message, MessageId, Position};
 use crate::replay::Input;
 
@@ -60,7 +60,7 @@ fn starts<'a>(
     letters: impl IntoIterator<Item = &'a Letter>,
 ) -> impl Iterator<Item = (&'a Letter, &'a Start)> {
     letters.into_iter().filter_map(|letter| {
-        let MessageBody::Start(start) = &letter.body else {
+        let (MessageBody::Start(start) | MessageBody::StartAgain(start)) = &letter.body else {
             return None;
         };
         Some((letter, start))
@@ -88,8 +88,19 @@ pub(super) fn refused_parents<'a>(
     letters: impl IntoIterator<Item = &'a Letter> + 'a,
 ) -> impl Iterator<Item = (MessageId, &'a ParentLink)> {
     starts(letters)
-        .filter(|(letter, _)| !is_own_start(turn, letter))
+        .filter(|(letter, _)| !is_own_start(turn, letter) && renewed_by(turn, letter).is_none())
         .filter_map(|(letter, start)| Some((letter.id, start.parent.as_ref()?)))
+}
+
+/// The parent that waits for the instance anew, if that is what the letter says: it was rewound to before
+/// the instance ended.
+pub(super) fn renewed_by<'a>(turn: &Occasion, letter: &'a Letter) -> Option<&'a ParentLink> {
+    let MessageBody::StartAgain(start) = &letter.body else {
+        return None;
+    };
+    let parent = start.parent.as_ref()?;
+    let known = CoreState::decode(&turn.head.core_state).ok()?.parent?;
+    parent.renews(&known).then_some(parent)
 }
 
 /// Why somebody cancels the instance, if somebody does. It comes before all other messages.
@@ -162,6 +173,8 @@ impl Letter {
             })
             .brought_by(Some(self.id.0)),
             MessageBody::Start(_)
+            | MessageBody::StartAgain(_)
+            | MessageBody::Rewind { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::CancelLater { .. }
             | MessageBody::Suspend
@@ -189,5 +202,6 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         taken: start.taken.clone(),
         announced: start.announced.clone(),
         values: start.values.clone(),
+        rewound: None,
     })
 }

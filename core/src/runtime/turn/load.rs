@@ -223,7 +223,7 @@ pub(super) fn compared(
 }
 
 /// The input that an execution began with.
-fn first_input(entries: &[Entry]) -> String {
+pub(super) fn first_input(entries: &[Entry]) -> String {
     match entries.first().map(|entry| &entry.kind) {
         Some(EventKind::OrchestrationStarted { input, .. }) => input.clone(),
         _ => String::new(),

@@ -31,6 +31,7 @@ fn taken_in(turn: &Occasion, letters: &[Letter], now_ms: u64) -> Option<Draft> {
     let control: Vec<&Letter> = letters.iter().filter(|it| it.is_control).collect();
     let is_unreadable = control.is_empty() && letters.len() < turn.messages.len();
     let is_suspended = turn.head.suspended && !is_unreadable;
+    // One that renews the wait for this instance is among them.
     let refuses = inbox::has_foreign_start(turn, control.iter().copied());
     let mut announced = letters.iter().filter_map(announced_by).peekable();
     if wish.is_none() && !is_suspended && !refuses && announced.peek().is_none() {
@@ -69,14 +70,22 @@ fn resumed_for_cancellation(turn: &Occasion, letters: &[Letter]) -> Option<Draft
 }
 
 /// The work of a turn that asks no code: an engine that stands where the head does stays.
-pub(super) fn work(turn: &Occasion, draft: Draft, kept: Option<Kept>) -> Work {
+pub(super) fn work(turn: &Occasion, letters: &[Letter], draft: Draft, kept: Option<Kept>) -> Work {
+    let mut scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
+    let renewed = letters.iter().rev();
+    if let Some(parent) = renewed
+        .into_iter()
+        .find_map(|it| inbox::renewed_by(turn, it))
+    {
+        scope.core_state.renew_parent(parent.clone());
+    }
     let alive = match kept {
         Some(Kept::Current(warm)) => Some((warm.engine, warm.history_bytes)),
         Some(Kept::Behind(_)) | None => None,
     };
     Work {
         draft,
-        scope: Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head)),
+        scope,
         alive,
     }
 }

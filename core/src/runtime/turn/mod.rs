@@ -1,5 +1,6 @@
 //! One turn of an instance: from a claim to a commit.
 
+mod again;
 mod changed_values;
 mod code;
 mod draft;
@@ -16,6 +17,7 @@ mod occasion;
 mod open;
 mod process;
 mod publish;
+mod rewind;
 mod shadow;
 
 pub(super) use draft::within;

@@ -109,7 +109,14 @@ fn begun<'a>(
     )
     .map_err(Stopped::Unfit)?;
     scope.version.clone_from(&code.version);
-    scope.core_state.parent.clone_from(&start.parent);
+    let known = scope.core_state.parent.as_ref();
+    let is_renewed = start
+        .parent
+        .as_ref()
+        .is_some_and(|parent| known.is_some_and(|known| known.renews(parent)));
+    if !is_renewed {
+        scope.core_state.parent.clone_from(&start.parent);
+    }
     let engine = code.engine(
         &scope,
         start.input.clone(),

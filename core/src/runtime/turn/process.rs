@@ -16,6 +16,7 @@ use super::management;
 use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
 use super::publish::publish;
+use super::rewind;
 use super::shadow;
 use crate::providers::{
     ErrorKind, Fence, Lease, ProviderError, Release, ReleasedAttempts, Topic, TurnLease,
@@ -183,7 +184,7 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
     let has_ended = turn.head.status.is_terminal();
     let is_cancelled = inbox::cancel_reason(&letters).is_some();
     if !has_ended && let Some(draft) = management::draft(turn, &letters, node.clock.now_ms()) {
-        return management::work(turn, draft, kept).into();
+        return management::work(turn, &letters, draft, kept).into();
     }
     // Nothing is done before all is understood: to drop one of them would be to destroy it. Only what
     // a person wishes goes before that.
@@ -204,6 +205,9 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
         Err(error) => return Box::pin(undecodable_head(node, turn, &letters, error)).await,
     };
     if has_ended {
+        if let Some(wish) = rewind::wish(turn, &letters) {
+            return Box::pin(rewind::plan(node, turn, &letters, scope, wish)).await;
+        }
         return Work {
             draft: ending::drained(turn, &letters),
             scope,
@@ -237,7 +241,11 @@ pub(super) async fn plan(node: &Arc<Node>, turn: &Occasion, kept: Option<Kept>) 
 
 /// Gives the code what has come for it, one message a step: what manages the instance first, and
 /// then by due time what its decisions have brought and the mail that it waits for at that moment.
-async fn feed(feeder: &mut Feeder<'_>, turn: &Occasion, letters: &[Letter]) -> Result<(), Stopped> {
+pub(super) async fn feed(
+    feeder: &mut Feeder<'_>,
+    turn: &Occasion,
+    letters: &[Letter],
+) -> Result<(), Stopped> {
     let mut mailbox = Mailbox::new(feeder.node, turn);
     let mut letters_left = letters.iter().peekable();
     let is_cut = turn.may_have_left_messages(feeder.limits);
@@ -293,7 +301,7 @@ async fn answer(
     was_taken.map_err(|Unfit(details)| Stopped::Unfit(details))
 }
 
-async fn finish(
+pub(super) async fn finish(
     node: &Arc<Node>,
     turn: &Occasion,
     letters: &[Letter],

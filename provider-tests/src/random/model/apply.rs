@@ -269,7 +269,10 @@ impl World {
                 self.list(filter).await
             }
             // These are done by the duel, which knows both stores.
-            Op::ClaimTurns { .. } | Op::ClaimActivities { .. } | Op::Reopen => Answer::Nothing,
+            Op::ClaimTurns { .. }
+            | Op::ClaimNamed { .. }
+            | Op::ClaimActivities { .. }
+            | Op::Reopen => Answer::Nothing,
         }
     }
 

@@ -60,6 +60,12 @@ impl Duel {
                 ..ClaimTurns::new(queues.all(), turns_max, lease.duration())
             };
             self.claim::<Turn>(&request).await?;
+        } else if let Op::ClaimNamed { instance, lease } = *op {
+            let request = ClaimTurns {
+                only: Some(instance.id()),
+                ..ClaimTurns::new(Vec::new(), 1, lease.duration())
+            };
+            self.claim::<Turn>(&request).await?;
         } else if let Op::ClaimActivities {
             queues,
             activities_max,

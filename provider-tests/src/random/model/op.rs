@@ -104,6 +104,13 @@ spoken! {
             /// For how long.
             lease: Span,
         },
+        /// Claims the turn of one instance by its name.
+        ClaimNamed {
+            /// Which instance, there or not.
+            instance: Who,
+            /// For how long.
+            lease: Span,
+        },
         /// Claims activities.
         ClaimActivities {
             /// From which queues.

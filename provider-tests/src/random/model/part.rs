@@ -129,6 +129,8 @@ spoken! {
         },
         /// Ends the execution and opens the next one.
         ContinueAsNew,
+        /// Opens the next execution, which only an instance that has ended allows.
+        OpenNext,
         /// Ends the instance with a result.
         Complete,
         /// Ends the instance with an error.

@@ -15,6 +15,7 @@ impl Part {
             self,
             Self::ScheduleAgain { .. }
                 | Self::FinishFused { .. }
+                | Self::OpenNext
                 | Self::SetValueTwice { .. }
                 | Self::SetValueTooLong { .. }
                 | Self::DescribeTooMuch
@@ -35,6 +36,7 @@ impl World {
             Part::RecordTooMuch => builder.append(limits.history_events_max.saturating_add(1)),
             Part::RecordElsewhere => elsewhere(builder),
             Part::ContinueAsNew => builder.continue_as_new(),
+            Part::OpenNext => builder.next(1),
             Part::Complete => builder.complete(),
             Part::Fail => builder
                 .append(1)

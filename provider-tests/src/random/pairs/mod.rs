@@ -67,6 +67,17 @@ pub(crate) async fn values_are_atomic(cx: &Cx) {
     check(cx, &values).await;
 }
 
+/// Ends that are gone back on, held anywhere: of two that open an instance again one comes too late, and mail
+/// is refused before and taken afterwards.
+pub(crate) async fn openings_are_atomic(cx: &Cx) {
+    let openings = [
+        Operation::ClaimEnded,
+        Operation::OpenEnded,
+        Operation::SendMailToEnded,
+    ];
+    check(cx, &openings).await;
+}
+
 /// Renewals and releases, held anywhere.
 pub(crate) async fn renewals_and_releases_are_atomic(cx: &Cx) {
     let leases = [

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    ClaimActivities, ClaimTurns, Commit, DeleteMode, Lease, Queues, Release, ReleasedAttempts,
-    Renew, TaskQueue,
+    ClaimActivities, ClaimTurns, Commit, DeleteMode, InstanceId, Lease, Queues, Release,
+    ReleasedAttempts, Renew, TaskQueue,
 };
 
 use super::shape::{activities_text, committed_text, refusal_or, renewal_text, turns_text};
-use super::stage::{HELD, Stage};
+use super::stage::{FREE_ENDED, HELD, Stage};
 use crate::support::{Cx, LEASE, id};
 
 /// One of the operations that are paired, each on what the stage has prepared for it.
@@ -43,6 +43,10 @@ pub(super) enum Operation {
     RenewLateTurn,
     SendToEnded,
     Maintain,
+    ClaimEnded,
+    OpenEnded,
+    OpenEndedToo,
+    SendMailToEnded,
 }
 
 impl Operation {
@@ -69,6 +73,10 @@ impl Operation {
         Self::WaitForWork,
         Self::DeleteInstance,
         Self::PruneExecutions,
+        Self::ClaimEnded,
+        Self::OpenEnded,
+        Self::OpenEndedToo,
+        Self::SendMailToEnded,
     ];
 
     /// Those about an instance that has ended, and expires.
@@ -116,6 +124,10 @@ impl Operation {
             Self::RenewLateTurn => "renew_late_turn",
             Self::SendToEnded => "send_to_ended",
             Self::Maintain => "maintain",
+            Self::ClaimEnded => "claim_ended",
+            Self::OpenEnded => "open_ended",
+            Self::OpenEndedToo => "open_ended_too",
+            Self::SendMailToEnded => "send_mail_to_ended",
         }
     }
 
@@ -128,7 +140,7 @@ impl Operation {
     /// Runs it through this handle, and returns its answer without what is random or a time.
     pub(super) async fn run(self, stage: &Stage, cx: &Cx) -> String {
         match self {
-            Self::ClaimTurns => claim_turns(cx).await,
+            Self::ClaimTurns => claim_turns(cx, None).await,
             Self::ClaimActivities => claim_activities(cx).await,
             Self::CommitTurn => commit(cx, Commit::Turn(stage.turn.clone())).await,
             Self::CommitStaleTurn => commit(cx, Commit::Turn(stage.stale_turn.clone())).await,
@@ -148,6 +160,10 @@ impl Operation {
             Self::ReleaseTurn => release(cx, &stage.turn_lease).await,
             Self::ReleaseActivity => release(cx, &stage.activity_lease).await,
             Self::WaitForWork => wait_for_work(cx).await,
+            Self::ClaimEnded => claim_turns(cx, Some(id(FREE_ENDED))).await,
+            Self::OpenEnded => commit(cx, Commit::Turn(stage.opening_turn.clone())).await,
+            Self::OpenEndedToo => commit(cx, Commit::Turn(stage.other_opening_turn.clone())).await,
+            Self::SendMailToEnded => commit(cx, Commit::Send(stage.late_mail.clone())).await,
             Self::DeleteInstance => {
                 let admin = cx.admin();
                 let deleted = admin.delete_instance(&id(HELD), DeleteMode::Force).await;
@@ -176,8 +192,11 @@ impl Operation {
     }
 }
 
-async fn claim_turns(cx: &Cx) -> String {
+async fn claim_turns(cx: &Cx, only: Option<InstanceId>) -> String {
     let request = ClaimTurns {
+        only,
+        queues: vec![TaskQueue::default()],
+        turns_max: 1,
         messages_max: 10,
         bytes_max: 1 << 20,
         ..ClaimTurns::new(vec![TaskQueue::default()], 1, LEASE)

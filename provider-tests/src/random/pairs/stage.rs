@@ -17,8 +17,10 @@ const WAITING: [&str; 2] = ["waiting", "waiting too"];
 const TOPIC: &str = "topic";
 /// The keys of the values of that instance.
 const VALUES: [&str; 3] = ["old", "new", "gone"];
-/// The instance that has ended.
+/// The instance that has ended, and that somebody holds.
 const ENDED: &str = "ended";
+/// An instance that has ended, and that nobody holds.
+pub(super) const FREE_ENDED: &str = "free_ended";
 /// An instance that is not there until the start.
 const ABSENT: &str = "absent";
 
@@ -42,6 +44,12 @@ pub(super) struct Stage {
     pub(super) showing_turn: TurnCommit,
     /// For a value that this turn sets.
     pub(super) watch: Watch,
+    /// Opens the instance that has ended, by somebody who has not claimed it.
+    pub(super) opening_turn: TurnCommit,
+    /// The same by somebody else.
+    pub(super) other_opening_turn: TurnCommit,
+    /// For the instance that has ended.
+    pub(super) late_mail: Envelope,
     incarnation: Incarnation,
     pub(super) start: Envelope,
     pub(super) outcome: ActivityOutcome,
@@ -100,6 +108,8 @@ impl Ended {
 
 impl Stage {
     pub(super) async fn prepare(cx: Cx) -> Self {
+        cx.failed(FREE_ENDED, "error").await;
+        let ended = cx.head(FREE_ENDED).await;
         cx.start(HELD).await;
         let turn = cx.claim_only(HELD).await;
         cx.apply(cx.turn(&turn).continue_as_new()).await;
@@ -154,6 +164,9 @@ impl Stage {
                     version: Some(shown.commit_id),
                 },
             },
+            opening_turn: cx.unleased(&ended).next(2).awaiting(&[TOPIC]).build(),
+            other_opening_turn: cx.unleased(&ended).next(3).build(),
+            late_mail: to(FREE_ENDED, cx.mail(TOPIC)),
             incarnation: turn.head.incarnation,
             start: cx.start_of(ABSENT),
             outcome: ActivityOutcome { lease, message },
@@ -204,7 +217,7 @@ impl Stage {
     /// All that is stored, without what is random or a time. The store is of little use afterwards.
     pub(super) async fn contents(&self) -> String {
         let mut text = String::new();
-        for instance in [HELD, WAITING[0], WAITING[1], ABSENT, ENDED] {
+        for instance in [HELD, WAITING[0], WAITING[1], ENDED, FREE_ENDED, ABSENT] {
             let head = self.cx.head_if_any(instance).await;
             text += &head.as_ref().map_or("absent".to_owned(), head_text);
             for execution in 1..=2 {

@@ -50,6 +50,42 @@ pub(crate) const CLAIMS: &[Mutant] = &[
         "A turn carries all of its messages, however long they are.",
         Rewrite::AskTurns(|request| request.bytes_max = usize::MAX),
     ),
+    Mutant::outside(
+        "nobody_is_claimed_by_name",
+        &["CLM-14"],
+        "A claim that names an instance is made as one of its queues.",
+        Rewrite::AskTurns(|request| request.only = None),
+    ),
+    Mutant::inside(
+        "named_are_claimed_twice",
+        &["CLM-14"],
+        "A claim that names an instance takes it from whoever holds it.",
+        &[Defect::NamedAreClaimedTwice],
+    ),
+    Mutant::inside(
+        "named_are_of_the_queue",
+        &["CLM-14"],
+        "A claim that names an instance finds it in its queues alone.",
+        &[Defect::NamedAreOfTheQueue],
+    ),
+    Mutant::inside(
+        "named_are_alive",
+        &["CLM-14"],
+        "A claim that names an instance leaves one that has ended.",
+        &[Defect::NamedAreAlive],
+    ),
+    Mutant::inside(
+        "named_have_work",
+        &["CLM-14"],
+        "A claim that names an instance finds it only if there is something to do.",
+        &[Defect::NamedHaveWork],
+    ),
+    Mutant::outside(
+        "named_claim_says_more",
+        &["CLM-14"],
+        "A claim that found an instance says that there are others.",
+        Rewrite::Turns(|claimed| claimed.more |= !claimed.items.is_empty()),
+    ),
     Mutant::inside(
         "claim_takes_what_is_not_due",
         &["CLM-04"],

@@ -310,6 +310,30 @@ pub(crate) const COMMITS: &[Mutant] = &[
         &[Defect::ExecutionsAreUnchecked],
     ),
     Mutant::inside(
+        "running_instances_are_opened",
+        &["EXE-03"],
+        "A turn opens the next execution of an instance that has not ended.",
+        &[Defect::OpeningIsUnchecked],
+    ),
+    Mutant::inside(
+        "the_ended_are_not_opened",
+        &["EXE-04"],
+        "A turn that opens an instance which has ended is refused.",
+        &[Defect::OpeningIsRefused],
+    ),
+    Mutant::inside(
+        "opening_takes_the_output",
+        &["EXE-04"],
+        "The execution that has ended loses its output when the next one is opened.",
+        &[Defect::OpeningTakesTheOutput],
+    ),
+    Mutant::inside(
+        "the_opened_have_ended",
+        &["EXE-04"],
+        "An instance that was opened again has the status with which it had ended.",
+        &[Defect::OpenedHaveEnded],
+    ),
+    Mutant::inside(
         "continuing_loses_inputs",
         &["EXE-01"],
         "The messages to no execution in particular go when the next one begins.",

@@ -15,6 +15,9 @@
 -- queue as many rows are locked as are wanted in all, and those that are not chosen are free again
 -- with the end of this call.
 --
+-- p_only names one instance, which is leased instead if nobody holds it, whatever its queue is and whether
+-- there is anything to do or not (CLM-14).
+--
 -- Rows of kind 0 (one, the last), 1 (a turn) and 2 (an activity), in the order in which they became
 -- claimable.
 CREATE FUNCTION claim_v1(
@@ -30,7 +33,8 @@ CREATE FUNCTION claim_v1(
     p_turn_queues text[],
     p_queues text[],
     p_turn_floor bigint,
-    p_activity_floor bigint
+    p_activity_floor bigint,
+    p_only text
 ) RETURNS TABLE (
     kind smallint,
     id text,
@@ -85,6 +89,36 @@ DECLARE
 BEGIN
     -- A lease has to survive the end of a process, and need not survive that of the server.
     PERFORM set_config('synchronous_commit', 'off', true);
+    IF p_only IS NOT NULL THEN
+        PERFORM 1 FROM ready r WHERE r.ino = (SELECT i.ino FROM instance i WHERE i.id = p_only)
+        FOR UPDATE;
+        v_now := now_ms();
+        WITH leased AS (
+            UPDATE ready r SET
+                lease_token = gen_random_uuid(),
+                hold_until = v_now + greatest(p_turn_lease_ms, 1),
+                -- It is claimable after the lease only if it has something to do.
+                claim_at = (
+                    SELECT min(greatest(b.visible_at, v_now + greatest(p_turn_lease_ms, 1)))
+                    FROM unnest(CASE WHEN i.suspended THEN ARRAY['c'::bytea]
+                        ELSE ARRAY['c'::bytea, 's'] || i.awaited END) c (channel)
+                    CROSS JOIN LATERAL (
+                        SELECT b.visible_at FROM inbox b
+                        WHERE b.ino = r.ino AND b.channel = c.channel
+                        ORDER BY b.visible_at, b.seq LIMIT 1
+                    ) b
+                ),
+                claim_order = nextval('claim_order'),
+                attempts = r.attempts + 1
+            FROM instance i
+            WHERE i.id = p_only AND r.ino = i.ino
+                AND (r.lease_token IS NULL OR r.hold_until <= v_now)
+            RETURNING r.ino, r.lease_token, r.attempts
+        )
+        SELECT array_agg(l.ino), array_agg(l.lease_token), array_agg(l.attempts)
+        INTO v_turns, v_tokens, v_attempts
+        FROM leased l;
+    END IF;
     LOOP
         v_now := now_ms();
         IF p_turns_max > 0 THEN

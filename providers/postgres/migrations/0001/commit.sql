@@ -52,6 +52,7 @@ CREATE FUNCTION commit_v1(
     t_next_event_id bigint[],
     t_last_commit_id uuid[],
     t_valid boolean[],
+    t_opens_ended boolean[],
     t_queue text[],
     t_orchestration text[],
     t_version text[],
@@ -164,6 +165,7 @@ DECLARE
     ended CONSTANT smallint := 12;
     values_full CONSTANT smallint := 13;
     values_long CONSTANT smallint := 14;
+    not_ended CONSTANT smallint := 15;
 
     v_now bigint;
     v_turns integer := cardinality(t_ref);
@@ -334,14 +336,16 @@ BEGIN
                         AND v_commit_id[t.ref] IS DISTINCT FROM t.last_commit_id
                 THEN position_conflict
                 -- Whether what a turn completes is held comes before its own flaws.
-                WHEN NOT t.valid AND cardinality(f_turn) = 0 THEN not_valid
+                WHEN cardinality(f_turn) > 0 THEN done
+                WHEN NOT t.valid THEN not_valid
+                WHEN t.opens_ended AND v_status[t.ref] < 2 THEN not_ended
                 ELSE done
             END ORDER BY t.n)
         INTO v_code
         FROM unnest(t_ref, t_commit_id, t_token, t_new_id, t_incarnation, t_execution,
-            t_next_event_id, t_last_commit_id, t_valid) WITH ORDINALITY
+            t_next_event_id, t_last_commit_id, t_valid, t_opens_ended) WITH ORDINALITY
             t (ref, commit_id, token, new_id, incarnation, execution, next_event_id, last_commit_id,
-                valid, n);
+                valid, opens_ended, n);
     END IF;
 
     -- The activities that go: found, locked in their order, and looked at after that. Found and locked
@@ -412,10 +416,11 @@ BEGIN
                 WHEN v_code[t.n] <> done THEN v_code[t.n]
                 WHEN v_lost[t.n] > 0 THEN activity_lost
                 WHEN NOT t.valid THEN not_valid
+                WHEN t.opens_ended AND v_status[t_ref[t.n]] < 2 THEN not_ended
                 ELSE done
             END ORDER BY t.n)
         INTO v_code
-        FROM unnest(t_valid) WITH ORDINALITY t (valid, n);
+        FROM unnest(t_valid, t_opens_ended) WITH ORDINALITY t (valid, opens_ended, n);
     END IF;
     IF cardinality(o_ref) > 0 THEN
         SELECT array_agg(CASE
@@ -498,6 +503,14 @@ BEGIN
         FROM unnest(h_turn, h_execution, h_first_event_id, h_event_count, h_body)
             h (turn, execution, first_event_id, event_count, body)
         WHERE v_code[h.turn] = done;
+    END IF;
+    -- What ended an instance that is opened again was in its head, and goes with the execution that it
+    -- was of (EXE-04).
+    IF true = ANY (t_opens_ended) THEN
+        UPDATE execution x SET output = i.output
+        FROM unnest(t_ref, t_opens_ended) WITH ORDINALITY t (ref, opens_ended, n)
+        JOIN instance i ON i.ino = v_ino[t.ref]
+        WHERE t.opens_ended AND v_code[t.n] = done AND x.ino = i.ino AND x.execution = i.execution;
     END IF;
     IF cardinality(e_turn) > 0 THEN
         INSERT INTO execution AS x (ino, execution, status, started_ms, completed_ms, event_count,

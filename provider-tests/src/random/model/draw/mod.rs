@@ -52,9 +52,25 @@ fn episode() -> BoxedStrategy<Vec<Op>> {
         weighted(1, finished_activity()),
         weighted(1, fused_activity()),
         weighted(1, end_of_life()),
+        weighted(1, life_after_an_end()),
         weighted(1, read_mail()),
         weighted(1, shown_values()),
     ])
+}
+
+/// An instance ends, is claimed by its name and is opened again.
+fn life_after_an_end() -> impl Strategy<Value = Vec<Op>> {
+    let ending = one_of(vec![
+        weighted(1, Just(Part::Complete)),
+        weighted(1, Just(Part::Fail)),
+    ]);
+    let ending = commit(ending.prop_map(|end| Parts(vec![end])));
+    let opening = commit(part().prop_map(|part| Parts(vec![Part::OpenNext, part])));
+    (arrival(), who(), ending, opening).prop_map(|(arrival, instance, ending, opening)| {
+        let lease = Span::Lease;
+        let claim = Op::ClaimNamed { instance, lease };
+        vec![arrival, claim.clone(), ending, claim, opening]
+    })
 }
 
 /// Something happens to the lease of a claimed turn.

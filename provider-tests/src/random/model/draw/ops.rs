@@ -75,6 +75,7 @@ pub(super) fn messages() -> Vec<Weighted<Op>> {
 pub(super) fn turns() -> Vec<Weighted<Op>> {
     vec![
         weighted(16, claim_turns()),
+        weighted(1, claim_named()),
         weighted(16, commit(parts())),
         weighted(6, commit_unleased(parts())),
         weighted(
@@ -157,6 +158,10 @@ fn details() -> impl Strategy<Value = Option<u8>> {
         weighted(2, Just(None)),
         weighted(1, (0..3_u8).prop_map(Some)),
     ])
+}
+
+pub(super) fn claim_named() -> impl Strategy<Value = Op> {
+    (who(), lease()).prop_map(|(instance, lease)| Op::ClaimNamed { instance, lease })
 }
 
 pub(super) fn claim_activities() -> impl Strategy<Value = Op> {

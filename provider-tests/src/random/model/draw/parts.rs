@@ -18,6 +18,7 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
     vec(part(), 0..=PARTS_MAX).prop_map(Parts)
 }
 
+#[expect(clippy::too_many_lines, reason = "one entry for each part")]
 pub(super) fn part() -> BoxedStrategy<Part> {
     let mut all = vec![
         weighted(24, (1..4_u64).prop_map(|events| Part::Record { events })),
@@ -84,6 +85,7 @@ pub(super) fn part() -> BoxedStrategy<Part> {
             back().prop_map(|executions_ago| Part::Purge { executions_ago }),
         ),
         weighted(12, Just(Part::ContinueAsNew)),
+        weighted(1, Just(Part::OpenNext)),
         weighted(4, Just(Part::Complete)),
         weighted(4, Just(Part::Fail)),
         weighted(2, ago().prop_map(|activity| Part::FinishFused { activity })),
