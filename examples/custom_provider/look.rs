@@ -19,6 +19,13 @@ fn wanted(with_bodies: bool, body: &Bytes) -> usize {
 }
 
 impl Instance {
+    /// The same with the note, which only those are shown who look at this one (NOT-02).
+    fn record_with_note(&self, with_output: bool) -> InstanceRecord {
+        let mut record = self.record(with_output);
+        record.head.note = self.head_and_note().note;
+        record
+    }
+
     fn record(&self, with_output: bool) -> InstanceRecord {
         let mut head = self.head.clone();
         head.output = head.output.filter(|_| with_output);
@@ -100,7 +107,7 @@ impl State {
             return Ok(None);
         };
         let mut inspection = Inspection {
-            record: instance.record(request.with_bodies),
+            record: instance.record_with_note(request.with_bodies),
             standing: instance.standing(self.now_ms),
             messages: Vec::new(),
             activities: Vec::new(),

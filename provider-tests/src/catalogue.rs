@@ -415,6 +415,7 @@ macro_rules! __catalogue {
             labels_are_listed ["STA-10" "ADM-04"],
             instances_are_found_by_their_labels ["ADM-06"],
             a_start_of_what_exists_changes_neither ["STA-09" "STA-10" "STA-03"],
+            the_first_of_two_starts_labels ["STA-10" "STA-03"],
             labels_go_with_their_instance ["STA-10" "DEL-01"],
             labels_have_limits ["LIM-07" "FEN-05"],
         }

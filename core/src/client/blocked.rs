@@ -140,7 +140,7 @@ mod tests {
         };
         InstanceHead {
             core_state: core_state.encode(),
-            note: reason.map(|reason| note(reason)),
+            note: reason.map(note),
             ..running
         }
     }

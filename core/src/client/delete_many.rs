@@ -103,7 +103,7 @@ impl Client {
                 if !filter.takes(&head) {
                     continue;
                 }
-                match self.delete_ended(&head, &mut parents).await {
+                match self.delete_ended(filter, &head, &mut parents).await {
                     Ok(is_deleted) => deletion.deleted += usize::from(is_deleted),
                     Err(error) => {
                         let instance = head.instance.as_str().to_owned();
@@ -124,11 +124,22 @@ impl Client {
     /// again by now. Answers whether it did.
     async fn delete_ended(
         &self,
+        filter: &DeletionFilter,
         head: &InstanceHead,
         parents: &mut Parents,
     ) -> Result<bool, ClientError> {
         let id = &head.instance;
         if self.has_parent(head, parents).await? {
+            return Ok(false);
+        }
+        // The list may be minutes old: another life of the id, or what was rewound, is not what was meant.
+        let now = self.store.read_head(id).await?;
+        let is_meant = |now: InstanceHead| {
+            now.incarnation == head.incarnation
+                && now.position == head.position
+                && filter.takes(&now)
+        };
+        if !now.is_some_and(is_meant) {
             return Ok(false);
         }
         self.sweep_children(id, DeleteMode::TerminalOnly).await?;

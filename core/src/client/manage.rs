@@ -55,18 +55,22 @@ impl Client {
     /// id.
     pub async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ClientError> {
         let id = check::instance_id(instance)?;
+        // The output with the head: an inspection would bring the body of a message along.
+        let head = self.store.read_head(&id).await?;
         let request = Inspect {
             items_max: 1,
-            bytes_max: 0,
-            with_bodies: true,
             ..Inspect::new(id)
         };
         let inspected = self.admin().inspect(&request).await?;
-        let absent = || refusal::not_found("get_instance_info", &request.instance);
-        let record = inspected.ok_or_else(absent)?.record;
-        let head = self.store.read_head(&record.head.instance).await?;
-        let waiting = head.filter(|head| !head.status.is_terminal());
-        let blocked = waiting.and_then(|head| self.noted_reason(&head));
+        let (Some(head), Some(inspected)) = (head, inspected) else {
+            return Err(refusal::not_found("get_instance_info", &request.instance).into());
+        };
+        let is_waiting = !head.status.is_terminal();
+        let blocked = self.noted_reason(&head).filter(|_| is_waiting);
+        let record = InstanceRecord {
+            head,
+            ..inspected.record
+        };
         Ok(InstanceInfo {
             blocked,
             ..record_info(record)?

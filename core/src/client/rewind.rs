@@ -376,11 +376,13 @@ mod tests {
     #[tokio::test]
     async fn a_history_that_is_too_long_is_refused() {
         let fake = Fake::default();
-        let output = "x".repeat(crate::limits::REWOUND_BYTES_MAX);
+        let bytes_max = rewound_bytes_max(&crate::providers::Limits::default());
+        let output = "x".repeat(bytes_max);
         let last = entry(EventKind::OrchestrationCompleted { output });
         fake.put_history(failed(), &[last]);
         let error = fake.client().rewind("i").await.unwrap_err();
-        assert!(error.to_string().contains("at most 33554432"), "{error}");
+        let named = format!("at most {bytes_max} (REWOUND_BYTES_MAX)");
+        assert!(error.to_string().contains(&named), "{error}");
         assert!(fake.sent().is_empty());
     }
 

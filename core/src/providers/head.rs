@@ -113,8 +113,8 @@ pub struct InstanceHead {
     /// When its head was last written, in milliseconds since the Unix epoch.
     pub updated_at_ms: u64,
     /// The note of the last release that brought one since the last commit (NOT-01). Only
-    /// [`read_head`](super::Provider::read_head) reads it: it lies beside the rest, so that claims and
-    /// commits neither read nor write it.
+    /// [`read_head`](super::Provider::read_head) and [`inspect`](super::ProviderAdmin::inspect) read it: it
+    /// lies beside the rest, so that claims and commits neither read nor write it.
     pub note: Option<Bytes>,
     /// From when on [`Provider::maintain`](super::Provider::maintain) removes it, in milliseconds since
     /// the Unix epoch; only an instance that has ended has one (EXP-01).

@@ -53,7 +53,7 @@ pub(super) async fn run(node: Arc<Node>, claimed: ClaimedActivity, held: LeaseGu
             return;
         }
         Outcome::GiveBack(obstacle) => {
-            Box::pin(give_back(&node, &claimed, &obstacle)).await;
+            Box::pin(give_back(&node, &claimed, &obstacle, &held)).await;
             held.finish();
         }
         Outcome::Abandon => held.finish(),
@@ -212,7 +212,7 @@ fn undecodable(claimed: &ClaimedActivity, error: DecodeError) -> Outcome {
 
 /// Gives an activity back; its attempt does not count. Its instance is told if it lasts, so that
 /// whoever waits for that hears of it.
-async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) {
+async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle, held: &LeaseGuard) {
     let key = &claimed.lease.key;
     let returned = Returned {
         item: Item::Activity(key.clone()),
@@ -228,7 +228,8 @@ async fn give_back(node: &Node, claimed: &ClaimedActivity, obstacle: &Obstacle) 
         .excuse(Item::Activity(key.clone()), claimed.attempt);
     let lease = Lease::Activity(claimed.lease.clone());
     let attempts = ReleasedAttempts::TakeBack;
-    node.release(Release::new(lease, given_back.delay, attempts))
+    let release = Release::new(lease, given_back.delay, attempts);
+    node.release(release.with_details(held.take_details()))
         .await;
 }
 

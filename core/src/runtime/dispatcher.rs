@@ -317,24 +317,26 @@ async fn wait(node: &Node, pause: &Pause) {
             .sleep(node.options.dispatcher_min_poll_interval)
             .await;
     }
-    let has_turns = node.turn_slots.has_some();
-    let pools = node.activity_slots.pools();
-    let with_slots = pools.iter().filter(|pool| pool.slots.has_some());
+    // Each kind is looked at once: what is freed after that is heard of, and was waited for until then.
+    let (free, full): (Vec<&Slots>, Vec<&Slots>) =
+        node.all_slots().partition(|slots| slots.has_some());
+    let is_free = |slots: &Slots| free.iter().any(|it| std::ptr::eq(*it, slots));
+    let pools = node.activity_slots.pools().iter();
     let queues = Queues {
-        turns: if has_turns {
+        turns: if is_free(&node.turn_slots) {
             node.turn_queues.all().to_vec()
         } else {
             Vec::new()
         },
-        activities: with_slots
+        activities: pools
+            .filter(|pool| is_free(&pool.slots))
             .flat_map(|pool| pool.queues.all().iter().cloned())
             .collect(),
     };
-    let full = node.all_slots().filter(|slots| !slots.has_some());
     let max_wait = node.options.dispatcher_long_poll_timeout;
     tokio::select! {
         biased;
-        () = Slots::any_freed(full) => {}
+        () = Slots::any_freed(full.into_iter()) => {}
         result = node.store.wait_for_work(&queues, max_wait) => {
             if let Err(error) = result {
                 tracing::warn!(target: "duroxide::runtime", %error, "work cannot be waited for");

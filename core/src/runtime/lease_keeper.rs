@@ -140,6 +140,12 @@ impl LeaseGuard {
         Progress::new(last, keeper, self.token)
     }
 
+    /// What its activity has said and is not known to be stored, for whoever gives the lease back.
+    pub(super) fn take_details(&self) -> Option<Bytes> {
+        let mut leases = self.keeper.leases.lock();
+        leases.held.get_mut(&self.token)?.details.take()
+    }
+
     /// Somebody wants to know when the lease is not held any more.
     pub(super) fn watch(&self, watcher: mpsc::Sender<()>) {
         let mut leases = self.keeper.leases.lock();

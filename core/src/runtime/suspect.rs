@@ -14,6 +14,10 @@ pub(super) const PUT_OFF_MIN: Duration = Duration::from_secs(1);
 
 /// What was claimed.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would be one more allocation for each turn, which is moved a few times only"
+)]
 pub(super) enum Work {
     Turn(Turn),
     Activity(ClaimedActivity),

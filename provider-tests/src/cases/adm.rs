@@ -280,6 +280,21 @@ pub(crate) async fn a_cursor_is_of_its_list(cx: &Cx) {
         let listed = cx.admin().list_instances(&filter).await;
         refused(listed, ErrorKind::InvalidInput);
     }
+    cx.running("z1").await;
+    cx.running("z2").await;
+    let mut filter = InstanceFilter {
+        id_prefix: "z".to_owned(),
+        instances_max: 1,
+        ..InstanceFilter::default()
+    };
+    let page = cx.admin().list_instances(&filter).await;
+    filter.after = page.expect("instances can be listed").next;
+    filter.id_prefix = "a".to_owned();
+    // One of another list leads nowhere, or is refused.
+    match cx.admin().list_instances(&filter).await {
+        Ok(page) => assert_eq!(page.instances, []),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
+    }
     let request = Inspect {
         after: nonsense(),
         ..Inspect::new(id("a"))

@@ -134,7 +134,7 @@ pub(crate) async fn the_bytes_of_a_claim_leave_the_other_turns(cx: &Cx) {
         names.collect()
     };
     for (total_bytes_max, expected, more) in [
-        (3_999, &["a", "b"][..], true),
+        (4_999, &["a", "b"][..], true),
         (1_000, &["c"][..], true),
         (1_000, &["d"][..], false),
     ] {

@@ -244,6 +244,23 @@ pub(crate) async fn a_start_of_what_exists_changes_neither(cx: &Cx) {
     assert!(cx.list_ids(children).await.is_empty());
 }
 
+/// A turn may start an id twice, and the second start is a message for the first one's instance.
+pub(crate) async fn the_first_of_two_starts_labels(cx: &Cx) {
+    cx.running("p").await;
+    let turn = cx.poke_and_claim("p").await;
+    let first = start(cx, "a", None, labels(&[("k", "v")]));
+    let second = start(cx, "a", None, labels(&[("k", "w"), ("l", "")]));
+
+    cx.apply(cx.turn(&turn).append(1).send(first.clone()).send(second))
+        .await;
+
+    let head = cx.head("a").await;
+    assert_eq!(head.incarnation, first.message.id.incarnation());
+    let seen = cx.inspected("a", 9).await.expect("it is there");
+    assert_eq!(seen.record.labels, labels(&[("k", "v")]));
+    assert_eq!(seen.messages.len(), 2);
+}
+
 /// The next life of an id is found by its own labels alone, and is its own parent's child.
 pub(crate) async fn labels_go_with_their_instance(cx: &Cx) {
     let p = parent(cx, "p");

@@ -205,9 +205,10 @@ pub(crate) async fn what_came_after_the_failure_is_kept(cx: &Cx) {
     world
         .reaches("i", |kind| matches!(kind, EventKind::ActivityFailed { .. }))
         .await;
-    gate.open();
     world.raise("i", "E", "first").await;
     world.raise("i", "E", "second").await;
+    // It ends with this, and takes no event from then on.
+    gate.open();
     world.failure("i").await;
     broken.mend();
 
@@ -405,8 +406,11 @@ pub(crate) async fn only_failures_are_rewound(cx: &Cx) {
 
 /// What comes after the rewind is for the execution that goes on: it is suspended at once, and waits.
 pub(crate) async fn a_suspension_follows_a_rewind(cx: &Cx) {
+    // What goes on may be done with its work before the suspension comes, and waits for an event then.
     async fn one(ctx: OrchestrationContext, _: String) -> Text {
-        call(&ctx, "Broken", "work").await
+        let work = call(&ctx, "Broken", "work").await?;
+        ctx.schedule_wait("go").await;
+        Ok(work)
     }
     let broken = Broken::default();
     let (world, node) = World::with_node(cx, broken.beside(Code::of("One", one))).await;
@@ -423,6 +427,8 @@ pub(crate) async fn a_suspension_follows_a_rewind(cx: &Cx) {
         info.expect("it is there").suspended.then_some(())
     })
     .await;
+    let raised = world.client.raise_event("i", "go", "").await;
+    raised.expect("the instance is there");
     world.pass(Duration::from_secs(5)).await;
     assert!(matches!(
         world.status("i").await,

@@ -10,12 +10,12 @@ use super::{Cx, id};
 /// Everything that a look at some instances shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct View {
-    instances: Vec<InstanceView>,
+    pub(crate) instances: Vec<InstanceView>,
     counts: (SystemMetrics, QueueDepths),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct InstanceView {
+pub(crate) struct InstanceView {
     head: Option<InstanceHead>,
     /// Of each execution up to one that cannot be there.
     histories: Vec<Vec<HistoryChunk>>,

@@ -20,7 +20,7 @@ impl State {
             return Ok(None);
         };
         let mut inspection = Inspection {
-            record: instance.record(request.with_bodies),
+            record: instance.record_with_note(request.with_bodies),
             standing: self.standing(instance),
             messages: Vec::new(),
             activities: Vec::new(),

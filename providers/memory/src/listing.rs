@@ -86,6 +86,11 @@ impl State {
             Some(_) | None => Bound::Included(&*filter.id_prefix),
         };
         let end = prefix_end(&filter.id_prefix);
+        // A cursor of another prefix may lie behind all of this one's.
+        let is_behind = |end: &String| after.as_ref().is_some_and(|it| it.as_str() >= &**end);
+        if end.as_ref().is_some_and(is_behind) {
+            return Ok(Box::new(std::iter::empty()));
+        }
         let range = match end.as_deref() {
             Some(end) => (first, Bound::Excluded(end)),
             None => (first, Bound::Unbounded),
@@ -111,6 +116,13 @@ impl State {
 }
 
 impl Instance {
+    /// The same with the note, which only those are shown who look at this one (NOT-02).
+    pub(crate) fn record_with_note(&self, with_output: bool) -> InstanceRecord {
+        let mut record = self.record(with_output);
+        record.head.note.clone_from(&self.note);
+        record
+    }
+
     pub(crate) fn record(&self, with_output: bool) -> InstanceRecord {
         let mut head = self.head.clone();
         head.output = head.output.filter(|_| with_output);

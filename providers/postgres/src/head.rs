@@ -47,11 +47,16 @@ pub(crate) fn of_row(row: &PgRow) -> Result<InstanceHead, Error> {
 
 /// The same from a row with the note that a read of the head finds (NOT-01).
 pub(crate) fn with_note(row: &PgRow) -> Result<InstanceHead, Error> {
-    let note = row.try_get::<Option<Vec<u8>>, _>("note")?;
     Ok(InstanceHead {
-        note: note.map(Bytes::from),
+        note: note(row)?,
         ..of_row(row)?
     })
+}
+
+/// The note beside a head.
+pub(crate) fn note(row: &PgRow) -> Result<Option<Bytes>, Error> {
+    let note = row.try_get::<Option<Vec<u8>>, _>("note")?;
+    Ok(note.map(Bytes::from))
 }
 
 /// Whose child an instance is.

@@ -33,8 +33,10 @@ impl After {
         let after = filter.after.as_ref();
         Ok(match filter.order {
             ListOrder::ById => {
-                let id = after.map(|it| it.place(OPERATION)).transpose()?;
-                Self::Id(id.unwrap_or_default())
+                let id = after
+                    .map(|it| it.place::<InstanceId>(OPERATION))
+                    .transpose()?;
+                Self::Id(id.map(String::from).unwrap_or_default())
             }
             ListOrder::NewestFirst => {
                 let row = after.map(|it| it.place(OPERATION)).transpose()?;
@@ -160,8 +162,10 @@ pub(crate) fn inspection_of_rows(rows: &[PgRow]) -> Result<Option<Inspection>, E
     let is_leased = first.try_get("is_leased")?;
     let hold_until_ms: i64 = first.try_get("hold_until")?;
     let at_ms: i64 = first.try_get("seq")?;
+    let mut record = head::record_of_row(first)?;
+    record.head.note = head::note(first)?;
     let mut inspection = Inspection {
-        record: head::record_of_row(first)?,
+        record,
         standing: Standing {
             claimable_from_ms: claim_at_ms.map(codes::unsigned).transpose()?,
             held_until_ms: (hold_until_ms > at_ms)

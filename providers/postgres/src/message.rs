@@ -1,6 +1,6 @@
 //! Envelopes as columns of a call.
 
-use duroxide_core::providers::{Envelope, InstanceId, Labels, Parent, Recipient};
+use duroxide_core::providers::{Envelope, Incarnation, InstanceId, Labels, Parent, Recipient};
 use uuid::Uuid;
 
 use crate::call::Refs;
@@ -38,6 +38,7 @@ pub(crate) struct NewbornColumns<'a> {
     pub(crate) turns: Parents,
     envelopes: Parents,
     label_refs: Vec<i32>,
+    label_incarnations: Vec<Uuid>,
     label_keys: Vec<&'a [u8]>,
     label_values: Vec<&'a [u8]>,
 }
@@ -59,10 +60,12 @@ impl Parents {
 }
 
 impl<'a> NewbornColumns<'a> {
-    /// Adds the labels of the new instance at this place.
-    pub(crate) fn push(&mut self, place: i32, labels: &'a Labels) {
+    /// Adds the labels of the new instance at this place, if it is this life that begins: a turn may start
+    /// one id twice.
+    pub(crate) fn push(&mut self, place: i32, incarnation: Incarnation, labels: &'a Labels) {
         for (key, value) in labels {
             self.label_refs.push(place);
+            self.label_incarnations.push(incarnation.0);
             self.label_keys.push(key.as_bytes());
             self.label_values.push(value.as_bytes());
         }
@@ -76,6 +79,7 @@ impl<'a> NewbornColumns<'a> {
             .bind(self.turns.0)
             .bind(self.envelopes.0)
             .bind(self.label_refs)
+            .bind(self.label_incarnations)
             .bind(self.label_keys)
             .bind(self.label_values)
     }
@@ -90,7 +94,8 @@ impl<'a> EnvelopeColumns<'a> {
         self.turns.push(turn);
         self.refs.push(reference);
         if let Some(newborn) = envelope.recipient.created() {
-            self.newborn.push(reference, &newborn.labels);
+            let incarnation = message.id.incarnation();
+            self.newborn.push(reference, incarnation, &newborn.labels);
             self.newborn.envelopes.push(index, newborn.parent.as_ref());
         }
         let (new_id, incarnation, orchestration, core_state) = match &envelope.recipient {

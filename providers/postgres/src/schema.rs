@@ -115,7 +115,7 @@ macro_rules! functions {
 
 functions! {
     claim: "claim_v1"(14),
-    commit: "commit_v1"(93),
+    commit: "commit_v1"(94),
     renew: "renew_v1"(8),
     renew_with_details: "renew_with_details_v1"(7),
     release: "release_v1"(14),

@@ -108,9 +108,15 @@ impl<'a> TurnColumns<'a> {
         for lease in &turn.completed {
             self.parts.fused.push(here, lease, refs);
         }
-        if let Fence::Absent { parent, labels, .. } = &turn.fence {
+        if let Fence::Absent {
+            incarnation,
+            parent,
+            labels,
+            ..
+        } = &turn.fence
+        {
             let place = refs.place(&turn.instance);
-            envelopes.newborn.push(place, labels);
+            envelopes.newborn.push(place, *incarnation, labels);
             envelopes
                 .newborn
                 .turns

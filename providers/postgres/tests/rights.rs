@@ -69,7 +69,7 @@ async fn everything(provider: &PostgresProvider) -> Result<(), ProviderError> {
     let lease = Lease::Turn(turn.lease.clone());
     provider.renew(&[lease.into()], LEASE * 2).await.remove(0)?;
     let given_back = |lease| Release::new(lease, Duration::ZERO, ReleasedAttempts::TakeBack);
-    let release = given_back(Lease::Turn(turn.lease));
+    let release = given_back(Lease::Turn(turn.lease)).with_details(Some("why".into()));
     provider.release(vec![release]).await.remove(0)?;
     let turn = provider.claim_turns(&turns(1)).await?.items.remove(0);
     ask(Commit::Turn(commit_of(&turn, vec![activity(1)]))).await?;
@@ -235,7 +235,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
     let (owner, role) = (Role::new(&place.url).await, Role::new(&place.url).await);
     let grants = granted(&place, &owner, &role).await;
     let rights = single_rights(&grants);
-    assert_eq!(rights.len(), 1 + 1 + 8 * 4 + 3 * 3 + 1 + 1);
+    assert_eq!(rights.len(), 1 + 1 + 9 * 4 + 3 * 3 + 1 + 1);
     let tables = [
         "instance",
         "ready",
@@ -245,6 +245,7 @@ async fn none_of_the_documented_rights_can_be_left_out() {
         "inbox",
         "topic",
         "value",
+        "note",
         "label",
         "history",
     ];

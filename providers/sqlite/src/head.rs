@@ -25,11 +25,20 @@ pub(crate) use head_columns;
 /// How many columns that are.
 pub(crate) const HEAD_COLUMNS: usize = 18;
 
+/// The note of an instance, unless a commit has made it void (NOT-01).
+macro_rules! note_column {
+    () => {
+        "(SELECT note FROM note WHERE ino = instance.ino AND note.commit_id IS instance.commit_id)"
+    };
+}
+pub(crate) use note_column;
+
 const HEAD_AND_NOTE: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", (SELECT note FROM note WHERE ino = instance.ino AND note.commit_id IS instance.commit_id)
-     FROM instance WHERE id = ?1"
+    ", ",
+    note_column!(),
+    " FROM instance WHERE id = ?1"
 );
 
 /// Reads a head from the first columns of a row.
@@ -84,12 +93,17 @@ pub(crate) fn read_with_note(
     instance: &InstanceId,
 ) -> rusqlite::Result<Option<InstanceHead>> {
     sql.first(HEAD_AND_NOTE, [instance.as_str()], |row| {
-        let note = row.get::<_, Option<Vec<u8>>>(HEAD_COLUMNS)?;
         Ok(InstanceHead {
-            note: note.map(Bytes::from),
+            note: note(row, HEAD_COLUMNS)?,
             ..of_row(row)?
         })
     })
+}
+
+/// The note in this column.
+pub(crate) fn note(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Bytes>> {
+    let note = row.get::<_, Option<Vec<u8>>>(column)?;
+    Ok(note.map(Bytes::from))
 }
 
 pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {

@@ -11,14 +11,16 @@ use rusqlite::{Row, ToSql, params};
 
 use crate::channel::{self, Code};
 use crate::codes::bounded;
-use crate::head::{self, HEAD_COLUMNS, head_columns};
+use crate::head::{self, HEAD_COLUMNS, head_columns, note_column};
 use crate::listing;
 use crate::sql::Sql;
 
 const INSTANCE: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", ino, claim_at, hold_until, lease_token IS NOT NULL, attempts FROM instance WHERE id = ?1"
+    ", ino, claim_at, hold_until, lease_token IS NOT NULL, attempts, ",
+    note_column!(),
+    " FROM instance WHERE id = ?1"
 );
 const MESSAGES: &str = "SELECT channel, due_at, seq, message_id, execution, length(body),
          CASE WHEN ?5 THEN body END
@@ -59,6 +61,7 @@ pub(crate) fn inspect(
         let mut head = head::of_row(row)?;
         head.output = head.output.filter(|_| request.with_bodies);
         let ino = row.get(HEAD_COLUMNS)?;
+        head.note = head::note(row, HEAD_COLUMNS + 5)?;
         let labels = listing::labels(sql, ino)?;
         let mut inspection = Inspection {
             standing: standing(row, now_ms)?,

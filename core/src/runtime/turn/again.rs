@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::draft::{Draft, Scope, start};
+use super::draft::{Draft, start};
+use super::scope::Scope;
 use crate::event::{Entry, EventKind};
 use crate::message::MessageBody;
 use crate::orchestration::{ActivityOptions, StartOptions};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::draft::Scope;
+use super::scope::Scope;
 use crate::event::{ConfigErrorKind, ErrorDetails};
 use crate::orchestration::OrchestrationContext;
 use crate::replay::{Alarm, Engine, Identity, Journal, Root};

@@ -1,8 +1,9 @@
 //! Ending a run without its code: cancelled, poisoned, damaged, or without code that fits.
 
-use super::draft::{Draft, Scope};
+use super::draft::Draft;
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
+use super::scope::Scope;
 use crate::event::{
     AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, announced_by, open_children,
 };

@@ -1,9 +1,10 @@
 //! Gives a turn's messages to the code, and collects what it decides.
 
 use super::code::Code;
-use super::draft::{Draft, Scope, refused, within};
+use super::draft::{Draft, refused, within};
 use super::inbox::{Letter, started};
 use super::occasion::turn_bytes_max;
+use super::scope::Scope;
 use crate::event::{ErrorDetails, EventKind};
 use crate::limits::{
     AWAITED_BYTES_MAX, AWAITED_TOPICS_MAX, CLOCK_SKEW_MAX, EXECUTIONS_PER_TURN_MAX,

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::draft::Scope;
 use super::ending;
 use super::inbox::{self, Letter};
 use super::load::{self, LoadError};
 use super::occasion::Occasion;
 use super::process::{Plan, Work};
 use super::rewind;
+use super::scope::Scope;
 use crate::event::{ConfigErrorKind, Entry, ErrorDetails};
 use crate::frame::DecodeError;
 use crate::providers::{ErrorKind, ProviderError};

@@ -61,9 +61,15 @@ pub(super) async fn put_back(
         node.release(release).await;
         return held.finish();
     }
+    let has_ended = turn.head.status.is_terminal();
     let node_itself = Arc::clone(node);
     node.do_on_service(async move {
-        let pause = release.delay.min(CONTROL_PAUSE_MAX);
+        // What comes meanwhile for an instance that has ended is in no hurry, and asks for the same code.
+        let pause = if has_ended {
+            release.delay
+        } else {
+            release.delay.min(CONTROL_PAUSE_MAX)
+        };
         node_itself.clock.sleep(pause).await;
         node_itself.release(release).await;
         held.finish();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::code::Code;
-use super::draft::Scope;
 use super::occasion::Occasion;
+use super::scope::Scope;
 use crate::event::{DecodeError, Entry, EventKind, decode_entries_after};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
 use crate::providers::{

@@ -1,11 +1,12 @@
 //! What can be answered without the code: a wish to suspend or resume the instance, or to cancel it later,
 //! a start that is meant for another one, and all that reaches a suspended instance.
 
-use super::draft::{Draft, Scope};
+use super::draft::Draft;
 use super::ending;
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
 use super::process::Work;
+use super::scope::Scope;
 use crate::message::MessageBody;
 use crate::providers::MessageId;
 use crate::runtime::warm::Kept;

@@ -18,6 +18,7 @@ mod open;
 mod process;
 mod publish;
 mod rewind;
+mod scope;
 mod shadow;
 
 pub(super) use draft::within;

@@ -1,11 +1,11 @@
 //! The code of an execution, standing where its history ends.
 
 use super::code::Code;
-use super::draft::Scope;
 use super::feed::{Feeder, Unfit};
 use super::inbox::{self, Letter};
 use super::load::{self, History, LoadError};
 use super::occasion::Occasion;
+use super::scope::Scope;
 use crate::event::{ErrorDetails, commit_mark};
 use crate::message::{MessageBody, Start};
 use crate::providers::{ErrorKind, InstanceHead, ProviderError};

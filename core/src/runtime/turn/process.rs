@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::{Draft, Scope};
+use super::draft::Draft;
 use super::ending;
 use super::feed::{Feeder, Unfit};
 use super::forced::{
@@ -17,6 +17,7 @@ use super::occasion::Occasion;
 use super::open::{Stopped, feeder};
 use super::publish::publish;
 use super::rewind;
+use super::scope::Scope;
 use super::shadow;
 use crate::providers::{
     ErrorKind, Fence, Lease, ProviderError, Release, ReleasedAttempts, Topic, TurnLease,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::draft::{Draft, Scope};
+use super::draft::Draft;
 use super::occasion::Occasion;
 use super::process::Work;
+use super::scope::Scope;
 use crate::message::Output;
 use crate::providers::{
     ActivityLease, ClaimedActivity, Commit, CommitId, Committed, Envelope, HeadUpdate,

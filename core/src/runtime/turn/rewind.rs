@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::again::Options;
 use super::code::Code;
-use super::draft::{Draft, Scope};
+use super::draft::Draft;
 use super::ending;
 use super::feed::{Feeder, Unfit, not_before};
 use super::forced::{mismatch, unreadable};
@@ -17,6 +17,7 @@ use super::load;
 use super::occasion::Occasion;
 use super::open::Stopped;
 use super::process::{Plan, Work, feed, finish};
+use super::scope::Scope;
 use crate::event::{Entry, ErrorDetails, EventKind, Rewound};
 use crate::limits::rewound_bytes_max;
 use crate::message::Cause;

@@ -1,9 +1,9 @@
 //! Replaying every turn at once, in tests.
 
 use super::code::Code;
-use super::draft::Scope;
 use super::load;
 use super::occasion::Occasion;
+use super::scope::Scope;
 use crate::event::Entry;
 use crate::replay::Failure;
 use crate::runtime::node::Node;

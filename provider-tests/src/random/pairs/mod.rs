@@ -138,11 +138,12 @@ async fn points_of(cx: &Cx, operation: Operation) -> usize {
 }
 
 /// A stage for these two.
-async fn prepare(cx: Cx, first: Operation, second: Operation) -> Stage {
+async fn prepare(cx: Cx, first: Operation, second: Operation) -> Box<Stage> {
+    // Apart, since what prepares so many commits is large.
     if first.is_of_ended() || second.is_of_ended() {
-        Stage::prepare_with_ended(cx).await
+        Box::pin(Stage::prepare_with_ended(cx)).await
     } else {
-        Stage::prepare(cx).await
+        Box::pin(Stage::prepare(cx)).await
     }
 }
 

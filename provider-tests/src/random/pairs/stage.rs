@@ -107,7 +107,7 @@ impl Ended {
 }
 
 impl Stage {
-    pub(super) async fn prepare(cx: Cx) -> Self {
+    pub(super) async fn prepare(cx: Cx) -> Box<Self> {
         cx.failed(FREE_ENDED, "error").await;
         let ended = cx.head(FREE_ENDED).await;
         cx.start(HELD).await;
@@ -136,7 +136,7 @@ impl Stage {
         let message = Some(cx.message_to_execution(2));
         let unleased = cx.unleased(&turn.head).append(1);
         let unleased = unleased.complete_activity(activities[1].lease.clone());
-        Self {
+        Box::new(Self {
             turn: commit.send(sent).build(),
             stale_turn: cx.turn(&stale).append(1).build(),
             unleased_turn: unleased.build(),
@@ -174,14 +174,14 @@ impl Stage {
             activity_lease: Lease::Activity(activities[1].lease.clone()),
             ended: None,
             cx,
-        }
+        })
     }
 
     /// The same with an instance that has ended.
-    pub(super) async fn prepare_with_ended(cx: Cx) -> Self {
-        let stage = Self::prepare(cx).await;
-        let ended = Some(Ended::prepare(&stage.cx).await);
-        Self { ended, ..stage }
+    pub(super) async fn prepare_with_ended(cx: Cx) -> Box<Self> {
+        let mut stage = Self::prepare(cx).await;
+        stage.ended = Some(Ended::prepare(&stage.cx).await);
+        stage
     }
 
     /// What is asked of the instance that has ended.

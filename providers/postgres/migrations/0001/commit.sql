@@ -9,7 +9,7 @@
 --   f_  activities that a turn completes                     o_  outcomes of activities
 --   m_  envelopes: of a turn, or of a client where m_turn is 0; m_replacing has the places of those that
 --       take the place of an instance that has ended (STA-08)
---   l_  the labels of instances that are created here
+--   l_  the labels of instances that are created here, and in which life
 -- t_parent and m_parent name whose child a new instance is: 36 characters of the incarnation, then the id.
 -- They end with the last one that has any.
 -- t_new_id and m_new_id hold the id of the instance that the row creates, if it does; a turn with
@@ -126,6 +126,7 @@ CREATE FUNCTION commit_v1(
     t_parent text[],
     m_parent text[],
     l_ref integer[],
+    l_incarnation uuid[],
     l_key bytea[],
     l_value bytea[]
 ) RETURNS TABLE (
@@ -492,8 +493,9 @@ BEGIN
 
     IF cardinality(l_ref) > 0 THEN
         INSERT INTO label (ino, key, value)
-        SELECT v_ino[l.ref], l.key, l.value FROM unnest(l_ref, l_key, l_value) l (ref, key, value)
-        WHERE v_ino[l.ref] = ANY (v_new);
+        SELECT v_ino[l.ref], l.key, l.value
+        FROM unnest(l_ref, l_incarnation, l_key, l_value) l (ref, incarnation, key, value)
+        WHERE v_ino[l.ref] = ANY (v_new) AND v_incarnation[l.ref] = l.incarnation;
     END IF;
 
     -- Histories, and the rows of executions that open or close.

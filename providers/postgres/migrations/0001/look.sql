@@ -173,7 +173,8 @@ CREATE FUNCTION inspect_v1(
     activity_id bigint,
     body_bytes bigint,
     body bytea,
-    is_left boolean
+    is_left boolean,
+    note bytea
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
 DECLARE
@@ -219,10 +220,11 @@ BEGIN
         i.parent_incarnation, i.expires_ms, l.keys, l.values, r.claim_at, r.hold_until,
         r.lease_token IS NOT NULL AND r.hold_until > v_now, r.attempts, NULL::bytea, v_now,
         NULL::uuid, NULL::bigint, NULL::bigint, NULL::bytea,
-        (SELECT count(*) FROM counted) > (SELECT count(*) FROM page)
+        (SELECT count(*) FROM counted) > (SELECT count(*) FROM page), o.note
     FROM found f
     JOIN instance i ON i.ino = f.ino
     JOIN ready r ON r.ino = f.ino
+    LEFT JOIN note o ON o.ino = f.ino AND o.commit_id IS NOT DISTINCT FROM i.commit_id
     CROSS JOIN LATERAL (
         SELECT array_agg(l.key) AS keys, array_agg(l.value) AS values
         FROM label l WHERE l.ino = f.ino
@@ -232,7 +234,7 @@ BEGIN
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, coalesce(p.claim_at, a.claim_at), p.n,
         a.lease_token IS NOT NULL AND a.claim_at > v_now, a.attempts, p.channel,
         p.seq, p.message_id, p.activity_id, p.bytes::bigint,
-        CASE WHEN p_with_bodies THEN coalesce(b.body, a.body) END, NULL
+        CASE WHEN p_with_bodies THEN coalesce(b.body, a.body) END, NULL, NULL
     FROM page p
     LEFT JOIN inbox b ON b.ino = p.ino AND b.message_id = p.message_id
     LEFT JOIN activity a ON a.id = p.activity

@@ -18,7 +18,6 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
     vec(part(), 0..=PARTS_MAX).prop_map(Parts)
 }
 
-#[expect(clippy::too_many_lines, reason = "one entry for each part")]
 pub(super) fn part() -> BoxedStrategy<Part> {
     let mut all = vec![
         weighted(24, (1..4_u64).prop_map(|events| Part::Record { events })),
