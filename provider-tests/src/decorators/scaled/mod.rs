@@ -1,5 +1,7 @@
 //! A provider whose times are shorter.
 
+mod admin;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,7 +162,7 @@ impl<P: Provider + ?Sized> Provider for Scaled<P> {
     }
 
     fn admin(&self) -> &dyn ProviderAdmin {
-        self.inner.admin()
+        self
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
