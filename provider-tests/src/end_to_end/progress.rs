@@ -179,13 +179,12 @@ pub(crate) async fn a_note_goes_when_the_instance_goes_on(cx: &Cx) {
 /// Activities with large inputs arrive in several claims, and all of them do: two mebibytes more than one
 /// claim brings.
 pub(crate) async fn large_activities_come_in_several_claims(cx: &Cx) {
-    const INSTANCES: usize = 6;
     const OF_EACH: usize = 3;
-    const BYTES: usize = 1024 * 1024;
-    async fn fan_out(ctx: OrchestrationContext, _: String) -> Text {
+    async fn fan_out(ctx: OrchestrationContext, bytes: String) -> Text {
         let options = ActivityOptions::new().with_queue("large");
+        let input = "x".repeat(bytes.parse().unwrap_or(0));
         let schedule =
-            |_| ctx.schedule_activity_with_options("Length", "x".repeat(BYTES), options.clone());
+            |_| ctx.schedule_activity_with_options("Length", input.clone(), options.clone());
         let mut total = 0;
         for output in ctx.join((0..OF_EACH).map(schedule).collect()).await {
             let length: usize = super::stage::activity_output(output)?.parse().unwrap_or(0);
@@ -196,13 +195,19 @@ pub(crate) async fn large_activities_come_in_several_claims(cx: &Cx) {
     let code = Code::of("FanOut", fan_out).activity("Length", |_, input: String| async move {
         Ok(input.len().to_string())
     });
+    // As large as the store takes them, with room for what goes with them, and more than a claim returns.
+    let bytes = (cx.limits().body_bytes_max / 2).min(1024 * 1024);
+    let instances = CLAIM_BYTES_MAX / (bytes * OF_EACH) + 1;
     let (world, _turns) = World::with_node(cx, code).await;
-    for number in 0..INSTANCES {
-        world.begin(&number.to_string(), "FanOut", "").await;
+    for number in 0..instances {
+        world
+            .begin(&number.to_string(), "FanOut", &bytes.to_string())
+            .await;
     }
-    let request = ClaimActivities::new(vec![TaskQueue::from("large")], 64, LEASE);
+    let all = instances * OF_EACH;
+    let request = ClaimActivities::new(vec![TaskQueue::from("large")], all, LEASE);
     let mut leases = Vec::new();
-    while leases.len() < INSTANCES * OF_EACH {
+    while leases.len() < all {
         let claimed = until("more of them", async || {
             let claimed = cx.provider().claim_activities(&request).await;
             let items = claimed.expect("a claim of activities succeeds").items;
@@ -229,8 +234,8 @@ pub(crate) async fn large_activities_come_in_several_claims(cx: &Cx) {
         it.options.activity_queues = BTreeMap::from([("large".to_owned(), 64)]);
     });
     let _large = serving.await;
-    for number in 0..INSTANCES {
+    for number in 0..instances {
         let output = world.output(&number.to_string()).await;
-        assert_eq!(output, (OF_EACH * BYTES).to_string());
+        assert_eq!(output, (OF_EACH * bytes).to_string());
     }
 }
