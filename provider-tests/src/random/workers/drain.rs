@@ -54,24 +54,24 @@ pub(super) async fn drain(store: &Caller, log: &Log) -> Contents {
     for instance in INSTANCES {
         read_all(store, instance).await;
     }
-    let mut contents = look(store).await;
+    let mut contents = look(store, log).await;
     // A send whose future was dropped with its handle may come as late as this (CXL-03). What is stuck
     // does not go away by looking again.
     for _ in 0..LATECOMERS_MAX {
         if !contents.is_drained || contents.depths.unwrap_or_default() == QueueDepths::default() {
             break;
         }
-        contents = look(store).await;
+        contents = look(store, log).await;
     }
     contents.leftovers = Some(delete_all(cx).await);
     contents
 }
 
 /// Processes whatever is left, and looks at everything.
-async fn look(store: &Caller) -> Contents {
+async fn look(store: &Caller, log: &Log) -> Contents {
     let cx = &store.cx;
     let mut contents = Contents {
-        is_drained: process_all(store).await,
+        is_drained: process_all(store, log).await,
         ..Contents::default()
     };
     for instance in INSTANCES {
@@ -89,20 +89,24 @@ async fn look(store: &Caller) -> Contents {
 }
 
 /// Claims, commits and finishes until nothing is claimable, now or later; whether that happened.
-async fn process_all(store: &Caller) -> bool {
-    let mut has_waited = false;
+async fn process_all(store: &Caller, log: &Log) -> bool {
+    let (mut has_waited, mut was_woken) = (false, false);
     for _ in 0..CLAIMS_MAX {
         let turns = store
             .claim_turns(Patience::Endless, ITEMS_MAX, ITEMS_MAX)
             .await;
         let activities = store.claim_activities(Patience::Endless, ITEMS_MAX).await;
         let is_empty = turns.is_empty() && activities.is_empty();
-        let is_done = is_empty && !wake(store).await;
+        let is_woken = is_empty && wake(store).await;
+        let is_done = is_empty && !is_woken;
         if is_done && has_waited && !is_queued(&store.cx).await {
             return true;
         }
-        has_waited = is_done;
-        if is_done {
+        // What was woken and cannot be claimed may be held by a claim that came late.
+        let may_be_held = is_woken && was_woken && log.has_unheard_claim();
+        was_woken = is_woken;
+        has_waited = is_done || may_be_held;
+        if has_waited {
             // A send whose future was dropped may have come after all, with its delay (CXL-01).
             store.cx.elapse(EVERYTHING_IS_DUE).await;
         }

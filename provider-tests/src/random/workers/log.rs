@@ -222,6 +222,13 @@ impl Log {
         self.returned(place, at_ms, call);
     }
 
+    /// Whether there is a claim of turns whose answer nobody heard. It may be carried out at any time, and
+    /// then holds instances for the time of its lease (CXL-02).
+    pub(super) fn has_unheard_claim(&self) -> bool {
+        let is_unheard = |it: &Entry| matches!(it.call, Call::ClaimTurns { answer: None, .. });
+        self.inner.lock().entries.iter().any(is_unheard)
+    }
+
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.inner.lock().entries.clone()
     }
