@@ -2,7 +2,6 @@
 //!
 //! Each page looks through all there is, which a provider with an index need not do.
 
-use bytes::Bytes;
 use duroxide::providers::page::{Place, Room};
 use duroxide::providers::{
     ActivityKey, ActivityPage, ActivityRecord, ErrorKind, Incarnation, Inspect, Inspection,
@@ -12,11 +11,6 @@ use duroxide::providers::{
 
 use crate::agenda::Slot;
 use crate::state::{Activity, Instance, State};
-
-/// How many bytes of a body go into a page.
-fn wanted(with_bodies: bool, body: &Bytes) -> usize {
-    if with_bodies { body.len() } else { 0 }
-}
 
 impl Instance {
     /// The same with the note, which only those are shown who look at this one (NOT-02).
@@ -113,7 +107,8 @@ impl State {
             activities: Vec::new(),
             next: None,
         };
-        let mut room = Room::new(request.items_max, request.bytes_max);
+        let with_bodies = request.with_bodies;
+        let mut room = Room::new(request.items_max, request.bytes_max).with_bodies(with_bodies);
         let mut last = None;
         let behind = match &after {
             Some(Place::Message {
@@ -132,7 +127,7 @@ impl State {
         let is_among_activities = matches!(after, Some(Place::Activity { .. }));
         let messages = instance.inbox.behind(behind.as_ref());
         for (slot, message) in messages.filter(|_| !is_among_activities) {
-            if !room.take(wanted(request.with_bodies, &message.body)) {
+            if !room.take(message.body.len()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 return Ok(Some(inspection));
             }
@@ -141,18 +136,12 @@ impl State {
                 due_at_ms: slot.at_ms,
                 arrival: slot.arrival,
             });
-            inspection.messages.push(MessageRecord {
-                id: message.id,
-                channel: message.channel.clone(),
-                execution: message.execution,
-                due_at_ms: slot.at_ms,
-                body_bytes: message.body.len(),
-                body: request.with_bodies.then(|| message.body.clone()),
-            });
+            let record = MessageRecord::of(message, slot.at_ms, with_bodies);
+            inspection.messages.push(record);
         }
         let life = instance.head.incarnation;
         for (key, activity) in self.activities_behind(&request.instance, life, after.as_ref()) {
-            if !room.take(wanted(request.with_bodies, &activity.body)) {
+            if !room.take(activity.body.len()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 break;
             }
@@ -160,7 +149,7 @@ impl State {
                 execution: key.execution,
                 activity_id: key.activity_id,
             });
-            let record = activity.record(key, self.now_ms, request.with_bodies);
+            let record = activity.record(key, self.now_ms, with_bodies);
             inspection.activities.push(record);
         }
         Ok(Some(inspection))
@@ -198,7 +187,8 @@ impl State {
         let after = request.after.as_ref();
         let after: Option<(u64, u64)> = after.map(|it| it.place("list_activities")).transpose()?;
         let mut page = ActivityPage::default();
-        let mut room = Room::new(request.activities_max, request.bytes_max);
+        let room = Room::new(request.activities_max, request.bytes_max);
+        let mut room = room.with_bodies(request.with_bodies);
         let mut last = None;
         let queues = self.queues.agendas();
         let queue = queues.filter(|(name, _)| **name == request.queue);
@@ -207,7 +197,7 @@ impl State {
             let Some(activity) = self.activities.get(key).filter(|_| Some(place) > after) else {
                 continue;
             };
-            if !room.take(wanted(request.with_bodies, &activity.body)) {
+            if !room.take(activity.body.len()) {
                 page.next = last.as_ref().map(PageCursor::of);
                 break;
             }

@@ -1,6 +1,6 @@
 //! Counts of what is stored and queued.
 
-use duroxide::providers::{InstanceStatus, QueueDepths, QueueLoad, StoreMetrics, SystemMetrics};
+use duroxide::providers::{QueueDepths, QueueLoad, StoreMetrics, SystemMetrics};
 
 use crate::queues::Queues;
 use crate::state::State;
@@ -17,22 +17,16 @@ impl State {
     }
 
     fn totals(&self) -> SystemMetrics {
-        let mut metrics = SystemMetrics::default();
+        let mut totals = SystemMetrics::default();
         for instance in self.instances.values() {
             let events = instance
                 .histories
                 .keys()
                 .map(|it| instance.event_count(*it));
-            metrics.total_events += events.sum::<u64>();
-            metrics.total_executions += instance.executions.len() as u64;
-            metrics.total_instances += 1;
-            *match instance.head.status {
-                InstanceStatus::Pending | InstanceStatus::Running => &mut metrics.running_instances,
-                InstanceStatus::Completed => &mut metrics.completed_instances,
-                InstanceStatus::Failed => &mut metrics.failed_instances,
-            } += 1;
+            let executions = instance.executions.len();
+            totals.count(instance.head.status, executions, events.sum());
         }
-        metrics
+        totals
     }
 
     fn depths(&self) -> QueueDepths {
@@ -52,13 +46,9 @@ impl State {
 fn loads<K: Ord + Clone>(queues: &Queues<K>, now_ms: u64) -> Vec<QueueLoad> {
     let loads = queues.agendas().map(|(queue, agenda)| {
         let claimable = agenda.due(now_ms).count();
-        let oldest_ms = agenda.next_ms().filter(|_| claimable > 0);
-        QueueLoad {
-            queue: queue.clone(),
-            claimable: claimable as u64,
-            later: (agenda.len() - claimable) as u64,
-            oldest_waits_ms: oldest_ms.map(|at_ms| now_ms - at_ms),
-        }
+        let first_ms = agenda.next_ms();
+        let waits_ms = first_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
+        QueueLoad::of(queue.clone(), (claimable, agenda.len()), waits_ms)
     });
     let mut loads = loads.collect();
     QueueLoad::sort(&mut loads);

@@ -33,25 +33,14 @@ pub(super) fn name(kind: &str, name: &str) -> Result<(), ClientError> {
     )))
 }
 
-/// What tells one event from another.
-pub(super) fn event_id(event_id: &str) -> Result<&str, ClientError> {
-    if (1..=NAME_BYTES_MAX).contains(&event_id.len()) {
-        return Ok(event_id);
+/// What tells one thing of this kind from another, for example an event.
+pub(super) fn id<'a>(kind: &str, id: &'a str) -> Result<&'a str, ClientError> {
+    if (1..=NAME_BYTES_MAX).contains(&id.len()) {
+        return Ok(id);
     }
     Err(ClientError::invalid(format!(
-        "the id of an event has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
-        event_id.len()
-    )))
-}
-
-/// What tells one request from another.
-pub(super) fn request_id(request_id: &str) -> Result<&str, ClientError> {
-    if (1..=NAME_BYTES_MAX).contains(&request_id.len()) {
-        return Ok(request_id);
-    }
-    Err(ClientError::invalid(format!(
-        "the id of a request has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
-        request_id.len()
+        "the id of {kind} has 1 to {NAME_BYTES_MAX} bytes, this one has {}; pass another id",
+        id.len()
     )))
 }
 

@@ -54,11 +54,10 @@ impl Client {
     }
 
     /// Removes the ended children of an instance that has ended, and theirs: it is about to be replaced,
-    /// and nobody would look for them then. Without management operations they stay.
+    /// and nobody would look for them then.
     pub(super) async fn sweep_children_of_ended(&self, id: &InstanceId) -> Result<(), ClientError> {
         let head = self.trying_again(|| self.store.read_head(id)).await?;
-        let has_ended = head.is_some_and(|head| head.status.is_terminal());
-        if has_ended && self.has_management_capability() {
+        if head.is_some_and(|head| head.status.is_terminal()) {
             self.sweep_children(id, DeleteMode::TerminalOnly).await?;
         }
         Ok(())

@@ -112,7 +112,7 @@ impl Client {
         let name = event_name.into();
         check::name("event", &name)?;
         let id = match &options.event_id {
-            Some(event_id) => derived_id(&instance, &name, check::event_id(event_id)?),
+            Some(event_id) => derived_id(&instance, &name, check::id("an event", event_id)?),
             None => Entropy.message_id(),
         };
         match self.raise(instance, name, data.into(), id).await {

@@ -110,7 +110,7 @@ impl Client {
         let head = self.store.read_head(&instance).await?;
         let head = head.ok_or_else(|| refusal::not_found("rewind", &instance))?;
         let request = match &options.request_id {
-            Some(request_id) => derived_id(&head, check::request_id(request_id)?),
+            Some(request_id) => derived_id(&head, check::id("a request", request_id)?),
             None => Entropy.message_id(),
         };
         if options.request_id.is_some()
@@ -192,8 +192,8 @@ impl Client {
             }
             InstanceStatus::Failed => {}
         }
-        let bytes = self.history_bytes(head).await?;
         let bytes_max = rewound_bytes_max(&self.store.capabilities().limits);
+        let bytes = self.history_bytes(head, bytes_max).await?;
         if bytes > bytes_max {
             return Err(ClientError::invalid(format!(
                 "the history of {id} has {bytes} bytes, and one that is rewound at most {bytes_max} \
@@ -203,9 +203,12 @@ impl Client {
         Ok(())
     }
 
-    /// How many bytes the history of the current execution has, or more than may be rewound.
-    async fn history_bytes(&self, head: &InstanceHead) -> Result<usize, ClientError> {
-        let bytes_max = rewound_bytes_max(&self.store.capabilities().limits);
+    /// How many bytes the history of the current execution has, or a number that is above this one.
+    async fn history_bytes(
+        &self,
+        head: &InstanceHead,
+        bytes_max: usize,
+    ) -> Result<usize, ClientError> {
         let mut bytes = 0;
         let mut request = reading(&head.instance, head.position.execution);
         loop {

@@ -6,7 +6,7 @@ use super::activity::ActivityKey;
 use super::cursor::PageCursor;
 use super::id::{InstanceId, MessageId, TaskQueue};
 use super::listing::InstanceRecord;
-use super::message::Channel;
+use super::message::{Channel, Message};
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 
 /// A request to look at an instance.
@@ -85,6 +85,21 @@ pub struct MessageRecord {
     pub body_bytes: usize,
     /// What it says, if that was asked for.
     pub body: Option<Bytes>,
+}
+
+impl MessageRecord {
+    /// The record of a message that is due then, with its body or without.
+    #[must_use]
+    pub fn of(message: &Message, due_at_ms: u64, with_body: bool) -> Self {
+        Self {
+            id: message.id,
+            channel: message.channel.clone(),
+            execution: message.execution,
+            due_at_ms,
+            body_bytes: message.body.len(),
+            body: with_body.then(|| message.body.clone()),
+        }
+    }
 }
 
 /// An activity that has not ended.

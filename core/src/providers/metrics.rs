@@ -1,5 +1,6 @@
 //! Counts of what is stored and queued.
 
+use super::head::InstanceStatus;
 use super::id::TaskQueue;
 
 /// How much is stored and queued.
@@ -33,6 +34,18 @@ pub struct QueueLoad {
 }
 
 impl QueueLoad {
+    /// That of a queue in which so many items are claimable now, of so many that there are; the first one
+    /// has been for so long.
+    #[must_use]
+    pub fn of(queue: TaskQueue, (claimable, all): (usize, usize), waits_ms: Option<u64>) -> Self {
+        Self {
+            queue,
+            claimable: claimable as u64,
+            later: all.saturating_sub(claimable) as u64,
+            oldest_waits_ms: waits_ms.filter(|_| claimable > 0),
+        }
+    }
+
     /// Puts queues into their order, and leaves out those beyond the limit (ADM-10).
     pub fn sort(queues: &mut Vec<Self>) {
         queues.sort_by(|a, b| {
@@ -58,6 +71,20 @@ pub struct SystemMetrics {
     pub failed_instances: u64,
     /// All events that were not pruned.
     pub total_events: u64,
+}
+
+impl SystemMetrics {
+    /// Counts an instance with this status, so many executions and so many events.
+    pub fn count(&mut self, status: InstanceStatus, executions: usize, events: u64) {
+        self.total_instances += 1;
+        self.total_executions += executions as u64;
+        self.total_events += events;
+        *match status {
+            InstanceStatus::Pending | InstanceStatus::Running => &mut self.running_instances,
+            InstanceStatus::Completed => &mut self.completed_instances,
+            InstanceStatus::Failed => &mut self.failed_instances,
+        } += 1;
+    }
 }
 
 /// How much is queued.

@@ -3,7 +3,8 @@
 use super::check;
 use super::cursor::PageCursor;
 use super::error::ProviderError;
-use super::id::Topic;
+use super::id::{InstanceId, Topic};
+use super::listing::{InstanceFilter, ListOrder};
 use super::message::Channel;
 
 /// How much room a page has left.
@@ -11,7 +12,8 @@ use super::message::Channel;
 pub struct Room {
     items: usize,
     bytes: usize,
-    bytes_max: usize,
+    /// `None` where no bodies are wanted, whose bytes take no room then.
+    bytes_max: Option<usize>,
     has_some: bool,
 }
 
@@ -22,15 +24,22 @@ impl Room {
         Self {
             items: check::page_rows(items_max),
             bytes: 0,
-            bytes_max,
+            bytes_max: Some(bytes_max),
             has_some: false,
         }
+    }
+
+    /// The same where the bytes count only if the bodies are wanted.
+    #[must_use]
+    pub fn with_bodies(mut self, with_bodies: bool) -> Self {
+        self.bytes_max = self.bytes_max.filter(|_| with_bodies);
+        self
     }
 
     /// Takes room for an item with so many bytes of a body; false if there is none.
     pub fn take(&mut self, body_bytes: usize) -> bool {
         let bytes = self.bytes.saturating_add(body_bytes);
-        let is_long = self.has_some && bytes > self.bytes_max;
+        let is_long = self.has_some && self.bytes_max.is_some_and(|max| bytes > max);
         if self.items == 0 || is_long {
             return false;
         }
@@ -44,6 +53,33 @@ impl Room {
     #[must_use]
     pub fn items(&self) -> usize {
         self.items
+    }
+}
+
+/// Where a page of instances begins, for a store that numbers its instances in the order of their creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// Behind this id; `None` is before all of them.
+    Id(Option<InstanceId>),
+    /// Behind the instance with this number, in the order from the newest on.
+    Number(u64),
+}
+
+impl After {
+    /// Where the page begins that a filter asks for.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a cursor of something else.
+    pub fn of(filter: &InstanceFilter) -> Result<Self, ProviderError> {
+        const OPERATION: &str = "list_instances";
+        let after = filter.after.as_ref();
+        Ok(match filter.order {
+            ListOrder::ById => Self::Id(after.map(|it| it.place(OPERATION)).transpose()?),
+            ListOrder::NewestFirst => {
+                let number = after.map(|it| it.place(OPERATION)).transpose()?;
+                Self::Number(number.unwrap_or(u64::MAX))
+            }
+        })
     }
 }
 
@@ -133,6 +169,9 @@ mod tests {
         assert!(room.take(0));
         assert!(!room.take(0));
         assert_eq!(Room::new(0, 0).items(), 1);
+        let mut room = Room::new(2, 10).with_bodies(false);
+        assert!(room.take(100) && room.take(100));
+        assert!(!room.take(0));
     }
 
     #[test]

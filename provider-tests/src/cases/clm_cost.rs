@@ -1,51 +1,13 @@
 //! What a claim costs beside much that has nothing to do: a ratio, in which the machine cancels out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duroxide_core::providers::{ClaimActivities, ClaimTurns, Commit, Envelope, TaskQueue};
 
+use crate::support::proportion::{FEW, LATER, MANY, timed};
 use crate::support::{Cx, LEASE};
 
-/// How much there is in the one store and in the other.
-const FEW: u64 = 100;
-const MANY: u64 = 20_000;
-/// A claim that looks at everything takes up to 200 times as long in the store with much. One that
-/// searches an index takes little longer.
-const RATIO_MAX: u32 = 8;
-/// The shortest of so many claims is taken in each store, which is one that nothing came between.
-const ROUNDS: usize = 20;
-/// A ratio that is too high must be so each time.
-const TRIES: usize = 4;
-/// More than any case lasts.
-const SLEEP: Duration = Duration::from_hours(10_000);
-/// No more than a call may hold, and little enough to be told apart in a transcript.
-const BATCH: usize = 500;
 const ACTIVITIES_OF_A_TURN: u64 = 1_000;
-
-/// The shortest claim of a turn and of an activity.
-#[derive(Debug, Clone, Copy)]
-struct Cost {
-    turn: Duration,
-    activity: Duration,
-}
-
-impl Cost {
-    const HIGHEST: Self = Self {
-        turn: Duration::MAX,
-        activity: Duration::MAX,
-    };
-
-    fn or_less(self, other: Self) -> Self {
-        Self {
-            turn: self.turn.min(other.turn),
-            activity: self.activity.min(other.activity),
-        }
-    }
-
-    fn is_in_proportion_to(self, few: Self) -> bool {
-        self.turn <= few.turn * RATIO_MAX && self.activity <= few.activity * RATIO_MAX
-    }
-}
 
 /// A claim takes as long beside 20,000 instances that sleep and as many activities of another queue
 /// as beside a hundred of each.
@@ -54,24 +16,8 @@ pub(crate) async fn a_claim_looks_at_no_sleeper(cx: &Cx) {
     fill(&few, FEW).await;
     fill(&many, MANY).await;
 
-    let mut measured = Vec::new();
-    for _ in 0..TRIES {
-        cx.forget_calls();
-        let (mut of_few, mut of_many) = (Cost::HIGHEST, Cost::HIGHEST);
-        for _ in 0..ROUNDS {
-            // They take turns, so that a busy machine is as busy for either.
-            of_few = of_few.or_less(claim(&few).await);
-            of_many = of_many.or_less(claim(&many).await);
-        }
-        if of_many.is_in_proportion_to(of_few) {
-            return;
-        }
-        measured.push((of_few, of_many));
-    }
-    panic!(
-        "beside {MANY} instances that sleep and activities of another queue a claim takes more than \
-         {RATIO_MAX} times as long as beside {FEW}: {measured:?}"
-    );
+    let what = "instances that sleep and activities of another queue a claim";
+    cx.takes_as_long((&few, &many), what, claim).await;
 }
 
 /// Fills a store with instances that sleep, with activities that nobody here can run, and with one
@@ -80,11 +26,11 @@ async fn fill(cx: &Cx, count: u64) {
     let mut sleepers = (0..count).map(|number| {
         let start = cx.start_of(&format!("sleeper {number}"));
         Commit::Send(Envelope {
-            delay: SLEEP,
+            delay: LATER,
             ..start
         })
     });
-    let batch_max = cx.limits().commit_operations_max.min(BATCH);
+    let batch_max = cx.batch_max();
     loop {
         let batch: Vec<_> = sleepers.by_ref().take(batch_max).collect();
         if batch.is_empty() {
@@ -107,8 +53,8 @@ async fn fill(cx: &Cx, count: u64) {
     cx.running("works").await;
 }
 
-/// Claims a turn and an activity, and makes both anew.
-async fn claim(cx: &Cx) -> Cost {
+/// Claims a turn and an activity, and makes both anew. Answers how long each claim took.
+async fn claim(cx: &Cx) -> [Duration; 2] {
     cx.poke("works").await;
     cx.settle().await;
     let claim_turns = ClaimTurns {
@@ -131,18 +77,5 @@ async fn claim(cx: &Cx) -> Cost {
     cx.try_finish(&work.lease, None)
         .await
         .expect("the lease is held");
-    Cost {
-        turn: turn_took,
-        activity: activity_took,
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what a claim costs is real time, whatever clock the store goes by"
-)]
-async fn timed<T>(call: impl Future<Output = T>) -> (T, Duration) {
-    let began = Instant::now();
-    let answer = call.await;
-    (answer, began.elapsed())
+    [turn_took, activity_took]
 }

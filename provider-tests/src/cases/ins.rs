@@ -1,8 +1,8 @@
 //! Looking at one instance, and at one queue of activities.
 
 use duroxide_core::providers::{
-    ActivityKey, Channel, Inspect, Inspection, InstanceId, Lease, ListActivities, MessageId,
-    PageCursor, Release, ReleasedAttempts, Reservation, Standing,
+    ActivityKey, ActivityRecord, Channel, Inspect, Inspection, InstanceId, Lease, ListActivities,
+    MessageId, PageCursor, Release, ReleasedAttempts, Reservation, Standing,
 };
 
 use crate::support::{Cx, LEASE, SECOND, id, later, random_token, to};
@@ -286,6 +286,14 @@ async fn listed(cx: &Cx, queue: &str, activities_max: usize) -> Vec<(InstanceId,
     }
 }
 
+/// The last activity of the queue `gpu`, which has some.
+async fn last_of_gpu(cx: &Cx) -> ActivityRecord {
+    let request = ListActivities::new("gpu".into());
+    let page = cx.admin().list_activities(&request).await;
+    let last = page.expect("it can be listed").activities.pop();
+    last.expect("there are three")
+}
+
 /// What was claimable first comes first, and what is leased at the end of its lease.
 pub(crate) async fn a_queue_is_listed_in_its_order(cx: &Cx) {
     cx.running("z").await;
@@ -313,15 +321,7 @@ pub(crate) async fn a_queue_is_listed_in_its_order(cx: &Cx) {
         listed(cx, "gpu", 9).await,
         [of("a", 3), of("z", 1), of("z", 7)]
     );
-    let page = cx
-        .admin()
-        .list_activities(&ListActivities::new("gpu".into()))
-        .await;
-    let last = page
-        .expect("it can be listed")
-        .activities
-        .pop()
-        .expect("there are three");
+    let last = last_of_gpu(cx).await;
     assert!(last.is_leased && last.body.is_none());
     assert_eq!(last.attempts, 1);
     assert!(last.claimable_from_ms > cx.clock().now_ms());
@@ -333,15 +333,7 @@ pub(crate) async fn a_queue_is_listed_in_its_order(cx: &Cx) {
         .expect("it is the same");
     assert_eq!(same.claimable_from_ms, last.claimable_from_ms);
     cx.elapse(LEASE).await;
-    let page = cx
-        .admin()
-        .list_activities(&ListActivities::new("gpu".into()))
-        .await;
-    let last = page
-        .expect("it can be listed")
-        .activities
-        .pop()
-        .expect("there are three");
+    let last = last_of_gpu(cx).await;
     assert_eq!(
         (last.is_leased, last.key),
         (false, work[0].lease.key.clone())

@@ -13,7 +13,7 @@ use duroxide_core::{
     OrchestrationStatus, RewindOptions,
 };
 
-use super::stage::{Code, Gate, Text, World, count, types, until, within};
+use super::stage::{Code, Gate, Node, Text, World, count, types, until, within};
 use crate::support::Cx;
 
 /// Longer than the store's time that any scenario takes.
@@ -443,22 +443,28 @@ pub(crate) async fn a_suspension_follows_a_rewind(cx: &Cx) {
     assert_eq!(ended, OrchestrationStatus::Completed { output });
 }
 
-/// A parent that has heard of its child's failure is not told of its success; when the parent is rewound it
-/// hears of that, and the child does not run again.
-pub(crate) async fn a_parent_hears_of_its_child_when_it_is_rewound(cx: &Cx) {
-    async fn child(ctx: OrchestrationContext, _: String) -> Text {
-        call(&ctx, "Broken", "work").await
+/// A parent `i` that has failed since its child has, which calls what is broken; and the child.
+async fn failed_with_its_child(cx: &Cx, broken: &Broken) -> (World, Node, String) {
+    async fn child(ctx: OrchestrationContext, input: String) -> Text {
+        call(&ctx, "Broken", &input).await
     }
     async fn parent(ctx: OrchestrationContext, _: String) -> Text {
-        let child = ctx.schedule_sub_orchestration("Child", "");
+        let child = ctx.schedule_sub_orchestration("Child", "work");
         child.into_sub_orchestration().await
     }
-    let broken = Broken::default();
     let code = Code::of("Parent", parent).orchestration("Child", child);
-    let (world, _node) = World::with_node(cx, broken.beside(code)).await;
+    let (world, node) = World::with_node(cx, broken.beside(code)).await;
     world.begin("i", "Parent", "").await;
     world.failure("i").await;
     let child = world.child_of("i").await;
+    (world, node, child)
+}
+
+/// A parent that has heard of its child's failure is not told of its success; when the parent is rewound it
+/// hears of that, and the child does not run again.
+pub(crate) async fn a_parent_hears_of_its_child_when_it_is_rewound(cx: &Cx) {
+    let broken = Broken::default();
+    let (world, _node, child) = failed_with_its_child(cx, &broken).await;
     broken.mend();
     assert_eq!(world.second_output(&child).await, "work");
     world.pass(Duration::from_secs(5)).await;
@@ -473,22 +479,8 @@ pub(crate) async fn a_parent_hears_of_its_child_when_it_is_rewound(cx: &Cx) {
 
 /// A child that is gone begins anew.
 pub(crate) async fn a_child_that_is_gone_begins_anew(cx: &Cx) {
-    async fn child(ctx: OrchestrationContext, input: String) -> Text {
-        call(&ctx, "Broken", &input).await
-    }
-    async fn parent(ctx: OrchestrationContext, _: String) -> Text {
-        let child = ctx.schedule_sub_orchestration("Child", "work");
-        child.into_sub_orchestration().await
-    }
     let broken = Broken::default();
-    let code = Code::of("Parent", parent).orchestration("Child", child);
-    let (world, _node) = World::with_node(cx, broken.beside(code)).await;
-    world.begin("i", "Parent", "").await;
-    world.failure("i").await;
-    let child = world.child_of("i").await;
-    if !world.client.has_management_capability() {
-        return;
-    }
+    let (world, _node, child) = failed_with_its_child(cx, &broken).await;
     let deleted = world
         .client
         .delete_instance(&child, DeleteMode::Force)

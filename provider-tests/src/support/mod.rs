@@ -6,6 +6,7 @@ mod dump;
 mod ended;
 mod looks;
 mod messages;
+pub(crate) mod proportion;
 mod turn_builder;
 mod turns;
 mod view;

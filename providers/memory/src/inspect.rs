@@ -1,6 +1,5 @@
 //! Looking at one instance, or at one queue of activities.
 
-use bytes::Bytes;
 use duroxide_core::providers::page::{Place, Room};
 use duroxide_core::providers::{
     ActivityKey, ActivityPage, ActivityRecord, Inspect, Inspection, ListActivities, MessageRecord,
@@ -38,12 +37,12 @@ impl State {
                 activity_id,
             }) => (None, Some((execution, activity_id))),
         };
-        let wanted = |body: &Bytes| if request.with_bodies { body.len() } else { 0 };
-        let mut room = Room::new(request.items_max, request.bytes_max);
+        let with_bodies = request.with_bodies;
+        let mut room = Room::new(request.items_max, request.bytes_max).with_bodies(with_bodies);
         let mut last = None;
         let messages = instance.inbox.behind(message.as_ref());
         for (slot, message) in messages.take_while(|_| activity.is_none()) {
-            if !room.take(wanted(&message.body)) {
+            if !room.take(message.body.len()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 return Ok(Some(inspection));
             }
@@ -52,21 +51,15 @@ impl State {
                 due_at_ms: slot.at_ms,
                 arrival: slot.arrival,
             });
-            inspection.messages.push(MessageRecord {
-                id: message.id,
-                channel: message.channel.clone(),
-                execution: message.execution,
-                due_at_ms: slot.at_ms,
-                body_bytes: message.body.len(),
-                body: request.with_bodies.then(|| message.body.clone()),
-            });
+            let record = MessageRecord::of(message, slot.at_ms, with_bodies);
+            inspection.messages.push(record);
         }
         let (id, life) = (&instance.head.instance, instance.head.incarnation);
         for (key, it) in self
             .activities
             .behind(id, life, activity.unwrap_or_default())
         {
-            if !room.take(wanted(&it.body)) {
+            if !room.take(it.body.len()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 break;
             }
@@ -74,7 +67,7 @@ impl State {
                 execution: key.execution,
                 activity_id: key.activity_id,
             });
-            let record = self.activity_record(key, it, request.with_bodies);
+            let record = self.activity_record(key, it, with_bodies);
             inspection.activities.push(record);
         }
         Ok(Some(inspection))
@@ -116,14 +109,14 @@ impl State {
         let place: Option<(u64, u64)> = after.map(|it| it.place("list_activities")).transpose()?;
         let place = place.map(|(at_ms, arrival)| Slot { at_ms, arrival });
         let mut page = ActivityPage::default();
-        let wanted = |body: &Bytes| if request.with_bodies { body.len() } else { 0 };
-        let mut room = Room::new(request.activities_max, request.bytes_max);
+        let room = Room::new(request.activities_max, request.bytes_max);
+        let mut room = room.with_bodies(request.with_bodies);
         let mut last = None;
         for (slot, key) in self.activities.queues().behind(&request.queue, place) {
             let Some(activity) = self.activities.get(key) else {
                 continue;
             };
-            if !room.take(wanted(&activity.body)) {
+            if !room.take(activity.body.len()) {
                 page.next = last.as_ref().map(PageCursor::of);
                 break;
             }

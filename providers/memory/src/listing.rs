@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use duroxide_core::limits::PAGE_ROWS_MAX;
+use duroxide_core::providers::page::After;
 use duroxide_core::providers::{
-    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceRecord, ListOrder, PageCursor,
+    InstanceFilter, InstanceHead, InstanceId, InstancePage, InstanceRecord, PageCursor,
     ProviderError, check, prefix_end,
 };
 
 use crate::state::{Instance, State};
-
-const OPERATION: &str = "list_instances";
 
 /// The orders that instances are listed in, beside that of their ids. What is in here never changes for
 /// as long as an instance lives.
@@ -56,15 +55,16 @@ impl State {
         let mut page = InstancePage::default();
         let instances_max = check::page_rows(filter.instances_max);
         let mut last = None;
-        let candidates = match filter.order {
-            ListOrder::ById => self.by_id(filter)?,
-            ListOrder::NewestFirst => self.newest_first(filter)?,
+        let after = After::of(filter)?;
+        let candidates = match &after {
+            After::Id(after) => self.by_id(filter, after.as_ref()),
+            After::Number(before) => self.newest_first(*before),
         };
         for (index, instance) in candidates.enumerate() {
             if index == PAGE_ROWS_MAX || page.instances.len() == instances_max {
-                let place = |it: &Instance| match filter.order {
-                    ListOrder::ById => PageCursor::of(&it.head.instance),
-                    ListOrder::NewestFirst => PageCursor::of(&it.number),
+                let place = |it: &Instance| match after {
+                    After::Id(_) => PageCursor::of(&it.head.instance),
+                    After::Number(_) => PageCursor::of(&it.number),
                 };
                 page.next = last.map(place);
                 break;
@@ -77,19 +77,17 @@ impl State {
         Ok(page)
     }
 
-    fn by_id(&self, filter: &InstanceFilter) -> Result<Candidates<'_>, ProviderError> {
-        let after = filter.after.as_ref();
-        let after: Option<InstanceId> = after.map(|it| it.place(OPERATION)).transpose()?;
+    fn by_id(&self, filter: &InstanceFilter, after: Option<&InstanceId>) -> Candidates<'_> {
         // No id is empty, so that all are behind the empty prefix.
-        let first = match &after {
+        let first = match after {
             Some(after) if after.as_str() >= &*filter.id_prefix => Bound::Excluded(after.as_str()),
             Some(_) | None => Bound::Included(&*filter.id_prefix),
         };
         let end = prefix_end(&filter.id_prefix);
         // A cursor of another prefix may lie behind all of this one's.
-        let is_behind = |end: &String| after.as_ref().is_some_and(|it| it.as_str() >= &**end);
+        let is_behind = |end: &String| after.is_some_and(|it| it.as_str() >= &**end);
         if end.as_ref().is_some_and(is_behind) {
-            return Ok(Box::new(std::iter::empty()));
+            return Box::new(std::iter::empty());
         }
         let range = match end.as_deref() {
             Some(end) => (first, Bound::Excluded(end)),
@@ -97,21 +95,18 @@ impl State {
         };
         let Some(parent) = &filter.parent else {
             let found = self.instances.range(range);
-            return Ok(Box::new(found.map(|(_, instance)| instance)));
+            return Box::new(found.map(|(_, instance)| instance));
         };
         let children = self.lists.children.get(parent);
         let children = children.map(|it| it.range::<str, _>(range));
         let children = children.into_iter().flatten();
-        Ok(Box::new(children.filter_map(|id| self.instances.get(id))))
+        Box::new(children.filter_map(|id| self.instances.get(id)))
     }
 
-    fn newest_first(&self, filter: &InstanceFilter) -> Result<Candidates<'_>, ProviderError> {
-        let before = filter.after.as_ref();
-        let before: Option<u64> = before.map(|it| it.place(OPERATION)).transpose()?;
-        let before = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let ids = self.lists.by_age.range((Bound::Unbounded, before));
+    fn newest_first(&self, before: u64) -> Candidates<'_> {
+        let ids = self.lists.by_age.range(..before);
         let ids = ids.rev().map(|(_, id)| id);
-        Ok(Box::new(ids.filter_map(|id| self.instances.get(id))))
+        Box::new(ids.filter_map(|id| self.instances.get(id)))
     }
 }
 

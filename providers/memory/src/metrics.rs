@@ -1,8 +1,6 @@
 //! Counts of what is stored and queued.
 
-use duroxide_core::providers::{
-    InstanceStatus, QueueDepths, QueueLoad, StoreMetrics, SystemMetrics,
-};
+use duroxide_core::providers::{QueueDepths, QueueLoad, StoreMetrics, SystemMetrics};
 
 use crate::queues::Queues;
 use crate::state::{Execution, State};
@@ -22,14 +20,8 @@ impl State {
         let mut totals = SystemMetrics::default();
         for instance in self.instances.values() {
             let executions = instance.executions.values();
-            totals.total_instances += 1;
-            totals.total_executions += executions.len() as u64;
-            totals.total_events += executions.map(Execution::event_count).sum::<u64>();
-            *match instance.head.status {
-                InstanceStatus::Pending | InstanceStatus::Running => &mut totals.running_instances,
-                InstanceStatus::Completed => &mut totals.completed_instances,
-                InstanceStatus::Failed => &mut totals.failed_instances,
-            } += 1;
+            let (count, events) = (executions.len(), executions.map(Execution::event_count));
+            totals.count(instance.head.status, count, events.sum());
         }
         totals
     }
@@ -51,13 +43,8 @@ impl State {
 fn loads<T: Clone>(queues: &Queues<T>, now_ms: u64) -> Vec<QueueLoad> {
     let load = |(queue, items): (_, Vec<u64>)| {
         let claimable = items.partition_point(|at_ms| *at_ms <= now_ms);
-        let oldest_ms = items.first().filter(|_| claimable > 0);
-        QueueLoad {
-            queue,
-            claimable: claimable as u64,
-            later: (items.len() - claimable) as u64,
-            oldest_waits_ms: oldest_ms.map(|at_ms| now_ms - at_ms),
-        }
+        let waits_ms = items.first().map(|at_ms| now_ms.saturating_sub(*at_ms));
+        QueueLoad::of(queue, (claimable, items.len()), waits_ms)
     };
     let mut loads = queues.times().map(load).collect();
     QueueLoad::sort(&mut loads);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::limits::METRICS_QUEUES_MAX;
-use duroxide_core::providers::page::Place;
+use duroxide_core::providers::page::{After, Place};
 use duroxide_core::providers::{
     ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
     InstanceId, InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics,
@@ -18,7 +18,7 @@ use sqlx::{Error, Row as _};
 use crate::bell::Bell;
 use crate::codes;
 use crate::error;
-use crate::look::{self, After};
+use crate::look;
 use crate::provider::PostgresProvider;
 use crate::read::decoded;
 

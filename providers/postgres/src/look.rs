@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use duroxide_core::limits::PAGE_ROWS_MAX;
-use duroxide_core::providers::page::Place;
+use duroxide_core::providers::page::{After, Place};
 use duroxide_core::providers::{
     ActivityKey, ActivityPage, ActivityRecord, Incarnation, Inspect, Inspection, InstanceFilter,
     InstanceHead, InstanceId, InstancePage, ListActivities, ListOrder, MessageId, MessageRecord,
-    PageCursor, ProviderError, QueueDepths, QueueLoad, Standing, StoreMetrics, SystemMetrics,
-    TaskQueue, check, prefix_end,
+    PageCursor, QueueDepths, QueueLoad, Standing, StoreMetrics, SystemMetrics, TaskQueue, check,
+    prefix_end,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -18,34 +18,6 @@ use crate::setup::Setup;
 use crate::turn::storable;
 use crate::{channel, head};
 
-/// Where a page of instances begins.
-#[derive(Debug, Clone)]
-pub(crate) enum After {
-    /// Behind this id; no id is empty.
-    Id(String),
-    /// Behind this row, in the order from the newest on.
-    Row(i64),
-}
-
-impl After {
-    pub(crate) fn of(filter: &InstanceFilter) -> Result<Self, ProviderError> {
-        const OPERATION: &str = "list_instances";
-        let after = filter.after.as_ref();
-        Ok(match filter.order {
-            ListOrder::ById => {
-                let id = after
-                    .map(|it| it.place::<InstanceId>(OPERATION))
-                    .transpose()?;
-                Self::Id(id.map(String::from).unwrap_or_default())
-            }
-            ListOrder::NewestFirst => {
-                let row = after.map(|it| it.place(OPERATION)).transpose()?;
-                Self::Row(row.unwrap_or(i64::MAX))
-            }
-        })
-    }
-}
-
 /// The call that lists instances (ADM-01, ADM-04 to ADM-06).
 pub(crate) fn instances(
     setup: &Setup,
@@ -55,8 +27,9 @@ pub(crate) fn instances(
     /// Behind every id.
     const LAST_ID_CHARACTERS: usize = InstanceId::BYTES_MAX / 4 + 1;
     let (is_newest_first, after_ino, after_id) = match after {
-        After::Id(id) => (false, 0, id.clone()),
-        After::Row(row) => (true, *row, String::new()),
+        // No id is empty.
+        After::Id(id) => (false, 0, id.clone().map(String::from).unwrap_or_default()),
+        After::Number(row) => (true, bounded(*row), String::new()),
     };
     let end = prefix_end(&filter.id_prefix);
     let mut end = end.unwrap_or_else(|| char::MAX.to_string().repeat(LAST_ID_CHARACTERS));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use duroxide_core::providers::page::Place;
+use duroxide_core::providers::page::{After, Place};
 use duroxide_core::providers::{
     ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
     InstanceId, InstancePage, InstanceStatus, ListActivities, ProviderAdmin, ProviderError,
@@ -15,7 +15,7 @@ use crate::error::{self, Applied};
 use crate::head;
 use crate::inspect;
 use crate::job::{Access, Member};
-use crate::listing::{self, After};
+use crate::listing;
 use crate::metrics;
 use crate::provider::SqliteProvider;
 use crate::reader::Reach;

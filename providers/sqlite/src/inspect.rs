@@ -71,7 +71,7 @@ pub(crate) fn inspect(
             next: None,
         };
         let mut page = Page {
-            room: Room::new(request.items_max, request.bytes_max),
+            room: Room::new(request.items_max, request.bytes_max).with_bodies(request.with_bodies),
             last: None,
         };
         let is_among_activities = matches!(after, Some(Place::Activity { .. }));
@@ -131,7 +131,7 @@ fn messages(
     let params = params![ino, channel, bounded(due_at_ms), bounded(seq), with_bodies];
     sql.while_taken(MESSAGES, params, |row| {
         let body_bytes: usize = row.get(5)?;
-        if !page.room.take(if with_bodies { body_bytes } else { 0 }) {
+        if !page.room.take(body_bytes) {
             return Ok(false);
         }
         let (channel, due_at_ms): (Channel, u64) = (channel::of_row(row, 0)?, row.get(1)?);
@@ -175,7 +175,7 @@ fn activities_of(
     let with_bodies = request.with_bodies;
     let params = params![with_bodies, ino, bounded(execution), bounded(activity_id)];
     sql.while_taken(OF_INSTANCE, params, |row| {
-        if !page.room.take(if with_bodies { row.get(6)? } else { 0 }) {
+        if !page.room.take(row.get(6)?) {
             return Ok(false);
         }
         let activity = activity_of(row, (instance.clone(), *incarnation), now_ms)?;
@@ -223,10 +223,10 @@ pub(crate) fn activities(
     now_ms: u64,
 ) -> rusqlite::Result<ActivityPage> {
     let mut page = ActivityPage::default();
-    let mut room = Room::new(request.activities_max, request.bytes_max);
+    let with_bodies = request.with_bodies;
+    let mut room = Room::new(request.activities_max, request.bytes_max).with_bodies(with_bodies);
     let mut last = after;
     let (claim_at_ms, id) = after.unwrap_or((0, -1));
-    let with_bodies = request.with_bodies;
     let params = params![
         with_bodies,
         request.queue.as_str(),
@@ -234,7 +234,7 @@ pub(crate) fn activities(
         id
     ];
     let is_left = sql.while_taken(OF_QUEUE, params, |row| {
-        if !room.take(if with_bodies { row.get(6)? } else { 0 }) {
+        if !room.take(row.get(6)?) {
             return Ok(false);
         }
         let life = (head::instance_id(row, 9)?, Incarnation(row.get(10)?));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::providers::{ActivityLease, Lease, Release, Renew, Renewal, TurnLease};
-use rusqlite::params;
+use rusqlite::{ToSql, params};
 
 use crate::clock::after;
 use crate::codes::bounded;
@@ -33,14 +33,13 @@ impl Member for Extend {
 
     fn apply(&self, session: &mut Session) -> Applied<Renewal> {
         let until_ms = after(session.now_ms, self.by);
-        let renewed = match (&self.renew.lease, &self.renew.details) {
-            (Lease::Turn(lease), _) => renew_turn(session, lease, until_ms)?,
-            (Lease::Activity(lease), None) => renew_activity(session, lease, until_ms)?,
-            (Lease::Activity(lease), Some(details)) => {
-                renew_with_details(session, lease, until_ms, details)?
+        let is_renewed = match &self.renew.lease {
+            Lease::Turn(lease) => renew_turn(session, lease, until_ms)? > 0,
+            Lease::Activity(lease) => {
+                renew_activity(session, lease, until_ms, self.renew.details.as_ref())?
             }
         };
-        Ok(if renewed > 0 {
+        Ok(if is_renewed {
             Renewal::Renewed
         } else {
             Renewal::Lost
@@ -65,62 +64,52 @@ fn renew_turn(session: &mut Session, lease: &TurnLease, until_ms: u64) -> rusqli
     )
 }
 
+/// What renews the lease of an activity, with more to set and to answer.
+macro_rules! renewal {
+    ($more:literal, $answer:literal) => {
+        concat!(
+            "UPDATE activity SET claim_at = max(claim_at, ?7)",
+            $more,
+            " WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
+                 AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6",
+            $answer
+        )
+    };
+}
+
+/// Renews the lease of an activity, and keeps the details that come with it, if any do (DET-01). That there
+/// are some is known by the activity's row. Answers whether the lease was held.
 fn renew_activity(
     session: &mut Session,
     lease: &ActivityLease,
     until_ms: u64,
-) -> rusqlite::Result<usize> {
-    let renewed = session.sql.execute(
-        "UPDATE activity SET claim_at = max(claim_at, ?7)
-         WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
-             AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6",
-        params![
-            lease.key.instance.as_str(),
-            lease.key.incarnation.0,
-            bounded(lease.key.execution),
-            bounded(lease.key.activity_id),
-            lease.token.0,
-            session.now_ms,
-            until_ms,
-        ],
-    )?;
-    if renewed > 0 && session.is_shared {
-        note_time(session, lease)?;
-    }
-    Ok(renewed)
-}
-
-/// The same, and keeps the details (DET-01). That there are some is known by the activity's row.
-fn renew_with_details(
-    session: &mut Session,
-    lease: &ActivityLease,
-    until_ms: u64,
-    details: &Bytes,
-) -> rusqlite::Result<usize> {
-    let id: Option<i64> = session.sql.first(
-        "UPDATE activity SET claim_at = max(claim_at, ?7), has_details = 1
-         WHERE ino = (SELECT ino FROM instance WHERE id = ?1 AND incarnation = ?2)
-             AND execution = ?3 AND activity_id = ?4 AND lease_token = ?5 AND claim_at > ?6
-         RETURNING id",
-        params![
-            lease.key.instance.as_str(),
-            lease.key.incarnation.0,
-            bounded(lease.key.execution),
-            bounded(lease.key.activity_id),
-            lease.token.0,
-            session.now_ms,
-            until_ms,
-        ],
-        |row| row.get(0),
-    )?;
-    let Some(id) = id else {
-        return Ok(0);
+    details: Option<&Bytes>,
+) -> rusqlite::Result<bool> {
+    let key = &lease.key;
+    let params: [&dyn ToSql; 7] = [
+        &key.instance.as_str(),
+        &key.incarnation.0,
+        &bounded(key.execution),
+        &bounded(key.activity_id),
+        &lease.token.0,
+        &session.now_ms,
+        &until_ms,
+    ];
+    let is_renewed = match details {
+        None => session.sql.execute(renewal!("", ""), params)? > 0,
+        Some(details) => {
+            let renewal = renewal!(", has_details = 1", " RETURNING id");
+            let id: Option<i64> = session.sql.first(renewal, params, |row| row.get(0))?;
+            if let Some(id) = id {
+                keep_details(session, id, details)?;
+            }
+            id.is_some()
+        }
     };
-    keep_details(session, id, details)?;
-    if session.is_shared {
+    if is_renewed && session.is_shared {
         note_time(session, lease)?;
     }
-    Ok(1)
+    Ok(is_renewed)
 }
 
 fn keep_details(session: &Session, id: i64, details: &Bytes) -> rusqlite::Result<()> {

@@ -3,40 +3,19 @@
 //! A page is read by an index that has its order, however the filter is: what it looks at is bounded, and
 //! what does not meet the filter is left out.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use duroxide_core::limits::PAGE_ROWS_MAX;
+use duroxide_core::providers::page::After;
 use duroxide_core::providers::{
-    InstanceFilter, InstanceId, InstancePage, InstanceRecord, Labels, ListOrder, PageCursor,
-    ProviderError, check, prefix_end,
+    InstanceFilter, InstancePage, InstanceRecord, Labels, PageCursor, check, prefix_end,
 };
 use rusqlite::ToSql;
 
-use crate::codes;
+use crate::codes::{self, bounded};
 use crate::head::{self, head_columns};
 use crate::sql::Sql;
-
-/// Where a page begins.
-#[derive(Debug, Clone)]
-pub(crate) enum After {
-    Id(Option<InstanceId>),
-    /// Behind this row, in the order from the newest on.
-    Row(i64),
-}
-
-impl After {
-    pub(crate) fn of(filter: &InstanceFilter) -> Result<Self, ProviderError> {
-        const OPERATION: &str = "list_instances";
-        let after = filter.after.as_ref();
-        Ok(match filter.order {
-            ListOrder::ById => Self::Id(after.map(|it| it.place(OPERATION)).transpose()?),
-            ListOrder::NewestFirst => {
-                let row = after.map(|it| it.place(OPERATION)).transpose()?;
-                Self::Row(row.unwrap_or(i64::MAX))
-            }
-        })
-    }
-}
 
 /// A statement, and what stands for its places.
 #[derive(Default)]
@@ -80,12 +59,12 @@ fn query<'a>(filter: &'a InstanceFilter, after: &'a After) -> Query<'a> {
         query.and("queue = ?", queue.as_str());
     }
     let from = match (after, labels.len()) {
-        (After::Row(row), 1..) => {
+        (After::Number(row), 1..) => {
             let from = " FROM label JOIN instance ON instance.ino = label.ino WHERE 1";
             with_labels(&mut query, labels.clone().skip(1));
             (from, "label.ino", Some(row), labels.next())
         }
-        (After::Row(row), 0) => (" FROM instance WHERE 1", "ino", Some(row), None),
+        (After::Number(row), 0) => (" FROM instance WHERE 1", "ino", Some(row), None),
         (After::Id(_), _) => {
             with_labels(&mut query, labels.clone());
             (" FROM instance WHERE 1", "instance.id", None, None)
@@ -105,7 +84,7 @@ fn query<'a>(filter: &'a InstanceFilter, after: &'a After) -> Query<'a> {
             query.and("instance.id < ?", end);
         }
         query.sql.push_str(from);
-        query.and(&format!("{order} < ?"), row);
+        query.and(&format!("{order} < ?"), bounded(*row));
         if let Some((key, value)) = label {
             query.and("label.key = ?", key);
             query.and("label.value = ?", value);
@@ -119,7 +98,7 @@ fn query<'a>(filter: &'a InstanceFilter, after: &'a After) -> Query<'a> {
             After::Id(Some(after)) if after.as_str() >= &*filter.id_prefix => {
                 query.and("instance.id > ?", after.as_str());
             }
-            After::Id(_) | After::Row(_) => {
+            After::Id(_) | After::Number(_) => {
                 query.and("instance.id >= ?", filter.id_prefix.as_str());
             }
         }
@@ -157,6 +136,7 @@ pub(crate) fn list(
     let instances_max = check::page_rows(filter.instances_max);
     let mut page = InstancePage::default();
     let (mut looked_at, mut last) = (0, None);
+    let head = head_query(filter.with_outputs);
     let query = query(filter, after);
     let params: Vec<&dyn ToSql> = query.params.iter().map(|it| &**it).collect();
     let is_left = sql.while_taken(&query.sql, &params[..], |row| {
@@ -168,28 +148,30 @@ pub(crate) fn list(
         last = Some((ino, head::instance_id(row, 1)?));
         if row.get(2)? {
             // While the rows are read, all statements see one state.
-            page.instances
-                .extend(record(sql, ino, filter.with_outputs)?);
+            page.instances.extend(record(sql, &head, ino)?);
         }
         Ok(true)
     })?;
     page.next = last.filter(|_| is_left).map(|(ino, id)| match after {
         After::Id(_) => PageCursor::of(&id),
-        After::Row(_) => PageCursor::of(&ino),
+        After::Number(_) => PageCursor::of(&ino),
     });
     Ok(page)
 }
 
-/// The instance of this row, if it is there, with its output or without.
-fn record(sql: &Sql, ino: i64, with_output: bool) -> rusqlite::Result<Option<InstanceRecord>> {
+/// What reads the head of a row, with its output or without.
+fn head_query(with_output: bool) -> Cow<'static, str> {
     const WITH_OUTPUT: &str = concat!("SELECT ", head_columns!(), " FROM instance WHERE ino = ?1");
-    let without_output = WITH_OUTPUT.replacen("output", "NULL", 1);
-    let query = if with_output {
-        WITH_OUTPUT
+    if with_output {
+        Cow::Borrowed(WITH_OUTPUT)
     } else {
-        &*without_output
-    };
-    let head = sql.first(query, [ino], head::of_row)?;
+        Cow::Owned(WITH_OUTPUT.replacen("output", "NULL", 1))
+    }
+}
+
+/// The instance of this row, if it is there, as this query reads its head.
+fn record(sql: &Sql, head: &str, ino: i64) -> rusqlite::Result<Option<InstanceRecord>> {
+    let head = sql.first(head, [ino], head::of_row)?;
     let labels = labels(sql, ino)?;
     Ok(head.map(|head| InstanceRecord { head, labels }))
 }
@@ -203,6 +185,8 @@ pub(crate) fn labels(sql: &Sql, ino: i64) -> rusqlite::Result<Labels> {
 
 #[cfg(test)]
 mod tests {
+    use duroxide_core::providers::{InstanceId, ListOrder};
+
     use super::*;
     use crate::plan;
 
