@@ -76,9 +76,8 @@ impl Backend {
         let Some(folder) = self.folder else {
             return Ok(());
         };
-        let path = folder.path().to_owned();
-        folder
-            .close()
+        let path = folder.keep();
+        sqlite::remove(&path)
             .map_err(|error| format!("remove {}, which could not be: {error}", path.display()))
     }
 

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::{Backend, Refused, unknown_mode, usage};
 use crate::interrupt::when_interrupted;
 
-/// Cases go on meanwhile and make new files, so that one try may not be enough.
+/// Cases that were interrupted, or took too long, go on meanwhile and make new files, so that one try may
+/// not be enough.
 const REMOVALS_MAX: usize = 20;
 
 /// Databases in a new folder beside the one that the URL names, so that they are on the same file
@@ -60,16 +61,19 @@ fn folder_in(place: &Path) -> io::Result<TempDir> {
         .prefix("duroxide-conformance-")
         .tempdir_in(place)?;
     let path = folder.path().to_owned();
-    when_interrupted(move |_| remove(&path))?;
+    // Somebody who interrupts waits for no explanation; the folder's name says whose it is.
+    when_interrupted(move |_| remove(&path).unwrap_or_default())?;
     Ok(folder)
 }
 
-fn remove(folder: &Path) {
+/// Removes the folder with all that is in it.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    let mut removed = Ok(());
     for _ in 0..REMOVALS_MAX {
-        // Somebody who interrupts waits for no explanation; the folder's name says whose it is.
-        fs::remove_dir_all(folder).ok();
+        removed = fs::remove_dir_all(folder);
         if !folder.exists() {
-            return;
+            return Ok(());
         }
     }
+    removed
 }
