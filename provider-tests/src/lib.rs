@@ -73,6 +73,7 @@ mod suite;
 mod support;
 mod torture;
 mod transcript;
+mod under_way;
 mod untestable;
 
 pub use case::{CATALOGUE, Case, CaseFuture, Profile};

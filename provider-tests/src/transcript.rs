@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::under_way::{self, UnderWay};
+
 /// A case can make thousands of calls; the last ones tell what went wrong.
 const CALLS_SHOWN: usize = 40;
 /// Enough to recognise a request or an answer by; a body may have megabytes.
@@ -14,6 +16,7 @@ const CHARS_MAX: usize = 600;
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
     calls: Arc<Mutex<Vec<Call>>>,
+    under_way: UnderWay,
 }
 
 #[derive(Debug)]
@@ -27,6 +30,8 @@ struct Call {
 pub(crate) struct Begun {
     transcript: Transcript,
     index: usize,
+    /// Until it is answered or given up, unless it only waits.
+    _under_way: Option<under_way::Call>,
 }
 
 impl Transcript {
@@ -50,8 +55,21 @@ impl Transcript {
         self.calls.lock().clear();
     }
 
+    /// The calls that have begun and not ended.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.under_way
+    }
+
     /// Writes down a call.
     pub(crate) fn begin(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
+        Begun {
+            _under_way: Some(self.under_way.begin()),
+            ..self.begin_wait(handle, operation, request)
+        }
+    }
+
+    /// Writes down a call that waits for something to happen.
+    pub(crate) fn begin_wait(&self, handle: usize, operation: &str, request: &dyn Debug) -> Begun {
         self.begin_line(format_args!("handle {handle}: {operation} {request:?}"))
     }
 
@@ -72,6 +90,7 @@ impl Transcript {
         Begun {
             transcript: self.clone(),
             index: calls.len() - 1,
+            _under_way: None,
         }
     }
 }

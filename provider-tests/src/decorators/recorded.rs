@@ -69,7 +69,10 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
         queues: &Queues,
         max_wait: Duration,
     ) -> Result<(), ProviderError> {
-        let call = self.begin("wait_for_work", &(queues, max_wait));
+        let waited_for = (queues, max_wait);
+        let call = self
+            .transcript
+            .begin_wait(self.handle, "wait_for_work", &waited_for);
         call.answered(self.inner.wait_for_work(queues, max_wait).await)
     }
 
@@ -120,7 +123,10 @@ impl<P: Provider + ?Sized> Provider for Recorded<P> {
         watched: &[Watch],
         max_wait: Duration,
     ) -> Result<Vec<InstanceHead>, ProviderError> {
-        let call = self.begin("wait_for_change", &(watched, max_wait));
+        let waited_for = (watched, max_wait);
+        let call = self
+            .transcript
+            .begin_wait(self.handle, "wait_for_change", &waited_for);
         call.answered(self.inner.wait_for_change(watched, max_wait).await)
     }
 

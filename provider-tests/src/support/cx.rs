@@ -14,6 +14,7 @@ use crate::ending::Ending;
 use crate::fixture::{Pace, Store, Unavailable};
 use crate::suite::{RunOptions, Subject};
 use crate::transcript::{Begun, Transcript};
+use crate::under_way::UnderWay;
 
 /// What is given to a case.
 #[derive(Clone)]
@@ -85,7 +86,9 @@ impl Cx {
     /// Kills the process that has this handle, and all others of the store, and opens the store that
     /// they leave. Where the fixture cannot kill, the handle is dropped without being closed.
     pub(crate) async fn crash(self) -> Self {
+        let under_way = self.under_way().begin();
         let ending = self.store.crash().await;
+        drop(under_way);
         let ending = ending.expect("a process can end");
         if ending == Ending::HandleDropped {
             return self.reconnect().await;
@@ -193,6 +196,11 @@ impl Cx {
         self.store.clock().clock()
     }
 
+    /// The calls that the store is at work on.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        self.setting.transcript.under_way()
+    }
+
     /// The store, for what goes on while its handles come and go.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
@@ -228,7 +236,9 @@ async fn connect(
     transcript: &Transcript,
 ) -> Result<Arc<dyn Provider>, Unavailable> {
     let handle = handles.fetch_add(1, Ordering::Relaxed) + 1;
+    let opening = transcript.under_way().begin();
     let mut provider = store.connect().await?;
+    drop(opening);
     if let Pace::Real { speedup } = store.clock().pace() {
         provider = Arc::new(Scaled::new(provider, speedup));
     }
