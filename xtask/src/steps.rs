@@ -1,6 +1,8 @@
 //! Steps that are run one after another, and what became of them.
 
-use std::process::{Command, ExitCode};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// The steps that were run. A step that fails does not keep the others from running, so that one
 /// run tells everything.
@@ -9,6 +11,8 @@ pub(crate) struct Steps {
     passed: usize,
     failed: Vec<String>,
     not_run: Vec<String>,
+    /// How long each step took.
+    took: Vec<(Duration, String)>,
     /// What is added to the names of steps that are run again.
     round: Option<String>,
 }
@@ -18,15 +22,17 @@ impl Steps {
     pub(crate) fn cargo(&mut self, name: &str, args: &[&str], env: &[(&str, &str)]) -> bool {
         self.run(name, || {
             println!("{}", line(args, env));
-            let status = cargo()
-                .args(args)
-                .envs(env.iter().copied())
-                .status()
-                .map_err(|error| format!("cargo cannot be run: {error}"))?;
+            let mut cargo = cargo();
+            cargo.args(args).envs(env.iter().copied());
+            let (status, failed) =
+                watched(&mut cargo).map_err(|error| format!("cargo cannot be run: {error}"))?;
             if status.success() {
                 Ok(())
-            } else {
+            } else if failed.is_empty() {
                 Err(format!("cargo ended with {status}"))
+            } else {
+                let failed = failed.join("\n  ");
+                Err(format!("cargo ended with {status}:\n  {failed}"))
             }
         })
     }
@@ -35,7 +41,13 @@ impl Steps {
     pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<(), String>) -> bool {
         let name = self.named(name);
         println!("\n== {name}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "nobody moves the time of a chore"
+        )]
+        let begun = Instant::now();
         let result = step();
+        self.took.push((begun.elapsed(), name.clone()));
         match &result {
             Ok(()) => self.passed += 1,
             Err(why) => {
@@ -70,8 +82,9 @@ impl Steps {
         self.failed.append(&mut self.not_run);
     }
 
-    /// Says in one last line what became of everything.
+    /// Says what took longest, and in one last line what became of everything.
     pub(crate) fn summary(&self, command: &str) -> ExitCode {
+        self.say_what_took_longest();
         let (passed, failed) = (self.passed, self.failed.len());
         if self.failed.is_empty() {
             let steps = passed + self.not_run.len();
@@ -91,6 +104,39 @@ impl Steps {
             ExitCode::FAILURE
         }
     }
+
+    fn say_what_took_longest(&self) {
+        let mut took = self.took.clone();
+        took.sort_by(|a, b| b.cmp(a));
+        let all: Duration = took.iter().map(|(time, _)| *time).sum();
+        println!("\n{} s in all, of which", all.as_secs());
+        for (time, name) in took.iter().take(LONGEST_SHOWN) {
+            println!("{:5} s  {name}", time.as_secs());
+        }
+    }
+}
+
+/// How many of the steps are shown that took longest.
+const LONGEST_SHOWN: usize = 8;
+
+/// Runs a command and shows what it prints. Where nobody looks on, also answers which tests failed: in a log
+/// of tens of thousands of lines they are hard to find.
+fn watched(command: &mut Command) -> io::Result<(ExitStatus, Vec<String>)> {
+    if io::stdout().is_terminal() {
+        return Ok((command.status()?, Vec::new()));
+    }
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut failed = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            println!("{line}");
+            if line.starts_with("test ") && line.ends_with("FAILED") {
+                failed.push(line);
+            }
+        }
+    }
+    Ok((child.wait()?, failed))
 }
 
 /// A call of cargo for people. An argument that an environment variable holds is shown as that
@@ -118,5 +164,16 @@ mod tests {
         let shown = line(&args, &[("URL", "postgres://user:hunter2@host/db")]);
         assert_eq!(shown, "cargo run --backend \"$URL\"");
         assert_eq!(line(&args[..1], &[]), "cargo run");
+    }
+
+    #[test]
+    fn the_tests_that_failed_are_named() {
+        let printed = "printf 'test a ... ok\ntest b ... FAILED\nFAILED\n'; exit 3";
+        let (status, failed) = watched(Command::new("sh").args(["-c", printed])).unwrap();
+        assert_eq!(status.code(), Some(3));
+        // On a terminal whoever runs it sees it.
+        let is_seen = io::stdout().is_terminal();
+        assert_eq!(failed.is_empty(), is_seen, "{failed:?}");
+        assert!(failed.iter().all(|it| it == "test b ... FAILED"));
     }
 }
