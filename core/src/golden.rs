@@ -129,9 +129,15 @@ fn name_of_message(body: &MessageBody) -> &'static str {
         MessageBody::ExternalEvent { .. } => "message_external_event.bin",
         MessageBody::ChildCompleted { .. } => "message_child_completed.bin",
         MessageBody::ChildFailed { .. } => "message_child_failed.bin",
-        MessageBody::Cancel { .. } => "message_cancel.bin",
+        MessageBody::Cancel {
+            announced_in: None, ..
+        } => "message_cancel.bin",
+        MessageBody::Cancel { .. } => "message_cancel_in_time.bin",
         MessageBody::CancelLater { .. } => "message_cancel_later.bin",
-        MessageBody::CancelAnnounced { .. } => "message_cancel_announced.bin",
+        MessageBody::CancelAnnounced {
+            announced_in: None, ..
+        } => "message_cancel_announced.bin",
+        MessageBody::CancelAnnounced { .. } => "message_cancel_announced_in.bin",
         MessageBody::Suspend => "message_suspend.bin",
         MessageBody::Resume => "message_resume.bin",
         MessageBody::Rewind { .. } => "message_rewind.bin",
@@ -196,9 +202,7 @@ fn message_bodies() {
             child_id: 4,
             details,
         },
-        MessageBody::Cancel {
-            reason: text("enough"),
-        },
+        MessageBody::cancel(text("enough")),
         MessageBody::CancelLater {
             reason: text("enough"),
             grace_ms: 30_000,
@@ -206,6 +210,16 @@ fn message_bodies() {
         MessageBody::CancelAnnounced {
             reason: text("enough"),
             cancel_at_ms: 1_700_000_030_000,
+            announced_in: None,
+        },
+        MessageBody::Cancel {
+            reason: text("enough"),
+            announced_in: Some(3),
+        },
+        MessageBody::CancelAnnounced {
+            reason: text("enough"),
+            cancel_at_ms: 1_700_000_030_000,
+            announced_in: Some(3),
         },
         MessageBody::Suspend,
         MessageBody::Resume,
@@ -320,6 +334,17 @@ fn core_state() {
         parent_is_told: true,
         ..of_child.clone()
     };
+    let rewound = CoreState {
+        start_is_lost: true,
+        rewound_in: Some(3),
+        ..CoreState::default()
+    };
+    check(
+        "core_state_rewound.bin",
+        &rewound,
+        CoreState::encode,
+        CoreState::decode,
+    );
     check(
         "core_state_told.bin",
         &told,

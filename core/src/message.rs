@@ -52,11 +52,22 @@ pub(crate) enum MessageBody {
     /// parent anew how it ends.
     StartAgain(Start),
     /// Somebody cancels the instance.
-    Cancel { reason: String },
+    Cancel {
+        reason: String,
+        /// The execution that there was when it was announced, if it was: a rewind takes it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced_in: Option<u64>,
+    },
     /// Somebody cancels the instance so long after its code has heard of it.
     CancelLater { reason: String, grace_ms: u64 },
     /// The instance will be cancelled at that time.
-    CancelAnnounced { reason: String, cancel_at_ms: u64 },
+    CancelAnnounced {
+        reason: String,
+        cancel_at_ms: u64,
+        /// The execution that there was then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced_in: Option<u64>,
+    },
     /// Look at the instance, since something outside has interfered with its code, or since a node
     /// has something to say of it. No event.
     Nudge {
@@ -68,6 +79,14 @@ pub(crate) enum MessageBody {
 }
 
 impl MessageBody {
+    /// A cancellation that nobody was told of before.
+    pub(crate) fn cancel(reason: String) -> Self {
+        Self::Cancel {
+            reason,
+            announced_in: None,
+        }
+    }
+
     /// The message that says this, on the channel that it belongs to.
     pub(crate) fn into_message(self, id: MessageId, execution: Option<u64>) -> Message {
         Message {
@@ -249,6 +268,13 @@ pub(crate) struct CoreState {
     /// heard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) parent_is_told: bool,
+    /// Whether the instance was ended before its code began, and its history does not say all that it was
+    /// to begin with: only who started it can say that again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) start_is_lost: bool,
+    /// The last execution that a rewind has begun: what was announced to an earlier one is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rewound_in: Option<u64>,
     /// What keeps the instance from going on, as the last node that could not run it put it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notice: Option<Notice>,

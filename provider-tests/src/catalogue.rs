@@ -552,6 +552,14 @@ macro_rules! __catalogue {
             a_loop_is_rewound ["EXE-04" "EXE-01"],
             code_that_was_mended_goes_on ["EXE-04" "LEA-06"],
         }
+        rewound_ends {
+            what_was_cancelled_before_it_began_is_rewound ["EXE-04" "STA-01" "HEA-01"],
+            what_is_not_known_is_not_rewound ["EXE-04" "DLY-01"],
+            a_child_that_never_began_begins_again ["STA-03" "EXE-04"],
+            a_cancellation_behind_another_start_stands ["STA-03" "MSG-04"],
+            a_cancellation_that_nobody_heard_is_over ["EXE-04" "SUS-01" "MSG-03"],
+            a_second_announcement_is_over_too ["EXE-04" "MSG-03"],
+        }
         executions {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
             a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],

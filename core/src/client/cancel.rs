@@ -65,7 +65,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let reason = reason.into();
         let body = if options.grace.is_zero() {
-            MessageBody::Cancel { reason }
+            MessageBody::cancel(reason)
         } else {
             let grace_ms = millis_ceil(options.grace);
             MessageBody::CancelLater { reason, grace_ms }
@@ -101,7 +101,7 @@ mod tests {
             reason: reason(),
             grace_ms,
         };
-        let at_once = MessageBody::Cancel { reason: reason() };
+        let at_once = MessageBody::cancel(reason());
         assert_eq!(bodies, [at_once, later(2_000), later(u64::MAX)]);
         let is_control = |channel: &Channel| *channel == Channel::Control;
         assert!(sent.iter().all(|it| is_control(&it.message.channel)));

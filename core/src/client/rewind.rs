@@ -12,7 +12,7 @@ use super::status::OrchestrationStatus;
 use crate::entropy::Entropy;
 use crate::event::{EventKind, Rewound, decode_entries};
 use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
-use crate::message::{MessageBody, RewindTarget};
+use crate::message::{CoreState, MessageBody, RewindTarget};
 use crate::providers::{
     Envelope, ErrorKind, InstanceHead, InstanceId, InstanceStatus, MessageId, ProviderError,
     ReadHistory, Recipient, refusal,
@@ -191,6 +191,13 @@ impl Client {
                 )));
             }
             InstanceStatus::Failed => {}
+        }
+        let core_state = CoreState::decode(&head.core_state);
+        if core_state.is_ok_and(|it| it.start_is_lost) {
+            return Err(ClientError::invalid(format!(
+                "{id} was ended before its code began, and with what it was to begin is not known any \
+                 more; start it anew (`IfExists::ReplaceEnded`), or rewind its parent"
+            )));
         }
         let bytes_max = rewound_bytes_max(&self.store.capabilities().limits);
         let bytes = self.history_bytes(head, bytes_max).await?;

@@ -168,15 +168,7 @@ mod tests {
             name: "Approved".to_owned(),
             data: "yes".to_owned(),
         };
-        assert_eq!(
-            bodies,
-            [
-                event,
-                MessageBody::Cancel {
-                    reason: "enough".to_owned()
-                }
-            ]
-        );
+        assert_eq!(bodies, [event, MessageBody::cancel("enough".to_owned())]);
         assert_ne!(sent[0].message.id, sent[1].message.id);
     }
 

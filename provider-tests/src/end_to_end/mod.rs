@@ -28,6 +28,7 @@ pub(crate) mod progress;
 pub(crate) mod queues;
 pub(crate) mod restarts;
 pub(crate) mod rewinds;
+pub(crate) mod rewound_ends;
 mod stage;
 pub(crate) mod store_faults;
 pub(crate) mod suspension;

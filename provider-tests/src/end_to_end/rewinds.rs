@@ -21,17 +21,17 @@ const FOR_EVER: Duration = Duration::from_hours(24);
 
 /// Something that is broken until somebody mends it.
 #[derive(Clone, Default)]
-struct Broken {
+pub(super) struct Broken {
     is_mended: Arc<AtomicBool>,
     runs: Arc<AtomicU32>,
 }
 
 impl Broken {
-    fn mend(&self) {
+    pub(super) fn mend(&self) {
         self.is_mended.store(true, Ordering::SeqCst);
     }
 
-    fn runs(&self) -> u32 {
+    pub(super) fn runs(&self) -> u32 {
         self.runs.load(Ordering::SeqCst)
     }
 
@@ -44,7 +44,7 @@ impl Broken {
     }
 
     /// Code with the activity `Broken`, which fails until it is mended.
-    fn beside(&self, code: Code) -> Code {
+    pub(super) fn beside(&self, code: Code) -> Code {
         let broken = self.clone();
         code.activity("Broken", move |_: ActivityContext, input: String| {
             let broken = broken.clone();
@@ -54,13 +54,13 @@ impl Broken {
 }
 
 impl World {
-    async fn rewind(&self, instance: &str) -> u64 {
+    pub(super) async fn rewind(&self, instance: &str) -> u64 {
         let rewound = self.client.rewind(instance).await;
         rewound.expect("the instance has failed")
     }
 
     /// How an instance ended in this execution or a later one.
-    async fn end_from(&self, instance: &str, execution: u64) -> OrchestrationStatus {
+    pub(super) async fn end_from(&self, instance: &str, execution: u64) -> OrchestrationStatus {
         let ended = self
             .client
             .wait_for_execution(instance, execution, FOR_EVER);
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// Rewinds an instance, and answers what it returned then.
-    async fn second_output(&self, instance: &str) -> String {
+    pub(super) async fn second_output(&self, instance: &str) -> String {
         let execution = self.rewind(instance).await;
         let ended = self.end_from(instance, execution).await;
         if let OrchestrationStatus::Completed { output } = ended {
@@ -80,7 +80,7 @@ impl World {
     }
 }
 
-async fn call(ctx: &OrchestrationContext, activity: &str, input: &str) -> Text {
+pub(super) async fn call(ctx: &OrchestrationContext, activity: &str, input: &str) -> Text {
     ctx.schedule_activity(activity, input).into_activity().await
 }
 
@@ -444,7 +444,7 @@ pub(crate) async fn a_suspension_follows_a_rewind(cx: &Cx) {
 }
 
 /// A parent `i` that has failed since its child has, which calls what is broken; and the child.
-async fn failed_with_its_child(cx: &Cx, broken: &Broken) -> (World, Node, String) {
+pub(super) async fn failed_with_its_child(cx: &Cx, broken: &Broken) -> (World, Node, String) {
     async fn child(ctx: OrchestrationContext, input: String) -> Text {
         call(&ctx, "Broken", &input).await
     }

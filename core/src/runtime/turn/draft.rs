@@ -468,7 +468,7 @@ impl Draft {
                 incarnation,
             },
             delay: Duration::ZERO,
-            message: MessageBody::Cancel { reason }
+            message: MessageBody::cancel(reason)
                 .into_message(origin.message_id(Cause::ChildCancel), None),
         });
     }
@@ -499,12 +499,15 @@ impl Draft {
         (reason, grace_ms): (&str, u64),
     ) {
         let announcement = announcement_of(request);
+        let announced_in = Some(head.position.execution);
         let announced = MessageBody::CancelAnnounced {
             reason: reason.to_owned(),
             cancel_at_ms: now_ms.saturating_add(grace_ms),
+            announced_in,
         };
         let cancellation = MessageBody::Cancel {
             reason: reason.to_owned(),
+            announced_in,
         };
         // Control, as every cancellation: no backlog and no suspension keeps it out.
         let cancellation = cancellation.into_message(cancellation_of(announcement), None);

@@ -1,13 +1,16 @@
 //! Ending a run without its code: cancelled, poisoned, damaged, or without code that fits.
 
+use std::borrow::Cow;
+
 use super::draft::Draft;
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
 use super::scope::Scope;
 use crate::event::{
-    AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, announced_by, open_children,
+    AppErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, RULES, announced_by,
+    open_children,
 };
-use crate::message::{Cause, Origin, Output, Start};
+use crate::message::{Cause, CoreState, MessageBody, Origin, Output, Start};
 use crate::providers::{Limits, MessageId, Position};
 use crate::replay::cancelled;
 
@@ -17,16 +20,64 @@ fn consuming_all(turn: &Occasion) -> Draft {
     Draft::consuming(messages.map(|delivery| delivery.message.id).collect())
 }
 
-/// The same for an end: a parent that waits for the instance anew has it go on after that.
+/// The same for an end: a parent that waits for the instance anew has it go on after that, unless the
+/// instance was cancelled since.
 fn consuming_for_end(turn: &Occasion, letters: &[Letter]) -> Draft {
     let mut draft = consuming_all(turn);
-    let spared = letters
+    let (_, behind) = by_cancellation(letters);
+    let spared = behind
         .iter()
         .filter(|letter| inbox::renewed_by(turn, letter).is_some());
     for letter in spared {
         draft.consumed.retain(|id| *id != letter.id);
     }
     draft
+}
+
+/// What came before the last cancellation, with that, and what came behind it.
+fn by_cancellation(letters: &[Letter]) -> (&[Letter], &[Letter]) {
+    let is_one = |letter: &Letter| matches!(letter.body, MessageBody::Cancel { .. });
+    let behind = letters.iter().rposition(is_one).map_or(0, |last| last + 1);
+    letters.split_at(behind)
+}
+
+/// Notes in the scope of an instance that is about to be ended what its history will not say: a parent that
+/// waits anew and has the end coming, and how the execution was to begin, if its code never did.
+pub(super) fn note_before_end(scope: &mut Scope, turn: &Occasion, letters: &[Letter]) {
+    let (before, _) = by_cancellation(letters);
+    let renewals = before.iter().rev();
+    if let Some(parent) = renewals
+        .into_iter()
+        .find_map(|it| inbox::renewed_by(turn, it))
+    {
+        scope.core_state.renew_parent(parent.clone());
+    }
+    if turn.head.position.next_event_id != 1 {
+        return;
+    }
+    let start = start_at_hand(turn, letters);
+    if CoreState::decode(&turn.head.core_state).is_err() {
+        // What is damaged is kept as it is.
+        return;
+    }
+    // Events that came along are no part of the start in a history.
+    scope.core_state.start_is_lost = start.as_ref().is_none_or(|it| !it.carried.is_empty());
+    if let Some(start) = start {
+        scope.version = start.version.clone().unwrap_or_default();
+    }
+}
+
+/// What the current execution begins with, if that is at hand: the message, or what the execution before
+/// has left in the head.
+fn start_at_hand<'a>(turn: &Occasion, letters: &'a [Letter]) -> Option<Cow<'a, Start>> {
+    if let Some(start) = inbox::own_start(turn, letters) {
+        return Some(Cow::Borrowed(start));
+    }
+    let left = turn.head.output.as_ref()?;
+    match MessageBody::decode(left) {
+        Ok(MessageBody::Start(start)) => Some(Cow::Owned(start)),
+        _ => None,
+    }
 }
 
 /// Ends the instance with this failure, and what it has open with it, which follows from the events.
@@ -106,17 +157,16 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
     if turn.head.position.next_event_id != 1 {
         return;
     }
-    let unknown;
-    let start = match inbox::own_start(turn, letters) {
-        Some(start) => start,
-        None => {
-            // A start that is not due yet would find an instance that has ended.
-            draft.consumed.extend(not_due_start(turn));
-            unknown = unknown_start(scope);
-            &unknown
-        }
-    };
-    let started = inbox::started(start, scope.version.clone()).kind;
+    let start = start_at_hand(turn, letters).unwrap_or_else(|| {
+        // A start that is not due yet would find an instance that has ended.
+        draft.consumed.extend(not_due_start(turn));
+        Cow::Owned(unknown_start(scope))
+    });
+    let mut started = inbox::started(&start, scope.version.clone()).kind;
+    if let EventKind::OrchestrationStarted { rules, .. } = &mut started {
+        // Code that goes on from here begins here.
+        *rules = Some(RULES);
+    }
     append(draft, turn, now_ms, started);
 }
 

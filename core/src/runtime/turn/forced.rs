@@ -103,7 +103,7 @@ pub(super) async fn cancel(
     node: &Arc<Node>,
     turn: &Occasion,
     letters: &[Letter],
-    scope: Box<Scope>,
+    mut scope: Box<Scope>,
     reason: &str,
 ) -> Plan {
     let history = match recorded(node, turn).await {
@@ -121,6 +121,7 @@ pub(super) async fn cancel(
         }
         Err(obstacle) => return obstacle.into(),
     };
+    ending::note_before_end(&mut scope, turn, letters);
     let request = (reason, history.as_slice());
     let now_ms = node.clock.now_ms();
     let draft = ending::on_request(turn, letters, &scope, &node.limits, now_ms, request);
@@ -187,11 +188,7 @@ pub(super) async fn end(
         Err(obstacle) => return obstacle.into(),
     };
     let mut scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
-    if let Some(start) = inbox::own_start(turn, letters)
-        && scope.version.is_empty()
-    {
-        scope.version = start.version.clone().unwrap_or_default();
-    }
+    ending::note_before_end(&mut scope, turn, letters);
     let now_ms = node.clock.now_ms();
     let ending = (details, history.as_slice());
     let draft = ending::failed(turn, letters, &scope, &node.limits, now_ms, ending);

@@ -33,8 +33,14 @@ pub(super) fn decode(turn: &Occasion) -> Inbox {
     let has_begun = turn.head.position != Position::START;
     for Delivery { due_at_ms, message } in &turn.messages {
         match Letter::decode(message, *due_at_ms) {
-            Ok(letter) if has_begun => inbox.letters.push(letter),
-            Ok(letter) => inbox.letters.push(letter.without_grace()),
+            Ok(letter) => {
+                let letter = letter.unless_taken_back(turn);
+                inbox.letters.push(if has_begun {
+                    letter
+                } else {
+                    letter.without_grace()
+                });
+            }
             Err(error) => {
                 inbox.error.get_or_insert(error);
             }
@@ -106,7 +112,7 @@ pub(super) fn renewed_by<'a>(turn: &Occasion, letter: &'a Letter) -> Option<&'a 
 /// Why somebody cancels the instance, if somebody does. It comes before all other messages.
 pub(super) fn cancel_reason(letters: &[Letter]) -> Option<&str> {
     letters.iter().find_map(|letter| {
-        let MessageBody::Cancel { reason } = &letter.body else {
+        let MessageBody::Cancel { reason, .. } = &letter.body else {
             return None;
         };
         Some(reason.as_str())
@@ -125,10 +131,28 @@ impl Letter {
         })
     }
 
+    /// The same, of which nothing is left if it is a cancellation that was announced before the instance was
+    /// rewound.
+    fn unless_taken_back(mut self, turn: &Occasion) -> Self {
+        let (MessageBody::Cancel { announced_in, .. }
+        | MessageBody::CancelAnnounced { announced_in, .. }) = &self.body
+        else {
+            return self;
+        };
+        let is_before = |announced_in: &u64| {
+            let core_state = CoreState::decode(&turn.head.core_state).ok();
+            core_state.and_then(|it| it.rewound_in) > Some(*announced_in)
+        };
+        if announced_in.as_ref().is_some_and(is_before) {
+            self.body = MessageBody::Nudge { notice: None };
+        }
+        self
+    }
+
     /// The same for an instance that has not begun: it has nothing to clean up, and is cancelled at once.
     fn without_grace(mut self) -> Self {
         if let MessageBody::CancelLater { reason, .. } = self.body {
-            self.body = MessageBody::Cancel { reason };
+            self.body = MessageBody::cancel(reason);
         }
         self
     }
@@ -167,6 +191,7 @@ impl Letter {
             MessageBody::CancelAnnounced {
                 reason,
                 cancel_at_ms,
+                ..
             } => Input::new(EventKind::OrchestrationCancelAnnounced {
                 reason,
                 cancel_at_ms,

@@ -18,10 +18,9 @@ use super::occasion::Occasion;
 use super::open::Stopped;
 use super::process::{Plan, Work, feed, finish};
 use super::scope::Scope;
-use crate::event::{Entry, ErrorDetails, EventKind, Rewound};
+use crate::event::{Entry, ErrorDetails, EventKind, RULES, Rewound};
 use crate::limits::rewound_bytes_max;
-use crate::message::Cause;
-use crate::message::{MessageBody, Origin, Output, ParentLink, RewindTarget};
+use crate::message::{Cause, MessageBody, Origin, Output, ParentLink, RewindTarget, Start};
 use crate::providers::{Channel, Fence, InstanceStatus, MessageId};
 use crate::replay::{Cut, Harvest, Moment};
 use crate::runtime::attempts::Item;
@@ -123,6 +122,7 @@ async fn gone_on<'a>(
     wish: Wish<'_>,
 ) -> Result<Box<Feeder<'a>>, NotRewound> {
     let head = &turn.head;
+    let anew = begins_anew(&mut scope, &wish)?;
     let version = Some(scope.version.as_str()).filter(|version| !version.is_empty());
     let code = Code::find(&node.orchestrations, &scope.orchestration, version)?;
     scope.version.clone_from(&code.version);
@@ -145,9 +145,12 @@ async fn gone_on<'a>(
     let kept = cut.kept(&history.entries);
     let mut repeated = history.entries;
     repeated.retain(|entry| entry.event_id < cut.event_id);
+    begin_in(&code.version, anew, &mut repeated);
 
     scope.execution += 1;
     scope.core_state.notice = None;
+    scope.core_state.start_is_lost = false;
+    scope.core_state.rewound_in = Some(scope.execution);
     match wish.parent {
         Some(parent) => scope.core_state.renew_parent(parent.clone()),
         None => scope.core_state.parent_is_told = scope.core_state.parent.is_some(),
@@ -179,6 +182,46 @@ async fn gone_on<'a>(
     }
     feed(&mut feeder, turn, &[]).await?;
     Ok(feeder)
+}
+
+/// The start of a child that was ended before its code began, from the parent that starts it again: the
+/// history does not say with what it was to begin. Nobody else says that, so that no other wish is met.
+fn begins_anew<'a>(scope: &mut Scope, wish: &Wish<'a>) -> Result<Option<&'a Start>, NotRewound> {
+    if !scope.core_state.start_is_lost {
+        return Ok(None);
+    }
+    match &wish.letter.body {
+        MessageBody::StartAgain(start) if scope.execution == 1 => {
+            scope.version = start.version.clone().unwrap_or_default();
+            Ok(Some(start))
+        }
+        _ => Err(NotRewound::Impossible(
+            "it was ended before its code began, and with what it was to begin is not known any more".to_owned(),
+        )),
+    }
+}
+
+/// Has the history say in which version it begins, where no code had begun, and with what.
+fn begin_in(version: &str, anew: Option<&Start>, repeated: &mut [Entry]) {
+    let Some(first) = repeated.first_mut() else {
+        return;
+    };
+    if let Some(start) = anew {
+        first.kind = inbox::started(start, version.to_owned()).kind;
+    }
+    if let EventKind::OrchestrationStarted {
+        version: said,
+        rules,
+        ..
+    } = &mut first.kind
+    {
+        if said.is_empty() {
+            version.clone_into(said);
+        }
+        if anew.is_some() {
+            *rules = Some(RULES);
+        }
+    }
 }
 
 /// Begins the draft with what is repeated. The wish is taken in and what came before it; control that came
