@@ -212,20 +212,35 @@ fn message_bodies() {
             cancel_at_ms: 1_700_000_030_000,
             announced_in: None,
         },
-        MessageBody::Cancel {
-            reason: text("enough"),
-            announced_in: Some(3),
-        },
-        MessageBody::CancelAnnounced {
-            reason: text("enough"),
-            cancel_at_ms: 1_700_000_030_000,
-            announced_in: Some(3),
-        },
         MessageBody::Suspend,
         MessageBody::Resume,
         MessageBody::Nudge { notice: None },
         MessageBody::Nudge {
             notice: Some(notice()),
+        },
+    ];
+    for body in bodies {
+        check(
+            name_of_message(&body),
+            &body,
+            MessageBody::encode,
+            MessageBody::decode,
+        );
+    }
+}
+
+#[test]
+fn announced_cancellations() {
+    let reason = || text("enough");
+    let bodies = [
+        MessageBody::Cancel {
+            reason: reason(),
+            announced_in: Some(3),
+        },
+        MessageBody::CancelAnnounced {
+            reason: reason(),
+            cancel_at_ms: 1_700_000_030_000,
+            announced_in: Some(3),
         },
     ];
     for body in bodies {
@@ -339,6 +354,19 @@ fn core_state() {
         rewound_in: Some(3),
         ..CoreState::default()
     };
+    let given_up = CoreState {
+        not_rewound: Some(Notice {
+            activity_id: None,
+            ..notice()
+        }),
+        ..CoreState::default()
+    };
+    check(
+        "core_state_not_rewound.bin",
+        &given_up,
+        CoreState::encode,
+        CoreState::decode,
+    );
     check(
         "core_state_rewound.bin",
         &rewound,

@@ -278,6 +278,9 @@ pub(crate) struct CoreState {
     /// What keeps the instance from going on, as the last node that could not run it put it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notice: Option<Notice>,
+    /// Why the last wish to rewind the instance was given up, if that stands as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) not_rewound: Option<Notice>,
     /// How long after its end the instance expires; the runtime that ends it says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expire_after_ms: Option<u64>,

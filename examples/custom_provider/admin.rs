@@ -91,6 +91,9 @@ impl State {
             let message = "the instance has not ended; cancel it first, or force the deletion";
             return Err(refusal::invalid("delete_instance", id, message));
         }
+        if mode == DeleteMode::TerminalOnly && self.awaits_control(id) {
+            return Err(refusal::awaits_control("delete_instance", id));
+        }
         self.remove_instance(id);
         Ok(())
     }

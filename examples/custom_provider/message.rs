@@ -25,7 +25,7 @@ impl State {
                 // The start that created the instance has done its work, however often it comes.
                 let life = envelope.message.id.incarnation();
                 if self.lives(id, None) && !self.lives(id, Some(life)) {
-                    if !newborn.replaces_ended() || !self.has_ended(id) {
+                    if !newborn.replaces_ended() || !self.has_ended(id) || self.awaits_control(id) {
                         return Err(refusal::already_exists(id));
                     }
                     // In one step with the start, since both are changes of one operation (STA-08).

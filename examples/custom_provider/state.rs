@@ -136,6 +136,13 @@ impl State {
         instance.is_some_and(|it| it.head.status.is_terminal())
     }
 
+    /// Whether a control message is due for an instance, which may have it go on (DEL-05).
+    pub(crate) fn awaits_control(&self, id: &InstanceId) -> bool {
+        let instance = self.instances.get(id);
+        let control_ms = instance.and_then(|it| it.inbox.next_ms(&Channel::Control));
+        control_ms.is_some_and(|at_ms| at_ms <= self.now_ms)
+    }
+
     /// Nothing may come back afterwards: leases go with what they were of (DEL-01).
     pub(crate) fn remove_instance(&mut self, id: &InstanceId) {
         let Some(instance) = self.instances.get(id) else {
@@ -160,11 +167,12 @@ impl State {
         self.expired_instance().is_some()
     }
 
-    /// The instance whose time has come first.
+    /// The instance whose time has come first, of those that may go (DEL-05).
     fn expired_instance(&self) -> Option<InstanceId> {
-        let (at_ms, id) = self.expiries.first()?;
-        let is_due = *at_ms <= self.now_ms;
-        is_due.then(|| id.clone())
+        let due = self.expiries.iter();
+        let mut due = due.take_while(|(at_ms, _)| *at_ms <= self.now_ms);
+        let (_, id) = due.find(|(_, id)| !self.awaits_control(id))?;
+        Some(id.clone())
     }
 
     /// The activities of one life of an instance, of these executions.

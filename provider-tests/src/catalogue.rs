@@ -169,6 +169,7 @@ macro_rules! __catalogue {
             a_replacement_races_with_late_commits ["STA-08" "CON-01" "FEN-05"],
             a_replacement_races_with_late_outcomes ["STA-08" "CON-01" "MSG-05"],
             replacements_race_with_one_another ["STA-08" "CON-01"],
+            what_control_waits_for_is_not_replaced ["DEL-05" "STA-08"],
             a_dropped_replacement_happened_or_did_not ["STA-08" "CXL-01"],
         }
         exp {
@@ -180,6 +181,7 @@ macro_rules! __catalogue {
             what_is_late_for_the_expired_is_lost ["EXP-02" "DEL-01" "FEN-01" "ACT-04"],
             an_end_without_a_time_is_for_ever ["EXP-01" "EXP-03"],
             many_are_removed_in_the_end ["EXP-03" "MNT-01"],
+            what_control_waits_for_does_not_expire ["DEL-05" "EXP-02" "EXP-03"],
         }
         exp_cost {
             maintenance_looks_at_nobody_who_stays ["EXP-03"],
@@ -443,6 +445,7 @@ macro_rules! __catalogue {
             deletion_races_with_late_commits ["DEL-01" "CON-01"],
             a_dropped_deletion_happened_or_did_not ["DEL-01" "CXL-01"],
             rebirth_races_with_late_outcomes ["DEL-01" "ACT-04" "CON-01"],
+            what_control_waits_for_is_not_deleted ["DEL-05" "DEL-02"],
         }
         det {
             another_life_has_neither_details_nor_notes ["DET-03" "NOT-01" "DEL-01"],
@@ -559,6 +562,8 @@ macro_rules! __catalogue {
             a_cancellation_behind_another_start_stands ["STA-03" "MSG-04"],
             a_cancellation_that_nobody_heard_is_over ["EXE-04" "SUS-01" "MSG-03"],
             a_second_announcement_is_over_too ["EXE-04" "MSG-03"],
+            a_child_that_is_to_go_on_stays ["DEL-05" "EXP-02" "STA-03"],
+            a_rewind_that_was_given_up_is_told ["EXE-04" "HEA-01" "ADM-07"],
         }
         executions {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],

@@ -45,6 +45,20 @@ impl Client {
         (said_for_ms <= ACTIVITY_NOTICE_MS_MAX).then_some(notice.reason)
     }
 
+    /// Why an instance has ended and was not rewound, though somebody wanted that: the wish waits, or it was
+    /// given up.
+    pub(super) fn not_rewound_reason(head: &InstanceHead) -> Option<String> {
+        if !head.status.is_terminal() {
+            return None;
+        }
+        // Nothing else is left of an instance that has ended.
+        let notice = match &head.note {
+            Some(note) => Notice::decode(note).ok(),
+            None => given_up(head),
+        };
+        notice.map(|it| format!("it was not rewound: {}", it.reason))
+    }
+
     /// The first of an instance's open children, or of theirs, of which a node has said that it
     /// cannot go on. Each is asked with one read, up to a limit.
     async fn blocked_descendant(&self, head: InstanceHead) -> Option<String> {
@@ -100,6 +114,11 @@ impl Client {
             children.map(|(event_id, child)| Some((event_id, InstanceId::new(child).ok()?)));
         named.flatten().collect()
     }
+}
+
+/// What was said when the last wish to rewind an instance was given up.
+pub(super) fn given_up(head: &InstanceHead) -> Option<Notice> {
+    CoreState::decode(&head.core_state).ok()?.not_rewound
 }
 
 /// Whether an instance is the child that this event of a parent has scheduled.

@@ -1,8 +1,8 @@
 //! Deleting an instance with the children that it had.
 //!
-//! The store deletes one instance at a time, so a deletion may stop half way. Children go before
-//! their parents, the deepest first: whoever asks again finds what is left by its parent, or by
-//! the id of the parent that it had.
+//! The store deletes one instance at a time, so a deletion may stop half way. The instance itself goes first,
+//! since one that goes on meanwhile would miss its children; then the children, the deepest first: whoever
+//! asks again finds what is left by its parent, or by the id of the parent that it had.
 
 use std::collections::BTreeMap;
 
@@ -24,32 +24,31 @@ impl Client {
     /// was told to end when its parent did, and a second deletion removes it then. Orchestrations
     /// that were started detached are nobody's children.
     ///
-    /// If this fails half way, some of the children are gone and the rest can be deleted by the
-    /// same call. That holds for an instance that is gone itself: what is left of its children is
-    /// removed before the call answers `NotFound`.
+    /// If this fails half way, the instance itself may be gone and some of its children with it. The same
+    /// call removes the rest of them, and answers `NotFound` then.
     ///
     /// # Errors
-    /// `Provider` with the kind `NotFound` if there is no such instance, `InvalidInput` if it has
-    /// not ended and the deletion is not forced.
+    /// `Provider` with the kind `NotFound` if there is no such instance, `InvalidInput` if the deletion is not
+    /// forced and the instance has not ended, or may be about to go on: somebody manages it, which a runtime
+    /// has yet to take in.
     pub async fn delete_instance(
         &self,
         instance: &str,
         mode: DeleteMode,
     ) -> Result<(), ClientError> {
         let id = check::instance_id(instance)?;
-        let admin = self.admin();
-        let head = self.store.read_head(&id).await?;
-        let is_refused =
-            mode == DeleteMode::TerminalOnly && head.is_some_and(|head| !head.status.is_terminal());
-        match mode {
-            // A parent at work would never hear of children that are gone; so it goes first.
-            DeleteMode::Force => {}
-            DeleteMode::TerminalOnly if is_refused => {}
-            DeleteMode::TerminalOnly => drop(self.sweep_children(&id, mode).await?),
+        // A parent at work, or one that is about to go on, would never hear of children that are gone; so
+        // it goes first.
+        let deleted = self.admin().delete_instance(&id, mode).await;
+        let is_gone = match &deleted {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        // It may have been gone before, and have left children. Where children are at work, each sweep may
+        // find further ones.
+        if is_gone {
+            while self.sweep_children(&id, None, mode).await? > 0 && mode == DeleteMode::Force {}
         }
-        let deleted = admin.delete_instance(&id, mode).await;
-        // It may have been gone before, and have left children; each sweep may find further ones.
-        while mode == DeleteMode::Force && self.sweep_children(&id, mode).await? > 0 {}
         Ok(deleted?)
     }
 
@@ -57,26 +56,33 @@ impl Client {
     /// and nobody would look for them then.
     pub(super) async fn sweep_children_of_ended(&self, id: &InstanceId) -> Result<(), ClientError> {
         let head = self.trying_again(|| self.store.read_head(id)).await?;
-        if head.is_some_and(|head| head.status.is_terminal()) {
-            self.sweep_children(id, DeleteMode::TerminalOnly).await?;
+        if let Some(head) = head.filter(|head| head.status.is_terminal()) {
+            let life = Some(head.incarnation);
+            self.sweep_children(id, life, DeleteMode::TerminalOnly)
+                .await?;
         }
         Ok(())
     }
 
-    /// Removes the children of an instance that may be removed, and theirs, and answers how many
-    /// that were.
+    /// Removes the children that may be removed of an instance whose lives are over, but for the one that
+    /// lives, unless that is about to go: and theirs. Answers how many there were.
     pub(super) async fn sweep_children(
         &self,
         root: &InstanceId,
+        goes: Option<Incarnation>,
         mode: DeleteMode,
     ) -> Result<usize, ClientError> {
         let admin = self.admin();
-        let doomed = self.doomed_children(root, mode).await?;
+        let doomed = self.doomed_children(root, goes, mode).await?;
         // The id of a child begins with that of its parent, and so comes after it.
         for child in doomed.iter().rev() {
             match admin.delete_instance(child, mode).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // It goes on, or is about to.
+                Err(error)
+                    if error.kind() == ErrorKind::InvalidInput
+                        && mode == DeleteMode::TerminalOnly => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -87,6 +93,7 @@ impl Client {
     async fn doomed_children(
         &self,
         root: &InstanceId,
+        goes: Option<Incarnation>,
         mode: DeleteMode,
     ) -> Result<Vec<InstanceId>, ClientError> {
         let admin = self.admin();
@@ -99,6 +106,12 @@ impl Client {
         let mut family = Family::of(root, mode);
         loop {
             let page = admin.list_instances(&filter).await?;
+            if !page.instances.is_empty() {
+                // After the page, so that the parents of all on it began before.
+                let living = self.store.read_head(root).await?;
+                let living = living.map(|head| head.incarnation);
+                family.stays = living.filter(|life| Some(*life) != goes);
+            }
             page.instances.iter().for_each(|it| family.meet(&it.head));
             filter.after = page.next;
             if filter.after.is_none() {
@@ -114,6 +127,8 @@ impl Client {
 struct Family<'a> {
     root: &'a InstanceId,
     mode: DeleteMode,
+    /// The life of the root that lives and stays: whoever waits for it is there.
+    stays: Option<Incarnation>,
     /// Which life of each lives, and whether it goes.
     met: BTreeMap<InstanceId, (Incarnation, bool)>,
     doomed: Vec<InstanceId>,
@@ -124,6 +139,7 @@ impl<'a> Family<'a> {
         Self {
             root,
             mode,
+            stays: None,
             met: BTreeMap::new(),
             doomed: Vec::new(),
         }
@@ -148,7 +164,7 @@ impl<'a> Family<'a> {
     /// below the root's is looked for: what the child says of another one is not known here.
     fn loses(&self, parent: &Parent) -> bool {
         if parent.instance == *self.root {
-            return true;
+            return self.stays != Some(parent.incarnation);
         }
         match self.met.get(&parent.instance) {
             Some((incarnation, is_doomed)) => *is_doomed || *incarnation != parent.incarnation,
@@ -297,12 +313,23 @@ mod tests {
             let cut = client.delete_instance("a", DeleteMode::TerminalOnly).await;
             assert!(cut.unwrap_err().is_retryable());
             assert_eq!(left(&fake).await.len(), 5 - deleted);
-            client
-                .delete_instance("a", DeleteMode::TerminalOnly)
-                .await
-                .unwrap();
+            let again = client.delete_instance("a", DeleteMode::TerminalOnly).await;
+            // The instance itself went first.
+            assert_eq!(again.is_ok(), deleted == 0, "after {deleted}");
+            assert!(deleted == 0 || is_not_found(again));
             assert_eq!(left(&fake).await, ["b"], "after {deleted}");
         }
+    }
+
+    #[test]
+    fn children_of_a_life_that_stays_are_not_lost() {
+        let root = InstanceId::new("a").unwrap();
+        let mut family = Family::of(&root, DeleteMode::TerminalOnly);
+        family.stays = Some(life(2));
+        family.meet(&instance("a::sub::2", ENDED, Some(("a", 1))));
+        family.meet(&instance("a::sub::3", ENDED, Some(("a", 2))));
+        let doomed: Vec<_> = family.doomed.iter().map(InstanceId::as_str).collect();
+        assert_eq!(doomed, ["a::sub::2"]);
     }
 
     #[tokio::test]

@@ -142,7 +142,9 @@ impl Client {
         if !now.is_some_and(is_meant) {
             return Ok(false);
         }
-        self.sweep_children(id, DeleteMode::TerminalOnly).await?;
+        let life = Some(head.incarnation);
+        self.sweep_children(id, life, DeleteMode::TerminalOnly)
+            .await?;
         let deleted = self.admin().delete_instance(id, DeleteMode::TerminalOnly);
         match deleted.await {
             Ok(()) => Ok(true),

@@ -34,6 +34,13 @@ pub enum ClientError {
         /// What is missing, and where; and which child lacks it, if it is not the instance itself.
         reason: String,
     },
+    /// The rewind that was waited for was given up, and the instance stands as it ended: for example since
+    /// the code that was deployed does not do what the history says, under a policy that waits for no other.
+    #[error("the instance was not rewound: {reason}; mend that, and rewind it again")]
+    NotRewound {
+        /// Why, as the node said that gave it up.
+        reason: String,
+    },
 }
 
 impl ClientError {
@@ -47,7 +54,9 @@ impl ClientError {
         match self {
             Self::Provider(error) => error.is_retryable(),
             Self::Timeout | Self::Blocked { .. } => true,
-            Self::ManagementNotAvailable | Self::InvalidInput { .. } => false,
+            Self::ManagementNotAvailable | Self::InvalidInput { .. } | Self::NotRewound { .. } => {
+                false
+            }
         }
     }
 

@@ -24,7 +24,8 @@ pub struct InstanceInfo {
     /// Whether it is suspended.
     pub suspended: bool,
     /// Why it cannot go on, as a node has said that could not run it: its code or its activities are not
-    /// registered there. It goes with the next commit of the instance.
+    /// registered there. It goes with the next commit of the instance. Of one that has ended, why it was not
+    /// rewound, though somebody wanted that.
     pub blocked: Option<String>,
     /// Its result, or the text of its error.
     pub output: Option<String>,

@@ -16,7 +16,7 @@ use crate::providers::{
 pub struct InspectedInstance {
     /// The instance.
     pub info: InstanceInfo,
-    /// What keeps it from going on, if it is suspended or a node has said so.
+    /// What keeps it from going on, if it is suspended or a node has said so; or why it was not rewound.
     pub blocked: Option<String>,
     /// The names of the events that it waits for.
     pub awaited_events: Vec<String>,
@@ -193,7 +193,10 @@ impl Client {
         let head = &inspected.record.head;
         let awaited = head.awaited.iter().map(Topic::as_str);
         Ok(InspectedInstance {
-            blocked: self.blocked_reason(head),
+            blocked: match head.status.is_terminal() {
+                true => Self::not_rewound_reason(head),
+                false => self.blocked_reason(head),
+            },
             awaited_events: awaited.map(str::to_owned).collect(),
             info: record_info(inspected.record)?,
             claimable_from: claimable_from_ms,

@@ -66,7 +66,11 @@ impl Client {
             return Err(refusal::not_found("get_instance_info", &request.instance).into());
         };
         let is_waiting = !head.status.is_terminal();
-        let blocked = self.noted_reason(&head).filter(|_| is_waiting);
+        let blocked = if is_waiting {
+            self.noted_reason(&head)
+        } else {
+            Self::not_rewound_reason(&head)
+        };
         let record = InstanceRecord {
             head,
             ..inspected.record

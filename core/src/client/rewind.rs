@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::blocked;
 use super::check;
 use super::client::Client;
 use super::error::ClientError;
@@ -14,8 +15,8 @@ use crate::event::{EventKind, Rewound, decode_entries};
 use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
 use crate::message::{CoreState, MessageBody, RewindTarget};
 use crate::providers::{
-    Envelope, ErrorKind, InstanceHead, InstanceId, InstanceStatus, MessageId, ProviderError,
-    ReadHistory, Recipient, refusal,
+    Channel, Envelope, ErrorKind, Inspect, InstanceHead, InstanceId, InstanceStatus, MessageId,
+    MessageRecord, ProviderError, ReadHistory, Recipient, refusal,
 };
 
 /// How long to leave an instance that has not begun the execution which is waited for.
@@ -140,7 +141,8 @@ impl Client {
     /// that was rewound.
     ///
     /// # Errors
-    /// As [`wait_for_orchestration`](Self::wait_for_orchestration).
+    /// As [`wait_for_orchestration`](Self::wait_for_orchestration); and `NotRewound` if the instance has ended
+    /// before, and no wish waits since the last one was given up.
     pub async fn wait_for_execution(
         &self,
         instance: &str,
@@ -161,6 +163,11 @@ impl Client {
             };
             match head {
                 Ok(head) if has_begun(&head) => break,
+                Ok(Some(head)) if blocked::given_up(&head).is_some() => {
+                    if let Some(reason) = self.why_given_up(&id, execution).await? {
+                        return Err(ClientError::NotRewound { reason });
+                    }
+                }
                 Err(error) if !error.is_retryable() => return Err(error.into()),
                 Ok(_) | Err(_) => {}
             }
@@ -175,6 +182,23 @@ impl Client {
             ended = self.wait_for_orchestration(instance, timeout) => ended,
             () = &mut deadline => Err(self.last_look(&id).await),
         }
+    }
+
+    /// Why an instance will not come to this execution as things are: the last wish to rewind it was given
+    /// up, and no other one waits.
+    async fn why_given_up(
+        &self,
+        id: &InstanceId,
+        execution: u64,
+    ) -> Result<Option<String>, ClientError> {
+        // One look, so that no wish is met between two of them.
+        let inspected = self.admin().inspect(&Inspect::new(id.clone())).await?;
+        let inspected = inspected.filter(|it| {
+            let waits = |message: &MessageRecord| message.channel == Channel::Control;
+            it.record.head.position.execution < execution && !it.messages.iter().any(waits)
+        });
+        let notice = inspected.and_then(|it| blocked::given_up(&it.record.head));
+        Ok(notice.map(|it| it.reason))
     }
 
     async fn check_rewindable(&self, head: &InstanceHead) -> Result<(), ClientError> {

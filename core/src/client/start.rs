@@ -169,7 +169,8 @@ impl Client {
         check::labels(&options.labels)?;
         let expire_after = check::expire_after(options.expire_after)?;
         if options.if_exists == IfExists::ReplaceEnded {
-            self.sweep_children_of_ended(&instance).await?;
+            // In a box, since it is rare.
+            Box::pin(self.sweep_children_of_ended(&instance)).await?;
         }
         let recipient = Recipient::NewInstance(NewInstance {
             queue,

@@ -61,6 +61,17 @@ pub fn not_found(operation: &'static str, instance: &InstanceId) -> ProviderErro
     .with_context("instance", instance)
 }
 
+/// An ended instance may go on: it is removed by force only (DEL-05).
+#[must_use]
+pub fn awaits_control(operation: &'static str, instance: &InstanceId) -> ProviderError {
+    invalid(
+        operation,
+        instance,
+        "a control message waits for the instance, which may have it go on; try again when it was taken in, \
+         or force the deletion",
+    )
+}
+
 /// The request contradicts the contract; the message says in what.
 #[must_use]
 pub fn invalid(

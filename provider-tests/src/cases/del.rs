@@ -263,3 +263,28 @@ pub(crate) async fn a_dropped_deletion_happened_or_did_not(cx: &Cx) {
         assert_eq!(cx.dump().await, Dump::default(), "{polls} polls");
     }
 }
+
+/// A control message that is due may have an ended instance go on: it stays until that was taken in, unless
+/// the deletion is forced.
+pub(crate) async fn what_control_waits_for_is_not_deleted(cx: &Cx) {
+    for name in ["a", "b", "c"] {
+        cx.end_at_once(name, None).await;
+    }
+    cx.send_control("a", Duration::ZERO).await;
+    cx.send_control("b", Duration::ZERO).await;
+    cx.send_control("c", LEASE * 10).await;
+    let before = cx.view(&["a"]).await;
+
+    let refusal = delete(cx, "a", DeleteMode::TerminalOnly).await;
+
+    refused(refusal, ErrorKind::InvalidInput);
+    assert_eq!(cx.view(&["a"]).await, before);
+    force(cx, "b").await;
+    let later = delete(cx, "c", DeleteMode::TerminalOnly).await;
+    later.expect("what is due later keeps nobody");
+    let turn = cx.claim_only("a").await;
+    cx.apply(cx.turn(&turn)).await;
+    let deleted = delete(cx, "a", DeleteMode::TerminalOnly).await;
+    deleted.expect("it was taken in");
+    assert_eq!(cx.dump().await, Dump::default());
+}

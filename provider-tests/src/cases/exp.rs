@@ -188,3 +188,29 @@ pub(crate) async fn many_are_removed_in_the_end(cx: &Cx) {
         assert_eq!(cx.head_if_any(&name).await, None, "{name}");
     }
 }
+
+/// A control message that is due may have the instance go on, and keeps it until it was taken in, as long as
+/// that takes; others go meanwhile. One that is due later keeps nobody.
+pub(crate) async fn what_control_waits_for_does_not_expire(cx: &Cx) {
+    for name in ["a", "b", "c"] {
+        cx.end_at_once(name, Some(SECOND)).await;
+    }
+    cx.send_control("a", Duration::ZERO).await;
+    cx.send_control("c", LEASE * 10).await;
+    let before = cx.view(&["a"]).await.instances;
+    cx.elapse(SECOND * 2).await;
+
+    // Nor does maintenance come again at once for its sake.
+    cx.maintain().await;
+
+    assert_eq!(cx.view(&["a"]).await.instances, before);
+    for name in ["b", "c"] {
+        assert_eq!(cx.head_if_any(name).await, None, "{name}");
+    }
+    let turn = cx.claim_only("a").await;
+    cx.maintain().await;
+    assert_ne!(cx.head_if_any("a").await, None, "it is still there");
+    cx.apply(cx.turn(&turn)).await;
+    cx.maintain().await;
+    assert_eq!(cx.head_if_any("a").await, None);
+}

@@ -1,6 +1,7 @@
 //! Starts in the place of what has ended.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use duroxide_core::providers::{
     Channel, Commit, Committed, ErrorKind, InstanceStatus, Message, Position,
@@ -275,5 +276,28 @@ pub(crate) async fn a_dropped_replacement_happened_or_did_not(cx: &Cx) {
         cx.has_nothing_of(old.incarnation).await;
         begins_empty(&cx, "a", &start).await;
         cx.comes_too_late(old).await;
+    }
+}
+
+/// A control message that is due may have the ended instance go on: it is not replaced until that was taken
+/// in. One that is due later goes with it.
+pub(crate) async fn what_control_waits_for_is_not_replaced(cx: &Cx) {
+    for name in ["a", "b"] {
+        cx.end_at_once(name, None).await;
+    }
+    cx.send_control("a", Duration::ZERO).await;
+    cx.send_control("b", LEASE * 10).await;
+    let before = cx.view(&["a"]).await;
+
+    let start = cx.try_send(cx.replacing_start_of("a")).await;
+
+    refused(start, ErrorKind::AlreadyExists);
+    assert_eq!(cx.view(&["a"]).await, before);
+    let turn = cx.claim_only("a").await;
+    cx.apply(cx.turn(&turn)).await;
+    for name in ["a", "b"] {
+        let start = cx.send(cx.replacing_start_of(name)).await;
+        let head = cx.head(name).await;
+        assert_eq!(head.incarnation, start.id.incarnation(), "{name}");
     }
 }

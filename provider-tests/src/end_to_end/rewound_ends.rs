@@ -5,16 +5,19 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use duroxide_core::providers::DeleteMode;
+use duroxide_core::runtime::MismatchPolicy;
 use duroxide_core::{
-    CancelOptions, ClientError, EventKind, IfExists, OrchestrationContext, OrchestrationStatus,
-    StartOptions, StartOutcome,
+    CancelOptions, ClientError, DeletionFilter, EventKind, IfExists, OrchestrationContext,
+    OrchestrationStatus, StartOptions, StartOutcome,
 };
 
 use super::rewinds::{Broken, call};
-use super::stage::{Code, Node, Text, World};
+use super::stage::{Code, Node, Text, World, within};
 use crate::support::Cx;
 
 const GRACE: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn waits(ctx: OrchestrationContext, input: String) -> Text {
     Ok(input + &ctx.schedule_wait("Go").into_event().await)
@@ -48,6 +51,13 @@ impl World {
         let output = output.to_owned();
         assert_eq!(ended, OrchestrationStatus::Completed { output });
     }
+}
+
+/// A node that serves these queues of turns.
+async fn serving(world: &World, queues: &[&str]) -> Node {
+    let queues = queues.iter().map(|&name| name.to_owned()).collect();
+    let node = world.node_with(|habits| habits.options.turn_queues = queues);
+    node.await
 }
 
 /// It begins then with its input, and in the version that was asked for.
@@ -143,11 +153,6 @@ pub(crate) async fn a_cancellation_behind_another_start_stands(cx: &Cx) {
         let child = ctx.schedule_sub_orchestration_with_options("Child", "in ", aside);
         child.into_sub_orchestration().await
     }
-    async fn serving(world: &World, queues: &[&str]) -> Node {
-        let queues = queues.iter().map(|&name| name.to_owned()).collect();
-        let node = world.node_with(|habits| habits.options.turn_queues = queues);
-        node.await
-    }
     let broken = Broken::default();
     let code = Code::of("Parent", parent).orchestration("Child", child);
     let world = World::open(cx, broken.beside(code));
@@ -227,4 +232,102 @@ pub(crate) async fn a_second_announcement_is_over_too(cx: &Cx) {
     world.pass(GRACE * 2).await;
     world.raise("i", "Go", "").await;
     world.completes_with("i", execution, "in went").await;
+}
+
+/// A parent that was rewound waits for its failed child, which nobody serves for a while: the child stays, though
+/// its time has come and somebody tidies up, and goes on in the end.
+pub(crate) async fn a_child_that_is_to_go_on_stays(cx: &Cx) {
+    async fn child(ctx: OrchestrationContext, input: String) -> Text {
+        call(&ctx, "Broken", &input).await
+    }
+    async fn parent(ctx: OrchestrationContext, _: String) -> Text {
+        let aside = StartOptions::new()
+            .with_queue("aside")
+            .with_expire_after(HOUR);
+        let child = ctx.schedule_sub_orchestration_with_options("Child", "work", aside);
+        child.into_sub_orchestration().await
+    }
+    let broken = Broken::default();
+    let code = Code::of("Parent", parent).orchestration("Child", child);
+    let world = World::open(cx, broken.beside(code));
+    let node = serving(&world, &["default", "aside"]).await;
+    world.begin("i", "Parent", "").await;
+    world.failure("i").await;
+    let child = world.child_of("i").await;
+    broken.mend();
+    node.stop().await;
+    let node = serving(&world, &["default"]).await;
+    let execution = world.rewind("i").await;
+    world.is_in_execution("i", execution).await;
+    node.stop().await;
+
+    world.pass(HOUR * 2).await;
+    cx.maintain().await;
+    let deleted = world
+        .client
+        .delete_instance(&child, DeleteMode::TerminalOnly);
+    let refused = deleted.await.expect_err("it is about to go on");
+    assert!(
+        refused.to_string().contains("may have it go on"),
+        "{refused}"
+    );
+    let tidied = world
+        .client
+        .delete_instances(&DeletionFilter::default())
+        .await;
+    assert_eq!(tidied.expect("instances can be listed").deleted, 0);
+    let _node = serving(&world, &["default", "aside"]).await;
+
+    world.completes_with("i", execution, "work").await;
+    let info = world.client.get_instance_info(&child).await;
+    assert_eq!(info.expect("it is there").current_execution_id, 2);
+}
+
+/// A rewind that a node has given up is over for whoever waits for it, and the instance says why. The next one
+/// is waited for again.
+pub(crate) async fn a_rewind_that_was_given_up_is_told(cx: &Cx) {
+    async fn steps(ctx: OrchestrationContext, input: String) -> Text {
+        call(&ctx, "Echo", &input).await?;
+        call(&ctx, "Broken", &input).await
+    }
+    async fn other(ctx: OrchestrationContext, input: String) -> Text {
+        call(&ctx, "Broken", &input).await
+    }
+    let broken = Broken::default();
+    let (world, node) = World::with_node(cx, broken.beside(Code::of("Steps", steps))).await;
+    world.begin("i", "Steps", "work").await;
+    world.failure("i").await;
+    node.stop().await;
+    broken.mend();
+    let unfit = broken.beside(Code::of("Steps", other));
+    let unfit = world
+        .node_of(unfit, |habits| {
+            habits.options.mismatch_policy = MismatchPolicy::FailAtOnce;
+        })
+        .await;
+    let execution = world.rewind("i").await;
+
+    let waited = world.client.wait_for_execution("i", execution, GRACE * 100);
+    let told = within("i", waited).await;
+
+    let Err(ClientError::NotRewound { reason }) = told else {
+        panic!("it was given up: {told:?}");
+    };
+    assert!(reason.contains("Echo"), "{reason}");
+    let info = world.client.get_instance_info("i").await;
+    let said = info.expect("it is there").blocked;
+    assert_eq!(said, Some(format!("it was not rewound: {reason}")));
+    unfit.stop().await;
+    // The next wish has not been looked at.
+    let execution = world.rewind("i").await;
+    let waited = world.client.wait_for_execution("i", execution, GRACE);
+    let told = within("i", waited).await;
+    assert!(
+        !matches!(told, Err(ClientError::NotRewound { .. })),
+        "{told:?}"
+    );
+    let _node = world.node().await;
+    world.completes_with("i", execution, "work").await;
+    let info = world.client.get_instance_info("i").await;
+    assert_eq!(info.expect("it is there").blocked, None);
 }

@@ -8,7 +8,7 @@ use duroxide_core::providers::{
     Renewal, TopicCursor, Turn,
 };
 
-use super::{Cx, LEASE, SECOND, id, refused, to};
+use super::{Cx, LEASE, SECOND, id, later, refused, to};
 
 const TOPIC: &str = "topic";
 
@@ -108,6 +108,11 @@ impl Cx {
             }
         }
         panic!("after {CALLS_MAX} calls maintenance still asks for another one at once");
+    }
+
+    /// Sends an instance a control message that is due after so long.
+    pub(crate) async fn send_control(&self, instance: &str, delay: Duration) {
+        self.send(later(instance, self.control(), delay)).await;
     }
 
     /// Creates an instance that has ended, by a turn of its own.

@@ -77,12 +77,17 @@ impl State {
         let Some(instance) = self.instances.get(id) else {
             return Err(refusal::not_found("delete_instance", id));
         };
-        if mode == DeleteMode::TerminalOnly && !instance.head.status.is_terminal() {
+        let is_forced = mode == DeleteMode::Force;
+        if !is_forced && !instance.head.status.is_terminal() {
             return Err(refusal::invalid(
                 "delete_instance",
                 id,
                 "the instance has not ended; cancel it first, or force the deletion",
             ));
+        }
+        let awaits = instance.awaits_control(self.now_ms);
+        if !is_forced && awaits && !self.defects.has(Defect::DeletionSparesNobody) {
+            return Err(refusal::awaits_control("delete_instance", id));
         }
         self.remove(id);
         Ok(())

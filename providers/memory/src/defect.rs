@@ -147,6 +147,12 @@ pub enum Defect {
     MaintenanceForgetsTheRest,
     /// Maintenance removes what has ended, whether it expires or not (EXP-02).
     MaintenanceRemovesTheEnded,
+    /// Maintenance removes an instance for which control is due (DEL-05).
+    MaintenanceSparesNobody,
+    /// A deletion that is not forced removes an instance for which control is due (DEL-05).
+    DeletionSparesNobody,
+    /// A start takes the place of an instance for which control is due (DEL-05).
+    ReplacementSparesNobody,
     /// Maintenance leaves an instance that somebody holds (EXP-02).
     MaintenanceSparesLeased,
     /// A claim that names an instance takes it from whoever holds it (CLM-14).

@@ -47,11 +47,14 @@ impl State {
         self.expired().is_some() && !self.has(Defect::MaintenanceForgetsTheRest)
     }
 
-    /// Whether [`Defect::MaintenanceSparesLeased`] leaves it.
+    /// Whether a message may have it go on (DEL-05), or [`Defect::MaintenanceSparesLeased`] leaves it.
     fn is_spared(&self, id: &InstanceId) -> bool {
-        let instance = self.instances.get(id);
-        self.has(Defect::MaintenanceSparesLeased)
-            && instance.is_some_and(|it| it.hold.holder(self.now_ms).is_some())
+        self.instances.get(id).is_some_and(|it| {
+            let awaits = it.awaits_control(self.now_ms);
+            awaits && !self.has(Defect::MaintenanceSparesNobody)
+                || self.has(Defect::MaintenanceSparesLeased)
+                    && it.hold.holder(self.now_ms).is_some()
+        })
     }
 
     /// The instance whose time has come first.

@@ -101,10 +101,14 @@ impl State {
     /// Whether a client's start takes the place of the instance that is there, whoever holds that
     /// (STA-08); the start that created it does not (IDM-03).
     pub(crate) fn is_replaced(&self, newborn: &NewInstance, started_by_it: Incarnation) -> bool {
-        let Some(Instance { head, hold, .. }) = self.instances.get(&newborn.instance) else {
+        let Some(instance) = self.instances.get(&newborn.instance) else {
             return false;
         };
-        let may_go = head.status.is_terminal() || self.has(Defect::ReplacesTheLiving);
+        let Instance { head, hold, .. } = instance;
+        let awaits = instance.awaits_control(self.now_ms);
+        let is_over =
+            head.status.is_terminal() && (!awaits || self.has(Defect::ReplacementSparesNobody));
+        let may_go = is_over || self.has(Defect::ReplacesTheLiving);
         let is_other = head.incarnation != started_by_it || self.has(Defect::ReplacesItself);
         let is_held = hold.holder(self.now_ms).is_some();
         let is_feared = is_held && self.has(Defect::ReplacementFearsLeases);

@@ -97,6 +97,11 @@ impl Instance {
         }
     }
 
+    /// Whether a control message is due, which may have it go on where it has ended (DEL-05).
+    pub(crate) fn awaits_control(&self, now_ms: u64) -> bool {
+        self.inbox.control_ms().is_some_and(|ms| ms <= now_ms)
+    }
+
     /// From when on a claim returns it (CLM-01, SUS-01). A control message does not wait for the end
     /// of a release's delay, but for that of a lease.
     pub(crate) fn claimable_from_ms(&self) -> Option<u64> {

@@ -10,7 +10,7 @@ use duroxide_core::limits::METRICS_QUEUES_MAX;
 use duroxide_core::providers::page::{After, Place};
 use duroxide_core::providers::{
     ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
-    InstanceId, InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics,
+    InstanceId, InstancePage, ListActivities, ProviderAdmin, ProviderError, StoreMetrics, refusal,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
@@ -96,6 +96,7 @@ impl ProviderAdmin for PostgresProvider {
         match code {
             0 => {}
             1 => return Err(error::not_found(OPERATION, instance)),
+            3 => return Err(refusal::awaits_control(OPERATION, instance)),
             _ => {
                 let message = "the instance has not ended; cancel it first, or force the deletion";
                 return Err(error::invalid(OPERATION, instance, message));

@@ -6,7 +6,7 @@ use duroxide_core::providers::page::{After, Place};
 use duroxide_core::providers::{
     ActivityPage, DeleteMode, ErrorKind, ExecutionRecord, Inspect, Inspection, InstanceFilter,
     InstanceId, InstancePage, InstanceStatus, ListActivities, ProviderAdmin, ProviderError,
-    StoreMetrics,
+    StoreMetrics, refusal,
 };
 use rusqlite::params;
 
@@ -151,6 +151,9 @@ impl Member for Delete {
         if self.mode == DeleteMode::TerminalOnly && !status.is_terminal() {
             let message = "the instance has not ended; cancel it first, or force the deletion";
             return Err(error::invalid(Self::OPERATION, id, message).into());
+        }
+        if self.mode == DeleteMode::TerminalOnly && removal::awaits_control(session, ino)? {
+            return Err(refusal::awaits_control(Self::OPERATION, id).into());
         }
         Ok(removal::remove(session, ino, Extent::Whole)?)
     }

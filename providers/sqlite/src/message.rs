@@ -27,7 +27,7 @@ pub(crate) fn send_from_client(session: &mut Session, envelope: &Envelope) -> Ap
         (Recipient::NewInstance(newborn), Some(target)) => {
             // The start that created it has done its work, however often it comes.
             if target.incarnation != message.id.incarnation() {
-                if !newborn.replaces_ended() || !target.status.is_terminal() {
+                if !newborn.replaces_ended() || !target.is_over(session.now_ms) {
                     return Err(error::already_exists(id).into());
                 }
                 removal::remove(session, target.ino, Extent::Slice)?;

@@ -14,8 +14,10 @@ const EXPIRED_MAX: usize = 64;
 /// time for it.
 pub(crate) const AT_ONCE_MS: u64 = 1;
 
-const EXPIRED: &str =
-    "SELECT ino, id FROM instance WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+/// Those for which control is due stay (DEL-05).
+const EXPIRED: &str = "SELECT ino, id FROM instance
+     WHERE expires_at <= ?1 AND (control_at IS NULL OR control_at > ?1)
+     ORDER BY expires_at LIMIT ?2";
 const HISTORY_SLICE: &str = "DELETE FROM history WHERE rid IN (
          SELECT rid FROM history WHERE ino = ?1 LIMIT ?2)";
 const EXECUTION_SLICE: &str = "DELETE FROM execution WHERE ino = ?1 AND execution IN (
@@ -28,6 +30,15 @@ pub(crate) enum Extent {
     Whole,
     /// As much as a short transaction takes. Nobody can find the rest, which maintenance removes.
     Slice,
+}
+
+/// Whether a control message is due for the instance with this row, which may have it go on (DEL-05).
+pub(crate) fn awaits_control(session: &Session, ino: i64) -> rusqlite::Result<bool> {
+    let due = "SELECT 1 FROM instance WHERE ino = ?1 AND control_at <= ?2";
+    let found = session
+        .sql
+        .first(due, params![ino, session.now_ms], |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// Removes the instance with this row and all that belongs to it (DEL-01).

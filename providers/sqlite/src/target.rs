@@ -97,6 +97,12 @@ impl Target {
         )
     }
 
+    /// Whether it has ended, and no control message is due that may have it go on (DEL-05).
+    pub(crate) fn is_over(&self, now_ms: u64) -> bool {
+        let control_ms = self.standing.wakes.control_ms;
+        self.status.is_terminal() && control_ms.is_none_or(|at_ms| at_ms > now_ms)
+    }
+
     /// Whether it is this life of the instance, or any if none is named.
     pub(crate) fn is_of(&self, incarnation: Option<Incarnation>) -> bool {
         incarnation.is_none_or(|life| life == self.incarnation)

@@ -181,7 +181,7 @@ pub(super) async fn end(
 ) -> Plan {
     if turn.head.status.is_terminal() {
         // It was to be rewound, and cannot be.
-        return rewind::given_up(turn, letters, &details.display_message());
+        return rewind::given_up(node, turn, letters, &details.display_message());
     }
     let history = match recorded(node, turn).await {
         Ok(history) => history,

@@ -20,7 +20,9 @@ use super::process::{Plan, Work, feed, finish};
 use super::scope::Scope;
 use crate::event::{Entry, ErrorDetails, EventKind, RULES, Rewound};
 use crate::limits::rewound_bytes_max;
-use crate::message::{Cause, MessageBody, Origin, Output, ParentLink, RewindTarget, Start};
+use crate::message::{
+    Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, RewindTarget, Start,
+};
 use crate::providers::{Channel, Fence, InstanceStatus, MessageId};
 use crate::replay::{Cut, Harvest, Moment};
 use crate::runtime::attempts::Item;
@@ -64,12 +66,12 @@ pub(super) async fn plan(
 ) -> Plan {
     if turn.head.status != InstanceStatus::Failed {
         // It has succeeded, which the parent has not seen.
-        return given_up(turn, letters, "the instance has not failed");
+        return given_up(node, turn, letters, "the instance has not failed");
     }
     let item = || Item::Turn(turn.head.instance.clone());
     if let Some(attempts) = node.attempts.poison(turn.attempt, item) {
         let details = ending::poison(turn, attempts, node.options.max_attempts);
-        return given_up(turn, letters, &details.display_message());
+        return given_up(node, turn, letters, &details.display_message());
     }
     if let Fence::At { lease, .. } = turn.fence
         && let Some(blocked) = node.watch.blocked(&turn.head, lease)
@@ -84,7 +86,7 @@ pub(super) async fn plan(
         Err(NotRewound::Stopped(Stopped::Load(error))) => {
             unreadable(node, turn, letters, error).await
         }
-        Err(NotRewound::Impossible(why)) => given_up(turn, letters, &why),
+        Err(NotRewound::Impossible(why)) => given_up(node, turn, letters, &why),
     }
 }
 
@@ -150,6 +152,7 @@ async fn gone_on<'a>(
     scope.execution += 1;
     scope.core_state.notice = None;
     scope.core_state.start_is_lost = false;
+    scope.core_state.not_rewound = None;
     scope.core_state.rewound_in = Some(scope.execution);
     match wish.parent {
         Some(parent) => scope.core_state.renew_parent(parent.clone()),
@@ -190,15 +193,15 @@ fn begins_anew<'a>(scope: &mut Scope, wish: &Wish<'a>) -> Result<Option<&'a Star
     if !scope.core_state.start_is_lost {
         return Ok(None);
     }
-    match &wish.letter.body {
-        MessageBody::StartAgain(start) if scope.execution == 1 => {
-            scope.version = start.version.clone().unwrap_or_default();
-            Ok(Some(start))
-        }
-        _ => Err(NotRewound::Impossible(
-            "it was ended before its code began, and with what it was to begin is not known any more".to_owned(),
-        )),
+    if let MessageBody::StartAgain(start) = &wish.letter.body
+        && scope.execution == 1
+    {
+        scope.version = start.version.clone().unwrap_or_default();
+        return Ok(Some(start));
     }
+    let why =
+        "it was ended before its code began, and with what it was to begin is not known any more";
+    Err(NotRewound::Impossible(why.to_owned()))
 }
 
 /// Has the history say in which version it begins, where no code had begun, and with what.
@@ -278,9 +281,18 @@ fn open_again(feeder: &mut Feeder<'_>, repeated: &[Entry], options: Options<'_>)
 }
 
 /// The instance stays as it ended. A parent that waits for it anew hears how that was; of a wish of somebody
-/// else the log tells what became.
-pub(super) fn given_up(turn: &Occasion, letters: &[Letter], why: &str) -> Plan {
-    let scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
+/// else the head tells what became, and the log.
+pub(super) fn given_up(node: &Node, turn: &Occasion, letters: &[Letter], why: &str) -> Plan {
+    let mut scope = Scope::of(&turn.head).unwrap_or_else(|_| Scope::without_core_state(&turn.head));
+    let is_wish = |letter: &Letter| matches!(letter.body, MessageBody::Rewind { .. });
+    let is_known = CoreState::decode(&turn.head.core_state).is_ok();
+    if is_known && letters.iter().any(is_wish) {
+        scope.core_state.not_rewound = Some(Notice {
+            reason: why.to_owned(),
+            activity_id: None,
+            at_ms: node.clock.now_ms(),
+        });
+    }
     let mut work = Work {
         draft: ending::drained(turn, letters),
         scope,

@@ -104,6 +104,24 @@ pub(crate) const LIVES: &[Mutant] = &[
         &[Defect::MaintenanceSparesLeased],
     ),
     Mutant::inside(
+        "maintenance_overlooks_control",
+        &["DEL-05", "EXP-02"],
+        "Maintenance removes an expired instance for which a control message is due.",
+        &[Defect::MaintenanceSparesNobody],
+    ),
+    Mutant::inside(
+        "a_deletion_overlooks_control",
+        &["DEL-05"],
+        "A deletion that is not forced removes an instance for which a control message is due.",
+        &[Defect::DeletionSparesNobody],
+    ),
+    Mutant::inside(
+        "a_replacement_overlooks_control",
+        &["DEL-05", "STA-08"],
+        "A start takes the place of an ended instance for which a control message is due.",
+        &[Defect::ReplacementSparesNobody],
+    ),
+    Mutant::inside(
         "maintenance_removes_the_ended",
         &["EXP-02"],
         "Maintenance removes what has ended, whether it expires or not.",

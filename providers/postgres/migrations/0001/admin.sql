@@ -41,7 +41,7 @@ END
 $duroxide$;
 
 -- Removes an instance, as remove_v1 does.
--- 0: done, 1: there is none, 2: it has not ended.
+-- 0: done, 1: there is none, 2: it has not ended, 3: a control message may have it go on (DEL-05).
 CREATE FUNCTION delete_v1(
     p_synchronous_commit text,
     p_id text,
@@ -62,6 +62,10 @@ BEGIN
         RETURN 1;
     ELSIF NOT p_force AND v_status < 2 THEN
         RETURN 2;
+    ELSIF NOT p_force AND EXISTS (SELECT FROM inbox b
+        WHERE b.ino = v_ino AND b.channel = 'c' AND b.visible_at <= now_ms())
+    THEN
+        RETURN 3;
     END IF;
     PERFORM remove_v1(ARRAY[v_ino]);
     RETURN 0;
@@ -110,7 +114,7 @@ END
 $duroxide$;
 
 -- Removes at most so many rows of what remove_v1 and prune_v1 have left, so many values that have
--- expired, and a number of instances that have; whether something is left. Of several callers each takes
+-- expired, and a number of instances that have and for which no control is due (DEL-05); whether something is left. Of several callers each takes
 -- other instances, and other values; where others work on all that has expired, it waits for one.
 CREATE FUNCTION sweep_v1(p_rows_max integer) RETURNS boolean
 LANGUAGE plpgsql {settings} AS $duroxide$
@@ -133,13 +137,15 @@ BEGIN
     GET DIAGNOSTICS v_values = ROW_COUNT;
     SELECT array_agg(l.ino) INTO v_inos FROM (
         SELECT r.ino FROM instance i JOIN ready r ON r.ino = i.ino
-        WHERE i.expires_ms <= v_now
+        WHERE i.expires_ms <= v_now AND NOT EXISTS (SELECT FROM inbox b
+            WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= v_now)
         ORDER BY i.expires_ms LIMIT v_instances_max FOR UPDATE OF r SKIP LOCKED
     ) l;
     IF v_inos IS NULL THEN
         SELECT array_agg(l.ino) INTO v_inos FROM (
             SELECT r.ino FROM instance i JOIN ready r ON r.ino = i.ino
-            WHERE i.expires_ms <= v_now
+            WHERE i.expires_ms <= v_now AND NOT EXISTS (SELECT FROM inbox b
+                WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= v_now)
             ORDER BY i.expires_ms LIMIT 1 FOR UPDATE OF r
         ) l;
     END IF;
@@ -148,14 +154,16 @@ BEGIN
         SELECT i.ino, coalesce(sum(r.mail_count) OVER (ORDER BY i.expires_ms, i.ino
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS mail_before
         FROM instance i JOIN ready r ON r.ino = i.ino
-        WHERE i.ino = ANY (v_inos) AND i.expires_ms <= v_now
+        WHERE i.ino = ANY (v_inos) AND i.expires_ms <= v_now AND NOT EXISTS (SELECT FROM inbox b
+            WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= v_now)
     ) s
     WHERE s.mail_before < p_rows_max;
     IF v_inos IS NOT NULL THEN
         PERFORM remove_v1(v_inos);
     END IF;
     v_is_left := v_values >= p_rows_max
-        OR EXISTS (SELECT FROM instance i WHERE i.expires_ms <= v_now);
+        OR EXISTS (SELECT FROM instance i WHERE i.expires_ms <= v_now AND NOT EXISTS (SELECT FROM inbox b
+            WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= v_now));
     -- Those above are among these, so that short histories go at once.
     SELECT array_agg(l.ino), array_agg(l.through_execution) INTO v_inos, v_through FROM (
         SELECT o.ino, o.through_execution FROM removal o
