@@ -2,6 +2,7 @@
 //! happens.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use duroxide::clock::{Clock, ManualClock};
@@ -35,17 +36,33 @@ pub(crate) fn orchestrations() -> OrchestrationRegistry {
         .register("Open", open)
         .register("Wait", wait)
         .register("Slow", slow)
+        .register("Mended", mended)
+        .register("Broken", broken)
         .build()
 }
 
-/// The activities; `slow` counts how often the slow one began.
-pub(crate) fn activities(clock: ManualClock, slow: Arc<watch::Sender<u32>>) -> ActivityRegistry {
+/// The activities; `slow` counts how often the slow one began, and one fails until `is_mended`.
+pub(crate) fn activities(
+    clock: ManualClock,
+    slow: Arc<watch::Sender<u32>>,
+    is_mended: Arc<AtomicBool>,
+) -> ActivityRegistry {
     ActivityRegistry::builder()
         .register("Echo", |_: ActivityContext, input: String| async move {
             Ok(input)
         })
         .register("Fail", |_: ActivityContext, input: String| async move {
             Err::<String, _>(input)
+        })
+        .register("Mend", move |_: ActivityContext, input: String| {
+            let is_mended = is_mended.load(Ordering::SeqCst);
+            async move {
+                if is_mended {
+                    Ok(input)
+                } else {
+                    Err("broken".to_owned())
+                }
+            }
         })
         .register("Slow", move |_: ActivityContext, input: String| {
             let nap = clock.sleep(SLOW);
@@ -165,4 +182,17 @@ async fn wait(ctx: OrchestrationContext, _: String) -> Text {
 
 async fn slow(ctx: OrchestrationContext, _: String) -> Text {
     ctx.schedule_activity("Slow", "slow").into_activity().await
+}
+
+/// Fails with its child, until it is rewound.
+async fn mended(ctx: OrchestrationContext, _: String) -> Text {
+    let before = echo(&ctx, "before").await?;
+    let child = ctx.schedule_sub_orchestration("Broken", "mended");
+    let output = child.into_sub_orchestration().await?;
+    Ok(format!("{before} {output}"))
+}
+
+async fn broken(ctx: OrchestrationContext, input: String) -> Text {
+    let input = echo(&ctx, input).await?;
+    ctx.schedule_activity("Mend", input).into_activity().await
 }

@@ -8,7 +8,7 @@ use duroxide::providers::memory::MemoryProvider;
 use duroxide::{Client, ErrorDetails, OrchestrationStatus};
 
 /// How long a client waits for an end, by the virtual clock.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How often something was asked for, and whether it was acknowledged.
 #[derive(Debug, Clone, Copy, Default)]

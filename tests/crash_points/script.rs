@@ -1,15 +1,17 @@
 //! What happens in a run: it can be played again from its beginning on a store in which a part of
 //! it has happened.
 
-use duroxide::EventKind;
+use std::sync::atomic::Ordering;
+
 use duroxide::limits::ATTEMPTS_BESIDE_OTHERS_MAX;
 use duroxide::providers::{ClaimTurns, Provider as _, ProviderAdmin as _, QueueDepths, TaskQueue};
+use duroxide::{EventKind, RewindOptions};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, PATIENCE};
 use crate::stage::{ATTEMPTS_MAX, Stage, TURN_LEASE};
 use crate::support::until;
 
-const INSTANCES: [(&str, &str); 12] = [
+const INSTANCES: [(&str, &str); 13] = [
     ("slow", "Slow"),
     ("chain", "Chain"),
     ("fan-out", "FanOut"),
@@ -20,6 +22,7 @@ const INSTANCES: [(&str, &str); 12] = [
     ("retry", "Retry"),
     ("detach", "Detach"),
     ("open", "Open"),
+    ("mended", "Mended"),
     // The one that listens is there before the one that tells.
     ("told", "Told"),
     ("tell", "Tell"),
@@ -54,6 +57,10 @@ pub(crate) async fn play(stage: &Stage, ledger: &mut Ledger) {
     if !ledger.done.contains("cancelled") {
         cancel(stage).await;
         ledger.done.insert("cancelled");
+    }
+    if !ledger.done.contains("rewound") {
+        rewind(stage).await;
+        ledger.done.insert("rewound");
     }
     for (instance, _) in INSTANCES {
         ledger.end(&client, instance).await;
@@ -120,4 +127,17 @@ async fn cancel(stage: &Stage) {
     .await;
     let cancelled = stage.client().cancel_instance("open", "enough").await;
     cancelled.expect("the client tries again");
+}
+
+/// Mends what has failed and rewinds it, with its child, once: however often that is asked for.
+async fn rewind(stage: &Stage) {
+    let client = stage.client();
+    let failed = client.wait_for_orchestration("mended", PATIENCE).await;
+    failed.expect("it ends");
+    stage.is_mended.store(true, Ordering::SeqCst);
+    let ticket = RewindOptions::new().request_id("ticket");
+    let rewound = client.rewind_with("mended", ticket).await;
+    let execution = rewound.expect("the client tries again");
+    let ended = client.wait_for_execution("mended", execution, PATIENCE);
+    ended.await.expect("it ends again");
 }

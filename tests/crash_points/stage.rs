@@ -1,6 +1,7 @@
 //! The line, the clock and the code, for as long as one process lives.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use duroxide::Client;
@@ -27,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) clock: ManualClock,
     /// How often the slow activity began.
     pub(crate) slow: Arc<watch::Sender<u32>>,
+    /// Whether somebody has mended what is broken at first.
+    pub(crate) is_mended: Arc<AtomicBool>,
 }
 
 impl Stage {
@@ -43,7 +46,11 @@ impl Stage {
             max_attempts: ATTEMPTS_MAX,
             ..checked()
         };
-        let activities = code::activities(self.clock.clone(), Arc::clone(&self.slow));
+        let activities = code::activities(
+            self.clock.clone(),
+            Arc::clone(&self.slow),
+            Arc::clone(&self.is_mended),
+        );
         let store: Arc<dyn Provider> = Arc::<Line>::clone(&self.line);
         Runtime::start_with_options(store, Arc::new(activities), code::orchestrations(), options)
             .await

@@ -47,6 +47,7 @@ async fn trial(point: Option<Point>) -> Trial {
         line: Arc::new(Line::new(store, point)),
         clock,
         slow: Arc::new(watch::Sender::new(0)),
+        is_mended: Arc::default(),
     };
     let mut ledger = Ledger::default();
     let has_died = tokio::select! {
