@@ -99,7 +99,8 @@ impl Client {
     ///
     /// # Errors
     /// `Provider` with the kind `NotFound` if there is no such instance; `InvalidInput` for a bad argument,
-    /// for an instance that has not failed, and for a history of more than
+    /// for an instance that has not failed, for one that was ended before its start was due or at hand, so that
+    /// nobody knows what it was to begin with, and for a history of more than
     /// [`REWOUND_BYTES_MAX`](crate::limits::REWOUND_BYTES_MAX) bytes. A store that cannot be reached is
     /// tried again for five seconds; the error is [retryable](ClientError::is_retryable) then.
     pub async fn rewind_with(
