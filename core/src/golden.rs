@@ -21,8 +21,8 @@ use crate::event::{
 };
 use crate::frame;
 use crate::message::{
-    ActivityBody, ActivityDetails, CarriedEvent, Cause, CoreState, MessageBody, Notice, Origin,
-    Output, ParentLink, RewindTarget, Start, ValueBody,
+    ActivityBody, ActivityDetails, CarriedEvent, Cause, CoreState, Fork, ForkCut, MessageBody,
+    Notice, Origin, Output, ParentLink, RewindTarget, Start, ValueBody,
 };
 use crate::providers::{HistoryChunk, Incarnation, InstanceId};
 
@@ -142,6 +142,7 @@ fn name_of_message(body: &MessageBody) -> &'static str {
         MessageBody::Resume => "message_resume.bin",
         MessageBody::Rewind { .. } => "message_rewind.bin",
         MessageBody::StartAgain(_) => "message_start_again.bin",
+        MessageBody::Fork(_) => "message_fork.bin",
         MessageBody::Nudge { notice: None } => "message_nudge.bin",
         MessageBody::Nudge { notice: Some(_) } => "message_nudge_notice.bin",
     }
@@ -175,6 +176,7 @@ fn message_bodies() {
             ..start.clone()
         }),
         MessageBody::Start(start),
+        fork(ForkCut::LastFailedStep),
         MessageBody::Rewind {
             to: RewindTarget::LastFailedStep,
         },
@@ -227,6 +229,30 @@ fn message_bodies() {
             MessageBody::decode,
         );
     }
+}
+
+fn fork(cut: ForkCut) -> MessageBody {
+    MessageBody::Fork(Fork {
+        start: Start {
+            orchestration: text("Order"),
+            version: Some(text("1.2.3")),
+            ..Start::default()
+        },
+        source: InstanceId::new("source ☃").unwrap(),
+        incarnation: Incarnation(ID),
+        execution: 3,
+        cut,
+    })
+}
+
+#[test]
+fn a_fork_before_an_event() {
+    check(
+        "message_fork_before.bin",
+        &fork(ForkCut::Before(7)),
+        MessageBody::encode,
+        MessageBody::decode,
+    );
 }
 
 #[test]

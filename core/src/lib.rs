@@ -34,9 +34,9 @@ use std::sync::Arc;
 pub use activity::ActivityContext;
 pub use client::{
     ActivityList, CancelOptions, Client, ClientError, Deletion, DeletionFilter, ExecutionInfo,
-    InspectedActivity, InspectedInstance, InspectedMessage, InstanceInfo, InstanceList,
-    InstanceQuery, PublishedValue, RaiseOptions, RaiseOutcome, RewindOptions, RewindTo,
-    StartOptions, StartOutcome, ValueVersion,
+    ForkAt, ForkOptions, InspectedActivity, InspectedInstance, InspectedMessage, InstanceInfo,
+    InstanceList, InstanceQuery, PublishedValue, RaiseOptions, RaiseOutcome, RewindOptions,
+    RewindTo, StartOptions, StartOutcome, ValueVersion,
 };
 pub use event::{AppErrorKind, ConfigErrorKind, ErrorDetails, Event, EventKind, PoisonMessageType};
 pub use orchestration::{

@@ -51,6 +51,8 @@ pub(crate) enum MessageBody {
     /// Begin the instance; or, if this parent has begun it before, go on from where it failed, and tell the
     /// parent anew how it ends.
     StartAgain(Start),
+    /// Begin the instance with a copy of the history of another one.
+    Fork(Fork),
     /// Somebody cancels the instance.
     Cancel {
         reason: String,
@@ -108,6 +110,7 @@ impl MessageBody {
             // A nudge is for the code. On control it would use up the quota of those who manage.
             Self::Start(_)
             | Self::StartAgain(_)
+            | Self::Fork(_)
             | Self::Nudge { .. }
             | Self::CancelAnnounced { .. }
             | Self::ActivityCompleted { .. }
@@ -133,6 +136,7 @@ impl MessageBody {
             Self::Resume => "a resumption",
             Self::Rewind { .. } => "a rewind",
             Self::StartAgain(_) => "another start",
+            Self::Fork(_) => "the start of a fork",
             Self::Nudge { .. } => "a nudge",
         }
     }
@@ -161,6 +165,29 @@ pub(crate) struct Start {
     /// The values that the executions before have set, by their keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) values: BTreeMap<String, String>,
+}
+
+/// How an instance begins that is a fork.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    /// What a fork is started with as well. Its version is that of the copy unless it names one, and its
+    /// input is empty: the copy has it.
+    pub(crate) start: Start,
+    /// The instance whose history is copied, in the life that was meant.
+    pub(crate) source: InstanceId,
+    pub(crate) incarnation: Incarnation,
+    /// The execution whose history it is.
+    pub(crate) execution: u64,
+    pub(crate) cut: ForkCut,
+}
+
+/// Where the copy ends that a fork begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ForkCut {
+    /// Where a rewind of the execution would go on, which has failed.
+    LastFailedStep,
+    /// Before this event, within the step that it belongs to.
+    Before(u64),
 }
 
 /// Where a rewound instance goes on.

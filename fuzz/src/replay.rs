@@ -115,6 +115,7 @@ fn start() -> EventKind {
         announced: None,
         values: BTreeMap::new(),
         rewound: None,
+        forked: None,
     }
 }
 

@@ -565,6 +565,19 @@ macro_rules! __catalogue {
             a_child_that_is_to_go_on_stays ["DEL-05" "EXP-02" "STA-03"],
             a_rewind_that_was_given_up_is_told ["EXE-04" "HEA-01" "ADM-07"],
         }
+        forks {
+            what_has_completed_goes_another_way ["STA-01" "HIS-01" "HIS-03"],
+            what_has_failed_is_done_again_beside_it ["STA-01" "HIS-01" "MAI-02"],
+            what_is_open_is_begun_for_the_fork ["ACT-01" "STA-03" "STA-09" "CAN-05" "DEL-01"],
+            what_was_sent_is_not_sent_again ["COM-01" "VAL-03"],
+            a_fork_is_asked_for_twice ["STA-02" "IDM-03" "DEL-01"],
+            a_fork_of_what_is_gone_fails ["HIS-04" "STA-05" "STA-08"],
+            the_first_turn_of_a_fork_is_repeated ["COM-01" "LEA-01" "HIS-01"],
+            a_fork_runs_corrected_code ["HEA-01" "LEA-06"],
+            a_loop_is_forked ["EXE-01" "HIS-01" "DEL-03"],
+            a_cancellation_is_not_copied ["STA-01" "MSG-05"],
+            a_fork_is_rewound ["EXE-04" "STA-03"],
+        }
         executions {
             a_loop_takes_every_input ["EXE-01" "COM-03" "MSG-04"],
             a_loop_leaves_its_histories ["EXE-02" "EXE-03" "HIS-01"],

@@ -49,6 +49,7 @@ fn kinds() -> Vec<EventKind> {
             announced: None,
             values: BTreeMap::new(),
             rewound: None,
+            forked: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
         EventKind::OrchestrationFailed { details: details() },

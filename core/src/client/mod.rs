@@ -10,6 +10,7 @@ mod delete_many;
 mod error;
 #[cfg(test)]
 mod fake;
+mod fork;
 mod info;
 mod inspect;
 mod listing;
@@ -27,6 +28,7 @@ pub use cancel::CancelOptions;
 pub use client::Client;
 pub use delete_many::{Deletion, DeletionFilter};
 pub use error::ClientError;
+pub use fork::{ForkAt, ForkOptions};
 pub use info::{ExecutionInfo, InstanceInfo};
 pub use inspect::{ActivityList, InspectedActivity, InspectedInstance, InspectedMessage};
 pub use listing::{InstanceList, InstanceQuery};

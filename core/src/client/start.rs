@@ -9,7 +9,9 @@ use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::orchestration::StartOptions;
-use crate::providers::{Envelope, ErrorKind, IfExists, NewInstance, Recipient, TaskQueue};
+use crate::providers::{
+    Envelope, ErrorKind, IfExists, InstanceId, NewInstance, Recipient, TaskQueue,
+};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,18 @@ impl Client {
         options: StartOptions,
     ) -> Result<StartOutcome, ClientError> {
         let instance = check::instance_id(instance)?;
+        let body = |start| MessageBody::Start(Start { input, ..start });
+        self.start_as(instance, orchestration, options, body).await
+    }
+
+    /// Starts an instance with the message that this makes of what every start says.
+    pub(super) async fn start_as(
+        &self,
+        instance: InstanceId,
+        orchestration: String,
+        options: StartOptions,
+        body: impl FnOnce(Start) -> MessageBody,
+    ) -> Result<StartOutcome, ClientError> {
         check::name("orchestration", &orchestration)?;
         if let Some(version) = &options.version {
             check::version(version)?;
@@ -182,10 +196,9 @@ impl Client {
         let start = Start {
             orchestration,
             version: options.version,
-            input,
             ..Start::default()
         };
-        let message = MessageBody::Start(start).into_message(Entropy.message_id(), None);
+        let message = body(start).into_message(Entropy.message_id(), None);
         let envelope = Envelope {
             recipient,
             delay: options.delay,
@@ -213,7 +226,7 @@ mod tests {
 
     use super::super::fake::Fake;
     use super::*;
-    use crate::providers::{InstanceId, ProviderError};
+    use crate::providers::ProviderError;
     use crate::runtime::observability::CapturedLogs;
 
     fn starts(fake: &Fake) -> Vec<Start> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::announcement::CancelAnnouncement;
 use super::details::ErrorDetails;
+use super::forked::Forked;
 use super::rewound::Rewound;
 use super::rules;
 
@@ -58,6 +59,9 @@ pub enum EventKind {
         /// What the execution goes back on, if it was rewound.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rewound: Option<Box<Rewound>>,
+        /// What the instance is a fork of, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forked: Option<Box<Forked>>,
     },
     /// Terminal: the orchestration returned `Ok`.
     OrchestrationCompleted {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::announcement::CancelAnnouncement;
+use super::forked::Forked;
 use super::kind::EventKind;
 use super::rewound::Rewound;
 
@@ -20,6 +21,7 @@ pub(crate) struct Started {
     pub(crate) announced: Option<Box<CancelAnnouncement>>,
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) rewound: Option<Box<Rewound>>,
+    pub(crate) forked: Option<Box<Forked>>,
 }
 
 impl From<Started> for EventKind {
@@ -36,6 +38,7 @@ impl From<Started> for EventKind {
             announced: started.announced,
             values: started.values,
             rewound: started.rewound,
+            forked: started.forked,
         }
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{ID, announcement, application, configuration, golden, poison, text};
 use crate::event::{
-    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, PoisonMessageType, Rewound,
-    Started, decode_entries, encode_chunk,
+    AppErrorKind, ConfigErrorKind, Entry, ErrorDetails, EventKind, Forked, PoisonMessageType,
+    Rewound, Started, decode_entries, encode_chunk,
 };
 use crate::providers::HistoryChunk;
 
@@ -85,6 +85,7 @@ fn all_kinds() -> Vec<EventKind> {
             announced: None,
             values: BTreeMap::new(),
             rewound: None,
+            forked: None,
         },
         EventKind::OrchestrationCompleted {
             output: text("done"),
@@ -346,6 +347,20 @@ fn a_history_that_was_rewound() {
         ..order()
     });
     check_history("history_rewound.bin", &numbered(1, [started]));
+}
+
+/// A start says of which history it is a copy.
+#[test]
+fn a_history_of_a_fork() {
+    let started = EventKind::from(Started {
+        forked: Some(Box::new(Forked {
+            instance: text("source ☃"),
+            execution: 3,
+            event_id: 17,
+        })),
+        ..order()
+    });
+    check_history("history_forked.bin", &numbered(1, [started]));
 }
 
 #[track_caller]

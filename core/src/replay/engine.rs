@@ -84,7 +84,7 @@ pub(crate) struct Harvest {
 
 /// One execution, between two steps.
 pub(crate) struct Engine {
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
     /// Gone once the run has ended.
     root: Option<Root>,
     end: Option<End>,

@@ -5,6 +5,7 @@
 //! code path, and a test can be a table.
 
 mod accept;
+mod copying;
 mod cut;
 mod engine;
 mod external;
@@ -21,6 +22,7 @@ mod token;
 mod tokens;
 mod values;
 
+pub(crate) use copying::Adapted;
 pub(crate) use cut::Cut;
 pub(crate) use engine::{End, Engine, Harvest, Root, ValuesKept, cancelled};
 pub(crate) use failure::{Failure, panic_text};

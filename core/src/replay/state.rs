@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use uuid::Uuid;
 
+use super::copying::Adapted;
 use super::external::{ExternalEvents, Received};
 use super::failure::{Failure, Mismatch};
 use super::input::Moment;
@@ -101,6 +102,8 @@ pub(super) struct State {
     pub(super) goes_on: Option<Moment>,
     /// Whether a replay keeps what the code says beside its decisions.
     pub(super) notes_beside: bool,
+    /// What a copy has to say otherwise that is led through, if one is.
+    pub(super) adapted: Option<Box<Adapted>>,
     /// The bytes of all texts in the history so far.
     pub(super) history_bytes: usize,
 }
@@ -139,6 +142,7 @@ impl State {
             replays_hand_over: false,
             goes_on: None,
             notes_beside: false,
+            adapted: None,
             history_bytes: 0,
         }
     }
@@ -283,7 +287,10 @@ impl State {
         location: &'static Location<'static>,
     ) -> Result<EventKind, Shortage> {
         let is_live = self.recorded.is_none();
-        let entry = self.recorded.as_mut().and_then(VecDeque::pop_front);
+        let mut entry = self.recorded.as_mut().and_then(VecDeque::pop_front);
+        if let Some(entry) = &mut entry {
+            self.adapt(event_id, decision, &mut entry.kind);
+        }
         match &entry {
             Some(entry) => {
                 if let EventKind::SystemCall { op, value } = &entry.kind
@@ -318,7 +325,7 @@ impl State {
         }
     }
 
-    fn live(&mut self, event_id: u64, decision: &Decision) -> EventKind {
+    pub(super) fn live(&mut self, event_id: u64, decision: &Decision) -> EventKind {
         match decision.clone() {
             Decision::Activity {
                 name,

@@ -53,6 +53,11 @@ impl Values {
         }
     }
 
+    /// All of them.
+    pub(super) fn to_map(&self) -> BTreeMap<String, String> {
+        self.values.clone()
+    }
+
     /// All of them, for the next execution.
     pub(super) fn into_map(self) -> BTreeMap<String, String> {
         self.values

@@ -44,8 +44,8 @@ pub(crate) mod wak;
 
 pub(crate) use crate::end_to_end::{
     basics, cancellation, changed_types, children, delayed_starts, deployments, errors, events,
-    executions, fan_outs, grace, inspection, lives, looks, mailbox, nodes, operations, payloads,
-    peers, poison, progress, queues, restarts, rewinds, rewound_ends, store_faults, suspension,
-    timers, values, waits,
+    executions, fan_outs, forks, grace, inspection, lives, looks, mailbox, nodes, operations,
+    payloads, peers, poison, progress, queues, restarts, rewinds, rewound_ends, store_faults,
+    suspension, timers, values, waits,
 };
 pub(crate) use crate::random::{model, pairs, workers};

@@ -14,6 +14,7 @@ pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod fan_outs;
+pub(crate) mod forks;
 pub(crate) mod grace;
 pub(crate) mod inspection;
 pub(crate) mod lives;

@@ -10,6 +10,7 @@ mod bench;
 mod cancellation;
 mod combinators;
 mod continuation;
+mod copying;
 mod external;
 mod failures;
 mod grace;

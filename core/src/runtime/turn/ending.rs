@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::draft::Draft;
+use super::fork;
 use super::inbox::{self, Letter};
 use super::occasion::Occasion;
 use super::scope::Scope;
@@ -163,9 +164,10 @@ fn open_books(draft: &mut Draft, turn: &Occasion, letters: &[Letter], scope: &Sc
         Cow::Owned(unknown_start(scope))
     });
     let mut started = inbox::started(&start, scope.version.clone()).kind;
-    if let EventKind::OrchestrationStarted { rules, .. } = &mut started {
+    if let EventKind::OrchestrationStarted { rules, forked, .. } = &mut started {
         // Code that goes on from here begins here.
         *rules = Some(RULES);
+        *forked = inbox::own_fork(turn, letters).map(fork::unmade);
     }
     append(draft, turn, now_ms, started);
 }

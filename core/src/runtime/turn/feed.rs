@@ -97,7 +97,7 @@ impl<'a> Feeder<'a> {
         // The execution's own start has been taken in already: it only leaves the inbox.
         let is_start = matches!(
             letter.body,
-            MessageBody::Start(_) | MessageBody::StartAgain(_)
+            MessageBody::Start(_) | MessageBody::StartAgain(_) | MessageBody::Fork(_)
         );
         if !is_start && (self.is_full() || self.is_handed_on()) {
             return Ok(false);

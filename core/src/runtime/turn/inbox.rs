@@ -2,7 +2,7 @@
 
 use super::occasion::Occasion;
 use crate::event::{DecodeError, EventKind};
-use crate::message::{CoreState, MessageBody, ParentLink, Start};
+use crate::message::{CoreState, Fork, MessageBody, ParentLink, Start};
 use crate::providers::{Channel, Delivery, Message, MessageId, Position};
 use crate::replay::Input;
 
@@ -66,10 +66,26 @@ fn starts<'a>(
     letters: impl IntoIterator<Item = &'a Letter>,
 ) -> impl Iterator<Item = (&'a Letter, &'a Start)> {
     letters.into_iter().filter_map(|letter| {
-        let (MessageBody::Start(start) | MessageBody::StartAgain(start)) = &letter.body else {
+        let (MessageBody::Start(start)
+        | MessageBody::StartAgain(start)
+        | MessageBody::Fork(Fork { start, .. })) = &letter.body
+        else {
             return None;
         };
         Some((letter, start))
+    })
+}
+
+/// What the instance is a fork of, if it is one that has not begun.
+pub(super) fn own_fork<'a>(turn: &Occasion, letters: &'a [Letter]) -> Option<&'a Fork> {
+    if turn.head.position != Position::START {
+        return None;
+    }
+    letters.iter().find_map(|letter| {
+        let MessageBody::Fork(fork) = &letter.body else {
+            return None;
+        };
+        is_own_start(turn, letter).then_some(fork)
     })
 }
 
@@ -199,6 +215,7 @@ impl Letter {
             .brought_by(Some(self.id.0)),
             MessageBody::Start(_)
             | MessageBody::StartAgain(_)
+            | MessageBody::Fork(_)
             | MessageBody::Rewind { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::CancelLater { .. }
@@ -228,5 +245,6 @@ pub(super) fn started(start: &Start, version: String) -> Input {
         announced: start.announced.clone(),
         values: start.values.clone(),
         rewound: None,
+        forked: None,
     })
 }

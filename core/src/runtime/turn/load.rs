@@ -73,7 +73,7 @@ fn request(head: &InstanceHead, from_event_id: u64) -> ReadHistory {
     }
 }
 
-fn history_of(chunks: &[HistoryChunk]) -> Result<History, LoadError> {
+pub(super) fn history_of(chunks: &[HistoryChunk]) -> Result<History, LoadError> {
     let mut history = History::default();
     for (index, chunk) in chunks.iter().enumerate() {
         let (entries, after) = decode_entries_after(chunk).map_err(LoadError::Decode)?;
@@ -166,7 +166,10 @@ async fn chunks_to_a_gap(
     (chunks, Some(inconsistent(head, request.from_event_id)))
 }
 
-async fn read_page(node: &Node, request: ReadHistory) -> Result<HistoryPage, ProviderError> {
+pub(super) async fn read_page(
+    node: &Node,
+    request: ReadHistory,
+) -> Result<HistoryPage, ProviderError> {
     let store = Arc::clone(&node.store);
     let read = node.on_service(async move { store.read_history(&request).await });
     let page = read.await.unwrap_or_else(|| {

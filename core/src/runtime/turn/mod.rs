@@ -7,6 +7,7 @@ mod draft;
 mod ending;
 mod feed;
 mod forced;
+mod fork;
 mod fused;
 mod give_back;
 mod inbox;

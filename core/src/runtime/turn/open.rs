@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::feed::{Feeder, Unfit};
+use super::fork;
 use super::inbox::{self, Letter};
 use super::load::{self, History, LoadError};
 use super::occasion::Occasion;
@@ -50,6 +51,10 @@ pub(super) async fn feeder<'a>(
 ) -> Result<Box<Feeder<'a>>, Stopped> {
     let head = &turn.head;
     if head.position.next_event_id == 1 {
+        if let Some(fork) = inbox::own_fork(turn, letters) {
+            // In a box, since it is rare.
+            return Box::pin(fork::begun(node, turn, scope, fork)).await;
+        }
         let start = start_of(turn, letters).map_err(Stopped::Load)?;
         return begun(node, head, scope, &start);
     }

@@ -18,7 +18,7 @@ use super::occasion::Occasion;
 use super::open::Stopped;
 use super::process::{Plan, Work, feed, finish};
 use super::scope::Scope;
-use crate::event::{Entry, ErrorDetails, EventKind, RULES, Rewound};
+use crate::event::{Entry, ErrorDetails, EventKind, RULES, Rewound, is_unmade_fork};
 use crate::limits::rewound_bytes_max;
 use crate::message::{
     Cause, CoreState, MessageBody, Notice, Origin, Output, ParentLink, RewindTarget, Start,
@@ -138,6 +138,10 @@ async fn gone_on<'a>(
         return Err(NotRewound::Impossible(format!(
             "its history has {bytes} bytes, and one that is rewound has at most {bytes_max}"
         )));
+    }
+    if is_unmade_fork(history.entries.first().map(|it| &it.kind)) {
+        let why = "it is a fork that ended before it began: fork its source again";
+        return Err(NotRewound::Impossible(why.to_owned()));
     }
     let RewindTarget::LastFailedStep = wish.target;
     let Some(cut) = Cut::before_failure(&history.entries) else {

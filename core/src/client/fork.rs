@@ -1,0 +1,483 @@
+//! Forks: instances that begin with a copy of the history of another one.
+
+use super::check;
+use super::client::Client;
+use super::error::ClientError;
+use super::start::StartOutcome;
+use crate::event::{Entry, EventKind, decode_entries, is_unmade_fork};
+use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
+use crate::message::{Fork, ForkCut, MessageBody};
+use crate::orchestration::StartOptions;
+use crate::providers::{
+    ErrorKind, HistoryChunk, InstanceHead, InstanceId, ProviderError, ReadHistory, refusal,
+};
+
+/// Where the copy ends that a fork begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForkAt {
+    /// Just before the last step of an execution failed that has failed: there a
+    /// [rewind](super::RewindTo::LastFailedStep) would go on. What came after and holds all the same is kept
+    /// as by a rewind.
+    LastFailedStep,
+    /// Where the history of the execution ends when the fork is asked for. If the execution has ended, that
+    /// is just before its end, and the code goes on within its last step.
+    End,
+    /// Just before this event of the execution, from 2 on. The fork has nothing of what came from there on: what is open
+    /// there is begun anew, and events that were taken later are gone.
+    Event(u64),
+}
+
+/// How an instance is forked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForkOptions {
+    /// Where the copy ends; without one at the last failed step of an execution that has failed, and at the end
+    /// of any other.
+    pub at: Option<ForkAt>,
+    /// The execution whose history is copied; without one the current one.
+    pub execution: Option<u64>,
+    /// How the fork is started. Without a version it runs in that of the copy, and without a queue in that of
+    /// the source. Labels and expiry of the source are not copied.
+    pub start: StartOptions,
+}
+
+impl ForkOptions {
+    /// A fork of the current execution at its last failed step or its end.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with a copy that ends [there](ForkAt).
+    #[must_use]
+    pub fn at(mut self, at: ForkAt) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// The same of this execution.
+    #[must_use]
+    pub fn execution(mut self, execution: u64) -> Self {
+        self.execution = Some(execution);
+        self
+    }
+
+    /// The same, [started](Self::start) so.
+    #[must_use]
+    pub fn start(mut self, start: StartOptions) -> Self {
+        self.start = start;
+        self
+    }
+}
+
+impl Client {
+    /// Starts a new instance that begins with a copy of the history of another one, and goes on from before the
+    /// last failed step of that one, or from its end: see [`fork_with`](Self::fork_with).
+    ///
+    /// # Errors
+    /// As [`fork_with`](Self::fork_with).
+    pub async fn fork(
+        &self,
+        source: impl Into<String>,
+        instance: impl Into<String>,
+    ) -> Result<StartOutcome, ClientError> {
+        self.fork_with(source, instance, ForkOptions::default())
+            .await
+    }
+
+    /// Starts a new instance that begins with a copy of the history of another one, the source, and goes on from
+    /// there by itself. The source, which may run, have completed or have failed, is not changed, and what
+    /// becomes of it later is of no concern to the fork once that has begun.
+    ///
+    /// The code is led through the copy when the fork begins: it must do what the history says. Another
+    /// [version](StartOptions::version) may be asked for. Until a node has code that fits, the fork is `Pending`.
+    /// What the copy leaves open, activities, timers and children, is begun anew for the fork, as the code asks
+    /// for it now; what was sent to others before, detached orchestrations and events, is not sent again. Values are
+    /// copied as they were there. The input is that of the source, since the copied history follows from it.
+    ///
+    /// As with any start, an id that exists is answered with
+    /// [`AlreadyExists`](StartOutcome::AlreadyExists), unless the [options](ForkOptions::start) say otherwise. If
+    /// the source is deleted before the fork begins, the fork fails and says so.
+    ///
+    /// ```
+    /// use duroxide_core::{Client, ClientError, ForkAt, ForkOptions, StartOptions, StartOutcome};
+    ///
+    /// /// Runs what has completed again from an event on, in a version that was corrected.
+    /// async fn again(client: &Client, order: &str) -> Result<StartOutcome, ClientError> {
+    ///     let corrected = StartOptions::new().with_version("1.0.1").label("forked-from", order);
+    ///     let options = ForkOptions::new().at(ForkAt::Event(7)).start(corrected);
+    ///     client.fork_with(order, format!("{order}/again"), options).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `Provider` with the kind `NotFound` if there is no such source; `InvalidInput` for a bad argument, for an
+    /// execution that has not begun, was pruned or has no such place, and for a copy of more than
+    /// [`REWOUND_BYTES_MAX`](crate::limits::REWOUND_BYTES_MAX) bytes. A store that cannot be reached is
+    /// tried again for five seconds; the error is [retryable](ClientError::is_retryable) then.
+    pub async fn fork_with(
+        &self,
+        source: impl Into<String>,
+        instance: impl Into<String>,
+        options: ForkOptions,
+    ) -> Result<StartOutcome, ClientError> {
+        let source = check::instance_id(&source.into())?;
+        let instance = check::instance_id(&instance.into())?;
+        if source == instance {
+            return Err(ClientError::invalid(format!(
+                "a fork of {source} needs an id of its own; choose another one, or rewind {source}"
+            )));
+        }
+        let Some(head) = self.store.read_head(&source).await? else {
+            // What was asked for before may have been done before the source was deleted.
+            return match self.store.read_head(&instance).await? {
+                Some(_) => Ok(StartOutcome::AlreadyExists),
+                None => Err(refusal::not_found("fork", &source).into()),
+            };
+        };
+        let ForkOptions {
+            at,
+            execution,
+            mut start,
+        } = options;
+        let execution = execution.unwrap_or(head.position.execution);
+        let read = self.read_source(&head, execution, at).await?;
+        let orchestration = read.orchestration(&source)?;
+        let cut = read.cut(&source, at)?;
+        start
+            .queue
+            .get_or_insert_with(|| head.queue.as_str().to_owned());
+        let body = |start| {
+            MessageBody::Fork(Fork {
+                start,
+                source,
+                incarnation: head.incarnation,
+                execution,
+                cut,
+            })
+        };
+        self.start_as(instance, orchestration, start, body).await
+    }
+
+    /// Reads a history as far as it is to be copied.
+    async fn read_source(
+        &self,
+        head: &InstanceHead,
+        execution: u64,
+        at: Option<ForkAt>,
+    ) -> Result<Source, ClientError> {
+        let source = &head.instance;
+        let current = head.position.execution;
+        if !(1..=current).contains(&execution) {
+            return Err(ClientError::invalid(format!(
+                "{source} is in its execution {current} and has none of the number {execution}; fork one that \
+                 it has"
+            )));
+        }
+        let bytes_max = rewound_bytes_max(&self.store.capabilities().limits);
+        let mut request = ReadHistory {
+            instance: source.clone(),
+            execution,
+            from_event_id: 1,
+            bytes_max: HISTORY_PAGE_BYTES_MAX,
+        };
+        let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if next > event_id);
+        let (mut first, mut last, mut bytes) = (None, None, 0);
+        loop {
+            let page = self.store.read_history(&request).await?;
+            for chunk in page.chunks {
+                if is_enough(request.from_event_id) {
+                    break;
+                }
+                bytes += chunk.body.len();
+                request.from_event_id = chunk.next_event_id();
+                first.get_or_insert_with(|| chunk.clone());
+                last = Some(chunk);
+            }
+            if !page.more || bytes > bytes_max || is_enough(request.from_event_id) {
+                break;
+            }
+        }
+        if bytes > bytes_max {
+            return Err(ClientError::invalid(format!(
+                "the history of {source} has {bytes} bytes up to there, and a fork copies at most {bytes_max} \
+                 (REWOUND_BYTES_MAX); fork it at an earlier event"
+            )));
+        }
+        let (Some(first), Some(last)) = (first, last) else {
+            let why = if execution < current {
+                "was pruned; fork a later one"
+            } else {
+                "has not begun; wait until it has, or start another instance"
+            };
+            return Err(ClientError::invalid(format!(
+                "execution {execution} of {source} {why}"
+            )));
+        };
+        let entry = |chunk: &HistoryChunk, is_first| {
+            let entries = decode_entries(chunk).map_err(|error| damaged(head, error))?;
+            let mut entries = entries.into_iter();
+            let entry = if is_first {
+                entries.next()
+            } else {
+                entries.next_back()
+            };
+            entry.ok_or_else(|| damaged(head, "a chunk without an event"))
+        };
+        Ok(Source {
+            first: entry(&first, true)?,
+            last: entry(&last, false)?,
+        })
+    }
+}
+
+/// The beginning and the end of what was read of a history.
+struct Source {
+    first: Entry,
+    last: Entry,
+}
+
+impl Source {
+    fn orchestration(&self, source: &InstanceId) -> Result<String, ClientError> {
+        if is_unmade_fork(Some(&self.first.kind)) {
+            return Err(ClientError::invalid(format!(
+                "{source} is a fork itself that ended before it began; fork its own source"
+            )));
+        }
+        match &self.first.kind {
+            EventKind::OrchestrationStarted { name, .. } => Ok(name.clone()),
+            _ => Err(ProviderError::new(
+                ErrorKind::Corrupt,
+                "fork",
+                "a history does not begin with its start; restore the store from a backup",
+            )
+            .with_context("instance", source)
+            .into()),
+        }
+    }
+
+    /// Where the copy ends.
+    fn cut(&self, source: &InstanceId, at: Option<ForkAt>) -> Result<ForkCut, ClientError> {
+        let last = &self.last;
+        let has_failed = matches!(last.kind, EventKind::OrchestrationFailed { .. });
+        let end = if last.kind.is_terminal() {
+            last.event_id
+        } else {
+            last.event_id + 1
+        };
+        match at {
+            None if has_failed => Ok(ForkCut::LastFailedStep),
+            None | Some(ForkAt::End) => Ok(ForkCut::Before(end)),
+            Some(ForkAt::LastFailedStep) if has_failed => Ok(ForkCut::LastFailedStep),
+            Some(ForkAt::LastFailedStep) => Err(ClientError::invalid(format!(
+                "that execution of {source} has not failed; fork it at an event or at its end"
+            ))),
+            Some(ForkAt::Event(event_id)) if (2..=end).contains(&event_id) => {
+                Ok(ForkCut::Before(event_id))
+            }
+            Some(ForkAt::Event(event_id)) => Err(ClientError::invalid(format!(
+                "that execution of {source} can be forked at its events 2 to {end}, and not at {event_id}"
+            ))),
+        }
+    }
+}
+
+fn damaged(
+    head: &InstanceHead,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> ProviderError {
+    let error = error.into();
+    ProviderError::new(ErrorKind::Corrupt, "fork", error.to_string())
+        .with_context("instance", &head.instance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Fake, head};
+    use super::*;
+    use crate::event::{Forked, Started};
+    use crate::message::{CoreState, Output, Start};
+    use crate::providers::{InstanceStatus, TaskQueue};
+    use crate::replay::cancelled;
+
+    fn entries(forked: Option<Forked>, last: EventKind) -> Vec<Entry> {
+        let started = Started {
+            name: "Order",
+            version: "1.0.0",
+            forked: forked.map(Box::new),
+            ..Started::default()
+        };
+        let waits = EventKind::ExternalSubscribed {
+            name: "E".to_owned(),
+        };
+        let kinds = [started.into(), waits, last];
+        let entry = |(event_id, kind)| Entry {
+            event_id,
+            source_event_id: None,
+            timestamp_ms: 0,
+            message_id: None,
+            kind,
+        };
+        (1..).zip(kinds).map(entry).collect()
+    }
+
+    fn failed() -> EventKind {
+        EventKind::OrchestrationFailed {
+            details: cancelled("no more"),
+        }
+    }
+
+    fn completed() -> EventKind {
+        EventKind::OrchestrationCompleted {
+            output: String::new(),
+        }
+    }
+
+    fn fired() -> EventKind {
+        EventKind::TimerFired { fire_at_ms: 0 }
+    }
+
+    /// A store with a source `s` in its third execution, which ends with this event.
+    fn store(last: EventKind) -> Fake {
+        let fake = Fake::default();
+        let mut head = head("s", InstanceStatus::Running, None);
+        head.queue = TaskQueue::from("orders");
+        fake.put_history(head, &entries(None, last));
+        fake
+    }
+
+    fn sent(fake: &Fake) -> Fork {
+        let sent = fake.sent().pop().expect("something was sent");
+        match MessageBody::decode(&sent.message.body).unwrap() {
+            MessageBody::Fork(fork) => fork,
+            body => panic!("{body:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fork_is_a_start_that_says_what_is_copied() {
+        let fake = store(completed());
+        let outcome = fake.client().fork("s", "f").await.unwrap();
+        assert_eq!(outcome, StartOutcome::Started);
+        let created = fake.sent()[0].recipient.created().cloned().unwrap();
+        assert_eq!(created.instance.as_str(), "f");
+        assert_eq!(created.queue, TaskQueue::from("orders"));
+        assert_eq!(created.core_state, CoreState::default().encode());
+        let fork = Fork {
+            start: Start {
+                orchestration: "Order".to_owned(),
+                ..Start::default()
+            },
+            source: InstanceId::new("s").unwrap(),
+            incarnation: head("s", InstanceStatus::Running, None).incarnation,
+            execution: 3,
+            cut: ForkCut::Before(3),
+        };
+        assert_eq!(sent(&fake), fork);
+
+        let start = StartOptions::new().with_version("2.0.0").with_queue("lab");
+        let options = ForkOptions::new().execution(2).start(start);
+        let started = fake.client().fork_with("s", "f", options).await;
+        assert_eq!(started.unwrap(), StartOutcome::Started);
+        let created = fake.sent()[1].recipient.created().cloned().unwrap();
+        assert_eq!(created.queue, TaskQueue::from("lab"));
+        let fork = sent(&fake);
+        assert_eq!(
+            (fork.start.version.as_deref(), fork.execution),
+            (Some("2.0.0"), 2)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_copy_ends_where_it_is_asked_for_or_where_the_history_does() {
+        for (last, at, expected) in [
+            (failed(), None, ForkCut::LastFailedStep),
+            (
+                failed(),
+                Some(ForkAt::LastFailedStep),
+                ForkCut::LastFailedStep,
+            ),
+            (failed(), Some(ForkAt::End), ForkCut::Before(3)),
+            (completed(), Some(ForkAt::End), ForkCut::Before(3)),
+            (fired(), None, ForkCut::Before(4)),
+            (fired(), Some(ForkAt::Event(4)), ForkCut::Before(4)),
+            (fired(), Some(ForkAt::Event(2)), ForkCut::Before(2)),
+        ] {
+            let fake = store(last);
+            let options = ForkOptions {
+                at,
+                ..ForkOptions::new()
+            };
+            let started = fake.client().fork_with("s", "f", options).await;
+            assert_eq!(started.unwrap(), StartOutcome::Started);
+            assert_eq!(sent(&fake).cut, expected, "{at:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_copied_is_refused() {
+        let fake = store(completed());
+        let empty = head("empty", InstanceStatus::Pending, None);
+        fake.put(empty);
+        let unmade = Forked {
+            instance: "s".to_owned(),
+            execution: 1,
+            event_id: 1,
+        };
+        let ended = head("unmade", InstanceStatus::Failed, None);
+        fake.put_history(ended, &entries(Some(unmade), failed()));
+        let at = |at| ForkOptions::new().at(at);
+        for (source, options, why) in [
+            ("f", ForkOptions::new(), "needs an id of its own"),
+            ("s", at(ForkAt::LastFailedStep), "has not failed"),
+            ("s", at(ForkAt::Event(1)), "events 2 to 3, and not at 1"),
+            ("s", at(ForkAt::Event(4)), "events 2 to 3, and not at 4"),
+            (
+                "s",
+                ForkOptions::new().execution(4),
+                "is in its execution 3",
+            ),
+            (
+                "s",
+                ForkOptions::new().execution(0),
+                "is in its execution 3",
+            ),
+            ("empty", ForkOptions::new(), "has not begun"),
+            ("empty", ForkOptions::new().execution(2), "was pruned"),
+            ("unmade", ForkOptions::new(), "ended before it began"),
+        ] {
+            let error = fake.client().fork_with(source, "f", options).await;
+            let error = error.unwrap_err();
+            assert!(matches!(error, ClientError::InvalidInput { .. }), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        assert!(fake.sent().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_too_long_is_refused() {
+        let bytes_max = rewound_bytes_max(&crate::providers::Limits::default());
+        let output = "x".repeat(bytes_max);
+        let fake = store(EventKind::OrchestrationCompleted { output });
+        let error = fake.client().fork("s", "f").await.unwrap_err();
+        let named = format!("at most {bytes_max} (REWOUND_BYTES_MAX)");
+        assert!(error.to_string().contains(&named), "{error}");
+        assert!(fake.sent().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_fork_that_is_there_is_known_without_its_source() {
+        let fake = Fake::default();
+        let gone = fake.client().fork("s", "f").await.unwrap_err();
+        assert!(matches!(gone, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
+        fake.put(head(
+            "f",
+            InstanceStatus::Running,
+            Some(Output::Completed(String::new())),
+        ));
+        let again = fake.client().fork("s", "f").await.unwrap();
+        assert_eq!(again, StartOutcome::AlreadyExists);
+        assert!(fake.sent().is_empty());
+    }
+}
