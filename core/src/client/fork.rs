@@ -157,7 +157,8 @@ impl Client {
                 cut,
             })
         };
-        self.start_as(instance, orchestration, start, body).await
+        self.start(instance.as_str(), orchestration, start, body)
+            .await
     }
 
     /// Reads a history as far as it is to be copied.
@@ -245,16 +246,13 @@ impl Source {
                 "{source} is a fork itself that ended before it began; fork its own source"
             )));
         }
-        match &self.first.kind {
-            EventKind::OrchestrationStarted { name, .. } => Ok(name.clone()),
-            _ => Err(ProviderError::new(
-                ErrorKind::Corrupt,
-                "fork",
-                "a history does not begin with its start; restore the store from a backup",
-            )
-            .with_context("instance", source)
-            .into()),
-        }
+        let EventKind::OrchestrationStarted { name, .. } = &self.first.kind else {
+            let what = "a history does not begin with its start; restore the store from a backup";
+            return Err(ProviderError::new(ErrorKind::Corrupt, "fork", what)
+                .with_context("instance", source)
+                .into());
+        };
+        Ok(name.clone())
     }
 
     /// Where the copy ends.
@@ -349,10 +347,11 @@ mod tests {
 
     fn sent(fake: &Fake) -> Fork {
         let sent = fake.sent().pop().expect("something was sent");
-        match MessageBody::decode(&sent.message.body).unwrap() {
-            MessageBody::Fork(fork) => fork,
-            body => panic!("{body:?}"),
-        }
+        let body = MessageBody::decode(&sent.message.body).unwrap();
+        let MessageBody::Fork(fork) = body else {
+            panic!("{body:?}")
+        };
+        fork
     }
 
     #[tokio::test]

@@ -9,9 +9,7 @@ use crate::codec;
 use crate::entropy::Entropy;
 use crate::message::{CoreState, MessageBody, Start};
 use crate::orchestration::StartOptions;
-use crate::providers::{
-    Envelope, ErrorKind, IfExists, InstanceId, NewInstance, Recipient, TaskQueue,
-};
+use crate::providers::{Envelope, ErrorKind, IfExists, NewInstance, Recipient, TaskQueue};
 
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +106,9 @@ impl Client {
         input: impl Into<String>,
         options: StartOptions,
     ) -> Result<StartOutcome, ClientError> {
-        self.start(
-            &instance.into(),
-            orchestration.into(),
-            input.into(),
-            options,
-        )
-        .await
+        let body = with_input(input.into());
+        self.start(&instance.into(), orchestration.into(), options, body)
+            .await
     }
 
     /// Starts an instance with an input that is encoded as JSON; else as
@@ -141,7 +135,8 @@ impl Client {
         input: String,
         options: StartOptions,
     ) -> Result<(), ClientError> {
-        match self.start(&instance, orchestration, input, options).await? {
+        let body = with_input(input);
+        match self.start(&instance, orchestration, options, body).await? {
             StartOutcome::Started => {}
             StartOutcome::AlreadyExists => tracing::warn!(
                 target: "duroxide::client",
@@ -152,26 +147,15 @@ impl Client {
         Ok(())
     }
 
-    async fn start(
+    /// Starts an instance with the message that this makes of what every start says.
+    pub(super) async fn start(
         &self,
         instance: &str,
-        orchestration: String,
-        input: String,
-        options: StartOptions,
-    ) -> Result<StartOutcome, ClientError> {
-        let instance = check::instance_id(instance)?;
-        let body = |start| MessageBody::Start(Start { input, ..start });
-        self.start_as(instance, orchestration, options, body).await
-    }
-
-    /// Starts an instance with the message that this makes of what every start says.
-    pub(super) async fn start_as(
-        &self,
-        instance: InstanceId,
         orchestration: String,
         options: StartOptions,
         body: impl FnOnce(Start) -> MessageBody,
     ) -> Result<StartOutcome, ClientError> {
+        let instance = check::instance_id(instance)?;
         check::name("orchestration", &orchestration)?;
         if let Some(version) = &options.version {
             check::version(version)?;
@@ -214,6 +198,11 @@ impl Client {
     }
 }
 
+/// The message of a start with this input.
+fn with_input(input: String) -> impl FnOnce(Start) -> MessageBody {
+    move |start| MessageBody::Start(Start { input, ..start })
+}
+
 /// Encodes what the caller names so.
 pub(super) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, ClientError> {
     codec::encode(value).map_err(|error| ClientError::invalid(format!("the {what}: {error}")))
@@ -226,7 +215,7 @@ mod tests {
 
     use super::super::fake::Fake;
     use super::*;
-    use crate::providers::ProviderError;
+    use crate::providers::{InstanceId, ProviderError};
     use crate::runtime::observability::CapturedLogs;
 
     fn starts(fake: &Fake) -> Vec<Start> {

@@ -83,7 +83,7 @@ pub const DELETION_LOOKS_MAX: usize = 10_000;
 /// again what may have arrived.
 pub const EXPIRE_AFTER_MIN: Duration = Duration::from_hours(1);
 
-/// How many bytes the history of an instance may have that is rewound: what is repeated of it goes into
+/// How many bytes the history of an instance may have that is rewound, and what a fork copies of one: what is repeated of it goes into
 /// one commit, and is read at once. A quarter of the provider's `commit_bytes_max` where that is less: what is open is sent
 /// anew in the same commit.
 pub const REWOUND_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -371,8 +371,8 @@ fn of_turns() -> Vec<Limit> {
         fixed(
             "REWOUND_BYTES_MAX",
             bytes(REWOUND_BYTES_MAX),
-            "the history of an instance that is rewound",
-            "the rewind is refused as `InvalidInput`",
+            "the history of an instance that is rewound, and what a fork copies of one",
+            "the rewind or the fork is refused as `InvalidInput`",
         ),
         fixed(
             "CLAIM_ITEMS_MAX",

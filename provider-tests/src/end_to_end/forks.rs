@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use duroxide_core::providers::DeleteMode;
+use duroxide_core::providers::{DeleteMode, InstanceId};
 use duroxide_core::{
-    CancelOptions, ErrorDetails, EventKind, ForkAt, ForkOptions, IfExists, OrchestrationContext,
-    OrchestrationStatus, StartOptions, StartOutcome,
+    CancelOptions, DurableOutput, ErrorDetails, EventKind, ForkAt, ForkOptions, IfExists,
+    OrchestrationContext, OrchestrationStatus, StartOptions, StartOutcome,
 };
 
-use super::stage::{Code, Fuse, Gate, Node, Text, World, count, types, until};
+use super::stage::{Code, Fuse, Gate, LEASE, Node, Text, World, count, types, within};
 use crate::support::Cx;
 
 impl World {
@@ -106,7 +106,7 @@ pub(crate) async fn what_has_failed_is_done_again_beside_it(cx: &Cx) {
         let gated = ctx.schedule_activity("Gated", "gated");
         let event = ctx.schedule_wait("E");
         for output in ctx.join(vec![first, gated, event]).await {
-            if let duroxide_core::DurableOutput::Activity(output) = output {
+            if let DurableOutput::Activity(output) = output {
                 output?;
             }
         }
@@ -161,10 +161,10 @@ pub(crate) async fn what_is_open_is_begun_for_the_fork(cx: &Cx) {
         let mut said = Vec::new();
         for output in ctx.join(vec![gated, timer, child]).await {
             match output {
-                duroxide_core::DurableOutput::Activity(output)
-                | duroxide_core::DurableOutput::SubOrchestration(output) => said.push(output?),
-                duroxide_core::DurableOutput::Timer | duroxide_core::DurableOutput::External(_) => {
+                DurableOutput::Activity(output) | DurableOutput::SubOrchestration(output) => {
+                    said.push(output?)
                 }
+                DurableOutput::Timer | DurableOutput::External(_) => {}
             }
         }
         Ok(said.join(", "))
@@ -189,6 +189,14 @@ pub(crate) async fn what_is_open_is_begun_for_the_fork(cx: &Cx) {
     let info = world.client.get_instance_info(&own_child).await;
     let parent = info.expect("it is there").parent;
     assert_eq!(parent.as_deref(), Some("f"));
+
+    // Nobody waits for a fork of a child.
+    world.fork(&child, "orphan", ForkOptions::new()).await;
+    world.waits_for("orphan", "Go").await;
+    world.raise("orphan", "Go", "alone").await;
+    assert_eq!(world.output("orphan").await, "s alone");
+    let info = world.client.get_instance_info("orphan").await;
+    assert_eq!(info.expect("it is there").parent, None);
 
     world.cancel("s").await;
     world.failure("s").await;
@@ -290,7 +298,9 @@ pub(crate) async fn a_fork_of_what_is_gone_fails(cx: &Cx) {
     world.cancel("s").await;
     let node = world.node().await;
     world.failure("s").await;
-    // The fork may have begun before that, and waits then.
+    // It was forked where it stood then, though it has ended since.
+    world.waits_for("g", "Go").await;
+    assert_eq!(gate.runs(), 3);
     node.stop().await;
     let replace = StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
     fork("h").await;
@@ -302,31 +312,40 @@ pub(crate) async fn a_fork_of_what_is_gone_fails(cx: &Cx) {
     let _node = world.node().await;
     let failure = world.failure("h").await.display_message();
     assert!(failure.contains("another instance has its id"), "{failure}");
-    world.waits_for("g", "Go").await;
-    assert_eq!(gate.runs(), 4);
+    world.raise("g", "Go", "two").await;
+    assert_eq!(world.output("g").await, "one two", "it has begun before");
 }
 
-/// The node dies before it commits the first turn of a fork, after another one had it as well and lost it:
-/// the copy is made once.
+/// The first turn of a fork is held by a node that stands still, and then by one that dies, before either commits
+/// it: the copy is made once, and ends where the source stood, which goes on meanwhile.
 pub(crate) async fn the_first_turn_of_a_fork_is_repeated(cx: &Cx) {
     let (world, node, gate) = with_steps(cx).await;
     world.begin("s", "Steps", "one").await;
     world.waits_for("s", "Go").await;
     node.stop().await;
-    let fuse =
-        |id: &str| Fuse::Death(duroxide_core::providers::InstanceId::new(id).expect("an id"));
-    let dying = world.node_with(|it| it.fuse = Some(fuse("f"))).await;
+    let fork = || InstanceId::new("f").expect("an id");
+    let freezing = world
+        .node_with(|it| it.fuse = Some(Fuse::Freeze(fork())))
+        .await;
     world.fork("s", "f", ForkOptions::new()).await;
+    freezing.frozen().await;
+    world.pass(LEASE * 2).await;
+    let dying = world
+        .node_with(|it| it.fuse = Some(Fuse::Death(fork())))
+        .await;
     dying.dies().await;
     let info = world.client.get_instance_info("f").await;
     assert_eq!(info.expect("it is there").status, "Pending");
-    // The source goes on meanwhile: the copy ends where it did.
     let _node = world.node().await;
     world.raise("s", "Go", "two").await;
     assert_eq!(world.output("s").await, "one two");
-    world.pass(super::stage::LEASE * 2).await;
+    world.pass(LEASE * 2).await;
     world.waits_for("f", "Go").await;
     let history = world.history("f").await;
+
+    freezing.thaw().await;
+
+    assert_eq!(world.history("f").await, history);
     assert_eq!(
         types(&history),
         ["started", "activity", "activity done", "wait"]
@@ -472,6 +491,11 @@ pub(crate) async fn a_cancellation_is_not_copied(cx: &Cx) {
     let refused = world.client.fork("f", "g").await;
     let refused = refused.expect_err("it never was a copy").to_string();
     assert!(refused.contains("ended before it began"), "{refused}");
+    let rewound = world.client.rewind("f").await;
+    rewound.expect("the wish is stored");
+    world.pass(Duration::from_secs(5)).await;
+    let info = world.client.get_instance_info("f").await;
+    assert_eq!(info.expect("it is there").current_execution_id, 1);
 }
 
 /// A fork that has failed is rewound, to before a child that the copy says has failed: it is the fork's own
@@ -505,7 +529,7 @@ pub(crate) async fn a_fork_is_rewound(cx: &Cx) {
     let ended = world
         .client
         .wait_for_execution("f", execution, Duration::from_hours(24));
-    let ended = super::stage::within("f", ended).await.expect("it ends");
+    let ended = within("f", ended).await.expect("it ends");
 
     let output = "work".to_owned();
     assert_eq!(ended, OrchestrationStatus::Completed { output });
@@ -513,9 +537,6 @@ pub(crate) async fn a_fork_is_rewound(cx: &Cx) {
     world.failure(&child).await;
     let own = world.child_of("f").await;
     assert_eq!(world.output(&own).await, "work");
-    until("the source stays as it is", async || {
-        let info = world.client.get_instance_info("s").await;
-        (info.expect("it is there").current_execution_id == 1).then_some(())
-    })
-    .await;
+    let info = world.client.get_instance_info(&child).await;
+    assert_eq!(info.expect("it is there").current_execution_id, 1);
 }

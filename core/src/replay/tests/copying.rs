@@ -66,13 +66,14 @@ async fn naming(ctx: OrchestrationContext) -> Result<String, String> {
 }
 
 fn named(entries: &[Entry]) -> Vec<(u64, String)> {
-    let name = |entry: &Entry| match &entry.kind {
-        EventKind::OrchestrationChained { instance, .. }
+    let name = |entry: &Entry| {
+        let (EventKind::OrchestrationChained { instance, .. }
         | EventKind::ExternalEventRaised { instance, .. }
-        | EventKind::SubOrchestrationScheduled { instance, .. } => {
-            Some((entry.event_id, instance.clone()))
-        }
-        _ => None,
+        | EventKind::SubOrchestrationScheduled { instance, .. }) = &entry.kind
+        else {
+            return None;
+        };
+        Some((entry.event_id, instance.clone()))
     };
     entries.iter().filter_map(name).collect()
 }
@@ -95,17 +96,23 @@ fn a_copy_names_what_the_code_of_the_fork_does() {
         assert_eq!(at(id), format!("f::sub::{id}-00000000"));
     }
     assert_eq!(engine.open_operations(), BTreeSet::from([8, 9]));
-    let input = |id: usize| match &copy[id - 1].kind {
-        EventKind::ActivityScheduled { input, .. }
-        | EventKind::SubOrchestrationScheduled { input, .. } => input.as_str(),
-        kind => panic!("{kind:?}"),
+    let input = |id: usize| {
+        let kind = &copy[id - 1].kind;
+        let (EventKind::ActivityScheduled { input, .. }
+        | EventKind::SubOrchestrationScheduled { input, .. }) = kind
+        else {
+            panic!("{kind:?}")
+        };
+        input.as_str()
     };
     assert_eq!([input(8), input(9)], ["f", "f"], "as the code asks now");
     assert_ne!(input(5), "f", "as it was done");
     // A value is what the history says it is.
-    let own = bench.history.iter().find_map(|entry| match &entry.kind {
-        EventKind::ValueSet { value, .. } => value.clone(),
-        _ => None,
+    let own = bench.history.iter().find_map(|entry| {
+        let EventKind::ValueSet { value, .. } = &entry.kind else {
+            return None;
+        };
+        value.clone()
     });
     assert_eq!(engine.values().get("own"), own.as_ref());
     assert_eq!(copy.len(), bench.history.len());

@@ -239,9 +239,11 @@ fn never(fork: &Fork, why: &str) -> Stopped {
 
 /// The code in the version that was asked for, or else in that of the history.
 fn code_of(node: &Node, scope: &Scope, fork: &Fork, entries: &[Entry]) -> Result<Code, Stopped> {
-    let recorded = entries.first().and_then(|entry| match &entry.kind {
-        EventKind::OrchestrationStarted { version, .. } => Some(version.as_str()),
-        _ => None,
+    let recorded = entries.first().and_then(|entry| {
+        let EventKind::OrchestrationStarted { version, .. } = &entry.kind else {
+            return None;
+        };
+        Some(version.as_str())
     });
     let asked = fork.start.version.as_deref();
     let version = asked.or(recorded.filter(|version| !version.is_empty()));
