@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::Engine;
+use super::engine::{End, Engine};
 use super::failure::Failure;
 use super::input::Moment;
 use super::state::State;
@@ -55,7 +55,13 @@ impl Engine {
 
     /// The values that the code has set.
     pub(crate) fn values(&self) -> BTreeMap<String, String> {
-        self.journal.state().values.to_map()
+        match self.end() {
+            // The next execution has them.
+            Some(End::ContinuedAsNew { values, .. }) => values.clone(),
+            None | Some(End::Completed { .. } | End::Failed { .. }) => {
+                self.journal.state().values.to_map()
+            }
+        }
     }
 }
 

@@ -164,6 +164,25 @@ fn a_copy_may_end_within_a_step() {
     assert!(unfit.unwrap_err().is_nondeterminism());
 }
 
+/// Values are the instance's, also if the copy ends where the next execution takes them over.
+#[test]
+fn a_copy_may_end_with_the_next_execution() {
+    async fn handing_on(ctx: OrchestrationContext) -> Result<String, String> {
+        ctx.set_value("colour", "red")?;
+        ctx.schedule_wait("E").await;
+        ctx.continue_as_new("next").await
+    }
+    let mut bench = Bench::start(handing_on);
+    bench.event("E", "");
+    let end = bench.history.len() as u64;
+    let (engine, copy) = forked(&bench, end, handing_on).unwrap();
+    assert_eq!(copy.len(), bench.history.len());
+    assert_eq!(
+        engine.values().get("colour").map(String::as_str),
+        Some("red")
+    );
+}
+
 /// Without a copy another id is another decision.
 #[test]
 fn only_a_copy_is_adapted() {
