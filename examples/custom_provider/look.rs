@@ -2,6 +2,7 @@
 //!
 //! Each page looks through all there is, which a provider with an index need not do.
 
+use bytes::Bytes;
 use duroxide::providers::page::{Place, Room};
 use duroxide::providers::{
     ActivityKey, ActivityPage, ActivityRecord, ErrorKind, Incarnation, Inspect, Inspection,
@@ -40,6 +41,11 @@ impl Instance {
 }
 
 impl Activity {
+    /// The room that it takes in a page: its body, and how far it is.
+    fn bytes(&self) -> usize {
+        self.body.len() + self.details.as_ref().map_or(0, Bytes::len)
+    }
+
     fn record(&self, key: &ActivityKey, now_ms: u64, with_body: bool) -> ActivityRecord {
         ActivityRecord {
             key: key.clone(),
@@ -49,6 +55,8 @@ impl Activity {
             is_leased: self.hold.holder(now_ms).is_some(),
             body_bytes: self.body.len(),
             body: with_body.then(|| self.body.clone()),
+            details_bytes: self.details.as_ref().map_or(0, Bytes::len),
+            details: self.details.clone().filter(|_| with_body),
         }
     }
 }
@@ -141,7 +149,7 @@ impl State {
         }
         let life = instance.head.incarnation;
         for (key, activity) in self.activities_behind(&request.instance, life, after.as_ref()) {
-            if !room.take(activity.body.len()) {
+            if !room.take(activity.bytes()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 break;
             }
@@ -197,7 +205,7 @@ impl State {
             let Some(activity) = self.activities.get(key).filter(|_| Some(place) > after) else {
                 continue;
             };
-            if !room.take(activity.body.len()) {
+            if !room.take(activity.bytes()) {
                 page.next = last.as_ref().map(PageCursor::of);
                 break;
             }

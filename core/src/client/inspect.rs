@@ -5,7 +5,7 @@ use super::client::Client;
 use super::error::ClientError;
 use super::info::InstanceInfo;
 use super::manage::record_info;
-use crate::message::{ActivityBody, MessageBody};
+use crate::message::{ActivityBody, ActivityDetails, MessageBody};
 use crate::providers::{
     ActivityRecord, Channel, Inspect, ListActivities, MessageRecord, PageCursor, Standing, Topic,
     refusal,
@@ -72,6 +72,10 @@ pub struct InspectedActivity {
     pub claimable_from: u64,
     /// The bytes of its body.
     pub bytes: usize,
+    /// How far it is: what it has said last with
+    /// [`heartbeat_with`](crate::ActivityContext::heartbeat_with); `None` if it has said nothing, or if this
+    /// version cannot read it.
+    pub details: Option<String>,
 }
 
 /// A page of the activities of a queue.
@@ -232,6 +236,10 @@ fn activity(record: &ActivityRecord) -> InspectedActivity {
         .body
         .as_ref()
         .and_then(|it| ActivityBody::decode(it).ok());
+    let details = record
+        .details
+        .as_ref()
+        .and_then(|it| ActivityDetails::decode(it).ok());
     InspectedActivity {
         instance_id: record.key.instance.as_str().to_owned(),
         execution_id: record.key.execution,
@@ -242,6 +250,7 @@ fn activity(record: &ActivityRecord) -> InspectedActivity {
         is_running: record.is_leased,
         claimable_from: record.claimable_from_ms,
         bytes: record.body_bytes,
+        details: details.and_then(|it| it.progress),
     }
 }
 
@@ -262,6 +271,7 @@ mod tests {
             is_running,
             claimable_from: 0,
             bytes: 0,
+            details: None,
         }
     }
 

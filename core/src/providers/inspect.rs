@@ -18,10 +18,11 @@ pub struct Inspect {
     pub after: Option<PageCursor>,
     /// How many messages and activities at most, together, and at most [`PAGE_ROWS_MAX`].
     pub items_max: usize,
-    /// Stop before the bodies pass this many bytes, after one item at least. Without bodies it is not
-    /// looked at.
+    /// Stop before the bodies, and the details of activities with them, pass this many bytes, after one
+    /// item at least. Without bodies it is not looked at.
     pub bytes_max: usize,
-    /// Whether the bodies of messages and activities are wanted, and the output of the head.
+    /// Whether the bodies of messages and activities are wanted, the details of activities, and the output
+    /// of the head.
     pub with_bodies: bool,
 }
 
@@ -120,6 +121,11 @@ pub struct ActivityRecord {
     pub body_bytes: usize,
     /// What to do, if that was asked for.
     pub body: Option<Bytes>,
+    /// The bytes of its details (DET-01), 0 where there are none.
+    pub details_bytes: usize,
+    /// How far it is, as the last renewal or release that brought details has left it, if bodies were asked
+    /// for; `None` as well while nobody has brought any.
+    pub details: Option<Bytes>,
 }
 
 /// A request for the activities of a queue.
@@ -133,7 +139,7 @@ pub struct ListActivities {
     pub activities_max: usize,
     /// As [`Inspect::bytes_max`].
     pub bytes_max: usize,
-    /// Whether the bodies are wanted.
+    /// Whether the bodies and the details are wanted.
     pub with_bodies: bool,
 }
 

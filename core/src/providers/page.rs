@@ -18,7 +18,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// A page of so many items, and of so many bytes of bodies but for the first.
+    /// A page of so many items, and of so many bytes of bodies and details but for the first.
     #[must_use]
     pub fn new(items_max: usize, bytes_max: usize) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Room {
         self
     }
 
-    /// Takes room for an item with so many bytes of a body; false if there is none.
+    /// Takes room for an item with so many bytes of a body and of details; false if there is none.
     pub fn take(&mut self, body_bytes: usize) -> bool {
         let bytes = self.bytes.saturating_add(body_bytes);
         let is_long = self.has_some && self.bytes_max.is_some_and(|max| bytes > max);

@@ -1,5 +1,6 @@
 //! Looking at one instance, or at one queue of activities.
 
+use bytes::Bytes;
 use duroxide_core::providers::page::{Place, Room};
 use duroxide_core::providers::{
     ActivityKey, ActivityPage, ActivityRecord, Inspect, Inspection, ListActivities, MessageRecord,
@@ -59,7 +60,7 @@ impl State {
             .activities
             .behind(id, life, activity.unwrap_or_default())
         {
-            if !room.take(it.body.len()) {
+            if !room.take(it.bytes()) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 break;
             }
@@ -97,6 +98,8 @@ impl State {
             is_leased: activity.hold.holder(self.now_ms).is_some(),
             body_bytes: activity.body.len(),
             body: with_body.then(|| activity.body.clone()),
+            details_bytes: activity.details.as_ref().map_or(0, Bytes::len),
+            details: activity.details.clone().filter(|_| with_body),
         }
     }
 
@@ -116,7 +119,7 @@ impl State {
             let Some(activity) = self.activities.get(key) else {
                 continue;
             };
-            if !room.take(activity.body.len()) {
+            if !room.take(activity.bytes()) {
                 page.next = last.as_ref().map(PageCursor::of);
                 break;
             }

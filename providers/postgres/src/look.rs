@@ -215,6 +215,10 @@ fn activity(
         is_leased: row.try_get("is_leased")?,
         body_bytes: size(row, "body_bytes")?,
         body: body(row)?,
+        details_bytes: size(row, "details_bytes")?,
+        details: row
+            .try_get::<Option<Vec<u8>>, _>("details")?
+            .map(Bytes::from),
     })
 }
 

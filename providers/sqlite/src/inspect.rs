@@ -31,7 +31,11 @@ macro_rules! activity_columns {
     () => {
         "activity.execution, activity.activity_id, activity.queue, activity.attempts, \
          activity.claim_at, activity.lease_token IS NOT NULL, length(activity.body), \
-         CASE WHEN ?1 THEN activity.body END"
+         CASE WHEN ?1 THEN activity.body END, \
+         CASE WHEN activity.has_details \
+             THEN (SELECT length(d.details) FROM details d WHERE d.id = activity.id) ELSE 0 END, \
+         CASE WHEN ?1 AND activity.has_details \
+             THEN (SELECT d.details FROM details d WHERE d.id = activity.id) END"
     };
 }
 const OF_INSTANCE: &str = concat!(
@@ -175,7 +179,7 @@ fn activities_of(
     let with_bodies = request.with_bodies;
     let params = params![with_bodies, ino, bounded(execution), bounded(activity_id)];
     sql.while_taken(OF_INSTANCE, params, |row| {
-        if !page.room.take(row.get(6)?) {
+        if !page.room.take(bytes_of(row)?) {
             return Ok(false);
         }
         let activity = activity_of(row, (instance.clone(), *incarnation), now_ms)?;
@@ -186,6 +190,12 @@ fn activities_of(
         inspection.activities.push(activity);
         Ok(true)
     })
+}
+
+/// The room that an activity takes in a page: its body, and how far it is.
+fn bytes_of(row: &Row<'_>) -> rusqlite::Result<usize> {
+    let (body_bytes, details_bytes): (usize, usize) = (row.get(6)?, row.get(8)?);
+    Ok(body_bytes + details_bytes)
 }
 
 fn activity_of(
@@ -207,6 +217,8 @@ fn activity_of(
         is_leased: claimable_from_ms > now_ms && row.get(5)?,
         body_bytes: row.get(6)?,
         body: body(row, 7)?,
+        details_bytes: row.get(8)?,
+        details: body(row, 9)?,
     })
 }
 
@@ -234,12 +246,12 @@ pub(crate) fn activities(
         id
     ];
     let is_left = sql.while_taken(OF_QUEUE, params, |row| {
-        if !room.take(row.get(6)?) {
+        if !room.take(bytes_of(row)?) {
             return Ok(false);
         }
-        let life = (head::instance_id(row, 9)?, Incarnation(row.get(10)?));
+        let life = (head::instance_id(row, 11)?, Incarnation(row.get(12)?));
         let activity = activity_of(row, life, now_ms)?;
-        last = Some((activity.claimable_from_ms, row.get(8)?));
+        last = Some((activity.claimable_from_ms, row.get(10)?));
         page.activities.push(activity);
         Ok(true)
     })?;

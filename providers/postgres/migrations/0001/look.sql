@@ -128,7 +128,7 @@ $duroxide$;
 
 -- An instance (kind 0), and a page of what it has: its messages (1) behind this place, channel by channel,
 -- and its activities (2) behind this one; without a place among messages only activities. No more than so
--- many, and where bodies are wanted no more than so many bytes of them, but one at least. All of it is read
+-- many, and where bodies are wanted no more than so many bytes of them and of details, but one at least. All of it is read
 -- by one statement, which sees one state. The seq of the instance is the time, and the hold_until of an
 -- item is its place.
 CREATE FUNCTION inspect_v1(
@@ -173,6 +173,8 @@ CREATE FUNCTION inspect_v1(
     activity_id bigint,
     body_bytes bigint,
     body bytea,
+    details_bytes bigint,
+    details bytea,
     is_left boolean,
     note bytea
 ) LANGUAGE plpgsql {settings} AS $duroxide$
@@ -185,7 +187,7 @@ BEGIN
         SELECT i.ino FROM instance i WHERE i.id = p_id
     ), items AS (
         SELECT 1 AS kind, b.channel, b.visible_at AS claim_at, b.seq, b.message_id, b.execution,
-            NULL::bigint AS activity_id, b.bytes, b.ino, NULL::bigint AS activity
+            NULL::bigint AS activity_id, b.bytes, b.ino, NULL::bigint AS activity, 0 AS details_bytes
         FROM found f
         CROSS JOIN LATERAL (
             SELECT b.ino, b.channel, b.visible_at, b.seq, b.message_id, b.execution,
@@ -197,17 +199,20 @@ BEGIN
             LIMIT p_items_max + 1
         ) b
         UNION ALL
-        SELECT 2, NULL, NULL, NULL, NULL, a.execution, a.activity_id, a.bytes, a.ino, a.id
+        SELECT 2, NULL, NULL, NULL, NULL, a.execution, a.activity_id, a.bytes, a.ino, a.id,
+            a.details_bytes
         FROM found f
         CROSS JOIN LATERAL (
-            SELECT a.ino, a.id, a.execution, a.activity_id, octet_length(a.body) AS bytes
+            SELECT a.ino, a.id, a.execution, a.activity_id, octet_length(a.body) AS bytes,
+                coalesce(octet_length(a.details), 0) AS details_bytes
             FROM activity a
             WHERE a.ino = f.ino AND (a.execution, a.activity_id) > (p_execution, p_activity_id)
             ORDER BY a.execution, a.activity_id
             LIMIT p_items_max + 1
         ) a
     ), counted AS (
-        SELECT t.*, row_number() OVER w AS n, sum(t.bytes) OVER w AS bytes_so_far
+        SELECT t.*, row_number() OVER w AS n,
+            sum(t.bytes + t.details_bytes) OVER w AS bytes_so_far
         FROM items t
         WINDOW w AS (ORDER BY t.kind, t.channel, t.claim_at, t.seq, t.execution, t.activity_id)
     ), page AS (
@@ -219,7 +224,7 @@ BEGIN
         i.core_state, i.awaited, i.suspended, i.created_ms, i.updated_ms, i.parent_id,
         i.parent_incarnation, i.expires_ms, l.keys, l.values, r.claim_at, r.hold_until,
         r.lease_token IS NOT NULL AND r.hold_until > v_now, r.attempts, NULL::bytea, v_now,
-        NULL::uuid, NULL::bigint, NULL::bigint, NULL::bytea,
+        NULL::uuid, NULL::bigint, NULL::bigint, NULL::bytea, NULL::bigint, NULL::bytea,
         (SELECT count(*) FROM counted) > (SELECT count(*) FROM page), o.note
     FROM found f
     JOIN instance i ON i.ino = f.ino
@@ -234,7 +239,8 @@ BEGIN
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, coalesce(p.claim_at, a.claim_at), p.n,
         a.lease_token IS NOT NULL AND a.claim_at > v_now, a.attempts, p.channel,
         p.seq, p.message_id, p.activity_id, p.bytes::bigint,
-        CASE WHEN p_with_bodies THEN coalesce(b.body, a.body) END, NULL, NULL
+        CASE WHEN p_with_bodies THEN coalesce(b.body, a.body) END, p.details_bytes::bigint,
+        CASE WHEN p_with_bodies THEN a.details END, NULL, NULL
     FROM page p
     LEFT JOIN inbox b ON b.ino = p.ino AND b.message_id = p.message_id
     LEFT JOIN activity a ON a.id = p.activity
@@ -243,7 +249,8 @@ END
 $duroxide$;
 
 -- A page of the activities of a queue behind this place, by the time from which they may be claimed. No more
--- than so many, and where bodies are wanted no more than so many bytes of them, but one at least. The last
+-- than so many, and where bodies are wanted no more than so many bytes of them and of details, but one at
+-- least. The last
 -- row says whether others are left.
 CREATE FUNCTION activities_v1(
     p_queue text,
@@ -264,6 +271,8 @@ CREATE FUNCTION activities_v1(
     is_leased boolean,
     body_bytes bigint,
     body bytea,
+    details_bytes bigint,
+    details bytea,
     is_left boolean
 ) LANGUAGE plpgsql {settings} AS $duroxide$
 #variable_conflict use_column
@@ -272,7 +281,9 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH found AS (
-        SELECT a.id, a.claim_at, octet_length(a.body) AS bytes FROM activity a
+        SELECT a.id, a.claim_at,
+            octet_length(a.body) + coalesce(octet_length(a.details), 0) AS bytes
+        FROM activity a
         WHERE a.queue = p_queue AND (a.claim_at, a.id) > (p_after_ms, p_after_id)
         ORDER BY a.claim_at, a.id LIMIT p_items_max + 1
     ), counted AS (
@@ -285,10 +296,12 @@ BEGIN
     )
     SELECT a.id, i.id, i.incarnation, a.execution, a.activity_id, a.queue, a.attempts, a.claim_at,
         a.lease_token IS NOT NULL AND a.claim_at > v_now, octet_length(a.body)::bigint,
-        CASE WHEN p_with_bodies THEN a.body END, NULL::boolean
+        CASE WHEN p_with_bodies THEN a.body END,
+        coalesce(octet_length(a.details), 0)::bigint, CASE WHEN p_with_bodies THEN a.details END,
+        NULL::boolean
     FROM page p JOIN activity a ON a.id = p.id JOIN instance i ON i.ino = a.ino
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         (SELECT count(*) FROM counted) > (SELECT count(*) FROM page)
     ORDER BY 8, 1;
 END
