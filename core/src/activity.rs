@@ -240,9 +240,11 @@ impl ActivityContext {
     /// ```
     ///
     /// # Errors
-    /// The details have more than [`ACTIVITY_PROGRESS_BYTES_MAX`] bytes when they are encoded. Those before
+    /// The details have more than [`ACTIVITY_PROGRESS_BYTES_MAX`] bytes when they are encoded, or more than
+    /// [`ACTIVITY_DETAILS_BYTES_MAX`] with what a later version of the program keeps beside them. Those before
     /// them stay, and the activity counts as heard of all the same.
     ///
+    /// [`ACTIVITY_DETAILS_BYTES_MAX`]: crate::limits::ACTIVITY_DETAILS_BYTES_MAX
     /// [`DETAILS_HELD_MAX`]: crate::limits::DETAILS_HELD_MAX
     /// [`ACTIVITY_PROGRESS_BYTES_MAX`]: crate::limits::ACTIVITY_PROGRESS_BYTES_MAX
     pub fn heartbeat_with(&self, details: impl Into<String>) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::limits::ACTIVITY_PROGRESS_BYTES_MAX;
+use crate::limits::{ACTIVITY_DETAILS_BYTES_MAX, ACTIVITY_PROGRESS_BYTES_MAX};
 use crate::message::ActivityDetails;
 use crate::providers::LeaseToken;
 
@@ -57,6 +57,15 @@ impl Progress {
         if !self.last.unknown.is_empty() {
             let unknown = self.last.unknown.clone();
             encoded = ActivityDetails { unknown, ..alone }.encode();
+            // A store would refuse it, and with it the release that brings it: the lease would be held
+            // until it expires.
+            let (bytes, max) = (encoded.len(), ACTIVITY_DETAILS_BYTES_MAX);
+            if bytes > max {
+                return Err(format!(
+                    "the details have {bytes} bytes with what a later version of the program keeps \
+                     beside them, and {max} are kept; say less, or let a node of that version run it"
+                ));
+            }
         }
         if let Some((carrier, token)) = &self.carrier {
             carrier.carry(*token, encoded);
@@ -71,7 +80,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::limits::ACTIVITY_DETAILS_BYTES_MAX;
 
     #[derive(Debug, Default)]
     struct Carried(Mutex<Vec<Bytes>>);
@@ -122,5 +130,21 @@ mod tests {
         let written = ActivityDetails::decode(&written).unwrap();
         assert_eq!(written.progress.as_deref(), Some("b"));
         assert_eq!(written.unknown["retry"]["attempt"], 3);
+    }
+
+    #[test]
+    fn what_does_not_fit_beside_a_later_versions_is_refused() {
+        let kept = "x".repeat(ACTIVITY_DETAILS_BYTES_MAX - ACTIVITY_PROGRESS_BYTES_MAX);
+        let text = format!(r#"{{"progress":"a","later":"{kept}"}}"#);
+        let of_later = ActivityDetails::decode(&crate::frame::around(text.as_bytes()));
+        let (progress, carried) = progress(of_later.unwrap());
+        let long = "x".repeat(ACTIVITY_PROGRESS_BYTES_MAX - 100);
+        let error = progress.say(long).unwrap_err();
+        assert!(error.contains("a later version"), "{error}");
+        assert!(carried.0.lock().is_empty());
+        progress.say("x".repeat(1_000)).unwrap();
+        let written = carried.0.lock().remove(0);
+        let written = ActivityDetails::decode(&written).unwrap();
+        assert_eq!(written.unknown["later"], kept);
     }
 }

@@ -3,6 +3,7 @@
 //! Each page looks through all there is, which a provider with an index need not do.
 
 use bytes::Bytes;
+use duroxide::limits::PAGE_ROWS_MAX;
 use duroxide::providers::page::{Place, Room};
 use duroxide::providers::{
     ActivityKey, ActivityPage, ActivityRecord, ErrorKind, Incarnation, Inspect, Inspection,
@@ -85,20 +86,31 @@ impl State {
             (Some((_, id)), ListOrder::ById) => it.head.instance > *id,
             (Some(after), ListOrder::NewestFirst) => place(it) < *after,
         };
+        let may_be = |it: &&Instance| {
+            let head = &it.head;
+            let parent = head.parent.as_ref().map(|parent| &parent.instance);
+            head.instance.starts_with(&*filter.id_prefix)
+                && (filter.parent.is_none() || filter.parent.as_ref() == parent)
+        };
         let instances = self.instances.values().filter(is_behind);
-        let matching = instances.filter(|it| filter.is_met_by(&it.head, &it.labels));
-        let mut matching: Vec<&Instance> = matching.collect();
+        let mut instances: Vec<&Instance> = instances.filter(may_be).collect();
         if filter.order == ListOrder::NewestFirst {
-            matching.sort_by_key(|it| std::cmp::Reverse(place(it)));
+            instances.sort_by_key(|it| std::cmp::Reverse(place(it)));
         }
-        let is_left = matching.len() > check::page_rows(filter.instances_max);
-        matching.truncate(check::page_rows(filter.instances_max));
-        let last = matching.last().map(|it| PageCursor::of(&place(it)));
-        let records = matching.iter().map(|it| it.record(filter.with_outputs));
-        Ok(InstancePage {
-            instances: records.collect(),
-            next: last.filter(|_| is_left),
-        })
+        let mut page = InstancePage::default();
+        let instances_max = check::page_rows(filter.instances_max);
+        let mut last = None;
+        for (looked_at, instance) in instances.into_iter().enumerate() {
+            if looked_at == PAGE_ROWS_MAX || page.instances.len() == instances_max {
+                page.next = last.map(|it| PageCursor::of(&place(it)));
+                break;
+            }
+            last = Some(instance);
+            if filter.is_met_by(&instance.head, &instance.labels) {
+                page.instances.push(instance.record(filter.with_outputs));
+            }
+        }
+        Ok(page)
     }
 
     /// An instance with a page of what it has (ADM-07, ADM-08).

@@ -254,6 +254,9 @@ macro_rules! __catalogue {
             only_the_ended_are_opened ["EXE-03" "FEN-05"],
             mail_reaches_an_opened_instance ["EXE-04" "STA-06"],
             what_waits_for_an_ended_instance_stays ["EXE-01" "COM-03"],
+            an_opened_instance_does_not_expire ["EXE-04" "EXP-01"],
+            an_ended_instance_is_opened_without_a_claim ["EXE-04" "FEN-07"],
+            an_opening_ends_activities ["EXE-04" "ACT-03" "CAN-02"],
         }
         hea {
             an_absent_instance_has_no_head ["HEA-01"],
@@ -430,7 +433,13 @@ macro_rules! __catalogue {
             nobody_is_not_seen ["ADM-07" "ADM-08"],
             a_queue_is_listed_in_its_order ["ADM-09"],
             a_queue_is_listed_page_by_page ["ADM-09"],
+            activities_are_seen_with_their_details ["ADM-08" "ADM-09" "DET-01"],
             all_values_are_read_page_by_page ["VAL-07" "VAL-04"],
+        }
+        pages {
+            a_page_looks_at_so_many_instances ["ADM-05"],
+            metrics_name_so_many_queues ["ADM-10"],
+            values_are_read_beyond_a_page ["VAL-07"],
         }
         del {
             nothing_is_left_of_a_deleted_instance ["DEL-01"],
@@ -449,6 +458,7 @@ macro_rules! __catalogue {
         }
         det {
             another_life_has_neither_details_nor_notes ["DET-03" "NOT-01" "DEL-01"],
+            a_list_shows_no_notes ["NOT-02"],
         }
         val {
             values_go_with_their_instance ["VAL-03" "DEL-01" "DEL-03"],

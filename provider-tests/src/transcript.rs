@@ -19,7 +19,7 @@ pub struct Transcript {
     under_way: UnderWay,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Call {
     text: String,
     answer: Option<String>,
@@ -109,15 +109,70 @@ impl Begun {
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = self.calls.lock();
-        let left_out = calls.len().saturating_sub(CALLS_SHOWN);
-        if left_out > 0 {
-            writeln!(f, "  ({left_out} earlier calls)")?;
+        // Whoever polls makes one call hundreds of times, which says no more than once.
+        let runs: Vec<&[Call]> = calls.chunk_by(|a, b| a == b).collect();
+        let shown = runs.len().saturating_sub(CALLS_SHOWN);
+        let (left_out, shown) = runs.split_at(shown);
+        let mut number: usize = left_out.iter().map(|run| run.len()).sum();
+        if number > 0 {
+            writeln!(f, "  ({number} earlier calls)")?;
         }
-        for (index, call) in calls.iter().enumerate().skip(left_out) {
-            let answer = call.answer.as_deref().unwrap_or("(no answer)");
-            writeln!(f, "  {}. {}\n     -> {answer}", index + 1, call.text)?;
+        for run in shown {
+            let Call { text, answer } = &run[0];
+            let answer = answer.as_deref().unwrap_or("(no answer)");
+            writeln!(f, "  {}. {text}\n     -> {answer}", number + 1)?;
+            number += run.len();
+            if run.len() > 1 {
+                writeln!(f, "     (the same to {number}., {} times)", run.len())?;
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_repeated_is_shown_once() {
+        let transcript = Transcript::default();
+        let call = |instance: &str, answer: &str| {
+            transcript.begin(1, "read_head", &instance).answered(answer);
+        };
+        call("a", "running");
+        (0..300).for_each(|_| call("b", "running"));
+        call("b", "ended");
+        transcript.begin(1, "close", &());
+        let expected = "  1. handle 1: read_head \"a\"
+     -> \"running\"
+  2. handle 1: read_head \"b\"
+     -> \"running\"
+     (the same to 301., 300 times)
+  302. handle 1: read_head \"b\"
+     -> \"ended\"
+  303. handle 1: close ()
+     -> (no answer)
+";
+        assert_eq!(transcript.to_string(), expected);
+        assert_eq!(transcript.len(), 303);
+    }
+
+    #[test]
+    fn the_last_ones_are_shown() {
+        let transcript = Transcript::default();
+        for number in 0..CALLS_SHOWN + 2 {
+            for _ in 0..=number % 2 {
+                transcript.begin(1, "poll", &number).answered(());
+            }
+        }
+        let shown = transcript.to_string();
+        assert!(
+            shown.starts_with("  (3 earlier calls)\n  4. handle 1: poll 2\n"),
+            "{shown}"
+        );
+        let last = CALLS_SHOWN + 1;
+        assert!(shown.contains(&format!("poll {last}\n")), "{shown}");
     }
 }
 

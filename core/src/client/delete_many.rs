@@ -1,5 +1,7 @@
 //! Deleting many ended instances.
 
+use std::collections::BTreeMap;
+
 use super::client::Client;
 use super::error::ClientError;
 use crate::limits::{DELETION_LOOKS_MAX, PAGE_ROWS_MAX};
@@ -21,7 +23,7 @@ pub struct DeletionFilter {
     pub ended_before: Option<u64>,
     /// Where the call before has stopped: its [`Deletion::next`].
     pub after: Option<PageCursor>,
-    /// So many at most, not counting their children.
+    /// So many at most, not counting their children, and one at least.
     pub instances_max: usize,
 }
 
@@ -85,11 +87,18 @@ impl Client {
     ///
     /// # Errors
     /// `Provider` if instances cannot be listed, with the kind `InvalidInput` for a cursor of another list.
-    /// That one cannot be removed is in the answer.
+    /// That one cannot be removed is in the answer. `InvalidInput` if
+    /// [`instances_max`](DeletionFilter::instances_max) is 0: no number of such calls would come to an end.
     pub async fn delete_instances(&self, filter: &DeletionFilter) -> Result<Deletion, ClientError> {
+        if filter.instances_max == 0 {
+            let message = "instances_max is 0, so that nothing can be removed: it is 1 at least";
+            return Err(ClientError::InvalidInput {
+                message: message.to_owned(),
+            });
+        }
         let mut listing = filter.listing();
         let mut deletion = Deletion::default();
-        let mut parents = Parents::default();
+        let mut families = Families::default();
         for _ in 0..DELETION_LOOKS_MAX / PAGE_ROWS_MAX {
             // No page has more than may be removed, so that the next call goes on behind a whole one.
             let tried = deletion.deleted + deletion.failed.len();
@@ -103,7 +112,7 @@ impl Client {
                 if !filter.takes(&head) {
                     continue;
                 }
-                match self.delete_ended(filter, &head, &mut parents).await {
+                match self.delete_ended(filter, &head, &mut families).await {
                     Ok(is_deleted) => deletion.deleted += usize::from(is_deleted),
                     Err(error) => {
                         let instance = head.instance.as_str().to_owned();
@@ -126,10 +135,10 @@ impl Client {
         &self,
         filter: &DeletionFilter,
         head: &InstanceHead,
-        parents: &mut Parents,
+        families: &mut Families,
     ) -> Result<bool, ClientError> {
         let id = &head.instance;
-        if self.has_parent(head, parents).await? {
+        if families.has_taken(head) || self.has_parent(head, families).await? {
             return Ok(false);
         }
         // The list may be minutes old: another life of the id, or what was rewound, is not what was meant.
@@ -147,7 +156,10 @@ impl Client {
             .await?;
         let deleted = self.admin().delete_instance(id, DeleteMode::TerminalOnly);
         match deleted.await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                families.gone.insert(id.clone(), head.incarnation);
+                Ok(true)
+            }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
                 Ok(false)
             }
@@ -159,29 +171,49 @@ impl Client {
     async fn has_parent(
         &self,
         head: &InstanceHead,
-        parents: &mut Parents,
+        families: &mut Families,
     ) -> Result<bool, ClientError> {
         let Some(parent) = &head.parent else {
             return Ok(false);
         };
-        let is_known = parents
-            .latest
-            .as_ref()
-            .is_some_and(|(id, _)| *id == parent.instance);
-        if !is_known {
-            let found = self.store.read_head(&parent.instance).await?;
-            let life = found.map(|head| head.incarnation);
-            parents.latest = Some((parent.instance.clone(), life));
-        }
-        let life = parents.latest.as_ref().and_then(|(_, life)| *life);
+        let life = match families.lives.get(&parent.instance) {
+            Some(life) => *life,
+            None => {
+                let found = self.store.read_head(&parent.instance).await?;
+                let life = found.map(|head| head.incarnation);
+                families.lives.insert(parent.instance.clone(), life);
+                life
+            }
+        };
         Ok(life == Some(parent.incarnation))
     }
 }
 
-/// The parent that was looked for last: its children come one after the other.
+/// What a call knows of the families that it comes across: it asks for no parent twice, and for nobody who
+/// went with one.
 #[derive(Default)]
-struct Parents {
-    latest: Option<(InstanceId, Option<Incarnation>)>,
+struct Families {
+    /// The lives of the parents that were looked for.
+    lives: BTreeMap<InstanceId, Option<Incarnation>>,
+    /// What the call has removed.
+    gone: BTreeMap<InstanceId, Incarnation>,
+}
+
+impl Families {
+    /// Whether a listed instance, which had ended then, has gone with its parent since. One whose id is not
+    /// below its parent's is not found by that, and goes by itself.
+    fn has_taken(&mut self, head: &InstanceHead) -> bool {
+        let Some(parent) = &head.parent else {
+            return false;
+        };
+        let below = head.instance.strip_prefix(parent.instance.as_str());
+        let is_taken = self.gone.get(&parent.instance) == Some(&parent.incarnation)
+            && below.is_some_and(|it| it.starts_with("::sub::"));
+        if is_taken {
+            self.gone.insert(head.instance.clone(), head.incarnation);
+        }
+        is_taken
+    }
 }
 
 impl DeletionFilter {
@@ -254,6 +286,56 @@ mod tests {
         assert_eq!((deletion.deleted, deletion.next), (5, None));
         assert!(deletion.failed.is_empty());
         assert_eq!(left(&fake).await, ["b", "b::sub::2"]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_for_twice() {
+        let fake = Fake::default();
+        fake.list_in_pages_of(100);
+        let ended = InstanceStatus::Completed;
+        fake.put(instance("a", ended, None));
+        for child in ["a::sub::2", "a::sub::3", "a::sub::4"] {
+            fake.put(instance(child, ended, Some("a")));
+            fake.put(instance(&format!("{child}::sub::2"), ended, Some(child)));
+        }
+        fake.put(instance("b", InstanceStatus::Running, None));
+        for child in ["b::sub::2", "b::sub::3"] {
+            fake.put(instance(child, ended, Some("b")));
+            fake.put(instance(&format!("{child}::sub::2"), ended, Some(child)));
+        }
+        let deletion = delete(&fake, &DeletionFilter::default()).await;
+        assert_eq!((deletion.deleted, deletion.next), (1, None));
+        assert_eq!(left(&fake).await.len(), 5);
+        // The first one itself, and the parents that stay.
+        assert_eq!(fake.heads_read(), 1 + 3);
+    }
+
+    /// A child whose id is not below its parent's does not go with it.
+    #[tokio::test]
+    async fn who_does_not_go_with_the_parent_goes_alone() {
+        let fake = Fake::default();
+        fake.list_in_pages_of(100);
+        let ended = InstanceStatus::Completed;
+        fake.put(instance("a", ended, None));
+        fake.put(instance("elsewhere", ended, Some("a")));
+        let deletion = delete(&fake, &DeletionFilter::default()).await;
+        assert_eq!(deletion.deleted, 2);
+        assert!(left(&fake).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_may_remove_nothing_is_refused() {
+        let fake = store();
+        for after in [None, Some(PageCursor::of(&"a"))] {
+            let filter = DeletionFilter {
+                after,
+                instances_max: 0,
+                ..DeletionFilter::default()
+            };
+            let refused = fake.client().delete_instances(&filter).await.unwrap_err();
+            assert!(refused.to_string().contains("instances_max"), "{refused}");
+        }
+        assert_eq!(left(&fake).await.len(), 8);
     }
 
     #[tokio::test]

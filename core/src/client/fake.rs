@@ -39,6 +39,8 @@ struct State {
     slept_ms: Vec<u64>,
     histories: BTreeMap<InstanceId, HistoryChunk>,
     heads_read: usize,
+    /// How many instances a page of a list has, and one at least.
+    page_rows: usize,
 }
 
 impl Fake {
@@ -57,6 +59,11 @@ impl Fake {
         let id = head.instance.clone();
         self.state.lock().histories.insert(id, chunk);
         self.put(head);
+    }
+
+    /// Lists instances in pages of so many, instead of one by one.
+    pub(super) fn list_in_pages_of(&self, rows: usize) {
+        self.state.lock().page_rows = rows;
     }
 
     /// How often a head was read.
@@ -241,7 +248,7 @@ impl Provider for Fake {
 
 #[async_trait]
 impl ProviderAdmin for Fake {
-    /// Pages of one instance each, so that every list goes through several.
+    /// Pages of one instance each, so that every list goes through several, unless a test wants others.
     async fn list_instances(&self, filter: &InstanceFilter) -> Result<InstancePage, ProviderError> {
         let after = filter.after.as_ref();
         let after: Option<InstanceId> = after.map(|it| it.place("list_instances")).transpose()?;
@@ -253,7 +260,8 @@ impl ProviderAdmin for Fake {
         let mut matching = records
             .filter(|it| after.as_ref().is_none_or(|after| it.head.instance > *after))
             .filter(|it| filter.is_met_by(&it.head, &it.labels));
-        let instances: Vec<_> = matching.next().into_iter().collect();
+        let rows = state.page_rows.max(1);
+        let instances: Vec<_> = matching.by_ref().take(rows).collect();
         let last = instances.last().map(|it| PageCursor::of(&it.head.instance));
         Ok(InstancePage {
             next: last.filter(|_| matching.next().is_some()),

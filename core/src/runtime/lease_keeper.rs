@@ -17,7 +17,8 @@ use crate::message::ActivityDetails;
 use crate::progress::{DetailsCarrier, Progress};
 use crate::providers::share::ByteBudget;
 use crate::providers::{
-    Lease, LeaseToken, Provider, ProviderError, Release, ReleasedAttempts, Renew, Renewal,
+    ErrorKind, Lease, LeaseToken, Provider, ProviderError, Release, ReleasedAttempts, Renew,
+    Renewal,
 };
 
 /// The longest pause between two renewals.
@@ -447,6 +448,11 @@ impl LeaseKeeper {
                 Some(Ok(())) => false,
                 // A lease that passes meanwhile is denied then.
                 Some(Err(error)) if error.is_retryable() => true,
+                // What it brings is too much for this store, and may get lost; the lease goes back.
+                Some(Err(error)) if brings_too_much(&left.release, error) => {
+                    left.release.details = None;
+                    true
+                }
                 Some(Err(_)) => {
                     left.denials = left.denials.saturating_sub(1);
                     left.denials > 0
@@ -487,6 +493,11 @@ impl DetailsCarrier for LeaseKeeper {
         }
         self.added_details.notify_one();
     }
+}
+
+/// Whether a store would take this release if it brought nothing.
+fn brings_too_much(release: &Release, error: &ProviderError) -> bool {
+    release.details.is_some() && error.kind() == ErrorKind::LimitExceeded
 }
 
 /// The parts of a list that a call each may bring (LIM-06).
@@ -576,6 +587,19 @@ mod tests {
         // Nobody is there any more who could say something.
         keeper.carry(lease.token(), last);
         assert_eq!(keeper.leases.lock().held.len(), 0);
+    }
+
+    #[test]
+    fn a_release_is_made_without_what_the_store_does_not_take() {
+        let refusal = |kind| ProviderError::new(kind, "release", "refused");
+        let bringing = |details| {
+            Release::new(activity(), Duration::ZERO, ReleasedAttempts::Keep).with_details(details)
+        };
+        let (with, without) = (bringing(Some(Bytes::from("far"))), bringing(None));
+        let limit = refusal(ErrorKind::LimitExceeded);
+        assert!(brings_too_much(&with, &limit));
+        assert!(!brings_too_much(&without, &limit));
+        assert!(!brings_too_much(&with, &refusal(ErrorKind::LeaseLost)));
     }
 
     #[test]

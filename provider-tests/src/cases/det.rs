@@ -7,8 +7,8 @@ use duroxide_core::limits::{
     ACTIVITY_DETAILS_BYTES_MAX, DETAILS_BYTES_PER_CALL_MAX, RELEASE_NOTE_BYTES_MAX,
 };
 use duroxide_core::providers::{
-    ActivityLease, DeleteMode, ErrorKind, Lease, Release, ReleasedAttempts, Renew, Renewal, Turn,
-    Until, ValueKey, Watch,
+    ActivityLease, DeleteMode, ErrorKind, InstanceFilter, Lease, ListOrder, Release,
+    ReleasedAttempts, Renew, Renewal, Turn, Until, ValueKey, Watch,
 };
 
 use super::lim::names;
@@ -20,7 +20,7 @@ fn bytes(text: &str) -> Option<Bytes> {
 
 impl Cx {
     /// Renews the lease of an activity, and brings these details.
-    async fn bring(&self, lease: &ActivityLease, details: impl Into<Bytes>) -> Renewal {
+    pub(crate) async fn bring(&self, lease: &ActivityLease, details: impl Into<Bytes>) -> Renewal {
         let renew = Renew::with_details(lease.clone(), details.into());
         let mut answers = self.provider().renew(&[renew], LEASE).await;
         assert_eq!(answers.len(), 1, "each member has one answer");
@@ -371,6 +371,28 @@ pub(crate) async fn a_note_stays_until_the_next_commit(cx: &Cx) {
     let turn = cx.poke_and_claim("a").await;
     cx.leave(turn, None).await;
     assert_eq!(cx.note("a").await, None);
+}
+
+/// A list is of heads as claims bring them: the note is for who looks at this one instance.
+pub(crate) async fn a_list_shows_no_notes(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    cx.leave(turn, bytes("a note")).await;
+    let head = cx.head("a").await;
+    assert_eq!(head.note, bytes("a note"));
+    for order in [ListOrder::ById, ListOrder::NewestFirst] {
+        for with_outputs in [false, true] {
+            let filter = InstanceFilter {
+                order,
+                with_outputs,
+                ..InstanceFilter::default()
+            };
+            let listed = cx.list(filter).await;
+            assert_eq!(listed.len(), 1);
+            assert_eq!(listed[0].head.note, None, "{order:?}");
+            assert_eq!(listed[0].head.commit_id, head.commit_id);
+        }
+    }
 }
 
 /// One that does not change the history is a commit as well, and a repeat is none.

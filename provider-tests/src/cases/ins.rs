@@ -1,5 +1,6 @@
 //! Looking at one instance, and at one queue of activities.
 
+use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityKey, ActivityRecord, Channel, Inspect, Inspection, InstanceId, Lease, ListActivities,
     MessageId, PageCursor, Release, ReleasedAttempts, Reservation, Standing,
@@ -377,6 +378,75 @@ pub(crate) async fn a_queue_is_listed_page_by_page(cx: &Cx) {
         .await
         .expect("it can be listed");
     assert_eq!((page.activities.len(), page.next.is_some()), (2, true));
+}
+
+/// How far each activity is comes with it, where bodies were asked for; a page has room for it as for a body.
+pub(crate) async fn activities_are_seen_with_their_details(cx: &Cx) {
+    cx.running_with_activities("a", 3).await;
+    let mut work = cx.work(2).await;
+    work.sort_by(|a, b| a.lease.key.cmp(&b.lease.key));
+    cx.bring(&work[0].lease, "first").await;
+    cx.bring(&work[0].lease, "half of it").await;
+    let details = || {
+        vec![
+            (10, Some(Bytes::from_static(b"half of it"))),
+            (0, None),
+            (0, None),
+        ]
+    };
+    let of_each = |activities: &[ActivityRecord]| -> Vec<_> {
+        let mut activities = activities.to_vec();
+        activities.sort_by(|a, b| a.key.cmp(&b.key));
+        let each = activities.into_iter();
+        each.map(|it| (it.details_bytes, it.details)).collect()
+    };
+    let in_queue = async |bytes_max: usize, with_bodies: bool| {
+        cx.settle().await;
+        let request = ListActivities {
+            bytes_max,
+            with_bodies,
+            ..ListActivities::new("default".into())
+        };
+        let page = cx.admin().list_activities(&request).await;
+        page.expect("it can be listed").activities
+    };
+    let seen = async |bytes_max: usize, with_bodies: bool| {
+        cx.settle().await;
+        let request = Inspect {
+            bytes_max,
+            with_bodies,
+            ..Inspect::new(id("a"))
+        };
+        let page = cx.admin().inspect(&request).await;
+        let page = page.expect("it can be looked at").expect("it is there");
+        page.activities
+    };
+    let many = 1_000;
+    assert_eq!(of_each(&seen(many, true).await), details());
+    assert_eq!(of_each(&in_queue(many, true).await), details());
+    let bare = vec![(10, None), (0, None), (0, None)];
+    assert_eq!(of_each(&seen(0, false).await), bare);
+    assert_eq!(of_each(&in_queue(0, false).await), bare);
+
+    // The first two bodies, and what the first has said.
+    let bytes = 2 * "activity 1".len() + "half of it".len();
+    assert_eq!(seen(bytes, true).await.len(), 2);
+    assert_eq!(seen(bytes - 1, true).await.len(), 1);
+    // The free one is the first of its queue, and those that are held follow.
+    let queue = in_queue(many, true).await;
+    let sizes = queue.iter().map(|it| it.body_bytes + it.details_bytes);
+    let all: usize = sizes.sum();
+    assert_eq!(in_queue(all, true).await.len(), 3);
+    assert_eq!(in_queue(all - 1, true).await.len(), 2);
+
+    // What a release has left is seen as well.
+    let lease = Lease::Activity(work[1].lease.clone());
+    let release = Release::new(lease, LEASE, ReleasedAttempts::Keep);
+    let release = release.with_details(Some(Bytes::from_static(b"begun")));
+    cx.try_release(release).await.expect("it is held");
+    let second = seen(many, true).await.remove(1);
+    assert_eq!(second.details.as_deref(), Some(&b"begun"[..]));
+    assert!(!second.is_leased);
 }
 
 /// All values that are there, by their keys, whatever the size of a page, and none that has expired.

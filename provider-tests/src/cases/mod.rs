@@ -35,6 +35,7 @@ pub(crate) mod mnt;
 pub(crate) mod msg;
 pub(crate) mod named;
 pub(crate) mod opened;
+pub(crate) mod pages;
 pub(crate) mod que;
 pub(crate) mod sta;
 pub(crate) mod sta_replace;

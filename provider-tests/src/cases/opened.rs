@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use duroxide_core::providers::{
-    ErrorKind, ExecutionStatus, ExecutionUpdate, HistoryChunk, InstanceStatus, Position, Turn,
+    ActivityCancel, ErrorKind, ExecutionStatus, ExecutionUpdate, HistoryChunk, InstanceStatus,
+    Lease, Position, Renewal, Turn,
 };
 
-use crate::support::{Cx, SECOND, refused, to};
+use crate::support::{Cx, LEASE, SECOND, refused, to};
 
 impl Cx {
     /// An instance that failed with this error, two events long.
@@ -158,4 +159,84 @@ pub(crate) async fn what_waits_for_an_ended_instance_stays(cx: &Cx) {
     cx.apply(cx.turn(&turn)).await;
     cx.elapse(SECOND).await;
     assert_eq!(cx.claim_only("a").await.messages, [timer]);
+}
+
+/// What is opened again runs, and so it expires no more, whatever its end has said.
+pub(crate) async fn an_opened_instance_does_not_expire(cx: &Cx) {
+    cx.running("a").await;
+    let turn = cx.poke_and_claim("a").await;
+    let failed = cx.turn(&turn).append(1).end(ExecutionStatus::Failed, None);
+    cx.apply(failed.expire_after(LEASE * 2)).await;
+    assert_ne!(cx.head("a").await.expires_at_ms, None);
+    let turn = cx.claim_ended("a").await;
+    cx.apply(cx.turn(&turn).next(1)).await;
+
+    assert_eq!(cx.head("a").await.expires_at_ms, None);
+    cx.elapse(LEASE * 3).await;
+    cx.maintain().await;
+    let head = cx.head("a").await;
+    assert_eq!(head.status, InstanceStatus::Running);
+    assert_eq!(head.position.execution, 2);
+    assert_ne!(cx.history("a", 1).await, []);
+}
+
+/// Whoever knows how an ended instance stands opens it as any other turn is committed, and nobody does who
+/// knows less.
+pub(crate) async fn an_ended_instance_is_opened_without_a_claim(cx: &Cx) {
+    cx.failed("a", "error").await;
+    let ended = cx.head("a").await;
+    let executions = cx.admin().list_executions(&ended.instance).await;
+    cx.apply(cx.unleased(&ended).next(2).awaiting(&["t"])).await;
+
+    let opened = cx.head("a").await;
+    assert_eq!(opened.status, InstanceStatus::Running);
+    let position = Position {
+        execution: 2,
+        next_event_id: 3,
+    };
+    assert_eq!((opened.position, &opened.output), (position, &None));
+    let before = executions.expect("executions can be listed");
+    let after = cx.admin().list_executions(&ended.instance).await;
+    let after = after.expect("executions can be listed");
+    assert_eq!(after[..1], before);
+    // It is not opened twice, and what runs is not opened at all.
+    let again = cx.unleased(&ended).next(1);
+    cx.refuse(again, ErrorKind::PositionConflict).await;
+    let running = cx.unleased(&opened).next(1);
+    cx.refuse(running, ErrorKind::InvalidInput).await;
+    cx.send(to("a", cx.mail("t"))).await;
+    let turn = cx.claim_only("a").await;
+    assert!(turn.has_mail);
+    // While somebody holds it, it is not opened either.
+    cx.apply(cx.turn(&turn).complete()).await;
+    let turn = cx.claim_ended("a").await;
+    let held = cx.unleased(&turn.head).next(1);
+    cx.refuse(held, ErrorKind::LeaseLost).await;
+    cx.apply(cx.turn(&turn).next(1)).await;
+}
+
+/// An opening does with activities what any turn does: it ends and cancels those that are left of the
+/// ended execution, and begins its own.
+pub(crate) async fn an_opening_ends_activities(cx: &Cx) {
+    cx.running_with_activities("a", 3).await;
+    let mut work = cx.work(2).await;
+    work.sort_by(|a, b| a.lease.key.cmp(&b.lease.key));
+    let turn = cx.poke_and_claim("a").await;
+    let failed = cx.turn(&turn).append(1);
+    cx.apply(failed.end(ExecutionStatus::Failed, None)).await;
+
+    let turn = cx.claim_ended("a").await;
+    let [ended, cancelled] = [&work[0].lease, &work[1].lease];
+    let opened = cx.turn(&turn).complete_activity(ended.clone()).next(1);
+    let opened = opened.cancel(ActivityCancel::AllOfExecution(1)).activity(9);
+    let committed = cx.apply(opened).await;
+
+    assert_eq!(committed.cancelled, std::slice::from_ref(cancelled));
+    for lease in [ended, cancelled] {
+        let lease = Lease::Activity(lease.clone());
+        assert_eq!(cx.renew(lease, LEASE).await, Renewal::Lost);
+    }
+    let own = cx.work_only().await.lease.key;
+    assert_eq!((own.execution, own.activity_id), (2, 9));
+    assert_eq!(cx.head("a").await.status, InstanceStatus::Running);
 }

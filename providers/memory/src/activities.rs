@@ -20,13 +20,6 @@ pub(crate) struct Activity {
     pub(crate) hold: Hold,
 }
 
-impl Activity {
-    /// The room that it takes in a page: its body, and how far it is.
-    pub(crate) fn bytes(&self) -> usize {
-        self.body.len() + self.details.as_ref().map_or(0, Bytes::len)
-    }
-}
-
 /// All activities, each with one entry in its queue: the time from which it may be claimed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activities {

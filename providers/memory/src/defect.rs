@@ -8,7 +8,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{
-    ActivityCancel, ActivityKey, ActivityLease, Channel, ClaimTurns, ErrorKind, Incarnation,
+    ActivityCancel, ActivityKey, ActivityLease, Channel, ClaimTurns, ErrorKind, Fence, Incarnation,
     InstanceId, Lease, LeaseToken, MessageId, Position, ProviderError, TurnCommit, check,
     check::Refusals, refusal, share,
 };
@@ -103,6 +103,8 @@ pub enum Defect {
     DetailsAreInherited,
     /// Any number of bytes of details is kept, of instances as well (LIM-06).
     DetailsAreUnlimited,
+    /// The details of activities take no room in a page (ADM-08).
+    DetailsTakeNoRoom,
     /// Executions and chunks are taken as they come (EXE-03, HIS-05, HIS-06).
     ExecutionsAreUnchecked,
     /// An instance is gone as soon as its time has come (EXP-02).
@@ -171,8 +173,20 @@ pub enum Defect {
     OutcomeSendsAnyway,
     /// An instance that was claimed three times in vain stops those behind it (CLM-10).
     PoisonStopsOthers,
+    /// Listed heads come with their notes (NOT-02).
+    ListsReadNotes,
+    /// A page of a list looks at instances until it is full (ADM-05).
+    ListsLookAtEveryone,
+    /// An instance that is opened again expires as its end has said (EXE-04).
+    OpenedExpire,
     /// An instance that has ended is not opened again (EXE-04).
     OpeningIsRefused,
+    /// A turn that opens an instance leaves the activities that it completes (EXE-04).
+    OpeningLeavesActivities,
+    /// A turn without a lease does not open an instance that has ended (EXE-04).
+    OpeningWantsAClaim,
+    /// A page of values has any number of them (VAL-07).
+    PagesOfValuesHaveNoEnd,
     /// A turn opens the next execution of an instance that has not ended (EXE-03).
     OpeningIsUnchecked,
     /// The execution that has ended loses its output when the next one is opened (EXE-04).
@@ -247,6 +261,8 @@ pub enum Defect {
     TransactionStaysOpen,
     /// A turn's start takes the place of an instance that has ended (STA-08).
     TurnsReplace,
+    /// Of the values of an instance only a page is ever read (VAL-07).
+    ValuesEndWithAPage,
     /// A turn without executions sets the status (HEA-02).
     TurnMeansRunning,
     /// Two turns of one instance share a batch (FEN-06).
@@ -413,7 +429,9 @@ impl State {
 
     /// Whether a turn may not open an instance that has ended (EXE-04).
     pub(crate) fn distrusts_opening(&self, turn: &TurnCommit, position: Position) -> bool {
-        self.has(Defect::OpeningIsRefused) && check::opens_ended(turn, position)
+        let is_unleased = matches!(turn.fence, Fence::Unleased { .. });
+        (self.has(Defect::OpeningIsRefused) || self.has(Defect::OpeningWantsAClaim) && is_unleased)
+            && check::opens_ended(turn, position)
     }
 
     /// Whether a turn opens the next execution of an instance that has not ended (EXE-03).
@@ -498,7 +516,10 @@ impl State {
         if self.has(Defect::ExpiryIsForgotten) && is_empty {
             *after = None;
         }
-        if self.has(Defect::ReopenedExpire) && !is_empty {
+        let head = self.instances.get(&turn.instance).map(|it| &it.head);
+        let opens = head.is_some_and(|head| check::opens_ended(turn, head.position));
+        if self.has(Defect::ReopenedExpire) && !is_empty || self.has(Defect::OpenedExpire) && opens
+        {
             *after = after.or(before);
         }
     }

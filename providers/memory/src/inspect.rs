@@ -8,6 +8,7 @@ use duroxide_core::providers::{
 };
 
 use crate::activities::Activity;
+use crate::defect::Defect;
 use crate::inbox::Slot;
 use crate::state::{Instance, State};
 
@@ -60,7 +61,7 @@ impl State {
             .activities
             .behind(id, life, activity.unwrap_or_default())
         {
-            if !room.take(it.bytes()) {
+            if !room.take(self.room_of(it)) {
                 inspection.next = last.as_ref().map(Place::cursor);
                 break;
             }
@@ -82,6 +83,13 @@ impl State {
             is_leased: hold.holder(self.now_ms).is_some(),
             attempts: instance.attempts,
         }
+    }
+
+    /// The room that an activity takes in a page: its body, and how far it is.
+    fn room_of(&self, activity: &Activity) -> usize {
+        let details = activity.details.as_ref();
+        let details = details.filter(|_| !self.has(Defect::DetailsTakeNoRoom));
+        activity.body.len() + details.map_or(0, Bytes::len)
     }
 
     fn activity_record(
@@ -119,7 +127,7 @@ impl State {
             let Some(activity) = self.activities.get(key) else {
                 continue;
             };
-            if !room.take(activity.bytes()) {
+            if !room.take(self.room_of(activity)) {
                 page.next = last.as_ref().map(PageCursor::of);
                 break;
             }

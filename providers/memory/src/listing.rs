@@ -11,6 +11,7 @@ use duroxide_core::providers::{
     ProviderError, check, prefix_end,
 };
 
+use crate::defect::Defect;
 use crate::state::{Instance, State};
 
 /// The orders that instances are listed in, beside that of their ids. What is in here never changes for
@@ -61,7 +62,8 @@ impl State {
             After::Number(before) => self.newest_first(*before),
         };
         for (index, instance) in candidates.enumerate() {
-            if index == PAGE_ROWS_MAX || page.instances.len() == instances_max {
+            let is_tired = index == PAGE_ROWS_MAX && !self.has(Defect::ListsLookAtEveryone);
+            if is_tired || page.instances.len() == instances_max {
                 let place = |it: &Instance| match after {
                     After::Id(_) => PageCursor::of(&it.head.instance),
                     After::Number(_) => PageCursor::of(&it.number),
@@ -71,7 +73,11 @@ impl State {
             }
             last = Some(instance);
             if filter.is_met_by(&instance.head, &instance.labels) {
-                page.instances.push(instance.record(filter.with_outputs));
+                page.instances.push(if self.has(Defect::ListsReadNotes) {
+                    instance.record_with_note(filter.with_outputs)
+                } else {
+                    instance.record(filter.with_outputs)
+                });
             }
         }
         Ok(page)

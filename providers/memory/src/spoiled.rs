@@ -25,6 +25,9 @@ impl State {
         let names_executions = !turn.executions.is_empty();
         let opens = check::opens_ended(&turn, basis.position);
         let status = self.instances.get(&id).map(|it| it.head.status);
+        if opens && self.has(Defect::OpeningLeavesActivities) {
+            turn.completed.clear();
+        }
         self.spoil_consumption(&mut turn, basis.position);
         self.spoil_cancellation(&mut turn, basis);
         self.forget_history(&turn);

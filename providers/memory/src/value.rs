@@ -163,13 +163,25 @@ impl State {
                 values.map(|(key, it)| it.read(key)).collect()
             }
             ValueKeys::All { after, bytes_max } => {
+                if self.has(Defect::ValuesEndWithAPage) {
+                    let all = self
+                        .values
+                        .behind(id, None, self.now_ms)
+                        .take(PAGE_ROWS_MAX);
+                    let behind = all.filter(|(key, _)| after.as_ref().is_none_or(|it| *key > it));
+                    return behind.map(|(key, it)| it.read(key)).collect();
+                }
                 let values = self.values.behind(id, after.as_ref(), self.now_ms);
                 let mut bytes = 0_usize;
                 let fitting = values.enumerate().take_while(|(index, (_, it))| {
                     bytes = bytes.saturating_add(it.value.len());
                     *index == 0 || bytes <= *bytes_max
                 });
-                let page = fitting.take(PAGE_ROWS_MAX);
+                let page = fitting.take(if self.has(Defect::PagesOfValuesHaveNoEnd) {
+                    usize::MAX
+                } else {
+                    PAGE_ROWS_MAX
+                });
                 page.map(|(_, (key, it))| it.read(key)).collect()
             }
         }

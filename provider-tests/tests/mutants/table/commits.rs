@@ -334,6 +334,24 @@ pub(crate) const COMMITS: &[Mutant] = &[
         &[Defect::OpenedHaveEnded],
     ),
     Mutant::inside(
+        "the_opened_expire",
+        &["EXE-04"],
+        "The time that an instance was to expire at stays when it is opened again.",
+        &[Defect::OpenedExpire],
+    ),
+    Mutant::inside(
+        "opening_wants_a_claim",
+        &["EXE-04"],
+        "A turn without a lease does not open an instance which has ended.",
+        &[Defect::OpeningWantsAClaim],
+    ),
+    Mutant::inside(
+        "opening_leaves_activities",
+        &["EXE-04"],
+        "A turn that opens an instance leaves the activities that it completes.",
+        &[Defect::OpeningLeavesActivities],
+    ),
+    Mutant::inside(
         "continuing_loses_inputs",
         &["EXE-01"],
         "The messages to no execution in particular go when the next one begins.",

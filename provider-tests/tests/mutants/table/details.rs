@@ -119,6 +119,12 @@ pub(crate) const DETAILS: &[Mutant] = &[
         &[Defect::ClaimsReadNotes],
     ),
     Mutant::inside(
+        "lists_read_notes",
+        &["NOT-02"],
+        "A listed head comes with its note.",
+        &[Defect::ListsReadNotes],
+    ),
+    Mutant::inside(
         "details_are_unlimited",
         &["LIM-06"],
         "Any number of bytes of details and notes is kept.",

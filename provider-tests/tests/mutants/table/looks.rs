@@ -1,8 +1,9 @@
 //! Faults of parents, labels, lists and looks.
 
+use duroxide_core::limits::METRICS_QUEUES_MAX;
 use duroxide_core::providers::{
     Channel, Commit, ErrorKind, Fence, InstanceFilter, Labels, NewInstance, PageCursor,
-    ProviderError, Recipient, Standing, ValueKeys,
+    ProviderError, QueueLoad, Recipient, Standing, ValueKeys,
 };
 use duroxide_memory::Defect;
 
@@ -25,6 +26,20 @@ fn each_creation(commit: &mut Commit, change: impl FnOnce(&mut Labels)) {
         && let Fence::Absent { labels, .. } = &mut turn.fence
     {
         change(labels);
+    }
+}
+
+/// Names a queue beyond those that may be named.
+fn one_more(queues: &mut Vec<QueueLoad>) {
+    if queues.len() == METRICS_QUEUES_MAX {
+        queues.push(QueueLoad::of("one more".into(), (1, 1), Some(1)));
+    }
+}
+
+/// Leaves out the first queue where there are as many as may be named.
+fn without_the_first(queues: &mut Vec<QueueLoad>) {
+    if queues.len() == METRICS_QUEUES_MAX {
+        queues.remove(0);
     }
 }
 
@@ -196,6 +211,12 @@ pub(crate) const LOOKS: &[Mutant] = &[
             }
         }),
     ),
+    Mutant::inside(
+        "lists_look_at_everyone",
+        &["ADM-05"],
+        "A page looks at instances until it is full.",
+        &[Defect::ListsLookAtEveryone],
+    ),
     Mutant::outside(
         "nothing_can_be_deleted",
         &["CAP-02"],
@@ -287,6 +308,26 @@ pub(crate) const LOOKS: &[Mutant] = &[
         Rewrite::Inspected(|seen| seen.activities.clear()),
     ),
     Mutant::outside(
+        "inspections_hide_details",
+        &["ADM-08"],
+        "A look at an instance does not show how far its activities are.",
+        Rewrite::Inspected(|seen| seen.activities.iter_mut().for_each(|it| it.details = None)),
+    ),
+    Mutant::inside(
+        "details_take_no_room",
+        &["ADM-08"],
+        "A page has room for any number of bytes of details.",
+        &[Defect::DetailsTakeNoRoom],
+    ),
+    Mutant::outside(
+        "queues_are_listed_without_details",
+        &["ADM-09"],
+        "The list of a queue does not show how far its activities are.",
+        Rewrite::ListedActivities(|page| {
+            page.activities.iter_mut().for_each(|it| it.details = None)
+        }),
+    ),
+    Mutant::outside(
         "queues_are_listed_by_id",
         &["ADM-09"],
         "The activities of a queue are in the order of their keys.",
@@ -342,6 +383,42 @@ pub(crate) const LOOKS: &[Mutant] = &[
                 load.oldest_waits_ms = load.oldest_waits_ms.map(|_| 0);
             }
         }),
+    ),
+    Mutant::outside(
+        "metrics_name_one_queue_of_turns_more",
+        &["ADM-10"],
+        "A thousand and one queues of turns are named.",
+        Rewrite::Metrics(|metrics| one_more(&mut metrics.turn_queues)),
+    ),
+    Mutant::outside(
+        "metrics_name_one_queue_of_activities_more",
+        &["ADM-10"],
+        "A thousand and one queues of activities are named.",
+        Rewrite::Metrics(|metrics| one_more(&mut metrics.activity_queues)),
+    ),
+    Mutant::outside(
+        "the_busiest_queue_of_turns_is_left_out",
+        &["ADM-10"],
+        "Of more queues of turns than are named the one with the most to do is left out.",
+        Rewrite::Metrics(|metrics| without_the_first(&mut metrics.turn_queues)),
+    ),
+    Mutant::outside(
+        "the_busiest_queue_of_activities_is_left_out",
+        &["ADM-10"],
+        "Of more queues of activities than are named the one with the most to do is left out.",
+        Rewrite::Metrics(|metrics| without_the_first(&mut metrics.activity_queues)),
+    ),
+    Mutant::inside(
+        "values_end_with_the_thousandth",
+        &["VAL-07"],
+        "Of the values of an instance those behind the thousandth are never read.",
+        &[Defect::ValuesEndWithAPage],
+    ),
+    Mutant::inside(
+        "pages_of_values_have_no_end",
+        &["VAL-07"],
+        "A page has any number of values.",
+        &[Defect::PagesOfValuesHaveNoEnd],
     ),
     Mutant::outside(
         "all_values_come_at_once",
