@@ -163,15 +163,9 @@ impl State {
                 values.map(|(key, it)| it.read(key)).collect()
             }
             ValueKeys::All { after, bytes_max } => {
-                if self.has(Defect::ValuesEndWithAPage) {
-                    let all = self
-                        .values
-                        .behind(id, None, self.now_ms)
-                        .take(PAGE_ROWS_MAX);
-                    let behind = all.filter(|(key, _)| after.as_ref().is_none_or(|it| *key > it));
-                    return behind.map(|(key, it)| it.read(key)).collect();
-                }
                 let values = self.values.behind(id, after.as_ref(), self.now_ms);
+                let end = self.end_of_values(id);
+                let values = values.take_while(|(key, _)| end.is_none_or(|end| *key < end));
                 let mut bytes = 0_usize;
                 let fitting = values.enumerate().take_while(|(index, (_, it))| {
                     bytes = bytes.saturating_add(it.value.len());
@@ -185,6 +179,15 @@ impl State {
                 page.map(|(_, (key, it))| it.read(key)).collect()
             }
         }
+    }
+
+    /// The first value that [`Defect::ValuesEndWithAPage`] never reads.
+    fn end_of_values(&self, id: &InstanceId) -> Option<&ValueKey> {
+        if !self.has(Defect::ValuesEndWithAPage) {
+            return None;
+        }
+        let mut all = self.values.behind(id, None, self.now_ms);
+        all.nth(PAGE_ROWS_MAX).map(|(key, _)| key)
     }
 
     /// The version of a value, if it is there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use duroxide_core::providers::{ClaimedActivity, Lease, Release};
 
 use super::caller::Patience;
@@ -30,18 +31,28 @@ async fn process(hand: &mut Hand, activity: &ClaimedActivity) {
         0..50 => finish(hand, activity).await,
         50..62 => {
             hand.oversleep().await;
+            // What it says now comes too late as well.
+            let details = any_details(hand);
+            if details.is_some() {
+                hand.store.renew(&lease, details).await;
+            }
             finish(hand, activity).await;
         }
         62..75 => {
             hand.nap(NAP_MS_MAX).await;
-            hand.store.renew(&lease).await;
+            let details = any_details(hand);
+            hand.store.renew(&lease, details).await;
             hand.nap(NAP_MS_MAX).await;
-            finish(hand, activity).await;
+            // One that was far and crashes leaves its details to the next one.
+            if hand.chance(70) {
+                finish(hand, activity).await;
+            }
         }
         75..85 => {
             let delay = Duration::from_millis(hand.rng.u64(..=100));
             let attempts = hand.any_attempts();
             let release = Release::new(lease, delay, attempts);
+            let release = release.with_details(any_details(hand));
             hand.store.release(&release).await;
         }
         85..92 => {
@@ -52,6 +63,12 @@ async fn process(hand: &mut Hand, activity: &ClaimedActivity) {
         // The worker crashes and leaves its lease behind.
         _ => {}
     }
+}
+
+/// How far an activity is, in words that no other call has; or nothing.
+fn any_details(hand: &mut Hand) -> Option<Bytes> {
+    let text = format!("{} by {}", hand.store.cx.unique(), hand.store.name);
+    hand.chance(60).then(|| Bytes::from(text))
 }
 
 /// Reports a result, and if no answer comes, reports it again or gives up.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use duroxide_core::providers::{
     ActivityLease, ActivityOutcome, ClaimActivities, ClaimTurns, ClaimedActivity, Commit,
     Committed, DeleteMode, Envelope, ErrorKind, InstanceHead, Lease, MailPage, Message, Provider,
-    ProviderError, ReadMail, Release, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
+    ProviderError, ReadMail, Release, Renew, Renewal, TaskQueue, Turn, TurnCommit, TurnCommitted,
 };
 
 use super::LEASE;
@@ -161,14 +161,19 @@ impl Caller {
         self.call(patience, call, send).await
     }
 
-    pub(super) async fn renew(&self, lease: &Lease) -> Answer<Renewal> {
-        let call = |answer| Call::Renew {
+    /// Renews a lease, and brings these details of an activity, if there are any.
+    pub(super) async fn renew(&self, lease: &Lease, details: Option<Bytes>) -> Answer<Renewal> {
+        let renew = Renew {
             lease: lease.clone(),
+            details,
+        };
+        let call = |answer| Call::Renew {
+            renew: renew.clone(),
             extend_by: LEASE,
             answer,
         };
         let provider = self.provider();
-        let leases = [lease.clone().into()];
+        let leases = [renew.clone()];
         let renewal = async {
             let mut answers = provider.renew(&leases, LEASE).await;
             assert_eq!(answers.len(), 1, "each member has one answer");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ActivityOutcome, ClaimedActivity, Envelope, ErrorKind, HistoryChunk, InstanceHead, InstanceId,
-    Lease, MailPage, ReadMail, Release, Renewal, Turn, TurnCommit, TurnCommitted,
+    Lease, MailPage, ReadMail, Release, Renew, Renewal, Turn, TurnCommit, TurnCommitted,
 };
 use parking_lot::Mutex;
 
@@ -56,7 +56,7 @@ pub(super) enum Call {
         answer: Answer<()>,
     },
     Renew {
-        lease: Lease,
+        renew: Renew,
         extend_by: Duration,
         answer: Answer<Renewal>,
     },
@@ -139,7 +139,7 @@ impl Entry {
             }
             Call::Outcome { outcome, .. } => outcome.lease.key.instance == *instance,
             Call::Send { envelope, .. } => envelope.recipient.instance() == instance,
-            Call::Renew { lease, .. } => instance_of(lease) == instance,
+            Call::Renew { renew, .. } => instance_of(&renew.lease) == instance,
             Call::Release { release, .. } => instance_of(&release.lease) == instance,
             Call::ReadMail { request, .. } => request.instance == *instance,
             Call::ReadHead { instance: of, .. }

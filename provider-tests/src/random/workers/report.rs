@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug, Display, Write as _};
 
+use bytes::Bytes;
 use duroxide_core::providers::{
     Channel, ErrorKind, Fence, InstanceHead, InstanceId, Lease, Message, MessageId, Position,
     ReadMail, Topic, Turn, TurnCommit,
@@ -130,13 +131,15 @@ impl Display for Call {
                 write!(f, "send {message} to {instance} after {:?}", envelope.delay)?;
                 said(f, answer, |()| "ok".to_owned())
             }
-            Self::Renew { lease, answer, .. } => {
-                write!(f, "renew {}", lease_text(lease))?;
+            Self::Renew { renew, answer, .. } => {
+                write!(f, "renew {}", lease_text(&renew.lease))?;
+                brings(f, renew.details.as_ref())?;
                 said(f, answer, |renewal| format!("{renewal:?}"))
             }
             Self::Release { release, answer } => {
                 let lease = lease_text(&release.lease);
                 write!(f, "release {lease} for {:?}", release.delay)?;
+                brings(f, release.details.as_ref())?;
                 said(f, answer, |()| "ok".to_owned())
             }
             Self::ReadHead { instance, answer } => {
@@ -164,6 +167,14 @@ impl Display for Call {
             Self::Reopened => f.write_str("the store was opened again"),
             Self::Quiet => f.write_str("all workers have ended, every lease and delay has passed"),
         }
+    }
+}
+
+/// What a renewal or a release brings.
+fn brings(f: &mut fmt::Formatter<'_>, details: Option<&Bytes>) -> fmt::Result {
+    match details {
+        Some(details) => write!(f, " brings {:?}", String::from_utf8_lossy(details)),
+        None => Ok(()),
     }
 }
 

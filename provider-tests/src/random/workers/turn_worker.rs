@@ -45,7 +45,8 @@ async fn process(hand: &mut Hand, turn: &Turn) {
         }
         67..77 => {
             hand.nap(NAP_MS_MAX).await;
-            hand.store.renew(&Lease::Turn(turn.lease.clone())).await;
+            let lease = Lease::Turn(turn.lease.clone());
+            hand.store.renew(&lease, None).await;
             hand.nap(NAP_MS_MAX).await;
             commit(hand, turn).await;
         }

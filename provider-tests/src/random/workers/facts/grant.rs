@@ -61,10 +61,13 @@ pub(super) fn grants_of(entry: &Entry) -> Vec<Grant> {
             .map(|it| grant(Item::Activity(it.lease.key.clone()), it.lease.token, *lease))
             .collect(),
         Call::Renew {
-            lease,
+            renew,
             extend_by,
             answer: None | Some(Ok(Renewal::Renewed)),
-        } => vec![grant(Item::of(lease), lease.token(), *extend_by)],
+        } => {
+            let item = Item::of(&renew.lease);
+            vec![grant(item, renew.lease.token(), *extend_by)]
+        }
         _ => Vec::new(),
     }
 }

@@ -110,10 +110,10 @@ fn accepted_from(entry: &Entry) -> Option<(Item, LeaseToken)> {
             outcome.lease.token,
         )),
         Call::Renew {
-            lease,
+            renew,
             answer: Some(Ok(Renewal::Renewed)),
             ..
-        } => Some((Item::of(lease), lease.token())),
+        } => Some((Item::of(&renew.lease), renew.lease.token())),
         Call::Release {
             release,
             answer: Some(Ok(())),

@@ -1,5 +1,6 @@
 //! The invariants, each a function that says what contradicts it.
 
+mod details;
 mod drained;
 mod history;
 mod leases;
@@ -100,6 +101,11 @@ const INVARIANTS: &[(&str, Check)] = &[
         leases::attempts_are_counted,
     ),
     (
+        "I21: an activity is claimed with the details that were brought last (DET-01, DET-02, DET-03, \
+         DET-04)",
+        details::the_last_come_with_a_claim,
+    ),
+    (
         "I14: nothing is left when all is done and deleted (DEL-01, ADM-03)",
         drained::nothing_is_left,
     ),
@@ -127,11 +133,11 @@ mod tests {
     use super::{INVARIANTS, NOT_APPLICABLE};
 
     #[test]
-    fn each_of_the_twenty_is_checked_or_excused() {
+    fn each_of_them_is_checked_or_excused() {
         let checked = INVARIANTS.iter().map(|(text, _)| *text);
         let excused = NOT_APPLICABLE.iter().map(|(text, _)| *text);
         let texts: Vec<_> = checked.chain(excused).collect();
-        for number in 1..=20 {
+        for number in 1..=21 {
             let start = format!("I{number}: ");
             let found = texts.iter().filter(|text| text.starts_with(&start));
             assert_eq!(found.count(), 1, "{start}");
