@@ -136,6 +136,7 @@ teeth_inside! {
     mail_for_the_ended: EndedTakeMail breaks "I20",
     mail_in_the_wrong_order: TiesComeBackwards breaks "I11",
     repeats_that_are_stored: StoresRepeats breaks "I2",
+    an_opened_instance_that_has_ended: OpenedHaveEnded breaks "I22",
     details_that_are_taken: DetailsAreTaken breaks "I21",
     details_of_another_activity: DetailsAreInherited breaks "I21",
     details_of_a_lost_lease: LostLeasesLeaveDetails breaks "I21",

@@ -107,6 +107,8 @@ pub(crate) struct Memory {
     claimed_awaiting: BTreeMap<InstanceId, Vec<Topic>>,
     late: BTreeSet<InstanceId>,
     forgotten: BTreeSet<InstanceId>,
+    /// How often each of them was claimed in secret since it was last committed.
+    hidden: BTreeMap<InstanceId, u32>,
 }
 
 /// An instance that no run has.
@@ -154,6 +156,15 @@ impl Memory {
             }
         }
         if defect == Defect::ForgetsLateMessages {
+            for turn in turns.iter_mut() {
+                // What nobody is shown does not count either.
+                let hidden = self.hidden.entry(turn.head.instance.clone()).or_default();
+                if self.forgotten.contains(&turn.head.instance) {
+                    *hidden += 1;
+                } else {
+                    turn.attempt = turn.attempt.saturating_sub(*hidden).max(1);
+                }
+            }
             turns.retain(|turn| !self.forgotten.contains(&turn.head.instance));
         }
         if defect == Defect::ClaimsTwice {
@@ -234,6 +245,7 @@ impl Memory {
                     }
                 }
                 Commit::Turn(turn) => match defect {
+                    Defect::ForgetsLateMessages => drop(self.hidden.remove(&turn.instance)),
                     Defect::KeepsMail => turn.consumed.retain(|id| !self.mail.contains(id)),
                     Defect::SuspendsNothing => turn.suspended = None,
                     Defect::AwaitsNothing | Defect::SleepsOverMail => turn.awaited.clear(),

@@ -11,6 +11,9 @@ use super::hand::Hand;
 use super::{DELAY_MS_MAX, LEASE, TOPICS};
 use crate::support::{TurnBuilder, later, to};
 
+/// How many turns of a hundred open an instance that has ended.
+const OPENINGS_PERCENT: u8 = 35;
+
 /// Adds to a commit what a turn does: unless the instance has ended it writes a chunk that names its
 /// commit, and does any of the things that turns do.
 pub(super) fn draw_commit(
@@ -19,7 +22,11 @@ pub(super) fn draw_commit(
     commit: TurnBuilder,
 ) -> TurnBuilder {
     if head.status.is_terminal() {
-        return commit;
+        return if hand.chance(OPENINGS_PERCENT) {
+            open_again(hand, head, commit)
+        } else {
+            commit
+        };
     }
     let marker = marker_of(&commit);
     let (execution, first) = (head.position.execution, head.position.next_event_id);
@@ -45,6 +52,23 @@ pub(super) fn draw_commit(
         12..25 => continue_as_new(commit, execution, &marker),
         _ => commit,
     }
+}
+
+/// Opens an instance that has ended with its next execution (EXE-04).
+fn open_again(hand: &mut Hand, head: &InstanceHead, commit: TurnBuilder) -> TurnBuilder {
+    let marker = marker_of(&commit);
+    let activities = hand.rng.u64(..=1);
+    let mut commit = commit
+        .core_state(marker.clone())
+        .next_bytes(1 + activities, marker);
+    for activity_id in 2..=1 + activities {
+        commit = commit.activity(activity_id);
+    }
+    if hand.chance(30) {
+        let ended = head.position.execution;
+        commit = commit.cancel(ActivityCancel::AllOfExecution(ended));
+    }
+    state_what_wakes(hand, commit)
 }
 
 fn send_messages(hand: &mut Hand, head: &InstanceHead, mut commit: TurnBuilder) -> TurnBuilder {

@@ -98,7 +98,7 @@ async fn go_on_without_a_claim(hand: &mut Hand) {
     let Some(head) = hand.store.read_head(instance).await else {
         return;
     };
-    if head.status.is_terminal() {
+    if head.status.is_terminal() && hand.chance(60) {
         return;
     }
     if hand.chance(60) {

@@ -170,6 +170,17 @@ impl<'a> Facts<'a> {
         (last.head.incarnation == life).then_some(last)
     }
 
+    /// Whether an ended instance may have been opened again after it had ended with this commit, and before
+    /// this call was answered (EXE-04).
+    pub(super) fn may_be_opened(&self, end: &TurnCall<'_>, until: &Entry) -> bool {
+        self.turns.iter().any(|call| {
+            call.life == end.life
+                && call.fate != Fate::Refused
+                && call.opens_behind(end)
+                && !until.ended_before(call.entry)
+        })
+    }
+
     /// The calls that delete this instance and were not refused.
     pub(super) fn deletions(&self, of: &InstanceId) -> impl Iterator<Item = &'a Entry> {
         self.entries.iter().filter(move |entry| match &entry.call {

@@ -49,10 +49,16 @@ impl<'a> TurnCall<'a> {
         last.is_some_and(|it| it.status.of_instance().is_terminal())
     }
 
+    /// Whether this commit opens an execution behind that with which the instance has ended (EXE-04).
+    pub(in crate::random::workers) fn opens_behind(&self, end: &Self) -> bool {
+        let last = |call: &Self| call.commit.executions.last().map(|it| it.execution);
+        last(self) > last(end)
+    }
+
     /// What the head says after this commit, if it was applied (MAI-05, SUS-02).
     pub(in crate::random::workers) fn standing(&self) -> Option<Standing<'a>> {
         let base = self.base?;
-        if self.is_end() || base.status.is_terminal() {
+        if self.is_end() || base.status.is_terminal() && self.commit.executions.is_empty() {
             return Some(Standing {
                 awaited: &[],
                 suspended: false,

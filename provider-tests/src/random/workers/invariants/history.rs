@@ -161,7 +161,8 @@ fn consumed_and_delivered(facts: &Facts<'_>, call: &TurnCall<'_>) -> Option<Stri
 }
 
 /// After an instance has ended nothing is written, and every look at it shows the status and the
-/// output that its last commit wrote (HEA-01, HEA-02).
+/// output that its last commit wrote, unless it was opened again (HEA-01, HEA-02, EXE-04). That nobody has
+/// opened it whose turn was refused is seen by its history.
 pub(super) fn ends_are_final(facts: &Facts<'_>) -> Result<(), Finding> {
     for end in facts.turns.iter().filter(|call| is_end(call)) {
         let instance: &InstanceId = &end.commit.instance;
@@ -173,7 +174,11 @@ pub(super) fn ends_are_final(facts: &Facts<'_>) -> Result<(), Finding> {
         let looks = facts
             .heads()
             .filter(|(look, head)| head.incarnation == end.life && end.entry.ended_before(look));
+        let execution = end.commit.executions.last().map(|it| it.execution);
         for (look, head) in looks {
+            if Some(head.position.execution) > execution && facts.may_be_opened(end, look) {
+                continue;
+            }
             if !head.status.is_terminal() || head.output.as_ref() != output {
                 let text = format!(
                     "it ended with {output:?}, and #{} shows {:?} with {:?}",

@@ -84,8 +84,13 @@ const INVARIANTS: &[(&str, Check)] = &[
         store::one_result,
     ),
     (
-        "I10: an ended instance stays as it ended (HEA-01, HEA-02)",
+        "I10: an ended instance stays as it ended, unless it is opened again (HEA-01, HEA-02, EXE-04)",
         history::ends_are_final,
+    ),
+    (
+        "I22: heads have the status that the commits say, opened instances among them (HEA-01, HEA-02, \
+         EXE-04)",
+        standing::statuses_follow_commits,
     ),
     (
         "I11: the events of one sender stay in order (MSG-04)",
@@ -137,7 +142,7 @@ mod tests {
         let checked = INVARIANTS.iter().map(|(text, _)| *text);
         let excused = NOT_APPLICABLE.iter().map(|(text, _)| *text);
         let texts: Vec<_> = checked.chain(excused).collect();
-        for number in 1..=21 {
+        for number in 1..=22 {
             let start = format!("I{number}: ");
             let found = texts.iter().filter(|text| text.starts_with(&start));
             assert_eq!(found.count(), 1, "{start}");

@@ -44,6 +44,7 @@ fn taken_wrongly(facts: &Facts<'_>, sent: &Sent<'_>) -> Option<&'static str> {
                 && call.commit.instance == *sent.to
                 && call.entry.ended_before(sent.entry)
                 && !facts.may_be_deleted(sent.to, call.entry, sent.entry)
+                && !facts.may_be_opened(call, sent.entry)
         })
     };
     (is_mail && !is_repeat && had_ended()).then_some("was taken by an instance that had ended")

@@ -42,6 +42,29 @@ pub(super) fn heads_follow_commits(facts: &Facts<'_>) -> Result<(), Finding> {
     Ok(())
 }
 
+/// Every head that is seen has the status that the last commit with executions said, of an instance that
+/// was opened again as well (HEA-01, HEA-02, EXE-04).
+pub(super) fn statuses_follow_commits(facts: &Facts<'_>) -> Result<(), Finding> {
+    let calls: BTreeMap<CommitId, &TurnCall<'_>> = facts
+        .turns
+        .iter()
+        .map(|call| (call.commit.commit_id, call))
+        .collect();
+    for (look, head) in facts.heads() {
+        let call = head.commit_id.and_then(|commit_id| calls.get(&commit_id));
+        let said = call.and_then(|call| match call.commit.executions.last() {
+            Some(last) => Some(last.status.of_instance()),
+            None => call.base.map(|base| base.status),
+        });
+        if let Some(said) = said.filter(|said| *said != head.status) {
+            let (sequence, seen) = (look.invoked.sequence, head.status);
+            let text = format!("#{sequence} shows {seen:?}, and the commits say {said:?}");
+            return Err(Finding::of(&head.instance, text).seen_by(look));
+        }
+    }
+    Ok(())
+}
+
 /// Two applied commits never go on from one, and a turn without a lease goes on neither from a
 /// suspended instance nor while somebody holds it or a release holds it back (FEN-02, FEN-07).
 pub(super) fn one_goes_on(facts: &Facts<'_>) -> Result<(), Finding> {
