@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_beside_a_later_versions_is_refused() {
-        let kept = "x".repeat(ACTIVITY_DETAILS_BYTES_MAX - ACTIVITY_PROGRESS_BYTES_MAX);
+        let kept = "x".repeat(ACTIVITY_DETAILS_BYTES_MAX - ACTIVITY_PROGRESS_BYTES_MAX + 200);
         let text = format!(r#"{{"progress":"a","later":"{kept}"}}"#);
         let of_later = ActivityDetails::decode(&crate::frame::around(text.as_bytes()));
         let (progress, carried) = progress(of_later.unwrap());
