@@ -258,7 +258,9 @@ fn activity(record: &ActivityRecord) -> InspectedActivity {
 mod tests {
     use super::super::fake::{Fake, head};
     use super::*;
-    use crate::providers::{ErrorKind, InstanceHead, InstanceStatus};
+    use crate::providers::{
+        ActivityKey, ErrorKind, Incarnation, InstanceHead, InstanceId, InstanceStatus,
+    };
 
     fn activity(name: &str, is_running: bool) -> InspectedActivity {
         InspectedActivity {
@@ -272,6 +274,38 @@ mod tests {
             claimable_from: 0,
             bytes: 0,
             details: None,
+        }
+    }
+
+    #[test]
+    fn an_activity_shows_what_it_has_said_last() {
+        let said = ActivityDetails {
+            progress: Some("half of it".to_owned()),
+            ..ActivityDetails::default()
+        };
+        for (details, shown) in [
+            (None, None),
+            (Some(said.encode()), Some("half of it")),
+            (Some(ActivityDetails::default().encode()), None),
+            (Some("no details".into()), None),
+        ] {
+            let record = ActivityRecord {
+                key: ActivityKey {
+                    instance: InstanceId::new("a").unwrap(),
+                    incarnation: Incarnation(uuid::Uuid::nil()),
+                    execution: 1,
+                    activity_id: 2,
+                },
+                queue: "gpu".into(),
+                attempts: 1,
+                claimable_from_ms: 7,
+                is_leased: true,
+                body_bytes: 3,
+                body: None,
+                details_bytes: details.as_ref().map_or(0, bytes::Bytes::len),
+                details,
+            };
+            assert_eq!(super::activity(&record).details.as_deref(), shown);
         }
     }
 
