@@ -34,6 +34,7 @@ struct State {
     sent: Vec<Envelope>,
     failures: VecDeque<ProviderError>,
     read_failures: VecDeque<ProviderError>,
+    history_failures: VecDeque<ProviderError>,
     /// After so many deletions.
     deletion_failure: Option<(usize, ProviderError)>,
     slept_ms: Vec<u64>,
@@ -84,6 +85,11 @@ impl Fake {
     /// Makes the next reads of a head fail.
     pub(super) fn fail_reads(&self, failures: impl IntoIterator<Item = ProviderError>) {
         self.state.lock().read_failures.extend(failures);
+    }
+
+    /// Makes the next reads of a history fail.
+    pub(super) fn fail_history_reads(&self, failures: impl IntoIterator<Item = ProviderError>) {
+        self.state.lock().history_failures.extend(failures);
     }
 
     /// Makes one deletion fail, after so many that do not.
@@ -191,7 +197,10 @@ impl Provider for Fake {
     }
 
     async fn read_history(&self, request: &ReadHistory) -> Result<HistoryPage, ProviderError> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        if let Some(failure) = state.history_failures.pop_front() {
+            return Err(failure);
+        }
         let chunk = state.histories.get(&request.instance).cloned();
         Ok(HistoryPage {
             chunks: chunk.into_iter().collect(),

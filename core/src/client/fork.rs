@@ -6,10 +6,10 @@ use super::error::ClientError;
 use super::start::StartOutcome;
 use crate::event::{Entry, EventKind, decode_entries, is_unmade_fork};
 use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
-use crate::message::{Fork, ForkCut, MessageBody};
+use crate::message::{CoreState, Fork, ForkCut, MessageBody};
 use crate::orchestration::StartOptions;
 use crate::providers::{
-    ErrorKind, HistoryChunk, InstanceHead, InstanceId, ProviderError, ReadHistory, refusal,
+    ErrorKind, IfExists, Incarnation, InstanceHead, InstanceId, ProviderError, ReadHistory, refusal,
 };
 
 /// Where the copy ends that a fork begins with.
@@ -21,9 +21,10 @@ pub enum ForkAt {
     /// as by a rewind.
     LastFailedStep,
     /// Where the history of the execution ends when the fork is asked for. If the execution has ended, that
-    /// is just before its end, and the code goes on within its last step.
+    /// is just before its end, or before the cancellation that ended it, and the code goes on within its last
+    /// step.
     End,
-    /// Just before this event of the execution, from 2 on. The fork has nothing of what came from there on: what is open
+    /// Just before this event of the execution, from 2 on up to its [`End`](Self::End). The fork has nothing of what came from there on: what is open
     /// there is begun anew, and events that were taken later are gone.
     Event(u64),
 }
@@ -97,8 +98,9 @@ impl Client {
     /// copied as they were there. The input is that of the source, since the copied history follows from it.
     ///
     /// As with any start, an id that exists is answered with
-    /// [`AlreadyExists`](StartOutcome::AlreadyExists), unless the [options](ForkOptions::start) say otherwise. If
-    /// the source is deleted before the fork begins, the fork fails and says so.
+    /// [`AlreadyExists`](StartOutcome::AlreadyExists), unless the [options](ForkOptions::start) say otherwise;
+    /// also if the source is gone meanwhile, or has no such place any more. If the source is deleted before the
+    /// fork begins, the fork fails and says so.
     ///
     /// ```
     /// use duroxide_core::{Client, ClientError, ForkAt, ForkOptions, StartOptions, StartOutcome};
@@ -113,7 +115,9 @@ impl Client {
     ///
     /// # Errors
     /// `Provider` with the kind `NotFound` if there is no such source; `InvalidInput` for a bad argument, for an
-    /// execution that has not begun, was pruned or has no such place, and for a copy of more than
+    /// execution that has not begun, was pruned or has no such place, for a source that was ended before its
+    /// start was due or at hand, so that nobody knows what it was to begin with, or that would be removed with
+    /// the ended instance that the fork replaces, and for a copy of more than
     /// [`REWOUND_BYTES_MAX`](crate::limits::REWOUND_BYTES_MAX) bytes. A store that cannot be reached is
     /// tried again for five seconds; the error is [retryable](ClientError::is_retryable) then.
     pub async fn fork_with(
@@ -129,36 +133,71 @@ impl Client {
                 "a fork of {source} needs an id of its own; choose another one, or rewind {source}"
             )));
         }
-        let Some(head) = self.store.read_head(&source).await? else {
-            // What was asked for before may have been done before the source was deleted.
-            return match self.store.read_head(&instance).await? {
-                Some(_) => Ok(StartOutcome::AlreadyExists),
-                None => Err(refusal::not_found("fork", &source).into()),
-            };
-        };
+        let replaces = options.start.if_exists == IfExists::ReplaceEnded;
+        // The children of what is replaced are found, and removed, by this.
+        if replaces && source.as_str().starts_with(&format!("{instance}::sub::")) {
+            return Err(ClientError::invalid(format!(
+                "{source} belongs to {instance} and is removed with it, so that nothing would be left to copy; \
+                 choose another id for the fork"
+            )));
+        }
         let ForkOptions {
             at,
             execution,
             mut start,
         } = options;
-        let execution = execution.unwrap_or(head.position.execution);
-        let read = self.read_source(&head, execution, at).await?;
-        let orchestration = read.orchestration(&source)?;
-        let cut = read.cut(&source, at)?;
-        start
-            .queue
-            .get_or_insert_with(|| head.queue.as_str().to_owned());
+        let found = match self.look_at(&source, execution, at).await {
+            Ok(found) => found,
+            Err(error) => {
+                // What was asked for before may have been done before the source became as it is now.
+                return if is_of_the_source(&error) && self.is_taken(&instance, replaces).await? {
+                    Ok(StartOutcome::AlreadyExists)
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        start.queue.get_or_insert(found.queue);
         let body = |start| {
             MessageBody::Fork(Fork {
                 start,
                 source,
-                incarnation: head.incarnation,
-                execution,
-                cut,
+                incarnation: found.incarnation,
+                execution: found.execution,
+                cut: found.cut,
             })
         };
-        self.start(instance.as_str(), orchestration, start, body)
+        self.start(instance.as_str(), found.orchestration, start, body)
             .await
+    }
+
+    /// Whether a fork of this id could not be made anyway.
+    async fn is_taken(&self, instance: &InstanceId, replaces: bool) -> Result<bool, ClientError> {
+        let head = self
+            .trying_again(|| self.store.read_head(instance))
+            .await?;
+        Ok(head.is_some_and(|head| !replaces || !head.status.is_terminal()))
+    }
+
+    /// Finds out what a fork of this is a copy of.
+    async fn look_at(
+        &self,
+        source: &InstanceId,
+        execution: Option<u64>,
+        at: Option<ForkAt>,
+    ) -> Result<Found, ClientError> {
+        let head = self.trying_again(|| self.store.read_head(source)).await?;
+        let head = head.ok_or_else(|| refusal::not_found("fork", source))?;
+        let execution = execution.unwrap_or(head.position.execution);
+        check_start_is_known(&head, execution)?;
+        let read = self.read_source(&head, execution, at).await?;
+        Ok(Found {
+            orchestration: read.orchestration(source)?,
+            cut: read.cut(source, at)?,
+            queue: head.queue.as_str().to_owned(),
+            incarnation: head.incarnation,
+            execution,
+        })
     }
 
     /// Reads a history as far as it is to be copied.
@@ -184,19 +223,29 @@ impl Client {
             bytes_max: HISTORY_PAGE_BYTES_MAX,
         };
         let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if next > event_id);
-        let (mut first, mut last, mut bytes) = (None, None, 0);
+        let mut bytes = 0;
+        let mut read = None;
         loop {
-            let page = self.store.read_history(&request).await?;
+            let page = self
+                .trying_again(|| self.store.read_history(&request))
+                .await?;
+            let from_event_id = request.from_event_id;
             for chunk in page.chunks {
                 if is_enough(request.from_event_id) {
                     break;
                 }
+                if chunk.first_event_id != request.from_event_id {
+                    return Err(damaged(head, "a history with a gap").into());
+                }
                 bytes += chunk.body.len();
                 request.from_event_id = chunk.next_event_id();
-                first.get_or_insert_with(|| chunk.clone());
-                last = Some(chunk);
+                let entries = decode_entries(&chunk).map_err(|error| damaged(head, error))?;
+                read = Source::and(read, entries);
             }
-            if !page.more || bytes > bytes_max || is_enough(request.from_event_id) {
+            // What has no more of it would be asked for the same for ever.
+            let stands_still = request.from_event_id == from_event_id;
+            let goes_on = page.more && !stands_still && bytes <= bytes_max;
+            if !goes_on || is_enough(request.from_event_id) {
                 break;
             }
         }
@@ -206,40 +255,80 @@ impl Client {
                  (REWOUND_BYTES_MAX); fork it at an earlier event"
             )));
         }
-        let (Some(first), Some(last)) = (first, last) else {
+        read.ok_or_else(|| {
             let why = if execution < current {
                 "was pruned; fork a later one"
             } else {
                 "has not begun; wait until it has, or start another instance"
             };
-            return Err(ClientError::invalid(format!(
-                "execution {execution} of {source} {why}"
-            )));
-        };
-        let entry = |chunk: &HistoryChunk, is_first| {
-            let entries = decode_entries(chunk).map_err(|error| damaged(head, error))?;
-            let mut entries = entries.into_iter();
-            let entry = if is_first {
-                entries.next()
-            } else {
-                entries.next_back()
-            };
-            entry.ok_or_else(|| damaged(head, "a chunk without an event"))
-        };
-        Ok(Source {
-            first: entry(&first, true)?,
-            last: entry(&last, false)?,
+            ClientError::invalid(format!("execution {execution} of {source} {why}"))
         })
     }
 }
 
-/// The beginning and the end of what was read of a history.
+/// What a fork begins with, as far as the client has to know it.
+struct Found {
+    orchestration: String,
+    cut: ForkCut,
+    queue: String,
+    incarnation: Incarnation,
+    execution: u64,
+}
+
+/// Refuses to copy an execution whose history does not say with what it was to begin.
+fn check_start_is_known(head: &InstanceHead, execution: u64) -> Result<(), ClientError> {
+    let core_state = CoreState::decode(&head.core_state);
+    let is_lost = core_state.is_ok_and(|it| it.start_is_lost);
+    if is_lost && execution == head.position.execution {
+        let source = &head.instance;
+        return Err(ClientError::invalid(format!(
+            "{source} was ended before its code began, and with what it was to begin is not known any more; \
+             start another instance"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a fork cannot be made since the source is not as it would have to be, and perhaps was.
+fn is_of_the_source(error: &ClientError) -> bool {
+    match error {
+        ClientError::InvalidInput { .. } => true,
+        ClientError::Provider(error) => error.kind() == ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// What was read of a history.
 struct Source {
     first: Entry,
     last: Entry,
+    /// The first cancellation that ended it.
+    cancelled_at: Option<u64>,
 }
 
 impl Source {
+    /// What was read before, and this.
+    fn and(before: Option<Self>, entries: Vec<Entry>) -> Option<Self> {
+        let is_cancellation =
+            |entry: &&Entry| matches!(entry.kind, EventKind::OrchestrationCancelRequested { .. });
+        let cancelled_at = entries.iter().find(is_cancellation).map(|it| it.event_id);
+        let Some(last) = entries.last().cloned() else {
+            return before;
+        };
+        match before {
+            Some(before) => Some(Self {
+                last,
+                cancelled_at: before.cancelled_at.or(cancelled_at),
+                ..before
+            }),
+            None => entries.into_iter().next().map(|first| Self {
+                first,
+                last,
+                cancelled_at,
+            }),
+        }
+    }
+
     fn orchestration(&self, source: &InstanceId) -> Result<String, ClientError> {
         if is_unmade_fork(Some(&self.first.kind)) {
             return Err(ClientError::invalid(format!(
@@ -264,6 +353,8 @@ impl Source {
         } else {
             last.event_id + 1
         };
+        // The start is always repeated.
+        let end = self.cancelled_at.map_or(end, |at| end.min(at)).max(2);
         match at {
             None if has_failed => Ok(ForkCut::LastFailedStep),
             None | Some(ForkAt::End) => Ok(ForkCut::Before(end)),
@@ -295,7 +386,7 @@ mod tests {
     use super::super::fake::{Fake, head};
     use super::*;
     use crate::event::{Forked, Started};
-    use crate::message::{CoreState, Output, Start};
+    use crate::message::{Output, Start};
     use crate::providers::{InstanceStatus, TaskQueue};
     use crate::replay::cancelled;
 
@@ -329,6 +420,12 @@ mod tests {
     fn completed() -> EventKind {
         EventKind::OrchestrationCompleted {
             output: String::new(),
+        }
+    }
+
+    fn requested() -> EventKind {
+        EventKind::OrchestrationCancelRequested {
+            reason: "no more".to_owned(),
         }
     }
 
@@ -402,6 +499,10 @@ mod tests {
             (fired(), None, ForkCut::Before(4)),
             (fired(), Some(ForkAt::Event(4)), ForkCut::Before(4)),
             (fired(), Some(ForkAt::Event(2)), ForkCut::Before(2)),
+            // Such a copy would only be cancelled again.
+            (requested(), None, ForkCut::Before(3)),
+            (requested(), Some(ForkAt::End), ForkCut::Before(3)),
+            (requested(), Some(ForkAt::Event(3)), ForkCut::Before(3)),
         ] {
             let fake = store(last);
             let options = ForkOptions {
@@ -426,6 +527,19 @@ mod tests {
         };
         let ended = head("unmade", InstanceStatus::Failed, None);
         fake.put_history(ended, &entries(Some(unmade), failed()));
+        let mut lost = head("lost", InstanceStatus::Failed, None);
+        let core_state = CoreState {
+            start_is_lost: true,
+            ..CoreState::default()
+        };
+        lost.core_state = core_state.encode();
+        fake.put_history(lost, &entries(None, failed()));
+        let cancelled = head("cancelled", InstanceStatus::Failed, None);
+        fake.put_history(cancelled, &entries(None, requested()));
+        let child = head("f::sub::2-00000000", InstanceStatus::Failed, None);
+        fake.put_history(child, &entries(None, failed()));
+        let replace = StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
+        let replacing = ForkOptions::new().start(replace);
         let at = |at| ForkOptions::new().at(at);
         for (source, options, why) in [
             ("f", ForkOptions::new(), "needs an id of its own"),
@@ -445,6 +559,9 @@ mod tests {
             ("empty", ForkOptions::new(), "has not begun"),
             ("empty", ForkOptions::new().execution(2), "was pruned"),
             ("unmade", ForkOptions::new(), "ended before it began"),
+            ("lost", ForkOptions::new(), "is not known any more"),
+            ("cancelled", at(ForkAt::Event(4)), "events 2 to 3, and not at 4"),
+            ("f::sub::2-00000000", replacing, "is removed with it"),
         ] {
             let error = fake.client().fork_with(source, "f", options).await;
             let error = error.unwrap_err();
@@ -452,6 +569,37 @@ mod tests {
             assert!(error.to_string().contains(why), "{error}");
         }
         assert!(fake.sent().is_empty());
+
+        // What stays is copied: another execution of the one, and the child beside what is there.
+        for (source, options) in [
+            ("lost", ForkOptions::new().execution(2)),
+            ("f::sub::2-00000000", ForkOptions::new()),
+        ] {
+            let started = fake.client().fork_with(source, "f", options).await;
+            assert_eq!(started.unwrap(), StartOutcome::Started);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_for_a_moment_is_asked_again() {
+        let fake = store(completed());
+        let away = || ProviderError::retryable("read", "away");
+        for (heads, histories) in [(2, 0), (0, 2)] {
+            fake.fail_reads((0..heads).map(|_| away()));
+            fake.fail_history_reads((0..histories).map(|_| away()));
+            let started = fake.client().fork("s", "f").await;
+            assert_eq!(started.unwrap(), StartOutcome::Started);
+        }
+        assert_eq!(fake.slept_ms().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_history_with_a_gap_is_damaged() {
+        let fake = Fake::default();
+        let late: Vec<_> = entries(None, completed()).into_iter().skip(1).collect();
+        fake.put_history(head("s", InstanceStatus::Running, None), &late);
+        let error = fake.client().fork("s", "f").await.unwrap_err();
+        assert!(matches!(error, ClientError::Provider(it) if it.kind() == ErrorKind::Corrupt));
     }
 
     #[tokio::test]
@@ -477,6 +625,29 @@ mod tests {
         ));
         let again = fake.client().fork("s", "f").await.unwrap();
         assert_eq!(again, StartOutcome::AlreadyExists);
+        // Or without what it had: its execution is pruned, and it has another end.
+        fake.put(head("s", InstanceStatus::Running, None));
+        let pruned = ForkOptions::new().execution(2);
+        let again = fake.client().fork_with("s", "f", pruned.clone()).await;
+        assert_eq!(again.unwrap(), StartOutcome::AlreadyExists);
+        let grown = ForkOptions::new().at(ForkAt::LastFailedStep);
+        fake.put_history(
+            head("s", InstanceStatus::Running, None),
+            &entries(None, completed()),
+        );
+        let again = fake.client().fork_with("s", "f", grown).await;
+        assert_eq!(again.unwrap(), StartOutcome::AlreadyExists);
+        // One that has ended would be replaced, and cannot be.
+        let done = Some(Output::Completed(String::new()));
+        fake.put(head("f", InstanceStatus::Completed, done));
+        fake.put(head("empty", InstanceStatus::Pending, None));
+        let replace = StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
+        for (source, is_there) in [("empty", true), ("gone", false)] {
+            let options = ForkOptions::new().start(replace.clone());
+            let refused = fake.client().fork_with(source, "f", options).await;
+            let is_invalid = matches!(refused.unwrap_err(), ClientError::InvalidInput { .. });
+            assert_eq!(is_invalid, is_there);
+        }
         assert!(fake.sent().is_empty());
     }
 }
