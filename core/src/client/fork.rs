@@ -173,9 +173,7 @@ impl Client {
 
     /// Whether a fork of this id could not be made anyway.
     async fn is_taken(&self, instance: &InstanceId, replaces: bool) -> Result<bool, ClientError> {
-        let head = self
-            .trying_again(|| self.store.read_head(instance))
-            .await?;
+        let head = self.trying_again(|| self.store.read_head(instance)).await?;
         Ok(head.is_some_and(|head| !replaces || !head.status.is_terminal()))
     }
 
@@ -560,7 +558,11 @@ mod tests {
             ("empty", ForkOptions::new().execution(2), "was pruned"),
             ("unmade", ForkOptions::new(), "ended before it began"),
             ("lost", ForkOptions::new(), "is not known any more"),
-            ("cancelled", at(ForkAt::Event(4)), "events 2 to 3, and not at 4"),
+            (
+                "cancelled",
+                at(ForkAt::Event(4)),
+                "events 2 to 3, and not at 4",
+            ),
             ("f::sub::2-00000000", replacing, "is removed with it"),
         ] {
             let error = fake.client().fork_with(source, "f", options).await;

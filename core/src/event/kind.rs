@@ -237,7 +237,8 @@ impl EventKind {
         !self.is_decision() && !self.is_terminal()
     }
 
-    /// The bytes of its texts, which are what makes one event larger than another.
+    /// The bytes of its texts, which are what makes one event larger than another. Names of other instances do
+    /// not count: they are made of the instance's own, and a fork that has another one repeats a history.
     pub(crate) fn text_bytes(&self) -> usize {
         match self {
             Self::OrchestrationStarted {
@@ -250,31 +251,18 @@ impl EventKind {
                 let values = values.iter().map(|(key, value)| key.len() + value.len());
                 name.len() + version.len() + input.len() + values.sum::<usize>()
             }
-            Self::ActivityScheduled { name, input, .. } => name.len() + input.len(),
-            Self::OrchestrationChained {
-                name,
-                instance,
-                input,
-                ..
-            }
-            | Self::SubOrchestrationScheduled {
-                name,
-                instance,
-                input,
-                ..
-            } => name.len() + instance.len() + input.len(),
-            Self::ExternalEventRaised {
-                instance,
-                name,
-                data,
-            } => instance.len() + name.len() + data.len(),
+            Self::ActivityScheduled { name, input, .. }
+            | Self::OrchestrationChained { name, input, .. }
+            | Self::SubOrchestrationScheduled { name, input, .. } => name.len() + input.len(),
             Self::ActivityCompleted { result } | Self::SubOrchestrationCompleted { result } => {
                 result.len()
             }
             Self::ExternalSubscribed { name }
             | Self::ExternalTried { name }
             | Self::ExternalAbsent { name } => name.len(),
-            Self::ExternalEvent { name, data } => name.len() + data.len(),
+            Self::ExternalEvent { name, data } | Self::ExternalEventRaised { name, data, .. } => {
+                name.len() + data.len()
+            }
             Self::ValueSet { key, value } => key.len() + value.as_ref().map_or(0, String::len),
             Self::SystemCall { op, value } => op.len() + value.len(),
             Self::OrchestrationCompleted { output } => output.len(),

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use super::engine::{End, Engine};
 use super::failure::Failure;
-use super::input::Moment;
+use super::input::{Input, Moment};
 use super::state::State;
 use super::token::Decision;
 use crate::event::{Entry, EventKind};
 
 /// What a copy has to say otherwise, by its events.
 #[derive(Debug, Default)]
-pub(crate) struct Adapted {
+pub(super) struct Adapted {
     /// Where another instance has another name than in the history.
     renamed: BTreeMap<u64, EventKind>,
     /// What the code asks for now in place of an activity or a child.
@@ -25,7 +25,7 @@ pub(crate) struct Adapted {
 impl Adapted {
     /// Has the copy say this. What is begun anew is begun as the code asks for it now; what has an outcome
     /// was asked for as it is recorded.
-    pub(crate) fn apply(&mut self, copy: &mut [Entry], is_begun_anew: impl Fn(u64) -> bool) {
+    fn apply(&mut self, copy: &mut [Entry], is_begun_anew: impl Fn(u64) -> bool) {
         for entry in copy {
             let renamed = self.renamed.remove(&entry.event_id);
             let asked = self.asked.remove(&entry.event_id);
@@ -37,12 +37,36 @@ impl Adapted {
 }
 
 impl Engine {
-    /// Takes the steps of a history that is a copy of another instance's, up to where it is cut; otherwise
-    /// as [`rewind`](Self::rewind).
+    /// Has a copy of another instance's history say what the code does now, and answers an engine that was led
+    /// through that, as [`rewind`](Self::rewind) does. What is kept answers some of what is open at its end.
+    ///
+    /// The code is led twice: how long a history is, which it may ask, follows from what is stored, and so the
+    /// engine that goes on has to see the same as one that replays it later.
     ///
     /// # Errors
     /// As [`replay`](Self::replay).
-    pub(crate) fn lead_through_copy(
+    pub(crate) fn of_copy(
+        fresh: impl Fn() -> Self,
+        copy: &mut [Entry],
+        within_step: Option<Moment>,
+        kept: &[Input],
+    ) -> Result<Self, Failure> {
+        let mut first = fresh();
+        let mut adapted = first.lead_through_copy(copy.to_vec(), within_step)?;
+        let mut open = first.open_operations();
+        drop(first);
+        for answered in kept.iter().filter_map(|input| input.source_event_id) {
+            open.remove(&answered);
+        }
+        adapted.apply(copy, |event_id| open.contains(&event_id));
+        let mut engine = fresh();
+        engine.rewind(copy.to_vec(), within_step)?;
+        Ok(engine)
+    }
+
+    /// Takes the steps of a history that is a copy of another instance's, up to where it is cut; otherwise
+    /// as [`rewind`](Self::rewind).
+    fn lead_through_copy(
         &mut self,
         copy: Vec<Entry>,
         within_step: Option<Moment>,

@@ -22,7 +22,6 @@ mod token;
 mod tokens;
 mod values;
 
-pub(crate) use copying::Adapted;
 pub(crate) use cut::Cut;
 pub(crate) use engine::{End, Engine, Harvest, Root, ValuesKept, cancelled};
 pub(crate) use failure::{Failure, panic_text};

@@ -11,7 +11,7 @@ use super::attempts::Item;
 use crate::entropy::Entropy;
 use crate::event::ErrorDetails;
 use crate::limits::GIVEN_BACK_ITEMS_MAX;
-use crate::providers::{CommitId, InstanceId};
+use crate::providers::{CommitId, InstanceHead, InstanceId};
 
 /// How often the log repeats that the same thing is missing.
 const WARN_EVERY_MS: u64 = 30_000;
@@ -83,11 +83,18 @@ pub(super) struct Returned {
     pub(super) unfit: Option<Unfit>,
 }
 
-/// The commit at which the code was seen not to fit, and in which way.
+/// Where the code was seen not to fit, and in which way.
 #[derive(Debug, Clone)]
 pub(super) struct Unfit {
+    /// The [`mark`] of the instance.
     pub(super) at: CommitId,
     pub(super) details: ErrorDetails,
+}
+
+/// By what it is known that an instance stands where it stood: its last commit, or its life before the first
+/// one. A fork has a history then that code may not fit.
+pub(super) fn mark(head: &InstanceHead) -> CommitId {
+    head.commit_id.unwrap_or(CommitId(head.incarnation.0))
 }
 
 #[derive(Debug, Default)]
@@ -210,12 +217,12 @@ impl GiveBacks {
         }
     }
 
-    /// In which way the code was seen not to fit the instance as this commit left it: another replay
+    /// In which way the code was seen not to fit the instance where it had this [`mark`]: another replay
     /// would lead to the same.
     pub(super) fn known_unfit(
         &self,
         instance: &InstanceId,
-        commit_id: Option<CommitId>,
+        mark: CommitId,
     ) -> Option<ErrorDetails> {
         let state = self.state.lock();
         if state.items.is_empty() {
@@ -223,7 +230,7 @@ impl GiveBacks {
         }
         let record = state.items.peek(&Item::Turn(instance.clone()))?;
         let unfit = record.unfit.as_ref()?;
-        (Some(unfit.at) == commit_id).then(|| unfit.details.clone())
+        (unfit.at == mark).then(|| unfit.details.clone())
     }
 
     /// Whether an item was given back, and has not been run since.
@@ -283,6 +290,7 @@ mod tests {
 
     use super::*;
     use crate::event::ConfigErrorKind;
+    use crate::providers::{Incarnation, NewInstance};
 
     const DELAYS: Delays = Delays {
         min: Duration::from_millis(100),
@@ -423,11 +431,23 @@ mod tests {
             ..returned(1)
         };
         given_back.note(unfit, "A", DELAYS, 0);
-        let known = |number, commit| given_back.known_unfit(&id(number), commit);
-        assert_eq!(known(1, Some(commit(1))), Some(details));
-        assert_eq!(known(1, Some(commit(2))), None);
-        assert_eq!(known(1, None), None);
-        assert_eq!(known(2, Some(commit(1))), None);
+        let known = |number, mark| given_back.known_unfit(&id(number), mark);
+        assert_eq!(known(1, commit(1)), Some(details));
+        assert_eq!(known(1, commit(2)), None);
+        assert_eq!(known(2, commit(1)), None);
+    }
+
+    /// A fork that has not begun has a history, and no commit.
+    #[test]
+    fn what_has_no_commit_is_known_by_its_life() {
+        let newborn = NewInstance::new(id(1), "Order");
+        let life = |number| Incarnation(Uuid::from_u128(number));
+        let mut head = InstanceHead::new(newborn, life(1), 0);
+        let at_first = mark(&head);
+        head.incarnation = life(2);
+        assert_ne!(mark(&head), at_first);
+        head.commit_id = Some(commit(3));
+        assert_eq!(mark(&head), commit(3));
     }
 
     /// A node that lacks the code meets an instance that another node runs again and again.

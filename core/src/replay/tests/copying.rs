@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::bench::Bench;
 use crate::event::{Entry, EventKind};
+use crate::limits::CONTINUE_AS_NEW_BYTES;
 use crate::orchestration::OrchestrationContext;
 use crate::replay::{Engine, Failure, Identity, Input, Journal, Moment, Root, TokenKind};
 
@@ -41,10 +42,7 @@ where
 {
     let mut copy = bench.history.clone();
     copy.retain(|entry| entry.event_id < before);
-    let mut engine = fork_of(&code);
-    let mut adapted = engine.lead_through_copy(copy.clone(), Some(LATER))?;
-    let anew = engine.open_operations();
-    adapted.apply(&mut copy, |event_id| anew.contains(&event_id));
+    let mut engine = Engine::of_copy(|| fork_of(&code), &mut copy, Some(LATER), &[])?;
     copy.extend(engine.harvest().entries);
     // Whoever has the fork next replays it as any other history.
     fork_of(&code).replay(copy.clone())?;
@@ -181,6 +179,68 @@ fn a_copy_may_end_with_the_next_execution() {
         engine.values().get("colour").map(String::as_str),
         Some("red")
     );
+}
+
+/// How long a history is follows from what is stored of the fork, for the engine that has begun it and for
+/// one that replays it later.
+#[test]
+fn a_copy_is_as_long_as_what_is_stored() {
+    /// Asks for little or much, and again.
+    async fn asking(ctx: OrchestrationContext) -> Result<String, String> {
+        let is_fork = ctx.instance_id() == "f";
+        let open = ctx.schedule_activity(
+            "A",
+            "x".repeat(usize::from(is_fork) * CONTINUE_AS_NEW_BYTES),
+        );
+        ctx.select2(open, ctx.schedule_wait("E")).await;
+        let is_long = ctx.should_continue_as_new();
+        ctx.schedule_activity("B", is_long.to_string())
+            .into_activity()
+            .await
+    }
+    let bench = Bench::start(asking);
+    let end = bench.history.len() as u64 + 1;
+    let (mut engine, mut copy) = forked(&bench, end, asking).unwrap();
+    let event = EventKind::ExternalEvent {
+        name: "E".to_owned(),
+        data: String::new(),
+    };
+    engine.step(&Input::new(event).taken_by(Some(3)), LATER);
+    let went_on = engine.harvest().entries;
+    assert!(
+        matches!(&went_on[..], [.., Entry { kind: EventKind::ActivityScheduled { input, .. }, .. }] if input == "true"),
+        "{} events",
+        went_on.len()
+    );
+    copy.extend(went_on);
+    let mut replayed = fork_of(asking);
+    replayed.compare_inputs();
+    replayed.replay(copy).unwrap();
+}
+
+/// A name of another length makes no history longer.
+#[test]
+fn a_copy_is_as_long_as_the_history() {
+    async fn naming_long(ctx: OrchestrationContext) -> Result<String, String> {
+        let own = ctx.instance_id();
+        let large = "x".repeat(CONTINUE_AS_NEW_BYTES - 1_000);
+        let named = own.repeat(if own == "f" { 2_000 } else { 1 });
+        ctx.raise_event(named.clone(), "Hello", large);
+        ctx.schedule_orchestration("Detached", named, "");
+        let is_long = ctx.should_continue_as_new();
+        ctx.schedule_activity(if is_long { "Long" } else { "Short" }, "")
+            .into_activity()
+            .await
+    }
+    let bench = Bench::start(naming_long);
+    let end = bench.history.len() as u64 + 1;
+    let (_, copy) = forked(&bench, end, naming_long).unwrap();
+    let (EventKind::ActivityScheduled { name, .. }, Some((_, named))) =
+        (&copy[copy.len() - 1].kind, named(&copy).into_iter().next())
+    else {
+        panic!("{}", copy.len())
+    };
+    assert_eq!((name.as_str(), named.len()), ("Short", 2_000));
 }
 
 /// Without a copy another id is another decision.

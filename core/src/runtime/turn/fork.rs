@@ -4,22 +4,23 @@
 //! together with what the code does next. So there is nothing in between: until then the fork has not begun,
 //! and whoever repeats the turn does the same.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::again::Options;
 use super::code::Code;
 use super::draft::refused;
 use super::feed::{Feeder, Unfit, not_before};
+use super::fork_reading::Reading;
 use super::load::{self, History, LoadError};
 use super::occasion::Occasion;
 use super::open::Stopped;
 use super::scope::Scope;
 use crate::event::{Entry, EventKind, Forked, is_unmade_fork};
 use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
-use crate::message::{Fork, ForkCut};
+use crate::message::{CoreState, Fork, ForkCut};
 use crate::providers::{ErrorKind, InstanceHead, ProviderError, ReadHistory};
-use crate::replay::{Adapted, Cut, Input, Moment};
+use crate::replay::{Cut, Engine, Input, Moment};
+use crate::runtime::give_back;
 use crate::runtime::node::Node;
 
 /// What is copied of a history, and what came after it and holds all the same.
@@ -36,6 +37,14 @@ pub(super) async fn begun<'a>(
     mut scope: Box<Scope>,
     fork: &Fork,
 ) -> Result<Box<Feeder<'a>>, Stopped> {
+    // What is known to be missing is not worth a history.
+    check_code(node, &scope, fork)?;
+    let mark = give_back::mark(&turn.head);
+    if let Some(details) = node.give_backs.known_unfit(&turn.head.instance, mark) {
+        // No code fits what is gone.
+        check_life(node, fork).await?;
+        return Err(Stopped::Unfit(details));
+    }
     let Copied {
         mut entries,
         cut,
@@ -50,22 +59,20 @@ pub(super) async fn begun<'a>(
         now_ms: not_before(latest_ms, node.clock.now_ms()),
         seed: node.entropy.seed(),
     };
-    let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
+    let within_step = cut.within_step.then_some(moment);
     let input = load::first_input(&entries);
-    let mut engine = code.engine(&scope, input, node.limits.history_events_max, alarm);
-    let mut adapted = engine
-        .lead_through_copy(entries.clone(), cut.within_step.then_some(moment))
+    let fresh = || {
+        let alarm = Some(node.alarm(&scope.instance, scope.incarnation));
+        let events_max = node.limits.history_events_max;
+        code.engine(&scope, input.clone(), events_max, alarm)
+    };
+    let mut engine = Engine::of_copy(fresh, &mut entries, within_step, &kept)
         .map_err(|failure| Stopped::Unfit(failure.into_mismatch(&scope.orchestration)))?;
     let values = engine.values();
     let harvest = engine.harvest();
     let options = (
         harvest.start_options.clone(),
         harvest.activity_options.clone(),
-    );
-    adapt(
-        &mut entries,
-        &mut adapted,
-        (engine.open_operations(), &kept),
     );
 
     let mut feeder = Box::new(Feeder::new(node, &turn.head, scope, engine, 0));
@@ -146,50 +153,41 @@ async fn read_source(node: &Node, fork: &Fork) -> Result<History, Stopped> {
         ForkCut::Before(event_id) => event_id,
     };
     let bytes_max = rewound_bytes_max(&node.limits);
-    let (mut chunks, mut bytes, mut next) = (Vec::new(), 0, 1);
-    while next < end && bytes <= bytes_max {
+    let mut reading = Reading::up_to(end, bytes_max);
+    while reading.is_wanting() {
         let request = ReadHistory {
             instance: fork.source.clone(),
             execution: fork.execution,
-            from_event_id: next,
+            from_event_id: reading.next,
             bytes_max: HISTORY_PAGE_BYTES_MAX,
         };
-        let page = load::read_page(node, request).await.map_err(in_store)?;
-        for chunk in page.chunks {
-            if chunk.first_event_id != next {
-                break;
-            }
-            next = chunk.next_event_id();
-            bytes += chunk.body.len();
-            chunks.push(chunk);
-            if next >= end {
-                break;
-            }
-        }
-        if !page.more {
+        if !reading.take(load::read_page(node, request).await.map_err(in_store)?) {
             break;
         }
     }
-    let history = load::history_of(&chunks).map_err(Stopped::Load)?;
+    let history = load::history_of(&reading.chunks).map_err(Stopped::Load)?;
     // After that, so that all of it was of the life that was meant.
-    check_life(node, fork, &history).await?;
-    let is_short = history.bytes <= bytes_max && next < end && end < u64::MAX;
+    let head = check_life(node, fork).await?;
+    let is_current = head.position.execution == fork.execution;
+    if history.entries.is_empty() && !is_current {
+        return Err(never(fork, "that execution was pruned"));
+    }
+    let core_state = CoreState::decode(&head.core_state);
+    if is_current && core_state.is_ok_and(|it| it.start_is_lost) {
+        let why = "it was ended before its code began, and with what it was to begin is not known any more";
+        return Err(never(fork, why));
+    }
+    let is_short = reading.is_wanting() && end < u64::MAX;
     if is_short || history.entries.is_empty() {
         return Err(incomplete(fork, &history));
     }
     Ok(history)
 }
 
-/// Whether the source is still there, in the life that was meant, and with the execution.
-async fn check_life(node: &Node, fork: &Fork, history: &History) -> Result<(), Stopped> {
+/// The source, if it is still there in the life that was meant.
+async fn check_life(node: &Node, fork: &Fork) -> Result<InstanceHead, Stopped> {
     match read_head(node, fork).await.map_err(in_store)? {
-        Some(head) if head.incarnation == fork.incarnation => {
-            let is_pruned = history.entries.is_empty() && head.position.execution > fork.execution;
-            if is_pruned {
-                return Err(never(fork, "that execution was pruned"));
-            }
-            Ok(())
-        }
+        Some(head) if head.incarnation == fork.incarnation => Ok(head),
         Some(_) => Err(never(
             fork,
             "it was deleted, and another instance has its id",
@@ -237,6 +235,16 @@ fn never(fork: &Fork, why: &str) -> Stopped {
     )))
 }
 
+/// Whether there may be code, as far as that is known before the history is read.
+fn check_code(node: &Node, scope: &Scope, fork: &Fork) -> Result<(), Stopped> {
+    let (registry, asked) = (&node.orchestrations, fork.start.version.as_deref());
+    if asked.is_none() && registry.has(&scope.orchestration) {
+        return Ok(());
+    }
+    let found = Code::find(registry, &scope.orchestration, asked);
+    found.map(drop).map_err(Stopped::Unfit)
+}
+
 /// The code in the version that was asked for, or else in that of the history.
 fn code_of(node: &Node, scope: &Scope, fork: &Fork, entries: &[Entry]) -> Result<Code, Stopped> {
     let recorded = entries.first().and_then(|entry| {
@@ -274,18 +282,6 @@ fn sign(entries: &mut [Entry], fork: &Fork, cut: Cut, code_version: &str) {
             ..*unmade(fork)
         }));
     }
-}
-
-/// Has the copy say what the code does where it is another instance that does it.
-fn adapt(
-    entries: &mut [Entry],
-    adapted: &mut Adapted,
-    (mut open, kept): (BTreeSet<u64>, &[Input]),
-) {
-    for answered in kept.iter().filter_map(|input| input.source_event_id) {
-        open.remove(&answered);
-    }
-    adapted.apply(entries, |event_id| open.contains(&event_id));
 }
 
 /// Begins anew what is open.

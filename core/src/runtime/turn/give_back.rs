@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::occasion::Occasion;
 use crate::providers::{Lease, Release, ReleasedAttempts, TurnLease};
 use crate::runtime::attempts::Item;
-use crate::runtime::give_back::{Returned, Unfit};
+use crate::runtime::give_back::{Returned, Unfit, mark};
 use crate::runtime::lease_keeper::LeaseGuard;
 use crate::runtime::node::Node;
 use crate::runtime::obstacle::{Obstacle, ObstacleKind};
@@ -23,12 +23,12 @@ pub(super) async fn give_back(
     held: LeaseGuard,
     obstacle: &Obstacle,
 ) {
-    let unfit = match (obstacle, turn.head.commit_id) {
-        (Obstacle::Mismatch(details), Some(at))
-            if obstacle.kind() == ObstacleKind::Nondeterminism =>
-        {
-            let details = details.clone();
-            Some(Unfit { at, details })
+    let unfit = match obstacle {
+        Obstacle::Mismatch(details) if obstacle.kind() == ObstacleKind::Nondeterminism => {
+            Some(Unfit {
+                at: mark(&turn.head),
+                details: details.clone(),
+            })
         }
         _ => None,
     };

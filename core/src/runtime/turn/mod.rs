@@ -8,6 +8,7 @@ mod ending;
 mod feed;
 mod forced;
 mod fork;
+mod fork_reading;
 mod fused;
 mod give_back;
 mod inbox;

@@ -12,6 +12,7 @@ use crate::message::{MessageBody, Start};
 use crate::providers::{ErrorKind, InstanceHead, ProviderError};
 use crate::replay::Engine;
 use crate::runtime::attempts::Item;
+use crate::runtime::give_back::mark;
 use crate::runtime::node::Node;
 use crate::runtime::warm::{Kept, Warm};
 
@@ -188,7 +189,7 @@ async fn replayed(node: &Node, turn: &Occasion, scope: &Scope) -> Result<(Engine
         Some(&scope.version),
     )
     .map_err(Stopped::Unfit)?;
-    if let Some(details) = node.give_backs.known_unfit(&head.instance, head.commit_id) {
+    if let Some(details) = node.give_backs.known_unfit(&head.instance, mark(head)) {
         return Err(Stopped::Unfit(details));
     }
     let history = load::read_whole(node, turn).await.map_err(Stopped::Load)?;

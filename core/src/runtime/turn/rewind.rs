@@ -26,6 +26,7 @@ use crate::message::{
 use crate::providers::{Channel, Fence, InstanceStatus, MessageId};
 use crate::replay::{Cut, Harvest, Moment};
 use crate::runtime::attempts::Item;
+use crate::runtime::give_back::mark;
 use crate::runtime::node::Node;
 
 /// What somebody wants of an instance that has ended.
@@ -128,7 +129,7 @@ async fn gone_on<'a>(
     let version = Some(scope.version.as_str()).filter(|version| !version.is_empty());
     let code = Code::find(&node.orchestrations, &scope.orchestration, version)?;
     scope.version.clone_from(&code.version);
-    if let Some(details) = node.give_backs.known_unfit(&head.instance, head.commit_id) {
+    if let Some(details) = node.give_backs.known_unfit(&head.instance, mark(head)) {
         return Err(details.into());
     }
     let history = load::read_whole(node, turn).await.map_err(Stopped::Load)?;
