@@ -7,7 +7,8 @@ use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::RuntimeOptions;
 use duroxide::runtime::registry::ActivityRegistry;
 use duroxide::{
-    ActivityContext, ConfigErrorKind, ErrorDetails, OrchestrationContext, OrchestrationRegistry,
+    ActivityContext, Client, ConfigErrorKind, ErrorDetails, OrchestrationContext,
+    OrchestrationRegistry, StartOutcome,
 };
 
 use crate::counted::Counted;
@@ -181,8 +182,8 @@ async fn a_history_is_read_once_for_code_that_may_fit() {
         })
         .await;
     };
-    let nothing = OrchestrationRegistry::builder().build();
-    let unknown = World::start(provider(), no_activities(), nothing, options()).await;
+    let nothing = || OrchestrationRegistry::builder().build();
+    let unknown = World::start(provider(), no_activities(), nothing(), options()).await;
     unknown.raise("i", "Go", "on").await;
     given_back_often().await;
     unknown.shutdown().await;
@@ -199,6 +200,23 @@ async fn a_history_is_read_once_for_code_that_may_fit() {
     assert_eq!(right.output("i").await, "did on");
     right.shutdown().await;
     assert_eq!(store.history_reads(), reads + 1);
+
+    // A fork has the history of another instance, and no commit.
+    let forked = Client::new(provider()).fork("i", "f").await;
+    assert_eq!(forked.unwrap(), StartOutcome::Started);
+    let before = store.history_reads();
+    let unknown = World::start(provider(), no_activities(), nothing(), options()).await;
+    given_back_often().await;
+    unknown.shutdown().await;
+    assert_eq!(store.history_reads(), before);
+    let wrong = World::start(provider(), activities(), calling("Charge"), options()).await;
+    given_back_often().await;
+    wrong.shutdown().await;
+    let reads = store.history_reads() - before;
+    assert!((1..=2).contains(&reads), "{reads}");
+    let right = World::start(provider(), activities(), calling("Reserve"), options()).await;
+    assert_eq!(right.output("f").await, "did on");
+    right.shutdown().await;
 }
 
 /// A cancellation goes by the history, which is read once for it.

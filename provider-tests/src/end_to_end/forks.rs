@@ -201,6 +201,13 @@ pub(crate) async fn what_is_open_is_begun_for_the_fork(cx: &Cx) {
     world.cancel("s").await;
     world.failure("s").await;
     world.failure(&child).await;
+    // It would be removed with the instance that the fork replaces.
+    let replace = StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
+    let replacing = ForkOptions::new().start(replace);
+    let refused = world.client.fork_with(&*child, "s", replacing).await;
+    let refused = refused.expect_err("nothing is left to copy").to_string();
+    assert!(refused.contains("is removed with it"), "{refused}");
+    world.failure(&child).await;
     gate.cancelled(1).await;
     let deleted = world.client.delete_instance("s", DeleteMode::TerminalOnly);
     deleted.await.expect("it has ended");
@@ -474,13 +481,41 @@ pub(crate) async fn a_cancellation_is_not_copied(cx: &Cx) {
     world.cancel("early").await;
     let node = world.node().await;
     world.failure("early").await;
-    for (source, input) in [("graceful", "one"), ("early", "two")] {
-        let fork = format!("fork of {source}");
-        world.fork(source, &fork, ForkOptions::new()).await;
+    world.begin("plain", "Patient", "three").await;
+    world.waits_for("plain", "Go").await;
+    world.cancel("plain").await;
+    world.failure("plain").await;
+    let at_the_end = ForkOptions::new().at(ForkAt::End);
+    for (source, input, options) in [
+        ("graceful", "one", ForkOptions::new()),
+        ("early", "two", ForkOptions::new()),
+        ("early", "two", at_the_end.clone()),
+        ("plain", "three", at_the_end),
+    ] {
+        let fork = format!("fork of {source} {:?}", options.at);
+        world.fork(source, &fork, options).await;
         world.waits_for(&fork, "Go").await;
         world.raise(&fork, "Go", "").await;
         assert_eq!(world.output(&fork).await, input);
     }
+    // The third event is the cancellation.
+    let behind_it = ForkOptions::new().at(ForkAt::Event(4));
+    let refused = world.client.fork_with("plain", "late", behind_it).await;
+    let refused = refused.expect_err("it would only end").to_string();
+    assert!(refused.contains("events 2 to 3, and not at 4"), "{refused}");
+
+    // What it was to begin with was not at hand when it was cancelled, and is not empty.
+    let in_an_hour = StartOptions::new().with_delay(Duration::from_hours(1));
+    let started = world
+        .client
+        .start_orchestration_with("not due", "Patient", "four", in_an_hour)
+        .await;
+    assert_eq!(started.expect("it is new"), StartOutcome::Started);
+    world.cancel("not due").await;
+    world.failure("not due").await;
+    let refused = world.client.fork("not due", "of nothing").await;
+    let refused = refused.expect_err("nobody knows its input").to_string();
+    assert!(refused.contains("is not known any more"), "{refused}");
 
     node.stop().await;
     world.fork("early", "f", ForkOptions::new()).await;

@@ -10,14 +10,14 @@ use super::again::Options;
 use super::code::Code;
 use super::draft::refused;
 use super::feed::{Feeder, Unfit, not_before};
-use super::fork_reading::Reading;
+use super::fork_reading::{self, Reading};
 use super::load::{self, History, LoadError};
 use super::occasion::Occasion;
 use super::open::Stopped;
 use super::scope::Scope;
 use crate::event::{Entry, EventKind, Forked, is_unmade_fork};
 use crate::limits::{HISTORY_PAGE_BYTES_MAX, rewound_bytes_max};
-use crate::message::{CoreState, Fork, ForkCut};
+use crate::message::{Fork, ForkCut};
 use crate::providers::{ErrorKind, InstanceHead, ProviderError, ReadHistory};
 use crate::replay::{Cut, Engine, Input, Moment};
 use crate::runtime::give_back;
@@ -168,13 +168,7 @@ async fn read_source(node: &Node, fork: &Fork) -> Result<History, Stopped> {
     let history = load::history_of(&reading.chunks).map_err(Stopped::Load)?;
     // After that, so that all of it was of the life that was meant.
     let head = check_life(node, fork).await?;
-    let is_current = head.position.execution == fork.execution;
-    if history.entries.is_empty() && !is_current {
-        return Err(never(fork, "that execution was pruned"));
-    }
-    let core_state = CoreState::decode(&head.core_state);
-    if is_current && core_state.is_ok_and(|it| it.start_is_lost) {
-        let why = "it was ended before its code began, and with what it was to begin is not known any more";
+    if let Some(why) = fork_reading::obstacle(&head, fork.execution, history.entries.is_empty()) {
         return Err(never(fork, why));
     }
     let is_short = reading.is_wanting() && end < u64::MAX;

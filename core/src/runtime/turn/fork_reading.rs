@@ -1,6 +1,7 @@
 //! How far the history of a source has been read.
 
-use crate::providers::{HistoryChunk, HistoryPage};
+use crate::message::CoreState;
+use crate::providers::{HistoryChunk, HistoryPage, InstanceHead};
 
 /// What was read of a history, page by page.
 #[derive(Debug)]
@@ -51,10 +52,29 @@ impl Reading {
     }
 }
 
+/// Why an execution of this source can never be copied, of which nothing was found or something.
+pub(super) fn obstacle(
+    source: &InstanceHead,
+    execution: u64,
+    is_empty: bool,
+) -> Option<&'static str> {
+    if source.position.execution != execution {
+        return is_empty.then_some("that execution was pruned");
+    }
+    let core_state = CoreState::decode(&source.core_state);
+    let is_lost = core_state.is_ok_and(|it| it.start_is_lost);
+    is_lost.then_some(
+        "it was ended before its code began, and with what it was to begin is not known any more",
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::event::{Entry, EventKind, encode_chunk};
+    use crate::providers::{Incarnation, InstanceId, NewInstance};
 
     fn page(firsts: &[u64], more: bool) -> HistoryPage {
         let chunk = |first: &u64| {
@@ -96,5 +116,30 @@ mod tests {
             assert!(!reading.take(gap));
             assert!(reading.is_wanting());
         }
+    }
+
+    /// The history of such an execution says that it began with nothing.
+    #[test]
+    fn what_has_lost_its_start_is_not_copied() {
+        let id = InstanceId::new("s").unwrap();
+        let mut head = InstanceHead::new(
+            NewInstance::new(id, "Order"),
+            Incarnation(Uuid::from_u128(1)),
+            0,
+        );
+        head.position.execution = 2;
+        let why = |head: &InstanceHead, execution, is_empty| {
+            obstacle(head, execution, is_empty).unwrap_or_default()
+        };
+        assert_eq!(why(&head, 2, false), "");
+        assert_eq!(why(&head, 1, false), "");
+        assert_eq!(why(&head, 1, true), "that execution was pruned");
+        let lost = CoreState {
+            start_is_lost: true,
+            ..CoreState::default()
+        };
+        head.core_state = lost.encode();
+        assert!(why(&head, 2, false).contains("is not known any more"));
+        assert_eq!(why(&head, 1, false), "", "that one has begun");
     }
 }
