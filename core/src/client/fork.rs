@@ -289,11 +289,9 @@ fn check_start_is_known(head: &InstanceHead, execution: u64) -> Result<(), Clien
 
 /// Whether a fork cannot be made since the source is not as it would have to be, and perhaps was.
 fn is_of_the_source(error: &ClientError) -> bool {
-    match error {
-        ClientError::InvalidInput { .. } => true,
-        ClientError::Provider(error) => error.kind() == ErrorKind::NotFound,
-        _ => false,
-    }
+    let is_gone = |error: &ProviderError| error.kind() == ErrorKind::NotFound;
+    matches!(error, ClientError::InvalidInput { .. })
+        || matches!(error, ClientError::Provider(error) if is_gone(error))
 }
 
 /// What was read of a history.

@@ -23,14 +23,15 @@ pub(super) async fn give_back(
     held: LeaseGuard,
     obstacle: &Obstacle,
 ) {
-    let unfit = match obstacle {
-        Obstacle::Mismatch(details) if obstacle.kind() == ObstacleKind::Nondeterminism => {
-            Some(Unfit {
-                at: mark(&turn.head),
-                details: details.clone(),
-            })
-        }
-        _ => None,
+    let unfit = if let Obstacle::Mismatch(details) = obstacle
+        && obstacle.kind() == ObstacleKind::Nondeterminism
+    {
+        Some(Unfit {
+            at: mark(&turn.head),
+            details: details.clone(),
+        })
+    } else {
+        None
     };
     let returned = Returned {
         item: Item::Turn(turn.head.instance.clone()),
