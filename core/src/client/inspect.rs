@@ -16,6 +16,8 @@ use crate::providers::{
 pub struct InspectedInstance {
     /// The instance.
     pub info: InstanceInfo,
+    /// When it was looked at, in milliseconds since the Unix epoch, by this client's clock.
+    pub looked_at: u64,
     /// What keeps it from going on, if it is suspended or a node has said so; or why it was not rewound.
     pub blocked: Option<String>,
     /// The names of the events that it waits for.
@@ -88,12 +90,10 @@ pub struct ActivityList {
 }
 
 impl InspectedInstance {
-    /// Why the instance waits, as far as this page tells, in sentences; none if it has ended.
+    /// Why the instance waits, as far as this page tells, in sentences; none if it has ended, unless it is to
+    /// go on.
     #[must_use]
     pub fn why(&self) -> Vec<String> {
-        if matches!(&*self.info.status, "Completed" | "Failed") {
-            return Vec::new();
-        }
         let mut why: Vec<String> = Vec::new();
         why.extend(self.blocked.clone());
         if self.is_at_work {
@@ -103,12 +103,8 @@ impl InspectedInstance {
             ));
         } else if self.held_until.is_some() {
             why.push("a runtime has put it off for a while".to_owned());
-        } else if self.claimable_from.is_some() && self.messages.iter().any(|it| it.event.is_none())
-        {
-            let queue = &self.info.queue;
-            why.push(format!(
-                "messages wait for it, for a runtime that serves the queue {queue:?}"
-            ));
+        } else if self.claimable_from.is_some() {
+            why.extend(self.next_message());
         }
         for activity in &self.activities {
             let InspectedActivity {
@@ -127,6 +123,17 @@ impl InspectedInstance {
         let events = self.awaited_events.iter();
         why.extend(events.map(|name| format!("it waits for the event {name:?}")));
         why
+    }
+
+    /// What lets it go on: what is due already, or else what is due first.
+    fn next_message(&self) -> Option<String> {
+        let messages = self.messages.iter().filter(|it| it.event.is_none());
+        let next = messages.min_by_key(|it| it.due_at)?;
+        let (kind, queue) = (&next.kind, &self.info.queue);
+        Some(match next.due_at.checked_sub(self.looked_at) {
+            Some(ms) if ms > 0 => format!("it waits for {kind}, due in {} s", ms.div_ceil(1_000)),
+            _ => format!("{kind} waits for a runtime that serves the queue {queue:?}"),
+        })
     }
 }
 
@@ -203,6 +210,7 @@ impl Client {
             },
             awaited_events: awaited.map(str::to_owned).collect(),
             info: record_info(inspected.record)?,
+            looked_at: self.clock.now_ms(),
             claimable_from: claimable_from_ms,
             held_until: held_until_ms,
             is_at_work: is_leased,
@@ -330,8 +338,23 @@ mod tests {
             "it waits for the event \"Approved\"",
         ];
         assert_eq!(seen.why(), expected);
-        seen.info.status = "Completed".to_owned();
+        seen.blocked = None;
+        seen.held_until = None;
+        seen.awaited_events.clear();
+        seen.activities.clear();
         assert!(seen.why().is_empty());
+        let timer = InspectedMessage {
+            kind: "a timer".to_owned(),
+            event: None,
+            due_at: seen.looked_at + 1_001,
+            bytes: 1,
+        };
+        seen.claimable_from = Some(timer.due_at);
+        seen.messages = vec![timer];
+        assert_eq!(seen.why(), ["it waits for a timer, due in 2 s"]);
+        seen.looked_at += 1_001;
+        let due = "a timer waits for a runtime that serves the queue \"default\"";
+        assert_eq!(seen.why(), [due]);
         let absent = client.inspect("b").await.unwrap_err();
         assert!(matches!(absent, ClientError::Provider(it) if it.kind() == ErrorKind::NotFound));
     }

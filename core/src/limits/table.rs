@@ -310,7 +310,7 @@ fn of_texts() -> Vec<Limit> {
             "the name of a queue, at least one byte of UTF-8 without control characters and without \
              `@` at its beginning",
             "`ClientError::InvalidInput`; an activity or a child with such a queue fails; a detached \
-             start fails the orchestration; a runtime does not start",
+             start fails the orchestration; the start of a runtime panics",
         ),
     ]
 }
@@ -391,7 +391,7 @@ fn of_turns() -> Vec<Limit> {
             "CLAIM_QUEUES_MAX",
             count(CLAIM_QUEUES_MAX),
             "queues of turns, and queues of activities, that a runtime serves",
-            "the runtime does not start, and says so; a claim is refused as `LimitExceeded`",
+            "the start of the runtime panics and says so; a claim is refused as `LimitExceeded`",
         ),
         fixed(
             "GIVEN_BACK_ITEMS_MAX",
@@ -590,7 +590,7 @@ fn of_clients() -> Vec<Limit> {
             Amount::Time(EXPIRE_AFTER_MIN),
             "the shortest time after which an ended instance may expire",
             "`ClientError::InvalidInput`; a child with a shorter one fails; a detached start fails the \
-             orchestration; a runtime does not start",
+             orchestration; the start of a runtime panics",
         ),
         fixed(
             "BLOCKED_CHILDREN_MAX",

@@ -171,7 +171,7 @@ pub(crate) async fn a_store_is_seen_as_it_stands(cx: &Cx) {
     assert_eq!(seen.messages[0].kind, "a start");
     assert_eq!(
         seen.why(),
-        ["messages wait for it, for a runtime that serves the queue \"default\""]
+        ["a start waits for a runtime that serves the queue \"default\""]
     );
 
     let suspended = world.client.suspend_instance("b").await;
