@@ -220,7 +220,8 @@ impl Client {
             from_event_id: 1,
             bytes_max: HISTORY_PAGE_BYTES_MAX,
         };
-        let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if next > event_id);
+        // What cannot be a cut is refused, with all there are.
+        let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if event_id >= FIRST_CUT && next > event_id);
         let mut bytes = 0;
         let mut read = None;
         loop {
@@ -263,6 +264,9 @@ impl Client {
         })
     }
 }
+
+/// The first event that a fork can begin before: the start is always repeated.
+const FIRST_CUT: u64 = 2;
 
 /// What a fork begins with, as far as the client has to know it.
 struct Found {
@@ -349,8 +353,10 @@ impl Source {
         } else {
             last.event_id + 1
         };
-        // The start is always repeated.
-        let end = self.cancelled_at.map_or(end, |at| end.min(at)).max(2);
+        let end = self
+            .cancelled_at
+            .map_or(end, |at| end.min(at))
+            .max(FIRST_CUT);
         match at {
             None if has_failed => Ok(ForkCut::LastFailedStep),
             None | Some(ForkAt::End) => Ok(ForkCut::Before(end)),
@@ -358,11 +364,11 @@ impl Source {
             Some(ForkAt::LastFailedStep) => Err(ClientError::invalid(format!(
                 "that execution of {source} has not failed; fork it at an event or at its end"
             ))),
-            Some(ForkAt::Event(event_id)) if (2..=end).contains(&event_id) => {
+            Some(ForkAt::Event(event_id)) if (FIRST_CUT..=end).contains(&event_id) => {
                 Ok(ForkCut::Before(event_id))
             }
             Some(ForkAt::Event(event_id)) => Err(ClientError::invalid(format!(
-                "that execution of {source} can be forked at its events 2 to {end}, and not at {event_id}"
+                "that execution of {source} can be forked at its events {FIRST_CUT} to {end}, and not at {event_id}"
             ))),
         }
     }
@@ -540,6 +546,7 @@ mod tests {
         for (source, options, why) in [
             ("f", ForkOptions::new(), "needs an id of its own"),
             ("s", at(ForkAt::LastFailedStep), "has not failed"),
+            ("s", at(ForkAt::Event(0)), "events 2 to 3, and not at 0"),
             ("s", at(ForkAt::Event(1)), "events 2 to 3, and not at 1"),
             ("s", at(ForkAt::Event(4)), "events 2 to 3, and not at 4"),
             (
