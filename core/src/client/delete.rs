@@ -1,8 +1,9 @@
 //! Deleting an instance with the children that it had.
 //!
 //! The store deletes one instance at a time, so a deletion may stop half way. The instance itself goes first,
-//! since one that goes on meanwhile would miss its children; then the children, the deepest first: whoever
-//! asks again finds what is left by its parent, or by the id of the parent that it had.
+//! since one that goes on meanwhile would miss its children; then the children, each before its own, which
+//! it would miss as well. By force the deepest go first. Whoever asks again finds what is left by its parent,
+//! or by the id of the parent that it had.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use super::check;
 use super::client::Client;
 use super::error::ClientError;
 use crate::providers::{
-    DeleteMode, ErrorKind, Incarnation, InstanceFilter, InstanceHead, InstanceId, Parent,
+    Channel, DeleteMode, ErrorKind, Incarnation, Inspect, InstanceFilter, InstanceHead, InstanceId,
+    MessageRecord, Parent,
 };
 
 /// How many instances are looked at for children, before more are.
@@ -47,46 +49,84 @@ impl Client {
         // It may have been gone before, and have left children. Where children are at work, each sweep may
         // find further ones.
         if is_gone {
-            while self.sweep_children(&id, None, mode).await? > 0 && mode == DeleteMode::Force {}
+            while self.sweep_children(&id, None, mode).await?.met > 0 && mode == DeleteMode::Force {
+            }
         }
         Ok(deleted?)
     }
 
     /// Removes the ended children of an instance that has ended, and theirs: it is about to be replaced,
-    /// and nobody would look for them then.
-    pub(super) async fn sweep_children_of_ended(&self, id: &InstanceId) -> Result<(), ClientError> {
+    /// and nobody would look for them then. Answers whether it may be replaced: one for which control is
+    /// due may go on (DEL-05), and would miss its children. The store is asked for that only where one has
+    /// ended; it refuses what comes behind this look.
+    pub(super) async fn sweep_children_of_ended(
+        &self,
+        id: &InstanceId,
+    ) -> Result<bool, ClientError> {
         let head = self.trying_again(|| self.store.read_head(id)).await?;
-        if let Some(head) = head.filter(|head| head.status.is_terminal()) {
-            let life = Some(head.incarnation);
-            self.sweep_children(id, life, DeleteMode::TerminalOnly)
-                .await?;
+        let Some(head) = head.filter(|head| head.status.is_terminal()) else {
+            return Ok(true);
+        };
+        if self.awaits_control(id).await? {
+            return Ok(false);
         }
-        Ok(())
+        let life = Some(head.incarnation);
+        self.sweep_children(id, life, DeleteMode::TerminalOnly)
+            .await?;
+        Ok(true)
+    }
+
+    /// Whether a control message is due for an instance. It is by this process's clock, which may differ
+    /// from the store's: that one decides in the end.
+    async fn awaits_control(&self, id: &InstanceId) -> Result<bool, ClientError> {
+        // Control comes first, and of it what is due first.
+        let first = Inspect {
+            items_max: 1,
+            ..Inspect::new(id.clone())
+        };
+        let looked_at = self.trying_again(|| self.admin().inspect(&first)).await?;
+        let messages = looked_at.map(|it| it.messages).unwrap_or_default();
+        let now_ms = self.clock.now_ms();
+        let is_due = |it: &MessageRecord| it.channel == Channel::Control && it.due_at_ms <= now_ms;
+        Ok(messages.first().is_some_and(is_due))
     }
 
     /// Removes the children that may be removed of an instance whose lives are over, but for the one that
-    /// lives, unless that is about to go: and theirs. Answers how many there were.
+    /// lives, unless that is about to go: and theirs. What is below one that stays, stays.
     pub(super) async fn sweep_children(
         &self,
         root: &InstanceId,
         goes: Option<Incarnation>,
         mode: DeleteMode,
-    ) -> Result<usize, ClientError> {
+    ) -> Result<Swept, ClientError> {
         let admin = self.admin();
-        let doomed = self.doomed_children(root, goes, mode).await?;
+        let mut doomed = self.doomed_children(root, goes, mode).await?;
+        let mut swept = Swept {
+            met: doomed.len(),
+            refused: Vec::new(),
+        };
         // The id of a child begins with that of its parent, and so comes after it.
-        for child in doomed.iter().rev() {
+        if mode == DeleteMode::Force {
+            doomed.reverse();
+        }
+        for child in &doomed {
+            if swept.refused.iter().any(|it| is_below(child, it)) {
+                continue;
+            }
             match admin.delete_instance(child, mode).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 // It goes on, or is about to.
                 Err(error)
                     if error.kind() == ErrorKind::InvalidInput
-                        && mode == DeleteMode::TerminalOnly => {}
+                        && mode == DeleteMode::TerminalOnly =>
+                {
+                    swept.refused.push(child.clone());
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(doomed.len())
+        Ok(swept)
     }
 
     /// The descendants of an instance that are to go with it, in the order of their ids.
@@ -120,6 +160,20 @@ impl Client {
             filter.instances_max = InstanceFilter::default().instances_max;
         }
     }
+}
+
+/// What became of the children of an instance.
+pub(super) struct Swept {
+    /// How many were to go.
+    pub(super) met: usize,
+    /// Those of them that go on, or are about to.
+    pub(super) refused: Vec<InstanceId>,
+}
+
+/// Whether an id is that of a child of this instance, or of a child of one, and so on.
+pub(super) fn is_below(id: &InstanceId, parent: &InstanceId) -> bool {
+    let below = id.strip_prefix(parent.as_str());
+    below.is_some_and(|rest| rest.starts_with("::sub::"))
 }
 
 /// The instances below one that is deleted, as far as they were met: in the order of their ids,
@@ -168,10 +222,7 @@ impl<'a> Family<'a> {
         }
         match self.met.get(&parent.instance) {
             Some((incarnation, is_doomed)) => *is_doomed || *incarnation != parent.incarnation,
-            None => {
-                let below = parent.instance.strip_prefix(self.root.as_str());
-                below.is_some_and(|rest| rest.starts_with("::sub::"))
-            }
+            None => is_below(&parent.instance, self.root),
         }
     }
 }
@@ -267,6 +318,39 @@ mod tests {
             client.delete_instance("a", DeleteMode::TerminalOnly).await
         ));
         assert_eq!(left(&fake).await, expected[2..]);
+    }
+
+    /// It may go on, and would begin its children anew.
+    #[tokio::test]
+    async fn a_child_that_control_waits_for_keeps_its_children() {
+        let family = [
+            instance("a", ENDED, None),
+            instance("a::sub::2", ENDED, Some(("a", 1))),
+            instance("a::sub::2::sub::2", ENDED, Some(("a::sub::2", 1))),
+            instance(
+                "a::sub::2::sub::2::sub::3",
+                ENDED,
+                Some(("a::sub::2::sub::2", 1)),
+            ),
+            instance("a::sub::3", ENDED, Some(("a", 1))),
+            instance("a::sub::3::sub::2", ENDED, Some(("a::sub::3", 1))),
+        ];
+        for (mode, expected) in [
+            (
+                DeleteMode::TerminalOnly,
+                vec![
+                    "a::sub::2",
+                    "a::sub::2::sub::2",
+                    "a::sub::2::sub::2::sub::3",
+                ],
+            ),
+            (DeleteMode::Force, vec![]),
+        ] {
+            let fake = store(family.clone());
+            fake.put_control("a::sub::2", 0);
+            fake.client().delete_instance("a", mode).await.unwrap();
+            assert_eq!(left(&fake).await, expected, "{mode:?}");
+        }
     }
 
     #[tokio::test]

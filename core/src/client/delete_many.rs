@@ -1,8 +1,9 @@
 //! Deleting many ended instances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::Client;
+use super::delete::is_below;
 use super::error::ClientError;
 use crate::limits::{DELETION_LOOKS_MAX, PAGE_ROWS_MAX};
 use crate::providers::{
@@ -45,7 +46,8 @@ impl Default for DeletionFilter {
 pub struct Deletion {
     /// How many instances it removed, not counting their children.
     pub deleted: usize,
-    /// Those that it could not remove, and why. It went on with the others.
+    /// Those that it could not remove, and why: one for which a control message is due as well, such as a
+    /// rewind that has not begun. It went on with the others.
     pub failed: Vec<(String, ClientError)>,
     /// Where to go on, as [`DeletionFilter::after`]; `None` once all instances were looked at.
     pub next: Option<PageCursor>,
@@ -151,20 +153,21 @@ impl Client {
         if !now.is_some_and(is_meant) {
             return Ok(false);
         }
-        let life = Some(head.incarnation);
-        self.sweep_children(id, life, DeleteMode::TerminalOnly)
-            .await?;
+        // First itself, as one that is about to go on would miss its children. What is left of them if this
+        // stops here has no parent, and goes by itself.
         let deleted = self.admin().delete_instance(id, DeleteMode::TerminalOnly);
         match deleted.await {
-            Ok(()) => {
-                families.gone.insert(id.clone(), head.incarnation);
-                Ok(true)
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error.into()),
         }
+        let life = Some(head.incarnation);
+        let swept = self
+            .sweep_children(id, life, DeleteMode::TerminalOnly)
+            .await?;
+        families.gone.insert(id.clone(), head.incarnation);
+        families.refused.extend(swept.refused);
+        Ok(true)
     }
 
     /// Whether an instance is a child whose parent is there.
@@ -197,6 +200,8 @@ struct Families {
     lives: BTreeMap<InstanceId, Option<Incarnation>>,
     /// What the call has removed.
     gone: BTreeMap<InstanceId, Incarnation>,
+    /// Children of those that did not go with them.
+    refused: BTreeSet<InstanceId>,
 }
 
 impl Families {
@@ -206,9 +211,9 @@ impl Families {
         let Some(parent) = &head.parent else {
             return false;
         };
-        let below = head.instance.strip_prefix(parent.instance.as_str());
         let is_taken = self.gone.get(&parent.instance) == Some(&parent.incarnation)
-            && below.is_some_and(|it| it.starts_with("::sub::"));
+            && is_below(&head.instance, &parent.instance)
+            && !self.refused.contains(&head.instance);
         if is_taken {
             self.gone.insert(head.instance.clone(), head.incarnation);
         }
@@ -306,8 +311,31 @@ mod tests {
         let deletion = delete(&fake, &DeletionFilter::default()).await;
         assert_eq!((deletion.deleted, deletion.next), (1, None));
         assert_eq!(left(&fake).await.len(), 5);
-        // The first one itself, and the parents that stay.
-        assert_eq!(fake.heads_read(), 1 + 3);
+        // The first one itself, before it goes and for its children, and the parents that stay.
+        assert_eq!(fake.heads_read(), 2 + 3);
+    }
+
+    /// It may go on, and would begin its children anew: whoever deletes learns of it.
+    #[tokio::test]
+    async fn what_control_waits_for_stays_with_its_children_and_is_told_of() {
+        let fake = Fake::default();
+        let ended = InstanceStatus::Failed;
+        fake.put(instance("a", ended, None));
+        fake.put(instance("a::sub::2", ended, Some("a")));
+        fake.put(instance("b", ended, None));
+        fake.put(instance("b::sub::2", ended, Some("b")));
+        fake.put(instance("b::sub::2::sub::2", ended, Some("b::sub::2")));
+        fake.put(instance("b::sub::3", ended, Some("b")));
+        fake.put_control("a", 0);
+        fake.put_control("b::sub::2", 0);
+        let deletion = delete(&fake, &DeletionFilter::default()).await;
+        assert_eq!((deletion.deleted, deletion.next), (1, None));
+        let failed: Vec<_> = deletion.failed.iter().map(|(id, _)| &**id).collect();
+        assert_eq!(failed, ["a", "b::sub::2"]);
+        let why = deletion.failed[0].1.to_string();
+        assert!(why.contains("control message"), "{why}");
+        let expected = ["a", "a::sub::2", "b::sub::2", "b::sub::2::sub::2"];
+        assert_eq!(left(&fake).await, expected);
     }
 
     /// A child whose id is not below its parent's does not go with it.

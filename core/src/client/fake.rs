@@ -14,12 +14,13 @@ use crate::clock::{Clock, Sleep, millis_ceil};
 use crate::event::{Entry, encode_chunk};
 use crate::message::Output;
 use crate::providers::{
-    ActivityPage, Capabilities, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity, Commit,
-    Committed, DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk, HistoryPage,
-    Incarnation, Inspect, Inspection, InstanceFilter, InstanceHead, InstanceId, InstancePage,
-    InstanceRecord, InstanceStatus, InstanceValue, Labels, ListActivities, MailPage, PageCursor,
-    Position, Provider, ProviderAdmin, ProviderError, ProviderInfo, Queues, ReadHistory, ReadMail,
-    ReadValues, Release, Renew, Renewal, Standing, StoreMetrics, TaskQueue, Turn, Watch, refusal,
+    ActivityPage, Capabilities, Channel, ClaimActivities, ClaimTurns, Claimed, ClaimedActivity,
+    Commit, Committed, DeleteMode, Envelope, ExecutionRecord, ExecutionStatus, HistoryChunk,
+    HistoryPage, Incarnation, Inspect, Inspection, InstanceFilter, InstanceHead, InstanceId,
+    InstancePage, InstanceRecord, InstanceStatus, InstanceValue, Labels, ListActivities, MailPage,
+    MessageId, MessageRecord, PageCursor, Position, Provider, ProviderAdmin, ProviderError,
+    ProviderInfo, Queues, ReadHistory, ReadMail, ReadValues, Release, Renew, Renewal, Standing,
+    StoreMetrics, TaskQueue, Turn, Watch, refusal,
 };
 
 /// The store and its clock; clones share them.
@@ -40,6 +41,10 @@ struct State {
     slept_ms: Vec<u64>,
     histories: BTreeMap<InstanceId, HistoryChunk>,
     heads_read: usize,
+    /// When the control message is due that waits for an instance.
+    control: BTreeMap<InstanceId, u64>,
+    /// How often an instance was looked at.
+    looks: usize,
     /// How many instances a page of a list has, and one at least.
     page_rows: usize,
 }
@@ -60,6 +65,17 @@ impl Fake {
         let id = head.instance.clone();
         self.state.lock().histories.insert(id, chunk);
         self.put(head);
+    }
+
+    /// Has a control message wait for an instance, due at this time.
+    pub(super) fn put_control(&self, id: &str, due_at_ms: u64) {
+        let id = InstanceId::new(id).unwrap();
+        self.state.lock().control.insert(id, due_at_ms);
+    }
+
+    /// How often an instance was looked at.
+    pub(super) fn looks(&self) -> usize {
+        self.state.lock().looks
     }
 
     /// Lists instances in pages of so many, instead of one by one.
@@ -279,14 +295,25 @@ impl ProviderAdmin for Fake {
     }
 
     async fn inspect(&self, request: &Inspect) -> Result<Option<Inspection>, ProviderError> {
-        let head = self.state.lock().heads.get(&request.instance).cloned();
+        let mut state = self.state.lock();
+        state.looks += 1;
+        let control = state.control.get(&request.instance);
+        let control = control.map(|due_at_ms| MessageRecord {
+            id: MessageId(Uuid::nil()),
+            channel: Channel::Control,
+            execution: None,
+            due_at_ms: *due_at_ms,
+            body_bytes: 0,
+            body: None,
+        });
+        let head = state.heads.get(&request.instance).cloned();
         Ok(head.map(|head| Inspection {
             record: InstanceRecord {
                 head,
                 labels: Labels::new(),
             },
             standing: Standing::default(),
-            messages: Vec::new(),
+            messages: control.into_iter().collect(),
             activities: Vec::new(),
             next: None,
         }))
@@ -334,6 +361,11 @@ impl ProviderAdmin for Fake {
         let head = head.ok_or_else(|| refusal::not_found(OPERATION, id))?;
         if mode == DeleteMode::TerminalOnly && !head.status.is_terminal() {
             return Err(refusal::invalid(OPERATION, id, "it has not ended"));
+        }
+        let now_ms = state.slept_ms.iter().sum();
+        if mode == DeleteMode::TerminalOnly && state.control.get(id).is_some_and(|ms| *ms <= now_ms)
+        {
+            return Err(refusal::awaits_control(OPERATION, id));
         }
         state.heads.remove(id);
         Ok(())

@@ -95,7 +95,8 @@ impl Client {
     /// With [`IfExists::ReplaceEnded`] one that has ended is no obstacle: it is removed, with all that
     /// belongs to it and with its ended children, and the new instance takes its place in one step. What
     /// is under way for the old one, activities and late outcomes among it, does not reach the new one.
-    /// That costs a read more, and a list of the children.
+    /// One for which a control message is due, a rewind for example, may go on: it is as one that has not ended.
+    /// That costs a read more, and where one has ended a look at what waits for it and a list of the children.
     ///
     /// # Errors
     /// As [`start_orchestration`](Self::start_orchestration).
@@ -168,7 +169,9 @@ impl Client {
         let expire_after = check::expire_after(options.expire_after)?;
         if options.if_exists == IfExists::ReplaceEnded {
             // In a box, since it is rare.
-            Box::pin(self.sweep_children_of_ended(&instance)).await?;
+            if !Box::pin(self.sweep_children_of_ended(&instance)).await? {
+                return Ok(StartOutcome::AlreadyExists);
+            }
         }
         let recipient = Recipient::NewInstance(NewInstance {
             queue,
@@ -213,9 +216,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::super::fake::Fake;
+    use super::super::fake::{Fake, head};
     use super::*;
-    use crate::providers::{InstanceId, ProviderError};
+    use crate::providers::{InstanceHead, InstanceId, InstanceStatus, Parent, ProviderError};
     use crate::runtime::observability::CapturedLogs;
 
     fn starts(fake: &Fake) -> Vec<Start> {
@@ -329,6 +332,38 @@ mod tests {
         assert!(created.replaces_ended());
         let core_state = CoreState::decode(&created.core_state).unwrap();
         assert_eq!(core_state.expire_after(), Some(day));
+    }
+
+    /// It may go on, and would begin anew the children that are gone.
+    #[tokio::test]
+    async fn what_control_waits_for_is_not_replaced_and_keeps_its_children() {
+        let options = || StartOptions::new().with_if_exists(IfExists::ReplaceEnded);
+        let failed = head("a", InstanceStatus::Failed, None);
+        for (due_at_ms, outcome, left) in [
+            (0, StartOutcome::AlreadyExists, vec!["a", "a::sub::2"]),
+            // One that is due later keeps nobody.
+            (1, StartOutcome::Started, vec!["a"]),
+        ] {
+            let fake = Fake::default();
+            fake.put(failed.clone());
+            fake.put(InstanceHead {
+                parent: Some(Box::new(Parent {
+                    instance: failed.instance.clone(),
+                    incarnation: failed.incarnation,
+                })),
+                ..head("a::sub::2", InstanceStatus::Completed, None)
+            });
+            fake.put_control("a", due_at_ms);
+            let client = fake.client();
+            let started = client.start_orchestration_with("a", "Order", "", options());
+            assert_eq!(started.await.unwrap(), outcome);
+            assert_eq!(client.list_all_instances().await.unwrap(), left);
+            assert_eq!(fake.looks(), 1);
+            // A start of an id that is free, or of one at work, does not look.
+            let started = client.start_orchestration_with("b", "Order", "", options());
+            assert_eq!(started.await.unwrap(), StartOutcome::Started);
+            assert_eq!(fake.looks(), 1);
+        }
     }
 
     #[tokio::test]
