@@ -318,6 +318,18 @@ pub(crate) async fn a_rewind_that_was_given_up_is_told(cx: &Cx) {
     let said = info.expect("it is there").blocked;
     assert_eq!(said, Some(format!("it was not rewound: {reason}")));
     unfit.stop().await;
+    // One that waits for code that fits is taken back by a cancellation.
+    let unfit = broken.beside(Code::of("Steps", other));
+    let unfit = world.node_of(unfit, |_| {}).await;
+    let execution = world.rewind("i").await;
+    world.cancel("i").await;
+    let waited = world.client.wait_for_execution("i", execution, GRACE * 100);
+    let told = within("i", waited).await;
+    let Err(ClientError::NotRewound { reason }) = told else {
+        panic!("it was taken back: {told:?}");
+    };
+    assert!(reason.contains("it was cancelled"), "{reason}");
+    unfit.stop().await;
     // The next wish has not been looked at.
     let execution = world.rewind("i").await;
     let waited = world.client.wait_for_execution("i", execution, GRACE);

@@ -79,7 +79,8 @@ pub(super) async fn plan(
     {
         return Plan::LeaveAlone(blocked);
     }
-    match gone_on(node, turn, letters, scope, wish).await {
+    let wished = wish.letter.id;
+    let planned = match gone_on(node, turn, letters, scope, wish).await {
         Ok(feeder) => finish(node, turn, letters, feeder).await,
         Err(NotRewound::Stopped(Stopped::Unfit(details))) => {
             mismatch(node, turn, letters, details).await
@@ -88,7 +89,27 @@ pub(super) async fn plan(
             unreadable(node, turn, letters, error).await
         }
         Err(NotRewound::Impossible(why)) => given_up(node, turn, letters, &why),
+    };
+    match (&planned, withdrawn(letters, wished)) {
+        // It might wait for ever for code that fits, and keeps the instance from being removed.
+        (Plan::GiveBack(_), Some(reason)) => {
+            let why = format!("it was cancelled before code that fits was there: {reason}");
+            given_up(node, turn, letters, &why)
+        }
+        _ => planned,
     }
+}
+
+/// Why somebody cancels what was wished, if somebody does. Nothing of it has begun, so that a grace is not
+/// waited for.
+fn withdrawn(letters: &[Letter], wished: MessageId) -> Option<&str> {
+    let behind = letters.iter().skip_while(|it| it.id != wished);
+    behind.skip(1).find_map(|letter| match &letter.body {
+        MessageBody::Cancel { reason, .. } | MessageBody::CancelLater { reason, .. } => {
+            Some(reason.as_str())
+        }
+        _ => None,
+    })
 }
 
 /// Why an instance is not rewound.
