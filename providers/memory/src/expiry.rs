@@ -5,7 +5,7 @@ use duroxide_core::providers::{InstanceId, TurnCommit, check};
 use crate::defect::Defect;
 use crate::state::State;
 
-/// How many instances one call of maintenance removes: nobody waits long behind it.
+/// How many instances one call of maintenance looks at: nobody waits long behind it.
 const EXPIRED_MAX: usize = 256;
 
 impl State {
@@ -20,6 +20,9 @@ impl State {
             self.spoil_expiry(turn, before, &mut after);
         }
         if before == after {
+            // Whoever was spared for a message that this turn has taken may go now.
+            let again = after.map(|at_ms| (at_ms, turn.instance.clone()));
+            self.expiries.extend(again);
             return;
         }
         if let Some(instance) = self.instances.get_mut(&turn.instance) {
@@ -39,9 +42,14 @@ impl State {
             self.maintain_too_much();
         }
         for _ in 0..EXPIRED_MAX {
-            match self.expired() {
-                Some(id) => self.remove(&id),
-                None => return false,
+            let Some((at_ms, id)) = self.expired() else {
+                return false;
+            };
+            if self.is_spared(&id) {
+                // It is not looked at again until a turn has taken what waits for it.
+                self.expiries.remove(&(at_ms, id));
+            } else {
+                self.remove(&id);
             }
         }
         self.expired().is_some() && !self.has(Defect::MaintenanceForgetsTheRest)
@@ -57,11 +65,9 @@ impl State {
         })
     }
 
-    /// The instance whose time has come first.
-    fn expired(&self) -> Option<InstanceId> {
-        let due = self.expiries.iter();
-        let mut due = due.take_while(|(at_ms, _)| *at_ms <= self.now_ms);
-        let (_, id) = due.find(|(_, id)| !self.is_spared(id))?;
-        Some(id.clone())
+    /// The instance whose time has come first, with that time.
+    fn expired(&self) -> Option<(u64, InstanceId)> {
+        let first = self.expiries.first();
+        first.filter(|(at_ms, _)| *at_ms <= self.now_ms).cloned()
     }
 }

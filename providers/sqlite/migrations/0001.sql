@@ -51,7 +51,11 @@ CREATE TABLE label (
 CREATE INDEX label_value ON label (key, value, ino);
 
 -- Those that have ended and are to go. A running instance is not in it.
-CREATE INDEX instance_expiry ON instance (expires_at) WHERE expires_at IS NOT NULL;
+-- Those for which control waits apart, so that maintenance does not look at them again and again.
+CREATE INDEX instance_expiry ON instance (expires_at)
+    WHERE expires_at IS NOT NULL AND control_at IS NULL;
+CREATE INDEX instance_managed ON instance (control_at, expires_at)
+    WHERE expires_at IS NOT NULL AND control_at IS NOT NULL;
 
 -- Written when an execution opens and when it closes. What the current one has in addition, its
 -- output and its number of events, is in the head.

@@ -14,10 +14,15 @@ const EXPIRED_MAX: usize = 64;
 /// time for it.
 pub(crate) const AT_ONCE_MS: u64 = 1;
 
-/// Those for which control is due stay (DEL-05).
+/// Those for which no control message is there: the others are in an index of their own, so that nobody looks
+/// at those that stay (DEL-05).
 const EXPIRED: &str = "SELECT ino, id FROM instance
-     WHERE expires_at <= ?1 AND (control_at IS NULL OR control_at > ?1)
+     WHERE expires_at <= ?1 AND control_at IS NULL
      ORDER BY expires_at LIMIT ?2";
+/// Those for which one is there that is not due, and keeps nobody.
+const EXPIRED_BEFORE_CONTROL: &str = "SELECT ino, id FROM instance
+     WHERE control_at > ?1 AND expires_at <= ?1
+     ORDER BY control_at LIMIT ?2";
 const HISTORY_SLICE: &str = "DELETE FROM history WHERE rid IN (
          SELECT rid FROM history WHERE ino = ?1 LIMIT ?2)";
 const EXECUTION_SLICE: &str = "DELETE FROM execution WHERE ino = ?1 AND execution IN (
@@ -109,10 +114,14 @@ pub(crate) fn sweep(session: &mut Session) -> rusqlite::Result<bool> {
         // Histories first: each expired instance may leave another one.
         return Ok(true);
     }
-    let params = params![session.now_ms, EXPIRED_MAX];
-    let expired: Vec<(i64, String)> = session
-        .sql
-        .all(EXPIRED, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut expired: Vec<(i64, String)> = Vec::new();
+    for sql in [EXPIRED, EXPIRED_BEFORE_CONTROL] {
+        let params = params![session.now_ms, EXPIRED_MAX];
+        let found = session
+            .sql
+            .all(sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        expired.extend(found);
+    }
     for (ino, id) in &expired {
         remove(session, *ino, Extent::Slice)?;
         if let Ok(id) = InstanceId::new(id) {
@@ -131,6 +140,7 @@ mod tests {
     fn what_goes_is_found_by_its_indexes() {
         for (sql, index) in [
             (EXPIRED, "instance_expiry"),
+            (EXPIRED_BEFORE_CONTROL, "instance_managed"),
             (HISTORY_SLICE, "history_position"),
             (EXECUTION_SLICE, "PRIMARY KEY (ino=?"),
         ] {

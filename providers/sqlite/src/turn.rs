@@ -14,7 +14,7 @@ use crate::clock::TIME_MAX_MS;
 use crate::codes;
 use crate::error::{self, Applied};
 use crate::head;
-use crate::hub::Effect;
+use crate::hub::{Effect, UNKNOWN_MS};
 use crate::inbox::{self, Content, Counts};
 use crate::message;
 use crate::session::Session;
@@ -389,6 +389,10 @@ fn write_head(
 /// or goes on with one that had ended. No other turn pays for it.
 fn write_expiry(session: &mut Session, turn: &TurnCommit, stored: &Stored) -> rusqlite::Result<()> {
     let has_executions = !turn.executions.is_empty();
+    if stored.status.is_terminal() {
+        // It may have taken the control that kept the instance (DEL-05), so that this may be the next to go.
+        session.next_expiry_ms = UNKNOWN_MS;
+    }
     let expires_at_ms = check::expires_at_ms(turn, None, session.now_ms).filter(|_| has_executions);
     let had_ended = stored.status.is_terminal() && has_executions;
     if expires_at_ms.is_none() && !had_ended {

@@ -43,7 +43,10 @@ const NEXT_PAGE: &str = page!("AND value.key > ?3");
 /// When the first value or instance expires; at once where something is left of a removed instance.
 const NEXT_EXPIRY: &str = "SELECT min(at) FROM (
          SELECT min(expires_at) AS at FROM value WHERE expires_at IS NOT NULL
-         UNION ALL SELECT min(expires_at) FROM instance WHERE expires_at IS NOT NULL
+         UNION ALL SELECT min(expires_at) FROM instance
+             WHERE expires_at IS NOT NULL AND control_at IS NULL
+         UNION ALL SELECT min(expires_at) FROM instance
+             WHERE expires_at IS NOT NULL AND control_at > ?1
          UNION ALL SELECT 1 WHERE EXISTS (SELECT 1 FROM removal))";
 const SWEEP: &str = "DELETE FROM value WHERE id IN (
          SELECT id FROM value WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
@@ -218,7 +221,9 @@ impl Member for Sweep {
     fn peek(&self, session: &mut Session) -> rusqlite::Result<Option<bool>> {
         // Others may have written values that this process knows nothing of.
         if session.next_expiry_ms == UNKNOWN_MS || session.is_shared {
-            let next_ms: Option<u64> = session.sql.one(NEXT_EXPIRY, [], |row| row.get(0))?;
+            let next_ms: Option<u64> = session
+                .sql
+                .one(NEXT_EXPIRY, [session.now_ms], |row| row.get(0))?;
             session.next_expiry_ms = next_ms.unwrap_or(NEVER_MS);
         }
         let is_due = session.next_expiry_ms <= session.now_ms;
@@ -249,6 +254,7 @@ mod tests {
             (NEXT_PAGE, "value_key"),
             (NEXT_EXPIRY, "value_expiry"),
             (NEXT_EXPIRY, "instance_expiry"),
+            (NEXT_EXPIRY, "instance_managed"),
             (SWEEP, "value_expiry"),
         ] {
             let steps = plan::steps(sql);
