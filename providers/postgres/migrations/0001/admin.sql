@@ -149,7 +149,9 @@ BEGIN
             ORDER BY i.expires_ms LIMIT 1 FOR UPDATE OF r
         ) l;
     END IF;
-    -- As they stand now that they are locked, and no more of them than have so many messages.
+    -- As they stand now that they are locked, and no more of them than have so many messages. What was stored
+    -- while this waited is due later than when it began.
+    v_now := now_ms();
     SELECT array_agg(s.ino) INTO v_inos FROM (
         SELECT i.ino, coalesce(sum(r.mail_count) OVER (ORDER BY i.expires_ms, i.ino
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS mail_before

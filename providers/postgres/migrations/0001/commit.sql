@@ -237,10 +237,10 @@ BEGIN
             ORDER BY r.ino
             FOR UPDATE OF r
         ) l;
-        -- The status of now, and not of when this began to wait.
+        -- What is now, and not what was when this began to wait: control may have come meanwhile.
         SELECT array_agg(i.ino) INTO v_new FROM instance i WHERE i.ino = ANY (v_new) AND i.status > 1
             AND NOT EXISTS (SELECT FROM inbox b
-                WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= v_now);
+                WHERE b.ino = i.ino AND b.channel = 'c' AND b.visible_at <= now_ms());
         IF v_new IS NOT NULL THEN
             PERFORM remove_v1(v_new);
             v_new := NULL;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use duroxide_core::providers::{Commit, ErrorKind, Provider as _};
+use duroxide_core::providers::{Commit, ErrorKind, IfExists, Provider as _, Recipient};
 use duroxide_postgres::PostgresOptions;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -12,7 +12,7 @@ use super::clients::Clients;
 use super::load::{node, shared};
 use super::store::{Store, now_ms, sleep};
 use super::verify::verify;
-use crate::operations::{apply, apply_all, claim_all, commit, commit_of, envelope, start};
+use crate::operations::{apply, apply_all, claim_all, commit, commit_of, end_of, envelope, start};
 
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long they are disturbed at least.
@@ -131,6 +131,58 @@ async fn a_child_is_created_though_its_namesake_was_deleted_meanwhile() {
     assert_eq!(claimed.head.incarnation, incarnation);
     assert_eq!(claimed.messages.len(), 1);
     stranger.close().await.unwrap();
+    provider.close().await;
+}
+
+/// Control comes for ended instances while somebody who is about to remove them waits for their rows.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn control_that_came_while_a_removal_waited_is_not_lost() {
+    let store = Store::shared().await;
+    let provider = store.open("removing", store.options()).await;
+    for instance in ["expired", "replaced"] {
+        apply(&*provider, start(instance)).await;
+        let turn = claim_all(&*provider, &[instance]).await.remove(0);
+        let mut end = end_of(&turn);
+        end.expire_after = (instance == "expired").then_some(Duration::from_millis(1));
+        apply(&*provider, Commit::Turn(end)).await;
+    }
+    let locked_by_a_stranger = async |instance: &str| {
+        let mut stranger = store.connection().await;
+        let begin = format!("BEGIN; {}", lock_of(instance));
+        execute(&mut stranger, &begin).await.unwrap();
+        stranger
+    };
+    let until_it_waits = async |mut stranger: PgConnection, instance: &str| {
+        store.until_waiting_for_a_lock("removing").await;
+        let insert = format!(
+            "SELECT pg_sleep(0.01); \
+             INSERT INTO inbox (ino, message_id, channel, visible_at, body) \
+             SELECT ino, gen_random_uuid(), 'c', now_ms(), '' FROM instance \
+             WHERE id = '{instance}'; COMMIT"
+        );
+        execute(&mut stranger, &insert).await.unwrap();
+        stranger.close().await.unwrap();
+    };
+    let stranger = locked_by_a_stranger("expired").await;
+    sleep(Duration::from_millis(10)).await;
+    let maintained = provider.maintain(Duration::from_secs(30));
+    let (swept, ()) = tokio::join!(maintained, until_it_waits(stranger, "expired"));
+    swept.unwrap();
+
+    let stranger = locked_by_a_stranger("replaced").await;
+    let Commit::Send(mut anew) = start("replaced") else {
+        panic!("a start is sent");
+    };
+    if let Recipient::NewInstance(created) = &mut anew.recipient {
+        created.if_exists = IfExists::ReplaceEnded;
+    }
+    let replaced = commit(&*provider, Commit::Send(anew));
+    let (replaced, ()) = tokio::join!(replaced, until_it_waits(stranger, "replaced"));
+    assert_eq!(replaced.unwrap_err().kind(), ErrorKind::AlreadyExists);
+
+    let kept = "SELECT count(*) FROM inbox JOIN instance USING (ino) WHERE status > 1";
+    assert_eq!(store.number(kept).await, 2);
     provider.close().await;
 }
 
