@@ -104,11 +104,13 @@ pub(super) async fn plan(
 /// waited for.
 fn withdrawn(letters: &[Letter], wished: MessageId) -> Option<&str> {
     let behind = letters.iter().skip_while(|it| it.id != wished);
-    behind.skip(1).find_map(|letter| match &letter.body {
-        MessageBody::Cancel { reason, .. } | MessageBody::CancelLater { reason, .. } => {
-            Some(reason.as_str())
-        }
-        _ => None,
+    behind.skip(1).find_map(|letter| {
+        let (MessageBody::Cancel { reason, .. } | MessageBody::CancelLater { reason, .. }) =
+            &letter.body
+        else {
+            return None;
+        };
+        Some(reason.as_str())
     })
 }
 
