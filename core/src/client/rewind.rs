@@ -245,11 +245,14 @@ impl Client {
         let mut request = reading(&head.instance, head.position.execution);
         loop {
             let page = self.store.read_history(&request).await?;
+            let from_event_id = request.from_event_id;
             for chunk in &page.chunks {
                 bytes += chunk.body.len();
                 request.from_event_id = chunk.next_event_id();
             }
-            if !page.more || bytes > bytes_max {
+            // What has no more of it would be asked for the same for ever.
+            let stands_still = request.from_event_id == from_event_id;
+            if !page.more || stands_still || bytes > bytes_max {
                 return Ok(bytes);
             }
         }

@@ -21,6 +21,7 @@ use crate::client::{Client, ClientError};
 use crate::expiry;
 use crate::message::CoreState;
 use crate::providers::{InstanceId, Provider};
+use crate::replay::panic_text;
 
 /// How long `shutdown(None)` waits for work in flight.
 const SHUTDOWN_MS_DEFAULT: u64 = 1_000;
@@ -173,8 +174,10 @@ impl Runtime {
         if let Some(thread) = thread {
             // It has nothing left to do, but joining it must not block the executor all the same.
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!(target: "duroxide::runtime", "the runtime's thread has panicked");
+            // An executor that ends meanwhile joins nothing, which says nothing of the thread.
+            if let Ok(Err(panic)) = joined {
+                let panic = panic_text(&*panic);
+                tracing::error!(target: "duroxide::runtime", %panic, "the runtime's thread has panicked");
             }
         }
         let gone = self.node.warm.lock().clear();
