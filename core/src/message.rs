@@ -326,6 +326,12 @@ impl CoreState {
         }
     }
 
+    /// Whether the head that these are the bytes of has lost its [start](Self::start_is_lost). Damage says
+    /// nothing of that.
+    pub(crate) fn has_lost_its_start(core_state: &[u8]) -> bool {
+        Self::decode(core_state).is_ok_and(|it| it.start_is_lost)
+    }
+
     /// How long after its end the instance expires, if that was said when it was started.
     pub(crate) fn expire_after(&self) -> Option<Duration> {
         self.expire_after_ms.map(Duration::from_millis)

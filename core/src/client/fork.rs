@@ -2,6 +2,7 @@
 
 use super::check;
 use super::client::Client;
+use super::delete::is_below;
 use super::error::ClientError;
 use super::start::StartOutcome;
 use crate::event::{Entry, EventKind, decode_entries, is_unmade_fork};
@@ -11,6 +12,7 @@ use crate::orchestration::StartOptions;
 use crate::providers::{
     ErrorKind, IfExists, Incarnation, InstanceHead, InstanceId, ProviderError, ReadHistory, refusal,
 };
+use crate::replay::Cut;
 
 /// Where the copy ends that a fork begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +137,7 @@ impl Client {
         }
         let replaces = options.start.if_exists == IfExists::ReplaceEnded;
         // The children of what is replaced are found, and removed, by this.
-        if replaces && source.as_str().starts_with(&format!("{instance}::sub::")) {
+        if replaces && is_below(&source, &instance) {
             return Err(ClientError::invalid(format!(
                 "{source} belongs to {instance} and is removed with it, so that nothing would be left to copy; \
                  choose another id for the fork"
@@ -221,7 +223,7 @@ impl Client {
             bytes_max: HISTORY_PAGE_BYTES_MAX,
         };
         // What cannot be a cut is refused, with all there are.
-        let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if event_id >= FIRST_CUT && next > event_id);
+        let is_enough = |next| matches!(at, Some(ForkAt::Event(event_id)) if event_id >= Cut::FIRST && next > event_id);
         let mut bytes = 0;
         let mut read = None;
         loop {
@@ -265,9 +267,6 @@ impl Client {
     }
 }
 
-/// The first event that a fork can begin before: the start is always repeated.
-const FIRST_CUT: u64 = 2;
-
 /// What a fork begins with, as far as the client has to know it.
 struct Found {
     orchestration: String,
@@ -279,8 +278,7 @@ struct Found {
 
 /// Refuses to copy an execution whose history does not say with what it was to begin.
 fn check_start_is_known(head: &InstanceHead, execution: u64) -> Result<(), ClientError> {
-    let core_state = CoreState::decode(&head.core_state);
-    let is_lost = core_state.is_ok_and(|it| it.start_is_lost);
+    let is_lost = CoreState::has_lost_its_start(&head.core_state);
     if is_lost && execution == head.position.execution {
         let source = &head.instance;
         return Err(ClientError::invalid(format!(
@@ -356,7 +354,7 @@ impl Source {
         let end = self
             .cancelled_at
             .map_or(end, |at| end.min(at))
-            .max(FIRST_CUT);
+            .max(Cut::FIRST);
         match at {
             None if has_failed => Ok(ForkCut::LastFailedStep),
             None | Some(ForkAt::End) => Ok(ForkCut::Before(end)),
@@ -364,11 +362,12 @@ impl Source {
             Some(ForkAt::LastFailedStep) => Err(ClientError::invalid(format!(
                 "that execution of {source} has not failed; fork it at an event or at its end"
             ))),
-            Some(ForkAt::Event(event_id)) if (FIRST_CUT..=end).contains(&event_id) => {
+            Some(ForkAt::Event(event_id)) if (Cut::FIRST..=end).contains(&event_id) => {
                 Ok(ForkCut::Before(event_id))
             }
             Some(ForkAt::Event(event_id)) => Err(ClientError::invalid(format!(
-                "that execution of {source} can be forked at its events {FIRST_CUT} to {end}, and not at {event_id}"
+                "that execution of {source} can be forked at its events {} to {end}, and not at {event_id}",
+                Cut::FIRST
             ))),
         }
     }

@@ -217,8 +217,7 @@ impl Client {
             }
             InstanceStatus::Failed => {}
         }
-        let core_state = CoreState::decode(&head.core_state);
-        if core_state.is_ok_and(|it| it.start_is_lost) {
+        if CoreState::has_lost_its_start(&head.core_state) {
             return Err(ClientError::invalid(format!(
                 "{id} was ended before its code began, and with what it was to begin is not known any \
                  more; start it anew (`IfExists::ReplaceEnded`), or rewind its parent"

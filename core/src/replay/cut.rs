@@ -14,6 +14,9 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
+    /// The first event that a cut can be at: the start is always repeated.
+    pub(crate) const FIRST: u64 = 2;
+
     /// Just before the last step failed: the last activity or child that failed, if the code failed; before
     /// the cancellation, if it was cancelled; and otherwise where the run ended, since it was the run that
     /// could not go on. `None` if the history does not end with a failure.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use duroxide_core::providers::{DeleteMode, InstanceId};
 use duroxide_core::{
-    CancelOptions, DurableOutput, ErrorDetails, EventKind, ForkAt, ForkOptions, IfExists,
-    OrchestrationContext, OrchestrationStatus, StartOptions, StartOutcome,
+    DurableOutput, ErrorDetails, EventKind, ForkAt, ForkOptions, IfExists, OrchestrationContext,
+    OrchestrationStatus, StartOptions, StartOutcome,
 };
 
+use super::rewinds::{call, mended};
 use super::stage::{Code, Fuse, Gate, LEASE, Node, Text, World, count, types, within};
 use crate::support::Cx;
 
@@ -30,10 +31,6 @@ impl World {
         let status = info.expect("it is there").status;
         assert_eq!(status, "Pending", "{instance}");
     }
-}
-
-async fn call(ctx: &OrchestrationContext, activity: &str, input: &str) -> Text {
-    ctx.schedule_activity(activity, input).into_activity().await
 }
 
 /// `Steps`, which does a counted thing, waits for `Go`, and does another counted thing.
@@ -365,21 +362,10 @@ pub(crate) async fn the_first_turn_of_a_fork_is_repeated(cx: &Cx) {
 /// Code that does not fit leaves the fork as it is until a node has some that does; a version that is asked
 /// for need not be that of the source, and the queue may be another.
 pub(crate) async fn a_fork_runs_corrected_code(cx: &Cx) {
-    async fn wrong(ctx: OrchestrationContext, input: String) -> Text {
-        let input = call(&ctx, "Counted", &input).await?;
-        Err(format!("{input} is not understood"))
-    }
-    async fn right(ctx: OrchestrationContext, input: String) -> Text {
-        let input = call(&ctx, "Counted", &input).await?;
-        call(&ctx, "Echo", &input).await
-    }
-    async fn other(ctx: OrchestrationContext, input: String) -> Text {
-        call(&ctx, "Echo", &input).await
-    }
     let gate = Gate::closed();
     gate.open();
     let counted = |code: Code| code.activity("Counted", gate.activity());
-    let (world, node) = World::with_node(cx, counted(Code::of("Steps", wrong))).await;
+    let (world, node) = World::with_node(cx, counted(Code::of("Steps", mended::wrong))).await;
     world.begin("s", "Steps", "one").await;
     world.failure("s").await;
     let in_version = |version: &str| {
@@ -392,13 +378,13 @@ pub(crate) async fn a_fork_runs_corrected_code(cx: &Cx) {
     world.fork("s", "g", in_version("1.0.1")).await;
     world.stays_pending("g").await;
     node.stop().await;
-    let code = || counted(Code::of("Steps", wrong));
-    let unfit = code().version("Steps", "1.0.1", other);
+    let code = || counted(Code::of("Steps", mended::wrong));
+    let unfit = code().version("Steps", "1.0.1", mended::other);
     let unfit = world.node_of(unfit, |_| {}).await;
     world.stays_pending("g").await;
     unfit.stop().await;
 
-    let fit = code().version("Steps", "1.0.1", right);
+    let fit = code().version("Steps", "1.0.1", mended::right);
     let _fit = world.node_of(fit, |_| {}).await;
 
     assert_eq!(world.output("g").await, "one");
@@ -470,11 +456,9 @@ pub(crate) async fn a_cancellation_is_not_copied(cx: &Cx) {
     let (world, node) = World::with_node(cx, Code::of("Patient", patient)).await;
     world.begin("graceful", "Patient", "one").await;
     world.waits_for("graceful", "Go").await;
-    let options = CancelOptions::new().grace(Duration::from_hours(1));
-    let cancelled = world
-        .client
-        .cancel_instance_with("graceful", "enough", options);
-    cancelled.await.expect("the instance is there");
+    world
+        .cancel_later("graceful", Duration::from_hours(1))
+        .await;
     world.failure("graceful").await;
     node.stop().await;
     world.begin("early", "Patient", "two").await;

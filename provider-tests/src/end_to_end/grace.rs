@@ -31,7 +31,7 @@ async fn stubborn(ctx: OrchestrationContext, round: String) -> Text {
 }
 
 impl World {
-    async fn cancel_later(&self, instance: &str, grace: Duration) {
+    pub(super) async fn cancel_later(&self, instance: &str, grace: Duration) {
         let options = CancelOptions::new().grace(grace);
         let cancelled = self
             .client

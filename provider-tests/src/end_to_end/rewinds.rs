@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::DeleteMode;
 use duroxide_core::{
-    ActivityContext, CancelOptions, ClientError, DurableOutput, EventKind, OrchestrationContext,
+    ActivityContext, ClientError, DurableOutput, EventKind, OrchestrationContext,
     OrchestrationStatus, RewindOptions,
 };
 
@@ -321,11 +321,7 @@ pub(crate) async fn a_cancellation_is_taken_back(cx: &Cx) {
         let instance = format!("after {grace:?}");
         world.begin(&instance, "Patient", "").await;
         world.waits_for(&instance, "Go").await;
-        let options = CancelOptions::new().grace(grace);
-        let cancelled = world
-            .client
-            .cancel_instance_with(instance.as_str(), "enough", options);
-        cancelled.await.expect("the instance is there");
+        world.cancel_later(&instance, grace).await;
         let failure = world.failure(&instance).await.display_message();
         assert_eq!(failure, "canceled: enough");
 
@@ -522,31 +518,39 @@ pub(crate) async fn a_loop_is_rewound(cx: &Cx) {
     assert_eq!(ended, OrchestrationStatus::Completed { output });
 }
 
-/// Code that fails by itself is mended by a deployment of other code, which does what it did up to there: the
-/// instance waits for it as it ended, and goes on within its last step.
-pub(crate) async fn code_that_was_mended_goes_on(cx: &Cx) {
-    async fn wrong(ctx: OrchestrationContext, input: String) -> Text {
+/// Code that fails by itself, the same as it was mended, and code that does not fit either.
+pub(super) mod mended {
+    use super::{OrchestrationContext, Text, call};
+
+    pub(in crate::end_to_end) async fn wrong(ctx: OrchestrationContext, input: String) -> Text {
         let input = call(&ctx, "Counted", &input).await?;
         ctx.trace_info("about to fail");
         Err(format!("{input} is not understood"))
     }
-    async fn right(ctx: OrchestrationContext, input: String) -> Text {
+
+    pub(in crate::end_to_end) async fn right(ctx: OrchestrationContext, input: String) -> Text {
         let input = call(&ctx, "Counted", &input).await?;
         call(&ctx, "Echo", &input).await
     }
-    async fn other(ctx: OrchestrationContext, input: String) -> Text {
+
+    pub(in crate::end_to_end) async fn other(ctx: OrchestrationContext, input: String) -> Text {
         call(&ctx, "Echo", &input).await
     }
+}
+
+/// Code that fails by itself is mended by a deployment of other code, which does what it did up to there: the
+/// instance waits for it as it ended, and goes on within its last step.
+pub(crate) async fn code_that_was_mended_goes_on(cx: &Cx) {
     let gate = Gate::closed();
     gate.open();
     let counted = |code: Code| code.activity("Counted", gate.activity());
-    let (world, node) = World::with_node(cx, counted(Code::of("Steps", wrong))).await;
+    let (world, node) = World::with_node(cx, counted(Code::of("Steps", mended::wrong))).await;
     world.begin("i", "Steps", "one").await;
     let failure = world.failure("i").await.display_message();
     assert_eq!(failure, "one is not understood");
     node.stop().await;
     let unfit = world
-        .node_of(counted(Code::of("Steps", other)), |_| {})
+        .node_of(counted(Code::of("Steps", mended::other)), |_| {})
         .await;
     let execution = world.rewind("i").await;
     world.pass(Duration::from_secs(5)).await;
@@ -557,7 +561,7 @@ pub(crate) async fn code_that_was_mended_goes_on(cx: &Cx) {
     unfit.stop().await;
 
     let _fit = world
-        .node_of(counted(Code::of("Steps", right)), |_| {})
+        .node_of(counted(Code::of("Steps", mended::right)), |_| {})
         .await;
 
     let output = "one".to_owned();

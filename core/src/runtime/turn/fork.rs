@@ -126,12 +126,9 @@ async fn copied(node: &Node, fork: &Fork) -> Result<Copied, Stopped> {
             (cut, cut.kept(&history.entries))
         }
         ForkCut::Before(event_id) => {
-            // The start is always repeated.
-            let event_id = event_id.max(2);
-            let within_step = true;
             let cut = Cut {
-                event_id,
-                within_step,
+                event_id: event_id.max(Cut::FIRST),
+                within_step: true,
             };
             (cut, Vec::new())
         }

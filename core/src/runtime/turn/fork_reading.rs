@@ -38,10 +38,7 @@ impl Reading {
     pub(super) fn take(&mut self, page: HistoryPage) -> bool {
         let began_at = self.next;
         for chunk in page.chunks {
-            if !self.is_wanting() {
-                return false;
-            }
-            if chunk.first_event_id != self.next {
+            if !self.is_wanting() || chunk.first_event_id != self.next {
                 return false;
             }
             self.next = chunk.next_event_id();
@@ -61,9 +58,7 @@ pub(super) fn obstacle(
     if source.position.execution != execution {
         return is_empty.then_some("that execution was pruned");
     }
-    let core_state = CoreState::decode(&source.core_state);
-    let is_lost = core_state.is_ok_and(|it| it.start_is_lost);
-    is_lost.then_some(
+    CoreState::has_lost_its_start(&source.core_state).then_some(
         "it was ended before its code began, and with what it was to begin is not known any more",
     )
 }
