@@ -12,8 +12,11 @@ use super::mutant::{How, Mutant, subject_for};
 use super::table::mutants;
 
 /// The real time after which a case is taken to hang on a mutant, if a sound provider takes a small
-/// part of it at most. Else it gets more, since the machine is busy.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// part of it at most. It gets more each time, since the machine may be busy.
+const TIME_LIMIT: Duration = Duration::from_secs(1);
+/// How often in a row a case must seem to hang: a machine that stands still for some seconds makes
+/// any case late, but not each time.
+const HANGS_IN_A_ROW: u32 = 2;
 /// That part.
 const REFERENCE_PART: u32 = 8;
 /// How often a case is run on a fault that shows in a race: once is nearly always enough.
@@ -88,13 +91,20 @@ fn kill(mutant: &'static Mutant) -> Verdict {
 /// Whether a case fails on a mutant.
 fn notices(case: &'static Case, how: How) -> bool {
     let mut limit = TIME_LIMIT;
+    let mut hangs = 0;
     loop {
         let Outcome::Failed(failure) = run_within(limit, case, how) else {
             return false;
         };
-        let is_late = failure.message.starts_with("the case did not end within");
-        let reference = || run_within(limit / REFERENCE_PART, case, How::Reference);
-        if !is_late || matches!(reference(), Outcome::Passed) {
+        if !failure.message.starts_with("the case did not end within") {
+            return true;
+        }
+        let reference = run_within(limit / REFERENCE_PART, case, How::Reference);
+        hangs = match reference {
+            Outcome::Passed => hangs + 1,
+            _ => 0,
+        };
+        if hangs == HANGS_IN_A_ROW {
             return true;
         }
         limit *= 2;

@@ -119,6 +119,7 @@ pub(crate) const COMMITS: &[Mutant] = &[
         "What a turn consumed is removed in a step of its own, which a dropped call never makes.",
         &[Defect::ConsumesLater],
     )
+    .in_case("required::cxl::a_dropped_turn_happened_or_did_not")
     .fault(5),
     Mutant::outside(
         "turn_loses_its_activities",
