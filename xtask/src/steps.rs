@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Steps {
     passed: usize,
     failed: Vec<String>,
+    /// Why, said again at the end.
+    reasons: Vec<String>,
     not_run: Vec<String>,
     /// How long each step took.
     took: Vec<(Duration, String)>,
@@ -52,6 +54,7 @@ impl Steps {
             Ok(()) => self.passed += 1,
             Err(why) => {
                 println!("FAILED {name}: {why}");
+                self.reasons.push(format!("FAILED {name}: {why}"));
                 self.failed.push(name);
             }
         }
@@ -97,6 +100,7 @@ impl Steps {
             ExitCode::SUCCESS
         } else {
             let names = self.failed.join(", ");
+            println!("\n{}", self.reasons.join("\n"));
             println!(
                 "\nxtask {command}: FAILED, {failed} of {} steps: {names}",
                 passed + failed
@@ -119,24 +123,51 @@ impl Steps {
 /// How many of the steps are shown that took longest.
 const LONGEST_SHOWN: usize = 8;
 
-/// Runs a command and shows what it prints. Where nobody looks on, also answers which tests failed: in a log
-/// of tens of thousands of lines they are hard to find.
+/// How many lines are kept of what a failed test says.
+const LINES_OF_A_FAILURE: usize = 12;
+/// How much is kept of such a line, in characters.
+const CHARS_OF_A_LINE: usize = 300;
+
+/// Runs a command and shows what it prints. Where nobody looks on, also answers which tests failed
+/// and what they said: in a log of tens of thousands of lines they are hard to find.
 fn watched(command: &mut Command) -> io::Result<(ExitStatus, Vec<String>)> {
     if io::stdout().is_terminal() {
         return Ok((command.status()?, Vec::new()));
     }
     let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut failed = Vec::new();
+    let mut failures = Failures::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).split(b'\n') {
             let line = String::from_utf8_lossy(&line?).into_owned();
             println!("{line}");
-            if line.starts_with("test ") && line.ends_with("FAILED") {
-                failed.push(line);
-            }
+            failures.read(&line);
         }
     }
-    Ok((child.wait()?, failed))
+    Ok((child.wait()?, failures.lines))
+}
+
+/// What is kept of the output of `cargo test`.
+#[derive(Debug, Default)]
+struct Failures {
+    lines: Vec<String>,
+    /// How many more lines of the failure that is being read are kept.
+    left: usize,
+}
+
+impl Failures {
+    fn read(&mut self, line: &str) {
+        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+            self.left = LINES_OF_A_FAILURE;
+        } else if line.starts_with("stack backtrace:") || line == "failures:" {
+            self.left = 0;
+        }
+        let is_verdict = line.starts_with("test ") && line.ends_with("FAILED");
+        if is_verdict || self.left > 0 && !line.is_empty() {
+            self.lines
+                .push(line.chars().take(CHARS_OF_A_LINE).collect());
+            self.left = self.left.saturating_sub(1);
+        }
+    }
 }
 
 /// A call of cargo for people. An argument that an environment variable holds is shown as that
@@ -168,12 +199,14 @@ mod tests {
 
     #[test]
     fn the_tests_that_failed_are_named() {
-        let printed = "printf 'test a ... ok\ntest b ... FAILED\nFAILED\n'; exit 3";
+        let printed = "printf 'test a ... ok\ntest b ... FAILED\nFAILED\nfailures:\n\n\
+                       ---- b stdout ----\npanicked\nstack backtrace:\n 0: main\n'; exit 3";
         let (status, failed) = watched(Command::new("sh").args(["-c", printed])).unwrap();
         assert_eq!(status.code(), Some(3));
         // On a terminal whoever runs it sees it.
         let is_seen = io::stdout().is_terminal();
         assert_eq!(failed.is_empty(), is_seen, "{failed:?}");
-        assert!(failed.iter().all(|it| it == "test b ... FAILED"));
+        let kept = ["test b ... FAILED", "---- b stdout ----", "panicked"];
+        assert!(is_seen || failed == kept, "{failed:?}");
     }
 }
