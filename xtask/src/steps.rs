@@ -53,8 +53,9 @@ impl Steps {
         match &result {
             Ok(()) => self.passed += 1,
             Err(why) => {
-                println!("FAILED {name}: {why}");
-                self.reasons.push(format!("FAILED {name}: {why}"));
+                let reason = format!("FAILED {name}: {why}");
+                println!("{reason}");
+                self.reasons.push(reason);
                 self.failed.push(name);
             }
         }

@@ -14,11 +14,11 @@ use super::table::mutants;
 /// The real time after which a case is taken to hang on a mutant, if a sound provider takes a small
 /// part of it at most. It gets more each time, since the machine may be busy.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
+/// That part.
+const REFERENCE_PART: u32 = 8;
 /// How often in a row a case must seem to hang: a machine that stands still for some seconds makes
 /// any case late, but not each time.
 const HANGS_IN_A_ROW: u32 = 2;
-/// That part.
-const REFERENCE_PART: u32 = 8;
 /// How often a case is run on a fault that shows in a race: once is nearly always enough.
 const TRIES_OF_A_RACE: usize = 6;
 /// How many mutants are tried at the same time.
@@ -100,10 +100,8 @@ fn notices(case: &'static Case, how: How) -> bool {
             return true;
         }
         let reference = run_within(limit / REFERENCE_PART, case, How::Reference);
-        hangs = match reference {
-            Outcome::Passed => hangs + 1,
-            _ => 0,
-        };
+        let is_the_mutant = matches!(reference, Outcome::Passed);
+        hangs = if is_the_mutant { hangs + 1 } else { 0 };
         if hangs == HANGS_IN_A_ROW {
             return true;
         }
