@@ -14,7 +14,7 @@ use super::head::InstanceHead;
 use super::id::InstanceId;
 
 /// The instances that changed, each with its head as it is since then, where that is known.
-pub type Changes = BTreeMap<InstanceId, Option<InstanceHead>>;
+pub type Changes = BTreeMap<InstanceId, Option<Box<InstanceHead>>>;
 
 /// Those who wait for a change of some instance.
 #[derive(Debug, Default)]

@@ -176,7 +176,7 @@ fn publish(
             let instance = operation.instance();
             bell.change(instance);
             if hub.watchers.has(instance) {
-                changes.insert(instance.clone(), head);
+                changes.insert(instance.clone(), head.map(Box::new));
             }
         }
     }

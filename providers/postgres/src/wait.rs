@@ -114,7 +114,7 @@ impl PostgresProvider {
                     in_question = Vec::new();
                     for (instance, head) in changes {
                         match head {
-                            Some(head) => heads.push(head),
+                            Some(head) => heads.push(*head),
                             None => in_question.push(instance),
                         }
                     }

@@ -56,13 +56,14 @@ const TURN_NAMED: &str = concat!(
 const ACTIVITY_PLACES: &str = "SELECT claim_at, id FROM activity
      WHERE queue = ?1 AND claim_at <= ?2 ORDER BY claim_at, id LIMIT ?3";
 /// How long a body is, is known without reading it.
-const CLAIM_ACTIVITY: &str =
-    "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = attempts + 1
-     WHERE id = ?1 AND length(body) <= ?4
-     RETURNING (SELECT id FROM instance WHERE ino = activity.ino),
-         (SELECT incarnation FROM instance WHERE ino = activity.ino),
-         execution, activity_id, attempts, body,
-         CASE WHEN has_details THEN (SELECT details FROM details WHERE id = activity.id) END";
+const ACTIVITY_CANDIDATE: &str =
+    "SELECT instance.id, instance.incarnation, activity.execution, activity_id,
+         activity.attempts + 1, body,
+         CASE WHEN has_details THEN (SELECT details FROM details WHERE id = activity.id) END
+     FROM activity JOIN instance ON instance.ino = activity.ino
+     WHERE activity.id = ?1 AND length(body) <= ?2";
+const LEASE_ACTIVITY: &str =
+    "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = ?4 WHERE id = ?1";
 
 impl Member for ClaimTurns {
     type Answer = Claimed<Turn>;
@@ -285,13 +286,8 @@ fn claim_activity(
     let token = Entropy.lease_token();
     let lease_until_ms = after(session.now_ms, request.lease);
     let claimed = session.sql.first(
-        CLAIM_ACTIVITY,
-        params![
-            id,
-            token.0,
-            lease_until_ms.max(session.now_ms.saturating_add(1)),
-            i64::try_from(budget.next_max()).unwrap_or(i64::MAX),
-        ],
+        ACTIVITY_CANDIDATE,
+        params![id, i64::try_from(budget.next_max()).unwrap_or(i64::MAX)],
         |row| {
             let key = ActivityKey {
                 instance: head::instance_id(row, 0)?,
@@ -309,6 +305,12 @@ fn claim_activity(
         },
     )?;
     if let Some(activity) = &claimed {
+        // A lease of no time at all would be claimed again by the same claim.
+        let until_ms = lease_until_ms.max(session.now_ms.saturating_add(1));
+        session.sql.execute(
+            LEASE_ACTIVITY,
+            params![id, token.0, until_ms, activity.attempt],
+        )?;
         budget.take(activity.body.len());
     }
     Ok(claimed)
@@ -364,6 +366,11 @@ mod tests {
             let steps = plan::steps(sql);
             assert_eq!(steps.len(), 1, "{sql}: {steps:?}");
             assert!(steps[0].contains(index), "{sql}: {steps:?}");
+        }
+        let by_number = "USING INTEGER PRIMARY KEY (rowid=?)";
+        for step in plan::steps(ACTIVITY_CANDIDATE) {
+            let is_subquery = step.starts_with("CORRELATED SCALAR SUBQUERY");
+            assert!(is_subquery || step.contains(by_number), "{step}");
         }
     }
 }

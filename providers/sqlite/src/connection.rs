@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use duroxide_core::providers::{Durability, ProviderError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{config, of_store};
@@ -72,6 +73,7 @@ fn configure(
     location: &Location,
     options: &SqliteOptions,
 ) -> rusqlite::Result<()> {
+    keep_plans(connection)?;
     connection.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
          PRAGMA foreign_keys = OFF;
@@ -88,6 +90,14 @@ fn configure(
         Location::Memory => Ok(()),
         Location::File { .. } => use_log(connection),
     }
+}
+
+/// Lets each statement keep its plan, whatever values it is given. Otherwise one with a parameter as its
+/// LIMIT is parsed again each time it runs, since its plan might depend on that value
+/// (SQLITE_DBCONFIG_ENABLE_QPSG).
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn use_log(connection: &Connection) -> rusqlite::Result<()> {
@@ -111,6 +121,7 @@ pub(crate) fn open_reader(
     Connection::open_with_flags(path, flags)
         .and_then(|connection| {
             connection.busy_timeout(busy_timeout)?;
+            keep_plans(&connection)?;
             connection.execute_batch(
                 "PRAGMA cache_size = -8192;
                  PRAGMA temp_store = MEMORY;",
@@ -150,7 +161,37 @@ pub(crate) fn read_durability(
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
+
+    /// How often a statement is parsed again when it runs with one limit after another.
+    fn parsed_again(connection: &Connection) -> i32 {
+        let sql = "SELECT ino FROM instance WHERE claim_at <= ?1 ORDER BY claim_at LIMIT ?2";
+        let mut statement = connection.prepare(sql).unwrap();
+        for limit in 1..4 {
+            assert!(!statement.exists([7, limit]).unwrap());
+        }
+        statement.get_status(StatementStatus::RePrepare)
+    }
+
+    #[test]
+    fn no_statement_is_parsed_again_for_its_values() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plans.db");
+        let location = Location::File {
+            path: path.clone(),
+            may_create: true,
+        };
+        let options = SqliteOptions::default();
+        let writer = open_writer(&location, &options).unwrap();
+        assert_eq!(parsed_again(&writer), 0);
+        let reader = open_reader(&path, Duration::ZERO).unwrap();
+        assert_eq!(parsed_again(&reader), 0);
+        drop(writer);
+        let reopened = reopen_writer(&location, &options).unwrap();
+        assert_eq!(parsed_again(&reopened), 0);
+    }
 
     fn number(connection: &Connection, pragma: &str) -> i64 {
         let sql = format!("PRAGMA {pragma}");

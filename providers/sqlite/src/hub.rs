@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 
 use duroxide_core::providers::watchers::{Changes, Watchers};
-use duroxide_core::providers::{InstanceId, ProviderError, Queues};
+use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -42,8 +42,8 @@ pub(crate) enum Effect {
     DueBy(Queue, u64),
     /// Nothing of the queue is claimable before this time.
     NothingBefore(Queue, u64),
-    /// The head of the instance is another one now.
-    HeadChanged(InstanceId),
+    /// The head of the instance is another one now: this one, where that is known.
+    HeadChanged(InstanceId, Option<Box<InstanceHead>>),
 }
 
 #[derive(Debug, Default)]
@@ -72,8 +72,8 @@ impl Hub {
                 match effect {
                     Effect::DueBy(queue, at_ms) => is_sooner |= dues.lower(&queue, at_ms),
                     Effect::NothingBefore(queue, at_ms) => is_sooner |= dues.set(queue, at_ms),
-                    Effect::HeadChanged(instance) => {
-                        changed.insert(instance, None);
+                    Effect::HeadChanged(instance, head) => {
+                        changed.insert(instance, head);
                     }
                 }
             }

@@ -212,12 +212,12 @@ pub(crate) fn create(
 ) -> rusqlite::Result<()> {
     let standing = target.standing;
     let claim_order = standing.claim_at_ms.map(|_| session.next_claim_order());
-    target.ino = session.sql.one(
+    session.sql.execute(
         "INSERT INTO instance (id, claim_at, claim_order, hold_until, control_at, system_at,
              control_count, mail_count, incarnation, status, execution, next_event_id, created_at,
              updated_at, orchestration, core_state, queue, parent_id, parent_incarnation)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15, ?16, ?17)
-         RETURNING ino",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15, ?16, ?17)",
+
         params![
             newborn.instance.as_str(),
             standing.claim_at_ms,
@@ -240,12 +240,12 @@ pub(crate) fn create(
                 .map(|parent| parent.instance.as_str()),
             newborn.parent.as_ref().map(|parent| parent.incarnation.0),
         ],
-        |row| row.get(0),
     )?;
+    target.ino = session.sql.connection().last_insert_rowid();
     for (key, value) in &newborn.labels {
         let sql = "INSERT INTO label (ino, key, value) VALUES (?1, ?2, ?3)";
         session.sql.execute(sql, params![target.ino, key, value])?;
     }
-    session.note(Effect::HeadChanged(newborn.instance.clone()));
+    session.note(Effect::HeadChanged(newborn.instance.clone(), None));
     Ok(())
 }

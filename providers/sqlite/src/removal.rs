@@ -125,7 +125,7 @@ pub(crate) fn sweep(session: &mut Session) -> rusqlite::Result<bool> {
     for (ino, id) in &expired {
         remove(session, *ino, Extent::Slice)?;
         if let Ok(id) = InstanceId::new(id) {
-            session.note(Effect::HeadChanged(id));
+            session.note(Effect::HeadChanged(id, None));
         }
     }
     Ok(!expired.is_empty())

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use duroxide_core::providers::Limits;
+use duroxide_core::providers::watchers::Watchers;
 
 use crate::clock::StoreClock;
 use crate::hub::{Effect, Queue, UNKNOWN_MS};
-use crate::options::{SqliteMode, SqliteOptions};
+use crate::options::SqliteMode;
 use crate::sql::Sql;
+use crate::writer::Setup;
 use crate::written;
 
 /// A connection, the time, and the effects to make known once the transaction is committed.
@@ -24,10 +26,14 @@ pub(crate) struct Session {
     /// Before when no value expires, as far as this process knows; [`UNKNOWN_MS`] has to be asked.
     pub(crate) next_expiry_ms: u64,
     effects: Vec<Effect>,
+    /// Who is told of the effects.
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 impl Session {
-    pub(crate) fn new(sql: Sql, options: &SqliteOptions, clock: Arc<StoreClock>) -> Self {
+    pub(crate) fn new(sql: Sql, setup: &Setup) -> Self {
+        let options = &setup.options;
+        let clock = Arc::clone(&setup.clock);
         let now_ms = clock.now_ms();
         Self {
             sql,
@@ -38,6 +44,7 @@ impl Session {
             claim_order: 0,
             next_expiry_ms: UNKNOWN_MS,
             effects: Vec::new(),
+            watchers: Arc::clone(&setup.hub.watchers),
         }
     }
 

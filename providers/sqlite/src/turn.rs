@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use duroxide_core::providers::{
-    CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceId, InstanceStatus,
-    LeaseToken, NewInstance, Position, ProviderError, Topic, TurnCommit, TurnCommitted, check,
+    CommitId, ExecutionStatus, ExecutionUpdate, Fence, Incarnation, InstanceHead, InstanceId,
+    InstanceStatus, LeaseToken, NewInstance, Position, ProviderError, TaskQueue, Topic, TurnCommit,
+    TurnCommitted, check,
 };
 use rusqlite::params;
 
@@ -34,6 +35,8 @@ struct Stored {
     suspended: bool,
     awaited: Vec<Topic>,
     counts: Counts,
+    created_at_ms: u64,
+    has_parent: bool,
     /// Whether there may be system messages.
     has_system: bool,
 }
@@ -42,7 +45,8 @@ impl Stored {
     fn find(session: &Session, instance: &InstanceId) -> rusqlite::Result<Option<Self>> {
         session.sql.first(
             "SELECT ino, incarnation, execution, next_event_id, commit_id, lease_token, hold_until,
-                 status, suspended, awaited, control_count, mail_count, system_at IS NOT NULL, queue
+                 status, suspended, awaited, control_count, mail_count, system_at IS NOT NULL, queue,
+                 created_at, parent_incarnation IS NOT NULL
              FROM instance WHERE id = ?1",
             [instance.as_str()],
             |row| {
@@ -66,6 +70,8 @@ impl Stored {
                         control: row.get(10)?,
                         mail: row.get(11)?,
                     },
+                    created_at_ms: row.get(14)?,
+                    has_parent: row.get(15)?,
                     // Nobody keeps the time of a suspended instance's.
                     has_system: suspended || row.get(12)?,
                 })
@@ -93,6 +99,8 @@ impl Stored {
             suspended: false,
             awaited: Vec::new(),
             counts: Counts::default(),
+            created_at_ms: session.now_ms,
+            has_parent: newborn.parent.is_some(),
             has_system: false,
         })
     }
@@ -381,8 +389,35 @@ fn write_head(
     if let Some(claim_at_ms) = claim_at_ms {
         session.note_turn_due(&stored.queue, claim_at_ms);
     }
-    session.note(Effect::HeadChanged(turn.instance.clone()));
+    let head = session
+        .watchers
+        .has(&turn.instance)
+        .then(|| head_after(turn, stored, now_ms))
+        .flatten();
+    session.note(Effect::HeadChanged(
+        turn.instance.clone(),
+        head.map(Box::new),
+    ));
     Ok(())
+}
+
+/// The head as a turn has left it, for those who watch it; `None` where they have to read it.
+fn head_after(turn: &TurnCommit, stored: &Stored, now_ms: u64) -> Option<InstanceHead> {
+    if stored.has_parent {
+        return None;
+    }
+    let before = check::Before {
+        incarnation: stored.incarnation,
+        queue: TaskQueue(Arc::clone(&stored.queue)),
+        parent: None,
+        suspended: stored.suspended,
+        created_at_ms: stored.created_at_ms,
+    };
+    let head = check::head_after(turn, before, now_ms)?;
+    Some(InstanceHead {
+        expires_at_ms: head.expires_at_ms.map(|at_ms| at_ms.min(TIME_MAX_MS)),
+        ..head
+    })
 }
 
 /// Writes when the instance expires, where the turn changes that (EXP-01): it ends one that is to expire,

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use duroxide_core::clock::Sleep;
+use duroxide_core::providers::watchers::Changes;
 use duroxide_core::providers::{InstanceHead, ProviderError, Queues, Watch};
 
 use crate::error;
@@ -95,24 +96,53 @@ impl SqliteProvider {
         let mut in_question = watched.to_vec();
         loop {
             self.check_open(OPERATION)?;
-            let now_ms = setup.clock.now_ms();
-            let ask = move |sql: &Sql| heads_that_meet(sql, &in_question, now_ms);
-            let changed = self.query(OPERATION, Reach::Narrow, ask).await?;
-            if !changed.is_empty() {
-                return Ok(changed);
+            if !in_question.is_empty() {
+                let now_ms = setup.clock.now_ms();
+                let ask = move |sql: &Sql| heads_that_meet(sql, &in_question, now_ms);
+                let changed = self.query(OPERATION, Reach::Narrow, ask).await?;
+                if !changed.is_empty() {
+                    return Ok(changed);
+                }
             }
             tokio::select! {
                 biased;
                 () = self.closed() => return Err(error::closed(OPERATION)),
                 changes = watching.changed() => {
-                    let has_changed = |watch: &&Watch| changes.contains_key(&watch.instance);
-                    in_question = watched.iter().filter(has_changed).cloned().collect();
+                    let told = told(watched, &changes);
+                    if !told.met.is_empty() {
+                        return Ok(told.met);
+                    }
+                    in_question = told.in_question;
                 }
                 () = &mut deadline => return Ok(Vec::new()),
                 () = poll.pause(self) => in_question = watched.to_vec(),
             }
         }
     }
+}
+
+/// What changes say of the conditions that somebody waits for.
+#[derive(Default)]
+struct Told {
+    met: Vec<InstanceHead>,
+    /// Those that have to be asked of the database.
+    in_question: Vec<Watch>,
+}
+
+/// A head that is known spares its waiter a look, unless that waits for a value.
+fn told(watched: &[Watch], changes: &Changes) -> Told {
+    let mut told = Told::default();
+    for watch in watched {
+        match changes.get(&watch.instance) {
+            Some(Some(head)) if watch.until.value_key().is_none() => {
+                let met = watch.until.is_met_by(head, |_| None).then_some(head);
+                told.met.extend(met.map(|head| InstanceHead::clone(head)));
+            }
+            Some(_) => told.in_question.push(watch.clone()),
+            None => {}
+        }
+    }
+    told
 }
 
 fn heads_that_meet(

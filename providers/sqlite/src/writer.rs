@@ -73,7 +73,7 @@ impl Writer {
         let connection = connection::open_writer(location, options)?;
         let durability = connection::read_durability(&connection, location)?;
         let sql = Sql::new(connection, Arc::clone(&setup.counters));
-        let session = Session::new(sql, options, Arc::clone(&setup.clock));
+        let session = Session::new(sql, &setup);
         let mut writer = Self {
             session,
             level: options.synchronous,
