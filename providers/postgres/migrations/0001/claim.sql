@@ -4,6 +4,9 @@
 -- is taken while the rows are held. In one statement the snapshot would be older than the locks, and
 -- messages that another node has consumed in between would be delivered again.
 --
+-- Several aggregates in one order take it from a subquery that is sorted: each would sort for itself
+-- otherwise, before version 16 (PostgreSQL, "Aggregate Functions").
+--
 -- A turn comes with control messages, and unless it is suspended with system messages behind them; mail
 -- is not claimed (CLM-02, CLM-11, SUS-01).
 --
@@ -151,16 +154,20 @@ BEGIN
                 FROM picked p WHERE r.ino = p.ino
                 RETURNING p.claim_at, p.claim_order, p.hold_until, r.ino, r.lease_token, r.attempts
             )
-            SELECT array_agg(l.ino ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.lease_token ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.attempts ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.claim_at ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.claim_order ORDER BY l.claim_at, l.claim_order),
-                array_agg(l.hold_until ORDER BY l.claim_at, l.claim_order)
+            SELECT array_agg(l.ino), array_agg(l.lease_token), array_agg(l.attempts),
+                array_agg(l.claim_at), array_agg(l.claim_order), array_agg(l.hold_until)
             INTO v_turns, v_tokens, v_attempts, v_claim_ats, v_claim_orders, v_holds
-            FROM leased l;
+            FROM (SELECT * FROM leased l ORDER BY l.claim_at, l.claim_order) l;
         END IF;
-        IF p_activities_max > 0 THEN
+        -- Most activities are born leased, so that often there is none: a look costs less than a claim.
+        IF p_activities_max > 0 AND EXISTS (
+            SELECT FROM unnest(p_queues) q (name)
+            CROSS JOIN LATERAL (
+                SELECT FROM activity a
+                WHERE a.queue = q.name AND a.claim_at >= v_activity_floor AND a.claim_at <= v_now
+                ORDER BY a.claim_at LIMIT 1
+            ) a
+        ) THEN
             WITH chosen AS (
                 SELECT d.id, d.claim_at, d.bytes
                 FROM (
@@ -237,7 +244,7 @@ BEGIN
             f.execution, f.next_event_id, f.commit_id, f.core_state, f.awaited, f.suspended,
             f.created_ms, f.updated_ms, f.parent_id, f.parent_incarnation, f.expires_ms, f.token, f.attempts,
             f.ids, f.channels, f.executions, f.dues, f.bodies,
-            NOT f.suspended AND EXISTS (
+            NOT f.suspended AND f.awaited <> '{}' AND EXISTS (
                 SELECT FROM unnest(f.awaited) c (channel)
                 CROSS JOIN LATERAL (
                     SELECT FROM inbox b
@@ -257,11 +264,11 @@ BEGIN
             JOIN instance i ON i.ino = t.ino
             CROSS JOIN LATERAL (
                 SELECT coalesce(max(v.bytes), 0) AS bytes,
-                    coalesce(array_agg(v.message_id ORDER BY v.n), '{}') AS ids,
-                    coalesce(array_agg(v.channel ORDER BY v.n), '{}') AS channels,
-                    coalesce(array_agg(v.execution ORDER BY v.n), '{}') AS executions,
-                    coalesce(array_agg(v.visible_at ORDER BY v.n), '{}') AS dues,
-                    coalesce(array_agg(v.body ORDER BY v.n), '{}') AS bodies
+                    coalesce(array_agg(v.message_id), '{}') AS ids,
+                    coalesce(array_agg(v.channel), '{}') AS channels,
+                    coalesce(array_agg(v.execution), '{}') AS executions,
+                    coalesce(array_agg(v.visible_at), '{}') AS dues,
+                    coalesce(array_agg(v.body), '{}') AS bodies
                 FROM (
                     SELECT u.message_id, u.channel, u.execution, u.visible_at, u.body,
                         row_number() OVER w AS n, sum(octet_length(u.body)) OVER w AS bytes
@@ -280,6 +287,7 @@ BEGIN
                         LIMIT greatest(p_messages_max, 1)
                     ) u
                     WINDOW w AS (ORDER BY u.channel, u.visible_at, u.seq)
+                    ORDER BY u.channel, u.visible_at, u.seq
                 ) v
                 WHERE v.n = 1 OR v.bytes <= p_bytes_max
             ) m

@@ -1,3 +1,13 @@
+-- When messages wake an instance: control ends the delay of a release and waits for the end of a lease, all
+-- else waits for both (LEA-06). The planner inlines it.
+CREATE FUNCTION wake_at(control_at bigint, work_at bigint, lease_token uuid, hold_until bigint)
+RETURNS bigint LANGUAGE sql IMMUTABLE AS $duroxide$
+    SELECT least(
+        CASE WHEN lease_token IS NULL THEN control_at
+            WHEN control_at IS NOT NULL THEN greatest(control_at, hold_until) END,
+        CASE WHEN work_at IS NOT NULL THEN greatest(work_at, hold_until) END)
+$duroxide$;
+
 -- Applies any number of turns, outcomes and sends in one transaction.
 --
 -- Arrays of one prefix belong together, an element for each row:
@@ -195,7 +205,8 @@ DECLARE
     v_outcome smallint[];
     v_fate smallint[];
     v_is_crowded boolean;
-    -- Of each turn the first activity that it completes and that is not held, or 0.
+    -- Of each turn the first activity that it completes and that is not held, or 0, where there may be any.
+    v_is_any_lost boolean;
     v_lost bigint[];
     -- Of the turns that are applied.
     v_settled bigint[];
@@ -209,7 +220,6 @@ DECLARE
     v_activity_activity_id bigint[];
     v_activity_token uuid[];
     v_activity_is_held boolean[];
-    v_removed bigint[];
     -- One element for each mail that was removed, and for each message that was stored.
     v_gone bigint[];
     v_gone_channel bytea[];
@@ -289,24 +299,30 @@ BEGIN
             FOR UPDATE OF r
         ) l;
         -- A statement of its own, whose snapshot is younger than the locks.
-        SELECT array_agg(coalesce(i.ino, 0) ORDER BY u.n),
-            array_agg(coalesce(i.incarnation, '00000000-0000-0000-0000-000000000000') ORDER BY u.n),
-            array_agg(coalesce(i.status, 0::smallint) ORDER BY u.n),
-            array_agg(coalesce(i.execution, 0) ORDER BY u.n),
-            array_agg(coalesce(i.next_event_id, 0) ORDER BY u.n),
-            array_agg(i.commit_id ORDER BY u.n),
-            array_agg(coalesce(i.suspended, false) ORDER BY u.n),
-            array_agg(coalesce(i.queue, '') ORDER BY u.n),
-            array_agg(coalesce(i.created_ms, 0) ORDER BY u.n),
-            array_agg(i.parent_id IS NOT NULL ORDER BY u.n),
-            array_agg(r.lease_token ORDER BY u.n),
-            array_agg(coalesce(r.hold_until, 0) ORDER BY u.n),
-            array_agg(coalesce(r.mail_count, 0) ORDER BY u.n)
+        SELECT array_agg(coalesce(l.ino, 0)),
+            array_agg(coalesce(l.incarnation, '00000000-0000-0000-0000-000000000000')),
+            array_agg(coalesce(l.status, 0::smallint)),
+            array_agg(coalesce(l.execution, 0)),
+            array_agg(coalesce(l.next_event_id, 0)),
+            array_agg(l.commit_id),
+            array_agg(coalesce(l.suspended, false)),
+            array_agg(coalesce(l.queue, '')),
+            array_agg(coalesce(l.created_ms, 0)),
+            array_agg(l.parent_id IS NOT NULL),
+            array_agg(l.lease_token),
+            array_agg(coalesce(l.hold_until, 0)),
+            array_agg(coalesce(l.mail_count, 0))
         INTO v_ino, v_incarnation, v_status, v_execution, v_next_event_id, v_commit_id,
             v_suspended, v_queue, v_created_ms, v_has_parent, v_token, v_hold_until, v_mail_count
-        FROM unnest(p_ids) WITH ORDINALITY u (id, n)
-        LEFT JOIN instance i ON i.id = u.id
-        LEFT JOIN ready r ON r.ino = i.ino;
+        FROM (
+            SELECT i.ino, i.incarnation, i.status, i.execution, i.next_event_id, i.commit_id,
+                i.suspended, i.queue, i.created_ms, i.parent_id, r.lease_token, r.hold_until,
+                r.mail_count
+            FROM unnest(p_ids) WITH ORDINALITY u (id, n)
+            LEFT JOIN instance i ON i.id = u.id
+            LEFT JOIN ready r ON r.ino = i.ino
+            ORDER BY u.n
+        ) l;
         -- One that was deleted and created again while this waited is not locked yet.
         v_present := cardinality(array_remove(v_ino, 0));
         CONTINUE WHEN v_locked <> v_present;
@@ -380,20 +396,28 @@ BEGIN
         JOIN activity a ON a.ino = v_ino[w.ref] AND a.execution = w.execution
             AND a.activity_id BETWEEN w.first_id AND w.last_id;
         PERFORM 1 FROM activity a WHERE a.id = ANY (v_activity) ORDER BY a.id FOR UPDATE;
-        SELECT coalesce(array_agg(coalesce(a.execution, 0) ORDER BY l.n), '{}'),
-            coalesce(array_agg(coalesce(a.activity_id, 0) ORDER BY l.n), '{}'),
+        SELECT coalesce(array_agg(coalesce(l.execution, 0)), '{}'),
+            coalesce(array_agg(coalesce(l.activity_id, 0)), '{}'),
             coalesce(array_agg(
-                coalesce(a.lease_token, '00000000-0000-0000-0000-000000000000') ORDER BY l.n), '{}'),
-            coalesce(array_agg(coalesce(a.lease_token IS NOT NULL AND a.claim_at > v_now
-                AND (l.f + l.o = 0 OR a.lease_token = l.wanted), false) ORDER BY l.n), '{}')
+                coalesce(l.lease_token, '00000000-0000-0000-0000-000000000000')), '{}'),
+            coalesce(array_agg(coalesce(l.lease_token IS NOT NULL AND l.claim_at > v_now
+                AND (l.f + l.o = 0 OR l.lease_token = l.wanted), false)), '{}')
         INTO v_activity_execution, v_activity_activity_id, v_activity_token, v_activity_is_held
-        FROM unnest(v_activity, v_activity_f, v_activity_o, v_activity_wanted) WITH ORDINALITY
-            l (id, f, o, wanted, n)
-        LEFT JOIN activity a ON a.id = l.id;
+        FROM (
+            SELECT a.execution, a.activity_id, a.lease_token, a.claim_at, l.f, l.o, l.wanted
+            FROM unnest(v_activity, v_activity_f, v_activity_o, v_activity_wanted) WITH ORDINALITY
+                l (id, f, o, wanted, n)
+            LEFT JOIN activity a ON a.id = l.id
+            ORDER BY l.n
+        ) l;
     END IF;
 
-    -- What is left of the checks.
-    IF cardinality(f_turn) > 0 THEN
+    -- What is left of the checks. Whether each activity is there and held shows without another look, unless
+    -- some are cancelled, of which there may be any number.
+    v_is_any_lost := cardinality(f_turn) > 0 AND (cardinality(x_turn) > 0
+        OR cardinality(v_activity) < cardinality(f_turn) + cardinality(o_ref)
+        OR false = ANY (v_activity_is_held));
+    IF v_is_any_lost THEN
         SELECT array_agg(l.place ORDER BY l.turn) INTO v_lost
         FROM (
             SELECT u.turn, coalesce(min(u.place) FILTER (WHERE NOT u.is_held), 0) AS place
@@ -415,6 +439,9 @@ BEGIN
             ) u
             GROUP BY u.turn
         ) l;
+    END IF;
+    IF cardinality(f_turn) > 0 AND (v_is_any_lost OR false = ANY (t_valid) OR true = ANY (t_opens_ended))
+    THEN
         SELECT array_agg(CASE
                 WHEN v_code[t.n] <> done THEN v_code[t.n]
                 WHEN v_lost[t.n] > 0 THEN activity_lost
@@ -516,7 +543,8 @@ BEGIN
         JOIN instance i ON i.ino = v_ino[t.ref]
         WHERE t.opens_ended AND v_code[t.n] = done AND x.ino = i.ino AND x.execution = i.execution;
     END IF;
-    IF cardinality(e_turn) > 0 THEN
+    -- Where everything runs and goes on to run, there is no such row.
+    IF 1 <> ANY (e_status) OR 1 <> ANY (v_status) AND cardinality(e_turn) > 0 THEN
         INSERT INTO execution AS x (ino, execution, status, started_ms, completed_ms, event_count,
             output)
         SELECT v_ino[t_ref[e.turn]], e.execution, e.status, v_now,
@@ -590,10 +618,12 @@ BEGIN
         ORDER BY a.n;
     END IF;
     IF cardinality(v_activity) > 0 THEN
-        SELECT coalesce(array_agg(DISTINCT l.id), '{}') INTO v_removed
-        FROM unnest(v_activity, v_activity_turn, v_activity_o) l (id, turn, o)
-        WHERE (l.o > 0 AND v_outcome[l.o] = done) OR (l.turn > 0 AND v_code[l.turn] = done);
-        DELETE FROM activity a WHERE a.id = ANY (v_removed);
+        DELETE FROM activity a
+        USING unnest(v_activity, v_activity_turn, v_activity_o) l (id, turn, o)
+        WHERE a.id = l.id
+            AND (l.o > 0 AND v_outcome[l.o] = done OR l.turn > 0 AND v_code[l.turn] = done);
+    END IF;
+    IF cardinality(x_turn) > 0 THEN
         -- What ended by itself was not cancelled.
         RETURN QUERY
         SELECT 4::smallint, l.turn, done, NULL::uuid, NULL::bigint, NULL::boolean, NULL::text, l.execution,
@@ -794,29 +824,21 @@ BEGIN
     IF v_stored IS NOT NULL THEN
         WITH raised AS (
             UPDATE ready r SET
-                mail_count = r.mail_count + coalesce(s.mail, 0),
+                mail_count = r.mail_count + s.mail,
+                claim_at = least(r.claim_at,
+                    wake_at(s.control_at, s.work_at, r.lease_token, r.hold_until)),
                 -- Where the time stays the place stays: a busy sender must not send its receiver back.
-                (claim_at, claim_order) = (
-                    SELECT least(r.claim_at, n.at_ms),
-                        CASE WHEN n.at_ms < coalesce(r.claim_at, n.at_ms + 1)
-                            THEN nextval('claim_order') ELSE r.claim_order END
-                    FROM (SELECT least(
-                        CASE WHEN s.control_at IS NOT NULL AND r.lease_token IS NOT NULL
-                            THEN greatest(s.control_at, r.hold_until) ELSE s.control_at END,
-                        CASE WHEN s.work_at IS NOT NULL
-                            THEN greatest(s.work_at, r.hold_until) END) AS at_ms) n
-                )
+                claim_order = CASE
+                    WHEN wake_at(s.control_at, s.work_at, r.lease_token, r.hold_until) >= r.claim_at
+                        OR s.control_at IS NULL AND s.work_at IS NULL
+                    THEN r.claim_order ELSE nextval('claim_order') END
             FROM (
                 SELECT g.ino,
                     min(g.visible_at) FILTER (WHERE g.channel = 'c') AS control_at,
                     min(g.visible_at) FILTER (WHERE NOT i.suspended
                         AND (g.channel = 's' OR g.channel = ANY (i.awaited))) AS work_at,
-                    (sum(g.messages) FILTER (WHERE g.channel >= 't'))::integer AS mail
-                FROM (
-                    SELECT g.ino, g.channel, min(g.visible_at) AS visible_at, count(*) AS messages
-                    FROM unnest(v_stored, v_stored_channel, v_stored_at) g (ino, channel, visible_at)
-                    GROUP BY g.ino, g.channel
-                ) g
+                    (count(*) FILTER (WHERE g.channel >= 't'))::integer AS mail
+                FROM unnest(v_stored, v_stored_channel, v_stored_at) g (ino, channel, visible_at)
                 JOIN instance i ON i.ino = g.ino
                 GROUP BY g.ino
             ) s
@@ -832,14 +854,18 @@ BEGIN
         v_dues := v_dues || v_raised_dues;
     END IF;
 
-    IF v_turns > 0 THEN
-        RETURN QUERY
-        SELECT 1::smallint, t.n::integer, t.code, v_incarnation[t_ref[t.n]],
-            v_created_ms[t_ref[t.n]], v_suspended[t_ref[t.n]], v_queue[t_ref[t.n]], NULL::bigint,
-            coalesce(v_lost[t.n], 0), NULL::uuid, NULL::bigint, NULL::text[], NULL::bigint[],
-            NULL::boolean, v_has_parent[t_ref[t.n]]
-        FROM unnest(v_code) WITH ORDINALITY t (code, n);
-    END IF;
+    kind := 1;
+    FOR n IN 1..v_turns LOOP
+        place := n;
+        code := v_code[n];
+        incarnation := v_incarnation[t_ref[n]];
+        created_ms := v_created_ms[t_ref[n]];
+        suspended := v_suspended[t_ref[n]];
+        queue := v_queue[t_ref[n]];
+        activity_id := coalesce(v_lost[n], 0);
+        has_parent := v_has_parent[t_ref[n]];
+        RETURN NEXT;
+    END LOOP;
     IF cardinality(o_ref) > 0 THEN
         RETURN QUERY
         SELECT 2::smallint, o.n::integer,

@@ -53,20 +53,20 @@ DECLARE
     v_last bigint;
 BEGIN
     IF p_newest_first AND cardinality(p_label_keys) > 0 THEN
-        SELECT array_agg(c.ino ORDER BY c.ino DESC) INTO v_ino
+        SELECT array_agg(c.ino) INTO v_ino
         FROM (
             SELECT l.ino FROM label l
             WHERE l.key = p_label_keys[1] AND l.value = p_label_values[1] AND l.ino < p_after_ino
             ORDER BY l.ino DESC LIMIT p_rows_max + 1
         ) c;
     ELSIF p_newest_first THEN
-        SELECT array_agg(c.ino ORDER BY c.ino DESC) INTO v_ino
+        SELECT array_agg(c.ino) INTO v_ino
         FROM (
             SELECT i.ino FROM instance i WHERE i.ino < p_after_ino
             ORDER BY i.ino DESC LIMIT p_rows_max + 1
         ) c;
     ELSIF p_parent IS NOT NULL THEN
-        SELECT array_agg(c.ino ORDER BY c.id), array_agg(c.id ORDER BY c.id) INTO v_ino, v_id
+        SELECT array_agg(c.ino), array_agg(c.id) INTO v_ino, v_id
         FROM (
             SELECT i.ino, i.id FROM instance i
             WHERE i.parent_id = p_parent AND i.id > p_after_id AND i.id >= p_first_id
@@ -74,7 +74,7 @@ BEGIN
             ORDER BY i.id LIMIT p_rows_max + 1
         ) c;
     ELSE
-        SELECT array_agg(c.ino ORDER BY c.id), array_agg(c.id ORDER BY c.id) INTO v_ino, v_id
+        SELECT array_agg(c.ino), array_agg(c.id) INTO v_ino, v_id
         FROM (
             SELECT i.ino, i.id FROM instance i
             WHERE i.id > p_after_id AND i.id >= p_first_id AND i.id < p_end_id
