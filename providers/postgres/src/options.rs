@@ -21,6 +21,7 @@ pub struct PostgresOptions {
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) poll_interval_max: Duration,
+    pub(crate) plan_age_max: Duration,
     pub(crate) tls_root_certificate: Option<PathBuf>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -168,6 +169,15 @@ impl PostgresOptions {
         self
     }
 
+    /// Has the server plan its statements anew on each connection at its next use after this time, ten
+    /// seconds by default: a plan that was made while a store was small may read all of one that has grown.
+    /// It takes some ten milliseconds.
+    #[must_use]
+    pub fn plan_age_max(mut self, age: Duration) -> Self {
+        self.plan_age_max = age;
+        self
+    }
+
     /// Trusts the server's certificate if it leads to those in this file (PEM), as `sslrootcert` in
     /// the URL does. It is looked at where the URL says `sslmode=verify-ca` or `verify-full`.
     #[must_use]
@@ -211,6 +221,7 @@ impl Default for PostgresOptions {
             lock_timeout: Some(Duration::from_secs(5)),
             connect_timeout: Duration::from_secs(10),
             poll_interval_max: Duration::from_secs(1),
+            plan_age_max: Duration::from_secs(10),
             tls_root_certificate: None,
             clock: SystemClock::shared(),
             limits: Limits::default(),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection as _;
+use duroxide_core::clock::{Clock as _, SystemClock};
 use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection as _, Executor as _};
 use tokio::time::timeout;
 
 use crate::connection;
@@ -17,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) setup: Arc<Setup>,
     connection: Option<PgConnection>,
     answer_timeout: Duration,
+    /// Since when the server has made plans on this connection.
+    planned_at: Duration,
 }
 
 impl Session {
@@ -26,6 +29,7 @@ impl Session {
             setup: Arc::clone(setup),
             connection: None,
             answer_timeout: setup.answer_timeout(),
+            planned_at: SystemClock.elapsed(),
         }
     }
 
@@ -48,10 +52,11 @@ impl Session {
     pub(crate) async fn fetch(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Failure> {
         // It is put back only if it can be used again: whoever drops this future half-way drops the
         // connection with it.
-        let mut connection = match self.connection.take() {
+        let mut connection = match self.usable().await {
             Some(connection) => connection,
             None => {
                 let to = &self.setup.connect;
+                self.planned_at = SystemClock.elapsed();
                 let connected = connection::connect(to, &self.setup.options).await;
                 connected.map_err(|cause| Failure::connect(cause, to))?
             }
@@ -64,6 +69,20 @@ impl Session {
             self.connection = Some(connection);
         }
         answer
+    }
+
+    /// The connection, if there is one, without plans that may be out of date. The server keeps a plan until
+    /// its tables are analysed, and one that reads all of a small table is far too dear for one that has grown
+    /// in the meantime. One that cannot forget them is dead, and replaced before anything depends on it.
+    async fn usable(&mut self) -> Option<PgConnection> {
+        let mut connection = self.connection.take()?;
+        let now = SystemClock.elapsed();
+        if now.saturating_sub(self.planned_at) < self.setup.options.plan_age_max {
+            return Some(connection);
+        }
+        self.planned_at = now;
+        let forgotten = timeout(self.answer_timeout, connection.execute("DISCARD PLANS")).await;
+        matches!(forgotten, Ok(Ok(_))).then_some(connection)
     }
 
     /// The same for what can be repeated: a connection that has died since its last use is replaced,

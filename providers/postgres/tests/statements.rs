@@ -203,29 +203,19 @@ async fn fill(place: &Place) {
         queue = TaskQueue::DEFAULT,
     );
     execute(&place.url, &sql).await;
-    // Now, and not by the server itself while something is measured.
+}
+
+/// Has the server look at what it has, now, and not by itself while something is measured.
+async fn tidy(place: &Place) {
     let tidy = "VACUUM (ANALYZE) {s}.instance, {s}.ready, {s}.inbox, {s}.activity";
     execute(&place.url, &tidy.replace("{s}", &place.quoted())).await;
 }
 
-/// Everything that is done for a turn and an activity reads what it is about, by an index, and nothing
-/// of what waits.
-#[tokio::test]
-#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
-async fn what_waits_is_not_read() {
-    let _alone = ALONE.lock().await;
-    log::capture();
-    let place = Place::new().await;
-    place.open().await.close().await;
-    fill(&place).await;
-    let url = explained(&place.url);
-    let provider = PostgresProvider::new(&url, Some(place.options()))
-        .await
-        .unwrap();
-    let before = log::said().len();
-    for instance in ["a", "b", "c"] {
-        apply(&provider, start(instance)).await;
-        apply(&provider, send(instance)).await;
+/// Does for three instances whatever is done for a turn and an activity.
+async fn work(provider: &PostgresProvider, prefix: &str) {
+    for instance in ["a", "b", "c"].map(|name| format!("{prefix}-{name}")) {
+        apply(provider, start(&instance)).await;
+        apply(provider, send(&instance)).await;
     }
     let of_two_queues = ClaimTurns {
         queues: vec![TaskQueue::default(), TaskQueue("other".into())],
@@ -241,7 +231,7 @@ async fn what_waits_is_not_read() {
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     let wanted = ClaimActivities::new(
         vec![TaskQueue::default(), TaskQueue("other".into())],
-        9,
+        6,
         LEASE,
     );
     let claimed = provider.claim_activities(&wanted).await.unwrap().items;
@@ -254,11 +244,30 @@ async fn what_waits_is_not_read() {
         .unwrap();
     let release = Release::new(lease, Duration::ZERO, ReleasedAttempts::Keep);
     provider.release(vec![release]).await.remove(0).unwrap();
-    apply(&provider, outcome(&claimed[5])).await;
-    let turn = claim_turn(&provider).await;
-    apply(&provider, Commit::Turn(end_of(&turn))).await;
+    apply(provider, outcome(&claimed[5])).await;
+    let turn = claim_turn(provider).await;
+    apply(provider, Commit::Turn(end_of(&turn))).await;
     let nothing = provider.claim_turns(&turns(9)).await.unwrap();
     assert!(nothing.items.is_empty());
+}
+
+/// Everything that is done for a turn and an activity reads what it is about, by an index, and nothing
+/// of what waits.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn what_waits_is_not_read() {
+    let _alone = ALONE.lock().await;
+    log::capture();
+    let place = Place::new().await;
+    place.open().await.close().await;
+    fill(&place).await;
+    tidy(&place).await;
+    let url = explained(&place.url);
+    let provider = PostgresProvider::new(&url, Some(place.options()))
+        .await
+        .unwrap();
+    let before = log::said().len();
+    work(&provider, "w").await;
     assert!(
         provider
             .read_head(&id("sleeper-7"))
@@ -284,6 +293,34 @@ async fn what_waits_is_not_read() {
         );
     }
     assert_read_little(&plans, 100);
+    provider.close().await;
+}
+
+/// The server keeps a plan that it made while there was next to nothing, and would go by it when there is
+/// much: connections have it plan anew.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: `cargo xtask test servers` gets one"]
+async fn a_plan_of_a_small_store_is_good_for_a_full_one() {
+    let _alone = ALONE.lock().await;
+    log::capture();
+    let place = Place::new().await;
+    let first = place.open().await;
+    work(&first, "first").await;
+    first.close().await;
+    for table in ["instance", "ready", "inbox", "activity"] {
+        let sql = "ALTER TABLE {s}.{table} SET (autovacuum_enabled = off)";
+        let sql = sql.replace("{s}", &place.quoted());
+        execute(&place.url, &sql.replace("{table}", table)).await;
+    }
+    tidy(&place).await;
+    let url = explained(&place.url);
+    let options = place.options().plan_age_max(Duration::ZERO);
+    let provider = PostgresProvider::new(&url, Some(options)).await.unwrap();
+    work(&provider, "few").await;
+    fill(&place).await;
+    let before = log::said().len();
+    work(&provider, "full").await;
+    assert_read_little(&log::said().split_off(before), 100);
     provider.close().await;
 }
 
@@ -343,6 +380,7 @@ async fn a_claim_costs_the_same_however_much_waits() {
     let (place, empty) = (Place::new().await, Place::new().await);
     let (full, empty) = (place.open().await, empty.open().await);
     fill(&place).await;
+    tidy(&place).await;
     let (mut of_full, mut of_empty) = (Costs::default(), Costs::default());
     for number in 0..300 {
         let instance = number.to_string();

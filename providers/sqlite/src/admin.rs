@@ -13,6 +13,7 @@ use rusqlite::params;
 use crate::codes::{self, bounded};
 use crate::error::{self, Applied};
 use crate::head;
+use crate::hub::Effect;
 use crate::inspect;
 use crate::job::{Access, Member};
 use crate::listing;
@@ -155,7 +156,9 @@ impl Member for Delete {
         if self.mode == DeleteMode::TerminalOnly && removal::awaits_control(session, ino)? {
             return Err(refusal::awaits_control(Self::OPERATION, id).into());
         }
-        Ok(removal::remove(session, ino, Extent::Whole)?)
+        removal::remove(session, ino, Extent::Whole)?;
+        session.note(Effect::HeadChanged(id.clone(), None));
+        Ok(())
     }
 }
 

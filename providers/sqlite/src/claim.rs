@@ -60,7 +60,7 @@ const ACTIVITY_CANDIDATE: &str =
     "SELECT instance.id, instance.incarnation, activity.execution, activity_id,
          activity.attempts + 1, body,
          CASE WHEN has_details THEN (SELECT details FROM details WHERE id = activity.id) END
-     FROM activity JOIN instance ON instance.ino = activity.ino
+     FROM activity LEFT JOIN instance ON instance.ino = activity.ino
      WHERE activity.id = ?1 AND length(body) <= ?2";
 const LEASE_ACTIVITY: &str =
     "UPDATE activity SET lease_token = ?2, claim_at = ?3, attempts = ?4 WHERE id = ?1";

@@ -90,6 +90,7 @@ impl Hub {
     pub(crate) fn forget(&self) {
         *self.dues.lock() = Dues::default();
         self.work.notify_waiters();
+        self.watchers.wake_where(|_| true);
     }
 
     /// Before when no claim of one of these queues returns anything; [`NEVER_MS`] if nothing is

@@ -389,11 +389,9 @@ fn write_head(
     if let Some(claim_at_ms) = claim_at_ms {
         session.note_turn_due(&stored.queue, claim_at_ms);
     }
-    let head = session
-        .watchers
-        .has(&turn.instance)
-        .then(|| head_after(turn, stored, now_ms))
-        .flatten();
+    // Another process may have gone on before this one tells of its turn, so that a waiter there has to look.
+    let is_told = !session.is_shared && session.watchers.has(&turn.instance);
+    let head = is_told.then(|| head_after(turn, stored, now_ms)).flatten();
     session.note(Effect::HeadChanged(
         turn.instance.clone(),
         head.map(Box::new),

@@ -1,6 +1,6 @@
 -- When messages wake an instance: control ends the delay of a release and waits for the end of a lease, all
 -- else waits for both (LEA-06). The planner inlines it.
-CREATE FUNCTION wake_at(control_at bigint, work_at bigint, lease_token uuid, hold_until bigint)
+CREATE FUNCTION wake_at_v1(control_at bigint, work_at bigint, lease_token uuid, hold_until bigint)
 RETURNS bigint LANGUAGE sql IMMUTABLE AS $duroxide$
     SELECT least(
         CASE WHEN lease_token IS NULL THEN control_at
@@ -618,10 +618,10 @@ BEGIN
         ORDER BY a.n;
     END IF;
     IF cardinality(v_activity) > 0 THEN
-        DELETE FROM activity a
-        USING unnest(v_activity, v_activity_turn, v_activity_o) l (id, turn, o)
-        WHERE a.id = l.id
-            AND (l.o > 0 AND v_outcome[l.o] = done OR l.turn > 0 AND v_code[l.turn] = done);
+        DELETE FROM activity a WHERE a.id = ANY (ARRAY(
+            SELECT l.id FROM unnest(v_activity, v_activity_turn, v_activity_o) l (id, turn, o)
+            WHERE l.o > 0 AND v_outcome[l.o] = done OR l.turn > 0 AND v_code[l.turn] = done
+        ));
     END IF;
     IF cardinality(x_turn) > 0 THEN
         -- What ended by itself was not cancelled.
@@ -826,10 +826,10 @@ BEGIN
             UPDATE ready r SET
                 mail_count = r.mail_count + s.mail,
                 claim_at = least(r.claim_at,
-                    wake_at(s.control_at, s.work_at, r.lease_token, r.hold_until)),
+                    wake_at_v1(s.control_at, s.work_at, r.lease_token, r.hold_until)),
                 -- Where the time stays the place stays: a busy sender must not send its receiver back.
                 claim_order = CASE
-                    WHEN wake_at(s.control_at, s.work_at, r.lease_token, r.hold_until) >= r.claim_at
+                    WHEN wake_at_v1(s.control_at, s.work_at, r.lease_token, r.hold_until) >= r.claim_at
                         OR s.control_at IS NULL AND s.work_at IS NULL
                     THEN r.claim_order ELSE nextval('claim_order') END
             FROM (
