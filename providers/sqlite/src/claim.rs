@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::entropy::Entropy;
@@ -180,7 +181,7 @@ fn claim_named(
         let mut budget = ByteBudget::new(request.total_bytes_max);
         let turn = claim_turn(session, request, candidate, (&mut budget, claim_at))?;
         // A release may have held it back for longer than it is leased now.
-        let until_ms = lease_end(session, request);
+        let until_ms = lease_end(session, request.lease);
         if let Some(claim_at_ms) = claim_at(wakes, until_ms) {
             session.note_turn_due(&queue, claim_at_ms);
         }
@@ -190,8 +191,8 @@ fn claim_named(
 }
 
 /// Until when a claim leases. A lease of no time at all would be claimed again by the same claim.
-fn lease_end(session: &Session, request: &ClaimTurns) -> u64 {
-    after(session.now_ms, request.lease).max(session.now_ms.saturating_add(1))
+fn lease_end(session: &Session, lease: Duration) -> u64 {
+    after(session.now_ms, lease).max(session.now_ms.saturating_add(1))
 }
 
 /// Leases an instance, unless its messages are more than the claim may still hold (CLM-13). After the lease
@@ -214,7 +215,7 @@ fn claim_turn(
     }
     let token = Entropy.lease_token();
     let claim_order = session.next_claim_order();
-    let until_ms = lease_end(session, request);
+    let until_ms = lease_end(session, request.lease);
     session.sql.execute(
         "UPDATE instance SET lease_token = ?2, hold_until = ?3, claim_at = ?6, claim_order = ?4,
              attempts = ?5
@@ -284,7 +285,6 @@ fn claim_activity(
     budget: &mut ByteBudget,
 ) -> rusqlite::Result<Option<ClaimedActivity>> {
     let token = Entropy.lease_token();
-    let lease_until_ms = after(session.now_ms, request.lease);
     let claimed = session.sql.first(
         ACTIVITY_CANDIDATE,
         params![id, i64::try_from(budget.next_max()).unwrap_or(i64::MAX)],
@@ -305,8 +305,7 @@ fn claim_activity(
         },
     )?;
     if let Some(activity) = &claimed {
-        // A lease of no time at all would be claimed again by the same claim.
-        let until_ms = lease_until_ms.max(session.now_ms.saturating_add(1));
+        let until_ms = lease_end(session, request.lease);
         session.sql.execute(
             LEASE_ACTIVITY,
             params![id, token.0, until_ms, activity.attempt],

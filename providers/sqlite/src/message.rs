@@ -217,7 +217,6 @@ pub(crate) fn create(
              control_count, mail_count, incarnation, status, execution, next_event_id, created_at,
              updated_at, orchestration, core_state, queue, parent_id, parent_incarnation)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4, ?4, ?13, ?14, ?15, ?16, ?17)",
-
         params![
             newborn.instance.as_str(),
             standing.claim_at_ms,
