@@ -9,6 +9,7 @@ use duroxide_provider_tests::{
     Outcome, Profile, RunOptions, Subject, UNTESTABLE, check_declaration, run_case,
 };
 
+use super::committed::Committed;
 use super::faults::{FAULTS, NOT_APPLICABLE};
 use super::kill::{cases, kill_all};
 use super::mutant::{How, MutantFixture, subject_for};
@@ -70,8 +71,10 @@ fn the_reference_is_not_noticed() {
 
 #[test]
 fn every_mutant_is_killed() {
+    let is_update = std::env::var_os("DUROXIDE_UPDATE").is_some();
     let report = {
-        let verdicts = kill_all();
+        let committed = (!is_update).then(Committed::read);
+        let verdicts = kill_all(committed.as_ref());
         let survivors: Vec<_> = verdicts
             .iter()
             .flat_map(|verdict| {
@@ -87,11 +90,10 @@ fn every_mutant_is_killed() {
         );
         Report::new(&verdicts)
     };
-    println!("{}", report.markdown);
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (place, contents) in report.files() {
         let path = repository.join(place);
-        if std::env::var_os("DUROXIDE_UPDATE").is_some() {
+        if is_update {
             fs::write(&path, contents).expect("the file can be written");
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();

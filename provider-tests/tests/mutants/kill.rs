@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use duroxide_provider_tests::{CATALOGUE, Case, Outcome, RunOptions, run_case};
 
+use super::committed::Committed;
 use super::mutant::{How, Mutant, subject_for};
 use super::table::mutants;
 
@@ -19,12 +20,14 @@ const REFERENCE_PART: u32 = 8;
 /// How often in a row a case must seem to hang: a machine that stands still for some seconds makes
 /// any case late, but not each time.
 const HANGS_IN_A_ROW: u32 = 2;
-/// How often a case is run on a fault that shows in a race: once is nearly always enough.
-const TRIES_OF_A_RACE: usize = 6;
+/// How often a case is run that must notice: some faults show in a race, where once is nearly always
+/// enough.
+const TRIES: usize = 6;
 /// How many mutants are tried at the same time.
 const THREADS: usize = 2;
 
-/// A mutant, and for each of its clauses the first case that noticed it.
+/// A mutant, and for each of its clauses a case that noticed it: the committed one if it did, else
+/// the first. (Before the committed one there may be cases that notice by chance.)
 pub(super) struct Verdict {
     pub(super) mutant: &'static Mutant,
     /// In the order of [`Mutant::clauses`].
@@ -42,7 +45,7 @@ pub(super) fn cases() -> impl Iterator<Item = &'static Case> {
 }
 
 /// The verdicts on all mutants, in their order.
-pub(super) fn kill_all() -> Vec<Verdict> {
+pub(super) fn kill_all(committed: Option<&Committed>) -> Vec<Verdict> {
     hush();
     let mutants: Vec<_> = mutants().collect();
     let next = AtomicUsize::new(0);
@@ -51,7 +54,7 @@ pub(super) fn kill_all() -> Vec<Verdict> {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = kill(mutant);
+                    let verdict = kill(mutant, committed);
                     let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
                     verdicts.push(verdict);
                 }
@@ -69,18 +72,18 @@ pub(super) fn kill_all() -> Vec<Verdict> {
     verdicts
 }
 
-fn kill(mutant: &'static Mutant) -> Verdict {
-    let tries = if mutant.case.is_some() {
-        TRIES_OF_A_RACE
-    } else {
-        1
-    };
-    let notices = |case: &&'static Case| (0..tries).any(|_| notices(case, mutant.how));
+fn kill(mutant: &'static Mutant, committed: Option<&Committed>) -> Verdict {
+    let notices_at_all = |case: &&'static Case| (0..TRIES).any(|_| notices(case, mutant.how));
     let killer = |clause: &&'static str| {
-        let mut of_clause = cases()
-            .filter(|case| case.clauses.contains(clause))
-            .filter(|case| mutant.case.is_none_or(|id| case.id == id));
-        of_clause.find(notices).map(|case| case.id)
+        let of_clause = || cases().filter(|case| case.clauses.contains(clause));
+        let known = committed.and_then(|it| it.killer(mutant.name, clause));
+        let known = mutant.case.or(known);
+        let known = of_clause().find(|case| Some(case.id) == known);
+        let killer = match known.filter(notices_at_all) {
+            None if mutant.case.is_none() => of_clause().find(|case| notices(case, mutant.how)),
+            killer => killer,
+        };
+        killer.map(|case| case.id)
     };
     Verdict {
         mutant,

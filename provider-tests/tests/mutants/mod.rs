@@ -1,6 +1,7 @@
 //! Mutants of the in-memory provider, and who kills them.
 
 mod checks;
+mod committed;
 mod faults;
 mod kill;
 mod mutant;

@@ -6,6 +6,9 @@ use super::kill::Verdict;
 /// The version of the JSON's form.
 const SCHEMA: u32 = 1;
 
+/// The head of the table of mutants.
+pub(super) const TABLE: &str = "| mutant | what it does | clause | killed by |";
+
 /// The committed files.
 pub(super) struct Report {
     pub(super) markdown: String,
@@ -40,7 +43,7 @@ fn markdown(verdicts: &[Verdict], killed: usize) -> String {
          breaks must notice it. This page is written by `cargo test -p duroxide-provider-tests\n\
          --test mutants` with `DUROXIDE_UPDATE=1`.\n\n\
          **{killed} of {} are killed.**\n\n\
-         | mutant | what it does | clause | killed by |\n|---|---|---|---|\n",
+         {TABLE}\n|---|---|---|---|\n",
         verdicts.len()
     );
     for Verdict { mutant, killers } in verdicts {
