@@ -1,0 +1,59 @@
+-- Activities of an instance: a hash of their states, bodies and details, a sorted set of their keys for
+-- ranges, and a member in the sorted set of their queue. A key is the execution and the id, 32 digits.
+
+local function activity_of(head, key)
+  local stored = call('HGET', base(head) .. 'w', key)
+  return stored and decode(stored)
+end
+
+-- An activity whose lease is held, with the head of its instance.
+local function held_activity(lease)
+  local head = load(lease.instance)
+  if not head or head.ic ~= lease.life then
+    return nil
+  end
+  local activity = activity_of(head, lease.key)
+  if activity and is_held(activity, lease.token) then
+    return activity, head
+  end
+  return nil
+end
+
+-- Puts an activity into its queue, or elsewhere in it after a change of its lease.
+local function save_activity(head, key, activity)
+  local queue = K .. 'a:' .. activity.q
+  if activity.ro then
+    call('ZREM', queue, activity.ro .. head.n .. key)
+  end
+  activity.ro = next_number()
+  call('ZADD', queue, activity.un, activity.ro .. head.n .. key)
+  call('HSET', base(head) .. 'w', key, encode(activity))
+  raise('activities', activity.q, activity.un)
+end
+
+local function create_activity(id, head, new)
+  local keys = base(head)
+  note_queue('aq', new.queue)
+  local activity = { q = new.queue, i = id, ic = head.ic, bl = #new.body, un = now, at = 0 }
+  if new.token then
+    activity.tk, activity.un, activity.at = new.token, after(new.lease), 1
+  end
+  call('HSET', keys .. 'w', 'b' .. new.key, new.body)
+  call('ZADD', keys .. 'x', 0, new.key)
+  save_activity(head, new.key, activity)
+end
+
+local function remove_activity(head, key, activity)
+  local keys = base(head)
+  call('HDEL', keys .. 'w', key, 'b' .. key, 'd' .. key)
+  call('ZREM', keys .. 'x', key)
+  call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)
+end
+
+-- Keeps the details that a renewal or a release brings (DET-01).
+local function keep_details(head, key, activity, details)
+  if details then
+    activity.dl = #details
+    call('HSET', base(head) .. 'w', 'd' .. key, details)
+  end
+end

@@ -1,0 +1,175 @@
+-- Leases instances and activities: what became claimable first, within the limits of the claim.
+
+-- The first items of each queue, at most one more than may be claimed: that tells whether there are
+-- others.
+local function fronts_of(prefix, queues, max)
+  local fronts = {}
+  for place, queue in ipairs(queues) do
+    local found = call('ZRANGE', prefix .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, max + 1, 'WITHSCORES')
+    local front = {}
+    for i = 1, #found, 2 do
+      front[#front + 1] = { member = found[i], at = tonumber(found[i + 1]), queue = queue }
+    end
+    fronts[place] = front
+  end
+  return fronts
+end
+
+local function comes_before(a, b)
+  if a.at ~= b.at then
+    return a.at < b.at
+  end
+  return a.member < b.member
+end
+
+-- Of each queue its share, and of the rest what became claimable first (CLM-06, CLM-12); and whether
+-- others are left.
+local function share_out(fronts, max)
+  local share = math.floor(max / math.max(#fronts, 1))
+  local chosen, others = {}, {}
+  for _, front in ipairs(fronts) do
+    for place, item in ipairs(front) do
+      local list = place <= share and chosen or others
+      list[#list + 1] = item
+    end
+  end
+  local all = #chosen + #others
+  table.sort(others, comes_before)
+  for place = 1, math.min(#others, max - #chosen) do
+    chosen[#chosen + 1] = others[place]
+  end
+  table.sort(chosen, comes_before)
+  return chosen, all > max
+end
+
+-- How many bytes the items of a claim may still hold: the first one as many as it has (CLM-13).
+local function budget_of(total)
+  local left, has_any = total, false
+  return function(bytes)
+    if has_any and bytes > left then
+      return false
+    end
+    left, has_any = math.max(left - bytes, 0), true
+    return true
+  end
+end
+
+-- How many messages are read at a time: the limit of bytes may end the answer long before.
+local SLICE = 64
+
+-- The due messages for a claim, at least one of them if there is one (CLM-02, CLM-11).
+local function deliver(head, claim)
+  local keys, messages, bytes = base(head), {}, 0
+  local channels = head.su and { 'c' } or { 'c', 's' }
+  for _, channel in ipairs(channels) do
+    local from = 0
+    while (head[COUNTS[channel]] or 0) > from do
+      local places = call('ZRANGE', keys .. channel, '-inf', now, 'BYSCORE', 'LIMIT', from, SLICE)
+      if #places == 0 then
+        break
+      end
+      from = from + SLICE
+      local ids = {}
+      for place, member in ipairs(places) do
+        ids[place] = member:sub(17, 32)
+      end
+      for place, stored in ipairs(call('HMGET', keys .. 'm', unpack(ids))) do
+        local body = #decode(stored).b
+        local is_full = #messages >= claim.messages_max or bytes + body > claim.bytes_max
+        if is_full and #messages > 0 then
+          return messages, bytes
+        end
+        bytes = bytes + body
+        messages[#messages + 1] = { ids[place], stored }
+      end
+    end
+  end
+  return messages, bytes
+end
+
+-- The output of the current execution, as it is stored.
+local function output_of(head)
+  local stored = head.ou and call('HGET', base(head) .. 'e', head.ex)
+  return stored and decode(stored).o or nil
+end
+
+local function token_of(claim, place)
+  return claim.tokens:sub(16 * place - 15, 16 * place)
+end
+
+-- Leases an instance, unless its messages are more than the claim may still hold.
+local function claim_turn(id, head, claim, token, fits)
+  local messages, bytes = deliver(head, claim)
+  if not fits(bytes) then
+    return nil
+  end
+  local mail = not head.su and mail_ms(head)
+  head.tk, head.un, head.at = token, after(claim.lease), (head.at or 0) + 1
+  return {
+    instance = id, head = save(id, head), output = output_of(head), messages = messages,
+    has_mail = mail ~= nil and mail ~= false and mail <= now,
+  }
+end
+
+local function claim_turns(claim)
+  local turns, fits = {}, budget_of(claim.total_max)
+  if claim.only then
+    local head = load(claim.only)
+    if head and not is_leased(head) and claim.max > 0 then
+      turns[1] = claim_turn(claim.only, head, claim, token_of(claim, 1), fits)
+    end
+    return turns, false
+  end
+  local chosen, more = share_out(fronts_of(K .. 'r:', claim.queues, claim.max), claim.max)
+  for place, item in ipairs(chosen) do
+    local id = item.member:sub(17)
+    local turn = claim_turn(id, load(id), claim, token_of(claim, place), fits)
+    if not turn then
+      return turns, true
+    end
+    turns[place] = turn
+  end
+  return turns, more
+end
+
+local function claim_activities(claim)
+  local found, fits = {}, budget_of(claim.total_max)
+  local chosen, more = share_out(fronts_of(K .. 'a:', claim.queues, claim.max), claim.max)
+  for place, item in ipairs(chosen) do
+    local head, key = { n = item.member:sub(17, 32) }, item.member:sub(33)
+    local activity = activity_of(head, key)
+    if not fits(activity.bl) then
+      return found, true
+    end
+    activity.tk, activity.un, activity.at = token_of(claim, place), after(claim.lease), activity.at + 1
+    save_activity(head, key, activity)
+    local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
+    found[place] = {
+      instance = activity.i, life = activity.ic, key = key, token = activity.tk, queue = activity.q,
+      attempt = activity.at, body = stored[1], details = stored[2] or nil,
+    }
+  end
+  return found, more
+end
+
+-- When the next item of each queue is due.
+local function dues_of(prefix, queues)
+  local dues = {}
+  for place, queue in ipairs(queues) do
+    dues[place] = { queue, first_ms(prefix .. queue) }
+  end
+  return dues
+end
+
+local answer = {}
+if R.turns then
+  answer.turns, answer.more_turns = claim_turns(R.turns)
+end
+if R.activities then
+  answer.activities, answer.more_activities = claim_activities(R.activities)
+end
+settle()
+answer.now = now
+answer.turns_due = dues_of(K .. 'r:', R.turns and R.turns.queues or {})
+answer.activities_due = dues_of(K .. 'a:', R.activities and R.activities.queues or {})
+return encode(answer)

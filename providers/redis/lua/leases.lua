@@ -1,0 +1,65 @@
+-- Renews and releases leases, each answered in its place (LEA-08).
+
+-- The item whose lease is held, its head, and how it is written.
+local function held(lease)
+  if lease.key then
+    local activity, head = held_activity(lease)
+    return activity, activity and function()
+      save_activity(head, lease.key, activity)
+    end, head
+  end
+  local head = load(lease.instance)
+  if head and is_held(head, lease.token) then
+    return head, function()
+      touch(lease.instance)
+    end, head
+  end
+  return nil
+end
+
+local function keep(lease, item, head, details)
+  if lease.key then
+    keep_details(head, lease.key, item, details)
+  elseif details then
+    head.nt = true
+    call('SET', base(head) .. 'o', details)
+  end
+end
+
+-- Extends a lease, and never shortens it (LEA-04, LEA-05).
+local function renew(member)
+  local item, write, head = held(member.lease)
+  if not item then
+    return false
+  end
+  item.un = math.max(item.un, after(R.extend))
+  keep(member.lease, item, head, member.details)
+  write()
+  return true
+end
+
+-- Gives a lease back (LEA-06, LEA-07, ATT-03).
+local function release(member)
+  local item, write, head = held(member.lease)
+  if not item then
+    return false
+  end
+  item.tk, item.un = nil, after(member.delay)
+  item.at = math.max((item.at or 0) - member.taken_back, 0)
+  keep(member.lease, item, head, member.details)
+  write()
+  return true
+end
+
+local answers = {}
+for place, member in ipairs(R.renewed or {}) do
+  answers[place] = renew(member)
+end
+for place, member in ipairs(R.released or {}) do
+  answers[place] = release(member)
+end
+settle()
+ring({})
+return encode({
+  now = now, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
+})

@@ -1,0 +1,196 @@
+-- What every script begins with: the request, the time, the keys, and the instances at hand.
+--
+-- A script reads and checks first and writes afterwards, by commands that cannot fail: there is no
+-- rollback. Instances that it changes are kept in `heads` and written once, by `settle`.
+
+local K = KEYS[1]
+local call, encode, decode = redis.call, cmsgpack.pack, cmsgpack.unpack
+local R = decode(ARGV[1])
+
+-- Numbers that are compared as text have sixteen hexadecimal digits.
+local FIRST = '0000000000000001'
+
+local now, is_within
+local seq = 0
+local has_counted = false
+do
+  now, is_within = server_time()
+  local clock = call('GET', K .. 'clock')
+  if clock then
+    clock = decode(clock)
+    -- It does not go back where the server's clock does: what was due must not become early.
+    if clock[1] > now then
+      now, is_within = clock[1], false
+    end
+    seq = clock[2]
+  end
+end
+
+-- The time that is so many milliseconds away, never sooner than that.
+local function after(delay)
+  if delay == 0 then
+    return now
+  end
+  return now + delay + (is_within and 1 or 0)
+end
+
+-- A number that was never given before.
+local function next_number()
+  seq = seq + 1
+  has_counted = true
+  return string.format('%016x', seq)
+end
+
+-- The beginning of the keys of an instance. They have its number and not its id, so that another life
+-- of the id finds nothing of this one.
+local function base(head)
+  return K .. 'n' .. head.n .. ':'
+end
+
+local heads, changed, is_changed = {}, {}, {}
+
+-- The head of an instance, or nil. Its fields are told in `head.rs`.
+local function load(id)
+  local head = heads[id]
+  if head == nil then
+    local stored = call('GET', K .. 'i:' .. id)
+    head = stored and decode(stored) or false
+    heads[id] = head
+  end
+  return head or nil
+end
+
+-- Notes that an instance has to be written.
+local function touch(id)
+  if not is_changed[id] then
+    is_changed[id] = true
+    changed[#changed + 1] = id
+  end
+end
+
+local function has_ended(head)
+  return head.st == 'C' or head.st == 'F'
+end
+
+-- Whether somebody holds a lease, of an instance or of an activity.
+local function is_leased(item)
+  return item.tk ~= nil and item.un > now
+end
+
+local function is_held(item, token)
+  return item.tk == token and item.un > now
+end
+
+-- The score of the first member.
+local function first_ms(key)
+  return tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+end
+
+local function earlier(a, b)
+  if not a or (b and b < a) then
+    return b
+  end
+  return a
+end
+
+-- When the first mail is due that the instance awaits.
+local function mail_ms(head)
+  local first
+  if (head.mc or 0) > 0 then
+    for _, topic in ipairs(head.aw or {}) do
+      first = earlier(first, first_ms(base(head) .. 't' .. topic))
+    end
+  end
+  return first
+end
+
+-- From when on a claim returns an instance (CLM-01, SUS-01). A control message does not wait for the end
+-- of a release's delay, but for that of a lease.
+local function claimable_from(head)
+  local control, work
+  if (head.cc or 0) > 0 then
+    control = math.max(first_ms(base(head) .. 'c'), head.tk and head.un or 0)
+  end
+  if not head.su then
+    if (head.sc or 0) > 0 then
+      work = first_ms(base(head) .. 's')
+    end
+    work = earlier(work, mail_ms(head))
+    work = work and math.max(work, head.un)
+  end
+  return earlier(control, work)
+end
+
+-- What became claimable, by queue: the earliest time.
+local raised = { turns = {}, activities = {} }
+
+local function raise(kind, queue, at)
+  raised[kind][queue] = earlier(raised[kind][queue], at)
+end
+
+local known_queues = {}
+
+-- Notes that there is such a queue.
+local function note_queue(kind, queue)
+  local key = K .. kind
+  if not known_queues[key .. queue] then
+    known_queues[key .. queue] = true
+    call('SADD', key, queue)
+  end
+end
+
+-- Moves an instance to where it belongs among the ready ones. Where the time stays, the place stays: a
+-- sender must not move its receiver back (CLM-06).
+local function requeue(id, head)
+  local at = claimable_from(head)
+  if at == head.ra then
+    return
+  end
+  local ready = K .. 'r:' .. head.q
+  if head.ra then
+    call('ZREM', ready, head.ro .. id)
+  end
+  if at then
+    head.ro = next_number()
+    call('ZADD', ready, at, head.ro .. id)
+    raise('turns', head.q, at)
+  else
+    head.ro = nil
+  end
+  head.ra = at
+end
+
+-- Writes an instance that was changed, and answers what was written.
+local function save(id, head)
+  requeue(id, head)
+  local stored = encode(head)
+  call('SET', K .. 'i:' .. id, stored)
+  is_changed[id] = nil
+  return stored
+end
+
+-- Writes what was changed.
+local function settle()
+  for _, id in ipairs(changed) do
+    if is_changed[id] then
+      local head = heads[id]
+      if head then
+        save(id, head)
+      else
+        call('DEL', K .. 'i:' .. id)
+      end
+    end
+  end
+  if has_counted then
+    call('SET', K .. 'clock', encode({ now, seq }))
+  end
+end
+
+-- A table by queue as a list of pairs: an empty table has no kind of its own on the way.
+local function pairs_of(by_queue)
+  local list = {}
+  for queue, at in pairs(by_queue) do
+    list[#list + 1] = { queue, at }
+  end
+  return list
+end

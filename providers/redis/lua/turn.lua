@@ -1,0 +1,180 @@
+-- A turn of an instance: checked whole, and then applied whole (COM-01).
+
+local function is_at(head, turn)
+  return head.ex == turn.execution and head.ev == turn.next_event
+end
+
+-- Why a turn's fence does not hold (FEN-01 to FEN-03, FEN-07).
+local function fenced(head, turn)
+  if turn.fence == 'absent' then
+    return head and 'exists'
+  end
+  if turn.fence == 'at' then
+    if not head or not is_held(head, turn.token) then
+      return 'lease_lost'
+    end
+    return not is_at(head, turn) and 'conflict'
+  end
+  if not head or head.ic ~= turn.life or head.un > now or head.su then
+    return 'lease_lost'
+  end
+  return not (is_at(head, turn) and head.ci == turn.base) and 'conflict'
+end
+
+-- Why a turn is not applied, and where in it.
+local function refusal_of(head, turn)
+  local refusal = fenced(head, turn)
+  if refusal then
+    return refusal
+  end
+  for place, lease in ipairs(turn.completed) do
+    if not held_activity(lease) then
+      return 'activity_lost', place
+    end
+  end
+  if turn.is_refused then
+    return 'refused'
+  end
+  if turn.opens and not (head and has_ended(head)) then
+    return 'not_ended'
+  end
+  refusal = #turn.values > 0 and too_many_values(head, turn.values)
+  if refusal then
+    return refusal
+  end
+  for _, new in ipairs(turn.activities) do
+    if head and call('HEXISTS', base(head) .. 'w', new.key) == 1 then
+      return 'key_taken'
+    end
+  end
+  return nil
+end
+
+-- Appends to an execution and writes how it stands. One that goes on as it did is not written anew: the
+-- head tells where it ends.
+local function write_execution(head, update)
+  local keys = base(head)
+  local has_begun = update.execution ~= head.ex or (head.ev == FIRST and not head.es)
+  if has_begun then
+    head.es = now
+  end
+  if update.chunk then
+    call('RPUSH', keys .. 'h' .. update.execution, update.first_event .. update.next_event .. update.chunk)
+  end
+  local is_as_before = not has_begun and not has_ended(head) and update.status == 'R' and not update.output and not head.ou
+  head.ex, head.ev = update.execution, update.next_event
+  head.st = update.status == 'N' and 'R' or update.status
+  head.ou = update.output and true or nil
+  if not is_as_before then
+    local record = {
+      s = update.status, b = head.es, e = update.status ~= 'R' and now or nil,
+      o = update.output, n = update.next_event,
+    }
+    call('HSET', keys .. 'e', update.execution, encode(record))
+  end
+end
+
+-- When the instance expires (EXP-01).
+local function write_expiry(id, head, turn)
+  if #turn.executions > 0 then
+    local expires_at = has_ended(head) and turn.expire and after(turn.expire) or nil
+    if head.xp and not expires_at then
+      call('ZREM', K .. 'exp', id)
+    end
+    head.xp = expires_at
+  end
+  -- Whoever was spared for a message that this turn has taken may go now.
+  if head.xp then
+    call('ZADD', K .. 'exp', head.xp, id)
+  end
+end
+
+local function write_head(head, turn)
+  head.o, head.v, head.cs = turn.orchestration, turn.version, turn.core_state
+  head.ci, head.up = turn.commit, now
+  head.tk, head.un, head.at = nil, now, nil
+  if turn.suspended ~= nil then
+    head.su = turn.suspended or nil
+  end
+  if head.nt then
+    call('DEL', base(head) .. 'o')
+    head.nt = nil
+  end
+  for _, update in ipairs(turn.executions) do
+    write_execution(head, update)
+  end
+  if #turn.executions > 0 then
+    head.aw = #turn.awaited > 0 and turn.awaited or nil
+  end
+  if has_ended(head) or head.ev == FIRST then
+    head.aw = nil
+  end
+  if has_ended(head) then
+    head.su = nil
+  end
+end
+
+-- Removes activities, and names those that were leased (CAN-01, CAN-02).
+local function cancel(head, cancelled, leased)
+  local found = { cancelled }
+  if #cancelled == 16 then
+    found = call('ZRANGE', base(head) .. 'x', '[' .. cancelled, '(' .. cancelled .. 'g', 'BYLEX')
+  end
+  for _, key in ipairs(found) do
+    local activity = activity_of(head, key)
+    if activity then
+      remove_activity(head, key, activity)
+      if is_leased(activity) then
+        leased[#leased + 1] = { key, activity.tk }
+      end
+    end
+  end
+end
+
+-- Parts take effect in the order of COM-08.
+local function apply_turn(turn, head)
+  local id = turn.instance
+  head = head or create(id, turn.new, turn.life)
+  touch(id)
+  for _, message in ipairs(turn.consumed) do
+    remove_message(head, message)
+  end
+  if turn.purge_through then
+    purge_through(head, turn.purge_through)
+  end
+  write_head(head, turn)
+  write_expiry(id, head, turn)
+  write_values(head, turn.commit, turn.values)
+  for _, lease in ipairs(turn.completed) do
+    local activity, of = held_activity(lease)
+    if activity then
+      remove_activity(of, lease.key, activity)
+    end
+  end
+  local leased, dropped = {}, 0
+  for _, cancelled in ipairs(turn.cancelled) do
+    cancel(head, cancelled, leased)
+  end
+  for _, new in ipairs(turn.activities) do
+    create_activity(id, head, new)
+  end
+  for _, envelope in ipairs(turn.messages) do
+    dropped = dropped + send(envelope)
+  end
+  return {
+    cancelled = leased, dropped = dropped, life = head.ic, queue = head.q, created = head.cr,
+    has_parent = head.pi ~= nil, suspended = head.su == true,
+  }
+end
+
+local function commit_turn(turn)
+  local head = load(turn.instance)
+  if head and head.ci == turn.commit then
+    return { repeated = true }
+  end
+  local refusal, place = refusal_of(head, turn)
+  if refusal then
+    return { no = refusal, place = place }
+  end
+  return apply_turn(turn, head)
+end
