@@ -1,15 +1,21 @@
 -- Tells other processes what they wait for.
 
+-- Whether another process is alive.
+local function has_peers()
+  local alive = call('ZCARD', K .. 'nodes')
+  return alive > 1 or (alive == 1 and not call('ZSCORE', K .. 'nodes', R.node))
+end
+
 -- Tells of what became claimable, but for the queues of turns that the caller takes on itself, and of the
 -- instances that changed. One that is alone tells nobody.
 local function ring(changed_ids)
-  local news = { from = R.node, turns = {}, activities = pairs_of(raised.activities), changed = changed_ids }
+  local news = { from = R.node, seq = seq, turns = {}, activities = pairs_of(raised.activities), changed = changed_ids }
   for queue, at in pairs(raised.turns) do
     if not R.taken or not R.taken[queue] then
       news.turns[#news.turns + 1] = { queue, at }
     end
   end
-  if #news.turns + #news.activities + #changed_ids > 0 and call('ZCARD', K .. 'nodes') > 1 then
+  if #news.turns + #news.activities + #changed_ids > 0 and has_peers() then
     call('PUBLISH', K .. 'bell', encode(news))
   end
 end

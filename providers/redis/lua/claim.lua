@@ -123,11 +123,17 @@ local function claim_turns(claim)
   local chosen, more = share_out(fronts_of(K .. 'r:', claim.queues, claim.max), claim.max)
   for place, item in ipairs(chosen) do
     local id = item.member:sub(17)
-    local turn = claim_turn(id, load(id), claim, token_of(claim, place), fits)
-    if not turn then
-      return turns, true
+    local head = load(id)
+    if head then
+      local turn = claim_turn(id, head, claim, token_of(claim, place), fits)
+      if not turn then
+        return turns, true
+      end
+      turns[#turns + 1] = turn
+    else
+      -- Damage must not keep others from being claimed (CLM-10).
+      call('ZREM', K .. 'r:' .. item.queue, item.member)
     end
-    turns[place] = turn
   end
   return turns, more
 end
@@ -138,27 +144,22 @@ local function claim_activities(claim)
   for place, item in ipairs(chosen) do
     local head, key = { n = item.member:sub(17, 32) }, item.member:sub(33)
     local activity = activity_of(head, key)
-    if not fits(activity.bl) then
-      return found, true
+    if activity then
+      if not fits(activity.bl) then
+        return found, true
+      end
+      activity.tk, activity.un, activity.at = token_of(claim, place), after(claim.lease), activity.at + 1
+      save_activity(head, key, activity)
+      local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
+      found[#found + 1] = {
+        instance = activity.i, life = activity.ic, key = key, token = activity.tk, queue = activity.q,
+        attempt = activity.at, body = stored[1], details = stored[2] or nil,
+      }
+    else
+      call('ZREM', K .. 'a:' .. item.queue, item.member)
     end
-    activity.tk, activity.un, activity.at = token_of(claim, place), after(claim.lease), activity.at + 1
-    save_activity(head, key, activity)
-    local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
-    found[place] = {
-      instance = activity.i, life = activity.ic, key = key, token = activity.tk, queue = activity.q,
-      attempt = activity.at, body = stored[1], details = stored[2] or nil,
-    }
   end
   return found, more
-end
-
--- When the next item of each queue is due.
-local function dues_of(prefix, queues)
-  local dues = {}
-  for place, queue in ipairs(queues) do
-    dues[place] = { queue, first_ms(prefix .. queue) }
-  end
-  return dues
 end
 
 local answer = {}
@@ -169,7 +170,7 @@ if R.activities then
   answer.activities, answer.more_activities = claim_activities(R.activities)
 end
 settle()
-answer.now = now
+answer.now, answer.seq = now, seq
 answer.turns_due = dues_of(K .. 'r:', R.turns and R.turns.queues or {})
 answer.activities_due = dues_of(K .. 'a:', R.activities and R.activities.queues or {})
 return encode(answer)

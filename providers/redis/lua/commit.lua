@@ -26,5 +26,5 @@ end
 settle()
 ring(R.changed)
 return encode({
-  now = now, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
+  now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
 })

@@ -61,5 +61,5 @@ end
 settle()
 ring({})
 return encode({
-  now = now, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
+  now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
 })

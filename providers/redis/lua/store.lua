@@ -186,6 +186,15 @@ local function settle()
   end
 end
 
+-- When the next item of each queue is due, -1 for never.
+local function dues_of(prefix, queues)
+  local dues = {}
+  for place, queue in ipairs(queues) do
+    dues[place] = { queue, first_ms(prefix .. queue) or -1 }
+  end
+  return dues
+end
+
 -- A table by queue as a list of pairs: an empty table has no kind of its own on the way.
 local function pairs_of(by_queue)
   local list = {}

@@ -1,1 +1,34 @@
-//! Redis.
+//! The Redis provider of [duroxide](https://docs.rs/duroxide): many processes, one server.
+//!
+//! A claim of turns and activities is one script, and so is a flush of any number of commits: the
+//! server runs each of them alone and whole, by its own clock. `docs.md` says what each setting of the
+//! server can lose.
+#![doc = include_str!("../docs.md")]
+
+mod activity;
+mod bell;
+mod claim;
+mod codes;
+mod commit;
+mod connection;
+mod credentials;
+mod engine;
+mod error;
+mod head;
+mod hub;
+mod lane;
+mod lease;
+mod location;
+mod message;
+mod options;
+mod provider;
+mod pulse;
+mod script;
+mod server;
+mod setup;
+mod turn;
+mod wait;
+
+pub use credentials::{Credentials, Login};
+pub use options::RedisOptions;
+pub use provider::RedisProvider;

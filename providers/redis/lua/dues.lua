@@ -1,0 +1,16 @@
+-- When the next item of each queue is due. Whoever asks is alive, and told of what others do from now on.
+
+-- After how many seconds a process that does not ask any more is told nothing.
+local SILENT_SECONDS = 15
+
+do
+  -- By the server's clock, also where tests move the time.
+  local seconds = tonumber(call('TIME')[1])
+  call('ZADD', K .. 'nodes', seconds, R.node)
+  call('ZREMRANGEBYSCORE', K .. 'nodes', '-inf', seconds - SILENT_SECONDS)
+end
+
+return encode({
+  now = now, seq = seq, turns_due = dues_of(K .. 'r:', R.turns), activities_due = dues_of(K .. 'a:', R.activities),
+  has_peers = call('ZCARD', K .. 'nodes') > 1,
+})

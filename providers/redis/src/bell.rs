@@ -1,0 +1,96 @@
+//! What other processes tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide_core::providers::InstanceId;
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::codes::Id;
+use crate::connection;
+use crate::error::Failure;
+use crate::hub::{By, News};
+use crate::setup::Setup;
+
+/// How long to wait before the next attempt to listen.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What one process tells the others.
+#[derive(Deserialize)]
+struct Bell {
+    from: Id,
+    seq: u64,
+    turns: Vec<(Arc<str>, u64)>,
+    activities: Vec<(Arc<str>, u64)>,
+    changed: Vec<String>,
+}
+
+/// Listens until everything is closed, and again after a connection was lost. `heard` is told once it is
+/// listened, or cannot be.
+pub(crate) async fn listen(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
+    let mut heard = Some(heard);
+    loop {
+        tokio::select! {
+            biased;
+            () = setup.hub.closed() => return,
+            ended = hear(&setup, &mut heard) => {
+                if let Err(failure) = ended {
+                    tracing::debug!(
+                        target: "duroxide::redis",
+                        ?failure,
+                        "others are not heard; their work is asked for"
+                    );
+                }
+            }
+        }
+        // Who waits for the first attempt waits no longer.
+        heard = None;
+        setup.hub.set_listening(false);
+        tokio::select! {
+            biased;
+            () = setup.hub.closed() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Listens by one connection until that is lost.
+async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<(), Failure> {
+    let of_server = |cause| Failure::connect(cause, &setup.location.server);
+    let client = connection::client(setup).await?;
+    let connecting = tokio::time::timeout(setup.options.connect_timeout, client.get_async_pubsub());
+    let connected = connecting
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+    let mut subscription = connected.map_err(of_server)?;
+    let channel = format!("{}bell", setup.key_tag);
+    subscription.subscribe(&channel).await.map_err(of_server)?;
+    setup.hub.set_listening(true);
+    if let Some(heard) = heard.take() {
+        heard.send(()).ok();
+    }
+    let mut messages = subscription.on_message();
+    while let Some(message) = messages.next().await {
+        match rmp_serde::from_slice::<Bell>(message.get_payload_bytes()) {
+            Ok(bell) if bell.from == setup.node => {}
+            Ok(bell) => take_in(setup, bell),
+            // It is from another version: anything may have happened.
+            Err(_) => setup.hub.forget(),
+        }
+    }
+    Ok(())
+}
+
+fn take_in(setup: &Setup, bell: Bell) {
+    let news = News {
+        sequence: bell.seq,
+        turns: bell.turns,
+        activities: bell.activities,
+    };
+    setup.hub.arrive(&news, By::Another);
+    let changed = bell.changed.into_iter();
+    let changed = changed.filter_map(|id| Some((InstanceId::new(id).ok()?, None)));
+    setup.hub.watchers.wake(changed.collect());
+}

@@ -1,0 +1,86 @@
+//! Making a connection, and calling a script on it.
+
+use std::sync::Arc;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Value, cmd, pipe};
+
+use crate::error::Failure;
+use crate::script::Script;
+use crate::setup::Setup;
+
+/// The client for one connection, with the login as it is now.
+pub(crate) async fn client(setup: &Setup) -> Result<Client, Failure> {
+    let server = &setup.location.server;
+    let login = match &setup.options.credentials {
+        Some(credentials) => {
+            let login = credentials.login().await;
+            Some(login.map_err(|why| Failure::credentials(why, server))?)
+        }
+        None => None,
+    };
+    let client = setup.location.client(login.as_ref());
+    client.map_err(|cause| Failure::connect(cause, server))
+}
+
+/// A new connection.
+pub(crate) async fn connect(setup: &Setup) -> Result<MultiplexedConnection, Failure> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(setup.options.connect_timeout))
+        .set_response_timeout(Some(setup.options.answer_timeout));
+    let client = client(setup).await?;
+    let connected = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await;
+    connected.map_err(|cause| Failure::connect(cause, &setup.location.server))
+}
+
+/// Tells the server all scripts, so that calls name them by their hashes.
+pub(crate) async fn load_scripts(
+    setup: &Setup,
+    connection: &mut MultiplexedConnection,
+) -> Result<(), Failure> {
+    let mut load = pipe();
+    for text in setup.scripts.texts() {
+        load.cmd("SCRIPT").arg("LOAD").arg(text);
+    }
+    let hashes: RedisResult<Vec<String>> = load.query_async(connection).await;
+    let hashes = hashes.map_err(|cause| Failure::of_call(cause, &setup.location.server))?;
+    setup.scripts.set_hashes(hashes);
+    Ok(())
+}
+
+/// Calls a script. One that the server has forgotten is told again, which it keeps.
+pub(crate) async fn call(
+    setup: &Arc<Setup>,
+    mut connection: MultiplexedConnection,
+    script: Script,
+    argument: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let server = &setup.location.server;
+    let hash = setup.scripts.hash(script).unwrap_or_default();
+    setup.count_call();
+    let by_hash = send(&mut connection, "EVALSHA", hash, setup, argument).await;
+    match by_hash.map_err(|cause| Failure::of_call(cause, server)) {
+        Err(failure) if failure.is_unknown_script() => {
+            setup.count_call();
+            let text = setup.scripts.text(script);
+            let by_text = send(&mut connection, "EVAL", text, setup, argument).await;
+            by_text.map_err(|cause| Failure::of_call(cause, server))
+        }
+        answer => answer,
+    }
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    command: &'static str,
+    script: &str,
+    setup: &Setup,
+    argument: &[u8],
+) -> RedisResult<Vec<u8>> {
+    let mut call: Cmd = cmd(command);
+    call.arg(script).arg(1).arg(&setup.key_tag).arg(argument);
+    let answer: Value = call.query_async(connection).await?;
+    redis::from_redis_value(answer).map_err(Into::into)
+}

@@ -1,0 +1,295 @@
+//! The errors, each made in one place, and what the server's errors mean.
+
+use std::sync::Arc;
+
+use duroxide_core::providers::{ErrorKind, InstanceId, ProviderError};
+use redis::RedisError;
+
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It was not sent.
+    Connect,
+    /// The server answered that it refuses, and has changed nothing.
+    Answered,
+    /// It was sent, and there was no answer.
+    Lost,
+}
+
+/// A call that failed, for each of those who had a part in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) stage: Stage,
+    cause: Cause,
+    /// Which server was meant.
+    server: Arc<str>,
+}
+
+#[derive(Debug, Clone)]
+enum Cause {
+    Redis(RedisError),
+    /// The answer is not what the script gives.
+    Damaged(Arc<str>),
+    /// The callback that knows the password failed.
+    Credentials(Arc<str>),
+    Closed,
+    /// The thread ended.
+    Abandoned,
+}
+
+impl Failure {
+    pub(crate) fn connect(cause: RedisError, server: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::Redis(cause), server)
+    }
+
+    /// The failure of a call that was sent.
+    pub(crate) fn of_call(cause: RedisError, server: &Arc<str>) -> Self {
+        let is_answer = matches!(
+            cause.kind(),
+            redis::ErrorKind::Server(_) | redis::ErrorKind::Extension
+        );
+        let stage = if is_answer && !is_of_running(&cause) {
+            Stage::Answered
+        } else {
+            Stage::Lost
+        };
+        Self::new(stage, Cause::Redis(cause), server)
+    }
+
+    pub(crate) fn damaged(why: impl ToString, server: &Arc<str>) -> Self {
+        let cause = Cause::Damaged(why.to_string().into());
+        Self::new(Stage::Lost, cause, server)
+    }
+
+    pub(crate) fn credentials(why: impl ToString, server: &Arc<str>) -> Self {
+        let cause = Cause::Credentials(why.to_string().into());
+        Self::new(Stage::Connect, cause, server)
+    }
+
+    pub(crate) fn closed(server: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::Closed, server)
+    }
+
+    pub(crate) fn abandoned(server: &Arc<str>) -> Self {
+        Self::new(Stage::Lost, Cause::Abandoned, server)
+    }
+
+    fn new(stage: Stage, cause: Cause, server: &Arc<str>) -> Self {
+        Self {
+            stage,
+            cause,
+            server: Arc::clone(server),
+        }
+    }
+
+    /// The first word of the server's answer.
+    fn code(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Redis(cause) => cause.code(),
+            Cause::Damaged(_) | Cause::Credentials(_) | Cause::Closed | Cause::Abandoned => None,
+        }
+    }
+
+    /// Whether the connection must be replaced: it is gone, or leads to a server that does not write any
+    /// more.
+    pub(crate) fn breaks_connection(&self) -> bool {
+        self.stage != Stage::Answered
+            || matches!(
+                self.code(),
+                Some("READONLY" | "NOAUTH" | "MASTERDOWN" | "LOADING" | "WRONGPASS")
+            )
+    }
+
+    /// Whether the server has forgotten the script, which it does when it restarts.
+    pub(crate) fn is_unknown_script(&self) -> bool {
+        self.code() == Some("NOSCRIPT")
+    }
+
+    /// The error for one who had a part in the call; `is_durable` says whether repeating that part
+    /// tells what became of it (ERR-02).
+    pub(crate) fn error(&self, operation: &'static str, is_durable: bool) -> ProviderError {
+        if matches!(self.cause, Cause::Closed) {
+            return closed(operation);
+        }
+        let (kind, message) = if self.stage == Stage::Lost && is_durable {
+            (
+                ErrorKind::CommitUnknown,
+                "the connection to the server was lost before it answered, so that the commit may \
+                 or may not be stored; repeat it",
+            )
+        } else {
+            self.meaning()
+        };
+        let error =
+            ProviderError::new(kind, operation, message).with_context("server", &self.server);
+        match &self.cause {
+            Cause::Redis(cause) => {
+                let error = match cause.code() {
+                    Some(code) => error.with_context("code", code),
+                    None => error,
+                };
+                error.with_source(cause.clone())
+            }
+            Cause::Damaged(why) | Cause::Credentials(why) => error.with_context("cause", why),
+            Cause::Closed | Cause::Abandoned => error,
+        }
+    }
+
+    /// What it means when nothing was committed, and what to do about it.
+    fn meaning(&self) -> (ErrorKind, &'static str) {
+        match &self.cause {
+            Cause::Redis(cause) => meaning(cause),
+            Cause::Damaged(_) => (
+                ErrorKind::Corrupt,
+                "the answer cannot be understood: another program writes under this key prefix, or a \
+                 newer version of this one; choose another prefix, or upgrade",
+            ),
+            Cause::Credentials(_) => (
+                ErrorKind::Unavailable,
+                "the callback that tells the user and the password failed; see its error",
+            ),
+            Cause::Closed | Cause::Abandoned => (
+                ErrorKind::Unavailable,
+                "the thread of the provider ended without an answer; open another provider, and \
+                 report this as a bug",
+            ),
+        }
+    }
+}
+
+/// Whether a script had begun: what it had written until then stays.
+fn is_of_running(cause: &RedisError) -> bool {
+    cause
+        .detail()
+        .is_some_and(|detail| detail.contains("user_script"))
+        || cause.code() == Some("UNKILLABLE")
+}
+
+const UNREACHABLE: &str = "the server cannot be reached; see that it runs and that the host and the \
+    port of the URL are its own";
+
+/// What an error of the driver or of the server means.
+fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Config, Unavailable, Unexpected};
+    if let Some(code) = cause.code() {
+        return meaning_of_code(code, cause.detail().unwrap_or_default());
+    }
+    if cause.is_timeout() {
+        return (
+            Unavailable,
+            "the server did not answer in time; see that it runs and is reachable, and that no other \
+             client keeps it busy, or raise `connect_timeout` or `answer_timeout`",
+        );
+    }
+    if cause.kind() == redis::ErrorKind::AuthenticationFailed {
+        return (Config, WRONG_PASSWORD);
+    }
+    if cause.kind() == redis::ErrorKind::InvalidClientConfig {
+        return (
+            Config,
+            "no connection can be set up; see the URL, and for rediss:// whether the server's \
+             certificate is for this host and leads to one that is trusted",
+        );
+    }
+    if cause.is_io_error() || cause.is_connection_dropped() {
+        return (Unavailable, UNREACHABLE);
+    }
+    (
+        Unexpected,
+        "the driver reported a misuse; report this as a bug",
+    )
+}
+
+const WRONG_PASSWORD: &str = "the server refuses the user or the password; correct them in the URL, or \
+    in what the credentials callback answers";
+
+fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Config, Unavailable, Unexpected};
+    match code {
+        "NOAUTH" | "WRONGPASS" => (Config, WRONG_PASSWORD),
+        "NOPERM" => (
+            Config,
+            "the user's ACL lacks a command or the keys of the prefix; grant what the guide of this \
+             provider lists",
+        ),
+        "READONLY" => (
+            Unavailable,
+            "the server is a replica, which cannot be written to; connect to the primary, by \
+             Sentinel or by the name that follows it",
+        ),
+        "OOM" => (
+            Unavailable,
+            "the server has reached its `maxmemory`; raise it, or delete instances that have ended",
+        ),
+        "MISCONF" => (
+            Unavailable,
+            "the server takes no writes since it cannot save to its disk; see its log",
+        ),
+        "NOREPLICAS" => (
+            Unavailable,
+            "the server takes no writes while it has fewer replicas than `min-replicas-to-write`",
+        ),
+        "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => (
+            Unavailable,
+            "the server takes no commands for the moment: it starts, fails over, or is busy with \
+             another client's script; try again",
+        ),
+        "MOVED" | "ASK" | "CROSSSLOT" => (
+            Config,
+            "the server is a node of a cluster; name it as one in the URL",
+        ),
+        _ if detail.contains("unknown command") || detail.contains("#!") => (
+            Config,
+            "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or Valkey, \
+             is needed",
+        ),
+        _ if detail.contains("max number of clients") => (
+            Unavailable,
+            "the server has as many clients as its `maxclients` allows; raise it",
+        ),
+        _ => (
+            Unexpected,
+            "the server answered with an error that is not expected; report this as a bug, with the \
+             error's source",
+        ),
+    }
+}
+
+pub(crate) use duroxide_core::providers::refusal::{
+    activity_key_taken, activity_lease_lost, already_exists, closed, control_full, ended,
+    limit_exceeded, mailbox_full, not_ended, not_found, position_conflict, turn_lease_lost,
+};
+
+pub(crate) fn config(message: impl Into<String>) -> ProviderError {
+    ProviderError::new(ErrorKind::Config, "open", message.into())
+}
+
+/// The error of something stored that cannot be understood.
+pub(crate) fn corrupt(
+    operation: &'static str,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::Corrupt,
+        operation,
+        "what is stored cannot be understood; restore the server from a backup",
+    )
+    .with_source(cause)
+}
+
+/// An id that was stored.
+pub(crate) fn stored_id(operation: &'static str, id: String) -> Result<InstanceId, ProviderError> {
+    InstanceId::new(id).map_err(|cause| corrupt(operation, cause))
+}
+
+/// The error of a call for each of its members.
+pub(crate) fn for_each<T>(
+    failure: &Failure,
+    operation: &'static str,
+    is_durable: bool,
+    count: usize,
+) -> Vec<Result<T, ProviderError>> {
+    (0..count)
+        .map(|_| Err(failure.error(operation, is_durable)))
+        .collect()
+}

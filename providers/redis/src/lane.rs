@@ -1,0 +1,133 @@
+//! A connection that serves calls as they come, and is made anew after it was lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use duroxide_core::providers::room::Taken;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::connection;
+use crate::error::Failure;
+use crate::script::Script;
+use crate::setup::Setup;
+
+/// Which connection a call goes by. What is long must not keep leases from being renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Claims, renewals and releases.
+    Leases,
+    /// Reads and management.
+    Reads,
+}
+
+/// A call of a script.
+pub(crate) struct Call {
+    pub(crate) script: Script,
+    pub(crate) argument: Vec<u8>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<u8>, Failure>>,
+    /// What it takes of the queue, until it is answered.
+    pub(crate) _room: Option<Taken>,
+}
+
+/// A connection, until it is lost.
+pub(crate) struct Link {
+    setup: Arc<Setup>,
+    current: Option<Usable>,
+}
+
+/// A connection, and whether a call on it has found it lost.
+#[derive(Clone)]
+pub(crate) struct Usable {
+    connection: MultiplexedConnection,
+    is_lost: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// One that connects at its first use.
+    pub(crate) fn new(setup: &Arc<Setup>) -> Self {
+        Self {
+            setup: Arc::clone(setup),
+            current: None,
+        }
+    }
+
+    pub(crate) fn connected(setup: &Arc<Setup>, connection: MultiplexedConnection) -> Self {
+        Self {
+            current: Some(Usable::new(connection)),
+            ..Self::new(setup)
+        }
+    }
+
+    /// The connection, which is made if there is none.
+    pub(crate) async fn usable(&mut self) -> Result<Usable, Failure> {
+        let usable = self.current.take().filter(|it| !it.is_lost());
+        let usable = match usable {
+            Some(usable) => usable,
+            None => Usable::new(connection::connect(&self.setup).await?),
+        };
+        Ok(self.current.insert(usable).clone())
+    }
+}
+
+impl Usable {
+    fn new(connection: MultiplexedConnection) -> Self {
+        Self {
+            connection,
+            is_lost: Arc::default(),
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Calls a script on it.
+    pub(crate) async fn call(
+        &self,
+        setup: &Arc<Setup>,
+        script: Script,
+        argument: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let answer = connection::call(setup, self.connection.clone(), script, argument).await;
+        if answer.as_ref().is_err_and(Failure::breaks_connection) {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+}
+
+/// Serves until the queue is closed and empty. Calls go out as they come; the server answers them in
+/// their order.
+pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Call>) {
+    let mut link = Link::new(&setup);
+    let mut under_way = JoinSet::new();
+    while let Some(call) = queue.recv().await {
+        match link.usable().await {
+            Ok(usable) => {
+                let setup = Arc::clone(&setup);
+                under_way.spawn(async move {
+                    let answer = serve(&setup, &usable, &call).await;
+                    // A caller who has gone away wants no answer.
+                    call.reply.send(answer).ok();
+                });
+            }
+            Err(failure) => {
+                // Whoever waits meanwhile would wait for as long once more.
+                call.reply.send(Err(failure.clone())).ok();
+                while let Ok(call) = queue.try_recv() {
+                    call.reply.send(Err(failure.clone())).ok();
+                }
+            }
+        }
+        while under_way.try_join_next().is_some() {}
+    }
+    under_way.join_all().await;
+}
+
+/// Makes a call, and once more on another connection if this one has died since its last use: nothing of
+/// these calls is lost or done twice by that, but the lease of a claim whose answer was lost (CXL-02).
+async fn serve(setup: &Arc<Setup>, usable: &Usable, call: &Call) -> Result<Vec<u8>, Failure> {
+    usable.call(setup, call.script, &call.argument).await
+}

@@ -1,0 +1,95 @@
+//! The URL of a server.
+
+use std::fs;
+use std::sync::Arc;
+
+use duroxide_core::providers::ProviderError;
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, TlsCertificates};
+
+use crate::error;
+use crate::options::RedisOptions;
+
+/// A server, as the URL names it.
+#[derive(Clone)]
+pub(crate) struct Location {
+    info: ConnectionInfo,
+    root_certificate: Option<Vec<u8>>,
+    /// Its name for people, without a password.
+    pub(crate) server: Arc<str>,
+}
+
+impl Location {
+    /// Reads a URL. What cannot be understood is not repeated: it may hold a password.
+    pub(crate) fn new(url: &str, options: &RedisOptions) -> Result<Self, ProviderError> {
+        if ![
+            "redis://",
+            "rediss://",
+            "redis+unix://",
+            "valkey://",
+            "valkeys://",
+        ]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+        {
+            return Err(error::config(
+                "the URL must begin with redis:// or, for TLS, rediss://",
+            ));
+        }
+        if url.contains('#') {
+            return Err(error::config(
+                "the URL holds a `#`; percent-encode it as `%23` where it is part of a password",
+            ));
+        }
+        // Its error may repeat a part of the URL, and is left out for that.
+        let info = url.into_connection_info().map_err(|_| {
+            error::config(
+                "the URL cannot be understood; it is redis://USER:PASSWORD@HOST:PORT/DATABASE, with \
+                 what is special in a user or a password percent-encoded, as `%40` for `@`",
+            )
+        })?;
+        let certificate = options.tls_root_certificate.as_ref();
+        let root_certificate = certificate.map(fs::read).transpose().map_err(|cause| {
+            error::config("the file of `tls_root_certificate` cannot be read").with_source(cause)
+        })?;
+        Ok(Self {
+            server: name(info.addr()).into(),
+            info,
+            root_certificate,
+        })
+    }
+
+    /// The client that connects there, with this login if there is one.
+    pub(crate) fn client(
+        &self,
+        login: Option<&crate::credentials::Login>,
+    ) -> redis::RedisResult<Client> {
+        let mut info = self.info.clone();
+        if let Some(login) = login {
+            let mut settings = info.redis_settings().clone();
+            if let Some(username) = &login.username {
+                settings = settings.set_username(username);
+            }
+            info = info.set_redis_settings(settings.set_password(&login.password));
+        }
+        match &self.root_certificate {
+            Some(certificate) => Client::build_with_tls(
+                info,
+                TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(certificate.clone()),
+                },
+            ),
+            None => Client::open(info),
+        }
+    }
+}
+
+fn name(address: &ConnectionAddr) -> String {
+    match address {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            format!("{host}:{port}")
+        }
+        ConnectionAddr::Unix(path) => path.display().to_string(),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Messages, as scripts are given them.
+
+use duroxide_core::providers::{Channel, Envelope, Message, NewInstance, Recipient};
+use serde::Serialize;
+
+use crate::codes::{Id, Number, millis};
+
+/// A message with its address.
+#[derive(Serialize)]
+pub(crate) struct EnvelopeRequest<'a> {
+    to: &'a str,
+    /// Which life of it; none is whichever there is.
+    life: Option<Id>,
+    new: Option<NewRequest<'a>>,
+    delay: u64,
+    message: MessageRequest<'a>,
+}
+
+impl<'a> EnvelopeRequest<'a> {
+    pub(crate) fn of(envelope: &'a Envelope) -> Self {
+        let (life, new) = match &envelope.recipient {
+            Recipient::NewInstance(newborn) => (None, Some(NewRequest::of(newborn))),
+            Recipient::Instance { incarnation, .. } => (incarnation.map(|it| Id(it.0)), None),
+        };
+        Self {
+            to: envelope.recipient.instance().as_str(),
+            life,
+            new,
+            delay: millis(envelope.delay),
+            message: MessageRequest::of(&envelope.message),
+        }
+    }
+}
+
+/// A message.
+#[derive(Serialize)]
+pub(crate) struct MessageRequest<'a> {
+    id: Id,
+    channel: String,
+    execution: Option<Number>,
+    #[serde(with = "crate::codes::raw")]
+    body: &'a [u8],
+}
+
+impl<'a> MessageRequest<'a> {
+    pub(crate) fn of(message: &'a Message) -> Self {
+        Self {
+            id: Id(message.id.0),
+            channel: channel_code(&message.channel),
+            execution: message.execution.map(Number),
+            body: &message.body,
+        }
+    }
+}
+
+/// How a channel is named in keys.
+pub(crate) fn channel_code(channel: &Channel) -> String {
+    match channel {
+        Channel::Control => "c".to_owned(),
+        Channel::System => "s".to_owned(),
+        Channel::Topic(topic) => format!("t{}", topic.as_str()),
+    }
+}
+
+/// An instance that is created.
+#[derive(Serialize)]
+pub(crate) struct NewRequest<'a> {
+    queue: &'a str,
+    parent: Option<&'a str>,
+    parent_life: Option<Id>,
+    labels: Vec<(&'a str, &'a str)>,
+    orchestration: &'a str,
+    #[serde(with = "crate::codes::raw")]
+    core_state: &'a [u8],
+    /// Whether it may take the place of one that has ended.
+    replaces: bool,
+}
+
+impl<'a> NewRequest<'a> {
+    pub(crate) fn of(newborn: &'a NewInstance) -> Self {
+        let labels = newborn.labels.iter();
+        Self {
+            queue: newborn.queue.as_str(),
+            parent: newborn.parent.as_ref().map(|it| it.instance.as_str()),
+            parent_life: newborn.parent.as_ref().map(|it| Id(it.incarnation.0)),
+            labels: labels.map(|(key, value)| (&**key, &**value)).collect(),
+            orchestration: &newborn.orchestration,
+            core_state: &newborn.core_state,
+            replaces: newborn.replaces_ended(),
+        }
+    }
+}

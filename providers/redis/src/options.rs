@@ -1,0 +1,118 @@
+//! The settings of a provider.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use duroxide_core::clock::{Clock, SystemClock};
+use duroxide_core::providers::Limits;
+
+use crate::credentials::Credentials;
+use crate::script::TimeSource;
+
+/// The settings of a [`RedisProvider`](crate::RedisProvider).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RedisOptions {
+    pub(crate) key_prefix: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
+    pub(crate) credentials: Option<Arc<dyn Credentials>>,
+    pub(crate) tls_root_certificate: Option<PathBuf>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) time: TimeSource,
+}
+
+impl RedisOptions {
+    /// How many bytes of commits wait for the server, each operation counted with 1 KiB more. Who
+    /// commits beyond that waits; claims and renewals do not.
+    pub const QUEUED_WRITE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+    /// How many reads wait for the server. Who reads beyond that waits.
+    pub const QUEUED_READS_MAX: usize = 1_024;
+
+    /// Keeps everything in keys that begin with this, `duroxide` by default. Providers of different
+    /// prefixes are different stores. It must not be empty and must not hold braces, which say in which
+    /// slot a key is.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.key_prefix = prefix.into();
+        self
+    }
+
+    /// Gives up on a connection that is not there after this time, 10 s by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Takes a connection to be dead on which a call is not answered after this time, 10 s by default.
+    #[must_use]
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+
+    /// Asks this for the user and the password before each connection, instead of taking those in the
+    /// URL.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Arc<dyn Credentials>) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Trusts the server's certificate if it leads to those in this file (PEM), instead of those that the
+    /// machine trusts. It is looked at where the URL begins with `rediss://`.
+    #[must_use]
+    pub fn tls_root_certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls_root_certificate = Some(file.into());
+        self
+    }
+
+    /// Measures waits by this clock instead of the machine's. Leases and delays are measured by the
+    /// server's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Refuses what passes these limits instead of the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets one of the limits: how many events an execution may have.
+    #[must_use]
+    pub fn history_events_max(mut self, history_events_max: u64) -> Self {
+        self.limits.history_events_max = history_events_max;
+        self
+    }
+
+    /// Has the scripts go by a time that tests move.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub(crate) fn test_clock(mut self) -> Self {
+        self.time = TimeSource::Test;
+        self
+    }
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            key_prefix: "duroxide".to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(10),
+            credentials: None,
+            tls_root_certificate: None,
+            clock: SystemClock::shared(),
+            limits: Limits::default(),
+            time: TimeSource::Server,
+        }
+    }
+}

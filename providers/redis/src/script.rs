@@ -1,0 +1,118 @@
+//! The scripts, each put together from its parts.
+
+use std::sync::OnceLock;
+
+/// A script of this provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Turns, outcomes and sends.
+    Commit,
+    /// Claims of turns and activities.
+    Claim,
+    /// Renewals and releases.
+    Leases,
+    /// When the next item of each queue is due; also the process's sign of life.
+    Dues,
+}
+
+const TIME: &str = include_str!("../lua/time.lua");
+const TEST_TIME: &str = include_str!("../lua/test_time.lua");
+const STORE: &str = include_str!("../lua/store.lua");
+const INBOX: &str = include_str!("../lua/inbox.lua");
+const ACTIVITY: &str = include_str!("../lua/activity.lua");
+const INSTANCE: &str = include_str!("../lua/instance.lua");
+const SEND: &str = include_str!("../lua/send.lua");
+const VALUE: &str = include_str!("../lua/value.lua");
+const TURN: &str = include_str!("../lua/turn.lua");
+const BELL: &str = include_str!("../lua/bell.lua");
+const COMMIT: &str = include_str!("../lua/commit.lua");
+const CLAIM: &str = include_str!("../lua/claim.lua");
+const LEASES: &str = include_str!("../lua/leases.lua");
+const DUES: &str = include_str!("../lua/dues.lua");
+
+impl Script {
+    pub(crate) const ALL: [Self; 4] = [Self::Commit, Self::Claim, Self::Leases, Self::Dues];
+
+    /// What the server is told of it. Without `allow-oom` a script that the server's memory has no room
+    /// for is refused before it runs; what ends leases or frees memory runs all the same.
+    fn header(self) -> &'static str {
+        match self {
+            Self::Commit | Self::Claim => "#!lua",
+            Self::Leases | Self::Dues => "#!lua flags=allow-oom",
+        }
+    }
+
+    fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::Commit => &[
+                STORE, INBOX, ACTIVITY, INSTANCE, SEND, VALUE, TURN, BELL, COMMIT,
+            ],
+            Self::Claim => &[STORE, INBOX, ACTIVITY, CLAIM],
+            Self::Leases => &[STORE, ACTIVITY, BELL, LEASES],
+            Self::Dues => &[STORE, DUES],
+        }
+    }
+}
+
+/// By which clock the scripts of a provider go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeSource {
+    /// The server's.
+    Server,
+    /// A key that tests move.
+    #[cfg_attr(
+        not(feature = "conformance"),
+        expect(dead_code, reason = "for the suite")
+    )]
+    Test,
+}
+
+/// The texts of all scripts.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    texts: Vec<String>,
+    /// By which the server knows each of them, once it was told.
+    hashes: OnceLock<Vec<String>>,
+}
+
+impl Scripts {
+    pub(crate) fn new(time: TimeSource) -> Self {
+        let time = match time {
+            TimeSource::Server => TIME,
+            TimeSource::Test => TEST_TIME,
+        };
+        let text = |script: Script| {
+            let parts = [script.header(), time];
+            let parts = parts.iter().chain(script.parts());
+            parts.copied().collect::<Vec<_>>().join("\n")
+        };
+        Self {
+            texts: Script::ALL.into_iter().map(text).collect(),
+            hashes: OnceLock::new(),
+        }
+    }
+
+    /// All texts, in the order of [`Script::ALL`].
+    pub(crate) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    pub(crate) fn text(&self, script: Script) -> &str {
+        of(&self.texts, script).map_or("", String::as_str)
+    }
+
+    pub(crate) fn set_hashes(&self, hashes: Vec<String>) {
+        // They are those of the texts, whoever told them first.
+        self.hashes.set(hashes).ok();
+    }
+
+    /// By which the server knows the script, if it was told.
+    pub(crate) fn hash(&self, script: Script) -> Option<&str> {
+        of(self.hashes.get()?, script).map(String::as_str)
+    }
+}
+
+fn of(list: &[String], script: Script) -> Option<&String> {
+    let place = Script::ALL.iter().position(|it| *it == script)?;
+    list.get(place)
+}

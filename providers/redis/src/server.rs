@@ -1,0 +1,139 @@
+//! What kind of server it is, and what it keeps.
+
+use std::collections::HashMap;
+
+use duroxide_core::providers::{Durability, ProviderError};
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, cmd};
+
+use crate::error::{self, Failure};
+use crate::setup::Setup;
+
+/// The oldest version of Redis whose scripts can say what they do.
+const VERSION_MIN: (u32, u32) = (7, 0);
+
+/// What was found of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// Its name and its version.
+    pub(crate) version: String,
+    /// What an acknowledged commit survives.
+    pub(crate) durability: Durability,
+}
+
+/// Looks whether a server will do, and what it keeps.
+pub(crate) async fn inspect(
+    setup: &Setup,
+    connection: &mut MultiplexedConnection,
+) -> Result<Server, ProviderError> {
+    let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);
+    let info: RedisResult<String> = cmd("INFO")
+        .arg("server")
+        .arg("replication")
+        .query_async(connection)
+        .await;
+    let info = Info::of(&info.map_err(failed)?);
+    info.check()?;
+    let settings = settings(connection).await;
+    let durability = match &settings {
+        Ok(settings) => {
+            check_policy(settings)?;
+            durability_of(settings)
+        }
+        Err(cause) => {
+            tracing::warn!(
+                target: "duroxide::redis",
+                %cause,
+                "the server does not tell its settings; commits are assumed to survive nothing but \
+                 the end of the client, and that no key is evicted"
+            );
+            Durability::Volatile
+        }
+    };
+    Ok(Server {
+        version: info.version(),
+        durability,
+    })
+}
+
+/// The settings that decide what is kept.
+async fn settings(connection: &mut MultiplexedConnection) -> RedisResult<HashMap<String, String>> {
+    cmd("CONFIG")
+        .arg("GET")
+        .arg("appendonly")
+        .arg("appendfsync")
+        .arg("maxmemory-policy")
+        .query_async(connection)
+        .await
+}
+
+/// A server that evicts keys when its memory is full loses instances without a word.
+fn check_policy(settings: &HashMap<String, String>) -> Result<(), ProviderError> {
+    let policy = settings.get("maxmemory-policy").map_or("", String::as_str);
+    // Keys of this provider have no time to live, so that only the policies for all keys reach them.
+    if policy.starts_with("allkeys-") {
+        let message = "the server evicts keys when its memory is full, and with them instances; set \
+                       `maxmemory-policy noeviction`";
+        return Err(error::config(message).with_context("maxmemory-policy", policy));
+    }
+    Ok(())
+}
+
+/// What an acknowledged commit survives, by the settings of the append-only file.
+fn durability_of(settings: &HashMap<String, String>) -> Durability {
+    let is = |name: &str, value| settings.get(name).is_some_and(|it| it == value);
+    if !is("appendonly", "yes") {
+        return Durability::Volatile;
+    }
+    if is("appendfsync", "always") {
+        Durability::PowerLoss
+    } else {
+        // The file is written before the answer, so that the end of the server's process loses nothing.
+        Durability::ProcessCrash
+    }
+}
+
+/// What `INFO` says, line by line.
+struct Info(HashMap<String, String>);
+
+impl Info {
+    fn of(text: &str) -> Self {
+        let lines = text.lines().filter_map(|line| line.split_once(':'));
+        Self(
+            lines
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect(),
+        )
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    fn version(&self) -> String {
+        match self.get("valkey_version") {
+            "" => format!("Redis {}", self.get("redis_version")),
+            version => format!("Valkey {version}"),
+        }
+    }
+
+    fn check(&self) -> Result<(), ProviderError> {
+        let found = self.get("redis_version");
+        let mut parts = found.split('.').map(|part| part.parse().unwrap_or(0));
+        let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        if version < VERSION_MIN {
+            let message = "the server is too old; Redis 7.0 or newer, or Valkey, is needed";
+            return Err(error::config(message).with_context("version", found));
+        }
+        match self.get("role") {
+            "slave" => Err(error::config(
+                "the server is a replica, which cannot be written to; connect to the primary",
+            )),
+            _ if self.get("redis_mode") == "cluster" => Err(error::config(
+                "the server is a node of a Redis Cluster, which this version does not support; \
+                 connect to a single server",
+            )),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What the parts of a provider share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use duroxide_core::entropy::Entropy;
+use duroxide_core::providers::ProviderError;
+use duroxide_core::providers::room::{Room, Taken};
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::codes::Id;
+use crate::commit::CommitJob;
+use crate::error::{self, Failure};
+use crate::hub::Hub;
+use crate::lane::{Call, Lane};
+use crate::location::Location;
+use crate::options::RedisOptions;
+use crate::script::{Script, Scripts};
+
+/// How many bytes an operation takes of the room for writes beside its bodies.
+const OPERATION_BYTES: usize = 1024;
+
+/// What the parts of a provider share.
+pub(crate) struct Setup {
+    pub(crate) options: RedisOptions,
+    pub(crate) location: Location,
+    pub(crate) scripts: Scripts,
+    /// What all keys begin with: the prefix, and the partition in braces.
+    pub(crate) key_tag: String,
+    /// Tells this process from others, anew each time.
+    pub(crate) node: Id,
+    pub(crate) hub: Hub,
+    /// Where calls are brought to; empty once everything is closed.
+    lanes: Mutex<Option<Lanes>>,
+    writes: Room,
+    reads: Room,
+    calls: AtomicU64,
+    /// Told when the process is to be as if it had been killed.
+    #[cfg(feature = "conformance")]
+    pub(crate) death: tokio::sync::Notify,
+}
+
+/// The queues of the lanes.
+pub(crate) struct Lanes {
+    pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
+    pub(crate) leases: mpsc::UnboundedSender<Call>,
+    pub(crate) reads: mpsc::UnboundedSender<Call>,
+}
+
+impl Setup {
+    pub(crate) fn new(
+        url: &str,
+        options: RedisOptions,
+        lanes: Lanes,
+    ) -> Result<Self, ProviderError> {
+        let prefix = &options.key_prefix;
+        if prefix.is_empty() || prefix.contains(['{', '}']) {
+            return Err(error::config(
+                "the key prefix is empty or holds a brace, which would put its keys into other slots; \
+                 choose another one",
+            ));
+        }
+        Ok(Self {
+            location: Location::new(url, &options)?,
+            scripts: Scripts::new(options.time),
+            key_tag: format!("{prefix}:{{0}}:"),
+            node: Id(Entropy.lease_token().0),
+            hub: Hub::new(Arc::clone(&options.clock)),
+            lanes: Mutex::new(Some(lanes)),
+            writes: Room::of(RedisOptions::QUEUED_WRITE_BYTES_MAX),
+            reads: Room::of(RedisOptions::QUEUED_READS_MAX),
+            calls: AtomicU64::new(0),
+            #[cfg(feature = "conformance")]
+            death: tokio::sync::Notify::new(),
+            options,
+        })
+    }
+
+    /// Calls a script, and waits for its answer. A caller who goes away leaves the call to be made.
+    pub(crate) async fn call<Q: Serialize + Sync, A: DeserializeOwned>(
+        &self,
+        lane: Lane,
+        script: Script,
+        request: &Q,
+    ) -> Result<A, Failure> {
+        let server = &self.location.server;
+        let argument = rmp_serde::to_vec_named(request);
+        let argument = argument.map_err(|why| Failure::damaged(why, server))?;
+        let room = match lane {
+            Lane::Reads => Some(self.reads.take(1).await),
+            Lane::Leases => None,
+        };
+        let (reply, answer) = oneshot::channel();
+        let call = Call {
+            script,
+            argument,
+            reply,
+            _room: room,
+        };
+        let is_taken = self.lanes.lock().as_ref().is_some_and(|lanes| {
+            let queue = match lane {
+                Lane::Reads => &lanes.reads,
+                Lane::Leases => &lanes.leases,
+            };
+            queue.send(call).is_ok()
+        });
+        if !is_taken {
+            return Err(Failure::closed(server));
+        }
+        let answer = answer.await;
+        let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
+        rmp_serde::from_slice(&answer).map_err(|why| Failure::damaged(why, server))
+    }
+
+    /// Has operations committed; false once everything is closed.
+    pub(crate) fn commit(&self, job: CommitJob) -> bool {
+        let lanes = self.lanes.lock();
+        lanes
+            .as_ref()
+            .is_some_and(|lanes| lanes.commits.send(job).is_ok())
+    }
+
+    /// Waits for room for operations with so many bytes of bodies.
+    pub(crate) async fn room_for_writes(&self, operations: usize, bytes: usize) -> Taken {
+        let units = operations.saturating_mul(OPERATION_BYTES);
+        self.writes.take(units.saturating_add(bytes)).await
+    }
+
+    pub(crate) fn count_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many commands were sent.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Never returns, unless the process is to be as if it had been killed.
+    pub(crate) async fn killed(&self) {
+        #[cfg(feature = "conformance")]
+        self.death.notified().await;
+        #[cfg(not(feature = "conformance"))]
+        std::future::pending::<()>().await;
+    }
+
+    /// Takes on nothing more. What is queued is done, and then everything ends.
+    pub(crate) fn close(&self) {
+        self.hub.close();
+        *self.lanes.lock() = None;
+    }
+}
