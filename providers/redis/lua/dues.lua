@@ -6,8 +6,11 @@ local SILENT_SECONDS = 15
 do
   -- By the server's clock, also where tests move the time.
   local seconds = tonumber(call('TIME')[1])
-  call('ZADD', K .. 'nodes', seconds, R.node)
   call('ZREMRANGEBYSCORE', K .. 'nodes', '-inf', seconds - SILENT_SECONDS)
+  if call('ZADD', K .. 'nodes', seconds, R.node) == 1 then
+    -- The others are not alone any more.
+    call('PUBLISH', K .. 'bell', encode({ from = R.node, seq = seq, turns = {}, activities = {}, changed = {} }))
+  end
 end
 
 return encode({

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use crate::codec;
 use crate::codes::Id;
 use crate::connection;
 use crate::error::Failure;
@@ -73,7 +74,7 @@ async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<
     }
     let mut messages = subscription.on_message();
     while let Some(message) = messages.next().await {
-        match rmp_serde::from_slice::<Bell>(message.get_payload_bytes()) {
+        match codec::decode::<Bell>(message.get_payload_bytes()) {
             Ok(bell) if bell.from == setup.node => {}
             Ok(bell) => take_in(setup, bell),
             // It is from another version: anything may have happened.
@@ -84,6 +85,7 @@ async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<
 }
 
 fn take_in(setup: &Setup, bell: Bell) {
+    setup.hub.set_peers(true);
     let news = News {
         sequence: bell.seq,
         turns: bell.turns,

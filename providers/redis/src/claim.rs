@@ -12,6 +12,7 @@ use duroxide_core::providers::{
 use serde::{Deserialize, Serialize};
 
 use crate::activity;
+use crate::codec;
 use crate::codes::{ActivityId, Id, Number, millis};
 use crate::error;
 use crate::head::StoredHead;
@@ -107,7 +108,7 @@ pub(crate) struct StoredMessage {
 
 impl StoredMessage {
     pub(crate) fn read(operation: &'static str, bytes: &[u8]) -> Result<Self, ProviderError> {
-        rmp_serde::from_slice(bytes).map_err(|cause| error::corrupt(operation, cause))
+        codec::decode(bytes).map_err(|cause| error::corrupt(operation, cause))
     }
 
     pub(crate) fn into_message(self, id: Id) -> Message {
@@ -202,7 +203,7 @@ impl RedisProvider {
         activities: Option<ActivitiesRequest<'_>>,
     ) -> Result<Answer, ProviderError> {
         let request = Request { turns, activities };
-        let answer = self.setup.call(Lane::Leases, Script::Claim, &request).await;
+        let answer = self.setup.call(Lane::Claims, Script::Claim, &request).await;
         let mut answer: Answer = answer.map_err(|failure| failure.error(operation, false))?;
         self.setup.hub.learn(Dues {
             at_ms: answer.now,

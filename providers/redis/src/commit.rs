@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::activity::{self, OutcomeRequest};
+use crate::codec;
 use crate::codes::{ActivityId, Id};
 use crate::error::{self, Failure};
 use crate::hub::{By, News};
@@ -227,11 +228,10 @@ async fn call(
         changed: operations.iter().flat_map(|it| changed_by(it)).collect(),
         operations: members,
     };
-    let argument = rmp_serde::to_vec_named(&request);
+    let argument = codec::encode(&request);
     let argument = argument.map_err(|why| Failure::damaged(why, server))?;
     let answer = usable.call(setup, Script::Commit, &argument).await?;
-    let answers: Answers =
-        rmp_serde::from_slice(&answer).map_err(|why| Failure::damaged(why, server))?;
+    let answers: Answers = codec::decode(&answer).map_err(|why| Failure::damaged(why, server))?;
     if answers.answers.len() != operations.len() {
         return Err(Failure::damaged("an answer is missing", server));
     }

@@ -28,6 +28,7 @@ pub(crate) struct Engine {
 /// The other ends of the lanes.
 pub(crate) struct Queues {
     commits: mpsc::UnboundedReceiver<CommitJob>,
+    claims: mpsc::UnboundedReceiver<Call>,
     leases: mpsc::UnboundedReceiver<Call>,
     reads: mpsc::UnboundedReceiver<Call>,
 }
@@ -35,15 +36,18 @@ pub(crate) struct Queues {
 /// The queues of a provider, both ends.
 pub(crate) fn queues() -> (Lanes, Queues) {
     let (commits, commits_end) = mpsc::unbounded_channel();
+    let (claims, claims_end) = mpsc::unbounded_channel();
     let (leases, leases_end) = mpsc::unbounded_channel();
     let (reads, reads_end) = mpsc::unbounded_channel();
     let lanes = Lanes {
         commits,
+        claims,
         leases,
         reads,
     };
     let queues = Queues {
         commits: commits_end,
+        claims: claims_end,
         leases: leases_end,
         reads: reads_end,
     };
@@ -131,6 +135,7 @@ async fn serve(
     };
     let mut lanes = JoinSet::new();
     lanes.spawn(commit::run(Arc::clone(setup), link, queues.commits));
+    lanes.spawn(lane::run(Arc::clone(setup), queues.claims));
     lanes.spawn(lane::run(Arc::clone(setup), queues.leases));
     lanes.spawn(lane::run(Arc::clone(setup), queues.reads));
     let mut helpers = JoinSet::new();
@@ -139,6 +144,8 @@ async fn serve(
     helpers.spawn(pulse::run(Arc::clone(setup)));
     // What others do from now on is heard, if it can be heard at all.
     first.await.ok();
+    // Others tell it from now on; if this fails, it is asked for.
+    pulse::ask(setup).await.ok();
     // A caller that has gone away drops the provider, which closes the setup.
     if reply.send(Ok(server)).is_err() {
         setup.close();

@@ -7,6 +7,7 @@ use duroxide_core::providers::{
 };
 use serde::Deserialize;
 
+use crate::codec;
 use crate::codes::{Id, Number, StatusCode};
 use crate::error;
 
@@ -65,7 +66,7 @@ pub(crate) struct StoredHead {
 impl StoredHead {
     /// Reads what a script has handed out.
     pub(crate) fn read(operation: &'static str, bytes: &[u8]) -> Result<Self, ProviderError> {
-        rmp_serde::from_slice(bytes).map_err(|cause| error::corrupt(operation, cause))
+        codec::decode(bytes).map_err(|cause| error::corrupt(operation, cause))
     }
 
     /// The head, without its note.

@@ -16,7 +16,9 @@ use crate::setup::Setup;
 /// Which connection a call goes by. What is long must not keep leases from being renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Claims, renewals and releases.
+    /// Claims.
+    Claims,
+    /// Renewals, releases, and the sign of life.
     Leases,
     /// Reads and management.
     Reads,

@@ -8,6 +8,7 @@
 mod activity;
 mod bell;
 mod claim;
+mod codec;
 mod codes;
 mod commit;
 mod connection;

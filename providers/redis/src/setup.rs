@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::codec;
 use crate::codes::Id;
 use crate::commit::CommitJob;
 use crate::error::{self, Failure};
@@ -46,6 +47,7 @@ pub(crate) struct Setup {
 /// The queues of the lanes.
 pub(crate) struct Lanes {
     pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
+    pub(crate) claims: mpsc::UnboundedSender<Call>,
     pub(crate) leases: mpsc::UnboundedSender<Call>,
     pub(crate) reads: mpsc::UnboundedSender<Call>,
 }
@@ -87,11 +89,11 @@ impl Setup {
         request: &Q,
     ) -> Result<A, Failure> {
         let server = &self.location.server;
-        let argument = rmp_serde::to_vec_named(request);
+        let argument = codec::encode(request);
         let argument = argument.map_err(|why| Failure::damaged(why, server))?;
         let room = match lane {
             Lane::Reads => Some(self.reads.take(1).await),
-            Lane::Leases => None,
+            Lane::Claims | Lane::Leases => None,
         };
         let (reply, answer) = oneshot::channel();
         let call = Call {
@@ -103,6 +105,7 @@ impl Setup {
         let is_taken = self.lanes.lock().as_ref().is_some_and(|lanes| {
             let queue = match lane {
                 Lane::Reads => &lanes.reads,
+                Lane::Claims => &lanes.claims,
                 Lane::Leases => &lanes.leases,
             };
             queue.send(call).is_ok()
@@ -112,7 +115,7 @@ impl Setup {
         }
         let answer = answer.await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
-        rmp_serde::from_slice(&answer).map_err(|why| Failure::damaged(why, server))
+        codec::decode(&answer).map_err(|why| Failure::damaged(why, server))
     }
 
     /// Has operations committed; false once everything is closed.

@@ -1,0 +1,98 @@
+//! How requests and answers are written: as MessagePack, in the form that scripts understand.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Writes a request.
+///
+/// # Errors
+/// Why it cannot be written, which is a bug.
+pub(crate) fn encode(request: &impl Serialize) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+    let encoded = rmp_serde::to_vec_named(request);
+    encoded.map(|mut bytes| {
+        binary_to_text(&mut bytes);
+        bytes
+    })
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    rmp_serde::from_slice(bytes)
+}
+
+/// Turns what is binary into text, item by item. The servers' `cmsgpack` is older than the distinction:
+/// it knows text, of any bytes. Both have the same lengths, so that the markers alone are changed
+/// (<https://github.com/msgpack/msgpack/blob/master/spec.md>).
+fn binary_to_text(bytes: &mut [u8]) {
+    let mut at = 0;
+    while let Some(marker) = bytes.get(at).copied() {
+        let (length_bytes, is_text) = match marker {
+            0xc4 | 0xd9 => (1, true),
+            0xc5 | 0xda => (2, true),
+            0xc6 | 0xdb => (4, true),
+            _ => (0, false),
+        };
+        if let (0xc4..=0xc6, Some(byte)) = (marker, bytes.get_mut(at)) {
+            *byte = marker + (0xd9 - 0xc4);
+        }
+        at += 1;
+        if is_text {
+            let length = bytes.get(at..at + length_bytes).unwrap_or_default();
+            let length = length
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            at += length_bytes + length;
+            continue;
+        }
+        // What is in a list or a map follows as items of its own.
+        at += match marker {
+            0xa0..=0xbf => usize::from(marker & 0x1f),
+            0xcc | 0xd0 => 1,
+            0xcd | 0xd1 | 0xdc | 0xde => 2,
+            0xca | 0xce | 0xd2 | 0xdd | 0xdf => 4,
+            0xcb | 0xcf | 0xd3 => 8,
+            _ => 0,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Everything {
+        text: String,
+        bytes: Vec<Bytes>,
+        numbers: Vec<u64>,
+        negative: i64,
+        fraction: f64,
+        nothing: Option<u8>,
+        yes: bool,
+    }
+
+    #[test]
+    fn bytes_of_any_length_are_text_and_come_back() {
+        let lengths = [0, 1, 31, 32, 255, 256, 65_535, 65_536];
+        let everything = Everything {
+            text: "\u{c4}\u{c5}".repeat(200),
+            bytes: lengths.map(|length| vec![0xc4; length].into()).to_vec(),
+            numbers: vec![0, 127, 128, 255, 256, 65_536, 1 << 40],
+            negative: -70_000,
+            fraction: 0.5,
+            nothing: None,
+            yes: true,
+        };
+        let encoded = encode(&everything).unwrap();
+        let unchanged = rmp_serde::to_vec_named(&everything).unwrap();
+        let changed = encoded.iter().zip(&unchanged).filter(|(a, b)| a != b);
+        assert_eq!(changed.count(), lengths.len(), "the markers alone");
+        assert_eq!(decode::<Everything>(&encoded).unwrap(), everything);
+    }
+}
