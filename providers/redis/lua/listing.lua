@@ -1,0 +1,87 @@
+-- Lists of instances.
+
+-- How many instances one call looks at.
+local INSTANCES_AT_ONCE = 256
+
+local function includes(list, item)
+  for _, other in ipairs(list) do
+    if other == item then
+      return true
+    end
+  end
+  return false
+end
+
+local function has_labels(head, wanted)
+  if #wanted == 0 then
+    return true
+  end
+  local found = {}
+  for _, label in ipairs(labels_of(head)) do
+    found[label[1]] = label[2]
+  end
+  for _, label in ipairs(wanted) do
+    if found[label[1]] ~= label[2] then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether an instance meets the conditions (ADM-04).
+local function meets(id, head, filter)
+  return (#filter.statuses == 0 or includes(filter.statuses, head.st))
+    and (filter.suspended == nil or filter.suspended == (head.su or false))
+    and (not filter.orchestration or filter.orchestration == head.o)
+    and (not filter.queue or filter.queue == head.q)
+    and (not filter.parent or filter.parent == head.pi)
+    and id:sub(1, #filter.prefix) == filter.prefix
+    and has_labels(head, filter.labels)
+end
+
+-- The ids to look at, in their order, with one more than may be, and the number of each where that is
+-- the order. By id, the narrowest index is taken: that of a parent, of a label, or of all.
+local function candidates(asked, max)
+  if asked.before then
+    return call('ZRANGE', K .. 'new', asked.before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, max + 1, 'WITHSCORES'), 2
+  end
+  local filter, index = asked.filter, K .. 'ids'
+  if filter.parent then
+    index = K .. 'p:' .. filter.parent
+  elseif #filter.labels > 0 then
+    index = label_key(filter.labels[1][1], filter.labels[1][2])
+  end
+  return call('ZRANGE', index, asked.from, asked.to, 'BYLEX', 'LIMIT', 0, max + 1), 1
+end
+
+-- Looks at so many instances at most, and shows those that meet a filter, so many at most (ADM-01, ADM-04
+-- to ADM-06). The answer names the last one that was looked at, and says whether there are others.
+local function list_instances(asked)
+  local max = math.min(asked.rows, INSTANCES_AT_ONCE)
+  local found, step = candidates(asked, max)
+  local list = { rows = {}, looked_at = 0, more = false }
+  local has_room = room_for(max)
+  for i = 1, #found, step do
+    list.more = list.looked_at == max or #list.rows == asked.wanted
+    if list.more then
+      break
+    end
+    local id = found[i]
+    local head, stored = find(id)
+    local row
+    if meets(id, head, asked.filter) then
+      row = {
+        i = id, h = stored, l = head.lb and call('GET', base(head) .. 'l') or nil,
+        o = asked.with_outputs and shown_output(head) or nil,
+      }
+      list.more = not has_room(#stored + #(row.o or ''))
+      if list.more then
+        break
+      end
+    end
+    list.rows[#list.rows + 1] = row
+    list.looked_at = list.looked_at + 1
+    list.last = step == 1 and id or found[i + 1]
+  end
+  return list
+end

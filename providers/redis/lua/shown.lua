@@ -1,0 +1,54 @@
+-- What reads and looks show of an instance, and where in an order a page of them goes on.
+
+-- The head of an instance, and the bytes that it is stored as.
+local function find(id)
+  local stored = call('GET', K .. 'i:' .. id)
+  if stored then
+    return decode(stored), stored
+  end
+  return nil
+end
+
+-- The output of the current execution, as it is stored.
+local function shown_output(head)
+  local stored = head.ou and call('HGET', base(head) .. 'e', head.ex)
+  return stored and decode(stored).o or nil
+end
+
+local function shown_note(head)
+  return head.nt and call('GET', base(head) .. 'o') or nil
+end
+
+-- How many bytes one call reads, but for what comes first: a page of more takes several calls, and the
+-- server does others' work between them.
+local BYTES_AT_ONCE = 1024 * 1024
+
+-- How much a call may still read. Whoever asks whether there is room for an item takes it.
+local function room_for(items)
+  local bytes, has_some = BYTES_AT_ONCE, false
+  return function(size)
+    if items <= 0 or (has_some and size > bytes) then
+      return false
+    end
+    items, bytes, has_some = items - 1, bytes - size, true
+    return true
+  end
+end
+
+-- The rank of the first member behind a place: behind this time, or as late and with a greater number in
+-- front. The time is text, since a number that becomes text within Lua is rounded.
+local function rank_behind(key, at, number)
+  local low = call('ZCOUNT', key, '-inf', '(' .. at)
+  local high = low + call('ZCOUNT', key, at, at)
+  number = tonumber(number, 16)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local member = call('ZRANGE', key, middle, middle)[1]
+    if tonumber(member:sub(1, 16), 16) <= number then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end

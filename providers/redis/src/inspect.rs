@@ -1,0 +1,450 @@
+//! Looking at one instance, or at one queue of activities.
+
+use bytes::Bytes;
+use duroxide_core::providers::page::{Place, Room};
+use duroxide_core::providers::{
+    ActivityKey, ActivityPage, ActivityRecord, Channel, ExecutionRecord, Incarnation, Inspect,
+    Inspection, InstanceId, InstanceRecord, Labels, ListActivities, MessageId, MessageRecord,
+    PageCursor, ProviderError, Standing, TaskQueue, Topic,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::codes::{ActivityId, Id, Number, StatusCode};
+use crate::error;
+use crate::head::StoredHead;
+use crate::look::{Look, StoredLabels};
+use crate::message::channel_code;
+use crate::provider::RedisProvider;
+
+/// What an instance has behind a place.
+#[derive(Debug, Serialize)]
+pub(crate) struct InstanceLook<'a> {
+    instance: &'a str,
+    /// Which life of it, once the first slice has told.
+    number: Option<Number>,
+    /// Behind this message: its channel, the time at which it is due, and its number.
+    message: Option<(String, String, Number)>,
+    /// Behind this activity, and no messages.
+    activity: Option<ActivityId>,
+    items: usize,
+    with_bodies: bool,
+}
+
+impl InstanceLook<'_> {
+    /// Goes on behind this place.
+    fn go_on(&mut self, place: &Place) {
+        match place {
+            Place::Message {
+                channel,
+                due_at_ms,
+                arrival,
+            } => {
+                let due_at = due_at_ms.to_string();
+                self.message = Some((channel_code(channel), due_at, Number(*arrival)));
+            }
+            Place::Activity {
+                execution,
+                activity_id,
+            } => {
+                self.activity = Some(ActivityId {
+                    execution: *execution,
+                    activity_id: *activity_id,
+                });
+            }
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenInstance {
+    is_there: bool,
+    #[serde(default)]
+    now: u64,
+    #[serde(default)]
+    head: Bytes,
+    #[serde(default)]
+    labels: Option<Bytes>,
+    #[serde(default)]
+    output: Option<Bytes>,
+    #[serde(default)]
+    note: Option<Bytes>,
+    #[serde(default)]
+    messages: Vec<SeenMessage>,
+    #[serde(default)]
+    activities: Vec<SeenActivity>,
+    /// Whether nothing is left behind these.
+    #[serde(default)]
+    is_all: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenMessage {
+    #[serde(rename = "i")]
+    id: Id,
+    #[serde(rename = "c")]
+    channel: String,
+    #[serde(rename = "d")]
+    due_at_ms: u64,
+    #[serde(rename = "n")]
+    number: Number,
+    #[serde(rename = "x", default)]
+    execution: Option<Number>,
+    #[serde(rename = "l")]
+    body_bytes: usize,
+    #[serde(rename = "b", default)]
+    body: Option<Bytes>,
+}
+
+impl SeenMessage {
+    fn place(&self, channel: &Channel) -> Place {
+        Place::Message {
+            channel: channel.clone(),
+            due_at_ms: self.due_at_ms,
+            arrival: self.number.0,
+        }
+    }
+
+    fn into_record(self, channel: Channel) -> MessageRecord {
+        MessageRecord {
+            id: MessageId(self.id.0),
+            channel,
+            execution: self.execution.map(|number| number.0),
+            due_at_ms: self.due_at_ms,
+            body_bytes: self.body_bytes,
+            body: self.body,
+        }
+    }
+}
+
+/// The channel that a code names.
+fn channel(code: &str) -> Result<Channel, ProviderError> {
+    match code.split_at_checked(1) {
+        Some(("c", "")) => Ok(Channel::Control),
+        Some(("s", "")) => Ok(Channel::System),
+        Some(("t", topic)) => Ok(Channel::Topic(Topic::from(topic))),
+        _ => Err(error::corrupt("inspect", "a message lies in no channel")),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenActivity {
+    #[serde(rename = "i")]
+    instance: String,
+    #[serde(rename = "ic")]
+    incarnation: Id,
+    #[serde(rename = "k")]
+    key: ActivityId,
+    #[serde(rename = "q")]
+    queue: String,
+    #[serde(rename = "at")]
+    attempts: u32,
+    #[serde(rename = "un")]
+    claimable_from_ms: u64,
+    #[serde(rename = "le")]
+    is_leased: bool,
+    /// Its place among those that are claimable from the same time on.
+    #[serde(rename = "n")]
+    number: Number,
+    #[serde(rename = "l")]
+    body_bytes: usize,
+    #[serde(rename = "b", default)]
+    body: Option<Bytes>,
+    #[serde(rename = "dl", default)]
+    details_bytes: usize,
+    #[serde(rename = "d", default)]
+    details: Option<Bytes>,
+}
+
+impl SeenActivity {
+    /// The room that it takes in a page.
+    fn bytes(&self) -> usize {
+        self.body_bytes.saturating_add(self.details_bytes)
+    }
+
+    fn into_record(self, operation: &'static str) -> Result<ActivityRecord, ProviderError> {
+        Ok(ActivityRecord {
+            key: ActivityKey {
+                instance: error::stored_id(operation, self.instance)?,
+                incarnation: Incarnation(self.incarnation.0),
+                execution: self.key.execution,
+                activity_id: self.key.activity_id,
+            },
+            queue: TaskQueue(self.queue.into()),
+            attempts: self.attempts,
+            claimable_from_ms: self.claimable_from_ms,
+            is_leased: self.is_leased,
+            body_bytes: self.body_bytes,
+            body: self.body,
+            details_bytes: self.details_bytes,
+            details: self.details,
+        })
+    }
+}
+
+/// The activities of a queue behind a place.
+#[derive(Debug, Serialize)]
+pub(crate) struct ActivitiesLook<'a> {
+    queue: &'a str,
+    after: Option<(String, Number)>,
+    items: usize,
+    with_bodies: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenActivities {
+    activities: Vec<SeenActivity>,
+    is_all: bool,
+}
+
+/// The executions of an instance from this one on.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExecutionsLook<'a> {
+    instance: &'a str,
+    number: Option<Number>,
+    from: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenExecutions {
+    is_there: bool,
+    #[serde(default)]
+    number: Option<Number>,
+    executions: Vec<SeenExecution>,
+    /// With which one the next slice begins.
+    #[serde(default)]
+    next: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenExecution {
+    #[serde(rename = "x")]
+    execution: u64,
+    #[serde(rename = "s")]
+    status: StatusCode,
+    #[serde(rename = "o", default)]
+    output: Option<Bytes>,
+    #[serde(rename = "b")]
+    begun_ms: u64,
+    #[serde(rename = "e", default)]
+    ended_ms: Option<u64>,
+    #[serde(rename = "n")]
+    next_event: Number,
+}
+
+impl From<SeenExecution> for ExecutionRecord {
+    fn from(seen: SeenExecution) -> Self {
+        Self {
+            execution: seen.execution,
+            status: seen.status.execution(),
+            output: seen.output,
+            started_at_ms: seen.begun_ms,
+            completed_at_ms: seen.ended_ms,
+            event_count: seen.next_event.0.saturating_sub(1),
+        }
+    }
+}
+
+/// A page of an inspection that is being filled.
+struct Filling {
+    inspection: Inspection,
+    room: Room,
+    last: Option<Place>,
+}
+
+impl Filling {
+    /// Takes what fits of a slice; whether there was room for all of it.
+    fn take(&mut self, seen: SeenInstance) -> Result<bool, ProviderError> {
+        for message in seen.messages {
+            if !self.room.take(message.body_bytes) {
+                return Ok(false);
+            }
+            let channel = channel(&message.channel)?;
+            self.last = Some(message.place(&channel));
+            let record = message.into_record(channel);
+            self.inspection.messages.push(record);
+        }
+        for activity in seen.activities {
+            if !self.room.take(activity.bytes()) {
+                return Ok(false);
+            }
+            self.last = Some(Place::Activity {
+                execution: activity.key.execution,
+                activity_id: activity.key.activity_id,
+            });
+            let record = activity.into_record("inspect")?;
+            self.inspection.activities.push(record);
+        }
+        Ok(true)
+    }
+}
+
+impl RedisProvider {
+    /// An instance with a page of what it has (ADM-07, ADM-08).
+    pub(crate) async fn inspection(
+        &self,
+        request: &Inspect,
+    ) -> Result<Option<Inspection>, ProviderError> {
+        const OPERATION: &str = "inspect";
+        let place = request.after.as_ref();
+        let place = place.map(|it| Place::of(it, OPERATION)).transpose()?;
+        let room = Room::new(request.items_max, request.bytes_max);
+        let room = room.with_bodies(request.with_bodies);
+        let mut look = InstanceLook {
+            instance: &request.instance,
+            number: None,
+            message: None,
+            activity: None,
+            items: room.items() + 1,
+            with_bodies: request.with_bodies,
+        };
+        if let Some(place) = &place {
+            look.go_on(place);
+        }
+        let mut seen: SeenInstance = self.look(OPERATION, Look::Inspect(look)).await?;
+        if !seen.is_there {
+            return Ok(None);
+        }
+        let (number, inspection) = begun(&mut seen, &request.instance)?;
+        let mut page = Filling {
+            inspection,
+            room,
+            last: None,
+        };
+        loop {
+            let is_all = seen.is_all;
+            let has_room = page.take(seen)?;
+            if !has_room {
+                page.inspection.next = page.last.as_ref().map(Place::cursor);
+            }
+            if is_all || !has_room {
+                return Ok(Some(page.inspection));
+            }
+            let mut look = InstanceLook {
+                instance: &request.instance,
+                number: Some(number),
+                message: None,
+                activity: None,
+                // One more tells whether there is more.
+                items: page.room.items() + 1,
+                with_bodies: request.with_bodies,
+            };
+            if let Some(place) = page.last.as_ref().or(place.as_ref()) {
+                look.go_on(place);
+            }
+            seen = self.look(OPERATION, Look::Inspect(look)).await?;
+            if !seen.is_there {
+                // What was left of it has gone with it.
+                return Ok(Some(page.inspection));
+            }
+        }
+    }
+
+    /// A page of the activities of a queue (ADM-09).
+    pub(crate) async fn activities_of(
+        &self,
+        request: &ListActivities,
+    ) -> Result<ActivityPage, ProviderError> {
+        const OPERATION: &str = "list_activities";
+        let after = request.after.as_ref();
+        let after: Option<(u64, u64)> = after.map(|it| it.place(OPERATION)).transpose()?;
+        let mut page = ActivityPage::default();
+        let room = Room::new(request.activities_max, request.bytes_max);
+        let mut room = room.with_bodies(request.with_bodies);
+        let mut last = after;
+        loop {
+            let look = Look::Activities(ActivitiesLook {
+                queue: request.queue.as_str(),
+                after: last.map(|(at_ms, number)| (at_ms.to_string(), Number(number))),
+                items: room.items() + 1,
+                with_bodies: request.with_bodies,
+            });
+            let seen: SeenActivities = self.look(OPERATION, look).await?;
+            for activity in seen.activities {
+                if !room.take(activity.bytes()) {
+                    page.next = last.as_ref().map(PageCursor::of);
+                    return Ok(page);
+                }
+                last = Some((activity.claimable_from_ms, activity.number.0));
+                page.activities.push(activity.into_record(OPERATION)?);
+            }
+            if seen.is_all {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// The executions of an instance that were not pruned (ADM-02).
+    pub(crate) async fn executions_of(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<ExecutionRecord>, ProviderError> {
+        let mut records: Vec<ExecutionRecord> = Vec::new();
+        let (mut number, mut from) = (None, 0);
+        loop {
+            let look = Look::Executions(ExecutionsLook {
+                instance,
+                number,
+                from,
+            });
+            let seen: SeenExecutions = self.look("list_executions", look).await?;
+            if !seen.is_there && number.is_none() {
+                return Ok(Vec::new());
+            }
+            if !seen.is_there {
+                // Another life, or none, has taken the place of the one that was looked at.
+                records.clear();
+                (number, from) = (None, 0);
+                continue;
+            }
+            records.extend(seen.executions.into_iter().map(ExecutionRecord::from));
+            match seen.next {
+                Some(next) => (number, from) = (seen.number, next),
+                None => return Ok(records),
+            }
+        }
+    }
+}
+
+/// The number of an instance, and the page of it that is to be filled.
+fn begun(
+    seen: &mut SeenInstance,
+    instance: &InstanceId,
+) -> Result<(Number, Inspection), ProviderError> {
+    const OPERATION: &str = "inspect";
+    let head = StoredHead::read(OPERATION, &seen.head)?;
+    let is_held = head.held_until_ms > seen.now;
+    let standing = Standing {
+        claimable_from_ms: head.ready_at_ms,
+        held_until_ms: is_held.then_some(head.held_until_ms),
+        is_leased: is_held && head.token.is_some(),
+        attempts: head.attempts,
+    };
+    let number = head.number;
+    let mut head = head.into_head(OPERATION, instance.clone(), seen.output.take())?;
+    head.note = seen.note.take();
+    let record = InstanceRecord {
+        head,
+        labels: labels(OPERATION, seen.labels.as_ref())?,
+    };
+    let inspection = Inspection {
+        record,
+        standing,
+        messages: Vec::new(),
+        activities: Vec::new(),
+        next: None,
+    };
+    Ok((number, inspection))
+}
+
+/// The labels of an instance, from what is stored if it has any.
+pub(crate) fn labels(
+    operation: &'static str,
+    stored: Option<&Bytes>,
+) -> Result<Labels, ProviderError> {
+    let Some(stored) = stored else {
+        return Ok(Labels::new());
+    };
+    let stored: StoredLabels =
+        rmp_serde::from_slice(stored).map_err(|cause| error::corrupt(operation, cause))?;
+    Ok(stored.into_iter().collect())
+}

@@ -1,0 +1,41 @@
+//! Looks of management. Each is made in slices, so that no call holds the server for long, however much
+//! there is to see.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use duroxide_core::providers::ProviderError;
+
+use crate::inspect::{ActivitiesLook, ExecutionsLook, InstanceLook};
+use crate::lane::Lane;
+use crate::listing::InstancesLook;
+use crate::metrics::{CountsLook, QueuesLook};
+use crate::provider::RedisProvider;
+use crate::script::Script;
+
+/// A slice of a look, as the script is asked for it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Look<'a> {
+    Inspect(InstanceLook<'a>),
+    Activities(ActivitiesLook<'a>),
+    Executions(ExecutionsLook<'a>),
+    Instances(InstancesLook<'a>),
+    Counts(CountsLook<'a>),
+    Queues(QueuesLook<'a>),
+}
+
+impl RedisProvider {
+    pub(crate) async fn look<A: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        look: Look<'_>,
+    ) -> Result<A, ProviderError> {
+        let call = self.setup.call(Lane::Reads, Script::Look, &look);
+        call.await
+            .map_err(|failure| failure.error(operation, false))
+    }
+}
+
+/// Labels, as they are stored.
+pub(crate) type StoredLabels = Vec<(String, String)>;

@@ -1,0 +1,172 @@
+//! Counts of what is stored and queued.
+
+use std::collections::BTreeMap;
+
+use duroxide_core::providers::{
+    ProviderError, QueueDepths, QueueLoad, StoreMetrics, SystemMetrics, TaskQueue,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::look::Look;
+use crate::provider::RedisProvider;
+
+const OPERATION: &str = "metrics";
+
+/// How often all is counted where something has changed meanwhile.
+const COUNTS_MAX: usize = 3;
+
+/// A slice of the instances.
+#[derive(Debug, Serialize)]
+pub(crate) struct CountsLook<'a> {
+    /// As of which time, once the first slice has told.
+    at: Option<u64>,
+    /// With which id it begins, in the server's words.
+    from: &'a str,
+    /// With which execution of that one, if it was counted in part.
+    execution: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenCounts {
+    at: u64,
+    seq: u64,
+    /// Pending, running, completed, failed.
+    statuses: (u64, u64, u64, u64),
+    executions: u64,
+    events: u64,
+    due: usize,
+    later: usize,
+    #[serde(default)]
+    next: Option<String>,
+    #[serde(default)]
+    execution: Option<u64>,
+}
+
+/// A slice of the queues.
+#[derive(Debug, Serialize)]
+pub(crate) struct QueuesLook<'a> {
+    of_turns: bool,
+    cursor: &'a str,
+    at: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenQueues {
+    seq: u64,
+    cursor: String,
+    /// For each its name, how many are claimable, how many there are, and when the first one is.
+    queues: Vec<(String, usize, usize, u64)>,
+}
+
+/// What was counted, and whether nothing has changed between the first slice and the last.
+struct Count {
+    metrics: StoreMetrics,
+    is_of_one_time: bool,
+}
+
+/// What is in queues, by their names, and by which number of the store that was.
+struct Loads {
+    loads: BTreeMap<String, (usize, usize, u64)>,
+    seq: u64,
+}
+
+impl Loads {
+    /// How many items there are.
+    fn items(&self) -> usize {
+        self.loads.values().map(|(_, all, _)| all).sum()
+    }
+
+    fn sorted(self, at_ms: u64) -> Vec<QueueLoad> {
+        let load = |(name, (claimable, all, first_ms)): (String, (usize, usize, u64))| {
+            let queue = TaskQueue(name.into());
+            QueueLoad::of(queue, (claimable, all), Some(at_ms.saturating_sub(first_ms)))
+        };
+        let mut loads = self.loads.into_iter().map(load).collect();
+        QueueLoad::sort(&mut loads);
+        loads
+    }
+}
+
+impl RedisProvider {
+    /// Counts everything (ADM-03, ADM-10), slice by slice, as of the time of the first slice.
+    ///
+    /// Nothing holds the store still meanwhile. Where something has changed between the first slice and
+    /// the last, all is counted again, and the third time it stays as it was found: in a store at work
+    /// that counts what comes or goes within a second or two twice or not at all.
+    pub(crate) async fn count_all(&self) -> Result<StoreMetrics, ProviderError> {
+        let mut count = self.count_once().await?;
+        for _ in 1..COUNTS_MAX {
+            if count.is_of_one_time {
+                break;
+            }
+            count = self.count_once().await?;
+        }
+        Ok(count.metrics)
+    }
+
+    async fn count_once(&self) -> Result<Count, ProviderError> {
+        let mut totals = SystemMetrics::default();
+        let mut depths = QueueDepths::default();
+        let (mut from, mut execution) = ("-".to_owned(), None);
+        // The time and the number of the first slice.
+        let mut first: Option<(u64, u64)> = None;
+        let (at_ms, seq) = loop {
+            let look = Look::Counts(CountsLook {
+                at: first.map(|(at_ms, _)| at_ms),
+                from: &from,
+                execution,
+            });
+            let seen: SeenCounts = self.look(OPERATION, look).await?;
+            let first = *first.get_or_insert((seen.at, seen.seq));
+            let (pending, running, completed, failed) = seen.statuses;
+            totals.total_instances += pending + running + completed + failed;
+            totals.running_instances += pending + running;
+            totals.completed_instances += completed;
+            totals.failed_instances += failed;
+            totals.total_executions += seen.executions;
+            totals.total_events += seen.events;
+            depths.orchestrator_queue += seen.due;
+            depths.timer_queue += seen.later;
+            match seen.next {
+                Some(next) => (from, execution) = (next, seen.execution),
+                None => break first,
+            }
+        };
+        let turns = self.loads_of(true, at_ms).await?;
+        let activities = self.loads_of(false, at_ms).await?;
+        depths.worker_queue = activities.items();
+        let is_of_one_time = activities.seq == seq;
+        Ok(Count {
+            metrics: StoreMetrics {
+                totals,
+                depths,
+                turn_queues: turns.sorted(at_ms),
+                activity_queues: activities.sorted(at_ms),
+            },
+            is_of_one_time,
+        })
+    }
+
+    async fn loads_of(&self, of_turns: bool, at: u64) -> Result<Loads, ProviderError> {
+        let mut loads = BTreeMap::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let look = Look::Queues(QueuesLook {
+                of_turns,
+                cursor: &cursor,
+                at,
+            });
+            let seen: SeenQueues = self.look(OPERATION, look).await?;
+            let queues = seen.queues.into_iter();
+            loads.extend(queues.map(|(name, claimable, all, first_ms)| {
+                // A scan may show one twice.
+                (name, (claimable, all, first_ms))
+            }));
+            if seen.cursor == "0" {
+                let seq = seen.seq;
+                return Ok(Loads { loads, seq });
+            }
+            cursor = seen.cursor;
+        }
+    }
+}
