@@ -98,8 +98,6 @@ pub(crate) struct StoredMessage {
     channel: String,
     #[serde(rename = "d")]
     pub(crate) due_at_ms: u64,
-    #[serde(rename = "n")]
-    pub(crate) number: Number,
     #[serde(rename = "x", default)]
     execution: Option<Number>,
     #[serde(rename = "b")]

@@ -56,7 +56,8 @@ fn chunk(mut stored: Bytes) -> Result<HistoryChunk, ProviderError> {
     }
     let mut event_id = || {
         let digits = stored.split_to(DIGITS);
-        let digits = std::str::from_utf8(&digits).map_err(|cause| error::corrupt(OPERATION, cause))?;
+        let digits =
+            std::str::from_utf8(&digits).map_err(|cause| error::corrupt(OPERATION, cause))?;
         u64::from_str_radix(digits, 16).map_err(|cause| error::corrupt(OPERATION, cause))
     };
     let (first_event_id, next_event_id) = (event_id()?, event_id()?);

@@ -5,10 +5,11 @@ use duroxide_core::providers::page::{Place, Room};
 use duroxide_core::providers::{
     ActivityKey, ActivityPage, ActivityRecord, Channel, ExecutionRecord, Incarnation, Inspect,
     Inspection, InstanceId, InstanceRecord, Labels, ListActivities, MessageId, MessageRecord,
-    PageCursor, ProviderError, Standing, TaskQueue, Topic,
+    PageCursor, ProviderError, Standing, TaskQueue,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::claim::channel_of;
 use crate::codes::{ActivityId, Id, Number, StatusCode};
 use crate::error;
 use crate::head::StoredHead;
@@ -113,16 +114,6 @@ impl SeenMessage {
             body_bytes: self.body_bytes,
             body: self.body,
         }
-    }
-}
-
-/// The channel that a code names.
-fn channel(code: &str) -> Result<Channel, ProviderError> {
-    match code.split_at_checked(1) {
-        Some(("c", "")) => Ok(Channel::Control),
-        Some(("s", "")) => Ok(Channel::System),
-        Some(("t", topic)) => Ok(Channel::Topic(Topic::from(topic))),
-        _ => Err(error::corrupt("inspect", "a message lies in no channel")),
     }
 }
 
@@ -258,7 +249,7 @@ impl Filling {
             if !self.room.take(message.body_bytes) {
                 return Ok(false);
             }
-            let channel = channel(&message.channel)?;
+            let channel = channel_of(&message.channel);
             self.last = Some(message.place(&channel));
             let record = message.into_record(channel);
             self.inspection.messages.push(record);

@@ -6,6 +6,7 @@
 #![doc = include_str!("../docs.md")]
 
 mod activity;
+mod admin;
 mod bell;
 mod claim;
 mod codec;
@@ -16,14 +17,22 @@ mod credentials;
 mod engine;
 mod error;
 mod head;
+mod history;
 mod hub;
+mod inspect;
 mod lane;
 mod lease;
+mod listing;
 mod location;
+mod look;
+mod mail;
 mod message;
+mod metrics;
 mod options;
 mod provider;
 mod pulse;
+mod read;
+mod removal;
 mod script;
 mod server;
 mod setup;

@@ -79,7 +79,11 @@ impl Loads {
     fn sorted(self, at_ms: u64) -> Vec<QueueLoad> {
         let load = |(name, (claimable, all, first_ms)): (String, (usize, usize, u64))| {
             let queue = TaskQueue(name.into());
-            QueueLoad::of(queue, (claimable, all), Some(at_ms.saturating_sub(first_ms)))
+            QueueLoad::of(
+                queue,
+                (claimable, all),
+                Some(at_ms.saturating_sub(first_ms)),
+            )
         };
         let mut loads = self.loads.into_iter().map(load).collect();
         QueueLoad::sort(&mut loads);

@@ -13,6 +13,12 @@ pub(crate) enum Script {
     Leases,
     /// When the next item of each queue is due; also the process's sign of life.
     Dues,
+    /// Reads of single instances.
+    Read,
+    /// Looks of management.
+    Look,
+    /// Removals, by request and by time.
+    Sweep,
 }
 
 const TIME: &str = include_str!("../lua/time.lua");
@@ -29,16 +35,34 @@ const COMMIT: &str = include_str!("../lua/commit.lua");
 const CLAIM: &str = include_str!("../lua/claim.lua");
 const LEASES: &str = include_str!("../lua/leases.lua");
 const DUES: &str = include_str!("../lua/dues.lua");
+const SHOWN: &str = include_str!("../lua/shown.lua");
+const MAIL: &str = include_str!("../lua/mail.lua");
+const HISTORY: &str = include_str!("../lua/history.lua");
+const READ: &str = include_str!("../lua/read.lua");
+const INSPECT: &str = include_str!("../lua/inspect.lua");
+const LISTING: &str = include_str!("../lua/listing.lua");
+const METRICS: &str = include_str!("../lua/metrics.lua");
+const LOOK: &str = include_str!("../lua/look.lua");
+const SWEEP: &str = include_str!("../lua/sweep.lua");
 
 impl Script {
-    pub(crate) const ALL: [Self; 4] = [Self::Commit, Self::Claim, Self::Leases, Self::Dues];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Commit,
+        Self::Claim,
+        Self::Leases,
+        Self::Dues,
+        Self::Read,
+        Self::Look,
+        Self::Sweep,
+    ];
 
     /// What the server is told of it. Without `allow-oom` a script that the server's memory has no room
     /// for is refused before it runs; what ends leases or frees memory runs all the same.
     fn header(self) -> &'static str {
         match self {
             Self::Commit | Self::Claim => "#!lua",
-            Self::Leases | Self::Dues => "#!lua flags=allow-oom",
+            Self::Leases | Self::Dues | Self::Sweep => "#!lua flags=allow-oom",
+            Self::Read | Self::Look => "#!lua flags=no-writes",
         }
     }
 
@@ -50,6 +74,11 @@ impl Script {
             Self::Claim => &[STORE, INBOX, ACTIVITY, CLAIM],
             Self::Leases => &[STORE, ACTIVITY, BELL, LEASES],
             Self::Dues => &[STORE, DUES],
+            Self::Read => &[STORE, VALUE, SHOWN, MAIL, HISTORY, READ],
+            Self::Look => &[
+                STORE, INBOX, ACTIVITY, INSTANCE, SHOWN, INSPECT, LISTING, METRICS, LOOK,
+            ],
+            Self::Sweep => &[STORE, INBOX, ACTIVITY, INSTANCE, SWEEP],
         }
     }
 }
