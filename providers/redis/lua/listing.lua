@@ -1,7 +1,7 @@
 -- Lists of instances.
 
 -- How many instances one call looks at.
-local INSTANCES_AT_ONCE = 256
+local INSTANCES_AT_ONCE = 128
 
 local function includes(list, item)
   for _, other in ipairs(list) do

@@ -3,6 +3,9 @@
 -- How many places of a topic are looked up at a time.
 local PLACES_AT_ONCE = 64
 
+-- How many messages a page has at most, of all topics.
+local MESSAGES_AT_ONCE = 512
+
 -- The next place of a topic that is due and may be read, or nil.
 local function peek(topic)
   if topic.at > #topic.places and topic.from < topic.to then
@@ -62,7 +65,8 @@ local function read_mail(asked)
   while topic do
     local body = decode(call('HGET', keys .. 'm', place.id)).b
     bytes = bytes + #body
-    if bytes > asked.bytes_max and #page.mail > 0 then
+    local is_full = bytes > asked.bytes_max or #page.mail == MESSAGES_AT_ONCE
+    if is_full and #page.mail > 0 then
       page.more = true
       break
     end

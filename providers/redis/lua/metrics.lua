@@ -1,8 +1,8 @@
 -- Counts of what is stored and queued, slice by slice. All slices count as of the time of the first.
 
 -- How many instances one call looks at, and how many things of them.
-local COUNTED_AT_ONCE = 256
-local STEPS_AT_ONCE = 1024
+local COUNTED_AT_ONCE = 128
+local STEPS_AT_ONCE = 512
 
 -- Counts the messages of a channel: those that are due, and those that will be.
 local function count_channel(counts, key, at)

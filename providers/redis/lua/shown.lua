@@ -21,7 +21,7 @@ end
 
 -- How many bytes one call reads, but for what comes first: a page of more takes several calls, and the
 -- server does others' work between them.
-local BYTES_AT_ONCE = 1024 * 1024
+local BYTES_AT_ONCE = 512 * 1024
 
 -- How much a call may still read. Whoever asks whether there is room for an item takes it.
 local function room_for(items)

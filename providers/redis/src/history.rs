@@ -27,8 +27,8 @@ struct StoredPage {
 }
 
 impl RedisProvider {
-    /// A page of an execution's history (HIS-01 to HIS-04). One of very many chunks ends before its
-    /// bytes are full, so that the server does other things in between.
+    /// A page of an execution's history (HIS-01 to HIS-04). One of very many chunks, or of
+    /// megabytes, ends before its bytes are full, so that the server does other things in between.
     pub(crate) async fn history(
         &self,
         request: &ReadHistory,

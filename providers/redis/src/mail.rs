@@ -53,7 +53,8 @@ struct StoredPage {
 }
 
 impl RedisProvider {
-    /// The oldest due mail of some topics (MAI-02 to MAI-04).
+    /// The oldest due mail of some topics (MAI-02 to MAI-04). A page of very many messages ends before it is
+    /// full.
     pub(crate) async fn mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         let read = Read::Mail(MailRead::of(request));
         let page: StoredPage = self.read_one("read_mail", read).await?;
