@@ -138,7 +138,7 @@ impl Target {
         }
     }
 
-    pub(super) fn look(&mut self, now: u8, defect: Option<Defect>) -> Seen {
+    pub(super) fn ask(&mut self, now: u8, defect: Option<Defect>) -> Seen {
         self.settled.note(self.chain.last(), now);
         if defect == Some(Defect::TargetMeasuresWindow) {
             let place = self.settled.place;

@@ -35,7 +35,7 @@ pub(super) enum Action {
     /// A commit in the source sends a message.
     Append,
     /// A relay asks the target where it stands, whatever it had before: also a new process.
-    Look(usize),
+    Ask(usize),
     /// A relay takes entries from the source.
     Take(usize),
     /// The same, and the answer is lost.
@@ -100,7 +100,7 @@ impl World {
             actions.push(Action::Append);
         }
         for (relay, state) in self.relays.iter().enumerate() {
-            actions.push(Action::Look(relay));
+            actions.push(Action::Ask(relay));
             match &**state {
                 Relay::New => {}
                 Relay::Knowing(_) => {
@@ -130,9 +130,9 @@ impl World {
     ) -> Result<(), Violation> {
         match action {
             Action::Append => self.append(defect),
-            Action::Look(relay) => {
+            Action::Ask(relay) => {
                 let mut target = Target::clone(self.target());
-                let seen = target.look(self.now, defect);
+                let seen = target.ask(self.now, defect);
                 self.store_target(target);
                 self.relays[relay] = Shared::new(Relay::Knowing(seen));
             }
@@ -147,7 +147,7 @@ impl World {
             Action::Deliver(relay) => {
                 self.deliver(relay, defect)?;
                 let mut target = Target::clone(self.target());
-                let seen = target.look(self.now, defect);
+                let seen = target.ask(self.now, defect);
                 self.store_target(target);
                 self.relays[relay] = Shared::new(Relay::Knowing(seen));
             }
@@ -252,7 +252,7 @@ impl World {
         const CALLS_MAX: usize = 16;
         for _ in 0..CALLS_MAX {
             let (action, is_last) = match &*self.relays[relay] {
-                Relay::New => (Action::Look(relay), false),
+                Relay::New => (Action::Ask(relay), false),
                 Relay::Knowing(_) => (Action::Take(relay), false),
                 Relay::Holding(batch) => (Action::Deliver(relay), batch.is_empty()),
             };
