@@ -3,14 +3,18 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Writes a request.
+/// The largest number that a script holds exactly.
+const NUMBER_MAX: u64 = 1 << 53;
+
+/// Writes a request. Numbers beyond what a script holds become the largest one, and are limits that do not
+/// limit in either case.
 ///
 /// # Errors
 /// Why it cannot be written, which is a bug.
 pub(crate) fn encode(request: &impl Serialize) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     let encoded = rmp_serde::to_vec_named(request);
     encoded.map(|mut bytes| {
-        binary_to_text(&mut bytes);
+        adapt(&mut bytes);
         bytes
     })
 }
@@ -23,10 +27,11 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::
     rmp_serde::from_slice(bytes)
 }
 
-/// Turns what is binary into text, item by item. The servers' `cmsgpack` is older than the distinction:
+/// Turns what is binary into text, item by item, and bounds numbers: a script takes the largest ones of all
+/// for negative. The servers' `cmsgpack` is older than the distinction:
 /// it knows text, of any bytes. Both have the same lengths, so that the markers alone are changed
 /// (<https://github.com/msgpack/msgpack/blob/master/spec.md>).
-fn binary_to_text(bytes: &mut [u8]) {
+fn adapt(bytes: &mut [u8]) {
     let mut at = 0;
     while let Some(marker) = bytes.get(at).copied() {
         let (length_bytes, is_text) = match marker {
@@ -39,6 +44,10 @@ fn binary_to_text(bytes: &mut [u8]) {
             *byte = marker + (0xd9 - 0xc4);
         }
         at += 1;
+        let digits = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<8>);
+        if let (0xcf, Some(digits)) = (marker, digits) {
+            *digits = u64::from_be_bytes(*digits).min(NUMBER_MAX).to_be_bytes();
+        }
         if is_text {
             let length = bytes.get(at..at + length_bytes).unwrap_or_default();
             let length = length
@@ -94,5 +103,18 @@ mod tests {
         let changed = encoded.iter().zip(&unchanged).filter(|(a, b)| a != b);
         assert_eq!(changed.count(), lengths.len(), "the markers alone");
         assert_eq!(decode::<Everything>(&encoded).unwrap(), everything);
+    }
+
+    #[test]
+    fn numbers_stay_exact_or_become_the_largest() {
+        for (number, expected) in [
+            (NUMBER_MAX - 1, NUMBER_MAX - 1),
+            (NUMBER_MAX + 1, NUMBER_MAX),
+            (u64::MAX, NUMBER_MAX),
+        ] {
+            let encoded = encode(&(number, number)).unwrap();
+            let read: (u64, u64) = decode(&encoded).unwrap();
+            assert_eq!(read, (expected, expected));
+        }
     }
 }

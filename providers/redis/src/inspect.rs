@@ -1,19 +1,20 @@
-//! Looking at one instance, or at one queue of activities.
+//! Looking at one instance.
 
 use bytes::Bytes;
 use duroxide_core::providers::page::{Place, Room};
 use duroxide_core::providers::{
-    ActivityKey, ActivityPage, ActivityRecord, Channel, ExecutionRecord, Incarnation, Inspect,
-    Inspection, InstanceId, InstanceRecord, Labels, ListActivities, MessageId, MessageRecord,
-    PageCursor, ProviderError, Standing, TaskQueue,
+    Channel, Inspect, Inspection, InstanceId, InstanceRecord, Labels, MessageId, MessageRecord,
+    ProviderError, Standing,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::activities::SeenActivity;
 use crate::claim::channel_of;
-use crate::codes::{ActivityId, Id, Number, StatusCode};
+use crate::codec;
+use crate::codes::{ActivityId, Id, Number};
 use crate::error;
 use crate::head::StoredHead;
-use crate::look::{Look, StoredLabels};
+use crate::look::Look;
 use crate::message::channel_code;
 use crate::provider::RedisProvider;
 
@@ -117,124 +118,6 @@ impl SeenMessage {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct SeenActivity {
-    #[serde(rename = "i")]
-    instance: String,
-    #[serde(rename = "ic")]
-    incarnation: Id,
-    #[serde(rename = "k")]
-    key: ActivityId,
-    #[serde(rename = "q")]
-    queue: String,
-    #[serde(rename = "at")]
-    attempts: u32,
-    #[serde(rename = "un")]
-    claimable_from_ms: u64,
-    #[serde(rename = "le")]
-    is_leased: bool,
-    /// Its place among those that are claimable from the same time on.
-    #[serde(rename = "n")]
-    number: Number,
-    #[serde(rename = "l")]
-    body_bytes: usize,
-    #[serde(rename = "b", default)]
-    body: Option<Bytes>,
-    #[serde(rename = "dl", default)]
-    details_bytes: usize,
-    #[serde(rename = "d", default)]
-    details: Option<Bytes>,
-}
-
-impl SeenActivity {
-    /// The room that it takes in a page.
-    fn bytes(&self) -> usize {
-        self.body_bytes.saturating_add(self.details_bytes)
-    }
-
-    fn into_record(self, operation: &'static str) -> Result<ActivityRecord, ProviderError> {
-        Ok(ActivityRecord {
-            key: ActivityKey {
-                instance: error::stored_id(operation, self.instance)?,
-                incarnation: Incarnation(self.incarnation.0),
-                execution: self.key.execution,
-                activity_id: self.key.activity_id,
-            },
-            queue: TaskQueue(self.queue.into()),
-            attempts: self.attempts,
-            claimable_from_ms: self.claimable_from_ms,
-            is_leased: self.is_leased,
-            body_bytes: self.body_bytes,
-            body: self.body,
-            details_bytes: self.details_bytes,
-            details: self.details,
-        })
-    }
-}
-
-/// The activities of a queue behind a place.
-#[derive(Debug, Serialize)]
-pub(crate) struct ActivitiesLook<'a> {
-    queue: &'a str,
-    after: Option<(String, Number)>,
-    items: usize,
-    with_bodies: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct SeenActivities {
-    activities: Vec<SeenActivity>,
-    is_all: bool,
-}
-
-/// The executions of an instance from this one on.
-#[derive(Debug, Serialize)]
-pub(crate) struct ExecutionsLook<'a> {
-    instance: &'a str,
-    number: Option<Number>,
-    from: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct SeenExecutions {
-    is_there: bool,
-    #[serde(default)]
-    number: Option<Number>,
-    executions: Vec<SeenExecution>,
-    /// With which one the next slice begins.
-    #[serde(default)]
-    next: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SeenExecution {
-    #[serde(rename = "x")]
-    execution: u64,
-    #[serde(rename = "s")]
-    status: StatusCode,
-    #[serde(rename = "o", default)]
-    output: Option<Bytes>,
-    #[serde(rename = "b")]
-    begun_ms: u64,
-    #[serde(rename = "e", default)]
-    ended_ms: Option<u64>,
-    #[serde(rename = "n")]
-    next_event: Number,
-}
-
-impl From<SeenExecution> for ExecutionRecord {
-    fn from(seen: SeenExecution) -> Self {
-        Self {
-            execution: seen.execution,
-            status: seen.status.execution(),
-            output: seen.output,
-            started_at_ms: seen.begun_ms,
-            completed_at_ms: seen.ended_ms,
-            event_count: seen.next_event.0.saturating_sub(1),
-        }
-    }
-}
-
 /// A page of an inspection that is being filled.
 struct Filling {
     inspection: Inspection,
@@ -329,71 +212,6 @@ impl RedisProvider {
             }
         }
     }
-
-    /// A page of the activities of a queue (ADM-09).
-    pub(crate) async fn activities_of(
-        &self,
-        request: &ListActivities,
-    ) -> Result<ActivityPage, ProviderError> {
-        const OPERATION: &str = "list_activities";
-        let after = request.after.as_ref();
-        let after: Option<(u64, u64)> = after.map(|it| it.place(OPERATION)).transpose()?;
-        let mut page = ActivityPage::default();
-        let room = Room::new(request.activities_max, request.bytes_max);
-        let mut room = room.with_bodies(request.with_bodies);
-        let mut last = after;
-        loop {
-            let look = Look::Activities(ActivitiesLook {
-                queue: request.queue.as_str(),
-                after: last.map(|(at_ms, number)| (at_ms.to_string(), Number(number))),
-                items: room.items() + 1,
-                with_bodies: request.with_bodies,
-            });
-            let seen: SeenActivities = self.look(OPERATION, look).await?;
-            for activity in seen.activities {
-                if !room.take(activity.bytes()) {
-                    page.next = last.as_ref().map(PageCursor::of);
-                    return Ok(page);
-                }
-                last = Some((activity.claimable_from_ms, activity.number.0));
-                page.activities.push(activity.into_record(OPERATION)?);
-            }
-            if seen.is_all {
-                return Ok(page);
-            }
-        }
-    }
-
-    /// The executions of an instance that were not pruned (ADM-02).
-    pub(crate) async fn executions_of(
-        &self,
-        instance: &InstanceId,
-    ) -> Result<Vec<ExecutionRecord>, ProviderError> {
-        let mut records: Vec<ExecutionRecord> = Vec::new();
-        let (mut number, mut from) = (None, 0);
-        loop {
-            let look = Look::Executions(ExecutionsLook {
-                instance,
-                number,
-                from,
-            });
-            let seen: SeenExecutions = self.look("list_executions", look).await?;
-            if !seen.is_there && number.is_none() {
-                return Ok(Vec::new());
-            }
-            if !seen.is_there {
-                // Another life, or none, has taken the place of the one that was looked at.
-                records.clear();
-                (number, from) = (None, 0);
-                continue;
-            }
-            records.extend(seen.executions.into_iter().map(ExecutionRecord::from));
-            match seen.next {
-                Some(next) => (number, from) = (seen.number, next),
-                None => return Ok(records),
-            }
-        }
-    }
 }
 
 /// The number of an instance, and the page of it that is to be filled.
@@ -435,7 +253,7 @@ pub(crate) fn labels(
     let Some(stored) = stored else {
         return Ok(Labels::new());
     };
-    let stored: StoredLabels =
-        rmp_serde::from_slice(stored).map_err(|cause| error::corrupt(operation, cause))?;
+    let stored: Vec<(String, String)> =
+        codec::decode(stored).map_err(|cause| error::corrupt(operation, cause))?;
     Ok(stored.into_iter().collect())
 }

@@ -5,6 +5,7 @@
 //! server can lose.
 #![doc = include_str!("../docs.md")]
 
+mod activities;
 mod activity;
 mod admin;
 mod bell;
@@ -16,6 +17,7 @@ mod connection;
 mod credentials;
 mod engine;
 mod error;
+mod executions;
 mod head;
 mod history;
 mod hub;

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 
 use duroxide_core::providers::ProviderError;
 
-use crate::inspect::{ActivitiesLook, ExecutionsLook, InstanceLook};
+use crate::activities::ActivitiesLook;
+use crate::executions::ExecutionsLook;
+use crate::inspect::InstanceLook;
 use crate::lane::Lane;
 use crate::listing::InstancesLook;
 use crate::metrics::{CountsLook, QueuesLook};
@@ -36,6 +38,3 @@ impl RedisProvider {
             .map_err(|failure| failure.error(operation, false))
     }
 }
-
-/// Labels, as they are stored.
-pub(crate) type StoredLabels = Vec<(String, String)>;
