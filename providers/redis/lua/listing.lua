@@ -39,19 +39,49 @@ local function meets(id, head, filter)
     and has_labels(head, filter.labels)
 end
 
--- The ids to look at, in their order, with one more than may be, and the number of each where that is
--- the order. By id, the narrowest index is taken: that of a parent, of a label, or of all.
-local function candidates(asked, max)
-  if asked.before then
-    return call('ZRANGE', K .. 'new', asked.before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, max + 1, 'WITHSCORES'), 2
-  end
-  local filter, index = asked.filter, K .. 'ids'
+-- The narrowest index that is ordered by ids: that of a parent, of a label, or of all.
+local function index_of(filter)
   if filter.parent then
-    index = K .. 'p:' .. filter.parent
-  elseif #filter.labels > 0 then
-    index = label_key(filter.labels[1][1], filter.labels[1][2])
+    return K .. 'p:' .. filter.parent
   end
-  return call('ZRANGE', index, asked.from, asked.to, 'BYLEX', 'LIMIT', 0, max + 1), 1
+  if #filter.labels > 0 then
+    return label_key(filter.labels[1][1], filter.labels[1][2])
+  end
+  return K .. 'ids'
+end
+
+-- All instances of a short index before a number, the newest first, each with its number.
+local function newest_of(index, before)
+  local found = {}
+  for _, id in ipairs(call('ZRANGE', index, 0, -1)) do
+    local number = tonumber(find(id).n, 16)
+    if number < before then
+      found[#found + 1] = { id, number }
+    end
+  end
+  table.sort(found, function(a, b)
+    return a[2] > b[2]
+  end)
+  local list = {}
+  for _, pair in ipairs(found) do
+    list[#list + 1] = pair[1]
+    list[#list + 1] = string.format('%.0f', pair[2])
+  end
+  return list
+end
+
+-- The ids to look at, in their order, with one more than may be, and each with its number where that is
+-- the order. The order of age has an index of all only: a parent or a label with few is sorted instead.
+local function candidates(asked, max)
+  local index = index_of(asked.filter)
+  if not asked.is_newest_first then
+    return call('ZRANGE', index, asked.from, asked.to, 'BYLEX', 'LIMIT', 0, max + 1), 1
+  end
+  if call('ZCARD', index) <= INSTANCES_AT_ONCE then
+    return newest_of(index, tonumber(asked.before) or math.huge), 2
+  end
+  local before = asked.before and '(' .. asked.before or '+inf'
+  return call('ZRANGE', K .. 'new', before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, max + 1, 'WITHSCORES'), 2
 end
 
 -- Looks at so many instances at most, and shows those that meet a filter, so many at most (ADM-01, ADM-04

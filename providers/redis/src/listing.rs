@@ -25,7 +25,8 @@ pub(crate) struct InstancesLook<'a> {
     /// From where to where in an index that is ordered by ids.
     from: String,
     to: String,
-    /// Or behind which number, the newest first.
+    is_newest_first: bool,
+    /// Then: behind which number, in digits.
     before: Option<String>,
     /// How many to look at, at most.
     rows: usize,
@@ -112,15 +113,18 @@ fn start(filter: &InstanceFilter, after: &After) -> (String, Option<String>) {
         }
         // No id is empty, so that all are behind the empty prefix.
         After::Id(_) => (format!("[{}", filter.id_prefix), None),
-        After::Number(u64::MAX) => (String::new(), Some("+inf".to_owned())),
-        After::Number(number) => (String::new(), Some(format!("({number}"))),
+        // Before the first page there is no number.
+        After::Number(number) => (
+            String::new(),
+            (*number < u64::MAX).then(|| number.to_string()),
+        ),
     }
 }
 
 impl RedisProvider {
     /// A page of the instances that meet a filter (ADM-01, ADM-04 to ADM-06), in slices of what it looks
-    /// at. In the order of ids it goes by the narrowest index; the order of age has one index, so that a
-    /// page looks at the newest whatever the filter says.
+    /// at, by the narrowest index: that of a parent, of a label, or of all. The order of age has one index,
+    /// of all, so that a page looks at the newest unless the parent or the label has few.
     pub(crate) async fn instances_of(
         &self,
         filter: &InstanceFilter,
@@ -138,6 +142,7 @@ impl RedisProvider {
                 filter: &request,
                 from,
                 to: to.clone(),
+                is_newest_first: matches!(after, After::Number(_)),
                 before,
                 rows: PAGE_ROWS_MAX.saturating_sub(looked_at),
                 wanted: instances_max.saturating_sub(page.instances.len()),
