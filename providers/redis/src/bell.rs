@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::InstanceId;
 use futures_util::StreamExt as _;
+use redis::RedisResult;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -62,26 +63,50 @@ async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<
     let of_server = |cause| Failure::connect(cause, &setup.location.server);
     let client = connection::client(setup).await?;
     let connecting = tokio::time::timeout(setup.options.connect_timeout, client.get_async_pubsub());
-    let connected = connecting
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
-    let mut subscription = connected.map_err(of_server)?;
+    let connected = connecting.await.unwrap_or_else(|_| Err(timed_out()));
+    let subscription = connected.map_err(of_server)?;
+    let (mut asking, mut messages) = subscription.split();
     let channel = format!("{}bell", setup.key_tag);
-    subscription.subscribe(&channel).await.map_err(of_server)?;
+    in_time(setup, asking.subscribe(&channel)).await?;
     setup.hub.set_listening(true);
     if let Some(heard) = heard.take() {
         heard.send(()).ok();
     }
-    let mut messages = subscription.on_message();
-    while let Some(message) = messages.next().await {
-        match codec::decode::<Bell>(message.get_payload_bytes()) {
-            Ok(bell) if bell.from == setup.node => {}
-            Ok(bell) => take_in(setup, bell),
-            // It is from another version: anything may have happened.
-            Err(_) => setup.hub.forget(),
+    loop {
+        tokio::select! {
+            message = messages.next() => match message {
+                Some(message) => understand(setup, message.get_payload_bytes()),
+                None => return Ok(()),
+            },
+            // Where nothing comes, that may be since nothing comes through any more.
+            () = tokio::time::sleep(setup.options.answer_timeout) => {
+                in_time(setup, asking.ping::<redis::Value>()).await?;
+            }
         }
     }
-    Ok(())
+}
+
+/// What the server answers, or that it does not.
+async fn in_time<T>(
+    setup: &Setup,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> Result<T, Failure> {
+    let answered = tokio::time::timeout(setup.options.answer_timeout, answer).await;
+    let answered = answered.unwrap_or_else(|_| Err(timed_out()));
+    answered.map_err(|cause| Failure::of_call(cause, &setup.location.server))
+}
+
+fn timed_out() -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+fn understand(setup: &Setup, message: &[u8]) {
+    match codec::decode::<Bell>(message) {
+        Ok(bell) if bell.from == setup.node => {}
+        Ok(bell) => take_in(setup, bell),
+        // It is from another version: anything may have happened.
+        Err(_) => setup.hub.forget(),
+    }
 }
 
 fn take_in(setup: &Setup, bell: Bell) {

@@ -1,9 +1,13 @@
 //! Making a connection, and calling a script on it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Value, cmd, pipe};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe,
+};
 
 use crate::error::Failure;
 use crate::script::Script;
@@ -23,11 +27,21 @@ pub(crate) async fn client(setup: &Setup) -> Result<Client, Failure> {
     client.map_err(|cause| Failure::connect(cause, server))
 }
 
-/// A new connection.
-pub(crate) async fn connect(setup: &Setup) -> Result<MultiplexedConnection, Failure> {
+/// A new connection. `is_lost` is set when it ends, also while nobody uses it.
+pub(crate) async fn connect(
+    setup: &Setup,
+    is_lost: &Arc<AtomicBool>,
+) -> Result<MultiplexedConnection, Failure> {
+    let is_lost = Arc::clone(is_lost);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(setup.options.connect_timeout))
-        .set_response_timeout(Some(setup.options.answer_timeout));
+        .set_response_timeout(Some(setup.options.answer_timeout))
+        .set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                is_lost.store(true, Ordering::Relaxed);
+            }
+            Ok::<(), Infallible>(())
+        });
     let client = client(setup).await?;
     let connected = client
         .get_multiplexed_async_connection_with_config(&config)

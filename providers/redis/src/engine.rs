@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 
 use crate::commit::{self, CommitJob};
 use crate::error::Failure;
-use crate::lane::{self, Call, Link};
+use crate::lane::{self, Call, Link, Usable};
 use crate::server::Server;
 use crate::setup::{Lanes, Setup};
-use crate::{bell, connection, error, pulse, server};
+use crate::{bell, connection, error, pulse, rights, server};
 
 /// The thread, until it has ended.
 pub(crate) struct Engine {
@@ -161,9 +161,10 @@ async fn serve(
 
 async fn open(setup: &Arc<Setup>) -> Result<(Server, Link), ProviderError> {
     let of_call = |failure: Failure| failure.error("open", false);
-    let mut connection = connection::connect(setup).await.map_err(of_call)?;
-    let server = server::inspect(setup, &mut connection).await?;
-    let loaded = connection::load_scripts(setup, &mut connection).await;
+    let mut usable = Usable::connect(setup).await.map_err(of_call)?;
+    let server = server::inspect(setup, &mut usable.connection).await?;
+    rights::check(setup, &mut usable.connection).await?;
+    let loaded = connection::load_scripts(setup, &mut usable.connection).await;
     loaded.map_err(of_call)?;
-    Ok((server, Link::connected(setup, connection)))
+    Ok((server, Link::connected(setup, usable)))
 }

@@ -75,6 +75,10 @@ impl Failure {
     }
 
     fn new(stage: Stage, cause: Cause, server: &Arc<str>) -> Self {
+        let cause = match cause {
+            Cause::Redis(cause) => Cause::Redis(without_arguments(cause)),
+            cause => cause,
+        };
         Self {
             stage,
             cause,
@@ -124,9 +128,12 @@ impl Failure {
             ProviderError::new(kind, operation, message).with_context("server", &self.server);
         match &self.cause {
             Cause::Redis(cause) => {
-                let error = match cause.code() {
-                    Some(code) => error.with_context("code", code),
-                    None => error,
+                let error = match (cause.code(), cause.detail()) {
+                    (Some(code), Some(detail)) => {
+                        error.with_context("answer", format!("{code} {detail}"))
+                    }
+                    (Some(code), None) => error.with_context("answer", code),
+                    (None, _) => error,
                 };
                 error.with_source(cause.clone())
             }
@@ -157,6 +164,17 @@ impl Failure {
     }
 }
 
+/// An error of the server that repeats none of the arguments: to a command that it does not know it
+/// answers with them, and a password may be among them.
+fn without_arguments(cause: RedisError) -> RedisError {
+    const ARGUMENTS: &str = ", with args beginning with";
+    let Some((before, _)) = cause.detail().and_then(|it| it.split_once(ARGUMENTS)) else {
+        return cause;
+    };
+    let detail = Some(before.to_owned());
+    redis::make_extension_error(cause.code().unwrap_or("ERR").to_owned(), detail)
+}
+
 /// Whether a script had begun: what it had written until then stays.
 fn is_of_running(cause: &RedisError) -> bool {
     cause
@@ -184,6 +202,16 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
     if cause.kind() == redis::ErrorKind::AuthenticationFailed {
         return (Config, WRONG_PASSWORD);
     }
+    if cause.kind() == redis::ErrorKind::RESP3NotSupported {
+        return (Config, TOO_OLD);
+    }
+    if cause.kind() == redis::ErrorKind::Parse {
+        return (
+            Config,
+            "what answers is no Redis: it does not speak that protocol; see that the host and the \
+             port of the URL are those of a Redis or Valkey server",
+        );
+    }
     if cause.kind() == redis::ErrorKind::InvalidClientConfig {
         return (
             Config,
@@ -200,6 +228,12 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
     )
 }
 
+pub(crate) const LACKS_RIGHTS: &str = "the user's ACL lacks a command, the keys of the prefix or its \
+    channel; grant what the guide of this provider lists";
+
+const TOO_OLD: &str = "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or \
+    Valkey, is needed";
+
 const WRONG_PASSWORD: &str = "the server refuses the user or the password; correct them in the URL, or \
     in what the credentials callback answers";
 
@@ -207,11 +241,7 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
     use ErrorKind::{Config, Unavailable, Unexpected};
     match code {
         "NOAUTH" | "WRONGPASS" => (Config, WRONG_PASSWORD),
-        "NOPERM" => (
-            Config,
-            "the user's ACL lacks a command or the keys of the prefix; grant what the guide of this \
-             provider lists",
-        ),
+        "NOPERM" => (Config, LACKS_RIGHTS),
         "READONLY" => (
             Unavailable,
             "the server is a replica, which cannot be written to; connect to the primary, by \
@@ -238,11 +268,7 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
             Config,
             "the server is a node of a cluster; name it as one in the URL",
         ),
-        _ if detail.contains("unknown command") || detail.contains("#!") => (
-            Config,
-            "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or Valkey, \
-             is needed",
-        ),
+        _ if detail.contains("unknown command") || detail.contains("#!") => (Config, TOO_OLD),
         _ if detail.contains("max number of clients") => (
             Unavailable,
             "the server has as many clients as its `maxclients` allows; raise it",

@@ -39,10 +39,10 @@ pub(crate) struct Link {
     current: Option<Usable>,
 }
 
-/// A connection, and whether a call on it has found it lost.
+/// A connection, and whether it has been found lost, by a call or while nobody used it.
 #[derive(Clone)]
 pub(crate) struct Usable {
-    connection: MultiplexedConnection,
+    pub(crate) connection: MultiplexedConnection,
     is_lost: Arc<AtomicBool>,
 }
 
@@ -55,9 +55,10 @@ impl Link {
         }
     }
 
-    pub(crate) fn connected(setup: &Arc<Setup>, connection: MultiplexedConnection) -> Self {
+    /// One that has a connection already.
+    pub(crate) fn connected(setup: &Arc<Setup>, connection: Usable) -> Self {
         Self {
-            current: Some(Usable::new(connection)),
+            current: Some(connection),
             ..Self::new(setup)
         }
     }
@@ -67,18 +68,20 @@ impl Link {
         let usable = self.current.take().filter(|it| !it.is_lost());
         let usable = match usable {
             Some(usable) => usable,
-            None => Usable::new(connection::connect(&self.setup).await?),
+            None => Usable::connect(&self.setup).await?,
         };
         Ok(self.current.insert(usable).clone())
     }
 }
 
 impl Usable {
-    fn new(connection: MultiplexedConnection) -> Self {
-        Self {
-            connection,
-            is_lost: Arc::default(),
-        }
+    /// Makes one.
+    pub(crate) async fn connect(setup: &Setup) -> Result<Self, Failure> {
+        let is_lost = Arc::default();
+        Ok(Self {
+            connection: connection::connect(setup, &is_lost).await?,
+            is_lost,
+        })
     }
 
     fn is_lost(&self) -> bool {
@@ -110,7 +113,7 @@ pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Ca
             Ok(usable) => {
                 let setup = Arc::clone(&setup);
                 under_way.spawn(async move {
-                    let answer = serve(&setup, &usable, &call).await;
+                    let answer = usable.call(&setup, call.script, &call.argument).await;
                     // A caller who has gone away wants no answer.
                     call.reply.send(answer).ok();
                 });
@@ -126,10 +129,4 @@ pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Ca
         while under_way.try_join_next().is_some() {}
     }
     under_way.join_all().await;
-}
-
-/// Makes a call, and once more on another connection if this one has died since its last use: nothing of
-/// these calls is lost or done twice by that, but the lease of a claim whose answer was lost (CXL-02).
-async fn serve(setup: &Arc<Setup>, usable: &Usable, call: &Call) -> Result<Vec<u8>, Failure> {
-    usable.call(setup, call.script, &call.argument).await
 }

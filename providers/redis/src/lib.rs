@@ -35,6 +35,7 @@ mod provider;
 mod pulse;
 mod read;
 mod removal;
+mod rights;
 mod script;
 mod server;
 mod setup;

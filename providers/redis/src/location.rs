@@ -4,7 +4,10 @@ use std::fs;
 use std::sync::Arc;
 
 use duroxide_core::providers::ProviderError;
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, TlsCertificates};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
+    TlsCertificates,
+};
 
 use crate::error;
 use crate::options::RedisOptions;
@@ -63,14 +66,19 @@ impl Location {
         &self,
         login: Option<&crate::credentials::Login>,
     ) -> redis::RedisResult<Client> {
-        let mut info = self.info.clone();
+        let info = self.info.clone();
+        // By RESP3 the driver tells at once when a connection ends, and passes on why a login failed.
+        let mut settings = info.redis_settings().clone();
+        settings = settings
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name();
         if let Some(login) = login {
-            let mut settings = info.redis_settings().clone();
             if let Some(username) = &login.username {
                 settings = settings.set_username(username);
             }
-            info = info.set_redis_settings(settings.set_password(&login.password));
+            settings = settings.set_password(&login.password);
         }
+        let info = info.set_redis_settings(settings);
         match &self.root_certificate {
             Some(certificate) => Client::build_with_tls(
                 info,

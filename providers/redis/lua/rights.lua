@@ -1,0 +1,24 @@
+-- Says which of the commands that the scripts and their callers use the user may not use here.
+
+local denied = {}
+local function need(command, ...)
+  if not redis.acl_check_cmd(command, ...) then
+    denied[#denied + 1] = command
+  end
+end
+
+local key = KEYS[1] .. 'rights'
+for _, command in ipairs({
+  'DEL', 'EXISTS', 'GET', 'HDEL', 'HEXISTS', 'HGET', 'HKEYS', 'HLEN', 'HMGET', 'HSET', 'HSETNX', 'HSTRLEN', 'LINDEX',
+  'LLEN', 'LPOP', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
+  'ZREMRANGEBYSCORE', 'ZSCORE',
+}) do
+  need(command, key)
+end
+need('TIME')
+need('EVALSHA', '', '1', key)
+need('SCRIPT', 'LOAD', '')
+need('PING')
+need('PUBLISH', KEYS[1] .. 'bell', '')
+need('SUBSCRIBE', KEYS[1] .. 'bell')
+return denied

@@ -1,0 +1,55 @@
+//! Whether the user may do what will be done.
+//!
+//! It is looked at once, before anything is: a script that is refused a command in its middle leaves its
+//! first half behind.
+
+use duroxide_core::providers::ProviderError;
+use redis::RedisResult;
+use redis::aio::MultiplexedConnection;
+use redis::cmd;
+
+use crate::error::{self, Failure};
+use crate::setup::Setup;
+
+/// It writes nothing, so that a server without room for more can be opened and cleared.
+const HEADER: &str = "#!lua flags=no-writes\n";
+const TEXT: &str = include_str!("../lua/rights.lua");
+
+/// Looks whether the user may use all commands, the keys of the prefix and the channel.
+pub(crate) async fn check(
+    setup: &Setup,
+    connection: &mut MultiplexedConnection,
+) -> Result<(), ProviderError> {
+    let denied: RedisResult<Vec<String>> = cmd("EVAL")
+        .arg([HEADER, TEXT].concat())
+        .arg(1)
+        .arg(&setup.key_tag)
+        .query_async(connection)
+        .await;
+    let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);
+    let denied = denied.map_err(failed)?;
+    if denied.is_empty() {
+        return Ok(());
+    }
+    Err(error::config(error::LACKS_RIGHTS).with_context("denied", denied.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::script::{Script, Scripts, TimeSource};
+
+    #[test]
+    fn every_command_of_the_scripts_is_asked_for() {
+        let scripts = Scripts::new(TimeSource::Server);
+        let mut commands = 0;
+        for script in Script::ALL {
+            for after in scripts.text(script).split("call('").skip(1) {
+                let command = after.split('\'').next().unwrap_or_default();
+                let is_asked_for = super::TEXT.contains(&format!("'{command}'"));
+                assert!(is_asked_for, "{command} of {script:?}");
+                commands += 1;
+            }
+        }
+        assert!(commands > 100, "{commands}");
+    }
+}
