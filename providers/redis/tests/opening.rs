@@ -1,0 +1,290 @@
+//! What a provider says when it cannot be opened, and what it keeps to itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "support/operations.rs"]
+mod operations;
+#[path = "support/private_server.rs"]
+mod private_server;
+mod support_opening;
+
+use std::time::Duration;
+
+use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_core::providers::{Durability, ErrorKind, Provider};
+use duroxide_redis::{RedisOptions, RedisProvider};
+
+use operations::{apply, claim_turn, id, run_one, start};
+use private_server::{PrivateServer, free_port};
+use support_opening::impostor::Impostor;
+use support_opening::{SECRET, config_refusal, log, refusal};
+
+/// How long a refusal after a short time-out may take on a busy machine. The default time-outs are
+/// longer.
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_url_that_is_none_is_refused() {
+    for (url, says) in [
+        (SECRET.to_owned(), "must begin with redis://"),
+        (String::new(), "must begin with redis://"),
+        (format!("http://user:{SECRET}@host"), "must begin with"),
+        (format!("redis:user:{SECRET}@host/0"), "must begin with"),
+        (format!("redis ://user:{SECRET}@host"), "must begin with"),
+        (
+            format!("redis-sentinel://:{SECRET}@host"),
+            "must begin with",
+        ),
+        (
+            format!("redis://user:{SECRET}@host:port"),
+            "percent-encoded",
+        ),
+        (
+            format!("redis://user:{SECRET}@host:99999"),
+            "percent-encoded",
+        ),
+        (format!("redis://user:{SECRET}#1@host"), "%23"),
+        (format!("redis://user:{SECRET}/1@host"), "percent-encoded"),
+        (
+            format!("redis://user:{SECRET}@host/{SECRET}"),
+            "percent-encoded",
+        ),
+        (
+            format!("redis://user:{SECRET}@[{SECRET}]"),
+            "percent-encoded",
+        ),
+        (format!("redis://user:{SECRET}%FF@host"), "percent-encoded"),
+        (format!("redis://:{SECRET}@"), "percent-encoded"),
+    ] {
+        config_refusal(&url, RedisOptions::default(), says).await;
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_that_would_scatter_the_keys_is_refused_before_anything_is_asked() {
+    let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{}", free_port());
+    for prefix in ["", "{a}", "a{", "}a", "a{b}c"] {
+        let options = RedisOptions::default().key_prefix(prefix);
+        config_refusal(&nowhere, options, "key prefix").await;
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_listens_trying_again_may_help() {
+    let port = free_port();
+    let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{port}");
+    let error = refusal(&nowhere, RedisOptions::default()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.is_retryable());
+    assert!(error.message().contains("host and the port"), "{error:?}");
+    assert!(
+        error.to_string().contains(&format!("127.0.0.1:{port}")),
+        "{error}"
+    );
+    // A name that leads nowhere, by a domain that is kept for that (RFC 6761).
+    let nobody = format!("redis://user:{SECRET}@nobody.invalid");
+    let error = refusal(&nobody, RedisOptions::default()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("host and the port"), "{error:?}");
+}
+
+/// Somebody who takes connections and never answers.
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let silent = Impostor::silent().await;
+    let url = format!("redis://user:{SECRET}@{}", silent.address());
+    let short = Duration::from_millis(200);
+    // Without a password nothing is asked until the connection is made.
+    let open = format!("redis://{}", silent.address());
+    for (url, options) in [
+        (&url, RedisOptions::default().connect_timeout(short)),
+        (
+            &open,
+            RedisOptions::default()
+                .connect_timeout(short)
+                .answer_timeout(short),
+        ),
+    ] {
+        let begun = SystemClock.elapsed();
+        let error = refusal(url, options).await;
+        let took = SystemClock.elapsed() - begun;
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(error.message().contains("`connect_timeout`"), "{error:?}");
+        assert!(error.message().contains("`answer_timeout`"), "{error:?}");
+        assert!(took < SOON, "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_redis_is_named() {
+    let server = Impostor::web_server().await;
+    for login in ["", "user:hunter2-swordfish@"] {
+        let url = format!("redis://{login}{}", server.address());
+        config_refusal(&url, RedisOptions::default(), "is no Redis").await;
+    }
+}
+
+#[tokio::test]
+async fn an_old_server_is_refused() {
+    let server = Impostor::old_redis().await;
+    let url = format!("redis://{}", server.address());
+    config_refusal(&url, RedisOptions::default(), "Redis 7.0 or newer").await;
+    config_refusal(&url, RedisOptions::default(), "6.2.14").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_server_that_repeats_what_it_was_told_is_not_repeated() {
+    let server = PrivateServer::start(&["--rename-command", "HELLO", ""]).await;
+    let url = server.url_as("user", SECRET);
+    config_refusal(&url, RedisOptions::default(), "a command of it is disabled").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_server_with_as_many_clients_as_it_takes_is_asked_again() {
+    let server = PrivateServer::start_with_password(SECRET).await;
+    // This one stays.
+    let _first = server.connection().await;
+    server.command::<String>("CONFIG SET maxclients 1").await;
+    let error = refusal(&server.url(), RedisOptions::default()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("`maxclients`"), "{error:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_replica_is_refused() {
+    let primary = PrivateServer::start(&[]).await;
+    let port = primary.address().port().to_string();
+    let replica = PrivateServer::start(&["--replicaof", &format!("127.0.0.1 {port}")]).await;
+    config_refusal(
+        &replica.url(),
+        RedisOptions::default(),
+        "connect to the primary",
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_node_of_a_cluster_is_refused() {
+    let node = PrivateServer::start(&["--cluster-enabled", "yes"]).await;
+    config_refusal(&node.url(), RedisOptions::default(), "Redis Cluster").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_server_that_evicts_is_refused() {
+    let server = PrivateServer::start(&[]).await;
+    for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
+        let setting = format!("CONFIG SET maxmemory-policy {policy}");
+        server.command::<String>(&setting).await;
+        let options = RedisOptions::default;
+        config_refusal(&server.url(), options(), "`maxmemory-policy noeviction`").await;
+        config_refusal(&server.url(), options(), policy).await;
+    }
+    // The others evict nothing, or nothing but keys with a time to live, of which there are none.
+    for policy in ["noeviction", "volatile-lru", "volatile-ttl"] {
+        let setting = format!("CONFIG SET maxmemory-policy {policy}");
+        server.command::<String>(&setting).await;
+        let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+        run_one(&provider, policy).await;
+        provider.close().await;
+    }
+    let keys: Vec<String> = server.command("KEYS *").await;
+    assert!(!keys.is_empty());
+    for key in keys {
+        assert_eq!(
+            server.command::<i64>(&format!("TTL {key}")).await,
+            -1,
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn what_a_commit_survives_is_what_the_settings_say() {
+    for (settings, durability) in [
+        (&["--appendonly", "no"][..], Durability::Volatile),
+        (
+            &["--appendonly", "yes", "--appendfsync", "no"],
+            Durability::ProcessCrash,
+        ),
+        (
+            &["--appendonly", "yes", "--appendfsync", "everysec"],
+            Durability::ProcessCrash,
+        ),
+        (
+            &["--appendonly", "yes", "--appendfsync", "always"],
+            Durability::PowerLoss,
+        ),
+    ] {
+        let server = PrivateServer::start(settings).await;
+        let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+        let found = provider.capabilities().durability;
+        assert_eq!(found, durability, "{settings:?}");
+        let backend = provider.about().backend;
+        assert!(
+            backend.starts_with("Redis ") || backend.starts_with("Valkey "),
+            "{backend}"
+        );
+        provider.close().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn two_prefixes_are_two_stores_and_so_are_two_databases() {
+    let server = PrivateServer::start(&[]).await;
+    let open = |prefix: &str, database: u8| {
+        let options = RedisOptions::default().key_prefix(prefix);
+        let url = format!("{}/{database}", server.url());
+        async move { RedisProvider::new(&url, Some(options)).await.unwrap() }
+    };
+    let prefix = "it's a \\ \" * ? [a] Größe";
+    let places = [("a", 0), ("A", 0), (prefix, 0), ("a", 1)];
+    let mut stores = Vec::new();
+    for (prefix, database) in places {
+        stores.push(open(prefix, database).await);
+    }
+    for (store, place) in stores.iter().zip(places) {
+        apply(store, start("same")).await;
+        let turn = claim_turn(store).await;
+        assert_eq!(turn.head.instance, id("same"), "{place:?}");
+        assert_eq!(turn.messages.len(), 1, "{place:?}");
+    }
+    for store in stores {
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn what_is_printed_holds_no_password() {
+    log::capture();
+    let server = PrivateServer::start_with_password(SECRET).await;
+    let options = RedisOptions::default().key_prefix("shown");
+    let provider = RedisProvider::new(&server.url(), Some(options.clone())).await;
+    let provider = provider.unwrap();
+    run_one(&provider, "one").await;
+    let printed = format!(
+        "{provider:?} {provider:#?} {:?} {options:?}",
+        provider.about()
+    );
+    assert!(!printed.contains(SECRET), "{printed}");
+    assert!(printed.contains(&server.address().to_string()), "{printed}");
+    assert!(printed.contains("shown"), "{printed}");
+    provider.close().await;
+    let error = provider
+        .claim_turns(&operations::turns(1))
+        .await
+        .unwrap_err();
+    assert!(!support_opening::everything_said(&error).contains(SECRET));
+    log::assert_never_said(SECRET);
+}

@@ -1,0 +1,291 @@
+//! Who may use a store: passwords, also those that change, and the rights that a user needs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "support/operations.rs"]
+mod operations;
+#[path = "support/private_server.rs"]
+mod private_server;
+mod support_opening;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_core::providers::{DeleteMode, Durability, ErrorKind, InstanceFilter, Provider};
+use duroxide_redis::{Credentials, Login, RedisOptions, RedisProvider};
+use parking_lot::Mutex;
+
+use operations::{apply, claim_turn, commit, id, run_one, send, start};
+use private_server::PrivateServer;
+use support_opening::{SECRET, config_refusal, everything_said, log, refusal};
+
+/// What the guide of this provider lists: all that a user needs.
+const RIGHTS: &str = "~duroxide:* &duroxide:* +eval +evalsha +script|load +publish +subscribe +ping \
+     +info +config|get +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hset +hsetnx \
+     +hstrlen +lindex +llen +lpop +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
+     +zremrangebyscore +zscore";
+
+/// Makes a user with the password [`SECRET`].
+async fn user(server: &PrivateServer, name: &str, rights: &str) {
+    let words = format!("ACL SETUSER {name} reset on >{SECRET} {rights}");
+    server.command::<String>(&words).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_wrong_password_and_a_missing_one_are_named() {
+    let server = PrivateServer::start_with_password(SECRET).await;
+    let wrong = format!("{SECRET}-wrong");
+    for url in [
+        format!("redis://:{wrong}@{}", server.address()),
+        format!("redis://{}", server.address()),
+        server.url_as("nobody", SECRET),
+        server.url_as("default", &wrong),
+    ] {
+        config_refusal(&url, RedisOptions::default(), "the user or the password").await;
+    }
+    let encoded = SECRET.replace('-', "%2D");
+    for url in [server.url(), server.url_as("default", &encoded)] {
+        let provider = RedisProvider::new(&url, None).await.unwrap();
+        run_one(&provider, &encoded).await;
+        provider.close().await;
+        server.command::<()>("FLUSHALL").await;
+    }
+    // A user who was switched off.
+    user(&server, "away", &format!("off {RIGHTS}")).await;
+    let url = server.url_as("away", SECRET);
+    config_refusal(&url, RedisOptions::default(), "the user or the password").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn the_rights_that_the_guide_lists_are_enough() {
+    let server = PrivateServer::start(&["--appendonly", "yes"]).await;
+    user(&server, "enough", RIGHTS).await;
+    let url = server.url_as("enough", SECRET);
+    let provider = RedisProvider::new(&url, None).await.unwrap();
+    let other = RedisProvider::new(&url, None).await.unwrap();
+    assert_eq!(provider.capabilities().durability, Durability::ProcessCrash);
+    run_one(&provider, "one").await;
+    // A script that was forgotten is told again.
+    server.command::<String>("SCRIPT FLUSH").await;
+    run_one(&other, "two").await;
+    let admin = other.admin();
+    let page = admin
+        .list_instances(&InstanceFilter::default())
+        .await
+        .unwrap();
+    assert_eq!(page.instances.len(), 2);
+    admin.list_executions(&id("one")).await.unwrap();
+    admin.metrics().await.unwrap();
+    let removed = admin
+        .delete_instance(&id("one"), DeleteMode::TerminalOnly)
+        .await;
+    removed.unwrap();
+    other.maintain(Duration::from_secs(1)).await.unwrap();
+    // Nothing more was tried.
+    let denied: Vec<redis::Value> = server.command("ACL LOG").await;
+    assert!(denied.is_empty(), "{denied:?}");
+    provider.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn rights_that_are_missing_are_named() {
+    let server = PrivateServer::start(&[]).await;
+    for (number, (lacks, says)) in [
+        ("-script|load", "SCRIPT"),
+        ("-evalsha", "EVALSHA"),
+        ("-info", "INFO"),
+        ("-publish", "PUBLISH"),
+        ("-zadd", "ZADD"),
+        ("resetkeys ~other:*", "keys"),
+        ("resetchannels &other:*", "channel"),
+        ("-subscribe", "SUBSCRIBE"),
+        ("-eval", "EVAL"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("lacks{number}");
+        user(&server, &name, &format!("{RIGHTS} {lacks}")).await;
+        let url = server.url_as(&name, SECRET);
+        let error = refusal(&url, RedisOptions::default()).await;
+        let said = error.to_string().to_lowercase();
+        assert_eq!(error.kind(), ErrorKind::Config, "{lacks}: {error:?}");
+        assert!(said.contains("acl"), "{lacks}: {error:?}");
+        assert!(said.contains(&says.to_lowercase()), "{lacks}: {error:?}");
+    }
+    assert!(server.command::<Vec<String>>("KEYS *").await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn where_settings_are_not_told_nothing_good_is_assumed() {
+    log::capture();
+    let always = ["--appendonly", "yes", "--appendfsync", "always"];
+    let server = PrivateServer::start(&always).await;
+    user(&server, "plain", &format!("{RIGHTS} -config")).await;
+    let provider = RedisProvider::new(&server.url_as("plain", SECRET), None).await;
+    let provider = provider.unwrap();
+    assert_eq!(provider.capabilities().durability, Durability::Volatile);
+    run_one(&provider, "one").await;
+    provider.close().await;
+    let said = log::said();
+    let mut warnings = said.lines().filter(|line| line.contains(" WARN "));
+    assert!(
+        warnings.any(|it| it.contains("commits are assumed to survive nothing")),
+        "{said}"
+    );
+    log::assert_never_said(SECRET);
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_right_that_is_taken_away_is_named_and_can_be_given_back() {
+    let server = PrivateServer::start(&[]).await;
+    user(&server, "worker", RIGHTS).await;
+    let url = server.url_as("worker", SECRET);
+    let provider = RedisProvider::new(&url, None).await.unwrap();
+    apply(&provider, start("one")).await;
+    server
+        .command::<String>("ACL SETUSER worker -evalsha")
+        .await;
+    let error = commit(&provider, send("one")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("ACL"), "{error}");
+    server
+        .command::<String>("ACL SETUSER worker +evalsha")
+        .await;
+    apply(&provider, send("one")).await;
+    assert_eq!(claim_turn(&provider).await.messages.len(), 2);
+    provider.close().await;
+}
+
+/// A password that changes, or none.
+#[derive(Debug)]
+struct Vault(Mutex<Option<String>>);
+
+#[async_trait]
+impl Credentials for Vault {
+    async fn login(&self) -> Result<Login, Box<dyn Error + Send + Sync>> {
+        let password = self.0.lock().clone();
+        Ok(Login {
+            username: Some("worker".to_owned()),
+            password: password.ok_or("the vault is sealed")?,
+        })
+    }
+}
+
+impl Vault {
+    fn with(password: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(password.to_owned()))))
+    }
+
+    fn options(self: &Arc<Self>) -> RedisOptions {
+        let vault: Arc<Self> = Arc::clone(self);
+        RedisOptions::default().credentials(vault)
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_password_that_has_changed_is_used_by_the_next_connection() {
+    log::capture();
+    let server = PrivateServer::start(&[]).await;
+    user(&server, "worker", RIGHTS).await;
+    let vault = Vault::with(SECRET);
+    let url = format!("redis://{}", server.address());
+    let provider = RedisProvider::new(&url, Some(vault.options())).await;
+    let provider = provider.unwrap();
+    apply(&provider, start("one")).await;
+    // The new one, which is a secret too, as long as the old one is good; then without it.
+    let new = format!("{SECRET}-2");
+    server
+        .command::<String>(&format!("ACL SETUSER worker >{new} <{SECRET}"))
+        .await;
+    *vault.0.lock() = Some(new);
+    server.command::<i64>("CLIENT KILL USER worker").await;
+    until_ok(|| async { commit(&provider, send("one")).await.map(drop) }).await;
+    // An attempt may have been made on a connection that was gone: what it sent is there or is not.
+    let turn = claim_turn(&provider).await;
+    assert!((2..=3).contains(&turn.messages.len()), "{turn:?}");
+    assert_eq!(turn.head.instance, id("one"));
+    provider.close().await;
+    log::assert_never_said(SECRET);
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_password_that_is_wrong_meanwhile_is_named_and_nothing_is_lost() {
+    let server = PrivateServer::start(&[]).await;
+    user(&server, "worker", RIGHTS).await;
+    let vault = Vault::with(SECRET);
+    let url = format!("redis://{}", server.address());
+    let provider = RedisProvider::new(&url, Some(vault.options())).await;
+    let provider = provider.unwrap();
+    apply(&provider, start("one")).await;
+    *vault.0.lock() = Some("stale".to_owned());
+    server.command::<i64>("CLIENT KILL USER worker").await;
+    let refused = until_error(&provider, ErrorKind::Config).await;
+    assert!(refused.contains("the credentials callback"), "{refused}");
+    *vault.0.lock() = None;
+    let refused = until_error(&provider, ErrorKind::Unavailable).await;
+    assert!(refused.contains("the vault is sealed"), "{refused}");
+    assert!(refused.contains("callback"), "{refused}");
+    *vault.0.lock() = Some(SECRET.to_owned());
+    until_ok(|| async { commit(&provider, send("one")).await.map(drop) }).await;
+    assert!(claim_turn(&provider).await.messages.len() >= 2);
+    provider.close().await;
+}
+
+#[tokio::test]
+async fn a_callback_that_fails_is_told_of() {
+    let vault = Arc::new(Vault(Mutex::new(None)));
+    let error = refusal("redis://127.0.0.1:1", vault.options()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.is_retryable());
+    assert!(error.message().contains("callback"), "{error:?}");
+    assert!(error.to_string().contains("the vault is sealed"), "{error}");
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Repeats what fails for the moment until it does not.
+async fn until_ok<F>(mut attempt: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), duroxide_core::providers::ProviderError>>,
+{
+    let begun = SystemClock.elapsed();
+    while let Err(error) = attempt().await {
+        assert!(error.is_retryable(), "{error:?}");
+        assert!(SystemClock.elapsed() - begun < PATIENCE, "{error:?}");
+        SystemClock.sleep(PAUSE).await;
+    }
+}
+
+/// Claims what is not there until that fails in this way; answers what was said.
+async fn until_error(provider: &RedisProvider, kind: ErrorKind) -> String {
+    let begun = SystemClock.elapsed();
+    loop {
+        let claimed = provider.claim_activities(&operations::activities(1)).await;
+        if let Err(error) = claimed {
+            let said = everything_said(&error);
+            assert!(!said.contains(SECRET), "{said}");
+            if error.kind() == kind {
+                return said;
+            }
+        }
+        assert!(SystemClock.elapsed() - begun < PATIENCE, "no {kind:?}");
+        SystemClock.sleep(PAUSE).await;
+    }
+}
