@@ -164,6 +164,15 @@ impl Failure {
     }
 }
 
+/// What went wrong with the encryption, if that did.
+fn of_tls(cause: &RedisError) -> Option<&rustls::Error> {
+    // The driver hands its cause out in the box that it keeps it in.
+    let boxed = std::error::Error::source(cause)?;
+    let cause: &Arc<dyn std::error::Error + Send + Sync> = boxed.downcast_ref()?;
+    let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+    inner.downcast_ref()
+}
+
 /// An error of the server that repeats none of the arguments: to a command that it does not know it
 /// answers with them, and a password may be among them.
 fn without_arguments(cause: RedisError) -> RedisError {
@@ -183,8 +192,8 @@ fn is_of_running(cause: &RedisError) -> bool {
         || cause.code() == Some("UNKILLABLE")
 }
 
-const UNREACHABLE: &str = "the server cannot be reached; see that it runs and that the host and the \
-    port of the URL are its own";
+const UNREACHABLE: &str = "the server cannot be reached; see that it runs, that the host and the port of \
+    the URL are its own, and that the URL begins with rediss:// if it wants TLS";
 
 /// What an error of the driver or of the server means.
 fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
@@ -195,8 +204,9 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
     if cause.is_timeout() {
         return (
             Unavailable,
-            "the server did not answer in time; see that it runs and is reachable, and that no other \
-             client keeps it busy, or raise `connect_timeout` or `answer_timeout`",
+            "the server did not answer in time; see that it runs and is reachable, that it speaks TLS \
+             if the URL begins with rediss://, and that no other client keeps it busy, or raise \
+             `connect_timeout` or `answer_timeout`",
         );
     }
     if cause.kind() == redis::ErrorKind::AuthenticationFailed {
@@ -212,11 +222,20 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
              port of the URL are those of a Redis or Valkey server",
         );
     }
+    if let Some(why) = of_tls(cause) {
+        return match why {
+            rustls::Error::InvalidCertificate(_) => (Config, UNTRUSTED),
+            _ => (
+                Config,
+                "no connection with TLS can be made; see that the server speaks TLS at this port",
+            ),
+        };
+    }
     if cause.kind() == redis::ErrorKind::InvalidClientConfig {
         return (
             Config,
-            "no connection can be set up; see the URL, and for rediss:// whether the server's \
-             certificate is for this host and leads to one that is trusted",
+            "no connection can be set up; see the URL, and for rediss:// that the file of \
+             `tls_root_certificate` holds certificates (PEM)",
         );
     }
     if cause.is_io_error() || cause.is_connection_dropped() {
@@ -230,6 +249,10 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
 
 pub(crate) const LACKS_RIGHTS: &str = "the user's ACL lacks a command, the keys of the prefix or its \
     channel; grant what the guide of this provider lists";
+
+const UNTRUSTED: &str = "the server's certificate is not for this host, is out of date, or leads to \
+    none that is trusted; name the host as the certificate does, or the right file as \
+    `tls_root_certificate`";
 
 const TOO_OLD: &str = "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or \
     Valkey, is needed";

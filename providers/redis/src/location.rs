@@ -9,6 +9,8 @@ use redis::{
     TlsCertificates,
 };
 
+use rustls::crypto::{CryptoProvider, ring};
+
 use crate::error;
 use crate::options::RedisOptions;
 
@@ -54,6 +56,9 @@ impl Location {
         let root_certificate = certificate.map(fs::read).transpose().map_err(|cause| {
             error::config("the file of `tls_root_certificate` cannot be read").with_source(cause)
         })?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            choose_cryptography();
+        }
         Ok(Self {
             server: name(info.addr()).into(),
             info,
@@ -79,7 +84,8 @@ impl Location {
             settings = settings.set_password(&login.password);
         }
         let info = info.set_redis_settings(settings);
-        match &self.root_certificate {
+        let is_encrypted = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        match self.root_certificate.as_ref().filter(|_| is_encrypted) {
             Some(certificate) => Client::build_with_tls(
                 info,
                 TlsCertificates {
@@ -89,6 +95,15 @@ impl Location {
             ),
             None => Client::open(info),
         }
+    }
+}
+
+/// The driver encrypts by what the process has chosen, and panics where it has chosen nothing and more
+/// than one library is linked. A choice of the program's own stays.
+fn choose_cryptography() {
+    if CryptoProvider::get_default().is_none() {
+        // Somebody else may choose at the same time, which is as good.
+        ring::default_provider().install_default().ok();
     }
 }
 

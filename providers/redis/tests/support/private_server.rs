@@ -51,26 +51,23 @@ pub(crate) struct PrivateServer {
 impl PrivateServer {
     /// Starts a server with these arguments beside those that all have.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        Self::start_in(folder(), arguments, None).await
+        Self::start_in(folder(), arguments).await
     }
 
-    /// Starts a server whose default user has this password.
+    /// Starts a server whose default user has this password, until it is started again.
     pub(crate) async fn start_with_password(password: &str) -> Self {
-        let arguments = ["--requirepass", password];
-        Self::start_in(folder(), &arguments, Some(password)).await
+        let mut server = Self::start(&[]).await;
+        server.set_password(password).await;
+        server
     }
 
     /// Starts a server in a folder that has been prepared.
-    pub(crate) async fn start_in(
-        folder: TempDir,
-        arguments: &[&str],
-        password: Option<&str>,
-    ) -> Self {
+    pub(crate) async fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         let mut server = Self {
             folder,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
             arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
-            password: password.map(str::to_owned),
+            password: None,
             guard: None,
         };
         server.start_again().await;
@@ -130,6 +127,13 @@ impl PrivateServer {
     /// What the server wrote.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Gives the default user a password.
+    pub(crate) async fn set_password(&mut self, password: &str) {
+        let setting = format!("CONFIG SET requirepass {password}");
+        self.command::<String>(&setting).await;
+        self.password = Some(password.to_owned());
     }
 
     /// A connection that belongs to no provider.

@@ -95,7 +95,12 @@ async fn serve(mut client: TcpStream, answer: Option<Answer>) {
 
 /// Takes a command out of what was received: an array of texts.
 fn first_command(buffer: &mut Vec<u8>) -> Option<Vec<String>> {
-    let length = Resp.first_message(Direction::ToServer, buffer).unwrap()?;
+    let Ok(length) = Resp.first_message(Direction::ToServer, buffer) else {
+        // It is something else altogether.
+        buffer.clear();
+        return Some(vec!["?".to_owned()]);
+    };
+    let length = length.filter(|length| *length > 0)?;
     let command: Vec<u8> = buffer.drain(..length).collect();
     let text = String::from_utf8_lossy(&command).into_owned();
     let lines = text.split("\r\n").skip(1);
