@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use duroxide_provider_tests::servers::{ServerKind, server};
 
-/// The address in a URL of the form that this crate makes.
-fn address(url: &str) -> String {
+/// The addresses in a URL of the form that this crate makes.
+fn addresses(url: &str) -> Vec<String> {
     let after_scheme = url.split("//").nth(1).unwrap();
     let after_user = after_scheme.rsplit('@').next().unwrap();
-    after_user.split('/').next().unwrap().to_owned()
+    let addresses = after_user.split('/').next().unwrap();
+    addresses.split(',').map(str::to_owned).collect()
 }
 
 /// Says the first words of the protocol, and returns the first byte of the answer.
-fn greet(url: &str, words: &[u8]) -> u8 {
-    let mut stream = TcpStream::connect(address(url)).unwrap();
+fn greet(address: &str, words: &[u8]) -> u8 {
+    let mut stream = TcpStream::connect(address).unwrap();
     let limit = Some(Duration::from_secs(20));
     stream.set_read_timeout(limit).unwrap();
     stream.write_all(words).unwrap();
@@ -28,12 +29,17 @@ fn greet(url: &str, words: &[u8]) -> u8 {
 
 fn answers_and_is_gone_afterwards(kind: ServerKind, words: &[u8], answer: u8) {
     let shared = server(kind).unwrap();
-    assert_eq!(greet(shared.url(), words), answer, "{shared}");
+    for address in addresses(shared.url()) {
+        assert_eq!(greet(&address, words), answer, "{shared}");
+    }
     assert!(std::ptr::eq(shared, server(kind).unwrap()), "one a process");
 
     // One of its own, which comes to an orderly end.
     let ended = ends_with(kind, |keeper| drop(keeper.stdin.take()));
-    assert!(TcpStream::connect(ended).is_err(), "it is still there");
+    for address in ended {
+        let connected = TcpStream::connect(address);
+        assert!(connected.is_err(), "it is still there");
+    }
 }
 
 /// A server that a process has no time to drop ends all the same.
@@ -42,7 +48,7 @@ fn ends_with_the_process(kind: ServerKind) {
 }
 
 /// Starts a server, ends its keeper so, and sees the server end. Returns where it was.
-fn ends_with(kind: ServerKind, end: impl FnOnce(&mut Child)) -> String {
+fn ends_with(kind: ServerKind, end: impl FnOnce(&mut Child)) -> Vec<String> {
     let mut keeper = Command::new(env!("CARGO_BIN_EXE_test-server"))
         .arg(kind.id())
         .env_remove(kind.url_variable())
@@ -55,21 +61,25 @@ fn ends_with(kind: ServerKind, end: impl FnOnce(&mut Child)) -> String {
     std::io::BufRead::read_line(&mut output, &mut line).unwrap();
     let (variable, url) = line.trim().split_once('=').unwrap();
     assert_eq!(variable, kind.url_variable());
-    let mut stream = TcpStream::connect(address(url)).unwrap();
+    let addresses = addresses(url);
+    let connect = |address: &String| TcpStream::connect(address).unwrap();
+    let streams: Vec<_> = addresses.iter().map(connect).collect();
     end(&mut keeper);
     keeper.wait().unwrap();
-    // The server's end closes the connection: no need to ask again and again.
-    let limit = Some(Duration::from_secs(60));
-    stream.set_read_timeout(limit).unwrap();
-    let end = stream.read(&mut [0]);
-    assert!(
-        match &end {
-            Ok(bytes) => *bytes == 0,
-            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
-        },
-        "{end:?}"
-    );
-    address(url)
+    for mut stream in streams {
+        // The server's end closes the connection: no need to ask again and again.
+        let limit = Some(Duration::from_secs(60));
+        stream.set_read_timeout(limit).unwrap();
+        let end = stream.read(&mut [0]);
+        assert!(
+            match &end {
+                Ok(bytes) => *bytes == 0,
+                Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+            },
+            "{end:?}"
+        );
+    }
+    addresses
 }
 
 const POSTGRES_STARTUP: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0";
@@ -96,6 +106,38 @@ fn redis_answers_and_is_gone_afterwards() {
 #[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
 fn redis_ends_with_the_process() {
     ends_with_the_process(ServerKind::Redis);
+}
+
+#[test]
+#[ignore = "needs a Redis Cluster: cargo xtask test finds or starts one"]
+fn redis_cluster_answers_and_is_gone_afterwards() {
+    answers_and_is_gone_afterwards(ServerKind::RedisCluster, b"CLUSTER INFO\r\n", b'$');
+}
+
+#[test]
+#[ignore = "needs a Redis Cluster: cargo xtask test finds or starts one"]
+fn redis_cluster_ends_with_the_process() {
+    ends_with_the_process(ServerKind::RedisCluster);
+}
+
+/// Every node that the URL names takes commands for the slots of all.
+#[test]
+#[ignore = "needs a Redis Cluster: cargo xtask test finds or starts one"]
+fn redis_cluster_serves_all_slots_and_has_replicas() {
+    let shared = server(ServerKind::RedisCluster).unwrap();
+    for address in addresses(shared.url()) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"CLUSTER INFO\r\nCLUSTER NODES\r\nQUIT\r\n")
+            .unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        for says in ["cluster_state:ok", "cluster_slots_ok:16384"] {
+            assert!(said.contains(says), "{says}: {said}");
+        }
+        let nodes = |role: &str| said.lines().filter(|line| line.contains(role)).count();
+        assert_eq!((nodes("master "), nodes("slave ")), (3, 3), "{said}");
+    }
 }
 
 /// With nothing to find, the text says what was tried and what to do.

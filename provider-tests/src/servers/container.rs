@@ -1,6 +1,6 @@
 //! A server in a container, that ends with this process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, GenericImage, ImageExt};
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use super::cluster::Cluster;
+use super::local::addresses;
 use super::{ServerKind, greeting};
 
 /// How long the engine may take, with the download of an image.
@@ -20,12 +22,13 @@ const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// A container that ends with this value, and with the test process at the latest.
 #[derive(Debug)]
 pub(super) struct ContainerServer {
-    pub(super) address: SocketAddr,
+    /// One for each of its processes that clients connect to.
+    pub(super) addresses: Vec<SocketAddr>,
     keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
 /// What the thread that keeps the container says once.
-type Started = Result<SocketAddr, String>;
+type Started = Result<Vec<SocketAddr>, String>;
 
 impl ContainerServer {
     /// The container lives on a thread with a runtime of its own, since this is called from inside
@@ -35,12 +38,12 @@ impl ContainerServer {
         let (stop, is_stopped) = mpsc::channel();
         let keeper = thread::spawn(move || keep(kind, &started, &is_stopped));
         let answer = is_started.recv();
-        let address = answer.map_err(|_| "its thread has panicked".to_owned())??;
+        let addresses = answer.map_err(|_| "its thread has panicked".to_owned())??;
         let server = Self {
-            address,
+            addresses,
             keeper: Some((stop, keeper)),
         };
-        greeting::wait(kind, address, || Ok(()))?;
+        greeting::wait(kind, &server.addresses, || Ok(()))?;
         Ok(server)
     }
 }
@@ -58,10 +61,10 @@ impl Drop for ContainerServer {
 fn keep(kind: ServerKind, started: &mpsc::Sender<Started>, is_stopped: &mpsc::Receiver<()>) {
     let begin = || {
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
-        let (container, port) = runtime.block_on(run(kind))?;
-        Ok((runtime, container, port))
+        let (container, ports) = runtime.block_on(run(kind))?;
+        Ok((runtime, container, ports))
     };
-    let (runtime, container, port) = match begin() {
+    let (runtime, container, ports) = match begin() {
         Ok(begun) => begun,
         Err(error) => {
             started.send(Err(error)).ok();
@@ -69,7 +72,7 @@ fn keep(kind: ServerKind, started: &mpsc::Sender<Started>, is_stopped: &mpsc::Re
         }
     };
     let guard = guard(container.id());
-    started.send(Ok((Ipv4Addr::LOCALHOST, port).into())).ok();
+    started.send(Ok(addresses(ports))).ok();
     // Nothing is ever sent: it ends when the server is dropped.
     is_stopped.recv().ok();
     // The guard has another try at what fails here.
@@ -80,7 +83,15 @@ fn keep(kind: ServerKind, started: &mpsc::Sender<Started>, is_stopped: &mpsc::Re
     }
 }
 
-async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, u16), String> {
+/// How a container's ports are reached from this machine.
+enum Ports {
+    /// By any port here that the engine chooses.
+    OneOfTheirs(u16),
+    /// By the same number: the nodes of a cluster tell clients and one another the same addresses.
+    SameAsOurs(Cluster),
+}
+
+async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, Vec<u16>), String> {
     let description = &kind.description().container;
     let image = std::env::var(description.image_variable);
     let image = image.unwrap_or_else(|_| description.image.to_owned());
@@ -90,9 +101,22 @@ async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, u16), St
             description.image_variable
         )
     })?;
-    let mut request = GenericImage::new(name, tag)
-        .with_exposed_port(description.port.tcp())
-        .with_startup_timeout(START_TIMEOUT);
+    let base = GenericImage::new(name, tag);
+    let ports = match description.port {
+        Some(port) => Ports::OneOfTheirs(port),
+        None => Ports::SameAsOurs(Cluster::new()?),
+    };
+    let request: ContainerRequest<_> = match &ports {
+        Ports::OneOfTheirs(port) => base.with_exposed_port(port.tcp()).into(),
+        Ports::SameAsOurs(cluster) => {
+            let mapped = |request: ContainerRequest<_>, port: u16| {
+                request.with_mapped_port(port, port.tcp())
+            };
+            let request = cluster.ports().fold(base.into(), mapped);
+            request.with_cmd(cluster.words_in_container())
+        }
+    };
+    let mut request = request.with_startup_timeout(START_TIMEOUT);
     for (variable, value) in description.environment {
         request = request.with_env_var(*variable, *value);
     }
@@ -103,9 +127,14 @@ async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, u16), St
         .await
         .map_err(|_| format!("{image} was not up after {} s", START_TIMEOUT.as_secs()))?
         .map_err(|error| format!("{image}: {error}"))?;
-    let port = container.get_host_port_ipv4(description.port).await;
-    let port = port.map_err(|error| format!("{image} publishes no port: {error}"))?;
-    Ok((container, port))
+    match ports {
+        Ports::SameAsOurs(cluster) => Ok((container, cluster.ports().collect())),
+        Ports::OneOfTheirs(port) => {
+            let port = container.get_host_port_ipv4(port).await;
+            let port = port.map_err(|error| format!("{image} publishes no port: {error}"))?;
+            Ok((container, vec![port]))
+        }
+    }
 }
 
 /// Removes the container when this process is gone for any reason, since the system then closes

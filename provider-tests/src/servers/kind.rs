@@ -1,14 +1,17 @@
 //! The kinds of servers, and what is different about each.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 /// A kind of server that a backend stores in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerKind {
     /// PostgreSQL.
     Postgres,
-    /// Redis.
+    /// Redis, one server.
     Redis,
+    /// Redis Cluster: three primaries with a replica each.
+    RedisCluster,
     /// DynamoDB Local, the emulator.
     DynamoDb,
 }
@@ -34,15 +37,30 @@ pub(super) struct Description {
 pub(super) struct Container {
     pub(super) image_variable: &'static str,
     pub(super) image: &'static str,
-    pub(super) port: u16,
+    /// Its port; none where each node has one of its own.
+    pub(super) port: Option<u16>,
     pub(super) environment: &'static [(&'static str, &'static str)],
-    /// What its program is given.
+    /// What its program is given; of a cluster it is made for each container.
     pub(super) arguments: &'static [&'static str],
 }
 
 /// How a PostgreSQL server is set up that is started here. Cases that run side by side open several
 /// providers each, with several connections each.
 pub(super) const POSTGRES_SETTINGS: &[&str] = &["-c", "max_connections=300"];
+
+/// How a Redis server is set up that is started here: it keeps what it has acknowledged, but for the last
+/// second where it is killed. A cluster has the same in its script.
+pub(super) const REDIS_SETTINGS: &[&str] = &[
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "everysec",
+    "--save",
+    "",
+];
+/// The server of the containers. Other versions have the same, from 7.0 on.
+#[cfg(feature = "containers")]
+const REDIS_IMAGE: &str = "redis:7.4-alpine";
 
 const POSTGRES: Description = Description {
     id: "postgres",
@@ -55,7 +73,7 @@ const POSTGRES: Description = Description {
     container: Container {
         image_variable: "DUROXIDE_TEST_POSTGRES_IMAGE",
         image: "postgres:17",
-        port: 5432,
+        port: Some(5432),
         environment: &[("POSTGRES_HOST_AUTH_METHOD", "trust")],
         arguments: POSTGRES_SETTINGS,
     },
@@ -72,12 +90,30 @@ const REDIS: Description = Description {
     #[cfg(feature = "containers")]
     container: Container {
         image_variable: "DUROXIDE_TEST_REDIS_IMAGE",
-        image: "redis:7",
-        port: 6379,
+        image: REDIS_IMAGE,
+        port: Some(6379),
+        environment: &[],
+        arguments: REDIS_SETTINGS,
+    },
+    remedy: "install it (on Debian and Ubuntu: apt-get install redis-server)",
+};
+
+const REDIS_CLUSTER: Description = Description {
+    id: "redis-cluster",
+    name: "Redis Cluster",
+    url_variable: "DUROXIDE_TEST_REDIS_CLUSTER_URL",
+    url_example: "redis://host:7000,host:7001,host:7002",
+    url_before_address: "redis://",
+    url_after_address: "",
+    #[cfg(feature = "containers")]
+    container: Container {
+        image_variable: "DUROXIDE_TEST_REDIS_IMAGE",
+        image: REDIS_IMAGE,
+        port: None,
         environment: &[],
         arguments: &[],
     },
-    remedy: "install it (on Debian and Ubuntu: apt-get install redis-server)",
+    remedy: "install Redis (on Debian and Ubuntu: apt-get install redis-server)",
 };
 
 const DYNAMODB: Description = Description {
@@ -91,7 +127,7 @@ const DYNAMODB: Description = Description {
     container: Container {
         image_variable: "DUROXIDE_TEST_DYNAMODB_IMAGE",
         image: "amazon/dynamodb-local:latest",
-        port: 8000,
+        port: Some(8000),
         environment: &[],
         arguments: &[],
     },
@@ -100,12 +136,18 @@ const DYNAMODB: Description = Description {
 
 impl ServerKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Postgres, Self::Redis, Self::DynamoDb];
+    pub const ALL: [Self; 4] = [
+        Self::Postgres,
+        Self::Redis,
+        Self::RedisCluster,
+        Self::DynamoDb,
+    ];
 
     pub(super) const fn description(self) -> &'static Description {
         match self {
             Self::Postgres => &POSTGRES,
             Self::Redis => &REDIS,
+            Self::RedisCluster => &REDIS_CLUSTER,
             Self::DynamoDb => &DYNAMODB,
         }
     }
@@ -128,13 +170,16 @@ impl ServerKind {
         Self::ALL.into_iter().find(|kind| kind.id() == id)
     }
 
-    pub(super) fn url(self, address: impl fmt::Display) -> String {
+    /// The URL of a server with these addresses, of which only a cluster has several.
+    pub(super) fn url(self, addresses: &[SocketAddr]) -> String {
         let Description {
             url_before_address,
             url_after_address,
             ..
         } = self.description();
-        format!("{url_before_address}{address}{url_after_address}")
+        let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        let addresses = addresses.join(",");
+        format!("{url_before_address}{addresses}{url_after_address}")
     }
 }
 

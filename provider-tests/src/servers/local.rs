@@ -32,7 +32,8 @@ rm -rf "$folder"
 /// A process that ends with this value, and with the test process at the latest.
 #[derive(Debug)]
 pub(super) struct LocalServer {
-    pub(super) address: SocketAddr,
+    /// One for each of its processes that clients connect to.
+    pub(super) addresses: Vec<SocketAddr>,
     guard: Child,
 }
 
@@ -40,18 +41,21 @@ impl LocalServer {
     pub(super) fn start(kind: ServerKind) -> Result<Self, String> {
         let mut last = String::new();
         for _ in 0..PORTS_MAX {
-            let address = free_address().map_err(|error| format!("no free port: {error}"))?;
             let folder = tempfile::Builder::new()
                 .prefix("duroxide-test-")
                 .tempdir()
                 .map_err(|error| format!("no temporary folder: {error}"))?;
-            let program = prepare(kind, folder.path(), address.port())?;
+            let program = prepare(kind, folder.path())?;
             let guard = guard(&program, &folder)
                 .map_err(|error| format!("{:?} cannot be run: {error}", program.words))?;
             // From here on the script removes it.
             drop(folder.keep());
-            let mut server = Self { address, guard };
-            match greeting::wait(kind, address, || server.check()) {
+            let addresses = addresses(program.ports);
+            let mut server = Self {
+                addresses: addresses.clone(),
+                guard,
+            };
+            match greeting::wait(kind, &addresses, || server.check()) {
                 Ok(()) => return Ok(server),
                 Err(error) => last = error,
             }
@@ -100,6 +104,23 @@ fn guard(program: &Program, folder: &tempfile::TempDir) -> io::Result<Child> {
     command.spawn()
 }
 
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+/// Ports that nobody listens on, each another one.
+pub(super) fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT], String> {
+    let mut ports = [0; COUNT];
+    // All are taken before the first is given back.
+    let mut taken = Vec::new();
+    for port in &mut ports {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
+        let (free, listener) = bound.map_err(|error| format!("no free port: {error}"))?;
+        *port = free;
+        taken.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Addresses of this machine.
+pub(super) fn addresses(ports: impl IntoIterator<Item = u16>) -> Vec<SocketAddr> {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    ports.into_iter().map(address).collect()
 }

@@ -13,6 +13,7 @@
 //! What it starts ends with the process, however that ends. If there is nothing, the error says
 //! for each way why not, and what to install or to set.
 
+mod cluster;
 #[cfg(feature = "containers")]
 mod container;
 mod greeting;

@@ -1,32 +1,37 @@
 //! The programs of a server that are installed, and how they are started.
 
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::ServerKind;
+use super::cluster::Cluster;
+use super::local::free_ports;
 
 /// Where Debian puts PostgreSQL: a folder for each version.
 const POSTGRES_FOLDER: &str = "/usr/lib/postgresql";
 const JAR_VARIABLE: &str = "DUROXIDE_TEST_DYNAMODB_JAR";
 
-/// A program with its arguments, and the signal that ends it at once.
+/// A program with its arguments, where clients connect to, and the signal that ends it at once.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) words: Vec<OsString>,
+    pub(super) ports: Vec<u16>,
     pub(super) signal: &'static str,
 }
 
-/// Prepares a server in this folder that will listen on this port of the loopback interface.
-pub(super) fn prepare(kind: ServerKind, folder: &Path, port: u16) -> Result<Program, String> {
+/// Prepares a server in this folder that will listen on free ports of the loopback interface.
+pub(super) fn prepare(kind: ServerKind, folder: &Path) -> Result<Program, String> {
     match kind {
-        ServerKind::Postgres => postgres(folder, port),
-        ServerKind::Redis => redis(folder, port),
-        ServerKind::DynamoDb => dynamodb(port),
+        ServerKind::Postgres => postgres(folder),
+        ServerKind::Redis => redis(),
+        ServerKind::RedisCluster => redis_cluster(),
+        ServerKind::DynamoDb => dynamodb(),
     }
 }
 
-fn postgres(folder: &Path, port: u16) -> Result<Program, String> {
+fn postgres(folder: &Path) -> Result<Program, String> {
     let programs = postgres_folder().ok_or("initdb and postgres are not installed")?;
     let mut as_user: Vec<OsString> = Vec::new();
     if is_root() {
@@ -51,11 +56,13 @@ fn postgres(folder: &Path, port: u16) -> Result<Program, String> {
     let mut words = as_user;
     words.extend([programs.join("postgres").into(), "-D".into(), data.into()]);
     words.extend(["-h", "127.0.0.1", "-k", "", "-p"].map(OsString::from));
+    let [port] = free_ports()?;
     words.push(port.to_string().into());
     // It flushes, as a server in a container does: a certificate says what was tested.
     words.extend(super::kind::POSTGRES_SETTINGS.iter().map(OsString::from));
     Ok(Program {
         words,
+        ports: vec![port],
         signal: "QUIT",
     })
 }
@@ -79,18 +86,40 @@ fn postgres_folder() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-fn redis(folder: &Path, port: u16) -> Result<Program, String> {
-    let program = find("redis-server").ok_or("redis-server is not installed")?;
-    let mut words = vec![program.into(), "--port".into(), port.to_string().into()];
-    words.extend(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"].map(OsString::from));
-    words.extend(["--dir".into(), folder.into()]);
+fn redis() -> Result<Program, String> {
+    let [port] = free_ports()?;
+    let mut words = vec![redis_program("server")?.into()];
+    words.extend(["--bind", "127.0.0.1", "--port"].map(OsString::from));
+    words.push(port.to_string().into());
+    // It writes to the current folder.
+    words.extend(super::kind::REDIS_SETTINGS.iter().map(OsString::from));
     Ok(Program {
         words,
+        ports: vec![port],
         signal: "KILL",
     })
 }
 
-fn dynamodb(port: u16) -> Result<Program, String> {
+fn redis_cluster() -> Result<Program, String> {
+    let cluster = Cluster::new()?;
+    let (server, client) = (redis_program("server")?, redis_program("cli")?);
+    Ok(Program {
+        words: cluster.words(&server, &client, Ipv4Addr::LOCALHOST),
+        ports: cluster.ports().collect(),
+        // By it the script ends the nodes.
+        signal: "TERM",
+    })
+}
+
+/// A program of Redis, or of Valkey where there is no Redis.
+fn redis_program(which: &str) -> Result<PathBuf, String> {
+    ["redis", "valkey"]
+        .iter()
+        .find_map(|vendor| find(&format!("{vendor}-{which}")))
+        .ok_or_else(|| format!("neither redis-{which} nor valkey-{which} is installed"))
+}
+
+fn dynamodb() -> Result<Program, String> {
     let jar = std::env::var_os(JAR_VARIABLE).ok_or_else(|| format!("{JAR_VARIABLE} is not set"))?;
     let jar = PathBuf::from(jar);
     if !jar.is_file() {
@@ -102,9 +131,11 @@ fn dynamodb(port: u16) -> Result<Program, String> {
     let mut words = vec![java.into(), libraries, "-jar".into(), jar.into()];
     let options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port"];
     words.extend(options.map(OsString::from));
+    let [port] = free_ports()?;
     words.push(port.to_string().into());
     Ok(Program {
         words,
+        ports: vec![port],
         signal: "KILL",
     })
 }

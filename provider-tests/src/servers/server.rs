@@ -67,7 +67,7 @@ impl Server {
         }
         match LocalServer::start(kind) {
             Ok(server) => Ok(Self {
-                url: kind.url(server.address),
+                url: kind.url(&server.addresses),
                 origin: Origin::Local,
                 not,
                 running: Running::Local(server),
@@ -116,7 +116,7 @@ impl fmt::Display for Server {
 #[cfg(feature = "containers")]
 fn contained(kind: ServerKind) -> Result<(String, Running), String> {
     let server = super::container::ContainerServer::start(kind)?;
-    Ok((kind.url(server.address), Running::Container(server)))
+    Ok((kind.url(&server.addresses), Running::Container(server)))
 }
 
 #[cfg(not(feature = "containers"))]
@@ -133,10 +133,11 @@ fn contained(_: ServerKind) -> Result<(String, Running), String> {
 pub fn server(kind: ServerKind) -> Result<&'static Server, Unavailable> {
     static SERVERS: [OnceLock<Result<Server, Unavailable>>; ServerKind::ALL.len()] =
         [const { OnceLock::new() }; ServerKind::ALL.len()];
-    let [postgres, redis, dynamodb] = &SERVERS;
+    let [postgres, redis, redis_cluster, dynamodb] = &SERVERS;
     let cell = match kind {
         ServerKind::Postgres => postgres,
         ServerKind::Redis => redis,
+        ServerKind::RedisCluster => redis_cluster,
         ServerKind::DynamoDb => dynamodb,
     };
     cell.get_or_init(|| Server::find(kind))

@@ -39,7 +39,7 @@ impl MayInstall {
 pub(super) fn packages_of(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "postgres" => Some(&["postgresql"]),
-        "redis" => Some(&["redis-server"]),
+        "redis" | "redis-cluster" => Some(&["redis-server"]),
         _ => None,
     }
 }
