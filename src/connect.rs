@@ -12,6 +12,7 @@ use duroxide_memory::MemoryProvider;
 /// | `memory:` | a new and empty one in this process |
 /// | `sqlite:PATH` | a SQLite file, created if there is none; needs the feature `sqlite` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | the schema `duroxide` of a PostgreSQL database, created if there is none; `postgresql://` is the same; needs the feature `postgres` |
+/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | the keys of a Redis or Valkey server that begin with `duroxide:`; `rediss://` is the same by TLS; needs the feature `redis` |
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,7 +38,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
         )),
         "sqlite" => sqlite(url).await,
         "postgres" | "postgresql" => postgres(url).await,
-        "redis" | "rediss" => Err(not_yet("Redis")),
+        "redis" | "rediss" => redis(url).await,
         "dynamodb" => Err(not_yet("DynamoDB")),
         _ => Err(unknown_scheme()),
     }
@@ -67,7 +68,19 @@ fn postgres(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, Provider
     std::future::ready(Err(not_built_in("Postgres", "postgres")))
 }
 
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+#[cfg(feature = "redis")]
+async fn redis(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+    Ok(Arc::new(
+        duroxide_redis::RedisProvider::new(url, None).await?,
+    ))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_url: &str) -> std::future::Ready<Result<Arc<dyn Provider>, ProviderError>> {
+    std::future::ready(Err(not_built_in("Redis", "redis")))
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "redis")))]
 fn not_built_in(backend: &str, feature: &str) -> ProviderError {
     config(format!(
         "this program was built without the {backend} backend; add the feature \"{feature}\" to \
@@ -76,25 +89,34 @@ fn not_built_in(backend: &str, feature: &str) -> ProviderError {
 }
 
 /// What a program that was built like this one can open.
-const BUILT_IN: &str = if cfg!(all(feature = "sqlite", feature = "postgres")) {
-    "memory:, sqlite:PATH or postgres://HOST/DATABASE"
-} else if cfg!(feature = "sqlite") {
-    "memory: or sqlite:PATH"
-} else if cfg!(feature = "postgres") {
-    "memory: or postgres://HOST/DATABASE"
-} else {
-    "memory:"
-};
+fn built_in() -> String {
+    let mut urls = vec!["memory:"];
+    if cfg!(feature = "sqlite") {
+        urls.push("sqlite:PATH");
+    }
+    if cfg!(feature = "postgres") {
+        urls.push("postgres://HOST/DATABASE");
+    }
+    if cfg!(feature = "redis") {
+        urls.push("redis://HOST");
+    }
+    match urls.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => urls.concat(),
+    }
+}
 
 fn not_yet(backend: &str) -> ProviderError {
+    let built_in = built_in();
     config(format!(
-        "the {backend} backend is not in this version of duroxide; use {BUILT_IN}"
+        "the {backend} backend is not in this version of duroxide; use {built_in}"
     ))
 }
 
 fn unknown_scheme() -> ProviderError {
+    let built_in = built_in();
     config(format!(
-        "there is no such backend; this program was built with {BUILT_IN}"
+        "there is no such backend; this program was built with {built_in}"
     ))
 }
 
@@ -143,13 +165,40 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "redis"))]
+    #[tokio::test]
+    async fn redis_that_is_not_built_in_names_its_feature() {
+        for scheme in ["redis", "rediss"] {
+            let url = format!("{scheme}://user:hunter2@host/0");
+            refused(&url, "feature \"redis\"").await;
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[tokio::test]
+    async fn a_redis_that_cannot_be_reached_is_unavailable_and_its_password_is_not_repeated() {
+        let address = nobody();
+        for scheme in ["redis", "rediss"] {
+            let url = format!("{scheme}://user:hunter2@{address}/0");
+            let error = connect(&url).await.expect_err(&url);
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            holds_no_password(&error);
+        }
+        refused("redis:hunter2", "redis://").await;
+        refused("redis://user:hunter2@host:port/0", "percent-encoded").await;
+    }
+
+    /// An address where nobody listens: it is taken and given back.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    fn nobody() -> std::net::SocketAddr {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        nobody.local_addr().unwrap()
+    }
+
     #[cfg(feature = "postgres")]
     #[tokio::test]
     async fn a_server_that_cannot_be_reached_is_unavailable_and_its_password_is_not_repeated() {
-        // Taken and given back, so that nobody listens there.
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = nobody.local_addr().unwrap();
-        drop(nobody);
+        let address = nobody();
         for scheme in ["postgres", "postgresql"] {
             let url = format!("{scheme}://user:hunter2@{address}/db");
             let error = connect(&url).await.expect_err(&url);
@@ -163,10 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_opened_is_refused_without_repeating_the_url() {
-        for scheme in ["redis", "rediss", "dynamodb"] {
-            let url = format!("{scheme}://user:hunter2@host/db");
-            refused(&url, "not in this version").await;
-        }
+        refused("dynamodb://user:hunter2@host/db", "not in this version").await;
         for url in [
             "mysql://user:hunter2@host/db",
             "hunter2",
@@ -174,7 +220,7 @@ mod tests {
             "://hunter2",
             ":",
         ] {
-            refused(url, &format!("built with {BUILT_IN}")).await;
+            refused(url, &format!("built with {}", built_in())).await;
         }
     }
 

@@ -13,6 +13,8 @@ pub mod providers {
     pub use duroxide_memory as memory;
     #[cfg(feature = "postgres")]
     pub use duroxide_postgres as postgres;
+    #[cfg(feature = "redis")]
+    pub use duroxide_redis as redis;
     #[cfg(feature = "sqlite")]
     pub use duroxide_sqlite as sqlite;
 

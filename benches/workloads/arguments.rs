@@ -4,12 +4,13 @@ use super::stage::Backend;
 use super::workload::{self, Size, Workload};
 
 pub(crate) const USAGE: &str = "\
-usage: cargo bench --bench workloads -- [WORKLOAD ...] [--backend memory|sqlite|postgres]
-       [--short]
+usage: cargo bench --bench workloads -- [WORKLOAD ...] 
+       [--backend memory|sqlite|postgres|redis] [--short]
 
 Without a workload all of them are run, on each backend that they are meant for; on postgres if
 DUROXIDE_BENCH_POSTGRES_URL names a server, with pg_stat_statements loaded, and the benchmark is
-built with --features postgres.
+built with --features postgres; on redis if DUROXIDE_BENCH_REDIS_URL names a server, and it is built
+with --features redis. A statement of redis is a call of a script.
   --short   small sizes, to see that everything works
   --list    the workloads";
 
@@ -21,8 +22,8 @@ pub(crate) struct Arguments {
     pub(crate) is_list: bool,
     /// One workload on one backend, in this process.
     pub(crate) one: Option<(&'static Workload, Backend)>,
-    /// Nothing but a runtime on this schema of this server, in this process.
-    pub(crate) worker: Option<(String, String)>,
+    /// Nothing but a runtime at this place of this server, in this process.
+    pub(crate) worker: Option<(Backend, String, String)>,
 }
 
 impl Arguments {
@@ -55,8 +56,8 @@ impl Arguments {
                     parsed.one = Some((workload, Backend::parse(value()?)?));
                 }
                 "--worker" => {
-                    let url = value()?.clone();
-                    parsed.worker = Some((url, value()?.clone()));
+                    let (backend, url) = (Backend::parse(value()?)?, value()?.clone());
+                    parsed.worker = Some((backend, url, value()?.clone()));
                 }
                 flag if flag.starts_with("--") && !is_bench => {}
                 name if is_bench => parsed.names.push(workload::find(name)?.name.to_owned()),

@@ -31,7 +31,6 @@ mod mailbox;
 mod meter;
 mod processes;
 mod report;
-#[cfg_attr(not(feature = "postgres"), path = "no_server.rs")]
 mod server;
 mod stage;
 mod timers;
@@ -61,8 +60,8 @@ fn main() -> ExitCode {
         print!("{}", workload::list());
         return ExitCode::SUCCESS;
     }
-    if let Some((url, schema)) = &arguments.worker {
-        return match processes::work(url, schema) {
+    if let Some((backend, url, place)) = &arguments.worker {
+        return match processes::work(*backend, url, place) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");
@@ -100,8 +99,7 @@ fn run_children(arguments: &Arguments) -> Result<(), Failure> {
     println!("{HEADER}");
     for workload in WORKLOADS.iter().filter(|it| arguments.chooses(it)) {
         for backend in workload.backends.iter().filter(|it| arguments.is_on(**it)) {
-            if *backend == Backend::Postgres && std::env::var_os(server::URL_VARIABLE).is_none() {
-                // Nobody has to have a server.
+            if server::missing_variable(*backend).is_some() {
                 continue;
             }
             let status = Command::new(std::env::current_exe()?)
@@ -113,11 +111,14 @@ fn run_children(arguments: &Arguments) -> Result<(), Failure> {
             }
         }
     }
-    if std::env::var_os(server::URL_VARIABLE).is_none() {
-        println!(
-            "\npostgres: not measured; {} names no server",
-            server::URL_VARIABLE
-        );
+    println!();
+    for backend in Backend::ALL {
+        if let Some(variable) = server::missing_variable(backend) {
+            println!(
+                "{}: not measured; {variable} names no server",
+                backend.name()
+            );
+        }
     }
     println!("\n{}", disk::describe(arguments.size)?);
     Ok(())

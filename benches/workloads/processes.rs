@@ -1,4 +1,4 @@
-//! Worker processes on one database: two may not be in each other's way.
+//! Worker processes on one store: two may not be in each other's way.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -20,9 +20,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(url: &str, schema: &str) -> Result<Self, Failure> {
+    fn start(backend: Backend, url: &str, place: &str) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--worker", url, schema])
+            .args(["--worker", backend.name(), url, place])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -43,12 +43,12 @@ impl Drop for Worker {
 }
 
 /// What a worker process does.
-pub(crate) fn work(url: &str, schema: &str) -> Result<(), Failure> {
+pub(crate) fn work(backend: Backend, url: &str, place: &str) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = server::open(url, schema).await?;
+        let store = server::open(backend, url, place).await?;
         let (activities, orchestrations) = hello::code();
         let worker = Runtime::start_with_options(
             Arc::clone(&store),
@@ -69,8 +69,8 @@ pub(crate) fn work(url: &str, schema: &str) -> Result<(), Failure> {
 
 /// This process only starts orchestrations and waits for them. The two numbers of workers take turns,
 /// since the machine's speed changes; the best of each is compared.
-pub(crate) async fn run(size: Size) -> Result<Vec<Row>, Failure> {
-    let stage = Arc::new(Stage::without_runtime(Backend::Postgres).await?);
+pub(crate) async fn run(backend: Backend, size: Size) -> Result<Vec<Row>, Failure> {
+    let stage = Arc::new(Stage::without_runtime(backend).await?);
     let Some(server) = &stage.server else {
         return Err("there is no server".into());
     };
@@ -79,7 +79,7 @@ pub(crate) async fn run(size: Size) -> Result<Vec<Row>, Failure> {
         for (count, best) in (1..=2).zip(&mut best) {
             let mut workers = Vec::new();
             for _ in 0..count {
-                workers.push(Worker::start(server.url(), server.schema())?);
+                workers.push(Worker::start(backend, server.url(), server.place())?);
             }
             let prefix = format!("{count}-{round}");
             let cost = hello::in_flight(&stage, &prefix, size.of(1, 40)).await?;

@@ -1,89 +1,74 @@
-//! A PostgreSQL server to measure, and a schema on it for one workload.
+//! The servers to measure, and a place on one of them for one workload.
+
+#[cfg_attr(not(feature = "postgres"), path = "server/not_built_in.rs")]
+mod postgres;
+#[cfg_attr(not(feature = "redis"), path = "server/not_built_in.rs")]
+mod redis;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use duroxide::providers::Provider;
-use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
-use tokio::sync::Mutex;
 
 use super::Failure;
 use super::meter::Counts;
+use super::stage::Backend;
 
-/// Where the server is.
-pub(crate) const URL_VARIABLE: &str = "DUROXIDE_BENCH_POSTGRES_URL";
+/// A place on a server that nobody else has, and a connection beside it that counts.
+#[async_trait]
+pub(crate) trait Server: Send + Sync {
+    /// Where the server is.
+    fn url(&self) -> &str;
 
-/// A schema on a server, and a connection beside it that counts.
-pub(crate) struct Server {
-    url: String,
-    schema: String,
-    beside: Mutex<PgConnection>,
-    /// The server counts statements (the extension pg_stat_statements).
-    has_statements: bool,
+    /// What tells the place from others: the name of a schema, or a prefix of keys.
+    fn place(&self) -> &str;
+
+    /// What the server was asked for by anybody, but for asking that.
+    async fn counts(&self) -> Result<Counts, Failure>;
+
+    /// Removes what is there.
+    async fn remove(self: Box<Self>);
 }
 
-impl Server {
-    /// A schema that nobody else has.
-    pub(crate) async fn from_environment() -> Result<Self, Failure> {
-        let url = std::env::var(URL_VARIABLE)
-            .map_err(|_| format!("set {URL_VARIABLE} to the URL of a server"))?;
-        let mut beside = PgConnection::connect(&url).await?;
-        let installed = sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-            .execute(&mut beside)
-            .await;
-        let counted = sqlx::query("SELECT count(*) FROM pg_stat_statements")
-            .execute(&mut beside)
-            .await;
-        Ok(Self {
-            schema: format!("duroxide_bench_{}", std::process::id()),
-            url,
-            beside: Mutex::new(beside),
-            has_statements: installed.is_ok() && counted.is_ok(),
-        })
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    pub(crate) fn schema(&self) -> &str {
-        &self.schema
-    }
-
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Provider>, Failure> {
-        open(&self.url, &self.schema).await
-    }
-
-    /// The statements that the server has run for anybody, but for those that count them.
-    pub(crate) async fn counts(&self) -> Result<Counts, Failure> {
-        if !self.has_statements {
-            return Err("load pg_stat_statements (shared_preload_libraries) to count".into());
-        }
-        let row = sqlx::query(
-            "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
-             WHERE query NOT LIKE '%pg_stat_statements%'",
-        )
-        .fetch_one(&mut *self.beside.lock().await)
-        .await?;
-        Ok(Counts {
-            statements: row.try_get::<i64, _>(0)?.try_into()?,
-            durable_commits: None,
-        })
-    }
-
-    pub(crate) async fn remove(self) {
-        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
-        let mut beside = self.beside.into_inner();
-        // A schema that is left behind does no harm.
-        sqlx::query(AssertSqlSafe(drop))
-            .execute(&mut beside)
-            .await
-            .ok();
+/// The variable with the URL of a backend's server, if it needs one.
+pub(crate) fn url_variable(backend: Backend) -> Option<&'static str> {
+    match backend {
+        Backend::Memory | Backend::Sqlite => None,
+        Backend::Postgres => Some("DUROXIDE_BENCH_POSTGRES_URL"),
+        Backend::Redis => Some("DUROXIDE_BENCH_REDIS_URL"),
     }
 }
 
-pub(crate) async fn open(url: &str, schema: &str) -> Result<Arc<dyn Provider>, Failure> {
-    let options = PostgresOptions::default().schema(schema);
-    Ok(Arc::new(PostgresProvider::new(url, Some(options)).await?))
+/// The variable that would have to name a server for this backend, and does not. Nobody has to have one.
+pub(crate) fn missing_variable(backend: Backend) -> Option<&'static str> {
+    url_variable(backend).filter(|variable| std::env::var_os(variable).is_none())
+}
+
+/// A place on the server that the environment names; none for a backend without servers.
+pub(crate) async fn find(backend: Backend) -> Result<Option<Box<dyn Server>>, Failure> {
+    let Some(variable) = url_variable(backend) else {
+        return Ok(None);
+    };
+    let url =
+        std::env::var(variable).map_err(|_| format!("set {variable} to the URL of a server"))?;
+    let place = format!("duroxide_bench_{}", std::process::id());
+    let found = if backend == Backend::Redis {
+        redis::find(url, place).await
+    } else {
+        postgres::find(url, place).await
+    };
+    found.map(Some)
+}
+
+/// The store at a place of a server.
+pub(crate) async fn open(
+    backend: Backend,
+    url: &str,
+    place: &str,
+) -> Result<Arc<dyn Provider>, Failure> {
+    if backend == Backend::Redis {
+        redis::open(url, place).await
+    } else {
+        postgres::open(url, place).await
+    }
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::Failure;
 use super::meter::Counts;
-use super::server::Server;
+use super::server::{self, Server};
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
@@ -26,16 +26,21 @@ pub(crate) enum Backend {
     Sqlite,
     /// A schema of the server that the environment names.
     Postgres,
+    /// Keys on the server that the environment names.
+    Redis,
 }
 
 impl Backend {
+    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Sqlite, Self::Postgres, Self::Redis];
+
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         match name {
             "memory" => Ok(Self::Memory),
             "sqlite" => Ok(Self::Sqlite),
             "postgres" => Ok(Self::Postgres),
+            "redis" => Ok(Self::Redis),
             _ => Err(format!(
-                "there is no backend {name:?}; memory, sqlite and postgres are"
+                "there is no backend {name:?}; memory, sqlite, postgres and redis are"
             )),
         }
     }
@@ -45,6 +50,7 @@ impl Backend {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Redis => "redis",
         }
     }
 }
@@ -53,7 +59,7 @@ impl Backend {
 pub(crate) struct Stage {
     pub(crate) store: Arc<dyn Provider>,
     sqlite: Option<Arc<SqliteProvider>>,
-    pub(crate) server: Option<Server>,
+    pub(crate) server: Option<Box<dyn Server>>,
     runtime: Option<Arc<Runtime>>,
     pub(crate) client: Client,
     _directory: TempDir,
@@ -76,7 +82,7 @@ impl Stage {
         // Beside what cargo builds: the system's folder for temporary files may be no disk at all.
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let mut sqlite = None;
-        let mut server = None;
+        let server = server::find(backend).await?;
         let store: Arc<dyn Provider> = match backend {
             Backend::Memory => Arc::new(MemoryProvider::new()),
             Backend::Sqlite => {
@@ -85,11 +91,9 @@ impl Stage {
                 sqlite = Some(Arc::clone(&provider));
                 provider
             }
-            Backend::Postgres => {
-                let found = Server::from_environment().await?;
-                let store = found.open().await?;
-                server = Some(found);
-                store
+            Backend::Postgres | Backend::Redis => {
+                let server = server.as_ref().ok_or("there is no server")?;
+                server::open(backend, server.url(), server.place()).await?
             }
         };
         Ok(Self {

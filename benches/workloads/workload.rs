@@ -42,7 +42,8 @@ impl Size {
     }
 }
 
-const EVERYWHERE: &[Backend] = &[Backend::Memory, Backend::Sqlite, Backend::Postgres];
+const EVERYWHERE: &[Backend] = &Backend::ALL;
+const ON_SERVERS: &[Backend] = &[Backend::Postgres, Backend::Redis];
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload {
@@ -84,8 +85,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "processes",
         what: "one activity, 200 in flight, with one and with two worker processes",
-        backends: &[Backend::Postgres],
-        run: |_, size| Box::pin(processes::run(size)),
+        backends: ON_SERVERS,
+        run: |backend, size| Box::pin(processes::run(backend, size)),
     },
     Workload {
         name: "idle",

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -12,7 +14,7 @@ use tempfile::TempDir;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::nearest::nearest;
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "redis")))]
 use crate::scheme::not_built_in;
 use crate::scheme::{not_yet, unknown};
 
@@ -28,7 +30,7 @@ pub(crate) enum Refused {
     /// The command line asks for something that does not exist.
     Usage(String),
     /// It asks for something that cannot be had here and now.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
     Unavailable(String),
 }
 
@@ -50,7 +52,10 @@ impl Backend {
             "postgres" | "postgresql" => postgres::open(url, mode),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(Refused::Usage(not_built_in("Postgres", "postgres"))),
-            "redis" | "rediss" => Err(Refused::Usage(not_yet("Redis"))),
+            #[cfg(feature = "redis")]
+            "redis" | "rediss" => redis::open(url, mode),
+            #[cfg(not(feature = "redis"))]
+            "redis" | "rediss" => Err(Refused::Usage(not_built_in("Redis", "redis"))),
             "dynamodb" => Err(Refused::Usage(not_yet("DynamoDB"))),
             other => Err(Refused::Usage(unknown(other))),
         }

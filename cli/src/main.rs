@@ -2,7 +2,7 @@
 
 mod backend;
 mod command;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 mod interrupt;
 mod nearest;
 mod schema;

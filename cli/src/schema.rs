@@ -35,10 +35,9 @@ impl Schema {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             "postgres" | "postgresql" => postgres(self.schema.as_deref()),
-            "memory" | "sqlite" => Err(format!(
+            "memory" | "sqlite" | "redis" | "rediss" => Err(format!(
                 "{scheme}: needs no SQL from anybody: the store is made when it is opened"
             )),
-            "redis" | "rediss" => Err(not_yet("Redis")),
             "dynamodb" => Err(not_yet("DynamoDB")),
             other => Err(unknown(other)),
         }

@@ -14,15 +14,22 @@ const SCHEMES: &[&str] = &[
 ];
 
 /// What a program that was built like this one can check.
-const BUILT_IN: &str = if cfg!(all(feature = "sqlite", feature = "postgres")) {
-    "memory:, sqlite:PATH or postgres://HOST/DATABASE"
-} else if cfg!(feature = "sqlite") {
-    "memory: or sqlite:PATH"
-} else if cfg!(feature = "postgres") {
-    "memory: or postgres://HOST/DATABASE"
-} else {
-    "memory:"
-};
+fn built_in() -> String {
+    let mut urls = vec!["memory:"];
+    if cfg!(feature = "sqlite") {
+        urls.push("sqlite:PATH");
+    }
+    if cfg!(feature = "postgres") {
+        urls.push("postgres://HOST/DATABASE");
+    }
+    if cfg!(feature = "redis") {
+        urls.push("redis://HOST");
+    }
+    match urls.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => urls.concat(),
+    }
+}
 
 /// By how many letters a scheme that was mistyped may be longer or shorter.
 const SLIP_LETTERS_MAX: usize = 2;
@@ -35,11 +42,12 @@ pub(crate) fn is_url(text: &str) -> bool {
 
 /// A backend that the contract was made for and that is still to come.
 pub(crate) fn not_yet(backend: &str) -> String {
-    format!("the {backend} backend is not in this version of duroxide; use {BUILT_IN}")
+    let built_in = built_in();
+    format!("the {backend} backend is not in this version of duroxide; use {built_in}")
 }
 
 /// A backend that was left out of this program.
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "redis")))]
 pub(crate) fn not_built_in(backend: &str, feature: &str) -> String {
     format!(
         "this program was built without the {backend} backend; build it with --features {feature}"
@@ -49,7 +57,8 @@ pub(crate) fn not_built_in(backend: &str, feature: &str) -> String {
 /// No backend has this scheme.
 pub(crate) fn unknown(scheme: &str) -> String {
     let hint = slip_of(scheme).map_or(String::new(), |known| format!("; did you mean {known}:?"));
-    format!("there is no such backend; use {BUILT_IN}{hint}")
+    let built_in = built_in();
+    format!("there is no such backend; use {built_in}{hint}")
 }
 
 /// The scheme that somebody meant to type. Another database is no slip: `mysql` is as near to

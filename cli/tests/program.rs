@@ -4,6 +4,8 @@
 mod program {
     #[cfg(feature = "postgres")]
     mod postgres;
+    #[cfg(feature = "redis")]
+    mod redis;
     mod schema;
     #[cfg(feature = "sqlite")]
     mod sqlite;
@@ -74,6 +76,7 @@ fn the_list_and_the_help_need_no_backend() {
         "--backend <URL>",
         "sqlite::memory:",
         "postgres://",
+        "redis://",
         "--time-limit <SECONDS>",
     ] {
         assert!(text(&help.stdout).contains(says), "{says}");
@@ -168,10 +171,14 @@ fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
         &["--backend", "postgre://user:hunter2@host"],
         "did you mean postgres:?",
     );
-    for scheme in ["redis", "rediss", "dynamodb"] {
-        let url = format!("{scheme}://user:hunter2@host/db");
-        refused(&["--backend", &url], "not in this version");
-    }
+    refused(
+        &["--backend", "dynamodb://user:hunter2@host/db"],
+        "not in this version",
+    );
+    refused(
+        &["--backend", "redi://user:hunter2@host"],
+        "did you mean redis:?",
+    );
     refused(
         &["--backend", "memory:hunter2"],
         "nothing can follow memory:",
@@ -186,7 +193,7 @@ fn a_url_that_is_not_understood_is_refused_without_repeating_it() {
 }
 
 /// Whoever names another database has not mistyped one of ours.
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis"))]
 #[test]
 fn a_database_that_is_no_backend_is_told_which_there_are() {
     for scheme in [
@@ -200,7 +207,7 @@ fn a_database_that_is_no_backend_is_told_which_there_are() {
         let url = format!("{scheme}://user:hunter2@host/db");
         refused(
             &["--backend", &url],
-            "there is no such backend; use memory:, sqlite:PATH or postgres://HOST/DATABASE\n",
+            "there is no such backend; use memory:, sqlite:PATH, postgres://HOST/DATABASE or redis://HOST\n",
         );
     }
 }

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 const ARGUMENTS: &str = "[--backend URL]
 
   --backend URL  the store to work on: memory:, sqlite:PATH or, built with --features postgres,
-                 postgres://USER:PASSWORD@HOST:PORT/DATABASE
+                 postgres://USER:PASSWORD@HOST:PORT/DATABASE, or with --features redis,
+                 redis://USER:PASSWORD@HOST:PORT/DATABASE
                  [default: a SQLite file that is deleted in the end]";
 
 /// The exit code of a command line that is not understood.

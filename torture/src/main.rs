@@ -13,12 +13,14 @@ use std::process::ExitCode;
 use clap::{Args, Parser, ValueEnum};
 use duroxide_postgres::conformance::PostgresFixture;
 use duroxide_provider_tests::Subject;
+use duroxide_redis::conformance::RedisFixture;
 use duroxide_sqlite::SqliteMode;
 use duroxide_sqlite::conformance::SqliteFixture;
 
-/// The variable with the URL of the database for `check`: it may hold a password, and a command line
+/// The variables with the URL of the server for `check`: it may hold a password, and a command line
 /// that somebody copies is seen by others.
-const URL_VARIABLE: &str = "DUROXIDE_TORTURE_POSTGRES_URL";
+const POSTGRES_URL_VARIABLE: &str = "DUROXIDE_TORTURE_POSTGRES_URL";
+const REDIS_URL_VARIABLE: &str = "DUROXIDE_TORTURE_REDIS_URL";
 
 /// The exit code of a command line that is not understood.
 const USAGE: u8 = 2;
@@ -35,7 +37,7 @@ enum CommandLine {
     /// What a run left in a folder, once more
     Check {
         /// How the store was used; for postgres the URL of the database is in
-        /// DUROXIDE_TORTURE_POSTGRES_URL
+        /// DUROXIDE_TORTURE_POSTGRES_URL, for redis that of the server in DUROXIDE_TORTURE_REDIS_URL
         #[arg(value_enum)]
         mode: Mode,
         /// The folder
@@ -45,8 +47,8 @@ enum CommandLine {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// postgres://..., for a schema of its own in that database, which is removed afterwards; a
-    /// SQLite file otherwise
+    /// postgres://..., for a schema of its own in that database, or redis://..., for keys of its own on
+    /// that server, either of which is removed afterwards; a SQLite file otherwise
     #[arg(long, value_name = "URL")]
     backend: Option<String>,
     /// Fewer kills, for every day
@@ -66,6 +68,7 @@ enum Mode {
     SingleProcess,
     MultiProcess,
     Postgres,
+    Redis,
 }
 
 impl CommandLine {
@@ -91,9 +94,13 @@ impl Run {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
                 Ok(postgres(url))
             }
+            Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => {
+                Ok(redis(url))
+            }
             // Without the URL, which may hold a password.
             Some(_) => Err(
-                "--backend takes postgres://USER@HOST/DATABASE; without it a SQLite file is made"
+                "--backend takes postgres://USER@HOST/DATABASE or redis://HOST; without it a SQLite \
+                 file is made"
                     .to_owned(),
             ),
         }
@@ -117,12 +124,14 @@ impl Mode {
         match self {
             Self::SingleProcess => Ok(sqlite(SqliteMode::SingleProcess)),
             Self::MultiProcess => Ok(sqlite(SqliteMode::MultiProcess)),
-            Self::Postgres => match std::env::var(URL_VARIABLE) {
-                Ok(url) => Ok(postgres(&url)),
-                Err(_) => Err(format!("set {URL_VARIABLE} to the URL of the database")),
-            },
+            Self::Postgres => Ok(postgres(&url_in(POSTGRES_URL_VARIABLE)?)),
+            Self::Redis => Ok(redis(&url_in(REDIS_URL_VARIABLE)?)),
         }
     }
+}
+
+fn url_in(variable: &str) -> Result<String, String> {
+    std::env::var(variable).map_err(|_| format!("set {variable} to the URL of the server"))
 }
 
 fn sqlite(mode: SqliteMode) -> Subject {
@@ -131,6 +140,10 @@ fn sqlite(mode: SqliteMode) -> Subject {
 
 fn postgres(url: &str) -> Subject {
     Subject::new(PostgresFixture::listening().at(url))
+}
+
+fn redis(url: &str) -> Subject {
+    Subject::new(RedisFixture::single().at(url))
 }
 
 fn main() -> ExitCode {

@@ -81,12 +81,16 @@ pub(crate) fn everything(steps: &mut Steps, no_install: bool) {
 /// What needs a server.
 pub(crate) fn on_servers(steps: &mut Steps, servers: &mut Servers) {
     servers.test_packages(steps);
-    for mode in ["listening", "polling"] {
-        let name = format!("conformance of Postgres, {mode}");
-        match servers.variable(steps, "postgres") {
+    for (server, backend, mode) in [
+        ("postgres", "Postgres", "listening"),
+        ("postgres", "Postgres", "polling"),
+        ("redis", "Redis", "single"),
+    ] {
+        let name = format!("conformance of {backend}, {mode}");
+        match servers.variable(steps, server) {
             Ok((variable, url)) => {
                 let (variable, url) = (variable.to_owned(), url.to_owned());
-                // Its own tests have run every case in both modes, which takes minutes on a server.
+                // Its own tests have run every case in every mode, which takes minutes on a server.
                 let part = [url.as_str(), "--mode", mode, "--profile", "required"];
                 let arguments = [&CONFORMANCE[..], &part].concat();
                 steps.cargo(&name, &arguments, &[(&variable, &url)]);

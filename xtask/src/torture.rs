@@ -26,6 +26,9 @@ const KILLED: [(&str, &str); 2] = [
     ("processes", "processes that share a store and are killed"),
 ];
 
+/// The servers that a store is on, with the names of the backends.
+const SERVERS: [(&str, &str); 2] = [("postgres", "Postgres"), ("redis", "Redis")];
+
 /// What one random case may take, in seconds.
 const CASE_SECONDS_MAX: u32 = 600;
 
@@ -99,10 +102,12 @@ impl Torture {
 
     /// The same with the store on a server.
     pub(crate) fn kill_processes_on_servers(self, steps: &mut Steps, servers: &mut Servers) {
-        for (command, name) in KILLED {
-            let name = format!("{name}, on Postgres");
-            let arguments = self.kill_arguments(command);
-            self.step_on_postgres(steps, servers, &name, arguments);
+        for (server, backend) in SERVERS {
+            for (command, name) in KILLED {
+                let name = format!("{name}, on {backend}");
+                let arguments = self.kill_arguments(command);
+                self.step_on_server(steps, servers, server, &name, arguments);
+            }
         }
     }
 
@@ -145,11 +150,14 @@ impl Torture {
         }
     }
 
-    /// The same with the store on a server, where each call is a round trip and each commit waits for
-    /// the disk.
+    /// The same with the store on a server, where each call is a round trip and, on some, each commit
+    /// waits for the disk.
     fn draw_histories_on_servers(self, steps: &mut Steps, servers: &mut Servers) {
-        let arguments = self.draw_arguments(5, 1);
-        self.step_on_postgres(steps, servers, "histories drawn on Postgres", arguments);
+        for (server, backend) in SERVERS {
+            let arguments = self.draw_arguments(5, 1);
+            let name = format!("histories drawn on {backend}");
+            self.step_on_server(steps, servers, server, &name, arguments);
+        }
     }
 
     fn draw_arguments(self, rounds_full: u32, rounds_short: u32) -> Vec<String> {
@@ -175,14 +183,15 @@ impl Torture {
         arguments
     }
 
-    fn step_on_postgres(
+    fn step_on_server(
         self,
         steps: &mut Steps,
         servers: &mut Servers,
+        server: &str,
         name: &str,
         mut arguments: Vec<String>,
     ) {
-        match servers.variable(steps, "postgres") {
+        match servers.variable(steps, server) {
             Ok((variable, url)) => {
                 let (variable, url) = (variable.to_owned(), url.to_owned());
                 arguments.extend(["--backend".to_owned(), url.clone()]);

@@ -23,6 +23,10 @@ Backends:
                    schemas duroxide_conformance_... in this database, which are removed afterwards,
                    and by Ctrl-C; the role needs the right to create them, and each of the --jobs
                    some twenty connections
+  redis://USER:PASSWORD@HOST:PORT/DATABASE
+                   keys duroxide-conformance-... on this server, by TLS with rediss://, which are
+                   removed afterwards, and by Ctrl-C; whoever must not use SCAN, CLIENT LIST and
+                   CLIENT KILL cannot remove them
 
 Exit code: 0 passed; 1 something failed, was skipped or had no store; 2 a wrong argument.")]
 pub(super) struct Conformance {
@@ -30,7 +34,8 @@ pub(super) struct Conformance {
     #[arg(long, value_name = "URL", help_heading = BACKEND)]
     backend: Option<String>,
     /// Of sqlite:PATH single_process or multi_process [default: single_process]; of postgres:
-    /// listening or polling, as behind a proxy that pools transactions [default: listening]
+    /// listening or polling, as behind a proxy that pools transactions [default: listening]; of redis:
+    /// single
     #[arg(long, value_name = "NAME", help_heading = BACKEND)]
     mode: Option<String>,
     #[command(flatten)]
@@ -48,7 +53,7 @@ impl Conformance {
         match Backend::open(&url, self.mode.as_deref()) {
             Ok(backend) => check(backend, self.suite),
             Err(Refused::Usage(wrong)) => refuse(&wrong),
-            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
             Err(Refused::Unavailable(remedy)) => {
                 complain(&format!("{remedy}\n"));
                 ExitCode::FAILURE

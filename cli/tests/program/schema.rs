@@ -18,7 +18,7 @@ fn what_makes_no_sense_is_refused() {
     refused(&["--backend", "memory:"], "made when it is opened");
     refused(
         &["--backend", "redis://user:hunter2@host"],
-        "not in this version",
+        "made when it is opened",
     );
     refused(
         &["--backend", "mysql://user:hunter2@host"],

@@ -46,7 +46,10 @@ pub(crate) async fn connect(
     let connected = client
         .get_multiplexed_async_connection_with_config(&config)
         .await;
-    connected.map_err(|cause| Failure::connect(cause, &setup.location.server))
+    let connection = connected.map_err(|cause| Failure::connect(cause, &setup.location.server))?;
+    #[cfg(feature = "conformance")]
+    crate::conformance::name(connection.clone(), &setup.options.key_prefix).await;
+    Ok(connection)
 }
 
 /// Tells the server all scripts, so that calls name them by their hashes.

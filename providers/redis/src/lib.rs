@@ -13,6 +13,8 @@ mod claim;
 mod codec;
 mod codes;
 mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod connection;
 mod credentials;
 mod engine;
