@@ -181,6 +181,10 @@ local function settle()
       end
     end
   end
+  -- By a new number, whoever counts what there is learns that something has changed meanwhile.
+  if #changed > 0 and not has_counted then
+    next_number()
+  end
   if has_counted then
     call('SET', K .. 'clock', encode({ now, seq }))
   end

@@ -27,9 +27,8 @@ enum Sweep<'a> {
         /// Which life of it, once the first slice has told.
         number: Option<Number>,
     },
-    /// Whatever may go.
+    /// Whatever may go. A request is a map, which is not told from a list where it is empty.
     Maintain {
-        /// A request says something.
         is_due: bool,
     },
 }
@@ -76,9 +75,11 @@ impl RedisProvider {
         operation: &'static str,
         sweep: Sweep<'_>,
     ) -> Result<Swept, ProviderError> {
+        // Who asks for a removal is told where it may have happened all the same.
+        let is_asked_for = !matches!(sweep, Sweep::Maintain { .. });
         let call = self.setup.call(Lane::Reads, Script::Sweep, &sweep);
         call.await
-            .map_err(|failure| failure.error(operation, false))
+            .map_err(|failure| failure.error(operation, is_asked_for))
     }
 
     /// Removes an instance (DEL-01, DEL-02, DEL-04, DEL-05). A long history goes with `maintain`.
