@@ -9,8 +9,8 @@ end
 
 local key = KEYS[1] .. 'rights'
 for _, command in ipairs({
-  'DEL', 'EXISTS', 'GET', 'HDEL', 'HEXISTS', 'HGET', 'HKEYS', 'HLEN', 'HMGET', 'HSET', 'HSETNX', 'HSTRLEN', 'LINDEX',
-  'LLEN', 'LPOP', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
+  'DEL', 'EXISTS', 'GET', 'HDEL', 'HEXISTS', 'HGET', 'HKEYS', 'HLEN', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX',
+  'HSTRLEN', 'LINDEX', 'LLEN', 'LPOP', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
   'ZREMRANGEBYSCORE', 'ZSCORE',
 }) do
   need(command, key)
