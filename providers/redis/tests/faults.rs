@@ -1,0 +1,22 @@
+//! What becomes of commits, claims and waits when the network, the server or its neighbours fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did when it does"
+)]
+
+#[path = "support/forwarder.rs"]
+mod forwarder;
+#[path = "support/operations.rs"]
+mod operations;
+#[path = "support/private_server.rs"]
+mod private_server;
+
+mod faults {
+    mod crashes;
+    mod failover;
+    mod full_memory;
+    mod killed_clients;
+    mod ledger;
+    mod store;
+}
