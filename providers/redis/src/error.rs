@@ -173,6 +173,11 @@ fn of_tls(cause: &RedisError) -> Option<&rustls::Error> {
     inner.downcast_ref()
 }
 
+/// Whether an answer ended in its middle, as it does where the connection is lost.
+fn is_torn(cause: &RedisError) -> bool {
+    cause.to_string().contains("end of input")
+}
+
 /// An error of the server that repeats none of the arguments: to a command that it does not know it
 /// answers with them, and a password may be among them.
 fn without_arguments(cause: RedisError) -> RedisError {
@@ -214,6 +219,9 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
     }
     if cause.kind() == redis::ErrorKind::RESP3NotSupported {
         return (Config, TOO_OLD);
+    }
+    if cause.kind() == redis::ErrorKind::Parse && is_torn(cause) {
+        return (Unavailable, UNREACHABLE);
     }
     if cause.kind() == redis::ErrorKind::Parse {
         return (

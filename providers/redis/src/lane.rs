@@ -119,9 +119,13 @@ pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Ca
                 });
             }
             Err(failure) => {
-                // Whoever waits meanwhile would wait for as long once more.
-                call.reply.send(Err(failure.clone())).ok();
+                // Whoever waits meanwhile would wait for as long once more. Whoever hears of it and
+                // tries again is not among them.
+                let mut failed = vec![call];
                 while let Ok(call) = queue.try_recv() {
+                    failed.push(call);
+                }
+                for call in failed {
                     call.reply.send(Err(failure.clone())).ok();
                 }
             }

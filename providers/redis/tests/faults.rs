@@ -13,10 +13,15 @@ mod operations;
 mod private_server;
 
 mod faults {
+    mod bells;
     mod crashes;
+    mod cut_claims;
+    mod cut_commits;
     mod failover;
     mod full_memory;
     mod killed_clients;
     mod ledger;
+    mod proxies;
+    mod stalls;
     mod store;
 }
