@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::InstanceId;
 use futures_util::StreamExt as _;
 use redis::RedisResult;
@@ -53,7 +54,7 @@ pub(crate) async fn listen(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
-            () = tokio::time::sleep(PAUSE) => {}
+            () = SystemClock.sleep(PAUSE) => {}
         }
     }
 }
@@ -79,7 +80,7 @@ async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<
                 None => return Ok(()),
             },
             // Where nothing comes, that may be since nothing comes through any more.
-            () = tokio::time::sleep(setup.options.answer_timeout) => {
+            () = SystemClock.sleep(setup.options.answer_timeout) => {
                 in_time(setup, asking.ping::<redis::Value>()).await?;
             }
         }

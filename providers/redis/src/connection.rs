@@ -19,7 +19,7 @@ pub(crate) async fn client(setup: &Setup) -> Result<Client, Failure> {
     let login = match &setup.options.credentials {
         Some(credentials) => {
             let login = credentials.login().await;
-            Some(login.map_err(|why| Failure::credentials(why, server))?)
+            Some(login.map_err(|why| Failure::credentials(&why, server))?)
         }
         None => None,
     };

@@ -39,7 +39,8 @@ enum Cause {
 
 impl Failure {
     pub(crate) fn connect(cause: RedisError, server: &Arc<str>) -> Self {
-        Self::new(Stage::Connect, Cause::Redis(cause), server)
+        let cause = Cause::Redis(without_arguments(cause));
+        Self::new(Stage::Connect, cause, server)
     }
 
     /// The failure of a call that was sent.
@@ -53,15 +54,19 @@ impl Failure {
         } else {
             Stage::Lost
         };
-        Self::new(stage, Cause::Redis(cause), server)
+        Self::new(stage, Cause::Redis(without_arguments(cause)), server)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is what a failed decoding is mapped by"
+    )]
     pub(crate) fn damaged(why: impl ToString, server: &Arc<str>) -> Self {
         let cause = Cause::Damaged(why.to_string().into());
         Self::new(Stage::Lost, cause, server)
     }
 
-    pub(crate) fn credentials(why: impl ToString, server: &Arc<str>) -> Self {
+    pub(crate) fn credentials(why: &impl ToString, server: &Arc<str>) -> Self {
         let cause = Cause::Credentials(why.to_string().into());
         Self::new(Stage::Connect, cause, server)
     }
@@ -75,10 +80,6 @@ impl Failure {
     }
 
     fn new(stage: Stage, cause: Cause, server: &Arc<str>) -> Self {
-        let cause = match cause {
-            Cause::Redis(cause) => Cause::Redis(without_arguments(cause)),
-            cause => cause,
-        };
         Self {
             stage,
             cause,
@@ -231,13 +232,13 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
         );
     }
     if let Some(why) = of_tls(cause) {
-        return match why {
-            rustls::Error::InvalidCertificate(_) => (Config, UNTRUSTED),
-            _ => (
-                Config,
-                "no connection with TLS can be made; see that the server speaks TLS at this port",
-            ),
-        };
+        if matches!(why, rustls::Error::InvalidCertificate(_)) {
+            return (Config, UNTRUSTED);
+        }
+        return (
+            Config,
+            "no connection with TLS can be made; see that the server speaks TLS at this port",
+        );
     }
     if cause.kind() == redis::ErrorKind::InvalidClientConfig {
         return (

@@ -61,7 +61,7 @@ pub(crate) async fn run(setup: Arc<Setup>) {
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = SystemClock.sleep(INTERVAL) => {}
         }
         if ask(&setup).await.is_err() {
             // Whoever calls anything hears of it.

@@ -1,11 +1,5 @@
 //! What a provider says when it cannot be opened, and what it keeps to itself.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
 #[path = "support/operations.rs"]
 mod operations;
 #[path = "support/private_server.rs"]

@@ -1,11 +1,5 @@
 //! Who may use a store: passwords, also those that change, and the rights that a user needs.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
 #[path = "support/operations.rs"]
 mod operations;
 #[path = "support/private_server.rs"]
