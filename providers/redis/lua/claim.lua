@@ -19,7 +19,7 @@ local function comes_before(a, b)
   if a.at ~= b.at then
     return a.at < b.at
   end
-  return a.member < b.member
+  return number_of(a.member:sub(1, 16)) < number_of(b.member:sub(1, 16))
 end
 
 -- Of each queue its share, and of the rest what became claimable first (CLM-06, CLM-12); and whether

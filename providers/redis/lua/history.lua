@@ -8,7 +8,7 @@ local function chunk_with(key, count, event)
   local low, high = 0, count
   while event > 1 and low < high do
     local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', key, middle):sub(17, 32), 16) <= event then
+    if number_of(call('LINDEX', key, middle):sub(17, 32)) <= event then
       low = middle + 1
     else
       high = middle

@@ -56,7 +56,7 @@ local function purge_through(head, execution)
     if (head[COUNTS[channel]] or 0) > 0 then
       for _, place in ipairs(call('ZRANGE', keys .. channel, 0, -1)) do
         local to = place:sub(33)
-        if to ~= '' and to <= execution then
+        if to ~= '' and number_of(to) <= number_of(execution) then
           call('HDEL', keys .. 'm', place:sub(17, 32))
           take_out(head, channel, place)
         end

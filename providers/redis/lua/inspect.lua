@@ -120,7 +120,7 @@ local EXECUTIONS_AT_ONCE = 256
 
 -- The numbers of the executions that there are, which follow one another: pruning takes the first ones.
 local function executions_of(head)
-  local last = tonumber(head.ex, 16)
+  local last = number_of(head.ex)
   return last + 1 - call('HLEN', base(head) .. 'e'), last
 end
 

@@ -54,7 +54,7 @@ end
 local function newest_of(index, before)
   local found = {}
   for _, id in ipairs(call('ZRANGE', index, 0, -1)) do
-    local number = tonumber(find(id).n, 16)
+    local number = number_of(find(id).n)
     if number < before then
       found[#found + 1] = { id, number }
     end

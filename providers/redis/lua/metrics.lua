@@ -60,11 +60,11 @@ local function count_instances(asked)
       -- A record has the output, so that it may be long.
       steps = steps + 1 + math.floor(#record / 1024)
       counts.executions = counts.executions + 1
-      counts.events = counts.events + tonumber(decode(record).n, 16) - 1
+      counts.events = counts.events + number_of(decode(record).n) - 1
     end
     if first <= last then
       counts.executions = counts.executions + 1
-      counts.events = counts.events + tonumber(head.ev, 16) - 1
+      counts.events = counts.events + number_of(head.ev) - 1
     end
   end
   return counts

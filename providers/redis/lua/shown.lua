@@ -40,11 +40,11 @@ end
 local function rank_behind(key, at, number)
   local low = call('ZCOUNT', key, '-inf', '(' .. at)
   local high = low + call('ZCOUNT', key, at, at)
-  number = tonumber(number, 16)
+  number = number_of(number)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local member = call('ZRANGE', key, middle, middle)[1]
-    if tonumber(member:sub(1, 16), 16) <= number then
+    if number_of(member:sub(1, 16)) <= number then
       low = middle + 1
     else
       high = middle

@@ -34,6 +34,11 @@ local function after(delay)
   return now + delay + (is_within and 1 or 0)
 end
 
+-- The number that sixteen digits are. Texts are not compared: their order is that of the server's locale.
+local function number_of(digits)
+  return tonumber(digits, 16)
+end
+
 -- A number that was never given before.
 local function next_number()
   seq = seq + 1

@@ -44,7 +44,7 @@ local function prune(asked)
     return { no = 'not_found' }
   end
   next_number()
-  local keys, current = base(head), tonumber(head.ex, 16)
+  local keys, current = base(head), number_of(head.ex)
   local first = current + 1 - call('HLEN', keys .. 'e')
   local first_kept = current + 1 - math.max(asked.keep_last, 1)
   local last = math.min(first_kept, first + EXECUTIONS_AT_ONCE) - 1
