@@ -1,8 +1,10 @@
 //! The servers to measure, and a place on one of them for one workload.
 
-#[cfg_attr(not(feature = "postgres"), path = "server/not_built_in.rs")]
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
+mod not_built_in;
+#[cfg(feature = "postgres")]
 mod postgres;
-#[cfg_attr(not(feature = "redis"), path = "server/not_built_in.rs")]
+#[cfg(feature = "redis")]
 mod redis;
 
 use std::sync::Arc;
@@ -10,6 +12,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duroxide::providers::Provider;
 
+#[cfg(not(feature = "postgres"))]
+use self::not_built_in as postgres;
+#[cfg(not(feature = "redis"))]
+use self::not_built_in as redis;
 use super::Failure;
 use super::meter::Counts;
 use super::stage::Backend;
