@@ -87,6 +87,8 @@ fn the_features_of_the_facade_bring_what_they_name() {
     assert!(sqlite.iter().any(|name| name == "rusqlite"), "{sqlite:?}");
     let postgres = packages_below(&["--package", "duroxide", "--features", "postgres"]);
     assert!(postgres.iter().any(|name| name == "sqlx"), "{postgres:?}");
+    let redis = packages_below(&["--package", "duroxide", "--features", "redis"]);
+    assert!(redis.iter().any(|name| name == "redis"), "{redis:?}");
     let logging = packages_below(&["--package", "duroxide", "--features", "observability"]);
     assert!(
         logging.iter().any(|name| name == "tracing-subscriber"),

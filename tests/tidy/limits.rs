@@ -5,12 +5,17 @@ use std::fs;
 use duroxide::limits::{self, Amount};
 #[cfg(feature = "postgres")]
 use duroxide::providers::postgres::PostgresOptions;
+#[cfg(feature = "redis")]
+use duroxide::providers::redis::RedisOptions;
 use duroxide::providers::sqlite::SqliteOptions;
 
 use super::tree::root;
 
 const GUIDE: &str = "docs/ORCHESTRATION-GUIDE.md";
 const HEAD: &str = "| limit | default | set by | of what | beyond it |\n|---|---|---|---|---|\n";
+
+/// With these every backend is in it.
+const FEATURES: &str = "--features postgres,redis";
 
 /// The table as the code has it. What a backend limits besides comes last.
 fn table() -> String {
@@ -37,6 +42,14 @@ fn table() -> String {
             bytes(PostgresOptions::QUEUED_WRITE_BYTES_MAX),
             count(PostgresOptions::QUEUED_READS_MAX),
         ),
+        #[cfg(feature = "redis")]
+        (
+            "Redis",
+            "the connection that commits",
+            "the connection that reads",
+            bytes(RedisOptions::QUEUED_WRITE_BYTES_MAX),
+            count(RedisOptions::QUEUED_READS_MAX),
+        ),
     ];
     let of_backends = of_backends.into_iter().map(|(backend, writer, reader, bytes, reads)| {
         format!(
@@ -56,17 +69,23 @@ fn the_guide_has_every_limit_as_the_code_has_it() {
     let (before, rest) = guide.split_once(HEAD).unwrap();
     let (rows, after) = rest.split_once("\n\n").unwrap();
     let table = table();
-    let has_all = cfg!(feature = "postgres");
+    let left_out: Vec<_> = [
+        ("Postgres", cfg!(feature = "postgres")),
+        ("Redis", cfg!(feature = "redis")),
+    ]
+    .into_iter()
+    .filter(|(_, is_built_in)| !is_built_in)
+    .map(|(backend, _)| format!("| {backend}, fixed |"))
+    .collect();
     if std::env::var_os("DUROXIDE_UPDATE").is_some() {
-        assert!(has_all, "the table is written with --features postgres");
+        assert!(left_out.is_empty(), "the table is written with {FEATURES}");
         fs::write(&path, [before, HEAD, &table, "\n", after].concat()).unwrap();
         return;
     }
-    let is_known = |row: &&str| has_all || !row.contains("| Postgres, fixed |");
+    let is_known = |row: &&str| !left_out.iter().any(|it| row.contains(it));
     let rows: Vec<&str> = rows.lines().filter(is_known).collect();
     assert!(
         table.lines().eq(rows),
-        "the table of limits in {GUIDE} is stale; run this test with DUROXIDE_UPDATE=1 and \
-         --features postgres"
+        "the table of limits in {GUIDE} is stale; run this test with DUROXIDE_UPDATE=1 and {FEATURES}"
     );
 }
