@@ -22,6 +22,7 @@ mod faults {
     mod killed_clients;
     mod ledger;
     mod proxies;
+    mod refusals;
     mod stalls;
     mod store;
 }

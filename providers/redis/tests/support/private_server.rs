@@ -78,6 +78,11 @@ impl PrivateServer {
         self.address
     }
 
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The way in of the default user.
     pub(crate) fn url(&self) -> String {
         match &self.password {
@@ -114,6 +119,10 @@ impl PrivateServer {
         for _ in 0..STARTS_IN.as_millis() / LOOK.as_millis() {
             if self.starts() > before {
                 return;
+            }
+            let guard = self.guard.as_mut().unwrap();
+            if guard.try_wait().unwrap().is_some() {
+                break;
             }
             SystemClock.sleep(LOOK).await;
         }
