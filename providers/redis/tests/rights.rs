@@ -22,7 +22,7 @@ use support_opening::{SECRET, config_refusal, everything_said, log, refusal};
 
 /// What the guide of this provider lists: all that a user needs.
 const RIGHTS: &str = "~duroxide:* &duroxide:* +eval +evalsha +script|load +publish +subscribe +ping \
-     +info +config|get +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hset +hsetnx \
+     +info +config|get +client|setname +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hrandfield +hset +hsetnx \
      +hstrlen +lindex +llen +lpop +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
      +zremrangebyscore +zscore";
 
@@ -127,7 +127,7 @@ async fn where_settings_are_not_told_nothing_good_is_assumed() {
     log::capture();
     let always = ["--appendonly", "yes", "--appendfsync", "always"];
     let server = PrivateServer::start(&always).await;
-    user(&server, "plain", &format!("{RIGHTS} -config")).await;
+    user(&server, "plain", &format!("{RIGHTS} -config -client")).await;
     let provider = RedisProvider::new(&server.url_as("plain", SECRET), None).await;
     let provider = provider.unwrap();
     assert_eq!(provider.capabilities().durability, Durability::Volatile);

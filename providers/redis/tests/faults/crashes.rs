@@ -26,7 +26,7 @@ async fn kill(settings: &[&str], work: Duration, lost_max: Duration) {
     let provider = open(&server.url()).await;
     let working = Work::start(&provider, 4, 4);
     sleep(work).await;
-    assert!(working.ended() > 0);
+    working.until_more_end(5, PATIENCE).await;
     let killed_at = SystemClock.elapsed();
     server.kill();
     let ledger = working.stop().await;
@@ -48,7 +48,7 @@ async fn kill(settings: &[&str], work: Duration, lost_max: Duration) {
 #[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
 async fn a_server_that_flushes_always_keeps_all_that_it_acknowledged() {
     for _ in 0..2 {
-        kill(&ALWAYS, Duration::from_millis(700), Duration::ZERO).await;
+        kill(&ALWAYS, Duration::from_millis(500), Duration::ZERO).await;
     }
 }
 
@@ -65,7 +65,7 @@ async fn everything_is_done_once_across_an_outage() {
     let (first, second) = (open(&server.url()).await, open(&server.url()).await);
     let mut working = Work::start(&first, 4, 3);
     working.help(&second, 3);
-    sleep(Duration::from_millis(500)).await;
+    working.until_more_end(20, PATIENCE).await;
     for away in [away(), Duration::ZERO] {
         server.kill();
         sleep(away).await;
