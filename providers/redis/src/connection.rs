@@ -18,7 +18,11 @@ pub(crate) async fn client(setup: &Setup) -> Result<Client, Failure> {
     let server = &setup.location.server;
     let login = match &setup.options.credentials {
         Some(credentials) => {
-            let login = credentials.login().await;
+            let login = tokio::time::timeout(setup.options.connect_timeout, credentials.login());
+            let login = login.await.map_err(|_| {
+                let why = "it did not answer within the time of `connect_timeout`";
+                Failure::credentials(&why, server)
+            })?;
             Some(login.map_err(|why| Failure::credentials(&why, server))?)
         }
         None => None,

@@ -22,7 +22,7 @@ use support_opening::{SECRET, config_refusal, everything_said, log, refusal};
 
 /// What the guide of this provider lists: all that a user needs.
 const RIGHTS: &str = "~duroxide:* &duroxide:* +eval +evalsha +script|load +publish +subscribe +ping \
-     +info +config|get +client|setname +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hrandfield +hset +hsetnx \
+     +info +config|get +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hrandfield +hset +hsetnx \
      +hstrlen +lindex +llen +lpop +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
      +zremrangebyscore +zscore";
 
@@ -62,7 +62,8 @@ async fn a_wrong_password_and_a_missing_one_are_named() {
 #[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
 async fn the_rights_that_the_guide_lists_are_enough() {
     let server = PrivateServer::start(&["--appendonly", "yes"]).await;
-    user(&server, "enough", RIGHTS).await;
+    // What is built for tests names its connections.
+    user(&server, "enough", &format!("{RIGHTS} +client|setname")).await;
     let url = server.url_as("enough", SECRET);
     let provider = RedisProvider::new(&url, None).await.unwrap();
     let other = RedisProvider::new(&url, None).await.unwrap();
@@ -249,6 +250,28 @@ async fn a_callback_that_fails_is_told_of() {
     assert!(error.is_retryable());
     assert!(error.message().contains("callback"), "{error:?}");
     assert!(error.to_string().contains("the vault is sealed"), "{error}");
+}
+
+/// A vault that never answers.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Credentials for Silent {
+    async fn login(&self) -> Result<Login, Box<dyn Error + Send + Sync>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_callback_that_does_not_answer_is_given_up() {
+    let options = RedisOptions::default()
+        .credentials(Arc::new(Silent))
+        .connect_timeout(Duration::from_millis(200));
+    let error = refusal("redis://127.0.0.1:1", options).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("callback"), "{error:?}");
+    assert!(error.to_string().contains("`connect_timeout`"), "{error}");
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
