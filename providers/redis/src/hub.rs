@@ -23,6 +23,10 @@ const CLAIMS_AGAIN: Duration = Duration::from_millis(20);
 /// How many arrivals of a queue are told apart; of more, the earliest time counts for all.
 const ARRIVALS_MAX: usize = 64;
 
+/// How late an answer may come behind one that was given after it. The server is asked each second, so that
+/// one that is later than this is not late but from a server whose numbers have begun again.
+const LATE_MAX: Duration = Duration::from_secs(5);
+
 /// When a queue's next item is due, as a script says it: by the server's clock, -1 for never.
 pub(crate) type Due = (Arc<str>, i64);
 
@@ -105,18 +109,28 @@ struct Takers {
 /// The front of one queue.
 #[derive(Debug, Default, Clone)]
 struct Front {
-    /// What the server said last, and when: the time, and the number. `None` has to be asked.
+    /// What the server said last, and at which number. `None` has to be asked.
     said: Option<(i64, u64)>,
+    /// When it said that, by the machine's clock.
+    said_at: Duration,
     /// What was put there since: the time and the number, and whether this process did.
     arrivals: Vec<(u64, u64, By)>,
 }
 
 impl Front {
-    fn learn(&mut self, due_ms: i64, sequence: u64) {
-        if self.said.is_none_or(|(_, before)| before <= sequence) {
-            self.said = Some((due_ms, sequence));
-            self.arrivals.retain(|(_, number, _)| *number > sequence);
+    fn learn(&mut self, due_ms: i64, sequence: u64, at: Duration) {
+        let is_outdated = self.said.is_some_and(|(_, before)| sequence < before);
+        if is_outdated && at.saturating_sub(self.said_at) < LATE_MAX {
+            return;
         }
+        if is_outdated {
+            // The server's numbers have begun again: it was emptied, or another one that lags behind has
+            // taken its place unnoticed.
+            self.arrivals.clear();
+        }
+        self.said = Some((due_ms, sequence));
+        self.said_at = at;
+        self.arrivals.retain(|(_, number, _)| *number > sequence);
     }
 
     fn arrive(&mut self, at_ms: u64, sequence: u64, by: By) {
@@ -169,16 +183,17 @@ impl Hub {
 
     /// Takes in what the server said of its queues.
     pub(crate) fn learn(&self, dues: Dues) {
+        let now = SystemClock.elapsed();
         {
             let mut known = self.known.lock();
             known.ahead_ms = signed(dues.at_ms) - self.now_ms();
             for (queue, due_ms) in dues.turns {
                 let front = known.turns.entry(queue).or_default();
-                front.learn(due_ms, dues.sequence);
+                front.learn(due_ms, dues.sequence, now);
             }
             for (queue, due_ms) in dues.activities {
                 let front = known.activities.entry(queue).or_default();
-                front.learn(due_ms, dues.sequence);
+                front.learn(due_ms, dues.sequence, now);
             }
         }
         self.work.notify_waiters();
@@ -361,13 +376,33 @@ impl Drop for Waits<'_> {
 mod tests {
     use super::*;
 
+    const T0: Duration = Duration::from_secs(100);
+
+    #[test]
+    fn numbers_that_have_begun_again_are_believed_after_a_while() {
+        let mut front = Front::default();
+        front.learn(-1, 1_000, T0);
+        let soon = T0 + LATE_MAX / 2;
+        front.learn(70, 3, soon);
+        assert_eq!(front.next(), Some((i64::MAX, true)), "it may come late");
+        front.learn(70, 3, T0 + LATE_MAX);
+        assert_eq!(front.next(), Some((70, false)));
+        front.arrive(60, 4, By::Another);
+        assert_eq!(front.next(), Some((60, false)));
+        // The same answer again and again keeps it.
+        front.learn(-1, 5, T0 + LATE_MAX);
+        front.learn(-1, 5, T0 + LATE_MAX + LATE_MAX / 2);
+        front.learn(70, 3, T0 + LATE_MAX + LATE_MAX);
+        assert_eq!(front.next(), Some((i64::MAX, true)));
+    }
+
     #[test]
     fn a_later_answer_counts_in_whatever_order_they_come() {
         let mut front = Front::default();
         assert_eq!(front.next(), None);
-        front.learn(-1, 10);
+        front.learn(-1, 10, T0);
         assert_eq!(front.next(), Some((i64::MAX, true)));
-        front.learn(50, 9);
+        front.learn(50, 9, T0);
         assert_eq!(front.next(), Some((i64::MAX, true)), "that was said before");
         front.arrive(70, 10, By::This);
         assert_eq!(
@@ -376,22 +411,22 @@ mod tests {
             "that was known already"
         );
         front.arrive(70, 12, By::This);
-        front.learn(-1, 11);
+        front.learn(-1, 11, T0);
         assert_eq!(front.next(), Some((70, true)), "nobody could know yet");
-        front.learn(90, 12);
+        front.learn(90, 12, T0);
         assert_eq!(front.next(), Some((90, false)));
     }
 
     #[test]
     fn the_earliest_of_many_arrivals_is_not_forgotten() {
         let mut front = Front::default();
-        front.learn(-1, 0);
+        front.learn(-1, 0, T0);
         for number in 1..=200 {
             front.arrive(1_000 + number, number, By::This);
             assert!(front.arrivals.len() <= ARRIVALS_MAX);
             assert_eq!(front.next().map(|(at, _)| at), Some(1_001));
         }
-        front.learn(1_201, 200);
+        front.learn(1_201, 200, T0);
         assert_eq!(front.next(), Some((1_201, false)));
     }
 }

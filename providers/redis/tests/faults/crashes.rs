@@ -7,7 +7,7 @@ use duroxide_core::providers::{Commit, Provider, Until, Watch};
 
 use super::ledger::{Work, check_ended, drain};
 use super::store::{Look, open, sleep};
-use crate::operations::{apply, claim_all, end_of, id, start, turn_queue};
+use crate::operations::{apply, claim_all, end_of, id, run_one, start, turn_queue, turns};
 use crate::private_server::PrivateServer;
 
 const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -90,6 +90,37 @@ fn away() -> Duration {
     seconds.map_or(AWAY, Duration::from_secs)
 }
 
+/// Somebody empties the server, or another one that lags behind takes its place where nobody sees it: its
+/// numbers begin again, and whoever waits must not take what they number for old.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn who_waits_hears_of_work_on_a_server_that_was_emptied() {
+    let server = PrivateServer::start(&[]).await;
+    let (waiting, other) = (open(&server.url()).await, open(&server.url()).await);
+    for number in 0..20 {
+        run_one(&*other, &format!("gone {number}")).await;
+    }
+    let queues = turn_queue();
+    assert!(
+        waiting
+            .claim_turns(&turns(1))
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    server.command::<()>("FLUSHALL").await;
+    let begun = SystemClock.elapsed();
+    apply(&*other, start("new")).await;
+    let waited = waiting.wait_for_work(&queues, Duration::from_secs(60));
+    waited.await.unwrap();
+    let took = SystemClock.elapsed() - begun;
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    claim_all(&*waiting, &["new"]).await;
+    waiting.close().await;
+    other.close().await;
+}
+
 /// Whoever waited before an outage hears of what happens after it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
@@ -110,11 +141,7 @@ async fn who_waits_through_an_outage_is_woken_after_it() {
         sleep(Duration::from_millis(500)).await;
         server.start_again().await;
         // It finds the server again by itself.
-        while other
-            .claim_turns(&crate::operations::turns(1))
-            .await
-            .is_err()
-        {
+        while other.claim_turns(&turns(1)).await.is_err() {
             sleep(Duration::from_millis(20)).await;
         }
         sleep(Duration::from_millis(1_500)).await;
