@@ -40,9 +40,13 @@ enum Command {
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
-    /// Run the conformance suite on every backend, and write docs/conformance and the table of
-    /// backends in README.md; fails if a server cannot be had
-    Certify,
+    /// Run the conformance suite on every backend, or on some, and write docs/conformance and the
+    /// table of backends in README.md; fails if a server cannot be had
+    Certify {
+        /// Only these certificates, such as `redis-single`
+        #[arg(value_parser = certify::names())]
+        names: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -93,8 +97,9 @@ impl CommandLine {
                 steps.insist();
                 "fuzz"
             }
-            Command::Certify => {
-                certify::run(&mut steps, &mut Servers::new(no_install), no_install);
+            Command::Certify { names } => {
+                let mut servers = Servers::new(no_install);
+                certify::run(&mut steps, &mut servers, &names, no_install);
                 "certify"
             }
         };

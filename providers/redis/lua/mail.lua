@@ -15,7 +15,7 @@ local function peek(topic)
     for i = 1, #found, 2 do
       local member = found[i]
       topic.places[#topic.places + 1] = {
-        topic = topic.place, due = number_of(found[i + 1]), number = tonumber(member:sub(1, 16)),
+        topic = topic.place, due = tonumber(found[i + 1]), number = number_of(member:sub(1, 16)),
         id = member:sub(17, 32),
       }
     end

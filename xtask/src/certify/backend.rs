@@ -103,6 +103,13 @@ pub(crate) const BACKENDS: &[Backend] = &[
         server: Some("postgres"),
         tortures: &[],
     },
+    Backend {
+        name: "redis-single",
+        url: "redis://localhost",
+        mode: Some("single"),
+        server: Some("redis"),
+        tortures: &[Torture::Kill, Torture::Processes],
+    },
 ];
 
 impl Backend {

@@ -21,10 +21,18 @@ use backend::{BACKENDS, Backend, Torture};
 use certificate::{Certificate, Ending};
 use mutants::Mutants;
 
-/// Runs the whole suite on every backend and writes the certificates, then the pages.
-pub(crate) fn run(steps: &mut Steps, servers: &mut Servers, no_install: bool) {
+/// The names of all certificates.
+pub(crate) fn names() -> Vec<&'static str> {
+    BACKENDS.iter().map(|backend| backend.name).collect()
+}
+
+/// Runs the whole suite on the backends of these names, on every one if there are none, and writes the
+/// certificates, then the pages.
+pub(crate) fn run(steps: &mut Steps, servers: &mut Servers, names: &[String], no_install: bool) {
     let mut all_passed = true;
-    for backend in BACKENDS {
+    let is_meant =
+        |backend: &&Backend| names.is_empty() || names.iter().any(|it| it == backend.name);
+    for backend in BACKENDS.iter().filter(is_meant) {
         let name = format!("certify {}", backend.name);
         let found = backend.server.map(|kind| servers.variable(steps, kind));
         let found = found.transpose();

@@ -184,7 +184,8 @@ fn backends(certified: &Certified<'_>) -> String {
         "`postgres`",
         "postgres://user@host/database",
     );
-    for title in ["Redis, Redis Cluster", "DynamoDB"] {
+    table += &row("Redis", "redis", "`redis`", "redis://host");
+    for title in ["Redis Cluster", "DynamoDB"] {
         table += &format!("| {title} | | | | to come |\n");
     }
     table
