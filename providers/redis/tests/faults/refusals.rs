@@ -37,7 +37,7 @@ impl Attempt {
     }
 
     /// It is refused for this reason, and nothing is changed by that.
-    async fn is_refused(&self, provider: &RedisProvider, look: &mut Look, says: &str) {
+    async fn fails(&self, provider: &RedisProvider, look: &mut Look, says: &str) {
         let answers = provider.commit(self.operations.clone()).await;
         assert_eq!(answers.len(), self.operations.len());
         for answer in answers {
@@ -49,7 +49,7 @@ impl Attempt {
         assert_eq!(format!("{:?}", look.everything().await), self.before);
     }
 
-    async fn is_done(self, provider: &RedisProvider, look: &mut Look) {
+    async fn succeeds(self, provider: &RedisProvider, look: &mut Look) {
         apply_all(provider, self.operations).await;
         let stored = look.everything().await;
         assert_eq!(stored["a"].history.len(), 1);
@@ -68,9 +68,9 @@ async fn too_few_replicas_are_told_of() {
     let required = "CONFIG SET min-replicas-to-write";
     server.command::<String>(&format!("{required} 1")).await;
     let says = "`min-replicas-to-write`";
-    attempt.is_refused(&provider, &mut look, says).await;
+    attempt.fails(&provider, &mut look, says).await;
     server.command::<String>(&format!("{required} 0")).await;
-    attempt.is_done(&provider, &mut look).await;
+    attempt.succeeds(&provider, &mut look).await;
     provider.close().await;
 }
 
@@ -86,11 +86,11 @@ async fn a_server_that_cannot_save_is_told_of() {
     let attempt = Attempt::prepare(&provider, &mut look).await;
     save(&server, "err").await;
     attempt
-        .is_refused(&provider, &mut look, "save to its disk")
+        .fails(&provider, &mut look, "save to its disk")
         .await;
     fs::remove_dir(&in_the_way).unwrap();
     save(&server, "ok").await;
-    attempt.is_done(&provider, &mut look).await;
+    attempt.succeeds(&provider, &mut look).await;
     provider.close().await;
 }
 
@@ -143,6 +143,6 @@ async fn a_server_that_is_busy_with_another_script_is_told_of() {
         .query::<()>(&mut killer)
         .unwrap();
     busy.await.unwrap().unwrap_err();
-    attempt.is_done(&provider, &mut look).await;
+    attempt.succeeds(&provider, &mut look).await;
     provider.close().await;
 }
