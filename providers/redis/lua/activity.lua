@@ -19,15 +19,11 @@ local function held_activity(lease)
   return nil
 end
 
--- Puts an activity into its queue, or elsewhere in it after a change of its lease.
-local function save_activity(head, key, activity)
-  local queue = K .. 'a:' .. activity.q
-  if activity.ro then
-    call('ZREM', queue, activity.ro .. head.n .. key)
-  end
-  activity.ro = next_number()
-  call('ZADD', queue, activity.un, activity.ro .. head.n .. key)
-  call('HSET', base(head) .. 'w', key, encode(activity))
+-- Puts an activity into its queue, or elsewhere in it after a change of its lease, and writes it with what
+-- else belongs to it.
+local function save_activity(head, key, activity, ...)
+  activity.ro = move(K .. 'a:' .. activity.q, activity.un, activity.ro, head.n .. key)
+  call('HSET', base(head) .. 'w', key, encode(activity), ...)
   raise('activities', activity.q, activity.un)
 end
 
@@ -38,13 +34,15 @@ local function create_activity(id, head, new)
   if new.token then
     activity.tk, activity.un, activity.at = new.token, after(new.lease), 1
   end
-  call('HSET', keys .. 'w', 'b' .. new.key, new.body)
   call('ZADD', keys .. 'x', 0, new.key)
-  save_activity(head, new.key, activity)
+  save_activity(head, new.key, activity, 'b' .. new.key, new.body)
+  head.ac = (head.ac or 0) + 1
 end
 
 local function remove_activity(head, key, activity)
   local keys = base(head)
+  head.ac = head.ac - 1
+  touch(activity.i)
   call('HDEL', keys .. 'w', key, 'b' .. key, 'd' .. key)
   call('ZREM', keys .. 'x', key)
   call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)

@@ -144,6 +144,22 @@ local function note_queue(kind, queue)
   end
 end
 
+-- Moves an item to this time in its queue, or out of it, and answers the number in its place. Among items of
+-- one time the first that came is the first; who is put off keeps its number, which saves a command.
+local function move(queue, at, number, item)
+  if number and not (at and at > now) then
+    call('ZREM', queue, number .. item)
+    number = nil
+  end
+  if at then
+    -- A new number also tells which of two answers is the later one.
+    local new = next_number()
+    number = number or new
+    call('ZADD', queue, at, number .. item)
+  end
+  return number
+end
+
 -- Moves an instance to where it belongs among the ready ones. Where the time stays, the place stays: a
 -- sender must not move its receiver back (CLM-06).
 local function requeue(id, head)
@@ -151,18 +167,11 @@ local function requeue(id, head)
   if at == head.ra then
     return
   end
-  local ready = K .. 'r:' .. head.q
-  if head.ra then
-    call('ZREM', ready, head.ro .. id)
-  end
-  if at then
-    head.ro = next_number()
-    call('ZADD', ready, at, head.ro .. id)
-    raise('turns', head.q, at)
-  else
-    head.ro = nil
-  end
+  head.ro = move(K .. 'r:' .. head.q, at, head.ro, id)
   head.ra = at
+  if at then
+    raise('turns', head.q, at)
+  end
 end
 
 -- Writes an instance that was changed, and answers what was written.

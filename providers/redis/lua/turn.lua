@@ -28,7 +28,8 @@ local function refusal_of(head, turn)
     return refusal
   end
   for place, lease in ipairs(turn.completed) do
-    if not held_activity(lease) then
+    lease.activity, lease.head = held_activity(lease)
+    if not lease.activity then
       return 'activity_lost', place
     end
   end
@@ -43,7 +44,7 @@ local function refusal_of(head, turn)
     return refusal
   end
   for _, new in ipairs(turn.activities) do
-    if head and call('HEXISTS', base(head) .. 'w', new.key) == 1 then
+    if head and (head.ac or 0) > 0 and call('HEXISTS', base(head) .. 'w', new.key) == 1 then
       return 'key_taken'
     end
   end
@@ -116,6 +117,9 @@ end
 
 -- Removes activities, and names those that were leased (CAN-01, CAN-02).
 local function cancel(head, cancelled, leased)
+  if (head.ac or 0) == 0 then
+    return
+  end
   local found = { cancelled }
   if #cancelled == 16 then
     found = call('ZRANGE', base(head) .. 'x', '[' .. cancelled, '(' .. cancelled .. 'g', 'BYLEX')
@@ -146,9 +150,9 @@ local function apply_turn(turn, head)
   write_expiry(id, head, turn)
   write_values(head, turn.commit, turn.values)
   for _, lease in ipairs(turn.completed) do
-    local activity, of = held_activity(lease)
-    if activity then
-      remove_activity(of, lease.key, activity)
+    -- Of one that is named twice nothing is left.
+    if activity_of(lease.head, lease.key) then
+      remove_activity(lease.head, lease.key, lease.activity)
     end
   end
   local leased, dropped = {}, 0

@@ -27,8 +27,9 @@ use crate::turn::{self, TurnRequest};
 
 pub(crate) type Answer = Result<Committed, ProviderError>;
 
-/// How many scripts are under way at a time: the next one travels while the server works on one.
-const UNDER_WAY_MAX: usize = 2;
+/// How many scripts are under way at a time. While the server works on one, what comes meanwhile is
+/// gathered: one script of many operations costs it far less than many of one.
+const UNDER_WAY_MAX: usize = 1;
 /// How many operations a script applies: the server does nothing else meanwhile.
 const BATCH_OPERATIONS_MAX: usize = 512;
 /// How many bytes of bodies a script is given, but for an operation that is larger alone.
