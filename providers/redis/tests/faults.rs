@@ -21,6 +21,7 @@ mod faults {
     mod full_memory;
     mod killed_clients;
     mod ledger;
+    mod nodes;
     mod proxies;
     mod refusals;
     mod stalls;

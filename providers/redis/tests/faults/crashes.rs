@@ -1,13 +1,17 @@
 //! The server is killed, and started again on what it has written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
-use duroxide_core::providers::{Commit, Provider, Until, Watch};
+use duroxide_core::providers::{Commit, ErrorKind, Provider, Until, Watch};
+use tokio::task::JoinSet;
 
 use super::ledger::{Work, check_ended, drain};
 use super::store::{Look, open, sleep};
-use crate::operations::{apply, claim_all, end_of, id, run_one, start, turn_queue, turns};
+use crate::operations::{
+    apply, claim_all, commit, end_of, id, run_one, send, start, turn_queue, turns,
+};
 use crate::private_server::PrivateServer;
 
 const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -88,6 +92,32 @@ fn away() -> Duration {
     let seconds = std::env::var(AWAY_VARIABLE).ok();
     let seconds = seconds.and_then(|text| text.parse().ok());
     seconds.map_or(AWAY, Duration::from_secs)
+}
+
+/// What is under way is told that it failed, and closing waits for nothing that does not come.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_provider_closes_while_its_server_is_gone() {
+    let mut server = PrivateServer::start(&ALWAYS).await;
+    let provider = open(&server.url()).await;
+    apply(&*provider, start("a")).await;
+    server.kill();
+    let mut sending = JoinSet::new();
+    for _ in 0..20 {
+        let provider = Arc::clone(&provider);
+        sending.spawn(async move { commit(&*provider, send("a")).await.unwrap_err() });
+    }
+    let begun = SystemClock.elapsed();
+    provider.close().await;
+    let took = SystemClock.elapsed() - begun;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for error in sending.join_all().await {
+        let kind = error.kind();
+        let is_explained = matches!(kind, ErrorKind::Unavailable | ErrorKind::CommitUnknown);
+        assert!(is_explained, "{error:?}");
+    }
+    let error = provider.claim_turns(&turns(1)).await.unwrap_err();
+    assert!(error.message().contains("closed"), "{error:?}");
 }
 
 /// Somebody empties the server, or another one that lags behind takes its place where nobody sees it: its
