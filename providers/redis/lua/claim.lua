@@ -105,6 +105,7 @@ local function claim_turn(id, head, claim, token, fits)
   end
   local mail = not head.su and mail_ms(head)
   head.tk, head.un, head.at = token, after(claim.lease), (head.at or 0) + 1
+  head.is_due = #messages > 0
   return {
     instance = id, head = save(id, head), output = output_of(head), messages = messages,
     has_mail = mail ~= nil and mail ~= false and mail <= now,

@@ -24,6 +24,8 @@ local function store_message(id, head, message, channel, due)
   call('ZADD', keys .. channel, due, place_of(number, message.id, message.execution))
   if channel:sub(1, 1) == 't' then
     call('ZADD', keys .. 'T', 0, channel:sub(2))
+  else
+    only_ms[keys .. channel] = (head[COUNTS[channel]] or 0) == 0 and due or nil
   end
   count_message(head, channel, 1)
   touch(id)
@@ -32,6 +34,7 @@ end
 -- Takes a message out of its channel.
 local function take_out(head, channel, place)
   local keys = base(head)
+  only_ms[keys .. channel] = nil
   call('ZREM', keys .. channel, place)
   count_message(head, channel, -1)
   if channel:sub(1, 1) == 't' and call('EXISTS', keys .. channel) == 0 then

@@ -61,10 +61,15 @@ local READS = {
   history = read_history, changed = read_changed,
 }
 
-local answers = {}
+-- After how many bytes no more is read: what is left is answered with nothing, and asked for again.
+local BYTES_AT_ONCE = 1024 * 1024
+
+-- Each answer is a text of its own, since they are for different callers.
+local answers, bytes = {}, 0
 for place, read in ipairs(R.reads) do
   for kind, asked in pairs(read) do
-    answers[place] = READS[kind](asked)
+    answers[place] = bytes <= BYTES_AT_ONCE and encode(READS[kind](asked)) or ''
+    bytes = bytes + #answers[place]
   end
 end
 return encode(answers)

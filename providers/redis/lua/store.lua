@@ -48,8 +48,14 @@ end
 
 -- The beginning of the keys of an instance. They have its number and not its id, so that another life
 -- of the id finds nothing of this one.
+local bases = {}
 local function base(head)
-  return K .. 'n' .. head.n .. ':'
+  local keys = bases[head.n]
+  if not keys then
+    keys = K .. 'n' .. head.n .. ':'
+    bases[head.n] = keys
+  end
+  return keys
 end
 
 local heads, changed, is_changed = {}, {}, {}
@@ -86,9 +92,12 @@ local function is_held(item, token)
   return item.tk == token and item.un > now
 end
 
+-- When the only message of a channel is due that this script has brought, by the channel's key.
+local only_ms = {}
+
 -- The score of the first member.
 local function first_ms(key)
-  return tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+  return only_ms[key] or tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
 end
 
 local function earlier(a, b)
@@ -112,6 +121,10 @@ end
 -- From when on a claim returns an instance (CLM-01, SUS-01). A control message does not wait for the end
 -- of a release's delay, but for that of a lease.
 local function claimable_from(head)
+  if head.is_due then
+    -- It was just leased for messages that are due.
+    return head.un
+  end
   local control, work
   if (head.cc or 0) > 0 then
     control = math.max(first_ms(base(head) .. 'c'), head.tk and head.un or 0)
@@ -177,6 +190,7 @@ end
 -- Writes an instance that was changed, and answers what was written.
 local function save(id, head)
   requeue(id, head)
+  head.is_due = nil
   local stored = encode(head)
   call('SET', K .. 'i:' .. id, stored)
   is_changed[id] = nil

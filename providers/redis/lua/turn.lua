@@ -149,10 +149,11 @@ local function apply_turn(turn, head)
   write_head(head, turn)
   write_expiry(id, head, turn)
   write_values(head, turn.commit, turn.values)
+  local removed = {}
   for _, lease in ipairs(turn.completed) do
-    -- Of one that is named twice nothing is left.
-    if activity_of(lease.head, lease.key) then
+    if not removed[lease.key .. lease.instance] then
       remove_activity(lease.head, lease.key, lease.activity)
+      removed[lease.key .. lease.instance] = true
     end
   end
   local leased, dropped = {}, 0

@@ -27,6 +27,19 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::
     rmp_serde::from_slice(bytes)
 }
 
+/// The request for a list of things that are written already, under this name.
+pub(crate) fn list(name: &str, items: &[Vec<u8>]) -> Vec<u8> {
+    let mut request = Vec::with_capacity(items.iter().map(Vec::len).sum::<usize>() + 64);
+    // A map of one pair: a short text, and a list with its length in four bytes.
+    request.push(0x81);
+    request.push(0xa0 | u8::try_from(name.len() & 0x1f).unwrap_or(0));
+    request.extend(name.as_bytes().iter().take(0x1f));
+    request.push(0xdd);
+    request.extend(u32::try_from(items.len()).unwrap_or(u32::MAX).to_be_bytes());
+    items.iter().for_each(|item| request.extend(item));
+    request
+}
+
 /// Turns what is binary into text, item by item, and bounds numbers: a script takes the largest ones of all
 /// for negative. The servers' `cmsgpack` is older than the distinction:
 /// it knows text, of any bytes. Both have the same lengths, so that the markers alone are changed
@@ -74,6 +87,18 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+
+    #[test]
+    fn a_list_is_made_of_what_is_written() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Reads {
+            reads: Vec<String>,
+        }
+        let reads = ["a", "b".repeat(300).as_str()].map(str::to_owned).to_vec();
+        let items: Vec<Vec<u8>> = reads.iter().map(|it| encode(it).unwrap()).collect();
+        let listed = decode::<Reads>(&list("reads", &items)).unwrap();
+        assert_eq!(listed, Reads { reads });
+    }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Everything {

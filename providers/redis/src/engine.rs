@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::commit::{self, CommitJob};
 use crate::error::Failure;
 use crate::lane::{self, Call, Link, Usable};
+use crate::read_lane::{self, ReadJob};
 use crate::server::Server;
 use crate::setup::{Lanes, Setup};
 use crate::{bell, connection, error, pulse, rights, server};
@@ -30,7 +31,8 @@ pub(crate) struct Queues {
     commits: mpsc::UnboundedReceiver<CommitJob>,
     claims: mpsc::UnboundedReceiver<Call>,
     leases: mpsc::UnboundedReceiver<Call>,
-    reads: mpsc::UnboundedReceiver<Call>,
+    reads: mpsc::UnboundedReceiver<ReadJob>,
+    looks: mpsc::UnboundedReceiver<Call>,
 }
 
 /// The queues of a provider, both ends.
@@ -39,17 +41,20 @@ pub(crate) fn queues() -> (Lanes, Queues) {
     let (claims, claims_end) = mpsc::unbounded_channel();
     let (leases, leases_end) = mpsc::unbounded_channel();
     let (reads, reads_end) = mpsc::unbounded_channel();
+    let (looks, looks_end) = mpsc::unbounded_channel();
     let lanes = Lanes {
         commits,
         claims,
         leases,
         reads,
+        looks,
     };
     let queues = Queues {
         commits: commits_end,
         claims: claims_end,
         leases: leases_end,
         reads: reads_end,
+        looks: looks_end,
     };
     (lanes, queues)
 }
@@ -137,7 +142,8 @@ async fn serve(
     lanes.spawn(commit::run(Arc::clone(setup), link, queues.commits));
     lanes.spawn(lane::run(Arc::clone(setup), queues.claims));
     lanes.spawn(lane::run(Arc::clone(setup), queues.leases));
-    lanes.spawn(lane::run(Arc::clone(setup), queues.reads));
+    lanes.spawn(read_lane::run(Arc::clone(setup), queues.reads));
+    lanes.spawn(lane::run(Arc::clone(setup), queues.looks));
     let mut helpers = JoinSet::new();
     let (heard, first) = oneshot::channel();
     helpers.spawn(bell::listen(Arc::clone(setup), heard));

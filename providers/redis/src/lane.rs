@@ -20,8 +20,8 @@ pub(crate) enum Lane {
     Claims,
     /// Renewals, releases, and the sign of life.
     Leases,
-    /// Reads and management.
-    Reads,
+    /// Management.
+    Looks,
 }
 
 /// A call of a script.

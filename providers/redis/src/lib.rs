@@ -36,6 +36,7 @@ mod options;
 mod provider;
 mod pulse;
 mod read;
+mod read_lane;
 mod removal;
 mod rights;
 mod script;

@@ -33,7 +33,7 @@ impl RedisProvider {
         operation: &'static str,
         look: Look<'_>,
     ) -> Result<A, ProviderError> {
-        let call = self.setup.call(Lane::Reads, Script::Look, &look);
+        let call = self.setup.call(Lane::Looks, Script::Look, &look);
         call.await
             .map_err(|failure| failure.error(operation, false))
     }

@@ -1,4 +1,4 @@
-//! Reads of single instances, each one call.
+//! Reads of single instances.
 
 use bytes::Bytes;
 use duroxide_core::limits::PAGE_ROWS_MAX;
@@ -12,10 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::codes::Id;
 use crate::head::StoredHead;
 use crate::history::HistoryRead;
-use crate::lane::Lane;
 use crate::mail::MailRead;
 use crate::provider::RedisProvider;
-use crate::script::Script;
 
 /// How many conditions one call looks at.
 const WATCHES_PER_CALL: usize = 256;
@@ -69,12 +67,6 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// A request for any number of reads, of which the answer has one for each.
-#[derive(Debug, Serialize)]
-struct Reads<'a> {
-    reads: [&'a Read<'a>; 1],
-}
-
 /// A head, with what lies beside it.
 #[derive(Debug, Deserialize)]
 struct FoundHead {
@@ -108,12 +100,8 @@ impl RedisProvider {
         operation: &'static str,
         read: Read<'_>,
     ) -> Result<A, ProviderError> {
-        let request = Reads { reads: [&read] };
-        let call = self.setup.call(Lane::Reads, Script::Read, &request);
-        let (answer,) = call
-            .await
-            .map_err(|failure| failure.error(operation, false))?;
-        Ok(answer)
+        let answer = self.setup.read(&read).await;
+        answer.map_err(|failure| failure.error(operation, false))
     }
 
     /// The head of an instance with its note (HEA-01, NOT-01).

@@ -77,7 +77,7 @@ impl RedisProvider {
     ) -> Result<Swept, ProviderError> {
         // Who asks for a removal is told where it may have happened all the same.
         let is_asked_for = !matches!(sweep, Sweep::Maintain { .. });
-        let call = self.setup.call(Lane::Reads, Script::Sweep, &sweep);
+        let call = self.setup.call(Lane::Looks, Script::Sweep, &sweep);
         call.await
             .map_err(|failure| failure.error(operation, is_asked_for))
     }

@@ -19,6 +19,8 @@ use crate::hub::Hub;
 use crate::lane::{Call, Lane};
 use crate::location::Location;
 use crate::options::RedisOptions;
+use crate::read::Read;
+use crate::read_lane::ReadJob;
 use crate::script::{Script, Scripts};
 
 /// How many bytes an operation takes of the room for writes beside its bodies.
@@ -49,7 +51,8 @@ pub(crate) struct Lanes {
     pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
     pub(crate) claims: mpsc::UnboundedSender<Call>,
     pub(crate) leases: mpsc::UnboundedSender<Call>,
-    pub(crate) reads: mpsc::UnboundedSender<Call>,
+    pub(crate) reads: mpsc::UnboundedSender<ReadJob>,
+    pub(crate) looks: mpsc::UnboundedSender<Call>,
 }
 
 impl Setup {
@@ -92,7 +95,7 @@ impl Setup {
         let argument = codec::encode(request);
         let argument = argument.map_err(|why| Failure::damaged(why, server))?;
         let room = match lane {
-            Lane::Reads => Some(self.reads.take(1).await),
+            Lane::Looks => Some(self.reads.take(1).await),
             Lane::Claims | Lane::Leases => None,
         };
         let (reply, answer) = oneshot::channel();
@@ -104,7 +107,7 @@ impl Setup {
         };
         let is_taken = self.lanes.lock().as_ref().is_some_and(|lanes| {
             let queue = match lane {
-                Lane::Reads => &lanes.reads,
+                Lane::Looks => &lanes.looks,
                 Lane::Claims => &lanes.claims,
                 Lane::Leases => &lanes.leases,
             };
@@ -116,6 +119,29 @@ impl Setup {
         let answer = answer.await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
         codec::decode(&answer).map_err(|why| Failure::damaged(why, server))
+    }
+
+    /// Reads something, together with what others read.
+    pub(crate) async fn read<A: DeserializeOwned>(&self, read: &Read<'_>) -> Result<A, Failure> {
+        let server = &self.location.server;
+        let argument = codec::encode(read).map_err(|why| Failure::damaged(&why, server))?;
+        let (reply, answer) = oneshot::channel();
+        let job = ReadJob {
+            argument,
+            reply,
+            _room: self.reads.take(1).await,
+        };
+        let is_taken = self
+            .lanes
+            .lock()
+            .as_ref()
+            .is_some_and(|lanes| lanes.reads.send(job).is_ok());
+        if !is_taken {
+            return Err(Failure::closed(server));
+        }
+        let answer = answer.await;
+        let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
+        codec::decode(&answer).map_err(|why| Failure::damaged(&why, server))
     }
 
     /// Has operations committed; false once everything is closed.
