@@ -7,22 +7,21 @@ mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use duroxide_memory::conformance::MemoryFixture;
-use duroxide_provider_tests::Subject;
-#[cfg(feature = "sqlite")]
-use tempfile::TempDir;
-
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::nearest::nearest;
 #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "redis")))]
 use crate::scheme::not_built_in;
 use crate::scheme::{not_yet, unknown};
+use duroxide_memory::conformance::MemoryFixture;
+use duroxide_provider_tests::Subject;
 
-/// The backend that is checked, and the folder in which it makes its stores.
+/// Removes what was made for the suite. A case that ran out of time may leave something behind.
+type Removal = Box<dyn FnOnce() -> Result<(), String>>;
+
+/// The backend that is checked, and what is to be removed after that.
 pub(crate) struct Backend {
     subject: Subject,
-    #[cfg(feature = "sqlite")]
-    folder: Option<TempDir>,
+    removal: Option<Removal>,
 }
 
 /// Why there is no backend to check.
@@ -61,13 +60,19 @@ impl Backend {
         }
     }
 
-    /// A backend whose stores need no folder.
+    /// A backend that leaves nothing behind.
     fn of(subject: Subject) -> Self {
         Self {
             subject,
-            #[cfg(feature = "sqlite")]
-            folder: None,
+            removal: None,
         }
+    }
+
+    /// Removes this once the suite is over.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+    fn with_removal(mut self, removal: impl FnOnce() -> Result<(), String> + 'static) -> Self {
+        self.removal = Some(Box::new(removal));
+        self
     }
 
     /// What the suite is given.
@@ -75,25 +80,9 @@ impl Backend {
         self.subject.clone()
     }
 
-    /// Removes the folder, if there is one.
-    #[cfg(feature = "sqlite")]
+    /// Removes what is left of the suite.
     pub(crate) fn close(self) -> Result<(), String> {
-        let Some(folder) = self.folder else {
-            return Ok(());
-        };
-        let path = folder.keep();
-        sqlite::remove(&path)
-            .map_err(|error| format!("remove {}, which could not be: {error}", path.display()))
-    }
-
-    /// There is nothing to remove.
-    #[cfg(not(feature = "sqlite"))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "it can fail with the feature `sqlite`"
-    )]
-    pub(crate) fn close(self) -> Result<(), String> {
-        Ok(())
+        self.removal.map_or(Ok(()), |remove| remove())
     }
 }
 

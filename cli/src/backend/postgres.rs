@@ -31,5 +31,10 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         .map_err(|error| unavailable(&error))?;
     let first = runtime.block_on(fixture.create());
     drop(first.map_err(|error| unavailable(&error))?);
-    Ok(Backend::of(Subject::new(fixture)))
+    let all = fixture.clone();
+    let backend = Backend::of(Subject::new(fixture));
+    Ok(backend.with_removal(move || {
+        runtime.block_on(all.remove_all());
+        Ok(())
+    }))
 }

@@ -35,5 +35,10 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         Ok(())
     });
     opened.map_err(|error: duroxide_provider_tests::Unavailable| unavailable(&error))?;
-    Ok(Backend::of(Subject::new(fixture)))
+    let all = fixture.clone();
+    let backend = Backend::of(Subject::new(fixture));
+    Ok(backend.with_removal(move || {
+        runtime.block_on(all.remove_all());
+        Ok(())
+    }))
 }

@@ -49,10 +49,12 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
             format!("no folder for databases can be made in {beside}: {why}; see the rights to it")
         })
     })?;
-    Ok(Backend {
-        subject: Subject::new(SqliteFixture::on_disk(mode).below(folder.path())),
-        folder: Some(folder),
-    })
+    let fixture = SqliteFixture::on_disk(mode).below(folder.path());
+    Ok(Backend::of(Subject::new(fixture)).with_removal(move || {
+        let path = folder.keep();
+        remove(&path)
+            .map_err(|error| format!("remove {}, which could not be: {error}", path.display()))
+    }))
 }
 
 /// A new folder, which goes away as well when somebody interrupts the run.
@@ -67,7 +69,7 @@ fn folder_in(place: &Path) -> io::Result<TempDir> {
 }
 
 /// Removes the folder with all that is in it.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
+fn remove(folder: &Path) -> io::Result<()> {
     let mut removed = Ok(());
     for _ in 0..REMOVALS_MAX {
         removed = fs::remove_dir_all(folder);
