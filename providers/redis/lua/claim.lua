@@ -112,6 +112,24 @@ local function claim_turn(id, head, claim, token, fits)
   }
 end
 
+-- For how long an item that cannot be claimed is left alone, in milliseconds.
+local PUT_OFF = 60000
+
+-- What cannot be claimed, and why.
+local damaged = {}
+
+-- Takes what is not there out of its queue.
+local function gone(prefix, item)
+  call('ZREM', prefix .. item.queue, item.member)
+  error('it is not there')
+end
+
+-- Damage must not keep others from being claimed (CLM-10).
+local function put_off(prefix, item, failure)
+  call('ZADD', prefix .. item.queue, 'XX', now + PUT_OFF, item.member)
+  damaged[#damaged + 1] = { item.member:sub(17), reason(failure) }
+end
+
 local function claim_turns(claim)
   local turns, fits = {}, budget_of(claim.total_max)
   if claim.only then
@@ -124,40 +142,50 @@ local function claim_turns(claim)
   local chosen, more = share_out(fronts_of(K .. 'r:', claim.queues, claim.max), claim.max)
   for place, item in ipairs(chosen) do
     local id = item.member:sub(17)
-    local head = load(id)
-    if head then
-      local turn = claim_turn(id, head, claim, token_of(claim, place), fits)
-      if not turn then
-        return turns, true
-      end
-      turns[#turns + 1] = turn
+    local is_done, turn = pcall(function()
+      local head = load(id) or gone(K .. 'r:', item)
+      return claim_turn(id, head, claim, token_of(claim, place), fits)
+    end)
+    if not is_done then
+      forget(id)
+      put_off(K .. 'r:', item, turn)
+    elseif not turn then
+      return turns, true
     else
-      -- Damage must not keep others from being claimed (CLM-10).
-      call('ZREM', K .. 'r:' .. item.queue, item.member)
+      turns[#turns + 1] = turn
     end
   end
   return turns, more
+end
+
+-- Leases an activity, unless its body is more than the claim may still hold.
+local function claim_activity(item, claim, token, fits)
+  local head, key = { n = item.member:sub(17, 32) }, item.member:sub(33)
+  local activity = activity_of(head, key) or gone(K .. 'a:', item)
+  if not fits(activity.bl) then
+    return nil
+  end
+  local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
+  assert(stored[1], 'its body is not there')
+  activity.tk, activity.un, activity.at = token, after(claim.lease), activity.at + 1
+  save_activity(head, key, activity)
+  return {
+    instance = activity.i, life = activity.ic, key = key, token = token, queue = activity.q,
+    attempt = activity.at, body = stored[1], details = stored[2] or nil,
+  }
 end
 
 local function claim_activities(claim)
   local found, fits = {}, budget_of(claim.total_max)
   local chosen, more = share_out(fronts_of(K .. 'a:', claim.queues, claim.max), claim.max)
   for place, item in ipairs(chosen) do
-    local head, key = { n = item.member:sub(17, 32) }, item.member:sub(33)
-    local activity = activity_of(head, key)
-    if activity then
-      if not fits(activity.bl) then
-        return found, true
-      end
-      activity.tk, activity.un, activity.at = token_of(claim, place), after(claim.lease), activity.at + 1
-      save_activity(head, key, activity)
-      local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
-      found[#found + 1] = {
-        instance = activity.i, life = activity.ic, key = key, token = activity.tk, queue = activity.q,
-        attempt = activity.at, body = stored[1], details = stored[2] or nil,
-      }
+    local is_done, activity = pcall(claim_activity, item, claim, token_of(claim, place), fits)
+    if not is_done then
+      put_off(K .. 'a:', item, activity)
+    elseif not activity then
+      return found, true
     else
-      call('ZREM', K .. 'a:' .. item.queue, item.member)
+      found[#found + 1] = activity
     end
   end
   return found, more
@@ -171,7 +199,7 @@ if R.activities then
   answer.activities, answer.more_activities = claim_activities(R.activities)
 end
 settle()
-answer.now, answer.seq = now, seq
+answer.now, answer.seq, answer.damaged = now, seq, damaged
 answer.turns_due = dues_of(K .. 'r:', R.turns and R.turns.queues or {})
 answer.activities_due = dues_of(K .. 'a:', R.activities and R.activities.queues or {})
 return encode(answer)

@@ -13,15 +13,35 @@ local function commit_outcome(outcome)
   return { dropped = outcome.envelope and send(outcome.envelope) or 0 }
 end
 
+local function apply(operation)
+  if operation.turn then
+    return commit_turn(operation.turn)
+  end
+  if operation.outcome then
+    return commit_outcome(operation.outcome)
+  end
+  return send_from_client(operation.send)
+end
+
+-- The instance that an operation is about.
+local function instance_of(operation)
+  if operation.turn then
+    return operation.turn.instance
+  end
+  return operation.outcome and operation.outcome.lease.instance or operation.send.to
+end
+
 local answers = {}
 for place, operation in ipairs(R.operations) do
-  if operation.turn then
-    answers[place] = commit_turn(operation.turn)
-  elseif operation.outcome then
-    answers[place] = commit_outcome(operation.outcome)
-  else
-    answers[place] = send_from_client(operation.send)
+  local id = instance_of(operation)
+  -- What members before have made of it is written: a member that fails has its own part alone forgotten.
+  save_if_changed(id)
+  local is_done, answer = pcall(apply, operation)
+  if not is_done then
+    forget(id)
+    answer = { no = 'damaged', why = reason(answer) }
   end
+  answers[place] = answer
 end
 settle()
 ring(R.changed)

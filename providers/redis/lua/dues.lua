@@ -9,10 +9,13 @@ do
   call('ZREMRANGEBYSCORE', K .. 'nodes', '-inf', seconds - SILENT_SECONDS)
   if call('ZADD', K .. 'nodes', seconds, R.node) == 1 then
     -- The others are not alone any more.
-    call('PUBLISH', K .. 'bell', encode({ from = R.node, seq = seq, turns = {}, activities = {}, changed = {} }))
+    call('PUBLISH', R.bell, encode({ from = R.node, seq = seq, turns = {}, activities = {}, changed = {} }))
   end
 end
 
+-- The time is written once a second at least, so that a clock that is set back is found out.
+has_counted = true
+settle()
 return encode({
   now = now, seq = seq, turns_due = dues_of(K .. 'r:', R.turns), activities_due = dues_of(K .. 'a:', R.activities),
   has_peers = call('ZCARD', K .. 'nodes') > 1,

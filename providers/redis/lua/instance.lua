@@ -70,7 +70,9 @@ local function remove(id, head)
   end
   for _, key in ipairs(call('ZRANGE', keys .. 'x', 0, -1)) do
     local activity = activity_of(head, key)
-    call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)
+    if activity then
+      call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)
+    end
   end
   for _, label in ipairs(labels_of(head)) do
     call('ZREM', label_key(label[1], label[2]), id)

@@ -51,13 +51,17 @@ local function release(member)
   return true
 end
 
-local answers = {}
-for place, member in ipairs(R.renewed or {}) do
-  answers[place] = renew(member)
+-- Of an item that is damaged no lease is held.
+local function answer_each(members, change)
+  local answers = {}
+  for place, member in ipairs(members) do
+    local is_done, is_held = pcall(change, member)
+    answers[place] = is_done and is_held
+  end
+  return answers
 end
-for place, member in ipairs(R.released or {}) do
-  answers[place] = release(member)
-end
+
+local answers = #R.renewed > 0 and answer_each(R.renewed, renew) or answer_each(R.released, release)
 settle()
 ring({})
 return encode({

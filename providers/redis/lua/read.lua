@@ -68,7 +68,13 @@ local BYTES_AT_ONCE = 1024 * 1024
 local answers, bytes = {}, 0
 for place, read in ipairs(R.reads) do
   for kind, asked in pairs(read) do
-    answers[place] = bytes <= BYTES_AT_ONCE and encode(READS[kind](asked)) or ''
+    if bytes <= BYTES_AT_ONCE then
+      local is_done, answer = pcall(READS[kind], asked)
+      -- No answer begins with this byte, which MessagePack never uses.
+      answers[place] = is_done and encode(answer) or '\193' .. reason(answer)
+    else
+      answers[place] = ''
+    end
     bytes = bytes + #answers[place]
   end
 end

@@ -19,6 +19,6 @@ need('TIME')
 need('EVALSHA', '', '1', key)
 need('SCRIPT', 'LOAD', '')
 need('PING')
-need('PUBLISH', KEYS[1] .. 'bell', '')
-need('SUBSCRIBE', KEYS[1] .. 'bell')
+need('PUBLISH', ARGV[1], '')
+need('SUBSCRIBE', ARGV[1])
 return denied

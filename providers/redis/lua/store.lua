@@ -10,19 +10,31 @@ local R = decode(ARGV[1])
 -- Numbers that are compared as text have sixteen hexadecimal digits.
 local FIRST = '0000000000000001'
 
+-- The version of the form in which everything is stored. Whoever changes that writes another one here, so that
+-- processes of the version before leave the store alone.
+local FORMAT = 1
+
 local now, is_within
-local seq = 0
-local has_counted = false
+-- The last number that was given, and by how much the store's time runs ahead of the server's clock.
+local seq, ahead = 0, 0
+-- Whether a number was given, and whether the clock has just been found to be behind.
+local has_counted, is_behind = false, false
 do
   now, is_within = server_time()
   local clock = call('GET', K .. 'clock')
   if clock then
     clock = decode(clock)
-    -- It does not go back where the server's clock does: what was due must not become early.
-    if clock[1] > now then
-      now, is_within = clock[1], false
+    if clock[3] ~= FORMAT then
+      return redis.error_reply('FORMAT ' .. tostring(clock[3]) .. ' of the store is not ' .. FORMAT)
     end
     seq = clock[2]
+    if now < clock[1] then
+      -- The server's clock was set back, or another server's is behind. Time neither goes back, since what was
+      -- due must not become early, nor stands still, since leases have to end: it runs ahead of that clock
+      -- until that has caught up.
+      ahead = math.max(clock[4], clock[1] - now)
+      now, is_behind = now + ahead, ahead > clock[4]
+    end
   end
 end
 
@@ -197,24 +209,41 @@ local function save(id, head)
   return stored
 end
 
--- Writes what was changed.
+-- Writes an instance, or that it is gone, if it was changed.
+local function save_if_changed(id)
+  if not is_changed[id] then
+    return
+  end
+  if heads[id] then
+    save(id, heads[id])
+  else
+    call('DEL', K .. 'i:' .. id)
+    is_changed[id] = nil
+  end
+end
+
+-- Leaves an instance as it is stored: what was to be done with it has failed.
+local function forget(id)
+  heads[id], is_changed[id] = nil, nil
+end
+
+-- What has failed, as text: commands fail with a table.
+local function reason(failure)
+  return type(failure) == 'table' and failure.err or tostring(failure)
+end
+
+-- Writes what was changed. An instance that cannot be written, since something else has its keys, keeps no other
+-- one from it.
 local function settle()
   for _, id in ipairs(changed) do
-    if is_changed[id] then
-      local head = heads[id]
-      if head then
-        save(id, head)
-      else
-        call('DEL', K .. 'i:' .. id)
-      end
-    end
+    pcall(save_if_changed, id)
   end
   -- By a new number, whoever counts what there is learns that something has changed meanwhile.
   if #changed > 0 and not has_counted then
     next_number()
   end
-  if has_counted then
-    call('SET', K .. 'clock', encode({ now, seq }))
+  if has_counted or is_behind then
+    call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead }))
   end
 end
 

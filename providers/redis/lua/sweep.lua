@@ -61,11 +61,19 @@ end
 local function expire_instances()
   local due = call('ZRANGE', K .. 'exp', '-inf', now, 'BYSCORE', 'LIMIT', 0, INSTANCES_AT_ONCE)
   for _, id in ipairs(due) do
-    local head = load(id)
-    if not head or awaits_control(head) then
+    local is_done = pcall(function()
+      local head = load(id)
+      local is_over = head and has_ended(head) and head.xp and head.xp <= now
+      if is_over and not awaits_control(head) then
+        remove_now(id, head)
+      else
+        call('ZREM', K .. 'exp', id)
+      end
+    end)
+    if not is_done then
+      -- One that is damaged must not keep the others from going.
+      forget(id)
       call('ZREM', K .. 'exp', id)
-    else
-      remove_now(id, head)
     end
   end
 end

@@ -67,8 +67,8 @@ async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<
     let connected = connecting.await.unwrap_or_else(|_| Err(timed_out()));
     let subscription = connected.map_err(of_server)?;
     let (mut asking, mut messages) = subscription.split();
-    let channel = format!("{}bell", setup.key_tag);
-    in_time(setup, asking.subscribe(&channel)).await?;
+    let channel = &setup.bell;
+    in_time(setup, asking.subscribe(channel)).await?;
     setup.hub.set_listening(true);
     if let Some(heard) = heard.take() {
         heard.send(()).ok();

@@ -66,6 +66,9 @@ struct Answer {
     more_activities: bool,
     turns_due: Vec<Due>,
     activities_due: Vec<Due>,
+    /// What cannot be claimed, by its name or its place, and why.
+    #[serde(default)]
+    damaged: Vec<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +131,18 @@ pub(crate) fn channel_of(code: &str) -> Channel {
     }
 }
 
+/// An item, if it can be understood. One that cannot must not keep the others from their claimer.
+fn understood<T>(item: Result<T, ProviderError>) -> Option<T> {
+    item.inspect_err(|error| {
+        tracing::error!(
+            target: "duroxide::redis",
+            error = %error,
+            "an item was claimed that cannot be understood; it is left alone until its lease ends"
+        );
+    })
+    .ok()
+}
+
 /// Each queue once: one that is named twice has its items once.
 fn distinct(queues: &[TaskQueue]) -> Vec<&str> {
     let mut names: Vec<&str> = queues.iter().map(TaskQueue::as_str).collect();
@@ -164,7 +179,7 @@ impl RedisProvider {
         let answer = self.claim(OPERATION, Some(turns), None).await?;
         let items = answer.turns.into_iter().map(TurnAnswer::understood);
         Ok(Claimed {
-            items: items.collect::<Result<_, _>>()?,
+            items: items.filter_map(understood).collect(),
             more: answer.more_turns,
         })
     }
@@ -184,12 +199,10 @@ impl RedisProvider {
             tokens: tokens(max),
         };
         let answer = self.claim(OPERATION, None, Some(activities)).await?;
-        let items = answer
-            .activities
-            .into_iter()
-            .map(ActivityAnswer::understood);
+        let items = answer.activities.into_iter();
+        let items = items.map(ActivityAnswer::understood);
         Ok(Claimed {
-            items: items.collect::<Result<_, _>>()?,
+            items: items.filter_map(understood).collect(),
             more: answer.more_activities,
         })
     }
@@ -203,6 +216,15 @@ impl RedisProvider {
         let request = Request { turns, activities };
         let answer = self.setup.call(Lane::Claims, Script::Claim, &request).await;
         let mut answer: Answer = answer.map_err(|failure| failure.error(operation, false))?;
+        for (item, why) in &answer.damaged {
+            tracing::error!(
+                target: "duroxide::redis",
+                item,
+                why,
+                "what is stored of it cannot be claimed and is left alone for a minute; delete the \
+                 instance, or restore it from a backup"
+            );
+        }
         self.setup.hub.learn(Dues {
             at_ms: answer.now,
             sequence: answer.seq,

@@ -75,6 +75,10 @@ pub(crate) async fn run(
                 for job in jobs.into_iter().chain(waiting.drain(..)) {
                     job.fail(&failure);
                 }
+                // Whoever waits meanwhile would wait for as long once more.
+                while let Ok(job) = queue.try_recv() {
+                    job.fail(&failure);
+                }
             }
         }
     }
@@ -119,6 +123,7 @@ async fn serve(setup: Arc<Setup>, usable: Usable, jobs: Vec<CommitJob>) {
 #[derive(Serialize)]
 struct Request<'a> {
     node: Id,
+    bell: &'a str,
     limits: LimitsRequest,
     /// The queues whose turns are taken on here.
     taken: BTreeMap<Arc<str>, bool>,
@@ -166,6 +171,8 @@ struct Answers {
 struct MemberAnswer {
     /// Why it was refused.
     no: Option<String>,
+    /// What has failed in a member that could not be applied for what is stored.
+    why: Option<String>,
     /// At which of its parts, from 1.
     place: usize,
     repeated: bool,
@@ -218,6 +225,7 @@ async fn call(
     let taken = setup.hub.taken_queues().into_iter();
     let request = Request {
         node: setup.node,
+        bell: &setup.bell,
         limits: LimitsRequest {
             topic: limits.topic_messages_max,
             mail: limits.mail_messages_max,
@@ -377,6 +385,7 @@ impl MemberAnswer {
                     }),
                 Commit::Activity(_) | Commit::Send(_) => unknown(),
             },
+            "damaged" => error::damaged("commit", id, self.why.as_deref().unwrap_or_default()),
             "conflict" => error::position_conflict(id),
             "not_ended" => error::not_ended(id),
             "key_taken" => error::activity_key_taken(id),

@@ -141,21 +141,21 @@ impl Fixture for RedisFixture {
         let alive = Alive::default();
         let entry = (place.clone(), Arc::clone(&alive));
         self.stores.there.lock().push(entry);
+        // From here on the store is removed, also if this is dropped half-way.
+        let keys = Keys {
+            place,
+            alive,
+            stores: Arc::clone(&self.stores),
+        };
         let clock: Box<dyn TestClock> = match self.speedup {
             Some(speedup) => Box::new(RealTime::new(speedup)),
             None => {
-                let made = MovableClock::new(&place, connection).await;
+                let made = MovableClock::new(&keys.place, connection).await;
                 Box::new(made.map_err(|error| cannot_be_made(&error))?)
             }
         };
         drop(is_over);
-        Ok(Box::new(RedisStore {
-            url,
-            place,
-            clock,
-            alive,
-            stores: Arc::clone(&self.stores),
-        }))
+        Ok(Box::new(RedisStore { url, clock, keys }))
     }
 
     /// Under the name of the folder.
@@ -183,8 +183,13 @@ fn interrupted() -> Unavailable {
 
 struct RedisStore {
     url: String,
-    place: Place,
     clock: Box<dyn TestClock>,
+    keys: Keys,
+}
+
+/// The keys of a store, which go away with this.
+struct Keys {
+    place: Place,
     alive: Alive,
     stores: Arc<Stores>,
 }
@@ -197,25 +202,25 @@ impl Store for RedisStore {
         limits.mail_messages_max = MAIL_MESSAGES_MAX;
         let mut options = RedisOptions::default()
             .limits(limits)
-            .key_prefix(self.place.prefix());
+            .key_prefix(self.keys.place.prefix());
         if self.clock.pace() == Pace::Virtual {
             options = options.clock(self.clock.clock()).test_clock();
         }
-        let is_over = self.stores.is_over.read().await;
+        let is_over = self.keys.stores.is_over.read().await;
         if *is_over {
             return Err(interrupted());
         }
         let opened = RedisProvider::new(&self.url, Some(options)).await;
         let provider = Arc::new(opened.map_err(cannot_be_opened)?);
-        self.alive.lock().push(Arc::downgrade(&provider));
+        self.keys.alive.lock().push(Arc::downgrade(&provider));
         Ok(provider)
     }
 
     /// Cuts the connections of every handle where they stand, and waits until the server has ended
     /// what it did for them.
     async fn crash(&self) -> Result<Ending, Unavailable> {
-        kill(&self.alive).await;
-        self.place.end_clients().await.map_err(|error| {
+        kill(&self.keys.alive).await;
+        self.keys.place.end_clients().await.map_err(|error| {
             Unavailable::new(format!("the clients of the dead cannot be ended: {error}"))
         })?;
         Ok(Ending::ProcessKilled)
@@ -226,7 +231,7 @@ impl Store for RedisStore {
     }
 }
 
-impl Drop for RedisStore {
+impl Drop for Keys {
     fn drop(&mut self) {
         // The runtime of the case may be at its end, and a destructor cannot wait for it.
         let (place, alive) = (self.place.clone(), Arc::clone(&self.alive));

@@ -25,7 +25,7 @@ impl fmt::Debug for Login {
 /// Asked before each connection is made, so that a password that has changed is found out by the next
 /// one and no process has to be restarted.
 #[async_trait]
-pub trait Credentials: fmt::Debug + Send + Sync + 'static {
+pub trait Credentials: Send + Sync + 'static {
     /// The user and the password as they are now.
     ///
     /// # Errors

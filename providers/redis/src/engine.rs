@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use duroxide_core::providers::ProviderError;
+use duroxide_core::providers::{ErrorKind, ProviderError};
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -151,9 +151,15 @@ async fn serve(
     // What others do from now on is heard, if it can be heard at all.
     first.await.ok();
     // Others tell it from now on; if this fails, it is asked for.
-    pulse::ask(setup).await.ok();
+    let asked = pulse::ask(setup).await;
+    let asked = asked.map_err(|failure| failure.error("open", false));
+    let opened = match asked {
+        Err(error) if error.kind() == ErrorKind::Config => Err(error),
+        Ok(()) | Err(_) => Ok(server),
+    };
+    let is_refused = opened.is_err();
     // A caller that has gone away drops the provider, which closes the setup.
-    if reply.send(Ok(server)).is_err() {
+    if reply.send(opened).is_err() || is_refused {
         setup.close();
     }
     while let Some(ended) = lanes.join_next().await {

@@ -116,7 +116,14 @@ impl Failure {
         if matches!(self.cause, Cause::Closed) {
             return closed(operation);
         }
-        let (kind, message) = if self.stage == Stage::Lost && is_durable {
+        let (kind, message) = if matches!(&self.cause, Cause::Redis(it) if is_of_running(it)) {
+            let kind = if is_durable {
+                ErrorKind::CommitUnknown
+            } else {
+                ErrorKind::Corrupt
+            };
+            (kind, BROKEN_SCRIPT)
+        } else if self.stage == Stage::Lost && is_durable {
             (
                 ErrorKind::CommitUnknown,
                 "the connection to the server was lost before it answered, so that the commit may \
@@ -197,6 +204,9 @@ fn is_of_running(cause: &RedisError) -> bool {
         .is_some_and(|detail| detail.contains("user_script"))
         || cause.code() == Some("UNKILLABLE")
 }
+
+const BROKEN_SCRIPT: &str = "a script ended in its middle, since a key under the prefix is not what this \
+    provider writes; see the answer, and restore the server from a backup";
 
 const UNREACHABLE: &str = "the server cannot be reached; see that it runs, that the host and the port of \
     the URL are its own, and that the URL begins with rediss:// if it wants TLS";
@@ -279,6 +289,11 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
             "the server is a replica, which cannot be written to; connect to the primary, by \
              Sentinel or by the name that follows it",
         ),
+        "FORMAT" => (
+            Config,
+            "the store was made by another version of this provider; upgrade this one, or choose another \
+             key prefix",
+        ),
         "OOM" => (
             Unavailable,
             "the server has reached its `maxmemory`; raise it, or delete instances that have ended",
@@ -320,6 +335,15 @@ pub(crate) use duroxide_core::providers::refusal::{
 
 pub(crate) fn config(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ErrorKind::Config, "open", message.into())
+}
+
+/// The error of an operation that fails for what is stored of its instance.
+pub(crate) fn damaged(operation: &'static str, instance: &InstanceId, why: &str) -> ProviderError {
+    let message = "what is stored of the instance is damaged: a key was deleted, or is another \
+                   program's; restore the server from a backup, or delete the instance by force";
+    ProviderError::new(ErrorKind::Corrupt, operation, message)
+        .with_context("instance", instance)
+        .with_context("cause", why)
 }
 
 /// The error of something stored that cannot be understood.

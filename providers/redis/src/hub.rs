@@ -229,6 +229,8 @@ impl Hub {
             } = &mut *known;
             for front in turns.values_mut().chain(activities.values_mut()) {
                 front.said = None;
+                // What was told before may be lost with the server that said it.
+                front.arrivals.clear();
             }
         }
         self.work.notify_waiters();
@@ -394,6 +396,34 @@ mod tests {
         front.learn(-1, 5, T0 + LATE_MAX + LATE_MAX / 2);
         front.learn(70, 3, T0 + LATE_MAX + LATE_MAX);
         assert_eq!(front.next(), Some((i64::MAX, true)));
+    }
+
+    #[test]
+    fn what_a_lost_server_told_is_forgotten() {
+        let hub = Hub::new(SystemClock::shared());
+        let queues = Queues {
+            turns: vec![TaskQueue("orders".into())],
+            activities: Vec::new(),
+        };
+        let answer = |sequence| Dues {
+            at_ms: SystemClock.now_ms(),
+            sequence,
+            turns: vec![("orders".into(), -1)],
+            activities: Vec::new(),
+        };
+        hub.next(&queues, Age::Any);
+        hub.learn(answer(5_000));
+        let news = News {
+            sequence: 5_001,
+            turns: vec![("orders".into(), 1)],
+            activities: Vec::new(),
+        };
+        hub.arrive(&news, By::This);
+        assert_eq!(hub.next(&queues, Age::Any), Next::In(Duration::ZERO));
+        hub.forget();
+        assert_eq!(hub.next(&queues, Age::Any), Next::Unknown);
+        hub.learn(answer(40));
+        assert_eq!(hub.next(&queues, Age::Any), Next::Never);
     }
 
     #[test]

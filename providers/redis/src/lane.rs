@@ -109,7 +109,12 @@ pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Ca
     let mut link = Link::new(&setup);
     let mut under_way = JoinSet::new();
     while let Some(call) = queue.recv().await {
-        match link.usable().await {
+        let usable = link.usable().await;
+        if call.script == Script::Claim && call.reply.is_closed() {
+            // It would lease for nobody.
+            continue;
+        }
+        match usable {
             Ok(usable) => {
                 let setup = Arc::clone(&setup);
                 under_way.spawn(async move {

@@ -18,6 +18,7 @@ use crate::script::Script;
 #[derive(Serialize)]
 struct Request<'a> {
     node: Id,
+    bell: &'a str,
     extend: u64,
     renewed: Vec<RenewRequest<'a>>,
     released: Vec<ReleaseRequest<'a>>,
@@ -88,6 +89,7 @@ impl RedisProvider {
         });
         let request = Request {
             node: self.setup.node,
+            bell: &self.setup.bell,
             extend: millis(extend_by),
             renewed: renewed.collect(),
             released: Vec::new(),
@@ -119,6 +121,7 @@ impl RedisProvider {
         });
         let request = Request {
             node: self.setup.node,
+            bell: &self.setup.bell,
             extend: 0,
             renewed: Vec::new(),
             released: released.collect(),

@@ -66,6 +66,11 @@ impl Location {
         })
     }
 
+    /// Which of the server's databases it is.
+    pub(crate) fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
     /// The client that connects there, with this login if there is one.
     pub(crate) fn client(
         &self,

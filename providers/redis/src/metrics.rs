@@ -14,6 +14,9 @@ const OPERATION: &str = "metrics";
 
 /// How often all is counted where something has changed meanwhile.
 const COUNTS_MAX: usize = 3;
+/// How many slices a store has at most that is counted again: of a larger one that is at work something has
+/// always changed.
+const SLICES_COUNTED_AGAIN_MAX: usize = 8;
 
 /// A slice of the instances.
 #[derive(Debug, Serialize)]
@@ -62,6 +65,7 @@ struct SeenQueues {
 struct Count {
     metrics: StoreMetrics,
     is_of_one_time: bool,
+    slices: usize,
 }
 
 /// What is in queues, by their names, and by which number of the store that was.
@@ -95,12 +99,12 @@ impl RedisProvider {
     /// Counts everything (ADM-03, ADM-10), slice by slice, as of the time of the first slice.
     ///
     /// Nothing holds the store still meanwhile. Where something has changed between the first slice and
-    /// the last, all is counted again, and the third time it stays as it was found: in a store at work
-    /// that counts what comes or goes within a second or two twice or not at all.
+    /// the last, a small store is counted again, three times at most. A count of a large one that is at work
+    /// has what came or went within its seconds twice or not at all.
     pub(crate) async fn count_all(&self) -> Result<StoreMetrics, ProviderError> {
         let mut count = self.count_once().await?;
         for _ in 1..COUNTS_MAX {
-            if count.is_of_one_time {
+            if count.is_of_one_time || count.slices > SLICES_COUNTED_AGAIN_MAX {
                 break;
             }
             count = self.count_once().await?;
@@ -114,7 +118,9 @@ impl RedisProvider {
         let (mut from, mut execution) = ("-".to_owned(), None);
         // The time and the number of the first slice.
         let mut first: Option<(u64, u64)> = None;
+        let mut slices = 0;
         let (at_ms, seq) = loop {
+            slices += 1;
             let look = Look::Counts(CountsLook {
                 at: first.map(|(at_ms, _)| at_ms),
                 from: &from,
@@ -148,6 +154,7 @@ impl RedisProvider {
                 activity_queues: activities.sorted(at_ms),
             },
             is_of_one_time,
+            slices,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The settings of a provider.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::credentials::Credentials;
 use crate::script::TimeSource;
 
 /// The settings of a [`RedisProvider`](crate::RedisProvider).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct RedisOptions {
     pub(crate) key_prefix: String,
@@ -99,6 +100,21 @@ impl RedisOptions {
     pub(crate) fn test_clock(mut self) -> Self {
         self.time = TimeSource::Test;
         self
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    /// Without the credentials, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("key_prefix", &self.key_prefix)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("answer_timeout", &self.answer_timeout)
+            .field("has_credentials", &self.credentials.is_some())
+            .field("tls_root_certificate", &self.tls_root_certificate)
+            .field("clock", &self.clock)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,8 +20,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const SILENT_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
-struct Request {
+struct Request<'a> {
     node: Id,
+    bell: &'a str,
     turns: Vec<Arc<str>>,
     activities: Vec<Arc<str>>,
 }
@@ -40,6 +41,7 @@ pub(crate) async fn ask(setup: &Setup) -> Result<(), Failure> {
     let (turns, activities) = setup.hub.queues();
     let request = Request {
         node: setup.node,
+        bell: &setup.bell,
         turns,
         activities,
     };

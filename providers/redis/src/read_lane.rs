@@ -18,6 +18,9 @@ const UNDER_WAY_MAX: usize = 2;
 /// How many reads a script answers.
 const BATCH_MAX: usize = 64;
 
+/// How an answer begins that is why there is none; MessagePack never uses this byte.
+const FAILED: u8 = 0xc1;
+
 /// A read of one caller.
 pub(crate) struct ReadJob {
     /// What is read, as the script is asked for it.
@@ -47,7 +50,13 @@ pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Re
             Ok(usable) => {
                 under_way.spawn(serve(Arc::clone(&setup), usable, jobs));
             }
-            Err(failure) => fail(jobs, &failure),
+            Err(failure) => {
+                fail(jobs, &failure);
+                // Whoever waits meanwhile would wait for as long once more.
+                while let Ok(job) = queue.try_recv() {
+                    fail(vec![job], &failure);
+                }
+            }
         }
     }
     under_way.join_all().await;
@@ -75,9 +84,16 @@ async fn serve(setup: Arc<Setup>, usable: Usable, mut jobs: Vec<ReadJob>) {
                     if answer.is_empty() {
                         job.argument = argument;
                         left.push(job);
-                    } else {
-                        job.reply.send(Ok(answer)).ok();
+                        continue;
                     }
+                    let answer = match answer.strip_prefix(&[FAILED]) {
+                        Some(why) => {
+                            let why = String::from_utf8_lossy(why);
+                            Err(Failure::damaged(&why, &setup.location.server))
+                        }
+                        None => Ok(answer),
+                    };
+                    job.reply.send(answer).ok();
                 }
                 jobs = left;
             }

@@ -24,6 +24,7 @@ pub(crate) async fn check(
         .arg([HEADER, TEXT].concat())
         .arg(1)
         .arg(&setup.key_tag)
+        .arg(&setup.bell)
         .query_async(connection)
         .await;
     let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);

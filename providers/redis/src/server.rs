@@ -30,25 +30,24 @@ pub(crate) async fn inspect(
     let info: RedisResult<String> = cmd("INFO")
         .arg("server")
         .arg("replication")
+        .arg("memory")
+        .arg("persistence")
         .query_async(connection)
         .await;
     let info = Info::of(&info.map_err(failed)?);
     info.check()?;
-    let settings = settings(connection).await;
-    let durability = match &settings {
-        Ok(settings) => {
-            check_policy(settings)?;
-            durability_of(settings)
-        }
-        Err(cause) => {
+    let durability = match (info.get("aof_enabled"), settings(connection).await) {
+        ("1", Ok(settings)) => durability_of(&settings),
+        ("1", Err(cause)) => {
             tracing::warn!(
                 target: "duroxide::redis",
                 %cause,
-                "the server does not tell its settings; commits are assumed to survive nothing but \
-                 the end of the client, and that no key is evicted"
+                "the server does not tell its settings; it is assumed that a loss of power takes the \
+                 last seconds of commits"
             );
-            Durability::Volatile
+            Durability::ProcessCrash
         }
+        _ => Durability::Volatile,
     };
     Ok(Server {
         version: info.version(),
@@ -60,35 +59,19 @@ pub(crate) async fn inspect(
 async fn settings(connection: &mut MultiplexedConnection) -> RedisResult<HashMap<String, String>> {
     cmd("CONFIG")
         .arg("GET")
-        .arg("appendonly")
         .arg("appendfsync")
-        .arg("maxmemory-policy")
+        .arg("no-appendfsync-on-rewrite")
         .query_async(connection)
         .await
 }
 
-/// A server that evicts keys when its memory is full loses instances without a word.
-fn check_policy(settings: &HashMap<String, String>) -> Result<(), ProviderError> {
-    let policy = settings.get("maxmemory-policy").map_or("", String::as_str);
-    // Keys of this provider have no time to live, so that only the policies for all keys reach them.
-    if policy.starts_with("allkeys-") {
-        let message = "the server evicts keys when its memory is full, and with them instances; set \
-                       `maxmemory-policy noeviction`";
-        return Err(error::config(message).with_context("maxmemory-policy", policy));
-    }
-    Ok(())
-}
-
-/// What an acknowledged commit survives, by the settings of the append-only file.
+/// What an acknowledged commit survives, by the settings of the append-only file, if there is one.
 fn durability_of(settings: &HashMap<String, String>) -> Durability {
     let is = |name: &str, value| settings.get(name).is_some_and(|it| it == value);
-    if !is("appendonly", "yes") {
-        return Durability::Volatile;
-    }
-    if is("appendfsync", "always") {
+    if is("appendfsync", "always") && is("no-appendfsync-on-rewrite", "no") {
         Durability::PowerLoss
     } else {
-        // The file is written before the answer, so that the end of the server's process loses nothing.
+        // The end of the client takes nothing. That of the server may take what it had not written yet.
         Durability::ProcessCrash
     }
 }
@@ -124,6 +107,14 @@ impl Info {
         if version < VERSION_MIN {
             let message = "the server is too old; Redis 7.0 or newer, or Valkey, is needed";
             return Err(error::config(message).with_context("version", found));
+        }
+        // A server that evicts keys when its memory is full loses instances without a word. Keys of this
+        // provider have no time to live, so that only the policies for all keys reach them.
+        let policy = self.get("maxmemory_policy");
+        if policy.starts_with("allkeys-") {
+            let message = "the server evicts keys when its memory is full, and with them instances; set \
+                           `maxmemory-policy noeviction`";
+            return Err(error::config(message).with_context("maxmemory-policy", policy));
         }
         match self.get("role") {
             "slave" => Err(error::config(

@@ -33,6 +33,9 @@ pub(crate) struct Setup {
     pub(crate) scripts: Scripts,
     /// What all keys begin with: the prefix, and the partition in braces.
     pub(crate) key_tag: String,
+    /// By which channel the processes on the store tell one another what they do. Channels know nothing
+    /// of databases, so that it names its own.
+    pub(crate) bell: String,
     /// Tells this process from others, anew each time.
     pub(crate) node: Id,
     pub(crate) hub: Hub,
@@ -68,8 +71,10 @@ impl Setup {
                  choose another one",
             ));
         }
+        let location = Location::new(url, &options)?;
         Ok(Self {
-            location: Location::new(url, &options)?,
+            bell: format!("{prefix}:{{0}}:bell:{}", location.database()),
+            location,
             scripts: Scripts::new(options.time),
             key_tag: format!("{prefix}:{{0}}:"),
             node: Id(Entropy.lease_token().0),

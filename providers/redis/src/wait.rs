@@ -32,9 +32,13 @@ impl RedisProvider {
             woken.as_mut().enable();
             let mut next = hub.next(queues, Age::Any);
             if must_ask || next == Next::Unknown {
-                pulse::ask(&self.setup)
-                    .await
-                    .map_err(|failure| failure.error(OPERATION, false))?;
+                let asked = tokio::select! {
+                    biased;
+                    () = hub.closed() => return Err(error::closed(OPERATION)),
+                    () = &mut deadline => return Ok(()),
+                    asked = pulse::ask(&self.setup) => asked,
+                };
+                asked.map_err(|failure| failure.error(OPERATION, false))?;
                 next = hub.next(queues, Age::Fresh);
             }
             let due_in = match next {
@@ -88,7 +92,13 @@ impl RedisProvider {
             let mut pulse = pin!(hub.pulse.notified());
             pulse.as_mut().enable();
             if !in_question.is_empty() {
-                let changed = self.changed_heads(&in_question).await?;
+                // Whoever waits for no time at all gets an answer too, so that the deadline does not end
+                // this.
+                let changed = tokio::select! {
+                    biased;
+                    () = hub.closed() => return Err(error::closed(OPERATION)),
+                    changed = self.changed_heads(&in_question) => changed?,
+                };
                 if !changed.is_empty() {
                     return Ok(changed);
                 }

@@ -17,6 +17,7 @@ mod faults {
     mod crashes;
     mod cut_claims;
     mod cut_commits;
+    mod damage;
     mod failover;
     mod full_memory;
     mod killed_clients;

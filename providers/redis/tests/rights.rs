@@ -26,6 +26,20 @@ const RIGHTS: &str = "~duroxide:* &duroxide:* +eval +evalsha +script|load +publi
      +hstrlen +lindex +llen +lpop +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
      +zremrangebyscore +zscore";
 
+#[test]
+fn the_guide_lists_these_rights_and_no_others() {
+    let guide = include_str!("../docs.md");
+    let (_, listed) = guide.split_once(">PASSWORD").unwrap();
+    let (listed, _) = listed.split_once("```").unwrap();
+    let words = |text: &str| {
+        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    };
+    assert_eq!(words(listed), words(RIGHTS));
+}
+
 /// Makes a user with the password [`SECRET`].
 async fn user(server: &PrivateServer, name: &str, rights: &str) {
     let words = format!("ACL SETUSER {name} reset on >{SECRET} {rights}");
@@ -131,15 +145,21 @@ async fn where_settings_are_not_told_nothing_good_is_assumed() {
     user(&server, "plain", &format!("{RIGHTS} -config -client")).await;
     let provider = RedisProvider::new(&server.url_as("plain", SECRET), None).await;
     let provider = provider.unwrap();
-    assert_eq!(provider.capabilities().durability, Durability::Volatile);
+    // That there is an append-only file is told to everybody; how it is flushed is not.
+    assert_eq!(provider.capabilities().durability, Durability::ProcessCrash);
     run_one(&provider, "one").await;
     provider.close().await;
     let said = log::said();
     let mut warnings = said.lines().filter(|line| line.contains(" WARN "));
     assert!(
-        warnings.any(|it| it.contains("commits are assumed to survive nothing")),
+        warnings.any(|it| it.contains("it is assumed that a loss of power takes the last seconds")),
         "{said}"
     );
+    server
+        .command::<String>("CONFIG SET maxmemory-policy allkeys-lru")
+        .await;
+    let url = server.url_as("plain", SECRET);
+    config_refusal(&url, RedisOptions::default(), "noeviction").await;
     log::assert_never_said(SECRET);
 }
 

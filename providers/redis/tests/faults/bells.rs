@@ -78,8 +78,10 @@ impl Scene {
     async fn until_listening(&self, count: i64) {
         let begun = SystemClock.elapsed();
         loop {
-            let subscribers: (String, i64) =
-                self.server.command("PUBSUB NUMSUB duroxide:{0}:bell").await;
+            let subscribers: (String, i64) = self
+                .server
+                .command("PUBSUB NUMSUB duroxide:{0}:bell:0")
+                .await;
             if subscribers.1 == count {
                 return;
             }
