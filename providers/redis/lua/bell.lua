@@ -19,3 +19,12 @@ local function ring(changed_ids)
     call('PUBLISH', R.bell, encode(news))
   end
 end
+
+-- Writes what was changed, tells the others, and answers each member with what became claimable.
+local function finish(answers, changed_ids)
+  settle()
+  ring(changed_ids)
+  return encode({
+    now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
+  })
+end

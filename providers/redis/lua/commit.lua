@@ -43,8 +43,4 @@ for place, operation in ipairs(R.operations) do
   end
   answers[place] = answer
 end
-settle()
-ring(R.changed)
-return encode({
-  now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
-})
+return finish(answers, R.changed)

@@ -62,8 +62,4 @@ local function answer_each(members, change)
 end
 
 local answers = #R.renewed > 0 and answer_each(R.renewed, renew) or answer_each(R.released, release)
-settle()
-ring({})
-return encode({
-  now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
-})
+return finish(answers, {})

@@ -252,21 +252,13 @@ async fn call(
 }
 
 /// The instances whose heads an operation may change.
-fn changed_by(operation: &Commit) -> Vec<&str> {
-    let created = |envelope: &'_ Envelope| envelope.recipient.created().is_some();
-    match operation {
-        Commit::Turn(turn) => {
-            let begun = turn.messages.iter().filter(|it| created(it));
-            let begun = begun.map(|it| it.recipient.instance().as_str());
-            std::iter::once(turn.instance.as_str())
-                .chain(begun)
-                .collect()
-        }
-        Commit::Send(envelope) if created(envelope) => {
-            vec![envelope.recipient.instance().as_str()]
-        }
-        Commit::Send(_) | Commit::Activity(_) => Vec::new(),
-    }
+fn changed_by(operation: &Commit) -> impl Iterator<Item = &str> {
+    let turn = match operation {
+        Commit::Turn(turn) => Some(turn.instance.as_str()),
+        Commit::Send(_) | Commit::Activity(_) => None,
+    };
+    let begun = begun_by(operation).map(|envelope| envelope.recipient.instance().as_str());
+    turn.into_iter().chain(begun)
 }
 
 /// Makes known here what a script did; it has told the others itself.

@@ -110,20 +110,12 @@ impl Setup {
             reply,
             _room: room,
         };
-        let is_taken = self.lanes.lock().as_ref().is_some_and(|lanes| {
-            let queue = match lane {
-                Lane::Looks => &lanes.looks,
-                Lane::Claims => &lanes.claims,
-                Lane::Leases => &lanes.leases,
-            };
-            queue.send(call).is_ok()
+        let is_taken = self.bring(|lanes| match lane {
+            Lane::Looks => lanes.looks.send(call).is_ok(),
+            Lane::Claims => lanes.claims.send(call).is_ok(),
+            Lane::Leases => lanes.leases.send(call).is_ok(),
         });
-        if !is_taken {
-            return Err(Failure::closed(server));
-        }
-        let answer = answer.await;
-        let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
-        codec::decode(&answer).map_err(|why| Failure::damaged(why, server))
+        self.answered(is_taken, answer).await
     }
 
     /// Reads something, together with what others read.
@@ -136,25 +128,33 @@ impl Setup {
             reply,
             _room: self.reads.take(1).await,
         };
-        let is_taken = self
-            .lanes
-            .lock()
-            .as_ref()
-            .is_some_and(|lanes| lanes.reads.send(job).is_ok());
+        let is_taken = self.bring(|lanes| lanes.reads.send(job).is_ok());
+        self.answered(is_taken, answer).await
+    }
+
+    /// Has operations committed; false once everything is closed.
+    pub(crate) fn commit(&self, job: CommitJob) -> bool {
+        self.bring(|lanes| lanes.commits.send(job).is_ok())
+    }
+
+    /// Brings something to a lane; false once everything is closed.
+    fn bring(&self, send: impl FnOnce(&Lanes) -> bool) -> bool {
+        self.lanes.lock().as_ref().is_some_and(send)
+    }
+
+    /// Waits for the answer to what was brought to a lane, and reads it.
+    async fn answered<A: DeserializeOwned, B: AsRef<[u8]>>(
+        &self,
+        is_taken: bool,
+        answer: oneshot::Receiver<Result<B, Failure>>,
+    ) -> Result<A, Failure> {
+        let server = &self.location.server;
         if !is_taken {
             return Err(Failure::closed(server));
         }
         let answer = answer.await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::abandoned(server)))?;
-        codec::decode(&answer).map_err(|why| Failure::damaged(&why, server))
-    }
-
-    /// Has operations committed; false once everything is closed.
-    pub(crate) fn commit(&self, job: CommitJob) -> bool {
-        let lanes = self.lanes.lock();
-        lanes
-            .as_ref()
-            .is_some_and(|lanes| lanes.commits.send(job).is_ok())
+        codec::decode(answer.as_ref()).map_err(|why| Failure::damaged(&why, server))
     }
 
     /// Waits for room for operations with so many bytes of bodies.
