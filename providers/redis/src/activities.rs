@@ -107,7 +107,9 @@ impl RedisProvider {
                 items: room.items() + 1,
                 with_bodies: request.with_bodies,
             });
-            let seen: SeenActivities = self.look(OPERATION, look).await?;
+            let seen: SeenActivities = self
+                .look(OPERATION, self.setup.partitions.first(), look)
+                .await?;
             for activity in seen.activities {
                 if !room.take(activity.bytes()) {
                     page.next = last.as_ref().map(PageCursor::of);

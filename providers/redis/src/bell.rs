@@ -15,6 +15,7 @@ use crate::codes::Id;
 use crate::connection;
 use crate::error::Failure;
 use crate::hub::{By, News};
+use crate::partition::Partition;
 use crate::setup::Setup;
 
 /// How long to wait before the next attempt to listen.
@@ -32,13 +33,17 @@ struct Bell {
 
 /// Listens until everything is closed, and again after a connection was lost. `heard` is told once it is
 /// listened, or cannot be.
-pub(crate) async fn listen(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
+pub(crate) async fn listen(
+    setup: Arc<Setup>,
+    partition: Arc<Partition>,
+    heard: oneshot::Sender<()>,
+) {
     let mut heard = Some(heard);
     loop {
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
-            ended = hear(&setup, &mut heard) => {
+            ended = hear(&setup, &partition, &mut heard) => {
                 if let Err(failure) = ended {
                     tracing::debug!(
                         target: "duroxide::redis",
@@ -50,7 +55,7 @@ pub(crate) async fn listen(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
         }
         // Who waits for the first attempt waits no longer.
         heard = None;
-        setup.hub.set_listening(false);
+        setup.hub.set_listening(partition.index, false);
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
@@ -60,23 +65,27 @@ pub(crate) async fn listen(setup: Arc<Setup>, heard: oneshot::Sender<()>) {
 }
 
 /// Listens by one connection until that is lost.
-async fn hear(setup: &Setup, heard: &mut Option<oneshot::Sender<()>>) -> Result<(), Failure> {
+async fn hear(
+    setup: &Setup,
+    partition: &Partition,
+    heard: &mut Option<oneshot::Sender<()>>,
+) -> Result<(), Failure> {
     let of_server = |cause| Failure::connect(cause, &setup.location.server);
     let client = connection::client(setup).await?;
     let connecting = tokio::time::timeout(setup.options.connect_timeout, client.get_async_pubsub());
     let connected = connecting.await.unwrap_or_else(|_| Err(timed_out()));
     let subscription = connected.map_err(of_server)?;
     let (mut asking, mut messages) = subscription.split();
-    let channel = &setup.bell;
+    let channel = &partition.bell;
     in_time(setup, asking.subscribe(channel)).await?;
-    setup.hub.set_listening(true);
+    setup.hub.set_listening(partition.index, true);
     if let Some(heard) = heard.take() {
         heard.send(()).ok();
     }
     loop {
         tokio::select! {
             message = messages.next() => match message {
-                Some(message) => understand(setup, message.get_payload_bytes()),
+                Some(message) => understand(setup, partition, message.get_payload_bytes()),
                 None => return Ok(()),
             },
             // Where nothing comes, that may be since nothing comes through any more.
@@ -101,23 +110,23 @@ fn timed_out() -> redis::RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
-fn understand(setup: &Setup, message: &[u8]) {
+fn understand(setup: &Setup, partition: &Partition, message: &[u8]) {
     match codec::decode::<Bell>(message) {
         Ok(bell) if bell.from == setup.node => {}
-        Ok(bell) => take_in(setup, bell),
+        Ok(bell) => take_in(setup, partition, bell),
         // It is from another version: anything may have happened.
-        Err(_) => setup.hub.forget(),
+        Err(_) => setup.hub.forget(partition.index),
     }
 }
 
-fn take_in(setup: &Setup, bell: Bell) {
-    setup.hub.set_peers(true);
+fn take_in(setup: &Setup, partition: &Partition, bell: Bell) {
+    setup.hub.set_peers(partition.index, true);
     let news = News {
         sequence: bell.seq,
         turns: bell.turns,
         activities: bell.activities,
     };
-    setup.hub.arrive(&news, By::Another);
+    setup.hub.arrive(partition.index, &news, By::Another);
     let changed = bell.changed.into_iter();
     let changed = changed.filter_map(|id| Some((InstanceId::new(id).ok()?, None)));
     setup.hub.watchers.wake(changed.collect());

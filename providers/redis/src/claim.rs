@@ -214,7 +214,11 @@ impl RedisProvider {
         activities: Option<ActivitiesRequest<'_>>,
     ) -> Result<Answer, ProviderError> {
         let request = Request { turns, activities };
-        let answer = self.setup.call(Lane::Claims, Script::Claim, &request).await;
+        let partition = self.setup.partitions.first();
+        let call = self
+            .setup
+            .call(partition, Lane::Claims, Script::Claim, &request);
+        let answer = call.await;
         let mut answer: Answer = answer.map_err(|failure| failure.error(operation, false))?;
         for (item, why) in &answer.damaged {
             tracing::error!(
@@ -225,12 +229,13 @@ impl RedisProvider {
                  instance, or restore it from a backup"
             );
         }
-        self.setup.hub.learn(Dues {
+        let dues = Dues {
             at_ms: answer.now,
             sequence: answer.seq,
             turns: std::mem::take(&mut answer.turns_due),
             activities: std::mem::take(&mut answer.activities_due),
-        });
+        };
+        self.setup.hub.learn(partition.index, dues);
         Ok(answer)
     }
 }

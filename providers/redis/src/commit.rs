@@ -9,6 +9,7 @@ use duroxide_core::providers::{
     Commit, Committed, Envelope, Incarnation, InstanceHead, NewInstance, ProviderError, TaskQueue,
     TurnCommit, TurnCommitted, check,
 };
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -20,6 +21,7 @@ use crate::error::{self, Failure};
 use crate::hub::{By, News};
 use crate::lane::{Link, Usable};
 use crate::message::EnvelopeRequest;
+use crate::partition::{Partition, in_places};
 use crate::provider::RedisProvider;
 use crate::script::Script;
 use crate::setup::Setup;
@@ -225,7 +227,7 @@ async fn call(
     let taken = setup.hub.taken_queues().into_iter();
     let request = Request {
         node: setup.node,
-        bell: &setup.bell,
+        bell: &usable.partition.bell,
         limits: LimitsRequest {
             topic: limits.topic_messages_max,
             mail: limits.mail_messages_max,
@@ -244,7 +246,7 @@ async fn call(
     if answers.answers.len() != operations.len() {
         return Err(Failure::damaged("an answer is missing", server));
     }
-    publish(setup, operations, &answers);
+    publish(setup, usable.partition.index, operations, &answers);
     let each = operations.iter().zip(answers.answers).zip(refusals);
     Ok(each
         .map(|((operation, answer), refusal)| answer.understood(operation, refusal, setup))
@@ -262,14 +264,14 @@ fn changed_by(operation: &Commit) -> impl Iterator<Item = &str> {
 }
 
 /// Makes known here what a script did; it has told the others itself.
-fn publish(setup: &Setup, operations: &[&Commit], answers: &Answers) {
+fn publish(setup: &Setup, part: usize, operations: &[&Commit], answers: &Answers) {
     let hub = &setup.hub;
     let news = News {
         sequence: answers.seq,
         turns: answers.turns.clone(),
         activities: answers.activities.clone(),
     };
-    hub.arrive(&news, By::This);
+    hub.arrive(part, &news, By::This);
     let mut changes = Changes::new();
     for (operation, answer) in operations.iter().zip(&answers.answers) {
         if answer.no.is_some() || answer.repeated {
@@ -427,9 +429,16 @@ impl RedisProvider {
     }
 
     async fn commit_accepted(&self, operations: Vec<Commit>) -> Vec<Answer> {
-        if operations.is_empty() {
-            return Vec::new();
-        }
+        let partitions = &self.setup.partitions;
+        let groups = partitions.group(operations, |it| it.instance().clone());
+        let each = groups.into_iter().map(|group| async move {
+            let answers = self.commit_in(group.partition, group.items).await;
+            (group.places, answers)
+        });
+        in_places(join_all(each).await)
+    }
+
+    async fn commit_in(&self, partition: &Partition, operations: Vec<Commit>) -> Vec<Answer> {
         let server = &self.setup.location.server;
         let count = operations.len();
         let bytes = operations.iter().map(check::commit_bytes);
@@ -441,7 +450,7 @@ impl RedisProvider {
             reply,
             _room: self.setup.room_for_writes(count, bytes).await,
         };
-        if !self.setup.commit(job) {
+        if !partition.commit(job) {
             return error::for_each(&Failure::closed(server), "commit", true, count);
         }
         let abandoned = Failure::abandoned(server);

@@ -71,22 +71,29 @@ pub(crate) async fn load_scripts(
     Ok(())
 }
 
+/// A script, on which keys it works, and what it is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct ScriptCall<'a> {
+    pub(crate) script: Script,
+    pub(crate) key_tag: &'a str,
+    pub(crate) argument: &'a [u8],
+}
+
 /// Calls a script. One that the server has forgotten is told again, which it keeps.
 pub(crate) async fn call(
     setup: &Arc<Setup>,
     mut connection: MultiplexedConnection,
-    script: Script,
-    argument: &[u8],
+    call: ScriptCall<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let server = &setup.location.server;
-    let hash = setup.scripts.hash(script).unwrap_or_default();
+    let hash = setup.scripts.hash(call.script).unwrap_or_default();
     setup.count_call();
-    let by_hash = send(&mut connection, "EVALSHA", hash, setup, argument).await;
+    let by_hash = send(&mut connection, "EVALSHA", hash, call).await;
     match by_hash.map_err(|cause| Failure::of_call(cause, server)) {
         Err(failure) if failure.is_unknown_script() => {
             setup.count_call();
-            let text = setup.scripts.text(script);
-            let by_text = send(&mut connection, "EVAL", text, setup, argument).await;
+            let text = setup.scripts.text(call.script);
+            let by_text = send(&mut connection, "EVAL", text, call).await;
             by_text.map_err(|cause| Failure::of_call(cause, server))
         }
         answer => answer,
@@ -97,11 +104,10 @@ async fn send(
     connection: &mut MultiplexedConnection,
     command: &'static str,
     script: &str,
-    setup: &Setup,
-    argument: &[u8],
+    call: ScriptCall<'_>,
 ) -> RedisResult<Vec<u8>> {
-    let mut call: Cmd = cmd(command);
-    call.arg(script).arg(1).arg(&setup.key_tag).arg(argument);
-    let answer: Value = call.query_async(connection).await?;
+    let mut eval: Cmd = cmd(command);
+    eval.arg(script).arg(1).arg(call.key_tag).arg(call.argument);
+    let answer: Value = eval.query_async(connection).await?;
     redis::from_redis_value(answer).map_err(Into::into)
 }

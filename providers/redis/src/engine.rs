@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use duroxide_core::providers::{ErrorKind, ProviderError};
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,10 +15,10 @@ use tokio::task::JoinSet;
 
 use crate::commit::{self, CommitJob};
 use crate::error::Failure;
-use crate::lane::{self, Call, Link, Usable};
+use crate::lane::{self, Call, Lanes, Link, Usable};
 use crate::read_lane::{self, ReadJob};
 use crate::server::Server;
-use crate::setup::{Lanes, Setup};
+use crate::setup::Setup;
 use crate::{bell, connection, error, pulse, rights, server};
 
 /// The thread, until it has ended.
@@ -26,7 +27,7 @@ pub(crate) struct Engine {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The other ends of the lanes.
+/// The other ends of the lanes to a partition.
 pub(crate) struct Queues {
     commits: mpsc::UnboundedReceiver<CommitJob>,
     claims: mpsc::UnboundedReceiver<Call>,
@@ -35,7 +36,7 @@ pub(crate) struct Queues {
     looks: mpsc::UnboundedReceiver<Call>,
 }
 
-/// The queues of a provider, both ends.
+/// The queues to a partition, both ends.
 pub(crate) fn queues() -> (Lanes, Queues) {
     let (commits, commits_end) = mpsc::unbounded_channel();
     let (claims, claims_end) = mpsc::unbounded_channel();
@@ -63,7 +64,7 @@ impl Engine {
     /// Opens the store on a new thread.
     pub(crate) async fn start(
         setup: &Arc<Setup>,
-        queues: Queues,
+        queues: Vec<Queues>,
     ) -> Result<(Self, Server), ProviderError> {
         let (reply, opened) = oneshot::channel();
         let (alive, ended) = watch::channel(());
@@ -128,10 +129,10 @@ fn no_resources(cause: std::io::Error) -> ProviderError {
 /// Opens the store, says what came of it, and serves until the setup is closed.
 async fn serve(
     setup: &Arc<Setup>,
-    queues: Queues,
+    queues: Vec<Queues>,
     reply: oneshot::Sender<Result<Server, ProviderError>>,
 ) {
-    let (server, link) = match open(setup).await {
+    let (server, usable) = match open(setup).await {
         Ok(opened) => opened,
         Err(error) => {
             reply.send(Err(error)).ok();
@@ -139,24 +140,32 @@ async fn serve(
         }
     };
     let mut lanes = JoinSet::new();
-    lanes.spawn(commit::run(Arc::clone(setup), link, queues.commits));
-    lanes.spawn(lane::run(Arc::clone(setup), queues.claims));
-    lanes.spawn(lane::run(Arc::clone(setup), queues.leases));
-    lanes.spawn(read_lane::run(Arc::clone(setup), queues.reads));
-    lanes.spawn(lane::run(Arc::clone(setup), queues.looks));
     let mut helpers = JoinSet::new();
-    let (heard, first) = oneshot::channel();
-    helpers.spawn(bell::listen(Arc::clone(setup), heard));
-    helpers.spawn(pulse::run(Arc::clone(setup)));
+    // The first that needs a connection has the one by which the store was opened.
+    let mut usable = Some(usable);
+    for (partition, queues) in setup.partitions.iter().zip(queues) {
+        let mut commits = Link::new(setup, partition);
+        usable.take().into_iter().for_each(|it| commits.set(it));
+        serve_partition(setup, commits, queues, &mut lanes);
+    }
+    let listening = setup.partitions.iter().map(|partition| {
+        let (heard, first) = oneshot::channel();
+        helpers.spawn(bell::listen(
+            Arc::clone(setup),
+            Arc::clone(partition),
+            heard,
+        ));
+        helpers.spawn(pulse::run(Arc::clone(setup), Arc::clone(partition)));
+        first
+    });
     // What others do from now on is heard, if it can be heard at all.
-    first.await.ok();
+    join_all(listening).await;
     // Others tell it from now on; if this fails, it is asked for.
-    let asked = pulse::ask(setup).await;
-    let asked = asked.map_err(|failure| failure.error("open", false));
-    let opened = match asked {
-        Err(error) if error.kind() == ErrorKind::Config => Err(error),
-        Ok(()) | Err(_) => Ok(server),
-    };
+    let asked = setup.partitions.iter().map(|it| pulse::ask(setup, it));
+    let asked = join_all(asked).await.into_iter().filter_map(Result::err);
+    let mut refused = asked.map(|failure| failure.error("open", false));
+    let refused = refused.find(|error| error.kind() == ErrorKind::Config);
+    let opened = refused.map_or(Ok(server), Err);
     let is_refused = opened.is_err();
     // A caller that has gone away drops the provider, which closes the setup.
     if reply.send(opened).is_err() || is_refused {
@@ -171,12 +180,26 @@ async fn serve(
     helpers.join_all().await;
 }
 
-async fn open(setup: &Arc<Setup>) -> Result<(Server, Link), ProviderError> {
+/// Starts the lanes to a partition.
+fn serve_partition(setup: &Arc<Setup>, commits: Link, queues: Queues, lanes: &mut JoinSet<()>) {
+    let link = || Link::new(setup, commits.partition());
+    lanes.spawn(lane::run(link(), queues.claims));
+    lanes.spawn(lane::run(link(), queues.leases));
+    lanes.spawn(read_lane::run(Arc::clone(setup), link(), queues.reads));
+    lanes.spawn(lane::run(link(), queues.looks));
+    lanes.spawn(commit::run(Arc::clone(setup), commits, queues.commits));
+}
+
+/// Looks whether the store will do.
+async fn open(setup: &Arc<Setup>) -> Result<(Server, Usable), ProviderError> {
     let of_call = |failure: Failure| failure.error("open", false);
-    let mut usable = Usable::connect(setup).await.map_err(of_call)?;
+    let first = setup.partitions.first();
+    let mut usable = Usable::connect(setup, first).await.map_err(of_call)?;
     let server = server::inspect(setup, &mut usable.connection).await?;
-    rights::check(setup, &mut usable.connection).await?;
+    for partition in setup.partitions.iter() {
+        rights::check(setup, partition, &mut usable.connection).await?;
+    }
     let loaded = connection::load_scripts(setup, &mut usable.connection).await;
     loaded.map_err(of_call)?;
-    Ok((server, Link::connected(setup, usable)))
+    Ok((server, usable))
 }

@@ -64,13 +64,14 @@ impl RedisProvider {
     ) -> Result<Vec<ExecutionRecord>, ProviderError> {
         let mut records: Vec<ExecutionRecord> = Vec::new();
         let (mut number, mut from) = (None, 0);
+        let partition = self.setup.partitions.of(instance);
         loop {
             let look = Look::Executions(ExecutionsLook {
                 instance,
                 number,
                 from,
             });
-            let seen: SeenExecutions = self.look("list_executions", look).await?;
+            let seen: SeenExecutions = self.look("list_executions", partition, look).await?;
             if !seen.is_there && number.is_none() {
                 return Ok(Vec::new());
             }

@@ -39,7 +39,7 @@ impl RedisProvider {
             from: request.from_event_id,
             bytes_max: request.bytes_max,
         });
-        let page: StoredPage = self.read_one(OPERATION, read).await?;
+        let page: StoredPage = self.read_one(OPERATION, &request.instance, read).await?;
         let chunks = page.chunks.into_iter().map(chunk);
         Ok(HistoryPage {
             chunks: chunks.collect::<Result<_, _>>()?,

@@ -174,7 +174,8 @@ impl RedisProvider {
         if let Some(place) = &place {
             look.go_on(place);
         }
-        let mut seen: SeenInstance = self.look(OPERATION, Look::Inspect(look)).await?;
+        let partition = self.setup.partitions.of(&request.instance);
+        let mut seen: SeenInstance = self.look(OPERATION, partition, Look::Inspect(look)).await?;
         if !seen.is_there {
             return Ok(None);
         }
@@ -205,7 +206,7 @@ impl RedisProvider {
             if let Some(place) = page.last.as_ref().or(place.as_ref()) {
                 look.go_on(place);
             }
-            seen = self.look(OPERATION, Look::Inspect(look)).await?;
+            seen = self.look(OPERATION, partition, Look::Inspect(look)).await?;
             if !seen.is_there {
                 // What was left of it has gone with it.
                 return Ok(Some(page.inspection));

@@ -8,8 +8,11 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::commit::CommitJob;
 use crate::connection;
 use crate::error::Failure;
+use crate::partition::Partition;
+use crate::read_lane::ReadJob;
 use crate::script::Script;
 use crate::setup::Setup;
 
@@ -24,6 +27,15 @@ pub(crate) enum Lane {
     Looks,
 }
 
+/// The queues of the lanes to a partition.
+pub(crate) struct Lanes {
+    pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
+    pub(crate) claims: mpsc::UnboundedSender<Call>,
+    pub(crate) leases: mpsc::UnboundedSender<Call>,
+    pub(crate) reads: mpsc::UnboundedSender<ReadJob>,
+    pub(crate) looks: mpsc::UnboundedSender<Call>,
+}
+
 /// A call of a script.
 pub(crate) struct Call {
     pub(crate) script: Script,
@@ -33,9 +45,10 @@ pub(crate) struct Call {
     pub(crate) _room: Option<Taken>,
 }
 
-/// A connection, until it is lost.
+/// A connection to where a partition is, until it is lost.
 pub(crate) struct Link {
     setup: Arc<Setup>,
+    partition: Arc<Partition>,
     current: Option<Usable>,
 }
 
@@ -43,24 +56,27 @@ pub(crate) struct Link {
 #[derive(Clone)]
 pub(crate) struct Usable {
     pub(crate) connection: MultiplexedConnection,
+    pub(crate) partition: Arc<Partition>,
     is_lost: Arc<AtomicBool>,
 }
 
 impl Link {
     /// One that connects at its first use.
-    pub(crate) fn new(setup: &Arc<Setup>) -> Self {
+    pub(crate) fn new(setup: &Arc<Setup>, partition: &Arc<Partition>) -> Self {
         Self {
             setup: Arc::clone(setup),
+            partition: Arc::clone(partition),
             current: None,
         }
     }
 
-    /// One that has a connection already.
-    pub(crate) fn connected(setup: &Arc<Setup>, connection: Usable) -> Self {
-        Self {
-            current: Some(connection),
-            ..Self::new(setup)
-        }
+    pub(crate) fn partition(&self) -> &Arc<Partition> {
+        &self.partition
+    }
+
+    /// Uses this connection, as long as it lasts.
+    pub(crate) fn set(&mut self, usable: Usable) {
+        self.current = Some(usable);
     }
 
     /// The connection, which is made if there is none.
@@ -68,7 +84,7 @@ impl Link {
         let usable = self.current.take().filter(|it| !it.is_lost());
         let usable = match usable {
             Some(usable) => usable,
-            None => Usable::connect(&self.setup).await?,
+            None => Usable::connect(&self.setup, &self.partition).await?,
         };
         Ok(self.current.insert(usable).clone())
     }
@@ -76,10 +92,14 @@ impl Link {
 
 impl Usable {
     /// Makes one.
-    pub(crate) async fn connect(setup: &Setup) -> Result<Self, Failure> {
+    pub(crate) async fn connect(
+        setup: &Setup,
+        partition: &Arc<Partition>,
+    ) -> Result<Self, Failure> {
         let is_lost = Arc::default();
         Ok(Self {
             connection: connection::connect(setup, &is_lost).await?,
+            partition: Arc::clone(partition),
             is_lost,
         })
     }
@@ -95,7 +115,12 @@ impl Usable {
         script: Script,
         argument: &[u8],
     ) -> Result<Vec<u8>, Failure> {
-        let answer = connection::call(setup, self.connection.clone(), script, argument).await;
+        let call = connection::ScriptCall {
+            script,
+            key_tag: &self.partition.key_tag,
+            argument,
+        };
+        let answer = connection::call(setup, self.connection.clone(), call).await;
         if answer.as_ref().is_err_and(Failure::breaks_connection) {
             self.is_lost.store(true, Ordering::Relaxed);
         }
@@ -105,8 +130,8 @@ impl Usable {
 
 /// Serves until the queue is closed and empty. Calls go out as they come; the server answers them in
 /// their order.
-pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<Call>) {
-    let mut link = Link::new(&setup);
+pub(crate) async fn run(mut link: Link, mut queue: mpsc::UnboundedReceiver<Call>) {
+    let setup = Arc::clone(&link.setup);
     let mut under_way = JoinSet::new();
     while let Some(call) = queue.recv().await {
         let usable = link.usable().await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duroxide_core::providers::{Lease, ProviderError, Release, Renew, Renewal, check};
+use duroxide_core::providers::{InstanceId, Lease, ProviderError, Release, Renew, Renewal, check};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::id_of;
@@ -12,6 +13,7 @@ use crate::codes::{ActivityId, Id, millis};
 use crate::error;
 use crate::hub::{By, News};
 use crate::lane::Lane;
+use crate::partition::{Partition, in_places};
 use crate::provider::RedisProvider;
 use crate::script::Script;
 
@@ -52,6 +54,13 @@ impl<'a> LeaseRequest<'a> {
     }
 }
 
+fn instance_of(lease: &Lease) -> &InstanceId {
+    match lease {
+        Lease::Turn(lease) => &lease.instance,
+        Lease::Activity(lease) => &lease.key.instance,
+    }
+}
+
 #[derive(Serialize)]
 struct RenewRequest<'a> {
     lease: LeaseRequest<'a>,
@@ -82,19 +91,25 @@ impl RedisProvider {
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         let refusals = check::renewals(leases);
-        let accepted: Vec<&Renew> = refusals.accepted(leases).collect();
-        let renewed = accepted.iter().map(|renew| RenewRequest {
-            lease: LeaseRequest::of(&renew.lease),
-            details: renew.details.as_ref(),
+        let accepted = refusals.accepted(leases);
+        let partitions = &self.setup.partitions;
+        let groups = partitions.group(accepted, |it: &&Renew| instance_of(&it.lease).clone());
+        let each = groups.into_iter().map(|group| async move {
+            let renewed = group.items.iter().map(|renew| RenewRequest {
+                lease: LeaseRequest::of(&renew.lease),
+                details: renew.details.as_ref(),
+            });
+            let request = Request {
+                node: self.setup.node,
+                bell: &group.partition.bell,
+                extend: millis(extend_by),
+                renewed: renewed.collect(),
+                released: Vec::new(),
+            };
+            let held = self.call_leases("renew", group.partition, &request);
+            (group.places, held.await)
         });
-        let request = Request {
-            node: self.setup.node,
-            bell: &self.setup.bell,
-            extend: millis(extend_by),
-            renewed: renewed.collect(),
-            released: Vec::new(),
-        };
-        let held = self.call_leases("renew", &request, accepted.len()).await;
+        let held = in_places(join_all(each).await);
         let answers = held.into_iter().map(|held| {
             held.map(|held| {
                 if held {
@@ -113,20 +128,26 @@ impl RedisProvider {
     ) -> Vec<Result<(), ProviderError>> {
         let refusals = check::releases(releases);
         let accepted: Vec<&Release> = refusals.accepted(releases).collect();
-        let released = accepted.iter().map(|release| ReleaseRequest {
-            lease: LeaseRequest::of(&release.lease),
-            delay: millis(release.delay),
-            taken_back: release.attempts.taken_back(),
-            details: release.details.as_ref(),
+        let partitions = &self.setup.partitions;
+        let groups = partitions.group(&accepted, |it| instance_of(&it.lease).clone());
+        let each = groups.into_iter().map(|group| async move {
+            let released = group.items.iter().map(|release| ReleaseRequest {
+                lease: LeaseRequest::of(&release.lease),
+                delay: millis(release.delay),
+                taken_back: release.attempts.taken_back(),
+                details: release.details.as_ref(),
+            });
+            let request = Request {
+                node: self.setup.node,
+                bell: &group.partition.bell,
+                extend: 0,
+                renewed: Vec::new(),
+                released: released.collect(),
+            };
+            let held = self.call_leases("release", group.partition, &request);
+            (group.places, held.await)
         });
-        let request = Request {
-            node: self.setup.node,
-            bell: &self.setup.bell,
-            extend: 0,
-            renewed: Vec::new(),
-            released: released.collect(),
-        };
-        let held = self.call_leases("release", &request, accepted.len()).await;
+        let held = in_places(join_all(each).await);
         let answers = held.into_iter().zip(accepted).map(|(held, release)| {
             if held? {
                 return Ok(());
@@ -144,14 +165,14 @@ impl RedisProvider {
     async fn call_leases(
         &self,
         operation: &'static str,
+        partition: &Partition,
         request: &Request<'_>,
-        count: usize,
     ) -> Vec<Result<bool, ProviderError>> {
-        if count == 0 {
-            return Vec::new();
-        }
-        let answer = self.setup.call(Lane::Leases, Script::Leases, request).await;
-        let answer: Answer = match answer {
+        let count = request.renewed.len() + request.released.len();
+        let call = self
+            .setup
+            .call(partition, Lane::Leases, Script::Leases, request);
+        let answer: Answer = match call.await {
             Ok(answer) => answer,
             Err(failure) => return error::for_each(&failure, operation, false, count),
         };
@@ -160,7 +181,7 @@ impl RedisProvider {
             turns: answer.turns,
             activities: answer.activities,
         };
-        self.setup.hub.arrive(&news, By::This);
+        self.setup.hub.arrive(partition.index, &news, By::This);
         answer.answers.into_iter().map(Ok).collect()
     }
 }

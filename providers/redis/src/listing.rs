@@ -148,7 +148,9 @@ impl RedisProvider {
                 wanted: instances_max.saturating_sub(page.instances.len()),
                 with_outputs: filter.with_outputs,
             });
-            let seen: SeenInstances = self.look(OPERATION, look).await?;
+            let seen: SeenInstances = self
+                .look(OPERATION, self.setup.partitions.first(), look)
+                .await?;
             for row in seen.rows {
                 page.instances.push(row.into_record()?);
             }

@@ -12,6 +12,7 @@ use crate::inspect::InstanceLook;
 use crate::lane::Lane;
 use crate::listing::InstancesLook;
 use crate::metrics::{CountsLook, QueuesLook};
+use crate::partition::Partition;
 use crate::provider::RedisProvider;
 use crate::script::Script;
 
@@ -31,9 +32,10 @@ impl RedisProvider {
     pub(crate) async fn look<A: DeserializeOwned>(
         &self,
         operation: &'static str,
+        partition: &Partition,
         look: Look<'_>,
     ) -> Result<A, ProviderError> {
-        let call = self.setup.call(Lane::Looks, Script::Look, &look);
+        let call = self.setup.call(partition, Lane::Looks, Script::Look, &look);
         call.await
             .map_err(|failure| failure.error(operation, false))
     }

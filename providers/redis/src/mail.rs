@@ -57,7 +57,7 @@ impl RedisProvider {
     /// full.
     pub(crate) async fn mail(&self, request: &ReadMail) -> Result<MailPage, ProviderError> {
         let read = Read::Mail(MailRead::of(request));
-        let page: StoredPage = self.read_one("read_mail", read).await?;
+        let page: StoredPage = self.read_one("read_mail", &request.instance, read).await?;
         let mail = |(place, due_at_ms, arrival, id, body): (usize, u64, u64, Id, Bytes)| {
             let cursor = request.topics.get(place)?;
             Some(Mail {

@@ -126,7 +126,9 @@ impl RedisProvider {
                 from: &from,
                 execution,
             });
-            let seen: SeenCounts = self.look(OPERATION, look).await?;
+            let seen: SeenCounts = self
+                .look(OPERATION, self.setup.partitions.first(), look)
+                .await?;
             let first = *first.get_or_insert((seen.at, seen.seq));
             let (pending, running, completed, failed) = seen.statuses;
             totals.total_instances += pending + running + completed + failed;
@@ -167,7 +169,9 @@ impl RedisProvider {
                 cursor: &cursor,
                 at,
             });
-            let seen: SeenQueues = self.look(OPERATION, look).await?;
+            let seen: SeenQueues = self
+                .look(OPERATION, self.setup.partitions.first(), look)
+                .await?;
             let queues = seen.queues.into_iter();
             loads.extend(queues.map(|(name, claimable, all, first_ms)| {
                 // A scan may show one twice.

@@ -16,6 +16,7 @@ use crate::script::TimeSource;
 #[non_exhaustive]
 pub struct RedisOptions {
     pub(crate) key_prefix: String,
+    pub(crate) partitions: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_timeout: Duration,
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
@@ -39,6 +40,14 @@ impl RedisOptions {
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.key_prefix = prefix.into();
+        self
+    }
+
+    /// Spreads the instances over so many partitions. All processes on a store must agree, and it stays as
+    /// it was when the store was made.
+    #[must_use]
+    pub fn partitions(mut self, partitions: usize) -> Self {
+        self.partitions = partitions;
         self
     }
 
@@ -108,6 +117,7 @@ impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
             .field("key_prefix", &self.key_prefix)
+            .field("partitions", &self.partitions)
             .field("connect_timeout", &self.connect_timeout)
             .field("answer_timeout", &self.answer_timeout)
             .field("has_credentials", &self.credentials.is_some())
@@ -122,6 +132,7 @@ impl Default for RedisOptions {
     fn default() -> Self {
         Self {
             key_prefix: "duroxide".to_owned(),
+            partitions: 1,
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
             credentials: None,

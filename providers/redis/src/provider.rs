@@ -36,8 +36,10 @@ impl RedisProvider {
     /// `Config` for a url, a server, a user or a setting that cannot work; `Unavailable` where trying
     /// again can help.
     pub async fn new(url: &str, options: Option<RedisOptions>) -> Result<Self, ProviderError> {
-        let (lanes, queues) = engine::queues();
-        let setup = Arc::new(Setup::new(url, options.unwrap_or_default(), lanes)?);
+        let options = options.unwrap_or_default();
+        let partitions = 0..options.partitions;
+        let (lanes, queues) = partitions.map(|_| engine::queues()).unzip();
+        let setup = Arc::new(Setup::new(url, options, lanes)?);
         let (engine, server) = Engine::start(&setup, queues).await?;
         Ok(Self {
             setup,

@@ -10,6 +10,7 @@ use crate::codes::Id;
 use crate::error::Failure;
 use crate::hub::{Due, Dues};
 use crate::lane::Lane;
+use crate::partition::Partition;
 use crate::script::Script;
 use crate::setup::Setup;
 
@@ -37,27 +38,29 @@ struct Answer {
 }
 
 /// Has the hub learn when something becomes claimable.
-pub(crate) async fn ask(setup: &Setup) -> Result<(), Failure> {
-    let (turns, activities) = setup.hub.queues();
+pub(crate) async fn ask(setup: &Setup, partition: &Partition) -> Result<(), Failure> {
+    let (turns, activities) = setup.hub.queues(partition.index);
     let request = Request {
         node: setup.node,
-        bell: &setup.bell,
+        bell: &partition.bell,
         turns,
         activities,
     };
-    let answer: Answer = setup.call(Lane::Leases, Script::Dues, &request).await?;
-    setup.hub.set_peers(answer.has_peers);
-    setup.hub.learn(Dues {
+    let call = setup.call(partition, Lane::Leases, Script::Dues, &request);
+    let answer: Answer = call.await?;
+    setup.hub.set_peers(partition.index, answer.has_peers);
+    let dues = Dues {
         at_ms: answer.now,
         sequence: answer.seq,
         turns: answer.turns_due,
         activities: answer.activities_due,
-    });
+    };
+    setup.hub.learn(partition.index, dues);
     Ok(())
 }
 
-/// Says again and again that the process is alive, until everything is closed.
-pub(crate) async fn run(setup: Arc<Setup>) {
+/// Says again and again in a partition that the process is alive, until everything is closed.
+pub(crate) async fn run(setup: Arc<Setup>, partition: Arc<Partition>) {
     let mut heard_at = SystemClock.elapsed();
     loop {
         tokio::select! {
@@ -65,16 +68,16 @@ pub(crate) async fn run(setup: Arc<Setup>) {
             () = setup.hub.closed() => return,
             () = SystemClock.sleep(INTERVAL) => {}
         }
-        if ask(&setup).await.is_err() {
+        if ask(&setup, &partition).await.is_err() {
             // Whoever calls anything hears of it.
             continue;
         }
         let now = SystemClock.elapsed();
         if now.saturating_sub(heard_at) > SILENT_MAX {
-            setup.hub.forget();
+            setup.hub.forget(partition.index);
         }
         heard_at = now;
-        if !setup.hub.is_listening() {
+        if !setup.hub.is_listening(partition.index) {
             setup.hub.pulse.notify_waiters();
         }
     }

@@ -98,9 +98,11 @@ impl RedisProvider {
     pub(crate) async fn read_one<A: DeserializeOwned>(
         &self,
         operation: &'static str,
+        instance: &InstanceId,
         read: Read<'_>,
     ) -> Result<A, ProviderError> {
-        let answer = self.setup.read(&read).await;
+        let partition = self.setup.partitions.of(instance);
+        let answer = self.setup.read(partition, &read).await;
         answer.map_err(|failure| failure.error(operation, false))
     }
 
@@ -111,7 +113,7 @@ impl RedisProvider {
     ) -> Result<Option<InstanceHead>, ProviderError> {
         const OPERATION: &str = "read_head";
         let read = Read::Head { instance };
-        let mut found: Vec<FoundHead> = self.read_one(OPERATION, read).await?;
+        let mut found: Vec<FoundHead> = self.read_one(OPERATION, instance, read).await?;
         let found = found.pop();
         found
             .map(|it| it.into_head(OPERATION, instance.clone()))
@@ -160,7 +162,7 @@ impl RedisProvider {
             keys: keys.iter().map(ValueKey::as_str).collect(),
             bytes_max,
         };
-        let found: Vec<(usize, Bytes, Id)> = self.read_one("read_values", read).await?;
+        let found: Vec<(usize, Bytes, Id)> = self.read_one("read_values", instance, read).await?;
         let value = |(place, value, version): (usize, Bytes, Id)| {
             let key = keys.get(place)?.clone();
             Some(InstanceValue {
@@ -180,7 +182,7 @@ impl RedisProvider {
         after: Option<&ValueKey>,
     ) -> Result<Vec<ValueKey>, ProviderError> {
         let read = Read::ValueKeys { instance };
-        let keys: Vec<String> = self.read_one("read_values", read).await?;
+        let keys: Vec<String> = self.read_one("read_values", instance, read).await?;
         let keys = keys.iter().map(|key| ValueKey::from(&**key));
         let mut keys: Vec<ValueKey> = keys
             .filter(|key| after.is_none_or(|after| key > after))
@@ -196,13 +198,22 @@ impl RedisProvider {
     ) -> Result<Vec<InstanceHead>, ProviderError> {
         const OPERATION: &str = "wait_for_change";
         let mut heads = Vec::new();
-        for watched in watched.chunks(WATCHES_PER_CALL) {
-            let watches = watched.iter().map(Watched::of).collect();
-            let read = Read::Changed { watches };
-            let met: Vec<FoundHead> = self.read_one(OPERATION, read).await?;
-            for found in met {
-                if let Some(watch) = watched.get(found.place) {
-                    heads.push(found.into_head(OPERATION, watch.instance.clone())?);
+        for partition in self.setup.partitions.iter() {
+            let here = |watch: &&Watch| {
+                let home = self.setup.partitions.of(&watch.instance);
+                home.index == partition.index
+            };
+            let watched: Vec<&Watch> = watched.iter().filter(here).collect();
+            for watched in watched.chunks(WATCHES_PER_CALL) {
+                let watches = watched.iter().map(|it| Watched::of(it)).collect();
+                let read = Read::Changed { watches };
+                let answer = self.setup.read(partition, &read).await;
+                let met: Vec<FoundHead> =
+                    answer.map_err(|failure| failure.error(OPERATION, false))?;
+                for found in met {
+                    if let Some(watch) = watched.get(found.place) {
+                        heads.push(found.into_head(OPERATION, watch.instance.clone())?);
+                    }
                 }
             }
         }

@@ -31,8 +31,11 @@ pub(crate) struct ReadJob {
 }
 
 /// Serves until the queue is closed and empty.
-pub(crate) async fn run(setup: Arc<Setup>, mut queue: mpsc::UnboundedReceiver<ReadJob>) {
-    let mut link = Link::new(&setup);
+pub(crate) async fn run(
+    setup: Arc<Setup>,
+    mut link: Link,
+    mut queue: mpsc::UnboundedReceiver<ReadJob>,
+) {
     let mut under_way = JoinSet::new();
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, BATCH_MAX).await > 0 {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{DeleteMode, InstanceId, ProviderError, refusal};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::Number;
 use crate::error;
 use crate::lane::Lane;
+use crate::partition::Partition;
 use crate::provider::RedisProvider;
 use crate::script::Script;
 
@@ -73,11 +75,14 @@ impl RedisProvider {
     async fn remove_slice(
         &self,
         operation: &'static str,
+        partition: &Partition,
         sweep: Sweep<'_>,
     ) -> Result<Swept, ProviderError> {
         // Who asks for a removal is told where it may have happened all the same.
         let is_asked_for = !matches!(sweep, Sweep::Maintain { .. });
-        let call = self.setup.call(Lane::Looks, Script::Sweep, &sweep);
+        let call = self
+            .setup
+            .call(partition, Lane::Looks, Script::Sweep, &sweep);
         call.await
             .map_err(|failure| failure.error(operation, is_asked_for))
     }
@@ -93,7 +98,8 @@ impl RedisProvider {
             instance,
             is_forced: mode == DeleteMode::Force,
         };
-        let swept = self.remove_slice(OPERATION, sweep).await?;
+        let partition = self.setup.partitions.of(instance);
+        let swept = self.remove_slice(OPERATION, partition, sweep).await?;
         match swept.refusal {
             Some(refusal) => Err(refusal.error(OPERATION, instance)),
             None => Ok(()),
@@ -107,6 +113,7 @@ impl RedisProvider {
         keep_last: u64,
     ) -> Result<u64, ProviderError> {
         const OPERATION: &str = "prune_executions";
+        let partition = self.setup.partitions.of(instance);
         let (mut pruned, mut number) = (0_u64, None);
         loop {
             let sweep = Sweep::Prune {
@@ -114,7 +121,7 @@ impl RedisProvider {
                 keep_last,
                 number,
             };
-            let swept = self.remove_slice(OPERATION, sweep).await?;
+            let swept = self.remove_slice(OPERATION, partition, sweep).await?;
             if let Some(refusal) = swept.refusal {
                 return Err(refusal.error(OPERATION, instance));
             }
@@ -129,17 +136,22 @@ impl RedisProvider {
     /// Removes what may go, slice by slice and for so long at most: expired instances and values, and what
     /// removed instances have left (EXP-02, EXP-03, VAL-04). Answers whether something is left.
     pub(crate) async fn sweep(&self, budget: Duration) -> Result<bool, ProviderError> {
-        const OPERATION: &str = "maintain";
-        let mut over = SystemClock.sleep(budget);
+        let over = SystemClock.sleep(budget);
+        let each = self.setup.partitions.iter();
+        let all = try_join_all(each.map(|partition| self.sweep_partition(partition)));
+        tokio::select! {
+            biased;
+            swept = all => swept.map(|_| false),
+            () = over => Ok(true),
+        }
+    }
+
+    async fn sweep_partition(&self, partition: &Partition) -> Result<(), ProviderError> {
         loop {
-            let slice = self.remove_slice(OPERATION, Sweep::Maintain { is_due: true });
-            let swept = tokio::select! {
-                biased;
-                swept = slice => swept?,
-                () = &mut over => return Ok(true),
-            };
+            let sweep = Sweep::Maintain { is_due: true };
+            let swept = self.remove_slice("maintain", partition, sweep).await?;
             if swept.is_all {
-                return Ok(false);
+                return Ok(());
             }
         }
     }

@@ -9,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
 use crate::error::{self, Failure};
+use crate::partition::Partition;
 use crate::setup::Setup;
 
 /// It writes nothing, so that a server without room for more can be opened and cleared.
@@ -18,13 +19,14 @@ const TEXT: &str = include_str!("../lua/rights.lua");
 /// Looks whether the user may use all commands, the keys of the prefix and the channel.
 pub(crate) async fn check(
     setup: &Setup,
+    partition: &Partition,
     connection: &mut MultiplexedConnection,
 ) -> Result<(), ProviderError> {
     let denied: RedisResult<Vec<String>> = cmd("EVAL")
         .arg([HEADER, TEXT].concat())
         .arg(1)
-        .arg(&setup.key_tag)
-        .arg(&setup.bell)
+        .arg(&partition.key_tag)
+        .arg(&partition.bell)
         .query_async(connection)
         .await;
     let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);

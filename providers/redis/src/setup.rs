@@ -6,19 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::ProviderError;
 use duroxide_core::providers::room::{Room, Taken};
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::codec;
 use crate::codes::Id;
-use crate::commit::CommitJob;
-use crate::error::{self, Failure};
+use crate::error::Failure;
 use crate::hub::Hub;
-use crate::lane::{Call, Lane};
+use crate::lane::{Call, Lane, Lanes};
 use crate::location::Location;
 use crate::options::RedisOptions;
+use crate::partition::{Partition, Partitions};
 use crate::read::Read;
 use crate::read_lane::ReadJob;
 use crate::script::{Script, Scripts};
@@ -31,16 +30,10 @@ pub(crate) struct Setup {
     pub(crate) options: RedisOptions,
     pub(crate) location: Location,
     pub(crate) scripts: Scripts,
-    /// What all keys begin with: the prefix, and the partition in braces.
-    pub(crate) key_tag: String,
-    /// By which channel the processes on the store tell one another what they do. Channels know nothing
-    /// of databases, so that it names its own.
-    pub(crate) bell: String,
+    pub(crate) partitions: Partitions,
     /// Tells this process from others, anew each time.
     pub(crate) node: Id,
     pub(crate) hub: Hub,
-    /// Where calls are brought to; empty once everything is closed.
-    lanes: Mutex<Option<Lanes>>,
     writes: Room,
     reads: Room,
     calls: AtomicU64,
@@ -49,37 +42,20 @@ pub(crate) struct Setup {
     pub(crate) death: tokio::sync::Notify,
 }
 
-/// The queues of the lanes.
-pub(crate) struct Lanes {
-    pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
-    pub(crate) claims: mpsc::UnboundedSender<Call>,
-    pub(crate) leases: mpsc::UnboundedSender<Call>,
-    pub(crate) reads: mpsc::UnboundedSender<ReadJob>,
-    pub(crate) looks: mpsc::UnboundedSender<Call>,
-}
-
 impl Setup {
     pub(crate) fn new(
         url: &str,
         options: RedisOptions,
-        lanes: Lanes,
+        lanes: Vec<Lanes>,
     ) -> Result<Self, ProviderError> {
-        let prefix = &options.key_prefix;
-        if prefix.is_empty() || prefix.contains(['{', '}']) {
-            return Err(error::config(
-                "the key prefix is empty or holds a brace, which would put its keys into other slots; \
-                 choose another one",
-            ));
-        }
         let location = Location::new(url, &options)?;
+        let partitions = Partitions::new(&options, location.database(), lanes)?;
         Ok(Self {
-            bell: format!("{prefix}:{{0}}:bell:{}", location.database()),
             location,
             scripts: Scripts::new(options.time),
-            key_tag: format!("{prefix}:{{0}}:"),
             node: Id(Entropy.lease_token().0),
-            hub: Hub::new(Arc::clone(&options.clock)),
-            lanes: Mutex::new(Some(lanes)),
+            hub: Hub::new(Arc::clone(&options.clock), partitions.count()),
+            partitions,
             writes: Room::of(RedisOptions::QUEUED_WRITE_BYTES_MAX),
             reads: Room::of(RedisOptions::QUEUED_READS_MAX),
             calls: AtomicU64::new(0),
@@ -92,6 +68,7 @@ impl Setup {
     /// Calls a script, and waits for its answer. A caller who goes away leaves the call to be made.
     pub(crate) async fn call<Q: Serialize + Sync, A: DeserializeOwned>(
         &self,
+        partition: &Partition,
         lane: Lane,
         script: Script,
         request: &Q,
@@ -110,16 +87,16 @@ impl Setup {
             reply,
             _room: room,
         };
-        let is_taken = self.bring(|lanes| match lane {
-            Lane::Looks => lanes.looks.send(call).is_ok(),
-            Lane::Claims => lanes.claims.send(call).is_ok(),
-            Lane::Leases => lanes.leases.send(call).is_ok(),
-        });
+        let is_taken = partition.call(lane, call);
         self.answered(is_taken, answer).await
     }
 
     /// Reads something, together with what others read.
-    pub(crate) async fn read<A: DeserializeOwned>(&self, read: &Read<'_>) -> Result<A, Failure> {
+    pub(crate) async fn read<A: DeserializeOwned>(
+        &self,
+        partition: &Partition,
+        read: &Read<'_>,
+    ) -> Result<A, Failure> {
         let server = &self.location.server;
         let argument = codec::encode(read).map_err(|why| Failure::damaged(&why, server))?;
         let (reply, answer) = oneshot::channel();
@@ -128,18 +105,8 @@ impl Setup {
             reply,
             _room: self.reads.take(1).await,
         };
-        let is_taken = self.bring(|lanes| lanes.reads.send(job).is_ok());
+        let is_taken = partition.read(job);
         self.answered(is_taken, answer).await
-    }
-
-    /// Has operations committed; false once everything is closed.
-    pub(crate) fn commit(&self, job: CommitJob) -> bool {
-        self.bring(|lanes| lanes.commits.send(job).is_ok())
-    }
-
-    /// Brings something to a lane; false once everything is closed.
-    fn bring(&self, send: impl FnOnce(&Lanes) -> bool) -> bool {
-        self.lanes.lock().as_ref().is_some_and(send)
     }
 
     /// Waits for the answer to what was brought to a lane, and reads it.
@@ -183,6 +150,6 @@ impl Setup {
     /// Takes on nothing more. What is queued is done, and then everything ends.
     pub(crate) fn close(&self) {
         self.hub.close();
-        *self.lanes.lock() = None;
+        self.partitions.close();
     }
 }

@@ -6,12 +6,17 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{InstanceHead, InstanceId, ProviderError, Queues, Watch};
+use futures_util::future::join_all;
 
-use crate::error;
+use crate::error::{self, Failure};
 use crate::hub::{Age, Next};
 use crate::provider::RedisProvider;
 use crate::pulse;
+
+/// When a partition that could not be reached is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl RedisProvider {
     /// Waits until a claim would return something (WAK-02).
@@ -26,25 +31,37 @@ impl RedisProvider {
         hub.check_open(OPERATION)?;
         let _counted = hub.wait(queues);
         let mut deadline = clock.sleep(max_wait);
-        let mut must_ask = !hub.is_listening();
+        let mut must_ask = !hub.hears_all();
         loop {
             let mut woken = pin!(hub.work().notified());
             woken.as_mut().enable();
             let mut next = hub.next(queues, Age::Any);
+            let mut is_told_all = true;
             if must_ask || next == Next::Unknown {
                 let asked = tokio::select! {
                     biased;
                     () = hub.closed() => return Err(error::closed(OPERATION)),
                     () = &mut deadline => return Ok(()),
-                    asked = pulse::ask(&self.setup) => asked,
+                    asked = self.ask_partitions(queues) => asked,
                 };
-                asked.map_err(|failure| failure.error(OPERATION, false))?;
+                is_told_all = asked.map_err(|failure| failure.error(OPERATION, false))?;
                 next = hub.next(queues, Age::Fresh);
             }
             let due_in = match next {
                 Next::In(Duration::ZERO) => return Ok(()),
                 Next::In(due_in) => Some(due_in),
                 Next::Never => None,
+                // A partition cannot be reached. What the others have is waited for all the same.
+                Next::Unknown if !is_told_all => {
+                    must_ask = true;
+                    tokio::select! {
+                        biased;
+                        () = hub.closed() => return Err(error::closed(OPERATION)),
+                        () = woken => continue,
+                        () = &mut deadline => return Ok(()),
+                        () = SystemClock.sleep(ASK_AGAIN) => continue,
+                    }
+                }
                 // All was forgotten meanwhile.
                 Next::Unknown => {
                     must_ask = true;
@@ -72,6 +89,20 @@ impl RedisProvider {
                 // What is known may be the end of a lease that has ended before.
                 () = is_due => must_ask = true,
             }
+        }
+    }
+
+    /// Asks those partitions of which it is not known whether there is something to claim, and answers whether
+    /// all have told. It fails where none can.
+    async fn ask_partitions(&self, queues: &Queues) -> Result<bool, Failure> {
+        let partitions = &self.setup.partitions;
+        let asked = self.setup.hub.to_ask(queues).into_iter();
+        let asked = asked.filter_map(|index| partitions.get(index));
+        let asked = asked.map(|partition| pulse::ask(&self.setup, partition));
+        let mut failures = join_all(asked).await.into_iter().filter_map(Result::err);
+        match failures.next() {
+            Some(failure) if failures.count() + 1 == partitions.count() => Err(failure),
+            failure => Ok(failure.is_none()),
         }
     }
 

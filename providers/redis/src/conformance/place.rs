@@ -44,7 +44,7 @@ impl Place {
 
     /// A key of the store's only partition.
     pub(super) fn key(&self, name: &str) -> String {
-        format!("{}:{{0}}:{name}", self.prefix)
+        format!("{{{}:0}}:{name}", self.prefix)
     }
 
     pub(super) async fn connect(&self) -> Result<MultiplexedConnection, ProviderError> {
@@ -138,7 +138,7 @@ async fn unlink(connection: &mut MultiplexedConnection, prefix: &str) -> RedisRe
 
 /// What all keys of this prefix match, and no others.
 fn pattern(prefix: &str) -> String {
-    let mut pattern = String::new();
+    let mut pattern = "{".to_owned();
     for letter in prefix.chars() {
         if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
             pattern.push('\\');
@@ -146,7 +146,7 @@ fn pattern(prefix: &str) -> String {
         pattern.push(letter);
     }
     // No prefix has a brace.
-    pattern + ":{*"
+    pattern + ":*"
 }
 
 #[cfg(test)]
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_prefix_is_matched_as_it_is() {
-        assert_eq!(pattern("a*[b]"), r"a\*\[b\]:{*");
+        assert_eq!(pattern("a*[b]"), r"{a\*\[b\]:*");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Scene {
         loop {
             let subscribers: (String, i64) = self
                 .server
-                .command("PUBSUB NUMSUB duroxide:{0}:bell:0")
+                .command("PUBSUB NUMSUB {duroxide:0}:bell:0")
                 .await;
             if subscribers.1 == count {
                 return;

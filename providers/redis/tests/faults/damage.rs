@@ -15,10 +15,10 @@ struct Head {
 
 /// The key of an instance with this name behind its number.
 async fn key(server: &PrivateServer, instance: &str, name: &str) -> String {
-    let command = format!("GET duroxide:{{0}}:i:{instance}");
+    let command = format!("GET {{duroxide:0}}:i:{instance}");
     let stored: Vec<u8> = server.command(&command).await;
     let head: Head = rmp_serde::from_slice(&stored).unwrap();
-    format!("duroxide:{{0}}:n{}:{name}", head.number)
+    format!("{{duroxide:0}}:n{}:{name}", head.number)
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_store_of_another_version_is_left_alone() {
     let clock = rmp_serde::to_vec(&(1_u64, 1_u64, 2_u64, 0_u64)).unwrap();
     let mut connection = server.connection().await;
     let set = redis::cmd("SET")
-        .arg("duroxide:{0}:clock")
+        .arg("{duroxide:0}:clock")
         .arg(clock)
         .to_owned();
     set.query_async::<()>(&mut connection).await.unwrap();

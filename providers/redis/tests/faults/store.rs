@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::private_server::PrivateServer;
 
 /// What the keys of a store begin with.
-const TAG: &str = "duroxide:{0}:";
+const TAG: &str = "{duroxide:0}:";
 /// How many hexadecimal digits a number has.
 const DIGITS: usize = 16;
 

@@ -41,7 +41,7 @@ impl Place {
         let client = redis::Client::open(&*self.url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut command = redis::cmd("KEYS");
-        command.arg(format!("{}:*", self.prefix));
+        command.arg(format!("{{{}:*", self.prefix));
         let keys: Vec<String> = command.query_async(&mut connection).await.unwrap();
         let end = |key: &String| Some(key.split_once("}:")?.1.to_owned());
         keys.iter().filter_map(end).collect()
@@ -53,7 +53,7 @@ impl Place {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         for key in self.keys().await {
             let mut command = redis::cmd("UNLINK");
-            command.arg(format!("{}:{{0}}:{key}", self.prefix));
+            command.arg(format!("{{{}:0}}:{key}", self.prefix));
             let () = command.query_async(&mut connection).await.unwrap();
         }
     }

@@ -1,0 +1,209 @@
+//! The parts of a store, each of which one script can work on.
+
+use std::sync::Arc;
+
+use duroxide_core::providers::{InstanceId, ProviderError};
+use parking_lot::Mutex;
+
+use crate::commit::CommitJob;
+use crate::error;
+use crate::lane::{Call, Lane, Lanes};
+use crate::options::RedisOptions;
+use crate::read_lane::ReadJob;
+
+/// A part of a store. All keys of one have the same tag in braces, which puts them into one slot of a Cluster.
+pub(crate) struct Partition {
+    /// Its number, from 0.
+    pub(crate) index: usize,
+    /// What all its keys begin with.
+    pub(crate) key_tag: String,
+    /// By which channel the processes on the store tell one another what they do there. Channels know
+    /// nothing of databases, so that it names its own.
+    pub(crate) bell: String,
+    /// Where calls are brought to; empty once everything is closed.
+    lanes: Mutex<Option<Lanes>>,
+}
+
+impl Partition {
+    fn new(prefix: &str, index: usize, database: i64, lanes: Lanes) -> Self {
+        let key_tag = format!("{{{prefix}:{index}}}:");
+        Self {
+            index,
+            bell: format!("{key_tag}bell:{database}"),
+            key_tag,
+            lanes: Mutex::new(Some(lanes)),
+        }
+    }
+
+    /// Has a script called; false once everything is closed.
+    pub(crate) fn call(&self, lane: Lane, call: Call) -> bool {
+        self.bring(|lanes| match lane {
+            Lane::Looks => lanes.looks.send(call).is_ok(),
+            Lane::Claims => lanes.claims.send(call).is_ok(),
+            Lane::Leases => lanes.leases.send(call).is_ok(),
+        })
+    }
+
+    /// Has something read; false once everything is closed.
+    pub(crate) fn read(&self, job: ReadJob) -> bool {
+        self.bring(|lanes| lanes.reads.send(job).is_ok())
+    }
+
+    /// Has operations committed; false once everything is closed.
+    pub(crate) fn commit(&self, job: CommitJob) -> bool {
+        self.bring(|lanes| lanes.commits.send(job).is_ok())
+    }
+
+    fn bring(&self, send: impl FnOnce(&Lanes) -> bool) -> bool {
+        self.lanes.lock().as_ref().is_some_and(send)
+    }
+
+    /// Takes on nothing more.
+    fn close(&self) {
+        *self.lanes.lock() = None;
+    }
+}
+
+/// All parts of a store: one at least.
+pub(crate) struct Partitions {
+    first: Arc<Partition>,
+    others: Vec<Arc<Partition>>,
+}
+
+impl Partitions {
+    /// As many as there are lanes for.
+    pub(crate) fn new(
+        options: &RedisOptions,
+        database: i64,
+        lanes: Vec<Lanes>,
+    ) -> Result<Self, ProviderError> {
+        let prefix = &options.key_prefix;
+        if prefix.is_empty() || prefix.contains(['{', '}']) {
+            return Err(error::config(
+                "the key prefix is empty or holds a brace, which would put its keys into other slots; \
+                 choose another one",
+            ));
+        }
+        let each = lanes.into_iter().enumerate();
+        let each = each.map(|(index, lanes)| Partition::new(prefix, index, database, lanes));
+        let mut each = each.map(Arc::new);
+        let first = each
+            .next()
+            .ok_or_else(|| error::config("a store has one partition at least"))?;
+        let others = each.collect();
+        Ok(Self { first, others })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.others.len() + 1
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    pub(crate) fn first(&self) -> &Arc<Partition> {
+        &self.first
+    }
+
+    /// The one with this number.
+    pub(crate) fn get(&self, index: usize) -> Option<&Arc<Partition>> {
+        match index.checked_sub(1) {
+            None => Some(&self.first),
+            Some(index) => self.others.get(index),
+        }
+    }
+
+    /// The one to which an instance belongs, for ever.
+    pub(crate) fn of(&self, instance: &InstanceId) -> &Arc<Partition> {
+        let index = hash(instance.as_bytes()) % self.count() as u64;
+        let index = usize::try_from(index).unwrap_or(0);
+        self.get(index).unwrap_or(&self.first)
+    }
+
+    /// Items by where their instances are.
+    pub(crate) fn group<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        instance: impl Fn(&T) -> InstanceId,
+    ) -> Vec<Group<'_, T>> {
+        let mut groups: Vec<Group<'_, T>> = Vec::new();
+        for (place, item) in items.into_iter().enumerate() {
+            let partition = self.of(&instance(&item));
+            let known = groups.iter_mut();
+            let mut known = known.filter(|it| it.partition.index == partition.index);
+            if let Some(group) = known.next() {
+                group.places.push(place);
+                group.items.push(item);
+            } else {
+                groups.push(Group {
+                    partition,
+                    places: vec![place],
+                    items: vec![item],
+                });
+            }
+        }
+        groups
+    }
+
+    pub(crate) fn close(&self) {
+        self.iter().for_each(|partition| partition.close());
+    }
+}
+
+/// What concerns one partition, of a list of things.
+pub(crate) struct Group<'a, T> {
+    pub(crate) partition: &'a Arc<Partition>,
+    /// The place of each in the list.
+    pub(crate) places: Vec<usize>,
+    pub(crate) items: Vec<T>,
+}
+
+/// The answers to all items of a list, in their places.
+pub(crate) fn in_places<A>(groups: Vec<(Vec<usize>, Vec<A>)>) -> Vec<A> {
+    let each = groups.into_iter();
+    let each = each.flat_map(|(places, answers)| places.into_iter().zip(answers));
+    let mut each: Vec<(usize, A)> = each.collect();
+    each.sort_by_key(|(place, _)| *place);
+    each.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// FNV-1a of 64 bits, with its high bits mixed into the low ones. It is a part of what is stored: an
+/// instance is looked for where it was put.
+fn hash(bytes: &[u8]) -> u64 {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash ^ (hash >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_stays_where_it_was_put() {
+        // Published values of FNV-1a, mixed. They are never edited.
+        let known = [
+            ("", 0xcbf2_9ce4_8422_2325_u64),
+            ("a", 0xaf63_dc4c_8601_ec8c),
+            ("foobar", 0x8594_4171_f739_67e8),
+        ];
+        for (text, fnv) in known {
+            assert_eq!(hash(text.as_bytes()), fnv ^ (fnv >> 32), "{text}");
+        }
+    }
+
+    #[test]
+    fn instances_are_spread_evenly() {
+        let mut counts = [0_u32; 16];
+        for number in 0..16_000 {
+            let place = hash(format!("order-{number}").as_bytes()) % 16;
+            counts[usize::try_from(place).unwrap()] += 1;
+        }
+        assert!(
+            counts.iter().all(|it| (800..1_200).contains(it)),
+            "{counts:?}"
+        );
+    }
+}
