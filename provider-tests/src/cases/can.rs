@@ -39,6 +39,7 @@ pub(crate) async fn cancelled_activities_are_removed(cx: &Cx) {
 /// All of an execution's activities are cancelled, and those that were leased are named.
 pub(crate) async fn all_activities_of_an_execution_are_cancelled(cx: &Cx) {
     cx.running_with_activities("a", 5).await;
+    cx.elapse(cx.tick()).await;
     cx.running_with_activities("b", 1).await;
     let leased = cx.work(2).await;
     let turn = cx.poke_and_claim("a").await;

@@ -22,6 +22,18 @@ local function comes_before(a, b)
   return number_of(a.member:sub(1, 16)) < number_of(b.member:sub(1, 16))
 end
 
+-- So many of each queue as the caller says, who knows what others have.
+local function take(fronts, takes)
+  local chosen = {}
+  for place, front in ipairs(fronts) do
+    for i = 1, math.min(#front, takes[place]) do
+      chosen[#chosen + 1] = front[i]
+    end
+  end
+  table.sort(chosen, comes_before)
+  return chosen, false
+end
+
 -- Of each queue its share, and of the rest what became claimable first (CLM-06, CLM-12); and whether
 -- others are left.
 local function share_out(fronts, max)
@@ -40,6 +52,15 @@ local function share_out(fronts, max)
   end
   table.sort(chosen, comes_before)
   return chosen, all > max
+end
+
+-- The items to claim, in their order, and whether others are left.
+local function choose(prefix, claim)
+  local fronts = fronts_of(prefix, claim.queues, claim.max)
+  if claim.takes then
+    return take(fronts, claim.takes)
+  end
+  return share_out(fronts, claim.max)
 end
 
 -- How many bytes the items of a claim may still hold: the first one as many as it has (CLM-13).
@@ -104,11 +125,12 @@ local function claim_turn(id, head, claim, token, fits)
     return nil
   end
   local mail = not head.su and mail_ms(head)
+  local held_until = head.un
   head.tk, head.un, head.at = token, after(claim.lease), (head.at or 0) + 1
   head.is_due = #messages > 0
   return {
-    instance = id, head = save(id, head), output = output_of(head), messages = messages,
-    has_mail = mail ~= nil and mail ~= false and mail <= now,
+    instance = id, head = save(id, head), output = output_of(head), messages = messages, bytes = bytes,
+    has_mail = mail ~= nil and mail ~= false and mail <= now, was = held_until,
   }
 end
 
@@ -139,7 +161,7 @@ local function claim_turns(claim)
     end
     return turns, false
   end
-  local chosen, more = share_out(fronts_of(K .. 'r:', claim.queues, claim.max), claim.max)
+  local chosen, more = choose(K .. 'r:', claim)
   for place, item in ipairs(chosen) do
     local id = item.member:sub(17)
     local is_done, turn = pcall(function()
@@ -150,8 +172,9 @@ local function claim_turns(claim)
       forget(id)
       put_off(K .. 'r:', item, turn)
     elseif not turn then
-      return turns, true
+      return turns, true, item.at
     else
+      turn.at = item.at
       turns[#turns + 1] = turn
     end
   end
@@ -167,23 +190,24 @@ local function claim_activity(item, claim, token, fits)
   end
   local stored = call('HMGET', base(head) .. 'w', 'b' .. key, 'd' .. key)
   assert(stored[1], 'its body is not there')
+  local held_until = activity.un
   activity.tk, activity.un, activity.at = token, after(claim.lease), activity.at + 1
   save_activity(head, key, activity)
   return {
     instance = activity.i, life = activity.ic, key = key, token = token, queue = activity.q,
-    attempt = activity.at, body = stored[1], details = stored[2] or nil,
+    attempt = activity.at, body = stored[1], details = stored[2] or nil, was = held_until, at = item.at,
   }
 end
 
 local function claim_activities(claim)
   local found, fits = {}, budget_of(claim.total_max)
-  local chosen, more = share_out(fronts_of(K .. 'a:', claim.queues, claim.max), claim.max)
+  local chosen, more = choose(K .. 'a:', claim)
   for place, item in ipairs(chosen) do
     local is_done, activity = pcall(claim_activity, item, claim, token_of(claim, place), fits)
     if not is_done then
       put_off(K .. 'a:', item, activity)
     elseif not activity then
-      return found, true
+      return found, true, item.at
     else
       found[#found + 1] = activity
     end
@@ -191,15 +215,14 @@ local function claim_activities(claim)
   return found, more
 end
 
-local answer = {}
-if R.turns then
-  answer.turns, answer.more_turns = claim_turns(R.turns)
-end
-if R.activities then
-  answer.activities, answer.more_activities = claim_activities(R.activities)
+local items, more, cut_at
+if R.of_turns then
+  items, more, cut_at = claim_turns(R)
+else
+  items, more, cut_at = claim_activities(R)
 end
 settle()
-answer.now, answer.seq, answer.damaged = now, seq, damaged
-answer.turns_due = dues_of(K .. 'r:', R.turns and R.turns.queues or {})
-answer.activities_due = dues_of(K .. 'a:', R.activities and R.activities.queues or {})
-return encode(answer)
+return encode({
+  now = now, seq = seq, items = items, more = more, cut_at = cut_at, damaged = damaged,
+  dues = dues_of(K .. (R.of_turns and 'r:' or 'a:'), R.queues),
+})

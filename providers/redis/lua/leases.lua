@@ -51,6 +51,17 @@ local function release(member)
   return true
 end
 
+-- Leaves an item as it was before it was claimed: nobody has received it.
+local function restore(member)
+  local item, write = held(member.lease)
+  if not item then
+    return false
+  end
+  item.tk, item.un, item.at = nil, member.until_ms, item.at - 1
+  write()
+  return true
+end
+
 -- Of an item that is damaged no lease is held.
 local function answer_each(members, change)
   local answers = {}
@@ -61,5 +72,5 @@ local function answer_each(members, change)
   return answers
 end
 
-local answers = #R.renewed > 0 and answer_each(R.renewed, renew) or answer_each(R.released, release)
-return finish(answers, {})
+local CHANGES = { renew = renew, release = release, restore = restore }
+return finish(answer_each(R.members, CHANGES[R.change]), {})

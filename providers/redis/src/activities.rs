@@ -3,15 +3,19 @@
 use bytes::Bytes;
 use duroxide_core::providers::page::Room;
 use duroxide_core::providers::{
-    ActivityKey, ActivityPage, ActivityRecord, Incarnation, ListActivities, PageCursor,
-    ProviderError, TaskQueue,
+    ActivityKey, ActivityPage, ActivityRecord, Incarnation, ListActivities, ProviderError,
+    TaskQueue,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{ActivityId, Id, Number};
 use crate::error;
 use crate::look::Look;
+use crate::merge::{Fetched, Listing, Merged, Size};
+use crate::partition::Partition;
 use crate::provider::RedisProvider;
+
+const OPERATION: &str = "list_activities";
 
 /// An activity, as a look finds it.
 #[derive(Debug, Deserialize)]
@@ -87,40 +91,85 @@ struct SeenActivities {
     is_all: bool,
 }
 
+/// The activities of a queue.
+struct Activities<'a> {
+    provider: &'a RedisProvider,
+    request: &'a ListActivities,
+}
+
+impl Listing for Activities<'_> {
+    const OPERATION: &'static str = OPERATION;
+    type Item = SeenActivity;
+    /// From when on a claim returns it, and its number.
+    type Place = Option<(u64, u64)>;
+    type Key = u64;
+
+    fn subject(&self) -> &str {
+        self.request.queue.as_str()
+    }
+
+    fn key(&self, item: &SeenActivity) -> u64 {
+        item.claimable_from_ms
+    }
+
+    async fn fetch(
+        &self,
+        partition: &Partition,
+        behind: &Self::Place,
+        size: Size,
+    ) -> Result<Fetched<Self>, ProviderError> {
+        let look = Look::Activities(ActivitiesLook {
+            queue: self.request.queue.as_str(),
+            after: behind.map(|(at_ms, number)| (at_ms.to_string(), Number(number))),
+            items: size.wanted,
+            with_bodies: self.request.with_bodies,
+        });
+        let seen: SeenActivities = self.provider.look(OPERATION, partition, look).await?;
+        let place = |it: &SeenActivity| Some((it.claimable_from_ms, it.number.0));
+        let items = seen.activities.into_iter().map(|it| (place(&it), it));
+        let items: Vec<_> = items.collect();
+        let last = items.last().map(|(place, _)| *place);
+        Ok(Fetched {
+            looked_at: items.len(),
+            more: last.filter(|_| !seen.is_all),
+            items,
+        })
+    }
+}
+
 impl RedisProvider {
     /// A page of the activities of a queue (ADM-09).
     pub(crate) async fn activities_of(
         &self,
         request: &ListActivities,
     ) -> Result<ActivityPage, ProviderError> {
-        const OPERATION: &str = "list_activities";
-        let after = request.after.as_ref();
-        let after: Option<(u64, u64)> = after.map(|it| it.place(OPERATION)).transpose()?;
+        let listing = Activities {
+            provider: self,
+            request,
+        };
+        let partitions = &self.setup.partitions;
+        let mut list = Merged::new(partitions, listing, request.after.as_ref(), &None)?;
         let mut page = ActivityPage::default();
         let room = Room::new(request.activities_max, request.bytes_max);
         let mut room = room.with_bodies(request.with_bodies);
-        let mut last = after;
         loop {
-            let look = Look::Activities(ActivitiesLook {
-                queue: request.queue.as_str(),
-                after: last.map(|(at_ms, number)| (at_ms.to_string(), Number(number))),
-                items: room.items() + 1,
-                with_bodies: request.with_bodies,
-            });
-            let seen: SeenActivities = self
-                .look(OPERATION, self.setup.partitions.first(), look)
-                .await?;
-            for activity in seen.activities {
-                if !room.take(activity.bytes()) {
-                    page.next = last.as_ref().map(PageCursor::of);
-                    return Ok(page);
-                }
-                last = Some((activity.claimable_from_ms, activity.number.0));
-                page.activities.push(activity.into_record(OPERATION)?);
+            if list.must_fetch() {
+                let size = Size {
+                    rows: usize::MAX,
+                    wanted: room.items() + 1,
+                };
+                list.fetch(size).await?;
+                continue;
             }
-            if seen.is_all {
+            let Some(next) = list.peek() else {
+                return Ok(page);
+            };
+            if !room.take(next.bytes()) {
+                page.next = Some(list.cursor());
                 return Ok(page);
             }
+            let activity = list.take().map(|it| it.into_record(OPERATION));
+            page.activities.extend(activity.transpose()?);
         }
     }
 }

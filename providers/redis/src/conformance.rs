@@ -26,6 +26,8 @@ use crate::{RedisOptions, RedisProvider};
 
 /// How much mail a topic of these stores holds: more than the cases need, and filled in no time.
 const TOPIC_MESSAGES_MAX: usize = 1_500;
+/// How many partitions a store has that has several.
+const PARTITIONS: usize = 5;
 /// And all topics together.
 const MAIL_MESSAGES_MAX: usize = 2_000;
 
@@ -34,6 +36,7 @@ const MAIL_MESSAGES_MAX: usize = 2_000;
 pub struct RedisFixture {
     /// `None` for the server that the tests of this process share.
     url: Option<String>,
+    partitions: usize,
     /// By how much real time is sped up; `None` for time that the cases move.
     speedup: Option<u32>,
     stores: Arc<Stores>,
@@ -56,8 +59,18 @@ impl RedisFixture {
     pub fn single() -> Self {
         Self {
             url: None,
+            partitions: 1,
             speedup: None,
             stores: Arc::default(),
+        }
+    }
+
+    /// Stores of several partitions on a single server.
+    #[must_use]
+    pub fn partitioned() -> Self {
+        Self {
+            partitions: PARTITIONS,
+            ..Self::single()
         }
     }
 
@@ -98,7 +111,7 @@ impl RedisFixture {
     async fn place_of(&self, folder: &Path) -> Result<Place, Unavailable> {
         let name = folder.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Unavailable::new("the folder's name is not Unicode"))?;
-        place(&self.url().await?, name)
+        place(&self.url().await?, name, self.partitions)
     }
 }
 
@@ -109,8 +122,8 @@ async fn shared_url() -> Result<String, Unavailable> {
     Ok(found?.url().to_owned())
 }
 
-fn place(url: &str, prefix: &str) -> Result<Place, Unavailable> {
-    Place::new(url, prefix).map_err(|error| cannot_be_made(&error))
+fn place(url: &str, prefix: &str, partitions: usize) -> Result<Place, Unavailable> {
+    Place::new(url, prefix, partitions).map_err(|error| cannot_be_made(&error))
 }
 
 fn cannot_be_made(error: &ProviderError) -> Unavailable {
@@ -125,13 +138,16 @@ fn cannot_be_opened(error: ProviderError) -> Unavailable {
 #[async_trait]
 impl Fixture for RedisFixture {
     fn mode(&self) -> &str {
-        "single"
+        match self.partitions {
+            1 => "single",
+            _ => "partitioned",
+        }
     }
 
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
         let url = self.url().await?;
         let prefix = format!("duroxide-conformance-{}", Entropy.lease_token().0);
-        let place = place(&url, &prefix)?;
+        let place = place(&url, &prefix, self.partitions)?;
         let connected = place.connect().await;
         let connection = connected.map_err(|error| cannot_be_made(&error))?;
         let is_over = self.stores.is_over.read().await;
@@ -161,7 +177,9 @@ impl Fixture for RedisFixture {
     /// Under the name of the folder.
     async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
         let place = self.place_of(folder).await?;
-        let options = RedisOptions::default().key_prefix(place.prefix());
+        let options = RedisOptions::default()
+            .key_prefix(place.prefix())
+            .partitions(self.partitions);
         let opened = RedisProvider::new(&self.url().await?, Some(options)).await;
         opened.map(shared).map_err(cannot_be_opened)
     }
@@ -202,7 +220,8 @@ impl Store for RedisStore {
         limits.mail_messages_max = MAIL_MESSAGES_MAX;
         let mut options = RedisOptions::default()
             .limits(limits)
-            .key_prefix(self.keys.place.prefix());
+            .key_prefix(self.keys.place.prefix())
+            .partitions(self.keys.place.partitions());
         if self.clock.pace() == Pace::Virtual {
             options = options.clock(self.clock.clock()).test_clock();
         }

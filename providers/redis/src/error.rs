@@ -346,6 +346,13 @@ pub(crate) fn damaged(operation: &'static str, instance: &InstanceId, why: &str)
         .with_context("cause", why)
 }
 
+/// A cursor of another listing or another store.
+pub(crate) fn foreign_cursor(operation: &'static str) -> ProviderError {
+    let message = "the cursor is none of this listing; pass the one of the page before, with the same \
+                   request";
+    ProviderError::new(ErrorKind::InvalidInput, operation, message)
+}
+
 /// The error of something stored that cannot be understood.
 pub(crate) fn corrupt(
     operation: &'static str,

@@ -21,9 +21,55 @@ use crate::script::Script;
 struct Request<'a> {
     node: Id,
     bell: &'a str,
+    change: Change,
     extend: u64,
-    renewed: Vec<RenewRequest<'a>>,
-    released: Vec<ReleaseRequest<'a>>,
+    members: Vec<Member<'a>>,
+}
+
+/// What becomes of leases.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    Renew,
+    Release,
+    /// Their items are left as they were before they were claimed.
+    Restore,
+}
+
+impl Change {
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Renew => "renew",
+            Self::Release => "release",
+            Self::Restore => "claim",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    lease: LeaseRequest<'a>,
+    details: Option<&'a Bytes>,
+    /// Of a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_back: Option<u32>,
+    /// Until when the item was held before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until_ms: Option<u64>,
+}
+
+impl<'a> Member<'a> {
+    fn of(lease: &'a Lease) -> Self {
+        Self {
+            lease: LeaseRequest::of(lease),
+            details: None,
+            delay: None,
+            taken_back: None,
+            until_ms: None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -61,20 +107,6 @@ fn instance_of(lease: &Lease) -> &InstanceId {
     }
 }
 
-#[derive(Serialize)]
-struct RenewRequest<'a> {
-    lease: LeaseRequest<'a>,
-    details: Option<&'a Bytes>,
-}
-
-#[derive(Serialize)]
-struct ReleaseRequest<'a> {
-    lease: LeaseRequest<'a>,
-    delay: u64,
-    taken_back: u32,
-    details: Option<&'a Bytes>,
-}
-
 #[derive(Deserialize)]
 struct Answer {
     seq: u64,
@@ -91,25 +123,14 @@ impl RedisProvider {
         extend_by: Duration,
     ) -> Vec<Result<Renewal, ProviderError>> {
         let refusals = check::renewals(leases);
-        let accepted = refusals.accepted(leases);
-        let partitions = &self.setup.partitions;
-        let groups = partitions.group(accepted, |it: &&Renew| instance_of(&it.lease).clone());
-        let each = groups.into_iter().map(|group| async move {
-            let renewed = group.items.iter().map(|renew| RenewRequest {
-                lease: LeaseRequest::of(&renew.lease),
-                details: renew.details.as_ref(),
-            });
-            let request = Request {
-                node: self.setup.node,
-                bell: &group.partition.bell,
-                extend: millis(extend_by),
-                renewed: renewed.collect(),
-                released: Vec::new(),
-            };
-            let held = self.call_leases("renew", group.partition, &request);
-            (group.places, held.await)
+        let members = refusals.accepted(leases).map(|renew| Member {
+            details: renew.details.as_ref(),
+            ..Member::of(&renew.lease)
         });
-        let held = in_places(join_all(each).await);
+        let members = members.zip(refusals.accepted(leases).map(|it| &it.lease));
+        let held = self
+            .change(Change::Renew, extend_by, members.collect())
+            .await;
         let answers = held.into_iter().map(|held| {
             held.map(|held| {
                 if held {
@@ -128,26 +149,18 @@ impl RedisProvider {
     ) -> Vec<Result<(), ProviderError>> {
         let refusals = check::releases(releases);
         let accepted: Vec<&Release> = refusals.accepted(releases).collect();
-        let partitions = &self.setup.partitions;
-        let groups = partitions.group(&accepted, |it| instance_of(&it.lease).clone());
-        let each = groups.into_iter().map(|group| async move {
-            let released = group.items.iter().map(|release| ReleaseRequest {
-                lease: LeaseRequest::of(&release.lease),
-                delay: millis(release.delay),
-                taken_back: release.attempts.taken_back(),
+        let members = accepted.iter().map(|release| {
+            let member = Member {
+                delay: Some(millis(release.delay)),
+                taken_back: Some(release.attempts.taken_back()),
                 details: release.details.as_ref(),
-            });
-            let request = Request {
-                node: self.setup.node,
-                bell: &group.partition.bell,
-                extend: 0,
-                renewed: Vec::new(),
-                released: released.collect(),
+                ..Member::of(&release.lease)
             };
-            let held = self.call_leases("release", group.partition, &request);
-            (group.places, held.await)
+            (member, &release.lease)
         });
-        let held = in_places(join_all(each).await);
+        let held = self
+            .change(Change::Release, Duration::ZERO, members.collect())
+            .await;
         let answers = held.into_iter().zip(accepted).map(|(held, release)| {
             if held? {
                 return Ok(());
@@ -161,20 +174,65 @@ impl RedisProvider {
         refusals.answers(answers)
     }
 
-    /// Whether each of the leases was held.
-    async fn call_leases(
+    /// Leaves items as they were before they were claimed; of each, until when it was held then.
+    pub(crate) async fn restore_each(&self, leases: Vec<(Lease, u64)>) {
+        let members = leases.iter().map(|(lease, until_ms)| {
+            let member = Member {
+                until_ms: Some(*until_ms),
+                ..Member::of(lease)
+            };
+            (member, lease)
+        });
+        let restored = self
+            .change(Change::Restore, Duration::ZERO, members.collect())
+            .await;
+        if let Some(error) = restored.into_iter().find_map(Result::err) {
+            tracing::debug!(
+                target: "duroxide::redis",
+                %error,
+                "items that were too long for a claim come back when their leases end"
+            );
+        }
+    }
+
+    /// Changes leases wherever they are, and answers of each whether it was held.
+    async fn change(
         &self,
-        operation: &'static str,
+        change: Change,
+        extend_by: Duration,
+        members: Vec<(Member<'_>, &Lease)>,
+    ) -> Vec<Result<bool, ProviderError>> {
+        let partitions = &self.setup.partitions;
+        let groups = partitions.group(members, |(_, lease)| instance_of(lease).clone());
+        let each = groups.into_iter().map(|group| async move {
+            let members = group.items.into_iter().map(|(member, _)| member);
+            let request = Request {
+                node: self.setup.node,
+                bell: &group.partition.bell,
+                change,
+                extend: millis(extend_by),
+                members: members.collect(),
+            };
+            let answers = self.change_in(group.partition, &request).await;
+            (group.places, answers)
+        });
+        in_places(join_all(each).await)
+    }
+
+    async fn change_in(
+        &self,
         partition: &Partition,
         request: &Request<'_>,
     ) -> Vec<Result<bool, ProviderError>> {
-        let count = request.renewed.len() + request.released.len();
         let call = self
             .setup
             .call(partition, Lane::Leases, Script::Leases, request);
         let answer: Answer = match call.await {
             Ok(answer) => answer,
-            Err(failure) => return error::for_each(&failure, operation, false, count),
+            Err(failure) => {
+                let operation = request.change.operation();
+                return error::for_each(&failure, operation, false, request.members.len());
+            }
         };
         let news = News {
             sequence: answer.seq,

@@ -32,6 +32,7 @@ mod listing;
 mod location;
 mod look;
 mod mail;
+mod merge;
 mod message;
 mod metrics;
 mod options;

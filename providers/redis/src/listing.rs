@@ -1,10 +1,11 @@
 //! Lists of instances.
 
+use std::cmp::Reverse;
+
 use bytes::Bytes;
 use duroxide_core::limits::PAGE_ROWS_MAX;
-use duroxide_core::providers::page::After;
 use duroxide_core::providers::{
-    InstanceFilter, InstancePage, InstanceRecord, InstanceStatus, PageCursor, ProviderError,
+    InstanceFilter, InstancePage, InstanceRecord, InstanceStatus, ListOrder, ProviderError,
     TaskQueue, check, prefix_end,
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use crate::error;
 use crate::head::StoredHead;
 use crate::inspect::labels;
 use crate::look::Look;
+use crate::merge::{Fetched, Listing, Merged, Size};
+use crate::partition::Partition;
 use crate::provider::RedisProvider;
 
 const OPERATION: &str = "list_instances";
@@ -94,30 +97,117 @@ struct SeenRow {
     output: Option<Bytes>,
 }
 
-impl SeenRow {
-    fn into_record(self) -> Result<InstanceRecord, ProviderError> {
-        let id = error::stored_id(OPERATION, self.id)?;
-        let head = StoredHead::read(OPERATION, &self.head)?;
-        Ok(InstanceRecord {
-            head: head.into_head(OPERATION, id, self.output)?,
-            labels: labels(OPERATION, self.labels.as_ref())?,
+/// Behind what a partition's part of the list goes on: an id, the empty one being before all, or a number from
+/// the newest on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum InstancePlace {
+    Id(String),
+    Number(u64),
+}
+
+/// What instances are listed by, over all partitions.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum InstanceKey {
+    Id(String),
+    /// When it was created: whose clock says later comes first.
+    Newest(Reverse<u64>),
+}
+
+/// The instances that meet a filter.
+struct Instances<'a> {
+    provider: &'a RedisProvider,
+    filter: &'a InstanceFilter,
+    request: FilterRequest<'a>,
+}
+
+impl Listing for Instances<'_> {
+    const OPERATION: &'static str = OPERATION;
+    type Item = InstanceRecord;
+    type Place = InstancePlace;
+    type Key = InstanceKey;
+
+    fn subject(&self) -> &str {
+        &self.filter.id_prefix
+    }
+
+    fn key(&self, item: &InstanceRecord) -> InstanceKey {
+        match self.filter.order {
+            ListOrder::ById => InstanceKey::Id(item.head.instance.to_string()),
+            ListOrder::NewestFirst => InstanceKey::Newest(Reverse(item.head.created_at_ms)),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        partition: &Partition,
+        behind: &InstancePlace,
+        size: Size,
+    ) -> Result<Fetched<Self>, ProviderError> {
+        let (from, before) = self.start(behind);
+        let to = prefix_end(&self.filter.id_prefix);
+        let look = Look::Instances(InstancesLook {
+            filter: &self.request,
+            from,
+            to: to.map_or_else(|| "+".to_owned(), |end| format!("({end}")),
+            is_newest_first: self.filter.order == ListOrder::NewestFirst,
+            before,
+            rows: size.rows,
+            wanted: size.wanted,
+            with_outputs: self.filter.with_outputs,
+        });
+        let seen: SeenInstances = self.provider.look(OPERATION, partition, look).await?;
+        let rows = seen.rows.into_iter().map(|row| self.item(row));
+        let last = seen.last.filter(|_| seen.more);
+        Ok(Fetched {
+            items: rows.collect::<Result<_, _>>()?,
+            looked_at: seen.looked_at,
+            more: last.map(|last| self.place(last)).transpose()?,
         })
     }
 }
 
-/// Where the next slice begins, in the server's words for the ends of a range.
-fn start(filter: &InstanceFilter, after: &After) -> (String, Option<String>) {
-    match after {
-        After::Id(Some(after)) if after.as_str() >= &*filter.id_prefix => {
-            (format!("({after}"), None)
+impl Instances<'_> {
+    /// Where a slice begins, in the server's words for the ends of a range.
+    fn start(&self, behind: &InstancePlace) -> (String, Option<String>) {
+        let prefix = &*self.filter.id_prefix;
+        match behind {
+            InstancePlace::Id(after) if !after.is_empty() && **after >= *prefix => {
+                (format!("({after}"), None)
+            }
+            // No id is empty, so that all are behind the empty prefix.
+            InstancePlace::Id(_) => (format!("[{prefix}"), None),
+            // Before the first page there is no number.
+            InstancePlace::Number(number) => (
+                String::new(),
+                (*number < u64::MAX).then(|| number.to_string()),
+            ),
         }
-        // No id is empty, so that all are behind the empty prefix.
-        After::Id(_) => (format!("[{}", filter.id_prefix), None),
-        // Before the first page there is no number.
-        After::Number(number) => (
-            String::new(),
-            (*number < u64::MAX).then(|| number.to_string()),
-        ),
+    }
+
+    fn item(&self, row: SeenRow) -> Result<(InstancePlace, InstanceRecord), ProviderError> {
+        let id = error::stored_id(OPERATION, row.id)?;
+        let head = StoredHead::read(OPERATION, &row.head)?;
+        let place = match self.filter.order {
+            ListOrder::ById => InstancePlace::Id(id.to_string()),
+            ListOrder::NewestFirst => InstancePlace::Number(head.number.0),
+        };
+        let record = InstanceRecord {
+            head: head.into_head(OPERATION, id, row.output)?,
+            labels: labels(OPERATION, row.labels.as_ref())?,
+        };
+        Ok((place, record))
+    }
+
+    /// The place of what was looked at last, as the script says it.
+    fn place(&self, last: String) -> Result<InstancePlace, ProviderError> {
+        Ok(match self.filter.order {
+            ListOrder::ById => InstancePlace::Id(last),
+            ListOrder::NewestFirst => {
+                let number = last.parse();
+                InstancePlace::Number(number.map_err(|cause| error::corrupt(OPERATION, cause))?)
+            }
+        })
     }
 }
 
@@ -129,49 +219,35 @@ impl RedisProvider {
         &self,
         filter: &InstanceFilter,
     ) -> Result<InstancePage, ProviderError> {
-        let mut after = After::of(filter)?;
-        let request = FilterRequest::of(filter);
-        let to = prefix_end(&filter.id_prefix);
-        let to = to.map_or_else(|| "+".to_owned(), |end| format!("({end}"));
+        let listing = Instances {
+            provider: self,
+            filter,
+            request: FilterRequest::of(filter),
+        };
+        let first = match filter.order {
+            ListOrder::ById => InstancePlace::Id(String::new()),
+            ListOrder::NewestFirst => InstancePlace::Number(u64::MAX),
+        };
+        let partitions = &self.setup.partitions;
+        let mut list = Merged::new(partitions, listing, filter.after.as_ref(), &first)?;
         let instances_max = check::page_rows(filter.instances_max);
         let mut page = InstancePage::default();
-        let mut looked_at = 0;
-        loop {
-            let (from, before) = start(filter, &after);
-            let look = Look::Instances(InstancesLook {
-                filter: &request,
-                from,
-                to: to.clone(),
-                is_newest_first: matches!(after, After::Number(_)),
-                before,
-                rows: PAGE_ROWS_MAX.saturating_sub(looked_at),
-                wanted: instances_max.saturating_sub(page.instances.len()),
-                with_outputs: filter.with_outputs,
-            });
-            let seen: SeenInstances = self
-                .look(OPERATION, self.setup.partitions.first(), look)
-                .await?;
-            for row in seen.rows {
-                page.instances.push(row.into_record()?);
-            }
-            let Some(last) = seen.last.filter(|_| seen.more) else {
-                return Ok(page);
-            };
-            after = match after {
-                After::Id(_) => After::Id(Some(error::stored_id(OPERATION, last)?)),
-                After::Number(_) => {
-                    let number = last.parse();
-                    After::Number(number.map_err(|cause| error::corrupt(OPERATION, cause))?)
+        let mut rows = PAGE_ROWS_MAX;
+        while page.instances.len() < instances_max {
+            let wanted = instances_max - page.instances.len();
+            if list.must_fetch() {
+                match list.fetch(Size { rows, wanted }).await? {
+                    Some(looked_at) => rows = rows.saturating_sub(looked_at),
+                    None => break,
                 }
-            };
-            looked_at = looked_at.saturating_add(seen.looked_at);
-            if looked_at >= PAGE_ROWS_MAX || page.instances.len() >= instances_max {
-                page.next = Some(match &after {
-                    After::Id(id) => PageCursor::of(id),
-                    After::Number(number) => PageCursor::of(number),
-                });
-                return Ok(page);
+                continue;
+            }
+            match list.take() {
+                Some(instance) => page.instances.push(instance),
+                None => break,
             }
         }
+        page.next = (!list.is_over()).then(|| list.cursor());
+        Ok(page)
     }
 }

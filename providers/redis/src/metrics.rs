@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use duroxide_core::providers::{
     ProviderError, QueueDepths, QueueLoad, StoreMetrics, SystemMetrics, TaskQueue,
 };
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::look::Look;
+use crate::partition::Partition;
 use crate::provider::RedisProvider;
 
 const OPERATION: &str = "metrics";
@@ -61,14 +63,50 @@ struct SeenQueues {
     queues: Vec<(String, usize, usize, u64)>,
 }
 
-/// What was counted, and whether nothing has changed between the first slice and the last.
+/// What was counted in a partition, or in all.
+#[derive(Default)]
 struct Count {
-    metrics: StoreMetrics,
-    is_of_one_time: bool,
+    totals: SystemMetrics,
+    depths: QueueDepths,
+    turns: Loads,
+    activities: Loads,
+    /// As of which time.
+    at_ms: u64,
+    /// Whether something has changed between the first slice and the last.
+    is_of_several_times: bool,
     slices: usize,
 }
 
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.totals.total_instances += other.totals.total_instances;
+        self.totals.running_instances += other.totals.running_instances;
+        self.totals.completed_instances += other.totals.completed_instances;
+        self.totals.failed_instances += other.totals.failed_instances;
+        self.totals.total_executions += other.totals.total_executions;
+        self.totals.total_events += other.totals.total_events;
+        self.depths.orchestrator_queue += other.depths.orchestrator_queue;
+        self.depths.timer_queue += other.depths.timer_queue;
+        self.depths.worker_queue += other.depths.worker_queue;
+        self.turns.add(other.turns);
+        self.activities.add(other.activities);
+        self.at_ms = self.at_ms.max(other.at_ms);
+        self.is_of_several_times |= other.is_of_several_times;
+        self.slices += other.slices;
+    }
+
+    fn metrics(self) -> StoreMetrics {
+        StoreMetrics {
+            totals: self.totals,
+            depths: self.depths,
+            turn_queues: self.turns.sorted(self.at_ms),
+            activity_queues: self.activities.sorted(self.at_ms),
+        }
+    }
+}
+
 /// What is in queues, by their names, and by which number of the store that was.
+#[derive(Default)]
 struct Loads {
     loads: BTreeMap<String, (usize, usize, u64)>,
     seq: u64,
@@ -78,6 +116,15 @@ impl Loads {
     /// How many items there are.
     fn items(&self) -> usize {
         self.loads.values().map(|(_, all, _)| all).sum()
+    }
+
+    fn add(&mut self, other: Self) {
+        for (name, (claimable, all, first_ms)) in other.loads {
+            let load = self.loads.entry(name).or_insert((0, 0, first_ms));
+            load.0 += claimable;
+            load.1 += all;
+            load.2 = load.2.min(first_ms);
+        }
     }
 
     fn sorted(self, at_ms: u64) -> Vec<QueueLoad> {
@@ -104,15 +151,23 @@ impl RedisProvider {
     pub(crate) async fn count_all(&self) -> Result<StoreMetrics, ProviderError> {
         let mut count = self.count_once().await?;
         for _ in 1..COUNTS_MAX {
-            if count.is_of_one_time || count.slices > SLICES_COUNTED_AGAIN_MAX {
+            if !count.is_of_several_times || count.slices > SLICES_COUNTED_AGAIN_MAX {
                 break;
             }
             count = self.count_once().await?;
         }
-        Ok(count.metrics)
+        Ok(count.metrics())
     }
 
     async fn count_once(&self) -> Result<Count, ProviderError> {
+        let each = self.setup.partitions.iter();
+        let counts = try_join_all(each.map(|partition| self.count_in(partition))).await?;
+        let mut all = Count::default();
+        counts.into_iter().for_each(|count| all.add(count));
+        Ok(all)
+    }
+
+    async fn count_in(&self, partition: &Partition) -> Result<Count, ProviderError> {
         let mut totals = SystemMetrics::default();
         let mut depths = QueueDepths::default();
         let (mut from, mut execution) = ("-".to_owned(), None);
@@ -126,9 +181,7 @@ impl RedisProvider {
                 from: &from,
                 execution,
             });
-            let seen: SeenCounts = self
-                .look(OPERATION, self.setup.partitions.first(), look)
-                .await?;
+            let seen: SeenCounts = self.look(OPERATION, partition, look).await?;
             let first = *first.get_or_insert((seen.at, seen.seq));
             let (pending, running, completed, failed) = seen.statuses;
             totals.total_instances += pending + running + completed + failed;
@@ -144,23 +197,26 @@ impl RedisProvider {
                 None => break first,
             }
         };
-        let turns = self.loads_of(true, at_ms).await?;
-        let activities = self.loads_of(false, at_ms).await?;
+        let turns = self.loads_of(partition, true, at_ms).await?;
+        let activities = self.loads_of(partition, false, at_ms).await?;
         depths.worker_queue = activities.items();
-        let is_of_one_time = activities.seq == seq;
         Ok(Count {
-            metrics: StoreMetrics {
-                totals,
-                depths,
-                turn_queues: turns.sorted(at_ms),
-                activity_queues: activities.sorted(at_ms),
-            },
-            is_of_one_time,
+            totals,
+            depths,
+            is_of_several_times: activities.seq != seq,
+            turns,
+            activities,
+            at_ms,
             slices,
         })
     }
 
-    async fn loads_of(&self, of_turns: bool, at: u64) -> Result<Loads, ProviderError> {
+    async fn loads_of(
+        &self,
+        partition: &Partition,
+        of_turns: bool,
+        at: u64,
+    ) -> Result<Loads, ProviderError> {
         let mut loads = BTreeMap::new();
         let mut cursor = "0".to_owned();
         loop {
@@ -169,9 +225,7 @@ impl RedisProvider {
                 cursor: &cursor,
                 at,
             });
-            let seen: SeenQueues = self
-                .look(OPERATION, self.setup.partitions.first(), look)
-                .await?;
+            let seen: SeenQueues = self.look(OPERATION, partition, look).await?;
             let queues = seen.queues.into_iter();
             loads.extend(queues.map(|(name, claimable, all, first_ms)| {
                 // A scan may show one twice.

@@ -9,6 +9,8 @@ pub(crate) enum Script {
     Commit,
     /// Claims of turns and activities.
     Claim,
+    /// When the first items of some queues became claimable.
+    Fronts,
     /// Renewals and releases.
     Leases,
     /// When the next item of each queue is due; also the process's sign of life.
@@ -33,6 +35,7 @@ const TURN: &str = include_str!("../lua/turn.lua");
 const BELL: &str = include_str!("../lua/bell.lua");
 const COMMIT: &str = include_str!("../lua/commit.lua");
 const CLAIM: &str = include_str!("../lua/claim.lua");
+const FRONTS: &str = include_str!("../lua/fronts.lua");
 const LEASES: &str = include_str!("../lua/leases.lua");
 const DUES: &str = include_str!("../lua/dues.lua");
 const SHOWN: &str = include_str!("../lua/shown.lua");
@@ -46,9 +49,10 @@ const LOOK: &str = include_str!("../lua/look.lua");
 const SWEEP: &str = include_str!("../lua/sweep.lua");
 
 impl Script {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Commit,
         Self::Claim,
+        Self::Fronts,
         Self::Leases,
         Self::Dues,
         Self::Read,
@@ -62,7 +66,7 @@ impl Script {
         match self {
             Self::Commit | Self::Claim => "#!lua",
             Self::Leases | Self::Dues | Self::Sweep => "#!lua flags=allow-oom",
-            Self::Read | Self::Look => "#!lua flags=no-writes",
+            Self::Fronts | Self::Read | Self::Look => "#!lua flags=no-writes",
         }
     }
 
@@ -72,6 +76,7 @@ impl Script {
                 STORE, INBOX, ACTIVITY, INSTANCE, SEND, VALUE, TURN, BELL, COMMIT,
             ],
             Self::Claim => &[STORE, INBOX, ACTIVITY, CLAIM],
+            Self::Fronts => &[STORE, FRONTS],
             Self::Leases => &[STORE, ACTIVITY, BELL, LEASES],
             Self::Dues => &[STORE, DUES],
             Self::Read => &[STORE, VALUE, SHOWN, MAIL, HISTORY, READ],

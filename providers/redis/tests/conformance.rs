@@ -12,3 +12,12 @@ mod single {
         needs = "needs a Redis server: `cargo xtask test servers` gets one",
     }
 }
+
+mod partitioned {
+    super::conformance_tests! {
+        subject = super::Subject::new(super::RedisFixture::partitioned())
+            .with_reference(super::MemoryFixture),
+        profiles = [required, management, durable, multi_handle, end_to_end, random],
+        needs = "needs a Redis server: `cargo xtask test servers` gets one",
+    }
+}

@@ -123,6 +123,8 @@ impl Stage {
         let activities = cx.work(2).await;
         for instance in WAITING {
             cx.start(instance).await;
+            // Which of two comes first that are as old is open.
+            cx.elapse(cx.tick()).await;
         }
         let oldest = cx.mail(TOPIC);
         cx.send(to(HELD, oldest.clone())).await;

@@ -20,7 +20,7 @@ const NOW_MS: u64 = 1_767_571_200_000;
 pub(super) struct MovableClock {
     clock: ManualClock,
     /// Where the scripts read it.
-    key: String,
+    keys: Vec<String>,
     /// One moves it at a time.
     connection: Mutex<MultiplexedConnection>,
 }
@@ -31,12 +31,14 @@ impl MovableClock {
         place: &Place,
         mut connection: MultiplexedConnection,
     ) -> Result<Self, ProviderError> {
-        let key = place.key("test_clock");
-        let set: RedisResult<()> = set(&key, NOW_MS).query_async(&mut connection).await;
-        set.map_err(|cause| place.failed(cause))?;
+        let keys = place.keys("test_clock");
+        for key in &keys {
+            let set: RedisResult<()> = set(key, NOW_MS).query_async(&mut connection).await;
+            set.map_err(|cause| place.failed(cause))?;
+        }
         Ok(Self {
             clock: ManualClock::at_ms(NOW_MS),
-            key,
+            keys,
             connection: Mutex::new(connection),
         })
     }
@@ -55,20 +57,25 @@ impl TestClock for MovableClock {
         let now_ms = self.clock.now_ms() + millis_ceil(by);
         // The server first: whoever is woken by the clock asks there. A store that was removed meanwhile
         // gets no key again.
-        let moved: RedisResult<Option<String>> = set(&self.key, now_ms)
-            .arg("XX")
-            .query_async(&mut *connection)
-            .await;
-        match moved {
-            Ok(Some(_)) => self.clock.set_ms(now_ms),
-            // Time stands still, and the case fails by that.
-            Ok(None) => {
-                tracing::error!(target: "duroxide::redis", "the clock of this store was removed");
-            }
-            Err(error) => {
-                tracing::error!(target: "duroxide::redis", %error, "the clock cannot be moved");
+        for key in &self.keys {
+            let moved: RedisResult<Option<String>> = set(key, now_ms)
+                .arg("XX")
+                .query_async(&mut *connection)
+                .await;
+            match moved {
+                Ok(Some(_)) => {}
+                // Time stands still, and the case fails by that.
+                Ok(None) => {
+                    tracing::error!(target: "duroxide::redis", "the clock of this store was removed");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(target: "duroxide::redis", %error, "the clock cannot be moved");
+                    return;
+                }
             }
         }
+        self.clock.set_ms(now_ms);
     }
 
     fn pace(&self) -> Pace {

@@ -21,6 +21,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(30);
 pub(super) struct Place {
     location: Location,
     prefix: String,
+    partitions: usize,
 }
 
 impl std::fmt::Debug for Place {
@@ -31,10 +32,11 @@ impl std::fmt::Debug for Place {
 }
 
 impl Place {
-    pub(super) fn new(url: &str, prefix: &str) -> Result<Self, ProviderError> {
+    pub(super) fn new(url: &str, prefix: &str, partitions: usize) -> Result<Self, ProviderError> {
         Ok(Self {
             location: Location::new(url, &RedisOptions::default())?,
             prefix: prefix.to_owned(),
+            partitions,
         })
     }
 
@@ -42,9 +44,15 @@ impl Place {
         &self.prefix
     }
 
-    /// A key of the store's only partition.
-    pub(super) fn key(&self, name: &str) -> String {
-        format!("{{{}:0}}:{name}", self.prefix)
+    pub(super) fn partitions(&self) -> usize {
+        self.partitions
+    }
+
+    /// The keys of this name in each partition.
+    pub(super) fn keys(&self, name: &str) -> Vec<String> {
+        let each = 0..self.partitions;
+        each.map(|index| format!("{{{}:{index}}}:{name}", self.prefix))
+            .collect()
     }
 
     pub(super) async fn connect(&self) -> Result<MultiplexedConnection, ProviderError> {
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_place_does_not_show_the_password() {
-        let place = Place::new("redis://user:hunter2@host", "store").unwrap();
+        let place = Place::new("redis://user:hunter2@host", "store", 1).unwrap();
         assert_eq!(format!("{place:?}"), r#"Place("store")"#);
     }
 }
