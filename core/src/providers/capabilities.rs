@@ -46,6 +46,9 @@ pub struct Capabilities {
     pub push_wakeups: bool,
     /// Within which time a committed message without delay becomes visible (COM-07, WAK-01).
     pub visibility_bound: Duration,
+    /// Whether the messages of a commit arrive in one step with it. Otherwise those for other instances may
+    /// arrive one by one, before the commit is answered (CON-01).
+    pub atomic_delivery: bool,
     /// Whether `list_instances` filters by labels (ADM-06). Without that, whoever lists looks at those
     /// of each instance.
     pub label_filters: bool,
@@ -62,6 +65,7 @@ impl Capabilities {
             multi_process: false,
             push_wakeups: true,
             visibility_bound: Duration::ZERO,
+            atomic_delivery: true,
             label_filters: true,
             limits: Limits::default(),
         }

@@ -94,6 +94,7 @@ impl Provider for RedisProvider {
         let mut capabilities = Capabilities::volatile();
         capabilities.durability = self.server.durability;
         capabilities.multi_process = true;
+        capabilities.atomic_delivery = self.setup.partitions.count() == 1;
         capabilities.limits = self.setup.options.limits;
         capabilities
     }

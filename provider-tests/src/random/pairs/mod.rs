@@ -126,7 +126,7 @@ async fn check_beside(cx: &Cx, held: &[Operation], others: &[Operation]) {
 
 /// At how many points an operation can be held.
 async fn points_of(cx: &Cx, operation: Operation) -> usize {
-    let stage = prepare(cx.twin().await, operation, operation).await;
+    let stage = prepare(cx, cx.twin().await, operation, operation).await;
     let mut held = Held::new(operation.run(&stage, &stage.cx));
     for points in 0..POINTS_MAX {
         let point = format!("{}@{}", operation.name(), points + 1);
@@ -137,13 +137,14 @@ async fn points_of(cx: &Cx, operation: Operation) -> usize {
     panic!("{} does not end after {POINTS_MAX} polls", operation.name());
 }
 
-/// A stage for these two.
-async fn prepare(cx: Cx, first: Operation, second: Operation) -> Box<Stage> {
+/// A stage for these two on a twin of a store, or on the reference.
+async fn prepare(of: &Cx, cx: Cx, first: Operation, second: Operation) -> Box<Stage> {
+    let atomic_delivery = of.provider().capabilities().atomic_delivery;
     // Apart, since what prepares so many commits is large.
     if first.is_of_ended() || second.is_of_ended() {
-        Box::pin(Stage::prepare_with_ended(cx)).await
+        Box::pin(Stage::prepare_with_ended(cx, atomic_delivery)).await
     } else {
-        Box::pin(Stage::prepare(cx)).await
+        Box::pin(Stage::prepare(cx, atomic_delivery)).await
     }
 }
 
@@ -169,7 +170,7 @@ impl Serial {
 }
 
 async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, String, String) {
-    let stage = prepare(cx.reference().await, earlier, later).await;
+    let stage = prepare(cx, cx.reference().await, earlier, later).await;
     let a = earlier.run(&stage, &stage.cx).await;
     let b = later.run(&stage, &stage.cx).await;
     (a, b, stage.contents().await)
@@ -179,7 +180,7 @@ async fn in_turn(cx: &Cx, earlier: Operation, later: Operation) -> (String, Stri
 /// several handles through another one, if it is to be elsewhere.
 async fn check_pair(cx: &Cx, serial: &Serial, polls: usize, is_elsewhere: bool) {
     let Serial { first, second, .. } = *serial;
-    let stage = prepare(cx.twin().await, first, second).await;
+    let stage = prepare(cx, cx.twin().await, first, second).await;
     let other = if stage.cx.provider().capabilities().multi_process && is_elsewhere {
         stage.cx.connect().await
     } else {

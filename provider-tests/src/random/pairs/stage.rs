@@ -107,7 +107,9 @@ impl Ended {
 }
 
 impl Stage {
-    pub(super) async fn prepare(cx: Cx) -> Box<Self> {
+    /// Its turn has a message to another instance, if that arrives in one step with the commit on the store
+    /// that is looked at.
+    pub(super) async fn prepare(cx: Cx, atomic_delivery: bool) -> Box<Self> {
         cx.failed(FREE_ENDED, "error").await;
         let ended = cx.head(FREE_ENDED).await;
         cx.start(HELD).await;
@@ -133,7 +135,8 @@ impl Stage {
 
         let timer = later(HELD, cx.message_to_execution(2), SECOND);
         let commit = cx.turn(&turn).append(2).activity(5).send(timer);
-        let sent = to(WAITING[1], cx.message());
+        let receiver = if atomic_delivery { WAITING[1] } else { HELD };
+        let sent = to(receiver, cx.message());
         let lease = activities[0].lease.clone();
         let message = Some(cx.message_to_execution(2));
         let unleased = cx.unleased(&turn.head).append(1);
@@ -180,8 +183,8 @@ impl Stage {
     }
 
     /// The same with an instance that has ended.
-    pub(super) async fn prepare_with_ended(cx: Cx) -> Box<Self> {
-        let mut stage = Self::prepare(cx).await;
+    pub(super) async fn prepare_with_ended(cx: Cx, atomic_delivery: bool) -> Box<Self> {
+        let mut stage = Self::prepare(cx, atomic_delivery).await;
         stage.ended = Some(Ended::prepare(&stage.cx).await);
         stage
     }
