@@ -20,11 +20,13 @@ local function ring(changed_ids)
   end
 end
 
--- Writes what was changed, tells the others, and answers each member with what became claimable.
-local function finish(answers, changed_ids)
+-- Writes what was changed, tells the others, and answers each member with what became claimable, and what was
+-- sent to other partitions.
+local function finish(answers, changed_ids, sent)
   settle()
   ring(changed_ids)
   return encode({
     now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
+    sent = sent,
   })
 end

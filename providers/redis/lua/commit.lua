@@ -10,7 +10,7 @@ local function commit_outcome(outcome)
     return { no = 'refused' }
   end
   remove_activity(head, outcome.lease.key, activity)
-  return { dropped = outcome.envelope and send(outcome.envelope) or 0 }
+  return { dropped = outcome.envelope and (send(outcome.envelope)) or 0 }
 end
 
 local function apply(operation)
@@ -39,8 +39,10 @@ for place, operation in ipairs(R.operations) do
   local is_done, answer = pcall(apply, operation)
   if not is_done then
     forget(id)
+    drop_posted()
     answer = { no = 'damaged', why = reason(answer) }
   end
+  keep_posted(place - 1)
   answers[place] = answer
 end
-return finish(answers, R.changed)
+return finish(answers, R.changed, write_outboxes())

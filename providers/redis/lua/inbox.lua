@@ -13,13 +13,13 @@ local function place_of(number, id, execution)
   return number .. id .. (execution or '')
 end
 
--- Keeps a message, unless one with its id is there (MSG-02).
+-- Keeps a message, unless one with its id is there (MSG-02), and answers the number that it got.
 local function store_message(id, head, message, channel, due)
   local keys = base(head)
   local number = next_number()
   local stored = { c = channel, d = due, n = number, x = message.execution, b = message.body }
   if call('HSETNX', keys .. 'm', message.id, encode(stored)) == 0 then
-    return
+    return nil
   end
   call('ZADD', keys .. channel, due, place_of(number, message.id, message.execution))
   if channel:sub(1, 1) == 't' then
@@ -29,6 +29,7 @@ local function store_message(id, head, message, channel, due)
   end
   count_message(head, channel, 1)
   touch(id)
+  return number
 end
 
 -- Takes a message out of its channel.

@@ -4,30 +4,63 @@ local function lives(head, life)
   return head and (not life or head.ic == life)
 end
 
--- Stores a message, or drops it if nobody is there to receive it (MSG-05). Answers how many were
--- dropped.
-local function send(envelope)
+-- What tells two starts of an instance apart, but for their delays: a delay shrinks on its way, and what has begun
+-- has waited.
+local function digest_of(envelope)
+  local new, message = envelope.new, envelope.message
+  return redis.sha1hex(encode({
+    envelope.to, message.id, message.channel, message.execution or false, message.body, new.queue,
+    new.parent or false, new.parent_life or false, new.labels, new.orchestration, new.core_state,
+  })):sub(1, 16)
+end
+
+-- Whether the instance that a start creates is there, as a ghost: begun by the same start, which its source has
+-- lost and now sends again. A ghost of another start gives way.
+local function adopts(id, head, envelope)
+  if head.gh == digest_of(envelope) then
+    head.gh = nil
+    touch(id)
+    return true
+  end
+  remove(id, head)
+  return false
+end
+
+-- A start of a turn's. Answers the number of the message, or of the instance and that it is one.
+local function begin(envelope)
   local id, message = envelope.to, envelope.message
   local head = load(id)
-  if envelope.new then
-    -- The start that created it has done its work, however often it comes (STA-03).
-    if lives(head, message.id) then
-      return 0
+  if head and head.gh then
+    if adopts(id, head, envelope) then
+      return head.n, true
     end
-    if head then
-      -- It must be answered now, whether the instance is suspended or not (STA-03).
-      store_message(id, head, message, 'c', now)
-    else
-      head = create(id, envelope.new, message.id)
-      store_message(id, head, message, message.channel, after(envelope.delay))
-    end
-    return 0
+    head = nil
   end
+  -- The start that created it has done its work, however often it comes (STA-03).
+  if lives(head, message.id) then
+    return nil
+  end
+  if head then
+    -- It must be answered now, whether the instance is suspended or not (STA-03).
+    return store_message(id, head, message, 'c', now)
+  end
+  head = create(id, envelope.new, message.id)
+  store_message(id, head, message, message.channel, after(envelope.delay))
+  return head.n, true
+end
+
+-- Stores a message, or drops it if nobody is there to receive it (MSG-05). Answers how many were dropped, and
+-- the number of what came of it: of the message, or of the instance and that it is one.
+local function send(envelope)
+  local id, message = envelope.to, envelope.message
+  if envelope.new then
+    return 0, begin(envelope)
+  end
+  local head = load(id)
   if not lives(head, envelope.life) or (message.channel:sub(1, 1) == 't' and has_ended(head)) then
     return 1
   end
-  store_message(id, head, message, message.channel, after(envelope.delay))
-  return 0
+  return 0, store_message(id, head, message, message.channel, after(envelope.delay))
 end
 
 -- Why an instance does not take a client's message that it does not have yet (STA-06, LIM-03).
@@ -54,7 +87,10 @@ local function send_from_client(envelope)
   local id, message = envelope.to, envelope.message
   local head = load(id)
   if envelope.new then
-    if head and head.ic ~= message.id then
+    if head and head.gh then
+      -- The id is free: its instance is there by mistake.
+      remove(id, head)
+    elseif head and head.ic ~= message.id then
       if not (envelope.new.replaces and has_ended(head)) or awaits_control(head) then
         return { no = 'exists' }
       end

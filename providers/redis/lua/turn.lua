@@ -135,6 +135,20 @@ local function cancel(head, cancelled, leased)
   end
 end
 
+-- Sends a message, or leaves it to the relay if its receiver is in another partition. Answers how many were
+-- dropped: a ghost tells its parent nothing, whose child it may not be, and cannot be adopted afterwards.
+local function post(head, turn, place, envelope)
+  if head.gh and envelope.to == head.pi and envelope.life == head.pc then
+    head.gh = ''
+    return 1
+  end
+  if envelope.part then
+    append(envelope, place, turn.commit)
+    return 0
+  end
+  return (send(envelope))
+end
+
 -- Parts take effect in the order of COM-08.
 local function apply_turn(turn, head)
   local id = turn.instance
@@ -163,8 +177,8 @@ local function apply_turn(turn, head)
   for _, new in ipairs(turn.activities) do
     create_activity(id, head, new)
   end
-  for _, envelope in ipairs(turn.messages) do
-    dropped = dropped + send(envelope)
+  for place, envelope in ipairs(turn.messages) do
+    dropped = dropped + post(head, turn, place - 1, envelope)
   end
   return {
     cancelled = leased, dropped = dropped, life = head.ic, queue = head.q, created = head.cr,
@@ -177,9 +191,17 @@ local function commit_turn(turn)
   if head and head.ci == turn.commit then
     return { repeated = true }
   end
+  local ghost
+  if head and head.gh and turn.fence == 'absent' then
+    -- The id is free: its instance is there by mistake.
+    head, ghost = nil, head
+  end
   local refusal, place = refusal_of(head, turn)
   if refusal then
     return { no = refusal, place = place }
+  end
+  if ghost then
+    remove(turn.instance, ghost)
   end
   return apply_turn(turn, head)
 end

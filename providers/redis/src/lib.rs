@@ -41,6 +41,7 @@ mod provider;
 mod pulse;
 mod read;
 mod read_lane;
+mod relay;
 mod removal;
 mod rights;
 mod script;

@@ -13,6 +13,8 @@ pub(crate) struct EnvelopeRequest<'a> {
     life: Option<Id>,
     new: Option<NewRequest<'a>>,
     delay: u64,
+    /// In which partition the receiver is, if it is another one than that of the script.
+    part: Option<usize>,
     message: MessageRequest<'a>,
 }
 
@@ -27,8 +29,14 @@ impl<'a> EnvelopeRequest<'a> {
             life,
             new,
             delay: millis(envelope.delay),
+            part: None,
             message: MessageRequest::of(&envelope.message),
         }
+    }
+
+    /// Leaves it to the relay, if this says that its receiver belongs to another partition.
+    pub(crate) fn route(&mut self, part_of: impl Fn(&str) -> Option<usize>) {
+        self.part = part_of(self.to);
     }
 }
 

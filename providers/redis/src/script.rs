@@ -21,6 +21,10 @@ pub(crate) enum Script {
     Look,
     /// Removals, by request and by time.
     Sweep,
+    /// Where partitions stand with one another, and what one has for another.
+    Relay,
+    /// What other partitions have sent.
+    Deliver,
 }
 
 const TIME: &str = include_str!("../lua/time.lua");
@@ -29,6 +33,11 @@ const STORE: &str = include_str!("../lua/store.lua");
 const INBOX: &str = include_str!("../lua/inbox.lua");
 const ACTIVITY: &str = include_str!("../lua/activity.lua");
 const INSTANCE: &str = include_str!("../lua/instance.lua");
+const RELAY: &str = include_str!("../lua/relay.lua");
+const OUTBOX: &str = include_str!("../lua/outbox.lua");
+const TAKE: &str = include_str!("../lua/take.lua");
+const GHOSTS: &str = include_str!("../lua/ghosts.lua");
+const DELIVER: &str = include_str!("../lua/deliver.lua");
 const SEND: &str = include_str!("../lua/send.lua");
 const VALUE: &str = include_str!("../lua/value.lua");
 const TURN: &str = include_str!("../lua/turn.lua");
@@ -49,7 +58,7 @@ const LOOK: &str = include_str!("../lua/look.lua");
 const SWEEP: &str = include_str!("../lua/sweep.lua");
 
 impl Script {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Commit,
         Self::Claim,
         Self::Fronts,
@@ -58,14 +67,16 @@ impl Script {
         Self::Read,
         Self::Look,
         Self::Sweep,
+        Self::Relay,
+        Self::Deliver,
     ];
 
     /// What the server is told of it. Without `allow-oom` a script that the server's memory has no room
     /// for is refused before it runs; what ends leases or frees memory runs all the same.
     fn header(self) -> &'static str {
         match self {
-            Self::Commit | Self::Claim => "#!lua",
-            Self::Leases | Self::Dues | Self::Sweep => "#!lua flags=allow-oom",
+            Self::Commit | Self::Claim | Self::Deliver => "#!lua",
+            Self::Leases | Self::Dues | Self::Sweep | Self::Relay => "#!lua flags=allow-oom",
             Self::Fronts | Self::Read | Self::Look => "#!lua flags=no-writes",
         }
     }
@@ -73,7 +84,7 @@ impl Script {
     fn parts(self) -> &'static [&'static str] {
         match self {
             Self::Commit => &[
-                STORE, INBOX, ACTIVITY, INSTANCE, SEND, VALUE, TURN, BELL, COMMIT,
+                STORE, INBOX, ACTIVITY, INSTANCE, SEND, RELAY, OUTBOX, VALUE, TURN, BELL, COMMIT,
             ],
             Self::Claim => &[STORE, INBOX, ACTIVITY, CLAIM],
             Self::Fronts => &[STORE, FRONTS],
@@ -84,6 +95,10 @@ impl Script {
                 STORE, INBOX, ACTIVITY, INSTANCE, SHOWN, INSPECT, LISTING, METRICS, LOOK,
             ],
             Self::Sweep => &[STORE, INBOX, ACTIVITY, INSTANCE, SWEEP],
+            Self::Relay => &[STORE, RELAY, TAKE],
+            Self::Deliver => &[
+                STORE, INBOX, ACTIVITY, INSTANCE, SEND, RELAY, GHOSTS, BELL, DELIVER,
+            ],
         }
     }
 }

@@ -129,6 +129,13 @@ impl<'a> TurnRequest<'a> {
         };
         (request, refusal)
     }
+
+    /// Leaves messages to the relay, where this says to which other partition their receiver belongs.
+    pub(crate) fn route(&mut self, part_of: impl Fn(&str) -> Option<usize>) {
+        for message in &mut self.messages {
+            message.route(&part_of);
+        }
+    }
 }
 
 /// What is wrong with a turn, whatever the store says.
