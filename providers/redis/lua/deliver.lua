@@ -66,18 +66,15 @@ local function deliver(batch)
       answer.applied = #batch.entries
     end
     forget_until(log, batch.settled)
-    log.is_changed = true
+    log.is_stored, log.is_changed = true, true
   end
   note_window(log)
   if log.is_changed then
     save_log(log)
   end
+  answer.changed = changed_ids
   answer.seen = { source = log.part, place = log.last, lost = log.lost, settled = log.settled, base = log.base }
   return answer
 end
 
-local answers = {}
-for place, batch in ipairs(R.deliver) do
-  answers[place] = deliver(batch)
-end
-return finish(answers, changed_ids)
+return finish({ deliver(R.deliver) }, changed_ids)

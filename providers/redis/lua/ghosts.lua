@@ -53,9 +53,8 @@ local function go_back(log, place)
   end
   local elements = count > 0 and call('LRANGE', log.list, -count, -1) or {}
   for index = #elements, 1, -1 do
-    local trace = elements[index]:sub(LINK_BYTES + 1)
-    if trace ~= '' then
-      trace = decode(trace)
+    if #elements[index] > LINK_BYTES then
+      local trace = decode(elements[index]:sub(LINK_BYTES + 1))
       save_if_changed(trace[1])
       local is_done, kind = pcall(give_up, trace)
       if not is_done then

@@ -16,18 +16,24 @@ local LISTS = { out = 'o:', ['in'] = 't:' }
 local FORGOTTEN_AT_ONCE = 16384
 
 -- The log between this partition and another one: 'out' of what it sends there, 'in' of what it took from there.
+-- That it is whole is seen before anything is written.
 local function log_of(name, part)
   local stored = call('HGET', K .. name, part)
-  local log = stored and decode(stored) or { BEGINNING, BEGINNING, BEGINNING, BEGINNING, 0, NO_LINK }
-  return {
-    name = name, part = part, list = K .. LISTS[name] .. part,
-    base = log[1], last = log[2], settled = log[3], next = log[4], since = log[5], lost = log[6],
+  local parts = stored and decode(stored) or { BEGINNING, BEGINNING, BEGINNING, BEGINNING, 0, NO_LINK }
+  local log = {
+    is_stored = stored and true, name = name, part = part, list = K .. LISTS[name] .. part,
+    base = parts[1], last = parts[2], settled = parts[3], next = parts[4], since = parts[5], lost = parts[6],
   }
+  if call('LLEN', log.list) ~= log.last[1] - log.base[1] then
+    error('DAMAGED the log ' .. log.list .. ' has not as many elements as were put into it')
+  end
+  return log
 end
 
 local function save_log(log)
   local stored = { log.base, log.last, log.settled, log.next, log.since, log.lost }
   call('HSET', K .. log.name, log.part, encode(stored))
+  log.is_stored = true
 end
 
 -- The link with this number, or nil if it was forgotten or is not there yet.
@@ -46,9 +52,10 @@ local function holds(log, place)
   return link_at(log, place[1]) == place[2]
 end
 
--- Measures the window: what is there now is settled when it has aged by one.
+-- Measures the window: what is there now is settled when it has aged by one. A log that is not there is not made
+-- by that.
 local function note_window(log)
-  if now - log.since >= R.window then
+  if log.is_stored and now - log.since >= R.window then
     log.settled, log.next, log.since = log.next, log.last, now
     log.is_changed = true
   end

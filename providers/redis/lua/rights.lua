@@ -10,7 +10,7 @@ end
 local key = KEYS[1] .. 'rights'
 for _, command in ipairs({
   'DEL', 'EXISTS', 'GET', 'HDEL', 'HEXISTS', 'HGET', 'HKEYS', 'HLEN', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX',
-  'HSTRLEN', 'LINDEX', 'LLEN', 'LPOP', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
+  'HSTRLEN', 'LINDEX', 'LLEN', 'LPOP', 'LRANGE', 'LTRIM', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
   'ZREMRANGEBYSCORE', 'ZSCORE',
 }) do
   need(command, key)

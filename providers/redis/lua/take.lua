@@ -119,38 +119,44 @@ local function take(asked)
   forget_until(log, asked.settled)
   save_if_noted(log)
   local start, from = start_for(log, asked)
-  local batch = { target = log.part, start = start or 'unknown', settled = log.settled, last = log.last, base = log.base }
-  if start then
-    batch.from, batch.entries = from, entries_behind(log, from)
-    batch.left = log.last[1] - from[1] - #batch.entries
-  end
-  return batch
+  return {
+    target = log.part, start = start or 'unknown', settled = log.settled, from = from,
+    entries = from and entries_behind(log, from) or nil,
+  }
 end
 
--- The partitions with which there is a log of this kind.
-local function parts_of(name)
-  local parts = {}
+-- The partitions with which there are logs of this kind, and how many elements these have.
+local function survey_of(name)
+  local parts, count = {}, 0
   for place, part in ipairs(call('HKEYS', K .. name)) do
-    parts[place] = tonumber(part)
+    local log = log_of(name, tonumber(part))
+    parts[place], count = log.part, count + log.last[1] - log.base[1]
   end
-  return parts
+  return parts, count
 end
 
-local answer = { now = now, seq = seq }
-if R.ask then
-  answer.seen = {}
-  for place, asked in ipairs(R.ask) do
-    answer.seen[place] = ask(asked)
+-- For which partitions there may be something here, unless somebody has looked a short time ago; and how much there
+-- is that the relay keeps.
+local function survey(every)
+  local targets, sent = survey_of('out')
+  local _, taken = survey_of('in')
+  local last = call('GET', K .. 'round')
+  local is_done = last and now - tonumber(last) < every or false
+  if not is_done then
+    call('SET', K .. 'round', now)
   end
-elseif R.take then
-  answer.batches = {}
-  for place, asked in ipairs(R.take) do
-    answer.batches[place] = take(asked)
-  end
+  return { targets = targets, kept = sent + taken, is_done = is_done }
+end
+
+local answer = { seen = {}, batches = {} }
+for place, asked in ipairs(R.ask or {}) do
+  answer.seen[place] = ask(asked)
+end
+for place, asked in ipairs(R.take or {}) do
+  answer.batches[place] = take(asked)
 end
 if R.survey then
-  -- Who is alive, and with whom there is something.
-  answer.nodes, answer.targets, answer.sources = call('ZRANGE', K .. 'nodes', 0, -1), parts_of('out'), parts_of('in')
+  answer.survey = survey(R.survey)
 end
 settle()
 return encode(answer)

@@ -1,6 +1,7 @@
 //! Commits: whatever callers bring while a script is under way goes out together with the next one.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use duroxide_core::providers::room::Taken;
@@ -11,7 +12,7 @@ use duroxide_core::providers::{
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::activity::{self, OutcomeRequest};
@@ -23,6 +24,7 @@ use crate::lane::{Link, Usable};
 use crate::message::EnvelopeRequest;
 use crate::partition::{Partition, in_places};
 use crate::provider::RedisProvider;
+use crate::relay::{AllOutgoing, Sent};
 use crate::script::Script;
 use crate::setup::Setup;
 use crate::turn::{self, TurnRequest};
@@ -52,15 +54,17 @@ pub(crate) async fn run(
     mut link: Link,
     mut queue: mpsc::UnboundedReceiver<CommitJob>,
 ) {
+    let scripts = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let mut under_way = JoinSet::new();
     let mut waiting = Vec::new();
     loop {
         if waiting.is_empty() && queue.recv_many(&mut waiting, BATCH_OPERATIONS_MAX).await == 0 {
             break;
         }
-        if under_way.len() >= UNDER_WAY_MAX {
-            under_way.join_next().await;
-        }
+        let Ok(permit) = Arc::clone(&scripts).acquire_owned().await else {
+            break;
+        };
+        while under_way.try_join_next().is_some() {}
         // What has come meanwhile goes along.
         while waiting.len() < BATCH_OPERATIONS_MAX {
             match queue.try_recv() {
@@ -71,7 +75,7 @@ pub(crate) async fn run(
         let jobs = next_batch(&mut waiting);
         match link.usable().await {
             Ok(usable) => {
-                under_way.spawn(serve(Arc::clone(&setup), usable, jobs));
+                under_way.spawn(serve(Arc::clone(&setup), usable, jobs, permit));
             }
             Err(failure) => {
                 for job in jobs.into_iter().chain(waiting.drain(..)) {
@@ -107,9 +111,15 @@ impl CommitJob {
     }
 }
 
-async fn serve(setup: Arc<Setup>, usable: Usable, jobs: Vec<CommitJob>) {
+/// Commits what some callers have brought. The next script may go out as soon as this one is answered.
+async fn serve(
+    setup: Arc<Setup>,
+    usable: Usable,
+    jobs: Vec<CommitJob>,
+    permit: OwnedSemaphorePermit,
+) {
     let operations: Vec<&Commit> = jobs.iter().flat_map(|job| &job.operations).collect();
-    match call(&setup, &usable, &operations).await {
+    match call(&setup, &usable, &operations, permit).await {
         Ok(answers) => {
             let mut answers = answers.into_iter();
             for job in jobs {
@@ -165,6 +175,8 @@ struct Answers {
     answers: Vec<MemberAnswer>,
     turns: Vec<(Arc<str>, u64)>,
     activities: Vec<(Arc<str>, u64)>,
+    /// What was left to the relay.
+    sent: Vec<Sent>,
 }
 
 /// What a script answers to an operation. It leaves out what there is none of.
@@ -192,6 +204,7 @@ async fn call(
     setup: &Arc<Setup>,
     usable: &Usable,
     operations: &[&Commit],
+    permit: OwnedSemaphorePermit,
 ) -> Result<Vec<Answer>, Failure> {
     let server = &setup.location.server;
     let limits = &setup.options.limits;
@@ -208,7 +221,8 @@ async fn call(
     for (operation, owned) in operations.iter().zip(&owned) {
         let (member, refusal) = match (operation, owned) {
             (Commit::Turn(turn), Owned::Newborn(newborn)) => {
-                let (request, refusal) = TurnRequest::of(turn, newborn.as_ref(), limits);
+                let (mut request, refusal) = TurnRequest::of(turn, newborn.as_ref(), limits);
+                request.route(|to| usable.partition.other(setup.partitions.index_of(to)));
                 (Operation::Turn(Box::new(request)), refusal)
             }
             (Commit::Activity(outcome), Owned::Envelope(envelope)) => {
@@ -236,17 +250,30 @@ async fn call(
             values_bytes: limits.values_bytes_max,
         },
         taken: taken.map(|queue| (queue, true)).collect(),
-        changed: operations.iter().flat_map(|it| changed_by(it)).collect(),
+        changed: operations
+            .iter()
+            .flat_map(|it| changed_by(it))
+            .filter(|id| setup.partitions.index_of(id) == usable.partition.index)
+            .collect(),
         operations: members,
     };
     let argument = codec::encode(&request);
     let argument = argument.map_err(|why| Failure::damaged(why, server))?;
     let answer = usable.call(setup, Script::Commit, &argument).await?;
-    let answers: Answers = codec::decode(&answer).map_err(|why| Failure::damaged(why, server))?;
+    let mut answers: Answers =
+        codec::decode(&answer).map_err(|why| Failure::damaged(why, server))?;
     if answers.answers.len() != operations.len() {
         return Err(Failure::damaged("an answer is missing", server));
     }
     publish(setup, usable.partition.index, operations, &answers);
+    let sent = mem::take(&mut answers.sent);
+    let outgoing = AllOutgoing::post(setup, &usable.partition, operations, sent);
+    drop(permit);
+    for member in outgoing.dropped().await {
+        if let Some(answer) = answers.answers.get_mut(member) {
+            answer.dropped += 1;
+        }
+    }
     let each = operations.iter().zip(answers.answers).zip(refusals);
     Ok(each
         .map(|((operation, answer), refusal)| answer.understood(operation, refusal, setup))
@@ -284,7 +311,11 @@ fn publish(setup: &Setup, part: usize, operations: &[&Commit], answers: &Answers
             changes.insert(turn.instance.clone(), head.map(Box::new));
         }
         for envelope in begun_by(operation) {
-            changes.insert(envelope.recipient.instance().clone(), None);
+            let instance = envelope.recipient.instance();
+            // Of those that are elsewhere is told when they are there.
+            if setup.partitions.of(instance).index == part {
+                changes.insert(instance.clone(), None);
+            }
         }
     }
     hub.watchers.wake(changes);

@@ -34,6 +34,7 @@ pub(crate) struct Queues {
     leases: mpsc::UnboundedReceiver<Call>,
     reads: mpsc::UnboundedReceiver<ReadJob>,
     looks: mpsc::UnboundedReceiver<Call>,
+    relay: mpsc::UnboundedReceiver<Call>,
 }
 
 /// The queues to a partition, both ends.
@@ -43,12 +44,14 @@ pub(crate) fn queues() -> (Lanes, Queues) {
     let (leases, leases_end) = mpsc::unbounded_channel();
     let (reads, reads_end) = mpsc::unbounded_channel();
     let (looks, looks_end) = mpsc::unbounded_channel();
+    let (relay, relay_end) = mpsc::unbounded_channel();
     let lanes = Lanes {
         commits,
         claims,
         leases,
         reads,
         looks,
+        relay,
     };
     let queues = Queues {
         commits: commits_end,
@@ -56,6 +59,7 @@ pub(crate) fn queues() -> (Lanes, Queues) {
         leases: leases_end,
         reads: reads_end,
         looks: looks_end,
+        relay: relay_end,
     };
     (lanes, queues)
 }
@@ -187,6 +191,7 @@ fn serve_partition(setup: &Arc<Setup>, commits: Link, queues: Queues, lanes: &mu
     lanes.spawn(lane::run(link(), queues.leases));
     lanes.spawn(read_lane::run(Arc::clone(setup), link(), queues.reads));
     lanes.spawn(lane::run(link(), queues.looks));
+    lanes.spawn(lane::run(link(), queues.relay));
     lanes.spawn(commit::run(Arc::clone(setup), commits, queues.commits));
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Lane {
     Leases,
     /// Management.
     Looks,
+    /// What comes from other partitions, and goes there.
+    Relay,
 }
 
 /// The queues of the lanes to a partition.
@@ -34,6 +36,7 @@ pub(crate) struct Lanes {
     pub(crate) leases: mpsc::UnboundedSender<Call>,
     pub(crate) reads: mpsc::UnboundedSender<ReadJob>,
     pub(crate) looks: mpsc::UnboundedSender<Call>,
+    pub(crate) relay: mpsc::UnboundedSender<Call>,
 }
 
 /// A call of a script.

@@ -17,6 +17,7 @@ use crate::script::TimeSource;
 pub struct RedisOptions {
     pub(crate) key_prefix: String,
     pub(crate) partitions: usize,
+    pub(crate) relay_window: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_timeout: Duration,
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
@@ -103,6 +104,15 @@ impl RedisOptions {
         self
     }
 
+    /// Takes it that a failover loses no more than what was written in this time, 60 s by default. It is for
+    /// so long that a partition keeps what it has sent to others, so that they get again what they have lost.
+    /// It must exceed the `cluster-node-timeout` of a Cluster and the delay of its replication.
+    #[must_use]
+    pub fn relay_window(mut self, window: Duration) -> Self {
+        self.relay_window = window;
+        self
+    }
+
     /// Has the scripts go by a time that tests move.
     #[cfg(feature = "conformance")]
     #[must_use]
@@ -118,6 +128,7 @@ impl fmt::Debug for RedisOptions {
         f.debug_struct("RedisOptions")
             .field("key_prefix", &self.key_prefix)
             .field("partitions", &self.partitions)
+            .field("relay_window", &self.relay_window)
             .field("connect_timeout", &self.connect_timeout)
             .field("answer_timeout", &self.answer_timeout)
             .field("has_credentials", &self.credentials.is_some())
@@ -133,6 +144,7 @@ impl Default for RedisOptions {
         Self {
             key_prefix: "duroxide".to_owned(),
             partitions: 1,
+            relay_window: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
             credentials: None,

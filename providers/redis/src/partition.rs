@@ -35,12 +35,18 @@ impl Partition {
         }
     }
 
+    /// The number of a partition, if it is another one.
+    pub(crate) fn other(&self, index: usize) -> Option<usize> {
+        (index != self.index).then_some(index)
+    }
+
     /// Has a script called; false once everything is closed.
     pub(crate) fn call(&self, lane: Lane, call: Call) -> bool {
         self.bring(|lanes| match lane {
             Lane::Looks => lanes.looks.send(call).is_ok(),
             Lane::Claims => lanes.claims.send(call).is_ok(),
             Lane::Leases => lanes.leases.send(call).is_ok(),
+            Lane::Relay => lanes.relay.send(call).is_ok(),
         })
     }
 
@@ -116,9 +122,16 @@ impl Partitions {
 
     /// The one to which an instance belongs, for ever.
     pub(crate) fn of(&self, instance: &InstanceId) -> &Arc<Partition> {
+        self.get(self.index_of(instance)).unwrap_or(&self.first)
+    }
+
+    /// The number of the one to which an instance belongs.
+    pub(crate) fn index_of(&self, instance: &str) -> usize {
+        if self.others.is_empty() {
+            return 0;
+        }
         let index = hash(instance.as_bytes()) % self.count() as u64;
-        let index = usize::try_from(index).unwrap_or(0);
-        self.get(index).unwrap_or(&self.first)
+        usize::try_from(index).unwrap_or(0)
     }
 
     /// Items by where their instances are.

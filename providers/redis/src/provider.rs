@@ -162,11 +162,12 @@ impl Provider for RedisProvider {
     }
 
     async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError> {
-        let is_left = self.sweep(budget).await?;
+        let (is_left, next_round) = tokio::join!(self.sweep(budget), self.relay(budget));
+        let (is_left, next_round) = (is_left?, next_round?);
         Ok(Some(if is_left {
             Duration::ZERO
         } else {
-            MAINTAIN_INTERVAL
+            next_round.min(MAINTAIN_INTERVAL)
         }))
     }
 

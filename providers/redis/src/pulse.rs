@@ -11,6 +11,7 @@ use crate::error::Failure;
 use crate::hub::{Due, Dues};
 use crate::lane::Lane;
 use crate::partition::Partition;
+use crate::relay::make_rounds;
 use crate::script::Script;
 use crate::setup::Setup;
 
@@ -35,6 +36,8 @@ struct Answer {
     turns_due: Vec<Due>,
     activities_due: Vec<Due>,
     has_peers: bool,
+    /// How many processes are found to have vanished, which may have left messages to other partitions.
+    vanished: usize,
 }
 
 /// Has the hub learn when something becomes claimable.
@@ -49,6 +52,9 @@ pub(crate) async fn ask(setup: &Setup, partition: &Partition) -> Result<(), Fail
     let call = setup.call(partition, Lane::Leases, Script::Dues, &request);
     let answer: Answer = call.await?;
     setup.hub.set_peers(partition.index, answer.has_peers);
+    if answer.vanished > 0 {
+        setup.rounds.hurry(partition.index);
+    }
     let dues = Dues {
         at_ms: answer.now,
         sequence: answer.seq,
@@ -71,6 +77,9 @@ pub(crate) async fn run(setup: Arc<Setup>, partition: Arc<Partition>) {
         if ask(&setup, &partition).await.is_err() {
             // Whoever calls anything hears of it.
             continue;
+        }
+        if setup.rounds.is_urgent(partition.index) {
+            tokio::spawn(make_rounds(Arc::clone(&setup)));
         }
         let now = SystemClock.elapsed();
         if now.saturating_sub(heard_at) > SILENT_MAX {

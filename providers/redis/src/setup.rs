@@ -20,6 +20,7 @@ use crate::options::RedisOptions;
 use crate::partition::{Partition, Partitions};
 use crate::read::Read;
 use crate::read_lane::ReadJob;
+use crate::relay::{Rounds, Ways};
 use crate::script::{Script, Scripts};
 
 /// How many bytes an operation takes of the room for writes beside its bodies.
@@ -34,6 +35,9 @@ pub(crate) struct Setup {
     /// Tells this process from others, anew each time.
     pub(crate) node: Id,
     pub(crate) hub: Hub,
+    /// What is on its way between partitions.
+    pub(crate) ways: Ways,
+    pub(crate) rounds: Rounds,
     writes: Room,
     reads: Room,
     calls: AtomicU64,
@@ -55,6 +59,8 @@ impl Setup {
             scripts: Scripts::new(options.time),
             node: Id(Entropy.lease_token().0),
             hub: Hub::new(Arc::clone(&options.clock), partitions.count()),
+            ways: Ways::default(),
+            rounds: Rounds::new(partitions.count()),
             partitions,
             writes: Room::of(RedisOptions::QUEUED_WRITE_BYTES_MAX),
             reads: Room::of(RedisOptions::QUEUED_READS_MAX),
@@ -78,7 +84,7 @@ impl Setup {
         let argument = argument.map_err(|why| Failure::damaged(why, server))?;
         let room = match lane {
             Lane::Looks => Some(self.reads.take(1).await),
-            Lane::Claims | Lane::Leases => None,
+            Lane::Claims | Lane::Leases | Lane::Relay => None,
         };
         let (reply, answer) = oneshot::channel();
         let call = Call {

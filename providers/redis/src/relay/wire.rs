@@ -15,8 +15,9 @@ pub(crate) struct AskRequest {
     pub(crate) ask: Vec<Asked>,
     /// For how long a partition may lose what it was given, in milliseconds.
     pub(crate) window: u64,
-    /// Whether to tell as well who is alive, and which partitions there is something for and from.
-    pub(crate) survey: bool,
+    /// Whether to tell as well for which partitions there is something, unless somebody has looked for that
+    /// less than so many milliseconds ago.
+    pub(crate) survey: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,11 +31,18 @@ pub(crate) struct Asked {
 pub(crate) struct AskAnswer {
     pub(crate) seen: Vec<Seen>,
     #[serde(default)]
-    pub(crate) nodes: Vec<Id>,
-    #[serde(default)]
+    pub(crate) survey: Survey,
+}
+
+/// What a partition has for others.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Survey {
+    /// For which partitions there may be something.
     pub(crate) targets: Vec<usize>,
-    #[serde(default)]
-    pub(crate) sources: Vec<usize>,
+    /// How many entries and links it keeps.
+    pub(crate) kept: u64,
+    /// Whether somebody has just looked.
+    pub(crate) is_done: bool,
 }
 
 /// How a target stands with one source.
@@ -104,6 +112,7 @@ pub(crate) struct TakeAnswer {
 /// What a source has for a target.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Batch {
+    #[serde(default)]
     pub(crate) target: usize,
     pub(crate) start: Start,
     /// Where the entries begin, unless the target has to tell more of its links.
@@ -111,14 +120,31 @@ pub(crate) struct Batch {
     pub(crate) from: Place,
     #[serde(default)]
     pub(crate) entries: Vec<Entry>,
-    /// How many there are behind these.
-    #[serde(default)]
-    pub(crate) left: u64,
     /// What the source can no longer lose.
     pub(crate) settled: Place,
-    pub(crate) last: Place,
-    /// What it has forgotten.
-    pub(crate) base: Place,
+}
+
+impl Batch {
+    /// These entries behind a place where a target stands.
+    pub(crate) fn behind(target: usize, place: Place, entries: Vec<Entry>) -> Self {
+        Self {
+            target,
+            start: Start::Here,
+            from: place,
+            entries,
+            settled: Place::default(),
+        }
+    }
+
+    /// Whether it brings no entry and takes nothing back.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.start == Start::Here
+    }
+
+    /// Whether the target gets something from it, or may forget something.
+    pub(crate) fn has_something_for(&self, seen: &Seen) -> bool {
+        !self.is_empty() || self.settled.0 > seen.base.0
+    }
 }
 
 /// Where the entries of a batch begin.
@@ -147,7 +173,7 @@ pub(crate) struct DeliverRequest<'a> {
     /// The queues whose turns are taken on here.
     pub(crate) taken: BTreeMap<Arc<str>, bool>,
     pub(crate) window: u64,
-    pub(crate) deliver: Vec<Delivery<'a>>,
+    pub(crate) deliver: Delivery<'a>,
 }
 
 /// What is brought from one source.
@@ -195,6 +221,8 @@ pub(crate) struct Delivered {
     pub(crate) applied: u64,
     /// The places of those that nobody was there to receive.
     pub(crate) dropped: Vec<usize>,
+    /// The instances that were created or removed.
+    pub(crate) changed: Vec<String>,
     /// What has failed in those of them whose receiver is damaged.
     pub(crate) failed: Vec<String>,
     #[serde(default)]

@@ -96,8 +96,12 @@ enum Operation<'a> {
 pub(super) struct Committed {
     pub(super) answers: Vec<Member>,
     /// To which partition, behind which place, and each entry's member, place in it and link.
-    pub(super) sent: Vec<(usize, Place, Vec<(usize, usize, Link)>)>,
+    pub(super) sent: Vec<(usize, Place, Vec<SentEntry>)>,
 }
+
+pub(super) type SentEntry = (usize, usize, Link);
+/// The base, the last place, what is settled and what will be, since when, and the lost link.
+type StoredLog = (Place, Place, Place, Place, u64, Link);
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -149,7 +153,7 @@ impl Pair {
         &mut self,
         part: usize,
         script: Script,
-        request: &impl Serialize,
+        request: &(impl Serialize + Sync),
     ) -> A {
         let argument = codec::encode(request).unwrap();
         let (text, tag) = (self.scripts.text(script).to_owned(), tag(part));
@@ -215,7 +219,7 @@ impl Pair {
                 links,
             }],
             window: WINDOW_MS,
-            survey: false,
+            survey: None,
         };
         let mut answer: AskAnswer = self.call(self.way.1, Script::Relay, &request).await;
         answer.seen.remove(0)
@@ -236,7 +240,7 @@ impl Pair {
             bell: "bell",
             taken: BTreeMap::new(),
             window: WINDOW_MS,
-            deliver: vec![Delivery::of(self.way.0, seen.position(), batch)],
+            deliver: Delivery::of(self.way.0, seen.position(), batch),
         };
         let mut answer: DeliverAnswer = self.call(self.way.1, Script::Deliver, &request).await;
         answer.answers.remove(0)
@@ -331,6 +335,15 @@ impl Pair {
         let seen = self.ask().await;
         let batch = self.take(&seen).await;
         assert_eq!(batch.start, Start::Here);
-        assert_eq!(batch.last, seen.position().place);
+        assert_eq!(self.last().await, seen.position().place);
+    }
+
+    /// The last place of the source.
+    pub(super) async fn last(&mut self) -> Place {
+        let (source, target) = (tag(self.way.0) + "out", self.way.1.to_string());
+        let words = [b"HGET", source.as_bytes(), target.as_bytes()];
+        let stored: Option<Vec<u8>> = self.ask_server(&words).await;
+        let read = |stored: Vec<u8>| rmp_serde::from_slice::<StoredLog>(&stored).unwrap();
+        stored.map(read).map_or_else(Place::default, |log| log.1)
     }
 }
