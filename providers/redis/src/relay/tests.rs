@@ -6,6 +6,7 @@ mod order;
 mod pair;
 #[path = "../../tests/support/private_server.rs"]
 mod private_server;
+mod process;
 mod rollbacks;
 mod sender;
 mod windows;

@@ -1,8 +1,10 @@
 //! Two partitions, and a relay between them whose steps a test takes one by one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use duroxide_core::clock::ManualClock;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Commit, Limits};
 use redis::aio::MultiplexedConnection;
@@ -21,6 +23,7 @@ use crate::relay::wire::{
 };
 use crate::script::{Script, Scripts, TimeSource};
 use crate::turn::{self, TurnRequest};
+use crate::{RedisOptions, RedisProvider};
 
 /// The partition that sends.
 pub(super) const SOURCE: usize = 0;
@@ -28,6 +31,9 @@ pub(super) const SOURCE: usize = 0;
 pub(super) const TARGET: usize = 1;
 /// How long what was written may still be lost.
 pub(super) const WINDOW_MS: u64 = 60_000;
+const PREFIX: &str = "relay";
+/// A time like those of today.
+const BEGINNING_MS: u64 = 1_767_571_200_000;
 /// More links than any test has.
 const ALL_LINKS: u64 = 1 << 20;
 /// More calls than any relay takes.
@@ -36,7 +42,9 @@ const CALLS_MAX: usize = 100;
 /// Two partitions of a store on a server of their own.
 pub(super) struct Pair {
     /// Ends when this is dropped.
-    _server: PrivateServer,
+    server: PrivateServer,
+    /// The time of the providers on it.
+    clock: ManualClock,
     connection: MultiplexedConnection,
     scripts: Scripts,
     now_ms: u64,
@@ -112,7 +120,7 @@ pub(super) struct Member {
 }
 
 pub(super) fn tag(part: usize) -> String {
-    format!("{{relay:{part}}}:")
+    format!("{{{PREFIX}:{part}}}:")
 }
 
 impl Pair {
@@ -120,10 +128,11 @@ impl Pair {
         let server = PrivateServer::start(&[]).await;
         let connection = server.connection().await;
         let mut pair = Self {
-            _server: server,
+            server,
+            clock: ManualClock::at_ms(BEGINNING_MS),
             connection,
             scripts: Scripts::new(TimeSource::Test),
-            now_ms: 1_767_571_200_000,
+            now_ms: BEGINNING_MS,
             way: (SOURCE, TARGET),
         };
         pair.elapse(0).await;
@@ -147,6 +156,18 @@ impl Pair {
             self.ask_server::<()>(&[b"SET", key.as_bytes(), now.as_bytes()])
                 .await;
         }
+        self.clock.set_ms(self.now_ms);
+    }
+
+    /// A process on the same store.
+    pub(super) async fn provider(&self) -> RedisProvider {
+        let options = RedisOptions::default()
+            .key_prefix(PREFIX)
+            .partitions(2)
+            .clock(Arc::new(self.clock.clone()))
+            .test_clock();
+        let opened = RedisProvider::new(&self.server.url(), Some(options)).await;
+        opened.unwrap()
     }
 
     async fn call<A: DeserializeOwned>(
