@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Commit, Limits};
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, cmd};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, cmd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub(super) const WINDOW_MS: u64 = 60_000;
 const PREFIX: &str = "relay";
 /// A time like those of today.
 const BEGINNING_MS: u64 = 1_767_571_200_000;
+/// Within which time a server answers, however busy the machine is.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// More links than any test has.
 const ALL_LINKS: u64 = 1 << 20;
 /// More calls than any relay takes.
@@ -126,7 +129,10 @@ pub(super) fn tag(part: usize) -> String {
 impl Pair {
     pub(super) async fn new() -> Self {
         let server = PrivateServer::start(&[]).await;
-        let connection = server.connection().await;
+        let client = Client::open(server.url()).unwrap();
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
+        let connection = client.get_multiplexed_async_connection_with_config(&config);
+        let connection = connection.await.unwrap();
         let mut pair = Self {
             server,
             clock: ManualClock::at_ms(BEGINNING_MS),
@@ -145,7 +151,7 @@ impl Pair {
             command.arg(word);
         }
         let answer = command.query_async(&mut self.connection).await;
-        answer.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+        answer.unwrap_or_else(|error| panic!("{}: {error}", words[0].escape_ascii()))
     }
 
     /// Lets time pass in both.

@@ -57,10 +57,10 @@ impl Process {
 
     async fn commit(&self, turn: Commit) -> usize {
         let mut answers = self.provider.commit(vec![turn]).await;
-        match answers.remove(0).unwrap() {
-            Committed::Turn(committed) => committed.messages_dropped,
-            other => panic!("{other:?}"),
-        }
+        let Ok(Committed::Turn(committed)) = answers.remove(0) else {
+            panic!("{answers:?}");
+        };
+        committed.messages_dropped
     }
 
     /// Leaves what a process leaves that ends between its commit and what follows it.
