@@ -225,7 +225,15 @@ impl World {
                 Some(instance)
             })
         };
-        until("a child", look).await
+        let child = until("a child", look).await;
+        self.is_there(&child).await;
+        child
+    }
+
+    /// Waits until an instance is there: the start of a child may arrive after the turn that sends it.
+    pub(crate) async fn is_there(&self, instance: &str) {
+        let look = async || self.client.get_instance_info(instance).await.ok();
+        until(instance, look).await;
     }
 
     /// Waits until an instance is in this execution.

@@ -63,9 +63,12 @@ impl World {
             Part::CancelAll { executions_ago } => builder.cancel(ActivityCancel::AllOfExecution(
                 current.saturating_sub(executions_ago),
             )),
+            // Those of other instances are not for this turn (FEN-04).
             Part::FinishFused { activity } => match self.activity(activity) {
-                Some(lease) => builder.complete_activity(lease),
-                None => builder,
+                Some(lease) if lease.key.instance == *builder.instance() => {
+                    builder.complete_activity(lease)
+                }
+                Some(_) | None => builder,
             },
             Part::ConsumeOnly { messages } => {
                 builder.change(|commit| commit.consumed.truncate(messages))
