@@ -92,10 +92,9 @@ fn usage(wrong: &str) -> Refused {
 
 /// The backend of this scheme has no such mode, which may be a password in the wrong place.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-fn unknown_mode(scheme: &str, mode: &str, modes: &'static [&'static str; 2]) -> Refused {
-    let [first, second] = modes;
+fn unknown_mode(scheme: &str, mode: &str, modes: &'static [&'static str]) -> Refused {
     let hint = nearest(mode, modes).map_or(String::new(), |it| format!("; did you mean {it}?"));
-    usage(&format!(
-        "the modes of {scheme}: are {first} and {second}{hint}"
-    ))
+    let (last, others) = modes.split_last().unwrap_or((&"none", &[]));
+    let others = others.join(", ");
+    usage(&format!("the modes of {scheme}: are {others} and {last}{hint}"))
 }

@@ -99,8 +99,8 @@ impl Run {
             }
             // Without the URL, which may hold a password.
             Some(_) => Err(
-                "--backend takes postgres://USER@HOST/DATABASE or redis://HOST; without it a SQLite \
-                 file is made"
+                "--backend takes postgres://USER@HOST/DATABASE or redis://HOST, for a Cluster \
+                 redis://HOST:PORT,HOST:PORT; without it a SQLite file is made"
                     .to_owned(),
             ),
         }
@@ -143,7 +143,13 @@ fn postgres(url: &str) -> Subject {
 }
 
 fn redis(url: &str) -> Subject {
-    Subject::new(RedisFixture::single().at(url))
+    // A list of servers is a Cluster.
+    let fixture = if url.contains(',') {
+        RedisFixture::cluster()
+    } else {
+        RedisFixture::single()
+    };
+    Subject::new(fixture.at(url))
 }
 
 fn main() -> ExitCode {

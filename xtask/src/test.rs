@@ -85,6 +85,7 @@ pub(crate) fn on_servers(steps: &mut Steps, servers: &mut Servers) {
         ("postgres", "Postgres", "listening"),
         ("postgres", "Postgres", "polling"),
         ("redis", "Redis", "single"),
+        ("redis-cluster", "Redis", "cluster"),
     ] {
         let name = format!("conformance of {backend}, {mode}");
         match servers.variable(steps, server) {

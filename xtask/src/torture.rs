@@ -27,7 +27,11 @@ const KILLED: [(&str, &str); 2] = [
 ];
 
 /// The servers that a store is on, with the names of the backends.
-const SERVERS: [(&str, &str); 2] = [("postgres", "Postgres"), ("redis", "Redis")];
+const SERVERS: [(&str, &str); 3] = [
+    ("postgres", "Postgres"),
+    ("redis", "Redis"),
+    ("redis-cluster", "Redis Cluster"),
+];
 
 /// What one random case may take, in seconds.
 const CASE_SECONDS_MAX: u32 = 600;

@@ -1,10 +1,10 @@
-//! Redis: keys on the server that the URL names, with a prefix for each store.
+//! Redis: keys on the servers that the URL names, with a prefix for each store. A list of servers is a Cluster.
 
 use duroxide_provider_tests::{Fixture as _, Subject};
 use duroxide_redis::conformance::RedisFixture;
 use tokio::runtime::Builder;
 
-use super::{Backend, Refused, usage};
+use super::{Backend, Refused, unknown_mode, usage};
 use crate::interrupt::when_interrupted;
 
 /// The server of this URL. A first store is made, opened and removed, so that a server that is down, or
@@ -12,15 +12,24 @@ use crate::interrupt::when_interrupted;
 pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
     if !url.contains("://") {
         return Err(usage(
-            "the URL of a Redis server is redis://USER:PASSWORD@HOST:PORT/DATABASE, or rediss://",
+            "the URL of a Redis server is redis://USER:PASSWORD@HOST:PORT/DATABASE, or rediss://; of a \
+             Cluster, redis://HOST:PORT,HOST:PORT",
         ));
     }
-    match mode {
-        None | Some("single") => {}
-        // It may be a password in the wrong place.
-        Some(_) => return Err(usage("the only mode of redis: is single")),
-    }
-    let fixture = RedisFixture::single().at(url);
+    let fixture = match mode {
+        None if url.contains(',') => RedisFixture::cluster(),
+        None | Some("single") => RedisFixture::single(),
+        Some("partitioned") => RedisFixture::partitioned(),
+        Some("cluster") => RedisFixture::cluster(),
+        Some(other) => {
+            return Err(unknown_mode(
+                "redis",
+                other,
+                &["single", "partitioned", "cluster"],
+            ));
+        }
+    };
+    let fixture = fixture.at(url);
     let unavailable = |error: &dyn std::fmt::Display| Refused::Unavailable(error.to_string());
     let of_the_run = fixture.clone();
     when_interrupted(move |runtime| runtime.block_on(of_the_run.remove_all()))

@@ -110,6 +110,13 @@ pub(crate) const BACKENDS: &[Backend] = &[
         server: Some("redis"),
         tortures: &[Torture::Kill, Torture::Processes],
     },
+    Backend {
+        name: "redis-cluster",
+        url: "redis://localhost:7000,localhost:7001",
+        mode: Some("cluster"),
+        server: Some("redis-cluster"),
+        tortures: &[Torture::Kill, Torture::Processes],
+    },
 ];
 
 impl Backend {
