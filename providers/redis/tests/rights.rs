@@ -23,7 +23,7 @@ use support_opening::{SECRET, config_refusal, everything_said, log, refusal};
 /// What the guide of this provider lists: all that a user needs.
 const RIGHTS: &str = "~{duroxide:* &{duroxide:* +eval +evalsha +script|load +publish +subscribe +ping \
      +info +config|get +time +del +exists +get +hdel +hexists +hget +hkeys +hlen +hmget +hrandfield +hset +hsetnx \
-     +hstrlen +lindex +llen +lpop +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
+     +hstrlen +lindex +llen +lpop +lrange +ltrim +rpush +sadd +set +sscan +unlink +zadd +zcard +zcount +zrange +zrem \
      +zremrangebyscore +zscore";
 
 #[test]

@@ -6,6 +6,9 @@ use super::mutants::Defect;
 /// How many entries are taken at once: fewer than there may be.
 const BATCH_MAX: usize = 2;
 
+/// How many are given up at once: fewer than there may be.
+const GHOSTS_MAX: usize = 2;
+
 /// Where a target stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Position {
@@ -161,12 +164,15 @@ impl Target {
                 None => return,
             }
         };
-        match batch.start {
-            Start::Here => {}
+        let is_there = match batch.start {
+            Start::Here => true,
             Start::Back(place) => self.go_back(place, defect),
-            Start::Over(place) => self.start_over(place),
-        }
-        for link in entries {
+            Start::Over(place) => {
+                self.start_over(place);
+                true
+            }
+        };
+        for link in entries.iter().filter(|_| is_there) {
             self.chain.push(*link);
             self.applied.push(*link);
         }
@@ -201,14 +207,22 @@ impl Target {
         }
     }
 
-    fn go_back(&mut self, place: Place, defect: Option<Defect>) {
-        self.lost = self.chain.last().link;
+    /// Goes back towards a place, and answers whether it has come there. A place in between is left as the
+    /// last one was, by the next batch.
+    fn go_back(&mut self, place: Place, defect: Option<Defect>) -> bool {
+        let last = self.chain.last();
+        let between = last.number.saturating_sub(GHOSTS_MAX);
+        let between = self.chain.at(between).filter(|it| it.number > place.number);
+        let is_there = between.is_none();
+        let place = between.unwrap_or(place);
+        self.lost = last.link;
         self.chain.cut(place);
         self.settled.cut(place);
         if defect != Some(Defect::GhostsStay) {
             let ghosts = self.applied.split_off(place.number.min(self.applied.len()));
             self.given_up.extend(ghosts);
         }
+        is_there
     }
 
     fn start_over(&mut self, place: Place) {
