@@ -108,6 +108,10 @@ fn main() -> ExitCode {
         println!("main: test");
         return ExitCode::SUCCESS;
     }
+    if std::env::args().any(|argument| argument == "--ignored") {
+        // None of this is, and it has been run without.
+        return ExitCode::SUCCESS;
+    }
     check("sound", true, &["PASSED, 5 kills"]);
     check("talkative", true, &["PASSED, 5 kills", WARNING]);
     check("forgetful", false, &["FAILED: "]);

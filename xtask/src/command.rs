@@ -31,8 +31,8 @@ enum Command {
     /// Format, clippy, documentation, then `test --all`, a failing disk, and half a minute of
     /// fuzzing: what CI runs
     Ci,
-    /// Everything with faults that are drawn anew each time, and a longer fuzzing, in about twenty
-    /// minutes
+    /// Everything with faults that are drawn anew each time, a longer fuzzing, and the whole suite
+    /// through the command line, in about forty minutes
     Torture(Torture),
     /// Call everything that is decoded with bytes that libFuzzer makes
     Fuzz {

@@ -8,9 +8,11 @@
 mod certify;
 mod checks;
 mod command;
+mod conformance;
 mod examples;
 mod fuzz;
 mod load;
+mod programs;
 mod servers;
 mod steps;
 mod storage;

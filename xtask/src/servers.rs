@@ -6,12 +6,13 @@
 pub(crate) mod install;
 mod ready;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use self::install::{MayInstall, packages_of};
 use self::ready::Ready;
+use crate::programs::Tests;
 use crate::steps::{Steps, cargo};
 
 /// The servers that each package asks for.
@@ -74,7 +75,9 @@ impl Servers {
         }
     }
 
-    /// Runs the tests of every package that asks for servers.
+    /// Runs the tests of every package that asks for servers. Where all servers are there, in one
+    /// run of the whole workspace: a package alone is built with other features of what it depends
+    /// on, which takes minutes. Where one is missing, the packages that do without it.
     pub(crate) fn test_packages(&mut self, steps: &mut Steps) {
         let mut wanted = Wanted::new();
         steps.run("the servers that packages ask for", || {
@@ -82,33 +85,47 @@ impl Servers {
             println!("{wanted:?}");
             Ok(())
         });
+        let kinds: BTreeSet<&String> = wanted.values().flatten().collect();
+        if let Ok(urls) = self.variables(steps, kinds) {
+            test(steps, "tests with servers", &["--workspace"], &urls);
+            return;
+        }
         for (package, kinds) in &wanted {
-            self.test(steps, package, kinds);
+            let name = format!("tests of {package} with {}", kinds.join(" and "));
+            match self.variables(steps, kinds) {
+                Ok(urls) => test(steps, &name, &["--package", package], &urls),
+                Err(why) => steps.not_run(&name, &why),
+            }
         }
     }
 
-    /// Runs the tests of a package that need servers, if all of these are there.
-    fn test(&mut self, steps: &mut Steps, package: &str, kinds: &[String]) {
-        let name = format!("tests of {package} with {}", kinds.join(" and "));
+    /// The environment variables of all these servers, or why there is not one of them.
+    fn variables<'a>(
+        &mut self,
+        steps: &mut Steps,
+        kinds: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Vec<(String, String)>, String> {
         let mut urls = Vec::new();
         for kind in kinds {
-            match self.variable(steps, kind) {
-                Ok((variable, url)) => urls.push((variable.to_owned(), url.to_owned())),
-                Err(why) => return steps.not_run(&name, &why),
-            }
+            let (variable, url) = self.variable(steps, kind)?;
+            urls.push((variable.to_owned(), url.to_owned()));
         }
-        let urls: Vec<_> = urls.iter().map(|(name, url)| (&**name, &**url)).collect();
-        let arguments = [
-            "test",
-            "--package",
-            package,
-            "--all-features",
-            // Neither measurements nor examples are among those that need servers.
-            "--tests",
-        ];
-        let arguments = [&arguments[..], &["--no-fail-fast", "--", "--ignored"]].concat();
-        steps.cargo(&name, &arguments, &urls);
+        Ok(urls)
     }
+}
+
+/// Runs the ignored tests of these packages.
+fn test(steps: &mut Steps, name: &str, packages: &[&str], urls: &[(String, String)]) {
+    let urls: Vec<_> = urls.iter().map(|(name, url)| (&**name, &**url)).collect();
+    let tests = Tests {
+        name,
+        packages,
+        // Neither measurements nor examples are among those that need servers.
+        targets: "--tests",
+        arguments: &["--ignored"],
+        env: &urls,
+    };
+    tests.run(steps);
 }
 
 fn make_ready(kind: &str, may_install: &MayInstall) -> Result<Ready, String> {

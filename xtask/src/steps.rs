@@ -121,6 +121,10 @@ impl Steps {
     }
 }
 
+/// What runs a program of this workspace, up to its name. With `--package` it would be built once
+/// more, with other features of what it depends on.
+pub(crate) const RUN: [&str; 3] = ["run", "--quiet", "--all-features"];
+
 /// How many of the steps are shown that took longest.
 const LONGEST_SHOWN: usize = 8;
 
@@ -169,6 +173,13 @@ impl Failures {
             self.left = self.left.saturating_sub(1);
         }
     }
+}
+
+/// Which tests failed and what they said, of what a program with tests has printed.
+pub(crate) fn failures(printed: &str) -> Vec<String> {
+    let mut failures = Failures::default();
+    printed.lines().for_each(|line| failures.read(line));
+    failures.lines
 }
 
 /// A call of cargo for people. An argument that an environment variable holds is shown as that

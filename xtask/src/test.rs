@@ -1,7 +1,9 @@
 //! The tests, as often and under as much load as is asked for.
 
+use crate::conformance;
 use crate::examples;
 use crate::load::Load;
+use crate::programs::Tests;
 use crate::servers::Servers;
 use crate::steps::Steps;
 use crate::torture::Torture;
@@ -50,17 +52,14 @@ const BUILD: [&str; 6] = [
 
 /// Everything that is tested, as far as servers can be had.
 pub(crate) fn everything(steps: &mut Steps, no_install: bool) {
-    steps.cargo(
-        "unit and integration tests",
-        &[
-            "test",
-            "--workspace",
-            "--all-features",
-            "--all-targets",
-            "--no-fail-fast",
-        ],
-        &[],
-    );
+    let tests = Tests {
+        name: "unit and integration tests",
+        packages: &["--workspace"],
+        targets: "--all-targets",
+        arguments: &[],
+        env: &[],
+    };
+    tests.run(steps);
     steps.cargo(
         "documentation tests",
         &[
@@ -72,7 +71,7 @@ pub(crate) fn everything(steps: &mut Steps, no_install: bool) {
         ],
         &[],
     );
-    conformance(steps);
+    conformance::in_short(steps);
     Torture::short().kill_processes(steps);
     on_servers(steps, &mut Servers::new(no_install));
     examples::run(steps);
@@ -81,44 +80,6 @@ pub(crate) fn everything(steps: &mut Steps, no_install: bool) {
 /// What needs a server.
 pub(crate) fn on_servers(steps: &mut Steps, servers: &mut Servers) {
     servers.test_packages(steps);
-    for (server, backend, mode) in [
-        ("postgres", "Postgres", "listening"),
-        ("postgres", "Postgres", "polling"),
-        ("redis", "Redis", "single"),
-        ("redis-cluster", "Redis", "cluster"),
-    ] {
-        let name = format!("conformance of {backend}, {mode}");
-        match servers.variable(steps, server) {
-            Ok((variable, url)) => {
-                let (variable, url) = (variable.to_owned(), url.to_owned());
-                // Its own tests have run every case in every mode, which takes minutes on a server.
-                let part = [url.as_str(), "--mode", mode, "--profile", "required"];
-                let arguments = [&CONFORMANCE[..], &part].concat();
-                steps.cargo(&name, &arguments, &[(&variable, &url)]);
-            }
-            Err(why) => steps.not_run(&name, &why),
-        }
-    }
+    conformance::in_short_on_servers(steps, servers);
     Torture::short().kill_processes_on_servers(steps, servers);
-}
-
-/// What runs the suite through the command line, up to the URL.
-const CONFORMANCE: [&str; 7] = [
-    "run",
-    "--quiet",
-    "--package",
-    "duroxide-cli",
-    "--",
-    "conformance",
-    "--backend",
-];
-
-/// The suite through the command line, as those who choose a backend run it.
-fn conformance(steps: &mut Steps) {
-    let file = std::env::temp_dir().join("duroxide.db");
-    let sqlite = format!("sqlite:{}", file.display());
-    for (name, url) in [("memory", "memory:"), ("SQLite", &sqlite)] {
-        let name = format!("conformance of {name}");
-        steps.cargo(&name, &[&CONFORMANCE[..], &[url]].concat(), &[]);
-    }
 }

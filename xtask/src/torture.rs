@@ -1,14 +1,16 @@
 //! Every test with faults, in full: processes that are killed, histories drawn from a seed,
-//! bytes that libFuzzer makes, and disks that fail.
+//! bytes that libFuzzer makes, and disks that fail. The whole suite through the command line is run as
+//! well, of which `ci` runs the quickest profiles.
 //!
 //! `cargo test` holds the faults that can be enumerated; here are those that are drawn, so that each
 //! run tries others. The seed is new each time and printed first.
 
 use clap::Args;
 
+use crate::conformance;
 use crate::fuzz;
 use crate::servers::Servers;
-use crate::steps::{Steps, line};
+use crate::steps::{RUN, Steps, line};
 use crate::storage;
 
 /// A backend for the random profile, and the draws of each case, in full and in short. Together the
@@ -78,6 +80,9 @@ impl Torture {
         self.kill_processes_on_servers(steps, &mut servers);
         self.draw_histories(steps);
         self.draw_histories_on_servers(steps, &mut servers);
+        if !self.is_short {
+            conformance::in_full(steps, &mut servers);
+        }
         let seconds = if self.is_short {
             fuzz::SECONDS_IN_CI
         } else {
@@ -170,7 +175,7 @@ impl Torture {
         } else {
             rounds_full
         };
-        let mut arguments = self.program("duroxide-cli");
+        let mut arguments = self.program("duroxide");
         arguments.extend(["conformance", "--profile", "random"].map(str::to_owned));
         arguments.extend(["--rounds".to_owned(), rounds.to_string()]);
         arguments.extend(["--time-limit".to_owned(), CASE_SECONDS_MAX.to_string()]);
@@ -178,12 +183,12 @@ impl Torture {
     }
 
     /// What runs a program of this workspace. The short form does without a release build.
-    fn program(self, package: &str) -> Vec<String> {
-        let mut arguments = vec!["run".to_owned(), "--quiet".to_owned()];
+    fn program(self, name: &str) -> Vec<String> {
+        let mut arguments: Vec<_> = RUN.map(str::to_owned).into();
         if !self.is_short {
             arguments.push("--release".to_owned());
         }
-        arguments.extend(["--package", package, "--"].map(str::to_owned));
+        arguments.extend(["--bin", name, "--"].map(str::to_owned));
         arguments
     }
 
