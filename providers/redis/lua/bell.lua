@@ -16,7 +16,7 @@ local function ring(changed_ids)
     end
   end
   if #news.turns + #news.activities + #changed_ids > 0 and has_peers() then
-    call('PUBLISH', R.bell, encode(news))
+    call(PUBLISH, R.bell, encode(news))
   end
 end
 

@@ -19,6 +19,12 @@ need('TIME')
 need('EVALSHA', '', '1', key)
 need('SCRIPT', 'LOAD', '')
 need('PING')
-need('PUBLISH', ARGV[1], '')
-need('SUBSCRIBE', ARGV[1])
+if ARGV[2] == 'cluster' then
+  need('SPUBLISH', ARGV[1], '')
+  need('SSUBSCRIBE', ARGV[1])
+  need('CLUSTER', 'SLOTS')
+else
+  need('PUBLISH', ARGV[1], '')
+  need('SUBSCRIBE', ARGV[1])
+end
 return denied

@@ -1,22 +1,21 @@
 //! What other processes tell.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::InstanceId;
-use futures_util::StreamExt as _;
-use redis::RedisResult;
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
-use crate::codec;
 use crate::codes::Id;
-use crate::connection;
-use crate::error::Failure;
 use crate::hub::{By, News};
 use crate::partition::Partition;
 use crate::setup::Setup;
+use crate::{codec, ear};
 
 /// How long to wait before the next attempt to listen.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -31,86 +30,88 @@ struct Bell {
     changed: Vec<String>,
 }
 
-/// Listens until everything is closed, and again after a connection was lost. `heard` is told once it is
-/// listened, or cannot be.
-pub(crate) async fn listen(
-    setup: Arc<Setup>,
-    partition: Arc<Partition>,
-    heard: oneshot::Sender<()>,
-) {
-    let mut heard = Some(heard);
+/// A partition that is to be listened to.
+pub(crate) struct Wanted {
+    pub(crate) partition: Arc<Partition>,
+    /// Told once it is listened to, and dropped where it cannot be.
+    pub(crate) first: Option<oneshot::Sender<()>>,
+}
+
+impl Wanted {
+    fn again(partition: Arc<Partition>) -> Self {
+        Self {
+            partition,
+            first: None,
+        }
+    }
+}
+
+/// All partitions, and what ends with the first attempt to listen to each.
+pub(crate) fn all(setup: &Setup) -> (Vec<Wanted>, Vec<oneshot::Receiver<()>>) {
+    let each = setup.partitions.iter().map(|partition| {
+        let (first, attempted) = oneshot::channel();
+        let wanted = Wanted {
+            partition: Arc::clone(partition),
+            first: Some(first),
+        };
+        (wanted, attempted)
+    });
+    each.unzip()
+}
+
+/// Listens to partitions until everything is closed: by one connection to each server, and again after one
+/// was lost or a partition has gone to another server.
+pub(crate) async fn listen(setup: Arc<Setup>, mut wanted: Vec<Wanted>) {
+    let (lost, mut found_lost) = mpsc::unbounded_channel();
+    let mut ears = JoinSet::new();
+    let mut places: HashMap<Arc<str>, mpsc::UnboundedSender<Wanted>> = HashMap::new();
     loop {
-        tokio::select! {
-            biased;
-            () = setup.hub.closed() => return,
-            ended = hear(&setup, &partition, &mut heard) => {
-                if let Err(failure) = ended {
-                    tracing::debug!(
-                        target: "duroxide::redis",
-                        ?failure,
-                        "others are not heard; their work is asked for"
-                    );
-                }
+        for it in std::mem::take(&mut wanted) {
+            let slot = it.partition.slot;
+            let node = tokio::select! {
+                biased;
+                () = setup.hub.closed() => return,
+                node = setup.topology.primary(&setup.access, slot) => node,
+            };
+            let Ok(node) = node else {
+                wanted.push(Wanted::again(it.partition));
+                continue;
+            };
+            let brought = match places.get(&node.name) {
+                Some(place) => place.send(it),
+                None => Err(SendError(it)),
+            };
+            let Err(SendError(it)) = brought else {
+                continue;
+            };
+            // None listens there, or not any more.
+            let (place, to_hear) = mpsc::unbounded_channel();
+            if place.send(it).is_ok() {
+                places.insert(Arc::clone(&node.name), place);
+                ears.spawn(ear::run(Arc::clone(&setup), node, to_hear, lost.clone()));
             }
         }
-        // Who waits for the first attempt waits no longer.
-        heard = None;
-        setup.hub.set_listening(partition.index, false);
+        if wanted.is_empty() {
+            tokio::select! {
+                biased;
+                () = setup.hub.closed() => return,
+                partition = found_lost.recv() => wanted.extend(partition.map(Wanted::again)),
+            }
+        }
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
             () = SystemClock.sleep(PAUSE) => {}
         }
-    }
-}
-
-/// Listens by one connection until that is lost.
-async fn hear(
-    setup: &Setup,
-    partition: &Partition,
-    heard: &mut Option<oneshot::Sender<()>>,
-) -> Result<(), Failure> {
-    let of_server = |cause| Failure::connect(cause, &setup.location.server);
-    let client = connection::client(setup).await?;
-    let connecting = tokio::time::timeout(setup.options.connect_timeout, client.get_async_pubsub());
-    let connected = connecting.await.unwrap_or_else(|_| Err(timed_out()));
-    let subscription = connected.map_err(of_server)?;
-    let (mut asking, mut messages) = subscription.split();
-    let channel = &partition.bell;
-    in_time(setup, asking.subscribe(channel)).await?;
-    setup.hub.set_listening(partition.index, true);
-    if let Some(heard) = heard.take() {
-        heard.send(()).ok();
-    }
-    loop {
-        tokio::select! {
-            message = messages.next() => match message {
-                Some(message) => understand(setup, partition, message.get_payload_bytes()),
-                None => return Ok(()),
-            },
-            // Where nothing comes, that may be since nothing comes through any more.
-            () = SystemClock.sleep(setup.options.answer_timeout) => {
-                in_time(setup, asking.ping::<redis::Value>()).await?;
-            }
+        while let Ok(partition) = found_lost.try_recv() {
+            wanted.push(Wanted::again(partition));
         }
+        while ears.try_join_next().is_some() {}
     }
 }
 
-/// What the server answers, or that it does not.
-async fn in_time<T>(
-    setup: &Setup,
-    answer: impl Future<Output = RedisResult<T>>,
-) -> Result<T, Failure> {
-    let answered = tokio::time::timeout(setup.options.answer_timeout, answer).await;
-    let answered = answered.unwrap_or_else(|_| Err(timed_out()));
-    answered.map_err(|cause| Failure::of_call(cause, &setup.location.server))
-}
-
-fn timed_out() -> redis::RedisError {
-    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
-}
-
-fn understand(setup: &Setup, partition: &Partition, message: &[u8]) {
+/// Takes in a message.
+pub(crate) fn understand(setup: &Setup, partition: &Partition, message: &[u8]) {
     match codec::decode::<Bell>(message) {
         Ok(bell) if bell.from == setup.node => {}
         Ok(bell) => take_in(setup, partition, bell),

@@ -18,9 +18,10 @@ use tokio::task::JoinSet;
 use crate::activity::{self, OutcomeRequest};
 use crate::codec;
 use crate::codes::{ActivityId, Id};
+use crate::connection::Connected;
 use crate::error::{self, Failure};
 use crate::hub::{By, News};
-use crate::lane::{Link, Usable};
+use crate::link::Link;
 use crate::message::EnvelopeRequest;
 use crate::partition::{Partition, in_places};
 use crate::provider::RedisProvider;
@@ -51,7 +52,7 @@ pub(crate) struct CommitJob {
 /// Serves until the queue is closed and empty.
 pub(crate) async fn run(
     setup: Arc<Setup>,
-    mut link: Link,
+    link: Link,
     mut queue: mpsc::UnboundedReceiver<CommitJob>,
 ) {
     let scripts = Arc::new(Semaphore::new(UNDER_WAY_MAX));
@@ -73,9 +74,14 @@ pub(crate) async fn run(
             }
         }
         let jobs = next_batch(&mut waiting);
-        match link.usable().await {
-            Ok(usable) => {
-                under_way.spawn(serve(Arc::clone(&setup), usable, jobs, permit));
+        match link.connected().await {
+            Ok(connected) => {
+                under_way.spawn(serve(
+                    Arc::clone(&setup),
+                    (link.clone(), connected),
+                    jobs,
+                    permit,
+                ));
             }
             Err(failure) => {
                 for job in jobs.into_iter().chain(waiting.drain(..)) {
@@ -114,12 +120,12 @@ impl CommitJob {
 /// Commits what some callers have brought. The next script may go out as soon as this one is answered.
 async fn serve(
     setup: Arc<Setup>,
-    usable: Usable,
+    (link, connected): (Link, Connected),
     jobs: Vec<CommitJob>,
     permit: OwnedSemaphorePermit,
 ) {
     let operations: Vec<&Commit> = jobs.iter().flat_map(|job| &job.operations).collect();
-    match call(&setup, &usable, &operations, permit).await {
+    match call(&setup, &link, connected, &operations, permit).await {
         Ok(answers) => {
             let mut answers = answers.into_iter();
             for job in jobs {
@@ -202,12 +208,13 @@ struct MemberAnswer {
 /// Commits operations by one script, and makes known what that did.
 async fn call(
     setup: &Arc<Setup>,
-    usable: &Usable,
+    link: &Link,
+    connected: Connected,
     operations: &[&Commit],
     permit: OwnedSemaphorePermit,
 ) -> Result<Vec<Answer>, Failure> {
-    let server = &setup.location.server;
-    let limits = &setup.options.limits;
+    let server = &setup.access.location.server;
+    let limits = &setup.access.options.limits;
     let owned: Vec<Owned> = operations
         .iter()
         .map(|operation| match operation {
@@ -222,7 +229,7 @@ async fn call(
         let (member, refusal) = match (operation, owned) {
             (Commit::Turn(turn), Owned::Newborn(newborn)) => {
                 let (mut request, refusal) = TurnRequest::of(turn, newborn.as_ref(), limits);
-                request.route(|to| usable.partition.other(setup.partitions.index_of(to)));
+                request.route(|to| link.partition().other(setup.partitions.index_of(to)));
                 (Operation::Turn(Box::new(request)), refusal)
             }
             (Commit::Activity(outcome), Owned::Envelope(envelope)) => {
@@ -241,7 +248,7 @@ async fn call(
     let taken = setup.hub.taken_queues().into_iter();
     let request = Request {
         node: setup.node,
-        bell: &usable.partition.bell,
+        bell: &link.partition().bell,
         limits: LimitsRequest {
             topic: limits.topic_messages_max,
             mail: limits.mail_messages_max,
@@ -253,21 +260,21 @@ async fn call(
         changed: operations
             .iter()
             .flat_map(|it| changed_by(it))
-            .filter(|id| setup.partitions.index_of(id) == usable.partition.index)
+            .filter(|id| setup.partitions.index_of(id) == link.partition().index)
             .collect(),
         operations: members,
     };
     let argument = codec::encode(&request);
     let argument = argument.map_err(|why| Failure::damaged(why, server))?;
-    let answer = usable.call(setup, Script::Commit, &argument).await?;
+    let answer = link.call(connected, Script::Commit, &argument).await?;
     let mut answers: Answers =
         codec::decode(&answer).map_err(|why| Failure::damaged(why, server))?;
     if answers.answers.len() != operations.len() {
         return Err(Failure::damaged("an answer is missing", server));
     }
-    publish(setup, usable.partition.index, operations, &answers);
+    publish(setup, link.partition().index, operations, &answers);
     let sent = mem::take(&mut answers.sent);
-    let outgoing = AllOutgoing::post(setup, &usable.partition, operations, sent);
+    let outgoing = AllOutgoing::post(setup, link.partition(), operations, sent);
     drop(permit);
     for member in outgoing.dropped().await {
         if let Some(answer) = answers.answers.get_mut(member) {
@@ -387,10 +394,10 @@ impl MemberAnswer {
         setup: &Setup,
     ) -> ProviderError {
         let id = operation.instance();
-        let limits = &setup.options.limits;
+        let limits = &setup.access.options.limits;
         let unknown = || {
             let answer = format!("the refusal `{why}` is not known");
-            Failure::damaged(answer, &setup.location.server).error("commit", true)
+            Failure::damaged(answer, &setup.access.location.server).error("commit", true)
         };
         match why {
             "exists" => error::already_exists(id),
@@ -432,7 +439,7 @@ impl MemberAnswer {
 
 impl RedisProvider {
     pub(crate) async fn commit_batch(&self, operations: Vec<Commit>) -> Vec<Answer> {
-        let limits = &self.setup.options.limits;
+        let limits = &self.setup.access.options.limits;
         let refusals = check::batch(limits, &operations);
         let each = operations.into_iter().zip(refusals);
         let mut answers: Vec<Option<Answer>> = Vec::new();
@@ -449,7 +456,7 @@ impl RedisProvider {
             .into_iter()
             .map(|answer| {
                 let abandoned = || {
-                    let failure = Failure::abandoned(&self.setup.location.server);
+                    let failure = Failure::abandoned(&self.setup.access.location.server);
                     Err(failure.error("commit", true))
                 };
                 answer
@@ -470,7 +477,7 @@ impl RedisProvider {
     }
 
     async fn commit_in(&self, partition: &Partition, operations: Vec<Commit>) -> Vec<Answer> {
-        let server = &self.setup.location.server;
+        let server = &self.setup.access.location.server;
         let count = operations.len();
         let bytes = operations.iter().map(check::commit_bytes);
         let bytes = bytes.fold(0, usize::saturating_add);

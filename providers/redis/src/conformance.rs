@@ -22,24 +22,58 @@ use tokio::sync::RwLock;
 use self::clock::MovableClock;
 use self::place::Place;
 pub(crate) use self::place::name;
-use crate::{RedisOptions, RedisProvider};
+use crate::RedisProvider;
 
 /// How much mail a topic of these stores holds: more than the cases need, and filled in no time.
 const TOPIC_MESSAGES_MAX: usize = 1_500;
-/// How many partitions a store has that has several.
-const PARTITIONS: usize = 5;
 /// And all topics together.
 const MAIL_MESSAGES_MAX: usize = 2_000;
+
+/// Of how many partitions a store is that has several: some on each server of a small Cluster, and of
+/// instances that belong together some in each.
+const PARTITIONS: usize = 5;
 
 /// Makes empty stores, each under a key prefix of its own, whose keys go away with it.
 #[derive(Debug, Clone)]
 pub struct RedisFixture {
+    mode: Mode,
     /// `None` for the server that the tests of this process share.
     url: Option<String>,
-    partitions: usize,
     /// By how much real time is sped up; `None` for time that the cases move.
     speedup: Option<u32>,
     stores: Arc<Stores>,
+}
+
+/// What the stores of a fixture are on, and made of.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Single,
+    Partitioned,
+    Cluster,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Partitioned => "partitioned",
+            Self::Cluster => "cluster",
+        }
+    }
+
+    fn server(self) -> ServerKind {
+        match self {
+            Self::Single | Self::Partitioned => ServerKind::Redis,
+            Self::Cluster => ServerKind::RedisCluster,
+        }
+    }
+
+    fn partitions(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Partitioned | Self::Cluster => PARTITIONS,
+        }
+    }
 }
 
 /// The handles on a store that were not killed.
@@ -54,23 +88,30 @@ struct Stores {
 }
 
 impl RedisFixture {
-    /// Stores on a single server.
+    /// Stores on a single server, each of one partition.
     #[must_use]
     pub fn single() -> Self {
-        Self {
-            url: None,
-            partitions: 1,
-            speedup: None,
-            stores: Arc::default(),
-        }
+        Self::of(Mode::Single)
     }
 
-    /// Stores of several partitions on a single server.
+    /// Stores on a single server, each of several partitions.
     #[must_use]
     pub fn partitioned() -> Self {
+        Self::of(Mode::Partitioned)
+    }
+
+    /// Stores on a Cluster, each of several partitions.
+    #[must_use]
+    pub fn cluster() -> Self {
+        Self::of(Mode::Cluster)
+    }
+
+    fn of(mode: Mode) -> Self {
         Self {
-            partitions: PARTITIONS,
-            ..Self::single()
+            mode,
+            url: None,
+            speedup: None,
+            stores: Arc::default(),
         }
     }
 
@@ -103,7 +144,7 @@ impl RedisFixture {
     async fn url(&self) -> Result<String, Unavailable> {
         match &self.url {
             Some(url) => Ok(url.clone()),
-            None => shared_url().await,
+            None => shared_url(self.mode.server()).await,
         }
     }
 
@@ -111,19 +152,20 @@ impl RedisFixture {
     async fn place_of(&self, folder: &Path) -> Result<Place, Unavailable> {
         let name = folder.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Unavailable::new("the folder's name is not Unicode"))?;
-        place(&self.url().await?, name, self.partitions)
+        self.place(&self.url().await?, name)
+    }
+
+    fn place(&self, url: &str, prefix: &str) -> Result<Place, Unavailable> {
+        let place = Place::new(url, prefix, self.mode.partitions());
+        place.map_err(|error| cannot_be_made(&error))
     }
 }
 
 /// The server of this process. It may have to be started, which blocks.
-async fn shared_url() -> Result<String, Unavailable> {
-    let found = tokio::task::spawn_blocking(|| server(ServerKind::Redis)).await;
+async fn shared_url(kind: ServerKind) -> Result<String, Unavailable> {
+    let found = tokio::task::spawn_blocking(move || server(kind)).await;
     let found = found.map_err(|error| Unavailable::new(error.to_string()))?;
     Ok(found?.url().to_owned())
-}
-
-fn place(url: &str, prefix: &str, partitions: usize) -> Result<Place, Unavailable> {
-    Place::new(url, prefix, partitions).map_err(|error| cannot_be_made(&error))
 }
 
 fn cannot_be_made(error: &ProviderError) -> Unavailable {
@@ -138,18 +180,13 @@ fn cannot_be_opened(error: ProviderError) -> Unavailable {
 #[async_trait]
 impl Fixture for RedisFixture {
     fn mode(&self) -> &str {
-        match self.partitions {
-            1 => "single",
-            _ => "partitioned",
-        }
+        self.mode.name()
     }
 
     async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
         let url = self.url().await?;
         let prefix = format!("duroxide-conformance-{}", Entropy.lease_token().0);
-        let place = place(&url, &prefix, self.partitions)?;
-        let connected = place.connect().await;
-        let connection = connected.map_err(|error| cannot_be_made(&error))?;
+        let place = self.place(&url, &prefix)?;
         let is_over = self.stores.is_over.read().await;
         if *is_over {
             return Err(interrupted());
@@ -166,7 +203,7 @@ impl Fixture for RedisFixture {
         let clock: Box<dyn TestClock> = match self.speedup {
             Some(speedup) => Box::new(RealTime::new(speedup)),
             None => {
-                let made = MovableClock::new(&keys.place, connection).await;
+                let made = MovableClock::new(keys.place.clone()).await;
                 Box::new(made.map_err(|error| cannot_be_made(&error))?)
             }
         };
@@ -177,9 +214,7 @@ impl Fixture for RedisFixture {
     /// Under the name of the folder.
     async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
         let place = self.place_of(folder).await?;
-        let options = RedisOptions::default()
-            .key_prefix(place.prefix())
-            .partitions(self.partitions);
+        let options = place.options();
         let opened = RedisProvider::new(&self.url().await?, Some(options)).await;
         opened.map(shared).map_err(cannot_be_opened)
     }
@@ -218,10 +253,7 @@ impl Store for RedisStore {
         let mut limits = Limits::default();
         limits.topic_messages_max = TOPIC_MESSAGES_MAX;
         limits.mail_messages_max = MAIL_MESSAGES_MAX;
-        let mut options = RedisOptions::default()
-            .limits(limits)
-            .key_prefix(self.keys.place.prefix())
-            .partitions(self.keys.place.partitions());
+        let mut options = self.keys.place.options().limits(limits);
         if self.clock.pace() == Pace::Virtual {
             options = options.clock(self.clock.clock()).test_clock();
         }

@@ -5,69 +5,115 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe,
-};
+use redis::{AsyncConnectionConfig, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe};
 
+use crate::access::Access;
+use crate::credentials::Login;
 use crate::error::Failure;
-use crate::script::Script;
-use crate::setup::Setup;
+use crate::location::Node;
+use crate::script::{Script, Scripts};
 
-/// The client for one connection, with the login as it is now.
-pub(crate) async fn client(setup: &Setup) -> Result<Client, Failure> {
-    let server = &setup.location.server;
-    let login = match &setup.options.credentials {
-        Some(credentials) => {
-            let login = tokio::time::timeout(setup.options.connect_timeout, credentials.login());
-            let login = login.await.map_err(|_| {
-                let why = "it did not answer within the time of `connect_timeout`";
-                Failure::credentials(&why, server)
-            })?;
-            Some(login.map_err(|why| Failure::credentials(&why, server))?)
-        }
-        None => None,
-    };
-    let client = setup.location.client(login.as_ref());
-    client.map_err(|cause| Failure::connect(cause, server))
+/// A connection, and whether it has been found lost, by a call or while nobody used it.
+#[derive(Clone)]
+pub(crate) struct Connected {
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) node: Node,
+    is_lost: Arc<AtomicBool>,
 }
 
-/// A new connection. `is_lost` is set when it ends, also while nobody uses it.
-pub(crate) async fn connect(
-    setup: &Setup,
-    is_lost: &Arc<AtomicBool>,
-) -> Result<MultiplexedConnection, Failure> {
-    let is_lost = Arc::clone(is_lost);
+impl Connected {
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Has it replaced.
+    pub(crate) fn set_lost(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Calls a script on it.
+    pub(crate) async fn call(
+        &self,
+        access: &Access,
+        scripts: &Scripts,
+        call: ScriptCall<'_>,
+    ) -> Result<Vec<u8>, Failure> {
+        let answer = call_script(access, scripts, self, call).await;
+        if answer.as_ref().is_err_and(Failure::breaks_connection) {
+            self.set_lost();
+        }
+        answer
+    }
+}
+
+/// The login as it is now, if there is a callback that tells it.
+async fn login(access: &Access, node: &Node) -> Result<Option<Login>, Failure> {
+    let Some(credentials) = &access.options.credentials else {
+        return Ok(None);
+    };
+    let login = tokio::time::timeout(access.options.connect_timeout, credentials.login());
+    let login = login.await.map_err(|_| {
+        let why = "it did not answer within the time of `connect_timeout`";
+        Failure::credentials(&why, &node.name)
+    })?;
+    let login = login.map_err(|why| Failure::credentials(&why, &node.name))?;
+    Ok(Some(login))
+}
+
+/// A new connection.
+pub(crate) async fn connect(access: &Access, node: &Node) -> Result<Connected, Failure> {
+    connect_and_hear(access, node, |_| {}).await
+}
+
+/// A new connection by which the server also tells something.
+pub(crate) async fn connect_and_hear(
+    access: &Access,
+    node: &Node,
+    hear: impl Fn(PushInfo) + Send + Sync + 'static,
+) -> Result<Connected, Failure> {
+    let failed = |cause| Failure::connect(cause, &node.name);
+    let login = login(access, node).await?;
+    let client = access.location.client(node, login.as_ref());
+    let client = client.map_err(failed)?;
+    let is_lost = Arc::<AtomicBool>::default();
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(setup.options.connect_timeout))
-        .set_response_timeout(Some(setup.options.answer_timeout))
-        .set_push_sender(move |push: PushInfo| {
-            if push.kind == PushKind::Disconnection {
-                is_lost.store(true, Ordering::Relaxed);
+        .set_connection_timeout(Some(access.options.connect_timeout))
+        .set_response_timeout(Some(access.options.answer_timeout))
+        .set_push_sender({
+            let is_lost = Arc::clone(&is_lost);
+            move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    is_lost.store(true, Ordering::Relaxed);
+                }
+                hear(push);
+                Ok::<(), Infallible>(())
             }
-            Ok::<(), Infallible>(())
         });
-    let client = client(setup).await?;
     let connected = client
         .get_multiplexed_async_connection_with_config(&config)
         .await;
-    let connection = connected.map_err(|cause| Failure::connect(cause, &setup.location.server))?;
+    let connection = connected.map_err(failed)?;
     #[cfg(feature = "conformance")]
-    crate::conformance::name(connection.clone(), &setup.options.key_prefix).await;
-    Ok(connection)
+    crate::conformance::name(connection.clone(), &access.options.key_prefix).await;
+    Ok(Connected {
+        connection,
+        node: node.clone(),
+        is_lost,
+    })
 }
 
 /// Tells the server all scripts, so that calls name them by their hashes.
 pub(crate) async fn load_scripts(
-    setup: &Setup,
-    connection: &mut MultiplexedConnection,
+    scripts: &Scripts,
+    connected: &mut Connected,
 ) -> Result<(), Failure> {
     let mut load = pipe();
-    for text in setup.scripts.texts() {
+    for text in scripts.texts() {
         load.cmd("SCRIPT").arg("LOAD").arg(text);
     }
-    let hashes: RedisResult<Vec<String>> = load.query_async(connection).await;
-    let hashes = hashes.map_err(|cause| Failure::of_call(cause, &setup.location.server))?;
-    setup.scripts.set_hashes(hashes);
+    let hashes: RedisResult<Vec<String>> = load.query_async(&mut connected.connection).await;
+    let hashes = hashes.map_err(|cause| Failure::of_call(cause, &connected.node.name))?;
+    scripts.set_hashes(hashes);
     Ok(())
 }
 
@@ -80,21 +126,23 @@ pub(crate) struct ScriptCall<'a> {
 }
 
 /// Calls a script. One that the server has forgotten is told again, which it keeps.
-pub(crate) async fn call(
-    setup: &Arc<Setup>,
-    mut connection: MultiplexedConnection,
+async fn call_script(
+    access: &Access,
+    scripts: &Scripts,
+    connected: &Connected,
     call: ScriptCall<'_>,
 ) -> Result<Vec<u8>, Failure> {
-    let server = &setup.location.server;
-    let hash = setup.scripts.hash(call.script).unwrap_or_default();
-    setup.count_call();
+    let failed = |cause| Failure::of_call(cause, &connected.node.name);
+    let mut connection = connected.connection.clone();
+    let hash = scripts.hash(call.script).unwrap_or_default();
+    access.count_call();
     let by_hash = send(&mut connection, "EVALSHA", hash, call).await;
-    match by_hash.map_err(|cause| Failure::of_call(cause, server)) {
+    match by_hash.map_err(failed) {
         Err(failure) if failure.is_unknown_script() => {
-            setup.count_call();
-            let text = setup.scripts.text(call.script);
+            access.count_call();
+            let text = scripts.text(call.script);
             let by_text = send(&mut connection, "EVAL", text, call).await;
-            by_text.map_err(|cause| Failure::of_call(cause, server))
+            by_text.map_err(failed)
         }
         answer => answer,
     }

@@ -32,6 +32,8 @@ enum Cause {
     Damaged(Arc<str>),
     /// The callback that knows the password failed.
     Credentials(Arc<str>),
+    /// No server of the Cluster has the partition.
+    Uncovered,
     Closed,
     /// The thread ended.
     Abandoned,
@@ -71,6 +73,10 @@ impl Failure {
         Self::new(Stage::Connect, cause, server)
     }
 
+    pub(crate) fn uncovered(server: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::Uncovered, server)
+    }
+
     pub(crate) fn closed(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::Closed, server)
     }
@@ -91,7 +97,11 @@ impl Failure {
     fn code(&self) -> Option<&str> {
         match &self.cause {
             Cause::Redis(cause) => cause.code(),
-            Cause::Damaged(_) | Cause::Credentials(_) | Cause::Closed | Cause::Abandoned => None,
+            Cause::Damaged(_)
+            | Cause::Credentials(_)
+            | Cause::Uncovered
+            | Cause::Closed
+            | Cause::Abandoned => None,
         }
     }
 
@@ -103,6 +113,32 @@ impl Failure {
                 self.code(),
                 Some("READONLY" | "NOAUTH" | "MASTERDOWN" | "LOADING" | "WRONGPASS")
             )
+    }
+
+    /// Where a server says that the partition is: the host, which is its own where none is told, and the port.
+    pub(crate) fn moved_to(&self) -> Option<(&str, u16)> {
+        let Cause::Redis(cause) = &self.cause else {
+            return None;
+        };
+        if self.stage != Stage::Answered || cause.code() != Some("MOVED") {
+            return None;
+        }
+        let (address, _) = cause.redirect_node()?;
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((host, port.parse().ok()?))
+    }
+
+    /// Whether the partition's keys are on their way to another server. The script was not called: its only
+    /// declared key never exists, which is all that the server looks at.
+    pub(crate) fn is_being_moved(&self) -> bool {
+        self.stage == Stage::Answered && matches!(self.code(), Some("ASK" | "TRYAGAIN"))
+    }
+
+    /// Whether the partition may be at another server by now.
+    pub(crate) fn puts_place_in_doubt(&self) -> bool {
+        const CODES: [&str; 5] = ["MOVED", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING"];
+        self.stage != Stage::Answered || self.code().is_some_and(|code| CODES.contains(&code))
     }
 
     /// Whether the server has forgotten the script, which it does when it restarts.
@@ -146,7 +182,7 @@ impl Failure {
                 error.with_source(cause.clone())
             }
             Cause::Damaged(why) | Cause::Credentials(why) => error.with_context("cause", why),
-            Cause::Closed | Cause::Abandoned => error,
+            Cause::Uncovered | Cause::Closed | Cause::Abandoned => error,
         }
     }
 
@@ -163,6 +199,7 @@ impl Failure {
                 ErrorKind::Unavailable,
                 "the callback that tells the user and the password failed; see its error",
             ),
+            Cause::Uncovered => (ErrorKind::Unavailable, UNCOVERED),
             Cause::Closed | Cause::Abandoned => (
                 ErrorKind::Unavailable,
                 "the thread of the provider ended without an answer; open another provider, and \
@@ -269,6 +306,12 @@ fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
 pub(crate) const LACKS_RIGHTS: &str = "the user's ACL lacks a command, the keys of the prefix or its \
     channel; grant what the guide of this provider lists";
 
+pub(crate) const ONE_DATABASE: &str = "a Redis Cluster has no database but 0; leave the number out of the URL, and tell \
+    stores apart by their key prefix";
+
+const UNCOVERED: &str = "the Cluster is down, or has slots that no server serves; see `redis-cli --cluster check`, and \
+    try again";
+
 const UNTRUSTED: &str = "the server's certificate is not for this host, is out of date, or leads to \
     none that is trusted; name the host as the certificate does, or the right file as \
     `tls_root_certificate`";
@@ -306,15 +349,21 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
             Unavailable,
             "the server takes no writes while it has fewer replicas than `min-replicas-to-write`",
         ),
-        "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => (
+        "ASK" | "TRYAGAIN" => (
+            Unavailable,
+            "its keys are being moved to another server of the Cluster; try again",
+        ),
+        "MOVED" => (
+            Unavailable,
+            "the servers of the Cluster do not agree which one of them has it; try again",
+        ),
+        "CLUSTERDOWN" => (Unavailable, UNCOVERED),
+        "LOADING" | "BUSY" | "MASTERDOWN" => (
             Unavailable,
             "the server takes no commands for the moment: it starts, fails over, or is busy with \
              another client's script; try again",
         ),
-        "MOVED" | "ASK" | "CROSSSLOT" => (
-            Config,
-            "the server is a node of a cluster; name it as one in the URL",
-        ),
+        _ if detail.contains("SELECT is not allowed in cluster mode") => (Config, ONE_DATABASE),
         _ if detail.contains("unknown command") || detail.contains("#!") => (Config, TOO_OLD),
         _ if detail.contains("max number of clients") => (
             Unavailable,

@@ -5,6 +5,7 @@
 //! server can lose.
 #![doc = include_str!("../docs.md")]
 
+mod access;
 mod activities;
 mod activity;
 mod admin;
@@ -17,6 +18,7 @@ mod commit;
 pub mod conformance;
 mod connection;
 mod credentials;
+mod ear;
 mod engine;
 mod error;
 mod executions;
@@ -28,6 +30,7 @@ mod inspect;
 mod known;
 mod lane;
 mod lease;
+mod link;
 mod listing;
 mod location;
 mod look;
@@ -35,8 +38,10 @@ mod mail;
 mod merge;
 mod message;
 mod metrics;
+mod opening;
 mod options;
 mod partition;
+mod pool;
 mod provider;
 mod pulse;
 mod read;
@@ -47,6 +52,9 @@ mod rights;
 mod script;
 mod server;
 mod setup;
+mod slot;
+mod slots;
+mod topology;
 mod turn;
 mod wait;
 

@@ -1,4 +1,4 @@
-//! The URL of a server.
+//! The URL of a server, or of the servers of a Cluster.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,28 +14,65 @@ use rustls::crypto::{CryptoProvider, ring};
 use crate::error;
 use crate::options::RedisOptions;
 
-/// A server, as the URL names it.
+/// Where the servers are, as the URL names them.
 #[derive(Clone)]
 pub(crate) struct Location {
+    /// How the first of them is connected to; the others are too, but for the address.
     info: ConnectionInfo,
     root_certificate: Option<Vec<u8>>,
-    /// Its name for people, without a password.
+    /// One at least.
+    nodes: Vec<Node>,
+    /// Their names for people, without a password.
     pub(crate) server: Arc<str>,
+}
+
+/// A server: where clients connect to, and its name for people.
+#[derive(Clone)]
+pub(crate) struct Node {
+    address: Arc<ConnectionAddr>,
+    pub(crate) name: Arc<str>,
+}
+
+impl Node {
+    fn new(address: ConnectionAddr) -> Self {
+        Self {
+            name: name(&address).into(),
+            address: Arc::new(address),
+        }
+    }
+
+    /// Another server, which is reached in the same way. Where no host is told, it is this one's.
+    pub(crate) fn beside(&self, host: &str, port: u16) -> Self {
+        let host = match (&*self.address, host) {
+            (ConnectionAddr::Tcp(own, _) | ConnectionAddr::TcpTls { host: own, .. }, "") => own,
+            _ => host,
+        };
+        let host = host.to_owned();
+        let mut address = (*self.address).clone();
+        if let ConnectionAddr::TcpTls {
+            host: own_host,
+            port: own_port,
+            ..
+        } = &mut address
+        {
+            (*own_host, *own_port) = (host, port);
+        } else {
+            address = ConnectionAddr::Tcp(host, port);
+        }
+        Self::new(address)
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
 }
 
 impl Location {
     /// Reads a URL. What cannot be understood is not repeated: it may hold a password.
     pub(crate) fn new(url: &str, options: &RedisOptions) -> Result<Self, ProviderError> {
-        if ![
-            "redis://",
-            "rediss://",
-            "redis+unix://",
-            "valkey://",
-            "valkeys://",
-        ]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-        {
+        if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
             return Err(error::config(
                 "the URL must begin with redis:// or, for TLS, rediss://",
             ));
@@ -45,24 +82,37 @@ impl Location {
                 "the URL holds a `#`; percent-encode it as `%23` where it is part of a password",
             ));
         }
-        // Its error may repeat a part of the URL, and is left out for that.
-        let info = url.into_connection_info().map_err(|_| {
-            error::config(
-                "the URL cannot be understood; it is redis://USER:PASSWORD@HOST:PORT/DATABASE, with \
-                 what is special in a user or a password percent-encoded, as `%40` for `@`",
-            )
-        })?;
+        let mut infos = Vec::new();
+        for url in each_server(url) {
+            // Its error may repeat a part of the URL, and is left out for that.
+            infos.push(url.into_connection_info().map_err(|_| {
+                error::config(
+                    "the URL cannot be understood; it is redis://USER:PASSWORD@HOST:PORT/DATABASE, with \
+                     what is special in a user or a password percent-encoded, as `%40` for `@`; the \
+                     servers of a Cluster are parted by commas",
+                )
+            })?);
+        }
         let certificate = options.tls_root_certificate.as_ref();
         let root_certificate = certificate.map(fs::read).transpose().map_err(|cause| {
             error::config("the file of `tls_root_certificate` cannot be read").with_source(cause)
         })?;
+        let nodes: Vec<Node> = infos
+            .iter()
+            .map(|it| Node::new(it.addr().clone()))
+            .collect();
+        let names: Vec<&str> = nodes.iter().map(|node| &*node.name).collect();
+        let server = names.join(",").into();
+        let info = infos.into_iter().next();
+        let info = info.ok_or_else(|| error::config("the URL names no server"))?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             choose_cryptography();
         }
         Ok(Self {
-            server: name(info.addr()).into(),
             info,
             root_certificate,
+            nodes,
+            server,
         })
     }
 
@@ -71,12 +121,18 @@ impl Location {
         self.info.redis_settings().db()
     }
 
-    /// The client that connects there, with this login if there is one.
+    /// The servers that the URL names.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The client that connects to a server, with this login if there is one.
     pub(crate) fn client(
         &self,
+        node: &Node,
         login: Option<&crate::credentials::Login>,
     ) -> redis::RedisResult<Client> {
-        let info = self.info.clone();
+        let info = self.info.clone().set_addr((*node.address).clone());
         // By RESP3 the driver tells at once when a connection ends, and passes on why a login failed.
         let mut settings = info.redis_settings().clone();
         settings = settings
@@ -103,6 +159,32 @@ impl Location {
     }
 }
 
+/// What a URL may begin with.
+const SCHEMES: [&str; 5] = [
+    "redis://",
+    "rediss://",
+    "redis+unix://",
+    "valkey://",
+    "valkeys://",
+];
+
+/// The URLs of the servers that a URL lists, with all that they share.
+fn each_server(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Vec::new();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    let (login, servers) = match authority.rsplit_once('@') {
+        Some((login, servers)) => (format!("{login}@"), servers),
+        None => (String::new(), authority),
+    };
+    let servers = servers.split(',');
+    servers
+        .map(|server| format!("{scheme}://{login}{server}{behind}"))
+        .collect()
+}
+
 /// The driver encrypts by what the process has chosen, and panics where it has chosen nothing and more
 /// than one library is linked. A choice of the program's own stays.
 fn choose_cryptography() {
@@ -115,9 +197,67 @@ fn choose_cryptography() {
 fn name(address: &ConnectionAddr) -> String {
     match address {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-            format!("{host}:{port}")
+            // An address of IPv6 has colons of its own.
+            if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
         }
         ConnectionAddr::Unix(path) => path.display().to_string(),
         _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(url: &str) -> String {
+        let location = Location::new(url, &RedisOptions::default());
+        location.unwrap().server.to_string()
+    }
+
+    #[test]
+    fn servers_are_listed_and_named_without_a_password() {
+        for (url, says) in [
+            ("redis://host", "host:6379"),
+            ("redis://u:p,w@a:7000,b:7001,c", "a:7000,b:7001,c:6379"),
+            (
+                "redis://:p@[::1]:7000,[fe80::2]",
+                "[::1]:7000,[fe80::2]:6379",
+            ),
+            ("rediss://u:p@a,b:1/0?protocol=resp3", "a:6379,b:1"),
+            ("redis+unix:///run/a,b.sock", "/run/a,b.sock"),
+        ] {
+            assert_eq!(names(url), says, "{url}");
+        }
+        for url in [
+            "redis://a,",
+            "redis://,a",
+            "redis://a,,b",
+            "redis://u:p@a:1,b:x",
+        ] {
+            let error = Location::new(url, &RedisOptions::default()).err().unwrap();
+            assert!(
+                error.to_string().contains("cannot be understood"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_servers_are_reached_as_the_first() {
+        let url = "rediss://u:p@a:1,b:2";
+        let location = Location::new(url, &RedisOptions::default()).unwrap();
+        let [first, second] = location.nodes() else {
+            panic!("{}", location.server);
+        };
+        assert!(*second == first.beside("b", 2));
+        assert_eq!(&*first.beside("", 9).name, "a:9");
+        let client = location.client(&second.beside("c", 3), None).unwrap();
+        let info = client.get_connection_info();
+        assert!(matches!(info.addr(), ConnectionAddr::TcpTls { .. }));
+        assert_eq!(info.redis_settings().password(), Some("p"));
     }
 }

@@ -16,7 +16,7 @@ use crate::script::TimeSource;
 #[non_exhaustive]
 pub struct RedisOptions {
     pub(crate) key_prefix: String,
-    pub(crate) partitions: usize,
+    pub(crate) partitions: Option<usize>,
     pub(crate) relay_window: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_timeout: Duration,
@@ -44,11 +44,19 @@ impl RedisOptions {
         self
     }
 
-    /// Spreads the instances over so many partitions. All processes on a store must agree, and it stays as
-    /// it was when the store was made.
+    /// How many partitions a store has that is made on a Cluster: enough for some on each of its servers.
+    pub const PARTITIONS_DEFAULT_CLUSTER: usize = 16;
+
+    /// How many partitions a store has at most.
+    pub const PARTITIONS_MAX: usize = 256;
+
+    /// Spreads the instances over so many partitions, each of which is on one server. A store keeps the number
+    /// that it was made with, and opening it with another one fails. Where none is set, it is that of the
+    /// store; a new one gets 1 on a single server, and
+    /// [`PARTITIONS_DEFAULT_CLUSTER`](Self::PARTITIONS_DEFAULT_CLUSTER) on a Cluster.
     #[must_use]
     pub fn partitions(mut self, partitions: usize) -> Self {
-        self.partitions = partitions;
+        self.partitions = Some(partitions);
         self
     }
 
@@ -143,7 +151,7 @@ impl Default for RedisOptions {
     fn default() -> Self {
         Self {
             key_prefix: "duroxide".to_owned(),
-            partitions: 1,
+            partitions: None,
             relay_window: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),

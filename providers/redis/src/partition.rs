@@ -1,15 +1,15 @@
 //! The parts of a store, each of which one script can work on.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use duroxide_core::providers::{InstanceId, ProviderError};
+use duroxide_core::providers::InstanceId;
 use parking_lot::Mutex;
 
 use crate::commit::CommitJob;
-use crate::error;
-use crate::lane::{Call, Lane, Lanes};
-use crate::options::RedisOptions;
+use crate::lane::{Call, Lane, LaneEnds, Lanes};
 use crate::read_lane::ReadJob;
+use crate::slot;
 
 /// A part of a store. All keys of one have the same tag in braces, which puts them into one slot of a Cluster.
 pub(crate) struct Partition {
@@ -20,16 +20,19 @@ pub(crate) struct Partition {
     /// By which channel the processes on the store tell one another what they do there. Channels know
     /// nothing of databases, so that it names its own.
     pub(crate) bell: String,
+    /// In which slot of a Cluster it is.
+    pub(crate) slot: u16,
     /// Where calls are brought to; empty once everything is closed.
     lanes: Mutex<Option<Lanes>>,
 }
 
 impl Partition {
     fn new(prefix: &str, index: usize, database: i64, lanes: Lanes) -> Self {
-        let key_tag = format!("{{{prefix}:{index}}}:");
+        let key_tag = key_tag(prefix, index);
         Self {
             index,
             bell: format!("{key_tag}bell:{database}"),
+            slot: slot::of(&key_tag),
             key_tag,
             lanes: Mutex::new(Some(lanes)),
         }
@@ -70,6 +73,11 @@ impl Partition {
     }
 }
 
+/// What all keys of a partition begin with.
+pub(crate) fn key_tag(prefix: &str, index: usize) -> String {
+    format!("{{{prefix}:{index}}}:")
+}
+
 /// All parts of a store: one at least.
 pub(crate) struct Partitions {
     first: Arc<Partition>,
@@ -77,27 +85,17 @@ pub(crate) struct Partitions {
 }
 
 impl Partitions {
-    /// As many as there are lanes for.
-    pub(crate) fn new(
-        options: &RedisOptions,
-        database: i64,
-        lanes: Vec<Lanes>,
-    ) -> Result<Self, ProviderError> {
-        let prefix = &options.key_prefix;
-        if prefix.is_empty() || prefix.contains(['{', '}']) {
-            return Err(error::config(
-                "the key prefix is empty or holds a brace, which would put its keys into other slots; \
-                 choose another one",
-            ));
-        }
-        let each = lanes.into_iter().enumerate();
-        let each = each.map(|(index, lanes)| Partition::new(prefix, index, database, lanes));
-        let mut each = each.map(Arc::new);
-        let first = each
-            .next()
-            .ok_or_else(|| error::config("a store has one partition at least"))?;
-        let others = each.collect();
-        Ok(Self { first, others })
+    /// So many, and the ends of their lanes that are to be served, in their order.
+    pub(crate) fn new(prefix: &str, database: i64, count: NonZeroUsize) -> (Self, Vec<LaneEnds>) {
+        let make = |index| {
+            let (lanes, ends) = Lanes::new();
+            let partition = Partition::new(prefix, index, database, lanes);
+            (Arc::new(partition), ends)
+        };
+        let (first, ends_of_first) = make(0);
+        let (others, mut ends): (_, Vec<LaneEnds>) = (1..count.get()).map(make).unzip();
+        ends.insert(0, ends_of_first);
+        (Self { first, others }, ends)
     }
 
     pub(crate) fn count(&self) -> usize {

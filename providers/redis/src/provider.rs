@@ -12,7 +12,8 @@ use duroxide_core::providers::{
     Renewal, Turn, Watch,
 };
 
-use crate::engine::{self, Engine};
+use crate::access::Access;
+use crate::engine::Engine;
 use crate::options::RedisOptions;
 use crate::server::Server;
 use crate::setup::Setup;
@@ -20,7 +21,7 @@ use crate::setup::Setup;
 /// How often `maintain` wants to be called while there is nothing for it to do.
 const MAINTAIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A provider that keeps everything under one key prefix of a Redis server.
+/// A provider that keeps everything under one key prefix of a Redis server or Cluster.
 pub struct RedisProvider {
     pub(crate) setup: Arc<Setup>,
     engine: Engine,
@@ -30,17 +31,15 @@ pub struct RedisProvider {
 impl RedisProvider {
     /// Opens a store, which is there as soon as something is written to it.
     ///
-    /// The url is `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS.
+    /// The url is `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS. Of a Cluster it lists
+    /// some servers, as `redis://HOST:PORT,HOST:PORT`; one of them is enough.
     ///
     /// # Errors
     /// `Config` for a url, a server, a user or a setting that cannot work; `Unavailable` where trying
     /// again can help.
     pub async fn new(url: &str, options: Option<RedisOptions>) -> Result<Self, ProviderError> {
-        let options = options.unwrap_or_default();
-        let partitions = 0..options.partitions;
-        let (lanes, queues) = partitions.map(|_| engine::queues()).unzip();
-        let setup = Arc::new(Setup::new(url, options, lanes)?);
-        let (engine, server) = Engine::start(&setup, queues).await?;
+        let access = Access::new(url, options.unwrap_or_default())?;
+        let (engine, setup, server) = Engine::start(access).await?;
         Ok(Self {
             setup,
             engine,
@@ -51,7 +50,7 @@ impl RedisProvider {
     /// How many commands were sent to the server so far, for measurements.
     #[must_use]
     pub fn commands_sent(&self) -> u64 {
-        self.setup.calls()
+        self.setup.access.calls()
     }
 
     /// Ends everything as the kill of the process does: what is queued is not done, and the server is
@@ -72,8 +71,8 @@ impl Drop for RedisProvider {
 impl fmt::Debug for RedisProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisProvider")
-            .field("at", &self.setup.location.server)
-            .field("options", &self.setup.options)
+            .field("at", &self.setup.access.location.server)
+            .field("options", &self.setup.access.options)
             .field("server", &self.server)
             .finish_non_exhaustive()
     }
@@ -95,7 +94,7 @@ impl Provider for RedisProvider {
         capabilities.durability = self.server.durability;
         capabilities.multi_process = true;
         capabilities.atomic_delivery = self.setup.partitions.count() == 1;
-        capabilities.limits = self.setup.options.limits;
+        capabilities.limits = self.setup.access.options.limits;
         capabilities
     }
 

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::codec;
+use crate::connection::Connected;
 use crate::error::Failure;
-use crate::lane::{Link, Usable};
+use crate::link::Link;
 use crate::script::Script;
 use crate::setup::Setup;
 
@@ -33,7 +34,7 @@ pub(crate) struct ReadJob {
 /// Serves until the queue is closed and empty.
 pub(crate) async fn run(
     setup: Arc<Setup>,
-    mut link: Link,
+    link: Link,
     mut queue: mpsc::UnboundedReceiver<ReadJob>,
 ) {
     let mut under_way = JoinSet::new();
@@ -49,9 +50,9 @@ pub(crate) async fn run(
             waiting.push(job);
         }
         let jobs = std::mem::take(&mut waiting);
-        match link.usable().await {
-            Ok(usable) => {
-                under_way.spawn(serve(Arc::clone(&setup), usable, jobs));
+        match link.connected().await {
+            Ok(connected) => {
+                under_way.spawn(serve(Arc::clone(&setup), link.clone(), connected, jobs));
             }
             Err(failure) => {
                 fail(jobs, &failure);
@@ -73,13 +74,13 @@ fn fail(jobs: Vec<ReadJob>, failure: &Failure) {
 }
 
 /// Has all of them answered, by one script unless the answers are long.
-async fn serve(setup: Arc<Setup>, usable: Usable, mut jobs: Vec<ReadJob>) {
+async fn serve(setup: Arc<Setup>, link: Link, connected: Connected, mut jobs: Vec<ReadJob>) {
     while !jobs.is_empty() {
         let arguments: Vec<Vec<u8>> = jobs
             .iter_mut()
             .map(|job| std::mem::take(&mut job.argument))
             .collect();
-        match call(&setup, &usable, &arguments).await {
+        match call(&setup, &link, connected.clone(), &arguments).await {
             Ok(answers) => {
                 let mut left = Vec::new();
                 let each = jobs.into_iter().zip(arguments).zip(answers);
@@ -92,7 +93,7 @@ async fn serve(setup: Arc<Setup>, usable: Usable, mut jobs: Vec<ReadJob>) {
                     let answer = match answer.strip_prefix(&[FAILED]) {
                         Some(why) => {
                             let why = String::from_utf8_lossy(why);
-                            Err(Failure::damaged(&why, &setup.location.server))
+                            Err(Failure::damaged(&why, &setup.access.location.server))
                         }
                         None => Ok(answer),
                     };
@@ -107,12 +108,13 @@ async fn serve(setup: Arc<Setup>, usable: Usable, mut jobs: Vec<ReadJob>) {
 
 async fn call(
     setup: &Arc<Setup>,
-    usable: &Usable,
+    link: &Link,
+    connected: Connected,
     arguments: &[Vec<u8>],
 ) -> Result<Vec<Bytes>, Failure> {
-    let server = &setup.location.server;
+    let server = &setup.access.location.server;
     let request = codec::list("reads", arguments);
-    let answer = usable.call(setup, Script::Read, &request).await?;
+    let answer = link.call(connected, Script::Read, &request).await?;
     let answers: Vec<Bytes> =
         codec::decode(&answer).map_err(|why| Failure::damaged(&why, server))?;
     // The first one is always answered, so that each call brings the work on.

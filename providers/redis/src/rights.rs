@@ -5,12 +5,12 @@
 
 use duroxide_core::providers::ProviderError;
 use redis::RedisResult;
-use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
+use crate::connection::Connected;
 use crate::error::{self, Failure};
 use crate::partition::Partition;
-use crate::setup::Setup;
+use crate::server::Kind;
 
 /// It writes nothing, so that a server without room for more can be opened and cleared.
 const HEADER: &str = "#!lua flags=no-writes\n";
@@ -18,32 +18,38 @@ const TEXT: &str = include_str!("../lua/rights.lua");
 
 /// Looks whether the user may use all commands, the keys of the prefix and the channel.
 pub(crate) async fn check(
-    setup: &Setup,
     partition: &Partition,
-    connection: &mut MultiplexedConnection,
+    kind: Kind,
+    connected: &mut Connected,
 ) -> Result<(), ProviderError> {
     let denied: RedisResult<Vec<String>> = cmd("EVAL")
         .arg([HEADER, TEXT].concat())
         .arg(1)
         .arg(&partition.key_tag)
         .arg(&partition.bell)
-        .query_async(connection)
+        .arg(match kind {
+            Kind::Single => "single",
+            Kind::Cluster => "cluster",
+        })
+        .query_async(&mut connected.connection)
         .await;
-    let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);
+    let failed = |cause| Failure::of_call(cause, &connected.node.name).error("open", false);
     let denied = denied.map_err(failed)?;
     if denied.is_empty() {
         return Ok(());
     }
-    Err(error::config(error::LACKS_RIGHTS).with_context("denied", denied.join(", ")))
+    let error = error::config(error::LACKS_RIGHTS).with_context("denied", denied.join(", "));
+    Err(error.with_context("server", &connected.node.name))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::script::{Script, Scripts, TimeSource};
+    use crate::server::Kind;
 
     #[test]
     fn every_command_of_the_scripts_is_asked_for() {
-        let scripts = Scripts::new(TimeSource::Server);
+        let scripts = Scripts::new(TimeSource::Server, Kind::Single);
         let mut commands = 0;
         for script in Script::ALL {
             for after in scripts.text(script).split("call('").skip(1) {

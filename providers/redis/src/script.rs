@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::server::Kind;
+
 /// A script of this provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
@@ -29,6 +31,10 @@ pub(crate) enum Script {
 
 const TIME: &str = include_str!("../lua/time.lua");
 const TEST_TIME: &str = include_str!("../lua/test_time.lua");
+/// Reaches everybody who is connected to this server.
+const PUBLISH: &str = "local PUBLISH = 'PUBLISH'";
+/// Stays within the slot's primary and its replicas, while the other command reaches all servers of a Cluster.
+const SHARDED_PUBLISH: &str = "local PUBLISH = 'SPUBLISH'";
 const STORE: &str = include_str!("../lua/store.lua");
 const INBOX: &str = include_str!("../lua/inbox.lua");
 const ACTIVITY: &str = include_str!("../lua/activity.lua");
@@ -125,13 +131,17 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    pub(crate) fn new(time: TimeSource) -> Self {
+    pub(crate) fn new(time: TimeSource, kind: Kind) -> Self {
+        let publish = match kind {
+            Kind::Single => PUBLISH,
+            Kind::Cluster => SHARDED_PUBLISH,
+        };
         let time = match time {
             TimeSource::Server => TIME,
             TimeSource::Test => TEST_TIME,
         };
         let text = |script: Script| {
-            let parts = [script.header(), time];
+            let parts = [script.header(), publish, time];
             let parts = parts.iter().chain(script.parts());
             parts.copied().collect::<Vec<_>>().join("\n")
         };

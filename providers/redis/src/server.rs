@@ -6,53 +6,86 @@ use duroxide_core::providers::{Durability, ProviderError};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd};
 
+use crate::connection::Connected;
 use crate::error::{self, Failure};
-use crate::setup::Setup;
 
 /// The oldest version of Redis whose scripts can say what they do.
 const VERSION_MIN: (u32, u32) = (7, 0);
 
-/// What was found of a server.
+/// What a server is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing: it has everything itself.
+    Single,
+    Cluster,
+}
+
+/// What was found of a server, or of all of a Cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     /// Its name and its version.
     pub(crate) version: String,
+    pub(crate) kind: Kind,
+    is_replica: bool,
     /// What an acknowledged commit survives.
     pub(crate) durability: Durability,
 }
 
-/// Looks whether a server will do, and what it keeps.
-pub(crate) async fn inspect(
-    setup: &Setup,
-    connection: &mut MultiplexedConnection,
-) -> Result<Server, ProviderError> {
-    let failed = |cause| Failure::of_call(cause, &setup.location.server).error("open", false);
-    let info: RedisResult<String> = cmd("INFO")
-        .arg("server")
-        .arg("replication")
-        .arg("memory")
-        .arg("persistence")
-        .query_async(connection)
-        .await;
-    let info = Info::of(&info.map_err(failed)?);
-    info.check()?;
-    let durability = match (info.get("aof_enabled"), settings(connection).await) {
-        ("1", Ok(settings)) => durability_of(&settings),
-        ("1", Err(cause)) => {
-            tracing::warn!(
-                target: "duroxide::redis",
-                %cause,
-                "the server does not tell its settings; it is assumed that a loss of power takes the \
-                 last seconds of commits"
-            );
-            Durability::ProcessCrash
+impl Server {
+    /// Looks whether a server will do, and what it keeps.
+    pub(crate) async fn inspect(connected: &mut Connected) -> Result<Self, ProviderError> {
+        let connection = &mut connected.connection;
+        let info: RedisResult<String> = cmd("INFO")
+            .arg("server")
+            .arg("replication")
+            .arg("memory")
+            .arg("persistence")
+            .query_async(connection)
+            .await;
+        let name = &connected.node.name;
+        let info = info.map_err(|cause| Failure::of_call(cause, name).error("open", false))?;
+        let info = Info::of(&info);
+        let checked = info.check();
+        checked.map_err(|error| error.with_context("server", name))?;
+        let durability = match (info.get("aof_enabled"), settings(connection).await) {
+            ("1", Ok(settings)) => durability_of(&settings),
+            ("1", Err(cause)) => {
+                tracing::warn!(
+                    target: "duroxide::redis",
+                    %cause,
+                    "the server does not tell its settings; it is assumed that a loss of power takes the \
+                     last seconds of commits"
+                );
+                Durability::ProcessCrash
+            }
+            _ => Durability::Volatile,
+        };
+        Ok(Self {
+            version: info.version(),
+            kind: info.kind(),
+            is_replica: info.get("role") == "slave",
+            durability,
+        })
+    }
+
+    /// A single server is written to, or it is of no use. One of a Cluster knows whom to write to.
+    pub(crate) fn check_is_primary(&self) -> Result<(), ProviderError> {
+        if self.is_replica {
+            return Err(error::config(
+                "the server is a replica, which cannot be written to; connect to the primary",
+            ));
         }
-        _ => Durability::Volatile,
-    };
-    Ok(Server {
-        version: info.version(),
-        durability,
-    })
+        Ok(())
+    }
+
+    /// What can be said of both: that which keeps less counts.
+    pub(crate) fn weaker(self, other: Self) -> Self {
+        if other.durability < self.durability {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 /// The settings that decide what is kept.
@@ -116,15 +149,14 @@ impl Info {
                            `maxmemory-policy noeviction`";
             return Err(error::config(message).with_context("maxmemory-policy", policy));
         }
-        match self.get("role") {
-            "slave" => Err(error::config(
-                "the server is a replica, which cannot be written to; connect to the primary",
-            )),
-            _ if self.get("redis_mode") == "cluster" => Err(error::config(
-                "the server is a node of a Redis Cluster, which this version does not support; \
-                 connect to a single server",
-            )),
-            _ => Ok(()),
+        Ok(())
+    }
+
+    fn kind(&self) -> Kind {
+        if self.get("redis_mode") == "cluster" {
+            Kind::Cluster
+        } else {
+            Kind::Single
         }
     }
 }

@@ -1,35 +1,37 @@
 //! What the parts of a provider share.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use duroxide_core::entropy::Entropy;
-use duroxide_core::providers::ProviderError;
 use duroxide_core::providers::room::{Room, Taken};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use crate::access::Access;
 use crate::codec;
 use crate::codes::Id;
 use crate::error::Failure;
 use crate::hub::Hub;
-use crate::lane::{Call, Lane, Lanes};
-use crate::location::Location;
+use crate::lane::{Call, Lane, LaneEnds};
 use crate::options::RedisOptions;
 use crate::partition::{Partition, Partitions};
+use crate::pool::Pool;
 use crate::read::Read;
 use crate::read_lane::ReadJob;
 use crate::relay::{Rounds, Ways};
 use crate::script::{Script, Scripts};
+use crate::topology::Topology;
 
 /// How many bytes an operation takes of the room for writes beside its bodies.
 const OPERATION_BYTES: usize = 1024;
 
 /// What the parts of a provider share.
 pub(crate) struct Setup {
-    pub(crate) options: RedisOptions,
-    pub(crate) location: Location,
+    pub(crate) access: Arc<Access>,
+    pub(crate) topology: Topology,
+    pub(crate) pool: Pool,
     pub(crate) scripts: Scripts,
     pub(crate) partitions: Partitions,
     /// Tells this process from others, anew each time.
@@ -40,35 +42,39 @@ pub(crate) struct Setup {
     pub(crate) rounds: Rounds,
     writes: Room,
     reads: Room,
-    calls: AtomicU64,
     /// Told when the process is to be as if it had been killed.
     #[cfg(feature = "conformance")]
     pub(crate) death: tokio::sync::Notify,
 }
 
 impl Setup {
+    /// What a store has of so many partitions, and the ends of its lanes that are to be served.
     pub(crate) fn new(
-        url: &str,
-        options: RedisOptions,
-        lanes: Vec<Lanes>,
-    ) -> Result<Self, ProviderError> {
-        let location = Location::new(url, &options)?;
-        let partitions = Partitions::new(&options, location.database(), lanes)?;
-        Ok(Self {
-            location,
-            scripts: Scripts::new(options.time),
+        access: Arc<Access>,
+        topology: Topology,
+        scripts: Scripts,
+        partitions: NonZeroUsize,
+    ) -> (Self, Vec<LaneEnds>) {
+        let database = access.location.database();
+        let prefix = &access.options.key_prefix;
+        let (partitions, ends) = Partitions::new(prefix, database, partitions);
+        let clock = Arc::clone(&access.options.clock);
+        let setup = Self {
+            topology,
+            pool: Pool::default(),
+            scripts,
             node: Id(Entropy.lease_token().0),
-            hub: Hub::new(Arc::clone(&options.clock), partitions.count()),
+            hub: Hub::new(clock, partitions.count()),
             ways: Ways::default(),
             rounds: Rounds::new(partitions.count()),
             partitions,
             writes: Room::of(RedisOptions::QUEUED_WRITE_BYTES_MAX),
             reads: Room::of(RedisOptions::QUEUED_READS_MAX),
-            calls: AtomicU64::new(0),
             #[cfg(feature = "conformance")]
             death: tokio::sync::Notify::new(),
-            options,
-        })
+            access,
+        };
+        (setup, ends)
     }
 
     /// Calls a script, and waits for its answer. A caller who goes away leaves the call to be made.
@@ -79,7 +85,7 @@ impl Setup {
         script: Script,
         request: &Q,
     ) -> Result<A, Failure> {
-        let server = &self.location.server;
+        let server = &self.access.location.server;
         let argument = codec::encode(request);
         let argument = argument.map_err(|why| Failure::damaged(why, server))?;
         let room = match lane {
@@ -103,7 +109,7 @@ impl Setup {
         partition: &Partition,
         read: &Read<'_>,
     ) -> Result<A, Failure> {
-        let server = &self.location.server;
+        let server = &self.access.location.server;
         let argument = codec::encode(read).map_err(|why| Failure::damaged(&why, server))?;
         let (reply, answer) = oneshot::channel();
         let job = ReadJob {
@@ -121,7 +127,7 @@ impl Setup {
         is_taken: bool,
         answer: oneshot::Receiver<Result<B, Failure>>,
     ) -> Result<A, Failure> {
-        let server = &self.location.server;
+        let server = &self.access.location.server;
         if !is_taken {
             return Err(Failure::closed(server));
         }
@@ -134,15 +140,6 @@ impl Setup {
     pub(crate) async fn room_for_writes(&self, operations: usize, bytes: usize) -> Taken {
         let units = operations.saturating_mul(OPERATION_BYTES);
         self.writes.take(units.saturating_add(bytes)).await
-    }
-
-    pub(crate) fn count_call(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many commands were sent.
-    pub(crate) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
     }
 
     /// Never returns, unless the process is to be as if it had been killed.

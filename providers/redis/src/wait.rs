@@ -27,7 +27,7 @@ impl RedisProvider {
     ) -> Result<(), ProviderError> {
         const OPERATION: &str = "wait_for_work";
         let hub = &self.setup.hub;
-        let clock = &self.setup.options.clock;
+        let clock = &self.setup.access.options.clock;
         hub.check_open(OPERATION)?;
         let _counted = hub.wait(queues);
         let mut deadline = clock.sleep(max_wait);
@@ -115,7 +115,7 @@ impl RedisProvider {
         const OPERATION: &str = "wait_for_change";
         let hub = &self.setup.hub;
         hub.check_open(OPERATION)?;
-        let mut deadline = self.setup.options.clock.sleep(max_wait);
+        let mut deadline = self.setup.access.options.clock.sleep(max_wait);
         let instances: Vec<InstanceId> = watched.iter().map(|it| it.instance.clone()).collect();
         let watching = hub.watchers.watch(instances);
         let mut in_question: Vec<Watch> = watched.to_vec();

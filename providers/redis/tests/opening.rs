@@ -166,9 +166,53 @@ async fn a_replica_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
-async fn a_node_of_a_cluster_is_refused() {
+async fn a_cluster_without_slots_is_asked_again() {
     let node = PrivateServer::start(&["--cluster-enabled", "yes"]).await;
-    config_refusal(&node.url(), RedisOptions::default(), "Redis Cluster").await;
+    let error = refusal(&node.url(), RedisOptions::default()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.is_retryable());
+    assert!(error.message().contains("no server serves"), "{error:?}");
+    for url in [
+        format!("{}/1", node.url()),
+        format!("{},127.0.0.1:1/1", node.url()),
+    ] {
+        config_refusal(&url, RedisOptions::default(), "no database but 0").await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn several_servers_that_are_no_cluster_are_refused() {
+    let server = PrivateServer::start(&[]).await;
+    let url = format!("{},127.0.0.1:{}", server.url(), free_port());
+    config_refusal(&url, RedisOptions::default(), "not one of a Cluster").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn a_store_keeps_its_number_of_partitions() {
+    let server = PrivateServer::start(&[]).await;
+    let options = |partitions| RedisOptions::default().partitions(partitions);
+    for (partitions, says) in [(0, "one partition at least"), (257, "256 at most")] {
+        config_refusal(&server.url(), options(partitions), says).await;
+    }
+    for partitions in [3, 1, 256] {
+        let prefix = format!("of-{partitions}");
+        let open = async |options: RedisOptions| {
+            let opened = RedisProvider::new(&server.url(), Some(options.key_prefix(&prefix))).await;
+            opened.unwrap().close().await;
+        };
+        open(options(partitions)).await;
+        open(options(partitions)).await;
+        // Whoever does not say how many there are gets those that are there.
+        open(RedisOptions::default()).await;
+        let other = options(2).key_prefix(&prefix);
+        let says = format!("open it by `partitions({partitions})`");
+        config_refusal(&server.url(), other, &says).await;
+    }
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    provider.close().await;
+    config_refusal(&server.url(), options(2), "made with 1 partition").await;
 }
 
 #[tokio::test]

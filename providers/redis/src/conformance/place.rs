@@ -1,5 +1,6 @@
-//! The keys of one store on a server.
+//! The keys of one store on a server or a Cluster.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock, millis_ceil};
@@ -8,78 +9,115 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, RedisResult, cmd};
 
 use crate::RedisOptions;
+use crate::access::Access;
 use crate::error::{self, Failure};
-use crate::location::Location;
+use crate::location::Node;
+use crate::partition::key_tag;
+use crate::topology::Topology;
+use crate::{opening, slot};
 
 /// How many keys are looked at in one step of a removal.
 const SCAN_KEYS: usize = 1_000;
 /// How long the server may take to see that its clients are gone.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
 
-/// The keys of one store on a server.
+/// The keys of one store.
 #[derive(Clone)]
 pub(super) struct Place {
-    location: Location,
-    prefix: String,
+    access: Arc<Access>,
     partitions: usize,
 }
 
 impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The location may hold a password.
-        f.debug_tuple("Place").field(&self.prefix).finish()
+        // The access may hold a password.
+        f.debug_tuple("Place").field(&self.prefix()).finish()
     }
 }
 
 impl Place {
+    /// A store at a server or a Cluster, with so many partitions.
     pub(super) fn new(url: &str, prefix: &str, partitions: usize) -> Result<Self, ProviderError> {
+        let options = RedisOptions::default().key_prefix(prefix);
+        let access = Access::new(url, options.partitions(partitions))?;
         Ok(Self {
-            location: Location::new(url, &RedisOptions::default())?,
-            prefix: prefix.to_owned(),
+            access: Arc::new(access),
             partitions,
         })
     }
 
     pub(super) fn prefix(&self) -> &str {
-        &self.prefix
+        &self.access.options.key_prefix
     }
 
-    pub(super) fn partitions(&self) -> usize {
-        self.partitions
+    /// How a provider opens it.
+    pub(super) fn options(&self) -> RedisOptions {
+        let options = RedisOptions::default().key_prefix(self.prefix());
+        options.partitions(self.partitions)
     }
 
-    /// The keys of this name in each partition.
-    pub(super) fn keys(&self, name: &str) -> Vec<String> {
-        let each = 0..self.partitions;
-        each.map(|index| format!("{{{}:{index}}}:{name}", self.prefix))
-            .collect()
+    /// The key of this name in each partition, and a connection to where the partition is.
+    pub(super) async fn each(
+        &self,
+        name: &str,
+    ) -> Result<Vec<(String, MultiplexedConnection)>, ProviderError> {
+        let topology = self.topology().await?;
+        let mut there: Vec<(Node, MultiplexedConnection)> = Vec::new();
+        let mut each = Vec::new();
+        for index in 0..self.partitions {
+            let key = key_tag(self.prefix(), index) + name;
+            let node = topology.primary(&self.access, slot::of(&key)).await;
+            let node = node.map_err(of_suite)?;
+            let known = there.iter().find(|(it, _)| *it == node);
+            let connection = match known {
+                Some((_, connection)) => connection.clone(),
+                None => self.connect(&node).await?,
+            };
+            there.push((node, connection.clone()));
+            each.push((key, connection));
+        }
+        Ok(each)
     }
 
-    pub(super) async fn connect(&self) -> Result<MultiplexedConnection, ProviderError> {
-        let client = self.location.client(None).map_err(|it| self.failed(it))?;
-        let connected = client.get_multiplexed_async_connection().await;
-        connected.map_err(|cause| self.failed(cause))
+    async fn connect(&self, node: &Node) -> Result<MultiplexedConnection, ProviderError> {
+        let client = self.access.location.client(node, None).map_err(failed)?;
+        // Not that of the store, whose connections are ended.
+        client
+            .get_multiplexed_async_connection()
+            .await
+            .map_err(failed)
     }
 
-    pub(super) fn failed(&self, cause: RedisError) -> ProviderError {
-        Failure::connect(cause, &self.location.server).error("conformance", false)
+    async fn topology(&self) -> Result<Topology, ProviderError> {
+        opening::topology(&self.access).await
     }
 
     /// Removes every key of the store, after what still writes to it was ended.
     pub(super) async fn remove(&self) -> Result<(), ProviderError> {
         self.end_clients().await?;
-        let mut connection = self.connect().await?;
-        let removed = unlink(&mut connection, &self.prefix).await;
-        removed.map_err(|cause| self.failed(cause))
+        for node in self.topology().await?.primaries() {
+            let mut connection = self.connect(&node).await?;
+            unlink(&mut connection, self.prefix())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
     }
 
-    /// Ends what the server still does for handles on the store, and waits until it has.
+    /// Ends what the servers still do for handles on the store, and waits until they have.
     pub(super) async fn end_clients(&self) -> Result<(), ProviderError> {
-        let mut connection = self.connect().await?;
+        for node in self.topology().await?.nodes() {
+            self.end_clients_of(&node).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_clients_of(&self, node: &Node) -> Result<(), ProviderError> {
+        let mut connection = self.connect(node).await?;
         let deadline = SystemClock.now_ms() + millis_ceil(GONE_WITHIN);
         loop {
-            let left = kill_clients(&mut connection, &self.prefix).await;
-            if left.map_err(|cause| self.failed(cause))? == 0 {
+            let left = kill_clients(&mut connection, self.prefix()).await;
+            if left.map_err(failed)? == 0 {
                 return Ok(());
             }
             if SystemClock.now_ms() > deadline {
@@ -90,6 +128,15 @@ impl Place {
             SystemClock.sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` calls it")]
+fn of_suite(failure: Failure) -> ProviderError {
+    failure.error("conformance", false)
+}
+
+pub(super) fn failed(cause: RedisError) -> ProviderError {
+    of_suite(Failure::connect(cause, &"the suite's".into()))
 }
 
 /// Gives a provider's connection the name of its store, by which the server tells it from those of others.

@@ -23,6 +23,8 @@ impl RedisProvider {
             () = SystemClock.sleep(budget) => Ok(()),
         };
         made.map_err(|failure| failure.error("maintain", false))?;
-        Ok(setup.rounds.until_next(setup.options.clock.elapsed()))
+        Ok(setup
+            .rounds
+            .until_next(setup.access.options.clock.elapsed()))
     }
 }

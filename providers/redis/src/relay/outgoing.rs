@@ -51,7 +51,7 @@ impl AllOutgoing {
         if !sent.is_empty() {
             setup
                 .rounds
-                .keeps(source.index, setup.options.clock.elapsed());
+                .keeps(source.index, setup.access.options.clock.elapsed());
         }
         let each = sent
             .into_iter()

@@ -121,7 +121,7 @@ struct Found {
 /// Makes the rounds that are due. A partition that cannot be reached keeps none of the others from its round.
 pub(crate) async fn run(setup: Arc<Setup>) -> Result<(), Failure> {
     let setup = &setup;
-    let now = setup.options.clock.elapsed();
+    let now = setup.access.options.clock.elapsed();
     let due = setup.rounds.begin(now);
     if due.is_empty() || setup.partitions.count() == 1 {
         return Ok(());
@@ -159,7 +159,7 @@ impl Found {
             match answer {
                 Ok(answer) => {
                     let is_kept = answer.survey.kept > 0;
-                    let window = setup.options.relay_window;
+                    let window = setup.access.options.relay_window;
                     let interval = if is_kept { ROUND_INTERVAL } else { window };
                     self.due.push((source.index, now.saturating_add(interval)));
                     if !answer.survey.is_done {
@@ -224,7 +224,7 @@ impl Found {
                 .iter()
                 .map(|(it, seen)| Taken::of(*it, seen))
                 .collect(),
-            window: millis(setup.options.relay_window),
+            window: millis(setup.access.options.relay_window),
         };
         let call = setup.call(source, Lane::Relay, Script::Relay, &request);
         let answer: TakeAnswer = call.await?;
@@ -258,7 +258,7 @@ async fn ask(
     let sources = sources.filter(|source| *source != target.index);
     let request = AskRequest {
         ask: sources.map(|source| Asked { source, links: 0 }).collect(),
-        window: millis(setup.options.relay_window),
+        window: millis(setup.access.options.relay_window),
         survey,
     };
     setup

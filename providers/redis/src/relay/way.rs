@@ -36,7 +36,7 @@ impl Way {
         let source = self.source.index;
         let request = AskRequest {
             ask: vec![Asked { source, links }],
-            window: millis(self.setup.options.relay_window),
+            window: millis(self.setup.access.options.relay_window),
             survey: None,
         };
         let call = self
@@ -50,7 +50,7 @@ impl Way {
     async fn take(&self, seen: &Seen) -> Result<Batch, Failure> {
         let request = TakeRequest {
             take: vec![Taken::of(self.target.index, seen)],
-            window: millis(self.setup.options.relay_window),
+            window: millis(self.setup.access.options.relay_window),
         };
         let call = self
             .setup
@@ -60,7 +60,7 @@ impl Way {
     }
 
     fn cut(&self) -> Failure {
-        Failure::damaged("an answer is missing", &self.setup.location.server)
+        Failure::damaged("an answer is missing", &self.setup.access.location.server)
     }
 
     /// Brings a batch to the target, if that stands where the batch begins.
@@ -75,7 +75,7 @@ impl Way {
             node: setup.node,
             bell: &self.target.bell,
             taken: taken.map(|queue| (queue, true)).collect(),
-            window: millis(setup.options.relay_window),
+            window: millis(setup.access.options.relay_window),
             deliver: Delivery::of(self.source.index, position, batch),
         };
         let call = setup.call(&self.target, Lane::Relay, Script::Deliver, &request);

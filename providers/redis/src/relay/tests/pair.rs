@@ -23,6 +23,7 @@ use crate::relay::wire::{
     Ghosts, Seen, Start, TakeAnswer, TakeRequest, Taken,
 };
 use crate::script::{Script, Scripts, TimeSource};
+use crate::server::Kind;
 use crate::turn::{self, TurnRequest};
 use crate::{RedisOptions, RedisProvider};
 
@@ -137,7 +138,7 @@ impl Pair {
             server,
             clock: ManualClock::at_ms(BEGINNING_MS),
             connection,
-            scripts: Scripts::new(TimeSource::Test),
+            scripts: Scripts::new(TimeSource::Test, Kind::Single),
             now_ms: BEGINNING_MS,
             way: (SOURCE, TARGET),
         };

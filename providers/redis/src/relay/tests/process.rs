@@ -78,10 +78,10 @@ impl Process {
 
     /// Has a round made, if one is due, and answers how many commands that took.
     async fn maintain(&self) -> (u64, Duration) {
-        let before = self.provider.setup.calls();
+        let before = self.provider.setup.access.calls();
         let next = self.provider.maintain(BUDGET).await.unwrap().unwrap();
         // One for each partition clears what may go.
-        (self.provider.setup.calls() - before - 2, next)
+        (self.provider.setup.access.calls() - before - 2, next)
     }
 }
 
@@ -111,9 +111,9 @@ async fn who_knows_where_a_target_stands_needs_one_call() {
     process.say(&["1"]).await;
     let mut calls = Vec::new();
     for body in ["2", "3"] {
-        let before = process.provider.setup.calls();
+        let before = process.provider.setup.access.calls();
         process.say(&[body]).await;
-        calls.push(process.provider.setup.calls() - before);
+        calls.push(process.provider.setup.access.calls() - before);
     }
     // The signs of life may come between, but not each time.
     assert!(calls.contains(&2), "{calls:?}");

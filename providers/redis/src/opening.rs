@@ -1,0 +1,215 @@
+//! What is looked at before a store is served: the servers, the user's rights, how many partitions there are.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use duroxide_core::providers::ProviderError;
+use redis::{RedisResult, cmd};
+
+use crate::access::Access;
+use crate::connection::{self, Connected};
+use crate::error::{self, Failure};
+use crate::lane::LaneEnds;
+use crate::location::Node;
+use crate::options::RedisOptions;
+use crate::partition::key_tag;
+use crate::pool::Purpose;
+use crate::script::Scripts;
+use crate::server::{Kind, Server};
+use crate::setup::Setup;
+use crate::slots::Slots;
+use crate::topology::Topology;
+use crate::{rights, slot};
+
+/// A store that will do.
+pub(crate) struct Opened {
+    pub(crate) setup: Arc<Setup>,
+    /// Of the partitions, in their order.
+    pub(crate) lanes: Vec<LaneEnds>,
+    pub(crate) server: Server,
+}
+
+/// Looks whether the store will do.
+pub(crate) async fn open(access: Access) -> Result<Opened, ProviderError> {
+    let access = Arc::new(access);
+    let (server, topology, mut there) = survey(&access).await?;
+    let scripts = Scripts::new(access.options.time, server.kind);
+    let stored = stored_count(&access, &topology, &mut there).await?;
+    let is_new = stored.is_none();
+    let count = match stored {
+        Some(stored) => checked(&stored, access.options.partitions)?,
+        None => wanted(&access, &topology),
+    };
+    let (setup, lanes) = Setup::new(access, topology, scripts, count);
+    for partition in setup.partitions.iter() {
+        let mut at = place(&setup.access, &setup.topology, &mut there, partition.slot).await?;
+        rights::check(partition, server.kind, &mut at).await?;
+    }
+    if is_new {
+        keep_count(&setup, &mut there).await?;
+    }
+    for connected in &mut there {
+        let loaded = connection::load_scripts(&setup.scripts, connected).await;
+        loaded.map_err(of_opening)?;
+    }
+    // The first that need a connection have those by which the store was opened.
+    for connected in there {
+        setup.pool.put(Purpose::Commits, connected).await;
+    }
+    Ok(Opened {
+        setup: Arc::new(setup),
+        lanes,
+        server,
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` calls it")]
+fn of_opening(failure: Failure) -> ProviderError {
+    failure.error("open", false)
+}
+
+/// Finds out what kind of servers there are, and looks at each that has a part of the store.
+async fn survey(access: &Access) -> Result<(Server, Topology, Vec<Connected>), ProviderError> {
+    let mut first = any(access).await?;
+    let mut server = Server::inspect(&mut first).await?;
+    if server.kind == Kind::Single {
+        if access.location.nodes().len() > 1 {
+            return Err(error::config(
+                "the URL lists several servers, and the first that answers is not one of a Cluster; name one \
+                 server",
+            ));
+        }
+        server.check_is_primary()?;
+        let node = first.node.clone();
+        return Ok((server, Topology::Single(node), vec![first]));
+    }
+    if access.location.database() != 0 {
+        return Err(error::config(error::ONE_DATABASE));
+    }
+    let slots = Slots::told_by(access, &mut first)
+        .await
+        .map_err(of_opening)?;
+    if !slots.cover_all() {
+        return Err(of_opening(Failure::uncovered(&access.location.server)));
+    }
+    let mut there = Vec::new();
+    for node in slots.primaries() {
+        let mut connected = connect(access, &node).await?;
+        let other = Server::inspect(&mut connected).await?;
+        server = if there.is_empty() {
+            other
+        } else {
+            server.weaker(other)
+        };
+        there.push(connected);
+    }
+    Ok((server, Topology::cluster(slots), there))
+}
+
+/// Which servers there are, whatever they keep.
+#[cfg(feature = "conformance")]
+pub(crate) async fn topology(access: &Access) -> Result<Topology, ProviderError> {
+    survey(access).await.map(|(_, topology, _)| topology)
+}
+
+async fn connect(access: &Access, node: &Node) -> Result<Connected, ProviderError> {
+    let connected = connection::connect(access, node).await;
+    connected.map_err(of_opening)
+}
+
+/// A connection to the first of the servers that can be reached.
+async fn any(access: &Access) -> Result<Connected, ProviderError> {
+    let mut failed = None;
+    for node in access.location.nodes() {
+        match connect(access, node).await {
+            Ok(connected) => return Ok(connected),
+            // The one that is not asked to be repeated says more.
+            Err(error) => match &failed {
+                Some(before) if !ProviderError::is_retryable(before) => {}
+                _ => failed = Some(error),
+            },
+        }
+    }
+    Err(failed.unwrap_or_else(|| error::config("the URL names no server")))
+}
+
+/// A connection to the server that has a slot.
+async fn place(
+    access: &Access,
+    topology: &Topology,
+    there: &mut Vec<Connected>,
+    slot: u16,
+) -> Result<Connected, ProviderError> {
+    let node = topology.primary(access, slot).await.map_err(of_opening)?;
+    let known = there.iter().find(|it| it.node == node && !it.is_lost());
+    if let Some(known) = known {
+        return Ok(known.clone());
+    }
+    let connected = connect(access, &node).await?;
+    there.push(connected.clone());
+    Ok(connected)
+}
+
+/// Where a store keeps how many partitions it has.
+fn count_key(access: &Access) -> String {
+    key_tag(&access.options.key_prefix, 0) + "partitions"
+}
+
+/// How many partitions the store has, if it is there.
+async fn stored_count(
+    access: &Access,
+    topology: &Topology,
+    there: &mut Vec<Connected>,
+) -> Result<Option<String>, ProviderError> {
+    let key = count_key(access);
+    let mut at = place(access, topology, there, slot::of(&key)).await?;
+    let mut get = cmd("GET");
+    let stored = get.arg(&key).query_async(&mut at.connection).await;
+    stored.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))
+}
+
+/// How many partitions a new store gets.
+fn wanted(access: &Access, topology: &Topology) -> NonZeroUsize {
+    let default = if topology.is_cluster() {
+        RedisOptions::PARTITIONS_DEFAULT_CLUSTER
+    } else {
+        1
+    };
+    let wanted = access.options.partitions.unwrap_or(default);
+    // That it is not 0 was checked.
+    NonZeroUsize::new(wanted).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Keeps how many partitions a new store has.
+async fn keep_count(setup: &Setup, there: &mut Vec<Connected>) -> Result<(), ProviderError> {
+    let key = count_key(&setup.access);
+    let count = setup.partitions.count();
+    let slot = setup.partitions.first().slot;
+    let mut at = place(&setup.access, &setup.topology, there, slot).await?;
+    let mut set = cmd("SET");
+    set.arg(&key).arg(count).arg("NX").arg("GET");
+    let before: RedisResult<Option<String>> = set.query_async(&mut at.connection).await;
+    let before = before.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))?;
+    // Another process may have been faster.
+    before.map_or(Ok(()), |stored| checked(&stored, Some(count)).map(drop))
+}
+
+/// How many partitions a store has, which must be as many as are wanted.
+fn checked(stored: &str, wanted: Option<usize>) -> Result<NonZeroUsize, ProviderError> {
+    let count = stored.parse::<NonZeroUsize>();
+    let count = count.map_err(|cause| error::corrupt("open", cause))?;
+    match wanted {
+        Some(wanted) if wanted != count.get() => {
+            let unit = if count.get() == 1 {
+                "partition"
+            } else {
+                "partitions"
+            };
+            let message = format!(
+                "the store was made with {count} {unit}; open it by `partitions({count})`, or leave that out"
+            );
+            Err(error::config(message).with_context("partitions", wanted))
+        }
+        _ => Ok(count),
+    }
+}
