@@ -96,5 +96,7 @@ fn unknown_mode(scheme: &str, mode: &str, modes: &'static [&'static str]) -> Ref
     let hint = nearest(mode, modes).map_or(String::new(), |it| format!("; did you mean {it}?"));
     let (last, others) = modes.split_last().unwrap_or((&"none", &[]));
     let others = others.join(", ");
-    usage(&format!("the modes of {scheme}: are {others} and {last}{hint}"))
+    usage(&format!(
+        "the modes of {scheme}: are {others} and {last}{hint}"
+    ))
 }

@@ -23,7 +23,7 @@ const MANAGEMENT_AND_DURABLE: &[&str] = &["--profile", "management", "--profile"
 const MEMORY: &str = "memory";
 const PROGRAM: [&str; 3] = ["--bin", "duroxide", "--"];
 
-const SUBJECTS: [Subject; 5] = [
+const SUBJECTS: [Subject; 6] = [
     Subject {
         name: MEMORY,
         server: None,
@@ -52,6 +52,12 @@ const SUBJECTS: [Subject; 5] = [
         name: "Redis, single",
         server: Some("redis"),
         mode: Some("single"),
+        short: MANAGEMENT_AND_DURABLE,
+    },
+    Subject {
+        name: "Redis, cluster",
+        server: Some("redis-cluster"),
+        mode: Some("cluster"),
         short: MANAGEMENT_AND_DURABLE,
     },
 ];
