@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pair::{Pair, SOURCE, TARGET};
+use super::pair::{Pair, SOURCE, TARGET, tag};
 use super::sender::{Sender, message, to};
 use crate::relay::place::Place;
 use crate::relay::wire::Start;
@@ -140,6 +140,29 @@ async fn a_turn_that_is_refused_sends_nothing() {
 
 #[tokio::test]
 #[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_turn_that_fails_in_its_middle_sends_nothing() {
+    let mut pair = Pair::new().await;
+    let mut senders = Vec::new();
+    for name in ["a", "c"] {
+        senders.push(Sender::start(&mut pair, SOURCE, name).await);
+    }
+    let head = tag(SOURCE) + "i:damaged";
+    pair.ask_server::<()>(&[b"SET", head.as_bytes(), b"\xc1"])
+        .await;
+    let turns = [
+        senders[0].turn(vec![to("b", "1"), to("damaged", "-")]),
+        senders[1].turn(vec![to("b", "2")]),
+    ];
+    let committed = pair.commit_all(SOURCE, &turns, &["damaged"]).await;
+    assert_eq!(committed.answers[0].no.as_deref(), Some("damaged"));
+    assert_eq!(committed.answers[1].no, None);
+    let sent: Vec<_> = committed.sent[0].2.iter().map(|it| (it.0, it.1)).collect();
+    assert_eq!(sent, [(1, 0)]);
+    assert_eq!(pair.links(SOURCE).await.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
 async fn what_nobody_is_there_for_is_counted_where_it_arrives() {
     let mut pair = Pair::new().await;
     let mut sender = Sender::start(&mut pair, SOURCE, "a").await;
@@ -162,7 +185,7 @@ async fn a_damaged_receiver_holds_up_nobody() {
     for name in ["b", "c"] {
         Sender::start(&mut pair, TARGET, name).await;
     }
-    let head = super::pair::tag(TARGET) + "i:b";
+    let head = tag(TARGET) + "i:b";
     pair.ask_server::<()>(&[b"SET", head.as_bytes(), b"\xc1"])
         .await;
     let turn = sender.turn(vec![to("b", "1"), to("c", "2")]);
