@@ -6,6 +6,26 @@ local function activity_of(head, key)
   return stored and decode(stored)
 end
 
+-- Whether instances were removed of which something is left, and of which of them activities are in queues, by
+-- number.
+local has_removed
+local removed = {}
+
+-- Whether an item of a queue of activities is of an instance that was removed.
+local function is_of_removed(member)
+  if has_removed == nil then
+    has_removed = call('EXISTS', K .. 'gone') == 1
+  end
+  if not has_removed then
+    return false
+  end
+  local number = member:sub(17, 32)
+  if removed[number] == nil then
+    removed[number] = call('EXISTS', K .. 'n' .. number .. ':g') == 1
+  end
+  return removed[number]
+end
+
 -- An activity whose lease is held, with the head of its instance.
 local function held_activity(lease)
   local head = load(lease.instance)
@@ -45,7 +65,7 @@ local function remove_activity(head, key, activity)
   touch(activity.i)
   call('HDEL', keys .. 'w', key, 'b' .. key, 'd' .. key)
   call('ZREM', keys .. 'x', key)
-  call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)
+  move(K .. 'a:' .. activity.q, nil, activity.ro, head.n .. key)
 end
 
 -- Keeps the details that a renewal or a release brings (DET-01).

@@ -5,12 +5,7 @@
 local function fronts_of(prefix, queues, max)
   local fronts = {}
   for place, queue in ipairs(queues) do
-    local found = call('ZRANGE', prefix .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, max + 1, 'WITHSCORES')
-    local front = {}
-    for i = 1, #found, 2 do
-      front[#front + 1] = { member = found[i], at = tonumber(found[i + 1]), queue = queue }
-    end
-    fronts[place] = front
+    fronts[place] = front_of(prefix, queue, max + 1)
   end
   return fronts
 end
@@ -223,6 +218,6 @@ else
 end
 settle()
 return encode({
-  now = now, seq = seq, items = items, more = more, cut_at = cut_at, damaged = damaged,
+  now = now, seq = seq, items = items, more = more or is_cut_short, cut_at = cut_at, damaged = damaged,
   dues = dues_of(K .. (R.of_turns and 'r:' or 'a:'), R.queues),
 })

@@ -4,11 +4,10 @@
 local prefix = K .. (R.of_turns and 'r:' or 'a:')
 local fronts = {}
 for place, queue in ipairs(R.queues) do
-  local found = call('ZRANGE', prefix .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, R.max + 1, 'WITHSCORES')
   local times = {}
-  for i = 2, #found, 2 do
-    times[#times + 1] = tonumber(found[i])
+  for place, item in ipairs(front_of(prefix, queue, R.max + 1)) do
+    times[place] = item.at
   end
   fronts[place] = times
 end
-return encode({ now = now, seq = seq, fronts = fronts, dues = dues_of(prefix, R.queues) })
+return encode({ now = now, seq = seq, fronts = fronts, more = is_cut_short, dues = dues_of(prefix, R.queues) })

@@ -99,20 +99,28 @@ local function inspect(asked)
   return seen
 end
 
--- The activities of a queue behind a place (ADM-09).
+-- The activities of a queue behind a place (ADM-09), and behind what the next call goes on, if there may be more.
+-- Those of instances that were removed are passed over.
 local function list_activities(asked)
   local queue, activities = K .. 'a:' .. asked.queue, {}
   local from = asked.after and rank_behind(queue, asked.after[1], asked.after[2]) or 0
   local has_room = room_for(math.min(asked.items, ITEMS_AT_ONCE))
-  for _, member in ipairs(call('ZRANGE', queue, from, from + ITEMS_AT_ONCE)) do
-    local head, key = { n = member:sub(17, 32) }, member:sub(33)
-    local activity = activity_of(head, key)
-    if not has_room(size_of(activity, asked.with_bodies)) then
-      return { activities = activities, is_all = false }
+  local found, last = call('ZRANGE', queue, from, from + ITEMS_AT_ONCE, 'WITHSCORES'), nil
+  for i = 1, #found, 2 do
+    local member = found[i]
+    if not is_of_removed(member) then
+      local head, key = { n = member:sub(17, 32) }, member:sub(33)
+      local activity = activity_of(head, key)
+      if not has_room(size_of(activity, asked.with_bodies)) then
+        return { activities = activities, last = last }
+      end
+      activities[#activities + 1] = show_activity(base(head), key, activity, asked.with_bodies)
     end
-    activities[#activities + 1] = show_activity(base(head), key, activity, asked.with_bodies)
+    last = { tonumber(found[i + 1]), member:sub(1, 16) }
   end
-  return { activities = activities, is_all = true }
+  -- Where some were passed over there may be room for more than was looked at.
+  local is_all = #found <= 2 * ITEMS_AT_ONCE
+  return { activities = activities, last = not is_all and last or nil }
 end
 
 -- How many executions one call shows.

@@ -40,6 +40,11 @@ end
 -- slices.
 local REMOVED_AT_ONCE_MAX = 64
 
+-- Removes the keys of an instance whose names do not depend on what it has.
+local function unlink_all(keys)
+  call('UNLINK', keys .. 'e', keys .. 'T', keys .. 'm', keys .. 'c', keys .. 's', keys .. 'x', keys .. 'w', keys .. 'v', keys .. 'l', keys .. 'o', keys .. 'g')
+end
+
 -- Removes the keys of an instance, all that there are or as many as may be, and answers whether some
 -- are left.
 local function remove_keys(keys, max)
@@ -57,24 +62,55 @@ local function remove_keys(keys, max)
   if call('EXISTS', keys .. 'e', keys .. 'T') > 0 then
     return true
   end
-  call('UNLINK', keys .. 'm', keys .. 'c', keys .. 's', keys .. 'x', keys .. 'w', keys .. 'v', keys .. 'l', keys .. 'o')
+  unlink_all(keys)
   return false
 end
 
--- Removes an instance (DEL-01). What others find it by goes at once, and what is in its own keys may go
--- later: nobody looks there any more.
-local function remove(id, head)
+-- How many activities one call takes out of their queues, of all instances that it removes.
+local TAKEN_OUT_AT_ONCE_MAX = 256
+local may_take_out = TAKEN_OUT_AT_ONCE_MAX
+
+-- Takes activities of an instance out of their queues, all that there are or as many as may be, and answers
+-- whether some are left.
+local function take_out_activities(head)
   local keys = base(head)
-  if head.ra then
-    call('ZREM', K .. 'r:' .. head.q, head.ro .. id)
+  if may_take_out == 0 then
+    return call('EXISTS', keys .. 'x') == 1
   end
-  for _, key in ipairs(call('ZRANGE', keys .. 'x', 0, -1)) do
-    local activity = activity_of(head, key)
-    if activity then
-      call('ZREM', K .. 'a:' .. activity.q, activity.ro .. head.n .. key)
+  local found = call('ZRANGE', keys .. 'x', 0, may_take_out - 1)
+  if #found == 0 then
+    return false
+  end
+  may_take_out = may_take_out - #found
+  local members = {}
+  for place, stored in ipairs(call('HMGET', keys .. 'w', unpack(found))) do
+    if stored then
+      local activity = decode(stored)
+      local queue = K .. 'a:' .. activity.q
+      members[queue] = members[queue] or {}
+      table.insert(members[queue], activity.ro .. head.n .. found[place])
     end
   end
-  for _, label in ipairs(labels_of(head)) do
+  for queue, list in pairs(members) do
+    call('ZREM', queue, unpack(list))
+  end
+  call('ZREM', keys .. 'x', unpack(found))
+  return call('EXISTS', keys .. 'x') == 1
+end
+
+-- Removes an instance (DEL-01). What others find it by goes at once, and what is in its own keys may go
+-- later: nobody looks there any more. Of activities that stay in queues until then a mark says that they are
+-- nobody's.
+local function remove(id, head)
+  local keys, labels = base(head), labels_of(head)
+  move(K .. 'r:' .. head.q, nil, head.ra and head.ro, id)
+  -- One that is damaged has to go like any other.
+  local is_done, is_left = pcall(take_out_activities, head)
+  local has_activities = is_left or not is_done
+  if has_activities then
+    call('SET', keys .. 'g', '')
+  end
+  for _, label in ipairs(labels) do
     call('ZREM', label_key(label[1], label[2]), id)
   end
   if head.pi then
@@ -85,7 +121,7 @@ local function remove(id, head)
   if head.xp then
     call('ZREM', K .. 'exp', id)
   end
-  if remove_keys(keys, REMOVED_AT_ONCE_MAX) then
+  if has_activities or remove_keys(keys, REMOVED_AT_ONCE_MAX) then
     call('RPUSH', K .. 'gone', head.n)
   end
   heads[id] = false

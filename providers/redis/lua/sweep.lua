@@ -96,10 +96,23 @@ local function expire_values()
   end
 end
 
--- Removes keys of an instance that was removed before them.
+-- Whether a slice of a removal leaves something. It does not where it has failed: it would fail again.
+local function leaves(slice, ...)
+  local is_done, is_left = pcall(slice, ...)
+  return is_done and is_left
+end
+
+-- Removes what an instance has left that was removed before: its activities from their queues, and then its
+-- keys. Those of one that is damaged must not keep the others' from going.
 local function clear_gone()
   local number = call('LINDEX', K .. 'gone', 0)
-  if number and not remove_keys(K .. 'n' .. number .. ':', KEYS_AT_ONCE) then
+  if not number then
+    return
+  end
+  next_number()
+  local head = { n = number }
+  if not (leaves(take_out_activities, head) or leaves(remove_keys, base(head), KEYS_AT_ONCE)) then
+    unlink_all(base(head))
     call('LPOP', K .. 'gone')
   end
 end

@@ -88,7 +88,9 @@ pub(crate) struct ActivitiesLook<'a> {
 #[derive(Debug, Deserialize)]
 struct SeenActivities {
     activities: Vec<SeenActivity>,
-    is_all: bool,
+    /// Behind what there may be more: a time and a number. Some may have been passed over.
+    #[serde(default)]
+    last: Option<(u64, Number)>,
 }
 
 /// The activities of a queue.
@@ -128,10 +130,9 @@ impl Listing for Activities<'_> {
         let place = |it: &SeenActivity| Some((it.claimable_from_ms, it.number.0));
         let items = seen.activities.into_iter().map(|it| (place(&it), it));
         let items: Vec<_> = items.collect();
-        let last = items.last().map(|(place, _)| *place);
         Ok(Fetched {
             looked_at: items.len(),
-            more: last.filter(|_| !seen.is_all),
+            more: seen.last.map(|(at_ms, number)| Some((at_ms, number.0))),
             items,
         })
     }

@@ -50,6 +50,7 @@ const TURN: &str = include_str!("../lua/turn.lua");
 const BELL: &str = include_str!("../lua/bell.lua");
 const COMMIT: &str = include_str!("../lua/commit.lua");
 const CLAIM: &str = include_str!("../lua/claim.lua");
+const FRONT: &str = include_str!("../lua/front.lua");
 const FRONTS: &str = include_str!("../lua/fronts.lua");
 const LEASES: &str = include_str!("../lua/leases.lua");
 const DUES: &str = include_str!("../lua/dues.lua");
@@ -82,8 +83,10 @@ impl Script {
     fn header(self) -> &'static str {
         match self {
             Self::Commit | Self::Claim | Self::Deliver => "#!lua",
-            Self::Leases | Self::Dues | Self::Sweep | Self::Relay => "#!lua flags=allow-oom",
-            Self::Fronts | Self::Read | Self::Look => "#!lua flags=no-writes",
+            Self::Fronts | Self::Leases | Self::Dues | Self::Sweep | Self::Relay => {
+                "#!lua flags=allow-oom"
+            }
+            Self::Read | Self::Look => "#!lua flags=no-writes",
         }
     }
 
@@ -92,8 +95,8 @@ impl Script {
             Self::Commit => &[
                 STORE, INBOX, ACTIVITY, INSTANCE, SEND, RELAY, OUTBOX, VALUE, TURN, BELL, COMMIT,
             ],
-            Self::Claim => &[STORE, INBOX, ACTIVITY, CLAIM],
-            Self::Fronts => &[STORE, FRONTS],
+            Self::Claim => &[STORE, INBOX, ACTIVITY, FRONT, CLAIM],
+            Self::Fronts => &[STORE, ACTIVITY, FRONT, FRONTS],
             Self::Leases => &[STORE, ACTIVITY, BELL, LEASES],
             Self::Dues => &[STORE, DUES],
             Self::Read => &[STORE, VALUE, SHOWN, MAIL, HISTORY, READ],

@@ -1,7 +1,15 @@
 //! What lists and looks show page by page, and what removals leave.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/operations.rs"]
+mod operations;
+#[path = "support/private_server.rs"]
+mod private_server;
 mod support_looks;
+
+mod looks {
+    mod removal;
+}
 
 use std::time::Duration;
 

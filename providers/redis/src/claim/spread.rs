@@ -32,6 +32,8 @@ struct FrontsAnswer {
     seq: u64,
     /// When the first items of each queue became claimable.
     fronts: Vec<Vec<u64>>,
+    /// Whether there may be others behind activities of instances that were removed.
+    more: bool,
     dues: Vec<Due>,
 }
 
@@ -91,7 +93,7 @@ impl RedisProvider {
         request: &Request<'_>,
         wanted: usize,
     ) -> Result<Round<I>, Failure> {
-        let (partitions, fronts) = self.fronts(request, wanted).await?;
+        let (partitions, fronts, is_cut_short) = self.fronts(request, wanted).await?;
         let shares = share_out(&fronts, request.queues.len(), wanted);
         let each = partitions.into_iter().zip(shares.takes);
         let each = each.map(|(partition, takes)| {
@@ -107,17 +109,17 @@ impl RedisProvider {
         let claimed: usize = answers.iter().map(|answer| answer.items.len()).sum();
         Ok(Round {
             answers,
-            more: shares.more,
+            more: shares.more || is_cut_short,
             missing: planned.saturating_sub(claimed),
         })
     }
 
-    /// The partitions that can be reached, and the fronts of each.
+    /// The partitions that can be reached, the fronts of each, and whether one may have others.
     async fn fronts(
         &self,
         request: &Request<'_>,
         wanted: usize,
-    ) -> Result<(Vec<&Arc<Partition>>, Vec<Vec<Front>>), Failure> {
+    ) -> Result<(Vec<&Arc<Partition>>, Vec<Vec<Front>>, bool), Failure> {
         let ask = &FrontsRequest {
             of_turns: request.of_turns,
             queues: &request.queues,
@@ -130,10 +132,12 @@ impl RedisProvider {
             let answer: FrontsAnswer = call.await?;
             let said = (answer.now, answer.seq);
             self.learn(partition, ask.of_turns, said, answer.dues);
-            Ok((partition, answer.fronts))
+            Ok((answer.more, (partition, answer.fronts)))
         });
         let answers = all_that_come(join_all(each).await)?;
-        Ok(answers.into_iter().unzip())
+        let (more, answers): (Vec<bool>, Vec<_>) = answers.into_iter().unzip();
+        let (partitions, fronts) = answers.into_iter().unzip();
+        Ok((partitions, fronts, more.contains(&true)))
     }
 
     /// Leaves items as they were before they were claimed.
