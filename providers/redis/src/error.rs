@@ -322,6 +322,25 @@ const TOO_OLD: &str = "the server is too old, or a command of it is disabled; Re
 const WRONG_PASSWORD: &str = "the server refuses the user or the password; correct them in the URL, or \
     in what the credentials callback answers";
 
+const NEWER_STORE: &str = "the store is of a newer version of this provider, whose form this one cannot \
+    read (`answer` has both numbers); upgrade this process as the others on the store, or choose \
+    another key prefix for a store of its own";
+
+const OLDER_STORE: &str = "the store is of an older version of this provider, whose form this one cannot \
+    read (`answer` has both numbers); run the version that made the store until its instances have \
+    ended, or choose another key prefix for a new store";
+
+/// What to do about a store of another form: the numbers are those of the store and of this provider.
+fn meaning_of_format(detail: &str) -> &'static str {
+    let number = |word: Option<&str>| word.and_then(|it| it.parse::<u64>().ok());
+    let mut words = detail.split(' ');
+    if number(words.next()) > number(words.next_back()) {
+        NEWER_STORE
+    } else {
+        OLDER_STORE
+    }
+}
+
 fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
     use ErrorKind::{Config, Unavailable, Unexpected};
     match code {
@@ -332,11 +351,7 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
             "the server is a replica, which cannot be written to; connect to the primary, by \
              Sentinel or by the name that follows it",
         ),
-        "FORMAT" => (
-            Config,
-            "the store was made by another version of this provider; upgrade this one, or choose another \
-             key prefix",
-        ),
+        "FORMAT" => (Config, meaning_of_format(detail)),
         "OOM" => (
             Unavailable,
             "the server has reached its `maxmemory`; raise it, or delete instances that have ended",

@@ -97,25 +97,3 @@ async fn a_member_that_fails_leaves_its_batch_whole() {
     assert_eq!(a.messages.len(), 2);
     provider.close().await;
 }
-
-#[tokio::test]
-#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
-async fn a_store_of_another_version_is_left_alone() {
-    let server = PrivateServer::start(&[]).await;
-    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
-    apply_all(&provider, vec![start("a")]).await;
-    provider.close().await;
-    // Its clock says the version: the time, the last number, the version, and by how much time is ahead.
-    let clock = rmp_serde::to_vec(&(1_u64, 1_u64, 2_u64, 0_u64)).unwrap();
-    let mut connection = server.connection().await;
-    let set = redis::cmd("SET")
-        .arg("{duroxide:0}:clock")
-        .arg(clock)
-        .to_owned();
-    set.query_async::<()>(&mut connection).await.unwrap();
-
-    let opened = RedisProvider::new(&server.url(), None).await;
-    let error = opened.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
-    assert!(error.message().contains("another version"), "{error:?}");
-}
