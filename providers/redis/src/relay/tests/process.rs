@@ -137,6 +137,21 @@ async fn what_a_commit_has_left_goes_before_the_next_one() {
 
 #[tokio::test]
 #[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_commit_finds_out_that_a_target_was_rolled_back() {
+    let mut process = Process::new().await;
+    process.say(&["1"]).await;
+    let copy = process.pair.copy(TARGET).await;
+    process.say(&["2"]).await;
+    process.pair.roll_back(TARGET, &copy).await;
+    assert_eq!(process.heard().await, ["1"]);
+    // It stands where this process thinks, but the target does not.
+    process.say(&["3"]).await;
+    assert_eq!(process.heard().await, ["1", "2", "3"]);
+    process.pair.must_agree().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
 async fn processes_that_send_at_once_deliver_once_and_in_order() {
     let mut pair = Pair::new().await;
     let providers = [
