@@ -21,6 +21,7 @@ mod faults {
     mod failover;
     mod full_memory;
     mod killed_clients;
+    #[allow(dead_code, reason = "a part of it is for other tests")]
     mod ledger;
     mod nodes;
     mod proxies;

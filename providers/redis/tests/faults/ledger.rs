@@ -1,6 +1,6 @@
 //! Work of which it is written down what was acknowledged, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -119,6 +119,12 @@ impl Ledger {
     /// How many instances somebody has asked for.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The instances of which something was acknowledged.
+    pub(crate) fn instances(&self) -> BTreeSet<String> {
+        let acknowledged = self.acknowledged.lock();
+        acknowledged.iter().map(|it| it.instance.clone()).collect()
     }
 
     /// Which kinds of errors there were.
