@@ -18,6 +18,8 @@ const PRIMARIES: usize = 3;
 const SLOTS: u16 = 16_384;
 /// How long the nodes may take to agree.
 const AGREE_IN: Duration = Duration::from_secs(60);
+/// For how long a replica tries to take over when it is asked to.
+const FAILOVER_TRY: Duration = Duration::from_secs(6);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// After which time without a sign of life a node's replica takes over.
@@ -41,6 +43,8 @@ impl PrivateCluster {
                 ["--cluster-node-timeout", &timeout],
                 ["--cluster-port", &port],
                 ["--cluster-announce-ip", "127.0.0.1"],
+                // Those that are there serve what they have, whoever is missing.
+                ["--cluster-require-full-coverage", "no"],
                 ["--appendonly", "yes"],
                 ["--repl-diskless-sync-delay", "0"],
             ];
@@ -156,13 +160,24 @@ impl PrivateCluster {
                 replica = Some(index);
             }
         }
-        let replica = replica.expect("it has a replica");
-        self.nodes[replica]
-            .command::<String>("CLUSTER FAILOVER")
-            .await;
-        while self.nodes[replica].info("role").await != "master" {
+        let replica = &self.nodes[replica.expect("it has a replica")];
+        let begun = SystemClock.elapsed();
+        while replica.info("master_link_status").await != "up" {
             SystemClock.sleep(LOOK).await;
         }
-        replica
+        let mut asked_at = None;
+        while replica.info("role").await != "master" {
+            let now = SystemClock.elapsed();
+            assert!(now - begun < AGREE_IN, "it does not take over");
+            // It gives up after a while, where the others have not voted.
+            if asked_at.is_none_or(|at| now - at > FAILOVER_TRY) {
+                replica.try_command::<String>("CLUSTER FAILOVER").await.ok();
+                asked_at = Some(now);
+            }
+            SystemClock.sleep(LOOK).await;
+        }
+        let address = replica.address();
+        let mut nodes = self.nodes.iter();
+        nodes.position(|node| node.address() == address).unwrap()
     }
 }
