@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe};
+use redis::{AsyncConnectionConfig, Client, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe};
 
 use crate::access::Access;
 use crate::credentials::Login;
@@ -65,15 +65,33 @@ pub(crate) async fn connect(access: &Access, node: &Node) -> Result<Connected, F
     connect_and_hear(access, node, |_| {}).await
 }
 
+/// A new connection to a sentinel.
+pub(crate) async fn connect_to_sentinel(
+    access: &Access,
+    sentinel: &Node,
+) -> Result<Connected, Failure> {
+    let client = access.location.sentinel_client(sentinel);
+    connect_by(access, sentinel, client, |_| {}).await
+}
+
 /// A new connection by which the server also tells something.
 pub(crate) async fn connect_and_hear(
     access: &Access,
     node: &Node,
     hear: impl Fn(PushInfo) + Send + Sync + 'static,
 ) -> Result<Connected, Failure> {
-    let failed = |cause| Failure::connect(cause, &node.name);
     let login = login(access, node).await?;
     let client = access.location.client(node, login.as_ref());
+    connect_by(access, node, client, hear).await
+}
+
+async fn connect_by(
+    access: &Access,
+    node: &Node,
+    client: RedisResult<Client>,
+    hear: impl Fn(PushInfo) + Send + Sync + 'static,
+) -> Result<Connected, Failure> {
+    let failed = |cause| Failure::connect(cause, &node.name);
     let client = client.map_err(failed)?;
     let is_lost = Arc::<AtomicBool>::default();
     let config = AsyncConnectionConfig::new()

@@ -34,6 +34,8 @@ enum Cause {
     Credentials(Arc<str>),
     /// No server of the Cluster has the partition.
     Uncovered,
+    /// A sentinel knows no primary of the name in the URL.
+    UnknownPrimary,
     Closed,
     /// The thread ended.
     Abandoned,
@@ -77,6 +79,10 @@ impl Failure {
         Self::new(Stage::Connect, Cause::Uncovered, server)
     }
 
+    pub(crate) fn unknown_primary(sentinel: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::UnknownPrimary, sentinel)
+    }
+
     pub(crate) fn closed(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::Closed, server)
     }
@@ -100,6 +106,7 @@ impl Failure {
             Cause::Damaged(_)
             | Cause::Credentials(_)
             | Cause::Uncovered
+            | Cause::UnknownPrimary
             | Cause::Closed
             | Cause::Abandoned => None,
         }
@@ -182,7 +189,7 @@ impl Failure {
                 error.with_source(cause.clone())
             }
             Cause::Damaged(why) | Cause::Credentials(why) => error.with_context("cause", why),
-            Cause::Uncovered | Cause::Closed | Cause::Abandoned => error,
+            Cause::Uncovered | Cause::UnknownPrimary | Cause::Closed | Cause::Abandoned => error,
         }
     }
 
@@ -200,6 +207,11 @@ impl Failure {
                 "the callback that tells the user and the password failed; see its error",
             ),
             Cause::Uncovered => (ErrorKind::Unavailable, UNCOVERED),
+            Cause::UnknownPrimary => (
+                ErrorKind::Unavailable,
+                "the sentinel knows no primary of the name in the URL; see `SENTINEL MASTERS`, and that all \
+                 sentinels of the URL watch the same one",
+            ),
             Cause::Closed | Cause::Abandoned => (
                 ErrorKind::Unavailable,
                 "the thread of the provider ended without an answer; open another provider, and \

@@ -50,6 +50,7 @@ mod relay;
 mod removal;
 mod rights;
 mod script;
+mod sentinel;
 mod server;
 mod setup;
 mod slot;

@@ -51,7 +51,7 @@ impl Link {
         let slot = self.partition.slot;
         let node = topology.primary(access, slot).await?;
         let failure = match pool.get(access, &node, self.purpose).await {
-            Err(failure) if topology.is_cluster() => failure,
+            Err(failure) if topology.may_change() => failure,
             connected => return connected,
         };
         // Another one may have taken over.

@@ -20,8 +20,10 @@ pub(crate) struct Location {
     /// How the first of them is connected to; the others are too, but for the address.
     info: ConnectionInfo,
     root_certificate: Option<Vec<u8>>,
-    /// One at least.
+    /// One at least: servers, or the sentinels that know which one is the primary.
     nodes: Vec<Node>,
+    /// By which name the sentinels know the primary, if they are sentinels.
+    primary_name: Option<Arc<str>>,
     /// Their names for people, without a password.
     pub(crate) server: Arc<str>,
 }
@@ -82,8 +84,12 @@ impl Location {
                 "the URL holds a `#`; percent-encode it as `%23` where it is part of a password",
             ));
         }
+        let (primary_name, url) = match without_sentinel(url)? {
+            Some((name, url)) => (Some(name.into()), url),
+            None => (None, url.to_owned()),
+        };
         let mut infos = Vec::new();
-        for url in each_server(url) {
+        for url in each_server(&url) {
             // Its error may repeat a part of the URL, and is left out for that.
             infos.push(url.into_connection_info().map_err(|_| {
                 error::config(
@@ -112,8 +118,30 @@ impl Location {
             info,
             root_certificate,
             nodes,
+            primary_name,
             server,
         })
+    }
+
+    /// By which name the servers of the URL know the primary, if they are sentinels.
+    pub(crate) fn primary_name(&self) -> Option<&str> {
+        self.primary_name.as_deref()
+    }
+
+    /// A server that sentinels have named.
+    pub(crate) fn server_at(&self, host: &str, port: u16) -> Node {
+        Node::new(self.info.addr().clone()).beside(host, port)
+    }
+
+    /// The client that connects to a sentinel. The login of the URL is that of the servers.
+    pub(crate) fn sentinel_client(&self, sentinel: &Node) -> redis::RedisResult<Client> {
+        let settings = redis::RedisConnectionInfo::default();
+        self.client_with(
+            sentinel,
+            settings
+                .set_protocol(ProtocolVersion::RESP3)
+                .set_skip_set_lib_name(),
+        )
     }
 
     /// Which of the server's databases it is.
@@ -132,9 +160,8 @@ impl Location {
         node: &Node,
         login: Option<&crate::credentials::Login>,
     ) -> redis::RedisResult<Client> {
-        let info = self.info.clone().set_addr((*node.address).clone());
         // By RESP3 the driver tells at once when a connection ends, and passes on why a login failed.
-        let mut settings = info.redis_settings().clone();
+        let mut settings = self.info.redis_settings().clone();
         settings = settings
             .set_protocol(ProtocolVersion::RESP3)
             .set_skip_set_lib_name();
@@ -144,6 +171,15 @@ impl Location {
             }
             settings = settings.set_password(&login.password);
         }
+        self.client_with(node, settings)
+    }
+
+    fn client_with(
+        &self,
+        node: &Node,
+        settings: redis::RedisConnectionInfo,
+    ) -> redis::RedisResult<Client> {
+        let info = self.info.clone().set_addr((*node.address).clone());
         let info = info.set_redis_settings(settings);
         let is_encrypted = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         match self.root_certificate.as_ref().filter(|_| is_encrypted) {
@@ -160,13 +196,53 @@ impl Location {
 }
 
 /// What a URL may begin with.
-const SCHEMES: [&str; 5] = [
+const SCHEMES: [&str; 7] = [
     "redis://",
     "rediss://",
+    "redis+sentinel://",
+    "rediss+sentinel://",
     "redis+unix://",
     "valkey://",
     "valkeys://",
 ];
+
+/// The port of a sentinel for which the URL names none.
+const SENTINEL_PORT: u16 = 26379;
+
+/// Of a URL of sentinels, by which name they know the primary, and the URL without that.
+fn without_sentinel(url: &str) -> Result<Option<(String, String)>, ProviderError> {
+    let Some((scheme, rest)) = url.split_once("+sentinel://") else {
+        return Ok(None);
+    };
+    let incomplete = || {
+        error::config(
+            "the URL of sentinels names the primary behind them: redis+sentinel://HOST:PORT,HOST:PORT/NAME, or \
+             .../NAME/DATABASE",
+        )
+    };
+    let (authority, path) = rest.split_once('/').ok_or_else(incomplete)?;
+    let end = path.find(['/', '?']).unwrap_or(path.len());
+    let (name, behind) = path.split_at(end);
+    if name.is_empty() {
+        return Err(incomplete());
+    }
+    let (login, sentinels) = match authority.rsplit_once('@') {
+        Some((login, sentinels)) => (format!("{login}@"), sentinels),
+        None => (String::new(), authority),
+    };
+    let sentinels = sentinels.split(',').map(|sentinel| {
+        // An address of IPv6 has colons of its own, in brackets.
+        let is_complete = sentinel.rsplit(']').next().is_some_and(|it| it.contains(':'));
+        if is_complete || sentinel.is_empty() {
+            sentinel.to_owned()
+        } else {
+            format!("{sentinel}:{SENTINEL_PORT}")
+        }
+    });
+    let sentinels: Vec<String> = sentinels.collect();
+    let url = format!("{scheme}://{login}{}{behind}", sentinels.join(","));
+    Ok(Some((name.to_owned(), url)))
+}
 
 /// The URLs of the servers that a URL lists, with all that they share.
 fn each_server(url: &str) -> Vec<String> {
@@ -243,6 +319,24 @@ mod tests {
                 error.to_string().contains("cannot be understood"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn sentinels_know_the_primary_by_its_name() {
+        for (url, says, name, database) in [
+            ("redis+sentinel://a,[::1]/main", "a:26379,[::1]:26379", "main", 0),
+            ("rediss+sentinel://u:p@a:1,b/main/3", "a:1,b:26379", "main", 3),
+        ] {
+            let location = Location::new(url, &RedisOptions::default()).unwrap();
+            assert_eq!(&*location.server, says);
+            assert_eq!(location.primary_name(), Some(name));
+            assert_eq!(location.database(), database);
+        }
+        for url in ["redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel://u:secret@a//2"] {
+            let error = Location::new(url, &RedisOptions::default()).err().unwrap();
+            assert!(error.to_string().contains("/NAME"), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::server::{Kind, Server};
 use crate::setup::Setup;
 use crate::slots::Slots;
 use crate::topology::Topology;
-use crate::{rights, slot};
+use crate::{rights, sentinel, slot};
 
 /// A store that will do.
 pub(crate) struct Opened {
@@ -70,6 +70,9 @@ fn of_opening(failure: Failure) -> ProviderError {
 
 /// Finds out what kind of servers there are, and looks at each that has a part of the store.
 async fn survey(access: &Access) -> Result<(Server, Topology, Vec<Connected>), ProviderError> {
+    if access.location.primary_name().is_some() {
+        return survey_by_sentinel(access).await;
+    }
     let mut first = any(access).await?;
     let mut server = Server::inspect(&mut first).await?;
     if server.kind == Kind::Single {
@@ -104,6 +107,25 @@ async fn survey(access: &Access) -> Result<(Server, Topology, Vec<Connected>), P
         there.push(connected);
     }
     Ok((server, Topology::cluster(slots), there))
+}
+
+/// Asks the sentinels for the primary, and looks at that.
+async fn survey_by_sentinel(
+    access: &Access,
+) -> Result<(Server, Topology, Vec<Connected>), ProviderError> {
+    let mut failed = error::config("the URL names no sentinel");
+    for node in access.location.nodes() {
+        match sentinel::primary(access, node).await {
+            Ok(primary) => {
+                let mut first = connect(access, &primary).await?;
+                let server = Server::inspect(&mut first).await?;
+                server.check_is_named_primary()?;
+                return Ok((server, Topology::of_sentinels(primary), vec![first]));
+            }
+            Err(failure) => failed = of_opening(failure),
+        }
+    }
+    Err(failed)
 }
 
 /// Which servers there are, whatever they keep.

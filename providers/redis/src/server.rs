@@ -78,6 +78,20 @@ impl Server {
         Ok(())
     }
 
+    /// What sentinels name is the primary of no Cluster, or is about to be one.
+    pub(crate) fn check_is_named_primary(&self) -> Result<(), ProviderError> {
+        if self.kind == Kind::Cluster {
+            return Err(error::config(
+                "the sentinels name a server of a Cluster, which watches over itself; connect to it by redis://",
+            ));
+        }
+        if self.is_replica {
+            let message = "the sentinels name a server that is a replica; a failover is under way, try again";
+            return Err(ProviderError::retryable("open", message));
+        }
+        Ok(())
+    }
+
     /// What can be said of both: that which keeps less counts.
     pub(crate) fn weaker(self, other: Self) -> Self {
         if other.durability < self.durability {

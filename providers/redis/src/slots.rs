@@ -27,6 +27,19 @@ struct Range {
 }
 
 impl Slots {
+    /// One server has all.
+    pub(crate) fn all_at(primary: Node) -> Self {
+        Self {
+            ranges: vec![Range {
+                first: 0,
+                last: slot::COUNT - 1,
+                primary: primary.clone(),
+            }],
+            nodes: vec![primary],
+            moved: Vec::new(),
+        }
+    }
+
     /// Asks a server.
     pub(crate) async fn told_by(access: &Access, asked: &mut Connected) -> Result<Self, Failure> {
         access.count_call();

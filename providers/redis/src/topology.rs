@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::connection;
 use crate::error::Failure;
 use crate::location::Node;
+use crate::sentinel;
 use crate::slots::Slots;
 
 /// How many servers are asked at a time which one has what: of some nothing may ever be heard.
@@ -20,13 +21,24 @@ const LEARN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The servers of a store, and which of them has which partition.
 pub(crate) enum Topology {
-    /// One server has all.
+    /// One server has all, for ever.
     Single(Node),
-    Cluster(Cluster),
+    /// Others know which server has what, and that may change.
+    Learnt(Learnt),
 }
 
-/// What is known of a Cluster.
-pub(crate) struct Cluster {
+/// Who knows which server has what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guide {
+    /// The servers of a Cluster.
+    Cluster,
+    /// Sentinels, which know one primary.
+    Sentinels,
+}
+
+/// What was learnt of the servers.
+pub(crate) struct Learnt {
+    guide: Guide,
     known: Mutex<Known>,
     /// One asks at a time, and the others take what it has learnt.
     learning: tokio::sync::Mutex<()>,
@@ -44,7 +56,17 @@ struct Known {
 
 impl Topology {
     pub(crate) fn cluster(slots: Slots) -> Self {
-        Self::Cluster(Cluster {
+        Self::learnt(Guide::Cluster, slots)
+    }
+
+    /// The primary that sentinels have named.
+    pub(crate) fn of_sentinels(primary: Node) -> Self {
+        Self::learnt(Guide::Sentinels, Slots::all_at(primary))
+    }
+
+    fn learnt(guide: Guide, slots: Slots) -> Self {
+        Self::Learnt(Learnt {
+            guide,
             known: Mutex::new(Known {
                 slots,
                 is_doubted: false,
@@ -56,7 +78,12 @@ impl Topology {
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
+        matches!(self, Self::Learnt(learnt) if learnt.guide == Guide::Cluster)
+    }
+
+    /// Whether another server may take over.
+    pub(crate) fn may_change(&self) -> bool {
+        matches!(self, Self::Learnt(_))
     }
 
     /// The servers that are written to.
@@ -64,7 +91,7 @@ impl Topology {
     pub(crate) fn primaries(&self) -> Vec<Node> {
         match self {
             Self::Single(node) => vec![node.clone()],
-            Self::Cluster(cluster) => cluster.known.lock().slots.primaries(),
+            Self::Learnt(learnt) => learnt.known.lock().slots.primaries(),
         }
     }
 
@@ -73,7 +100,7 @@ impl Topology {
     pub(crate) fn nodes(&self) -> Vec<Node> {
         match self {
             Self::Single(node) => vec![node.clone()],
-            Self::Cluster(cluster) => cluster.known.lock().slots.nodes().to_vec(),
+            Self::Learnt(learnt) => learnt.known.lock().slots.nodes().to_vec(),
         }
     }
 
@@ -81,14 +108,14 @@ impl Topology {
     pub(crate) async fn primary(&self, access: &Access, slot: u16) -> Result<Node, Failure> {
         match self {
             Self::Single(node) => Ok(node.clone()),
-            Self::Cluster(cluster) => cluster.primary(access, slot).await,
+            Self::Learnt(learnt) => learnt.primary(access, slot).await,
         }
     }
 
     /// Takes in that something has failed that may come from a slot having another server now.
     pub(crate) fn doubt(&self, slot: u16) {
-        if let Self::Cluster(cluster) = self {
-            let mut known = cluster.known.lock();
+        if let Self::Learnt(learnt) = self {
+            let mut known = learnt.known.lock();
             known.slots.forget_moved(slot);
             known.is_doubted = true;
         }
@@ -96,8 +123,8 @@ impl Topology {
 
     /// Takes in what a server says that does not have a slot: which one has it.
     pub(crate) fn moved(&self, slot: u16, to: Node) {
-        if let Self::Cluster(cluster) = self {
-            let mut known = cluster.known.lock();
+        if let Self::Learnt(learnt) = self {
+            let mut known = learnt.known.lock();
             known.slots.set_moved(slot, to);
             // Other slots may have moved too.
             known.is_doubted = true;
@@ -105,7 +132,7 @@ impl Topology {
     }
 }
 
-impl Cluster {
+impl Learnt {
     async fn primary(&self, access: &Access, slot: u16) -> Result<Node, Failure> {
         if self.is_to_learn(slot) {
             let _alone = self.learning.lock().await;
@@ -132,7 +159,10 @@ impl Cluster {
     async fn learn(&self, access: &Access) -> Result<(), Failure> {
         let nodes = {
             let known = self.known.lock();
-            let mut nodes = known.slots.nodes().to_vec();
+            let mut nodes = match self.guide {
+                Guide::Cluster => known.slots.nodes().to_vec(),
+                Guide::Sentinels => Vec::new(),
+            };
             let seeds = access.location.nodes().iter();
             let seeds: Vec<Node> = seeds.filter(|it| !nodes.contains(it)).cloned().collect();
             nodes.extend(seeds);
@@ -140,7 +170,7 @@ impl Cluster {
             nodes.rotate_left(first);
             nodes
         };
-        let asked = stream::iter(nodes).map(|node| async move { ask(access, &node).await });
+        let asked = stream::iter(nodes).map(|node| async move { self.ask(access, &node).await });
         let mut asked = asked.buffer_unordered(ASKED_AT_A_TIME);
         let mut failed = Failure::uncovered(&access.location.server);
         let mut told = None;
@@ -160,10 +190,15 @@ impl Cluster {
         known.is_doubted = false;
         Ok(())
     }
-}
 
-/// Asks a server which one has what.
-async fn ask(access: &Access, node: &Node) -> Result<Slots, Failure> {
-    let mut connected = connection::connect(access, node).await?;
-    Slots::told_by(access, &mut connected).await
+    /// Asks a server, or a sentinel, which one has what.
+    async fn ask(&self, access: &Access, node: &Node) -> Result<Slots, Failure> {
+        match self.guide {
+            Guide::Cluster => {
+                let mut connected = connection::connect(access, node).await?;
+                Slots::told_by(access, &mut connected).await
+            }
+            Guide::Sentinels => Ok(Slots::all_at(sentinel::primary(access, node).await?)),
+        }
+    }
 }
