@@ -12,7 +12,7 @@ use duroxide_memory::MemoryProvider;
 /// | `memory:` | a new and empty one in this process |
 /// | `sqlite:PATH` | a SQLite file, created if there is none; needs the feature `sqlite` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | the schema `duroxide` of a PostgreSQL database, created if there is none; `postgresql://` is the same; needs the feature `postgres` |
-/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | the keys of a Redis or Valkey server that begin with `duroxide:`; `rediss://` is the same by TLS; needs the feature `redis` |
+/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | the keys of a Redis or Valkey server that begin with `{duroxide:`; `rediss://` is the same by TLS; a list of `HOST:PORT` is a Cluster, and `redis+sentinel://HOST,HOST/NAME` the primary that these sentinels know; needs the feature `redis` |
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -38,7 +38,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
         )),
         "sqlite" => sqlite(url).await,
         "postgres" | "postgresql" => postgres(url).await,
-        "redis" | "rediss" => redis(url).await,
+        "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => redis(url).await,
         "dynamodb" => Err(not_yet("DynamoDB")),
         _ => Err(unknown_scheme()),
     }

@@ -52,9 +52,11 @@ impl Backend {
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(Refused::Usage(not_built_in("Postgres", "postgres"))),
             #[cfg(feature = "redis")]
-            "redis" | "rediss" => redis::open(url, mode),
+            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => redis::open(url, mode),
             #[cfg(not(feature = "redis"))]
-            "redis" | "rediss" => Err(Refused::Usage(not_built_in("Redis", "redis"))),
+            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
+                Err(Refused::Usage(not_built_in("Redis", "redis")))
+            }
             "dynamodb" => Err(Refused::Usage(not_yet("DynamoDB"))),
             other => Err(Refused::Usage(unknown(other))),
         }

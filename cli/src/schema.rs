@@ -35,9 +35,9 @@ impl Schema {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             "postgres" | "postgresql" => postgres(self.schema.as_deref()),
-            "memory" | "sqlite" | "redis" | "rediss" => Err(format!(
-                "{scheme}: needs no SQL from anybody: the store is made when it is opened"
-            )),
+            "memory" | "sqlite" | "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => Err(
+                format!("{scheme}: needs no SQL from anybody: the store is made when it is opened"),
+            ),
             "dynamodb" => Err(not_yet("DynamoDB")),
             other => Err(unknown(other)),
         }

@@ -10,6 +10,8 @@ const SCHEMES: &[&str] = &[
     "postgresql",
     "redis",
     "rediss",
+    "redis+sentinel",
+    "rediss+sentinel",
     "dynamodb",
 ];
 

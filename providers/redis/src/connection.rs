@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, PushInfo, PushKind, RedisResult, Value, cmd, pipe,
+};
 
 use crate::access::Access;
 use crate::credentials::Login;

@@ -36,6 +36,8 @@ enum Cause {
     Uncovered,
     /// A sentinel knows no primary of the name in the URL.
     UnknownPrimary,
+    /// The URL names a server in the place of a sentinel.
+    NotASentinel,
     Closed,
     /// The thread ended.
     Abandoned,
@@ -83,6 +85,10 @@ impl Failure {
         Self::new(Stage::Connect, Cause::UnknownPrimary, sentinel)
     }
 
+    pub(crate) fn not_a_sentinel(server: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::NotASentinel, server)
+    }
+
     pub(crate) fn closed(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::Closed, server)
     }
@@ -107,6 +113,7 @@ impl Failure {
             | Cause::Credentials(_)
             | Cause::Uncovered
             | Cause::UnknownPrimary
+            | Cause::NotASentinel
             | Cause::Closed
             | Cause::Abandoned => None,
         }
@@ -189,7 +196,11 @@ impl Failure {
                 error.with_source(cause.clone())
             }
             Cause::Damaged(why) | Cause::Credentials(why) => error.with_context("cause", why),
-            Cause::Uncovered | Cause::UnknownPrimary | Cause::Closed | Cause::Abandoned => error,
+            Cause::Uncovered
+            | Cause::UnknownPrimary
+            | Cause::NotASentinel
+            | Cause::Closed
+            | Cause::Abandoned => error,
         }
     }
 
@@ -211,6 +222,11 @@ impl Failure {
                 ErrorKind::Unavailable,
                 "the sentinel knows no primary of the name in the URL; see `SENTINEL MASTERS`, and that all \
                  sentinels of the URL watch the same one",
+            ),
+            Cause::NotASentinel => (
+                ErrorKind::Config,
+                "it is no sentinel, but a server; connect to that by redis://, or name the sentinels, whose port is \
+                 26379 by default",
             ),
             Cause::Closed | Cause::Abandoned => (
                 ErrorKind::Unavailable,

@@ -232,7 +232,10 @@ fn without_sentinel(url: &str) -> Result<Option<(String, String)>, ProviderError
     };
     let sentinels = sentinels.split(',').map(|sentinel| {
         // An address of IPv6 has colons of its own, in brackets.
-        let is_complete = sentinel.rsplit(']').next().is_some_and(|it| it.contains(':'));
+        let is_complete = sentinel
+            .rsplit(']')
+            .next()
+            .is_some_and(|it| it.contains(':'));
         if is_complete || sentinel.is_empty() {
             sentinel.to_owned()
         } else {
@@ -325,15 +328,29 @@ mod tests {
     #[test]
     fn sentinels_know_the_primary_by_its_name() {
         for (url, says, name, database) in [
-            ("redis+sentinel://a,[::1]/main", "a:26379,[::1]:26379", "main", 0),
-            ("rediss+sentinel://u:p@a:1,b/main/3", "a:1,b:26379", "main", 3),
+            (
+                "redis+sentinel://a,[::1]/main",
+                "a:26379,[::1]:26379",
+                "main",
+                0,
+            ),
+            (
+                "rediss+sentinel://u:p@a:1,b/main/3",
+                "a:1,b:26379",
+                "main",
+                3,
+            ),
         ] {
             let location = Location::new(url, &RedisOptions::default()).unwrap();
             assert_eq!(&*location.server, says);
             assert_eq!(location.primary_name(), Some(name));
             assert_eq!(location.database(), database);
         }
-        for url in ["redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel://u:secret@a//2"] {
+        for url in [
+            "redis+sentinel://a",
+            "redis+sentinel://a/",
+            "redis+sentinel://u:secret@a//2",
+        ] {
             let error = Location::new(url, &RedisOptions::default()).err().unwrap();
             assert!(error.to_string().contains("/NAME"), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");

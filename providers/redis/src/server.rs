@@ -86,7 +86,8 @@ impl Server {
             ));
         }
         if self.is_replica {
-            let message = "the sentinels name a server that is a replica; a failover is under way, try again";
+            let message =
+                "the sentinels name a server that is a replica; a failover is under way, try again";
             return Err(ProviderError::retryable("open", message));
         }
         Ok(())

@@ -25,7 +25,7 @@ const SERVES: &str = "Ready to accept connections";
 
 /// Runs the server until the input of this script ends, which it does with this process at the latest,
 /// and then kills it.
-const GUARD: &str = r#"
+pub(crate) const GUARD: &str = r#"
 exec 3<&0
 "$@" </dev/null >>log 2>&1 3<&- &
 server=$!
@@ -196,7 +196,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let places = PROGRAMS
