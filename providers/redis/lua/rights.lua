@@ -19,6 +19,9 @@ need('TIME')
 need('EVALSHA', '', '1', key)
 need('SCRIPT', 'LOAD', '')
 need('PING')
+if ARGV[3] == 'wait' then
+  need('WAIT', '1', '1')
+end
 if ARGV[2] == 'cluster' then
   need('SPUBLISH', ARGV[1], '')
   need('SSUBSCRIBE', ARGV[1])

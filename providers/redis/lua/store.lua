@@ -242,7 +242,7 @@ local function settle()
   if #changed > 0 and not has_counted then
     next_number()
   end
-  if has_counted or is_behind then
+  if has_counted or is_behind or R.writes then
     call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead }))
   end
 end

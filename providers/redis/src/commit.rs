@@ -143,6 +143,8 @@ struct Request<'a> {
     node: Id,
     bell: &'a str,
     limits: LimitsRequest,
+    /// Whether something is written in any case: replicas are waited for by what was written.
+    writes: bool,
     /// The queues whose turns are taken on here.
     taken: BTreeMap<Arc<str>, bool>,
     /// The instances that may change, for those who watch them elsewhere.
@@ -256,6 +258,7 @@ async fn call(
             values: limits.values_max,
             values_bytes: limits.values_bytes_max,
         },
+        writes: setup.access.options.replicas_min > 0,
         taken: taken.map(|queue| (queue, true)).collect(),
         changed: operations
             .iter()

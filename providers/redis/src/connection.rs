@@ -10,6 +10,7 @@ use redis::{
 };
 
 use crate::access::Access;
+use crate::codes::millis;
 use crate::credentials::Login;
 use crate::error::Failure;
 use crate::location::Node;
@@ -31,6 +32,25 @@ impl Connected {
     /// Has it replaced.
     pub(crate) fn set_lost(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until as many replicas as are wanted have what was written on it.
+    pub(crate) async fn confirm(&self, access: &Access) -> Result<(), Failure> {
+        let wanted = access.options.replicas_min;
+        if wanted == 0 {
+            return Ok(());
+        }
+        access.count_call();
+        let within = access.options.answer_timeout / 2;
+        let mut wait = cmd("WAIT");
+        wait.arg(wanted).arg(millis(within).max(1));
+        let have: RedisResult<usize> = wait.query_async(&mut self.connection.clone()).await;
+        // Whatever has failed here, the commit itself was made.
+        let have = have.map_err(|cause| Failure::unconfirmed(Some(cause), &self.node.name))?;
+        if have < wanted {
+            return Err(Failure::unconfirmed(None, &self.node.name));
+        }
+        Ok(())
     }
 
     /// Calls a script on it.

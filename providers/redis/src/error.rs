@@ -38,6 +38,8 @@ enum Cause {
     UnknownPrimary,
     /// The URL names a server in the place of a sentinel.
     NotASentinel,
+    /// Fewer replicas have it than were asked for.
+    Unconfirmed(Option<RedisError>),
     Closed,
     /// The thread ended.
     Abandoned,
@@ -89,6 +91,12 @@ impl Failure {
         Self::new(Stage::Connect, Cause::NotASentinel, server)
     }
 
+    /// A commit that too few replicas have; `cause` is why that cannot be told, if it cannot.
+    pub(crate) fn unconfirmed(cause: Option<RedisError>, server: &Arc<str>) -> Self {
+        let cause = cause.map(without_arguments);
+        Self::new(Stage::Lost, Cause::Unconfirmed(cause), server)
+    }
+
     pub(crate) fn closed(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::Closed, server)
     }
@@ -114,6 +122,7 @@ impl Failure {
             | Cause::Uncovered
             | Cause::UnknownPrimary
             | Cause::NotASentinel
+            | Cause::Unconfirmed(_)
             | Cause::Closed
             | Cause::Abandoned => None,
         }
@@ -173,6 +182,8 @@ impl Failure {
                 ErrorKind::Corrupt
             };
             (kind, BROKEN_SCRIPT)
+        } else if matches!(self.cause, Cause::Unconfirmed(_)) && is_durable {
+            (ErrorKind::CommitUnknown, UNCONFIRMED)
         } else if self.stage == Stage::Lost && is_durable {
             (
                 ErrorKind::CommitUnknown,
@@ -195,10 +206,12 @@ impl Failure {
                 };
                 error.with_source(cause.clone())
             }
+            Cause::Unconfirmed(Some(cause)) => error.with_source(cause.clone()),
             Cause::Damaged(why) | Cause::Credentials(why) => error.with_context("cause", why),
             Cause::Uncovered
             | Cause::UnknownPrimary
             | Cause::NotASentinel
+            | Cause::Unconfirmed(None)
             | Cause::Closed
             | Cause::Abandoned => error,
         }
@@ -223,6 +236,7 @@ impl Failure {
                 "the sentinel knows no primary of the name in the URL; see `SENTINEL MASTERS`, and that all \
                  sentinels of the URL watch the same one",
             ),
+            Cause::Unconfirmed(_) => (ErrorKind::Unavailable, UNCONFIRMED),
             Cause::NotASentinel => (
                 ErrorKind::Config,
                 "it is no sentinel, but a server; connect to that by redis://, or name the sentinels, whose port is \
@@ -339,6 +353,9 @@ pub(crate) const ONE_DATABASE: &str = "a Redis Cluster has no database but 0; le
 
 const UNCOVERED: &str = "the Cluster is down, or has slots that no server serves; see `redis-cli --cluster check`, and \
     try again";
+
+const UNCONFIRMED: &str = "the commit is stored, and fewer replicas than `replicas_min` have it; see that they run and \
+    follow the server, repeat the commit, or lower that option";
 
 const UNTRUSTED: &str = "the server's certificate is not for this host, is out of date, or leads to \
     none that is trusted; name the host as the certificate does, or the right file as \

@@ -87,7 +87,12 @@ impl Link {
         let (mut redirects, mut tries) = (0, 0);
         loop {
             let failure = match connected.call(access, scripts, call).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    if script == Script::Commit {
+                        connected.confirm(access).await?;
+                    }
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             if failure.is_being_moved() && tries < MOVING_TRIES_MAX {

@@ -43,7 +43,8 @@ pub(crate) async fn open(access: Access) -> Result<Opened, ProviderError> {
     let (setup, lanes) = Setup::new(access, topology, scripts, count);
     for partition in setup.partitions.iter() {
         let mut at = place(&setup.access, &setup.topology, &mut there, partition.slot).await?;
-        rights::check(partition, server.kind, &mut at).await?;
+        let what = (server.kind, &setup.access.options);
+        rights::check(partition, what, &mut at).await?;
     }
     if is_new {
         keep_count(&setup, &mut there).await?;

@@ -22,6 +22,7 @@ pub struct RedisOptions {
     pub(crate) answer_timeout: Duration,
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
     pub(crate) tls_root_certificate: Option<PathBuf>,
+    pub(crate) replicas_min: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) time: TimeSource,
@@ -57,6 +58,17 @@ impl RedisOptions {
     #[must_use]
     pub fn partitions(mut self, partitions: usize) -> Self {
         self.partitions = Some(partitions);
+        self
+    }
+
+    /// Acknowledges a commit once so many replicas of its server have it (`WAIT`), none by default. A commit that
+    /// they do not have within half of [`answer_timeout`](Self::answer_timeout) fails as one whose outcome is not
+    /// known, and is repeated by the runtime. A replica that has received a commit may still lose it with its own
+    /// power, and one that has not may be the one that takes over: this makes losses at a failover rare, and does
+    /// not exclude them. It costs a round trip for each flush of commits.
+    #[must_use]
+    pub fn replicas_min(mut self, replicas: usize) -> Self {
+        self.replicas_min = replicas;
         self
     }
 
@@ -141,6 +153,7 @@ impl fmt::Debug for RedisOptions {
             .field("answer_timeout", &self.answer_timeout)
             .field("has_credentials", &self.credentials.is_some())
             .field("tls_root_certificate", &self.tls_root_certificate)
+            .field("replicas_min", &self.replicas_min)
             .field("clock", &self.clock)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -157,6 +170,7 @@ impl Default for RedisOptions {
             answer_timeout: Duration::from_secs(10),
             credentials: None,
             tls_root_certificate: None,
+            replicas_min: 0,
             clock: SystemClock::shared(),
             limits: Limits::default(),
             time: TimeSource::Server,

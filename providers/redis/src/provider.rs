@@ -33,6 +33,7 @@ impl RedisProvider {
     ///
     /// The url is `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS. Of a Cluster it lists
     /// some servers, as `redis://HOST:PORT,HOST:PORT`; one of them is enough.
+    /// `redis+sentinel://HOST,HOST/NAME` is the primary that these sentinels know by this name.
     ///
     /// # Errors
     /// `Config` for a url, a server, a user or a setting that cannot work; `Unavailable` where trying

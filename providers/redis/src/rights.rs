@@ -9,6 +9,7 @@ use redis::cmd;
 
 use crate::connection::Connected;
 use crate::error::{self, Failure};
+use crate::options::RedisOptions;
 use crate::partition::Partition;
 use crate::server::Kind;
 
@@ -19,7 +20,7 @@ const TEXT: &str = include_str!("../lua/rights.lua");
 /// Looks whether the user may use all commands, the keys of the prefix and the channel.
 pub(crate) async fn check(
     partition: &Partition,
-    kind: Kind,
+    (kind, options): (Kind, &RedisOptions),
     connected: &mut Connected,
 ) -> Result<(), ProviderError> {
     let denied: RedisResult<Vec<String>> = cmd("EVAL")
@@ -31,6 +32,7 @@ pub(crate) async fn check(
             Kind::Single => "single",
             Kind::Cluster => "cluster",
         })
+        .arg(if options.replicas_min > 0 { "wait" } else { "" })
         .query_async(&mut connected.connection)
         .await;
     let failed = |cause| Failure::of_call(cause, &connected.node.name).error("open", false);

@@ -26,6 +26,7 @@ mod faults {
     mod nodes;
     mod proxies;
     mod refusals;
+    mod replicas;
     mod stalls;
     mod store;
 }

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BEHIND_MAX: Duration = Duration::from_secs(1);
 
 /// A primary, and a replica that follows it.
-async fn pair() -> (PrivateServer, PrivateServer) {
+pub(super) async fn pair() -> (PrivateServer, PrivateServer) {
     let primary = PrivateServer::start(&["--repl-diskless-sync-delay", "0"]).await;
     let replica = PrivateServer::start(&[]).await;
     let port = primary.address().port();
