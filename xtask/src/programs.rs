@@ -39,6 +39,16 @@ pub(crate) struct Tests<'a> {
     /// What each program is given.
     pub(crate) arguments: &'a [&'a str],
     pub(crate) env: &'a [(&'a str, &'a str)],
+    pub(crate) pace: Pace,
+}
+
+/// How many programs run at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As many as there are processors.
+    SideBySide,
+    /// One: it has the servers to itself, which are at work too.
+    OneByOne,
 }
 
 /// A program with tests in it.
@@ -94,7 +104,10 @@ impl Tests<'_> {
     }
 
     fn run_all(&self, programs: Vec<Program>) -> Result<(), String> {
-        let at_once = thread::available_parallelism().map_or(1, usize::from);
+        let at_once = match self.pace {
+            Pace::SideBySide => thread::available_parallelism().map_or(1, usize::from),
+            Pace::OneByOne => 1,
+        };
         let waiting = Mutex::new(programs.into_iter());
         let ended = Mutex::new(Ended::default());
         let next = || {
@@ -274,6 +287,7 @@ mod tests {
             targets: "",
             arguments: script,
             env: &[("WORD", "b")],
+            pace: Pace::SideBySide,
         };
         let script = ["-c", "echo test $WORD ... FAILED; exit 3"];
         let both = || vec![program("gone", "/nowhere/gone"), program("fails", &sh)];

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::install::{MayInstall, packages_of};
 use self::ready::Ready;
-use crate::programs::Tests;
+use crate::programs::{Pace, Tests};
 use crate::steps::{Steps, cargo};
 
 /// The servers that each package asks for.
@@ -124,6 +124,7 @@ fn test(steps: &mut Steps, name: &str, packages: &[&str], urls: &[(String, Strin
         targets: "--tests",
         arguments: &["--ignored"],
         env: &urls,
+        pace: Pace::OneByOne,
     };
     tests.run(steps);
 }

@@ -3,7 +3,7 @@
 use crate::conformance;
 use crate::examples;
 use crate::load::Load;
-use crate::programs::Tests;
+use crate::programs::{Pace, Tests};
 use crate::servers::Servers;
 use crate::steps::Steps;
 use crate::torture::Torture;
@@ -58,6 +58,7 @@ pub(crate) fn everything(steps: &mut Steps, no_install: bool) {
         targets: "--all-targets",
         arguments: &[],
         env: &[],
+        pace: Pace::SideBySide,
     };
     tests.run(steps);
     steps.cargo(

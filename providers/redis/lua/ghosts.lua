@@ -13,11 +13,12 @@ local function trace_of(link, envelope, number, is_instance)
   return link .. encode({ envelope.to, envelope.message.id, number, is_instance and digest_of(envelope) or nil })
 end
 
--- Takes back that an instance was created. One that has begun may only be marked: it tells its parent nothing
+-- Takes back that an instance was created. One that has begun, or has got something from others, may only be marked: it tells its parent nothing
 -- any more, and has no claim to its id. One that has ended has told it already: nobody adopts that, whose end
 -- nobody would hear.
 local function give_up_instance(id, head, digest)
-  if not head.ci then
+  local messages = (head.cc or 0) + (head.sc or 0) + (head.mc or 0)
+  if not head.ci and messages <= 1 then
     remove(id, head)
     return 'instances'
   end

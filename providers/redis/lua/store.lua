@@ -27,6 +27,10 @@ do
     if clock[3] ~= FORMAT then
       return redis.error_reply('FORMAT ' .. tostring(clock[3]) .. ' of the store is not ' .. FORMAT)
     end
+    -- Whoever counts the partitions otherwise looks for instances where they are not.
+    if clock[5] ~= PARTITIONS then
+      return redis.error_reply('PARTITIONS ' .. tostring(clock[5]) .. ' of the store are not ' .. PARTITIONS)
+    end
     seq = clock[2]
     if now < clock[1] then
       -- The server's clock was set back, or another server's is behind. Time neither goes back, since what was
@@ -243,7 +247,7 @@ local function settle()
     next_number()
   end
   if has_counted or is_behind or R.writes then
-    call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead }))
+    call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead, PARTITIONS }))
   end
 end
 

@@ -128,9 +128,12 @@ end
 -- The partitions with which there are logs of this kind, and how many elements these have.
 local function survey_of(name)
   local parts, count = {}, 0
-  for place, part in ipairs(call('HKEYS', K .. name)) do
-    local log = log_of(name, tonumber(part))
-    parts[place], count = log.part, count + log.last[1] - log.base[1]
+  for _, part in ipairs(call('HKEYS', K .. name)) do
+    -- One that is damaged keeps no other one from being looked at.
+    local is_done, log = pcall(log_of, name, tonumber(part))
+    if is_done then
+      parts[#parts + 1], count = log.part, count + log.last[1] - log.base[1]
+    end
   end
   return parts, count
 end
@@ -149,12 +152,20 @@ local function survey(every)
 end
 
 local answer = { seen = {}, batches = {} }
-for place, asked in ipairs(R.ask or {}) do
-  answer.seen[place] = ask(asked)
+-- Of a log that is damaged nothing is answered, if others are asked for too.
+local function answer_each(list, asked, work)
+  for _, one in ipairs(asked or {}) do
+    local is_done, found = pcall(work, one)
+    if is_done then
+      list[#list + 1] = found
+    elseif #asked == 1 then
+      error(reason(found), 0)
+    end
+  end
 end
-for place, asked in ipairs(R.take or {}) do
-  answer.batches[place] = take(asked)
-end
+
+answer_each(answer.seen, R.ask, ask)
+answer_each(answer.batches, R.take, take)
 if R.survey then
   answer.survey = survey(R.survey)
 end

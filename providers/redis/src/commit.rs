@@ -1,6 +1,6 @@
 //! Commits: whatever callers bring while a script is under way goes out together with the next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -115,6 +115,15 @@ impl CommitJob {
         let answers = error::for_each(failure, "commit", true, self.operations.len());
         self.reply.send(answers).ok();
     }
+
+    fn answer(self, members: Vec<Member>, setup: &Setup) {
+        let each = self.operations.iter().zip(members);
+        let each =
+            each.map(|(operation, (answer, refusal))| answer.understood(operation, refusal, setup));
+        let answers = each.collect();
+        // A caller who has gone away wants no answer.
+        self.reply.send(answers).ok();
+    }
 }
 
 /// Commits what some callers have brought. The next script may go out as soon as this one is answered.
@@ -125,18 +134,47 @@ async fn serve(
     permit: OwnedSemaphorePermit,
 ) {
     let operations: Vec<&Commit> = jobs.iter().flat_map(|job| &job.operations).collect();
-    match call(&setup, &link, connected, &operations, permit).await {
-        Ok(answers) => {
-            let mut answers = answers.into_iter();
-            for job in jobs {
-                let of_job = answers.by_ref().take(job.operations.len()).collect();
-                // A caller who has gone away wants no answer.
-                job.reply.send(of_job).ok();
+    let called = match call(&setup, &link, connected, &operations, permit).await {
+        Ok(called) => called,
+        Err(failure) => return jobs.into_iter().for_each(|job| job.fail(&failure)),
+    };
+    let waiting = called.outgoing.members();
+    let mut members = called.members.into_iter();
+    let mut first = 0;
+    let mut later = Vec::new();
+    for job in jobs {
+        let end = first + job.operations.len();
+        let of_job = members.by_ref().take(job.operations.len()).collect();
+        if waiting.range(first..end).next().is_some() {
+            later.push((job, first..end, of_job));
+        } else {
+            // It has sent nothing that others have to wait for.
+            job.answer(of_job, &setup);
+        }
+        first = end;
+    }
+    if later.is_empty() {
+        return;
+    }
+    let dropped = called.outgoing.dropped().await;
+    for (job, range, mut of_job) in later {
+        for member in dropped.iter().filter(|it| range.contains(it)) {
+            if let Some((answer, _)) = of_job.get_mut(member - range.start) {
+                answer.dropped += 1;
             }
         }
-        Err(failure) => jobs.into_iter().for_each(|job| job.fail(&failure)),
+        job.answer(of_job, &setup);
     }
 }
+
+/// What a script has made of a batch.
+struct Called {
+    members: Vec<Member>,
+    outgoing: AllOutgoing,
+}
+
+/// What became of a member, and what is wrong with it that the store has no part in.
+type Member = (MemberAnswer, Option<ProviderError>);
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -214,7 +252,7 @@ async fn call(
     connected: Connected,
     operations: &[&Commit],
     permit: OwnedSemaphorePermit,
-) -> Result<Vec<Answer>, Failure> {
+) -> Result<Called, Failure> {
     let server = &setup.access.location.server;
     let limits = &setup.access.options.limits;
     let owned: Vec<Owned> = operations
@@ -277,17 +315,36 @@ async fn call(
     }
     publish(setup, link.partition().index, operations, &answers);
     let sent = mem::take(&mut answers.sent);
-    let outgoing = AllOutgoing::post(setup, link.partition(), operations, sent);
+    let repeated = targets_of_repeated(setup, link, operations, &answers);
+    let outgoing = AllOutgoing::post(setup, link.partition(), operations, sent, repeated);
     drop(permit);
-    for member in outgoing.dropped().await {
-        if let Some(answer) = answers.answers.get_mut(member) {
-            answer.dropped += 1;
+    Ok(Called {
+        members: answers.answers.into_iter().zip(refusals).collect(),
+        outgoing,
+    })
+}
+
+/// The partitions to which turns have sent something that were committed before, and the places of those.
+fn targets_of_repeated(
+    setup: &Setup,
+    link: &Link,
+    operations: &[&Commit],
+    answers: &Answers,
+) -> BTreeMap<usize, BTreeSet<usize>> {
+    let mut targets: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let each = operations.iter().zip(&answers.answers).enumerate();
+    for (member, (operation, answer)) in each {
+        let Commit::Turn(turn) = operation else {
+            continue;
+        };
+        for envelope in turn.messages.iter().filter(|_| answer.repeated) {
+            let target = setup.partitions.index_of(envelope.recipient.instance());
+            if target != link.partition().index {
+                targets.entry(target).or_default().insert(member);
+            }
         }
     }
-    let each = operations.iter().zip(answers.answers).zip(refusals);
-    Ok(each
-        .map(|((operation, answer), refusal)| answer.understood(operation, refusal, setup))
-        .collect())
+    targets
 }
 
 /// The instances whose heads an operation may change.

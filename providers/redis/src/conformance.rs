@@ -22,6 +22,12 @@ use tokio::sync::RwLock;
 use self::clock::MovableClock;
 use self::place::Place;
 pub(crate) use self::place::name;
+
+/// What all keys of a partition begin with, in a store of so many under a prefix.
+#[must_use]
+pub fn key_tag(prefix: &str, index: usize, count: usize) -> String {
+    crate::partition::key_tag(prefix, index, count)
+}
 use crate::RedisProvider;
 
 /// How much mail a topic of these stores holds: more than the cases need, and filled in no time.

@@ -79,6 +79,11 @@ impl Failure {
         Self::new(Stage::Connect, cause, server)
     }
 
+    pub(crate) fn unanswered(server: &Arc<str>) -> Self {
+        let cause = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        Self::connect(cause.into(), server)
+    }
+
     pub(crate) fn uncovered(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::Uncovered, server)
     }
@@ -397,6 +402,11 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
              Sentinel or by the name that follows it",
         ),
         "FORMAT" => (Config, meaning_of_format(detail)),
+        "PARTITIONS" => (
+            Config,
+            "the store has another number of partitions than it was opened with: it was made anew meanwhile, or a \
+             server has lost its data; see the answer, and open it by `partitions` with the right number",
+        ),
         "OOM" => (
             Unavailable,
             "the server has reached its `maxmemory`; raise it, or delete instances that have ended",

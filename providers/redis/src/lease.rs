@@ -227,7 +227,7 @@ impl RedisProvider {
         let call = self
             .setup
             .call(partition, Lane::Leases, Script::Leases, request);
-        let answer: Answer = match call.await {
+        let answer: Answer = match self.setup.promptly(partition, call).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let operation = request.change.operation();

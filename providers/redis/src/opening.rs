@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use duroxide_core::providers::ProviderError;
 use redis::{RedisResult, cmd};
+use serde::Deserialize;
 
 use crate::access::Access;
+use crate::codec;
 use crate::connection::{self, Connected};
 use crate::error::{self, Failure};
 use crate::lane::LaneEnds;
 use crate::location::Node;
 use crate::options::RedisOptions;
-use crate::partition::key_tag;
+use crate::partition::first_key_tag;
 use crate::pool::Purpose;
 use crate::script::Scripts;
 use crate::server::{Kind, Server};
@@ -33,21 +35,16 @@ pub(crate) struct Opened {
 pub(crate) async fn open(access: Access) -> Result<Opened, ProviderError> {
     let access = Arc::new(access);
     let (server, topology, mut there) = survey(&access).await?;
-    let scripts = Scripts::new(access.options.time, server.kind);
-    let stored = stored_count(&access, &topology, &mut there).await?;
-    let is_new = stored.is_none();
-    let count = match stored {
-        Some(stored) => checked(&stored, access.options.partitions)?,
+    let count = match stored_count(&access, &topology, &mut there).await? {
+        Some(stored) => checked(stored, access.options.partitions)?,
         None => wanted(&access, &topology),
     };
+    let scripts = Scripts::new(access.options.time, server.kind, count.get());
     let (setup, lanes) = Setup::new(access, topology, scripts, count);
     for partition in setup.partitions.iter() {
         let mut at = place(&setup.access, &setup.topology, &mut there, partition.slot).await?;
         let what = (server.kind, &setup.access.options);
         rights::check(partition, what, &mut at).await?;
-    }
-    if is_new {
-        keep_count(&setup, &mut there).await?;
     }
     for connected in &mut there {
         let loaded = connection::load_scripts(&setup.scripts, connected).await;
@@ -173,23 +170,27 @@ async fn place(
     Ok(connected)
 }
 
-/// Where a store keeps how many partitions it has.
-fn count_key(access: &Access) -> String {
-    key_tag(&access.options.key_prefix, 0) + "partitions"
-}
-
-/// How many partitions the store has, if it is there.
+/// How many partitions the store has, if it is there: the clock of the first one says so.
 async fn stored_count(
     access: &Access,
     topology: &Topology,
     there: &mut Vec<Connected>,
-) -> Result<Option<String>, ProviderError> {
-    let key = count_key(access);
+) -> Result<Option<NonZeroUsize>, ProviderError> {
+    let key = first_key_tag(&access.options.key_prefix) + "clock";
     let mut at = place(access, topology, there, slot::of(&key)).await?;
     let mut get = cmd("GET");
-    let stored = get.arg(&key).query_async(&mut at.connection).await;
-    stored.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))
+    let stored: RedisResult<Option<Vec<u8>>> = get.arg(&key).query_async(&mut at.connection).await;
+    let stored = stored.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))?;
+    // A clock of another form is for the scripts to refuse.
+    let count = stored.and_then(|clock| codec::decode::<StoredClock>(&clock).ok());
+    Ok(count.and_then(|clock| NonZeroUsize::new(clock.4)))
 }
+
+/// The time, the last number, the form of what is stored, by how much the time is ahead, and how many partitions
+/// there are.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "the scripts read the others")]
+struct StoredClock(f64, f64, u64, f64, usize);
 
 /// How many partitions a new store gets.
 fn wanted(access: &Access, topology: &Topology) -> NonZeroUsize {
@@ -203,24 +204,8 @@ fn wanted(access: &Access, topology: &Topology) -> NonZeroUsize {
     NonZeroUsize::new(wanted).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Keeps how many partitions a new store has.
-async fn keep_count(setup: &Setup, there: &mut Vec<Connected>) -> Result<(), ProviderError> {
-    let key = count_key(&setup.access);
-    let count = setup.partitions.count();
-    let slot = setup.partitions.first().slot;
-    let mut at = place(&setup.access, &setup.topology, there, slot).await?;
-    let mut set = cmd("SET");
-    set.arg(&key).arg(count).arg("NX").arg("GET");
-    let before: RedisResult<Option<String>> = set.query_async(&mut at.connection).await;
-    let before = before.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))?;
-    // Another process may have been faster.
-    before.map_or(Ok(()), |stored| checked(&stored, Some(count)).map(drop))
-}
-
 /// How many partitions a store has, which must be as many as are wanted.
-fn checked(stored: &str, wanted: Option<usize>) -> Result<NonZeroUsize, ProviderError> {
-    let count = stored.parse::<NonZeroUsize>();
-    let count = count.map_err(|cause| error::corrupt("open", cause))?;
+fn checked(count: NonZeroUsize, wanted: Option<usize>) -> Result<NonZeroUsize, ProviderError> {
     match wanted {
         Some(wanted) if wanted != count.get() => {
             let unit = if count.get() == 1 {

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use duroxide_core::providers::InstanceId;
 use parking_lot::Mutex;
@@ -22,18 +23,29 @@ pub(crate) struct Partition {
     pub(crate) bell: String,
     /// In which slot of a Cluster it is.
     pub(crate) slot: u16,
+    /// Whether it has not answered of late: others are not to wait for it.
+    is_absent: AtomicBool,
     /// Where calls are brought to; empty once everything is closed.
     lanes: Mutex<Option<Lanes>>,
 }
 
 impl Partition {
-    fn new(prefix: &str, index: usize, database: i64, lanes: Lanes) -> Self {
-        let key_tag = key_tag(prefix, index);
+    pub(crate) fn is_absent(&self) -> bool {
+        self.is_absent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_absent(&self, is_absent: bool) {
+        self.is_absent.store(is_absent, Ordering::Relaxed);
+    }
+
+    fn new(prefix: &str, (index, count): (usize, usize), database: i64, lanes: Lanes) -> Self {
+        let key_tag = key_tag(prefix, index, count);
         Self {
             index,
             bell: format!("{key_tag}bell:{database}"),
             slot: slot::of(&key_tag),
             key_tag,
+            is_absent: AtomicBool::new(false),
             lanes: Mutex::new(Some(lanes)),
         }
     }
@@ -73,9 +85,29 @@ impl Partition {
     }
 }
 
-/// What all keys of a partition begin with.
-pub(crate) fn key_tag(prefix: &str, index: usize) -> String {
-    format!("{{{prefix}:{index}}}:")
+/// What the keys of the first partition begin with, however many there are.
+pub(crate) fn first_key_tag(prefix: &str) -> String {
+    format!("{{{prefix}:0}}:")
+}
+
+/// What all keys of a partition begin with: the prefix and its number, and behind that whatever puts it at its
+/// distance from the first one, so that the slots of a store are spread evenly over those of a Cluster. Hashes of
+/// short names would lie together. It is a part of what is stored.
+pub(crate) fn key_tag(prefix: &str, index: usize, count: usize) -> String {
+    let first = first_key_tag(prefix);
+    if index == 0 {
+        return first;
+    }
+    let slots = usize::from(slot::COUNT);
+    // A quarter of the distance to the next one, to either side.
+    let reach = (slots / count / 4).max(1);
+    let wanted = usize::from(slot::of(&first)) + index * slots / count;
+    let tags = (0..).map(|number: u32| format!("{{{prefix}:{index}.{number}}}:"));
+    let mut near = tags.filter(|tag| {
+        let distance = (usize::from(slot::of(tag)) + slots + reach - wanted % slots) % slots;
+        distance <= 2 * reach
+    });
+    near.next().unwrap_or(first)
 }
 
 /// All parts of a store: one at least.
@@ -89,7 +121,7 @@ impl Partitions {
     pub(crate) fn new(prefix: &str, database: i64, count: NonZeroUsize) -> (Self, Vec<LaneEnds>) {
         let make = |index| {
             let (lanes, ends) = Lanes::new();
-            let partition = Partition::new(prefix, index, database, lanes);
+            let partition = Partition::new(prefix, (index, count.get()), database, lanes);
             (Arc::new(partition), ends)
         };
         let (first, ends_of_first) = make(0);
@@ -108,6 +140,15 @@ impl Partitions {
 
     pub(crate) fn first(&self) -> &Arc<Partition> {
         &self.first
+    }
+
+    /// Those that have answered of late; all where none has.
+    pub(crate) fn present(&self) -> Vec<&Arc<Partition>> {
+        let present: Vec<_> = self.iter().filter(|it| !it.is_absent()).collect();
+        if present.is_empty() {
+            return self.iter().collect();
+        }
+        present
     }
 
     /// The one with this number.
@@ -203,6 +244,26 @@ mod tests {
         for (text, fnv) in known {
             assert_eq!(hash(text.as_bytes()), fnv ^ (fnv >> 32), "{text}");
         }
+    }
+
+    #[test]
+    fn partitions_are_spread_evenly_over_the_slots() {
+        for (count, servers, least) in [(16, 3, 4), (16, 5, 2), (5, 3, 1), (256, 7, 34)] {
+            let mut held = vec![0; servers];
+            for index in 0..count {
+                let slot = usize::from(slot::of(&key_tag("duroxide", index, count)));
+                held[slot * servers / usize::from(slot::COUNT)] += 1;
+            }
+            assert!(held.iter().all(|it| *it >= least), "{count}: {held:?}");
+        }
+    }
+
+    #[test]
+    fn the_tags_of_partitions_stay() {
+        // They are never edited: what is stored is under them.
+        assert_eq!(key_tag("duroxide", 0, 16), "{duroxide:0}:");
+        assert_eq!(key_tag("duroxide", 1, 16), "{duroxide:1.2}:");
+        assert_eq!(key_tag("duroxide", 15, 16), "{duroxide:15.42}:");
     }
 
     #[test]

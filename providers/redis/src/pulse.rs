@@ -51,6 +51,7 @@ pub(crate) async fn ask(setup: &Setup, partition: &Partition) -> Result<(), Fail
     };
     let call = setup.call(partition, Lane::Leases, Script::Dues, &request);
     let answer: Answer = call.await?;
+    partition.set_absent(false);
     setup.hub.set_peers(partition.index, answer.has_peers);
     if answer.vanished > 0 {
         setup.rounds.hurry(partition.index);
@@ -78,7 +79,8 @@ pub(crate) async fn run(setup: Arc<Setup>, partition: Arc<Partition>) {
             // Whoever calls anything hears of it.
             continue;
         }
-        if setup.rounds.is_urgent(partition.index) {
+        let by_clock = setup.access.options.clock.elapsed();
+        if setup.rounds.is_due(partition.index, by_clock) {
             tokio::spawn(make_rounds(Arc::clone(&setup)));
         }
         let now = SystemClock.elapsed();

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn every_command_of_the_scripts_is_asked_for() {
-        let scripts = Scripts::new(TimeSource::Server, Kind::Single);
+        let scripts = Scripts::new(TimeSource::Server, Kind::Single, 1);
         let mut commands = 0;
         for script in Script::ALL {
             for after in scripts.text(script).split("call('").skip(1) {

@@ -134,7 +134,9 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    pub(crate) fn new(time: TimeSource, kind: Kind) -> Self {
+    /// Those for a store of so many partitions.
+    pub(crate) fn new(time: TimeSource, kind: Kind, partitions: usize) -> Self {
+        let partitions = format!("local PARTITIONS = {partitions}");
         let publish = match kind {
             Kind::Single => PUBLISH,
             Kind::Cluster => SHARDED_PUBLISH,
@@ -144,7 +146,7 @@ impl Scripts {
             TimeSource::Test => TEST_TIME,
         };
         let text = |script: Script| {
-            let parts = [script.header(), publish, time];
+            let parts = [script.header(), publish, &*partitions, time];
             let parts = parts.iter().chain(script.parts());
             parts.copied().collect::<Vec<_>>().join("\n")
         };

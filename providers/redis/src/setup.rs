@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::room::{Room, Taken};
@@ -23,6 +24,9 @@ use crate::read_lane::ReadJob;
 use crate::relay::{Rounds, Ways};
 use crate::script::{Script, Scripts};
 use crate::topology::Topology;
+
+/// How long a partition may take while others wait for it.
+const PROMPT_MAX: Duration = Duration::from_secs(2);
 
 /// How many bytes an operation takes of the room for writes beside its bodies.
 const OPERATION_BYTES: usize = 1024;
@@ -75,6 +79,22 @@ impl Setup {
             access,
         };
         (setup, ends)
+    }
+
+    /// What a partition answers, but for one that takes so long that the others are not to wait for it.
+    pub(crate) async fn promptly<A>(
+        &self,
+        partition: &Partition,
+        call: impl Future<Output = Result<A, Failure>>,
+    ) -> Result<A, Failure> {
+        if self.partitions.count() == 1 {
+            return call.await;
+        }
+        let answered = tokio::time::timeout(PROMPT_MAX, call).await;
+        answered.unwrap_or_else(|_| {
+            partition.set_absent(true);
+            Err(Failure::unanswered(&self.access.location.server))
+        })
     }
 
     /// Calls a script, and waits for its answer. A caller who goes away leaves the call to be made.

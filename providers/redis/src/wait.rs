@@ -38,11 +38,21 @@ impl RedisProvider {
             let mut next = hub.next(queues, Age::Any);
             let mut is_told_all = true;
             if must_ask || next == Next::Unknown {
-                let asked = tokio::select! {
-                    biased;
-                    () = hub.closed() => return Err(error::closed(OPERATION)),
-                    () = &mut deadline => return Ok(()),
-                    asked = self.ask_partitions(queues) => asked,
+                let mut asking = pin!(self.ask_partitions(queues));
+                let asked = loop {
+                    tokio::select! {
+                        biased;
+                        () = hub.closed() => return Err(error::closed(OPERATION)),
+                        () = &mut deadline => return Ok(()),
+                        asked = &mut asking => break asked,
+                        () = &mut woken => {}
+                    }
+                    // One partition has answered, or told, while others are still asked.
+                    woken.set(hub.work().notified());
+                    woken.as_mut().enable();
+                    if hub.next(queues, Age::Fresh) == Next::In(Duration::ZERO) {
+                        return Ok(());
+                    }
                 };
                 is_told_all = asked.map_err(|failure| failure.error(OPERATION, false))?;
                 next = hub.next(queues, Age::Fresh);
@@ -57,7 +67,7 @@ impl RedisProvider {
                     tokio::select! {
                         biased;
                         () = hub.closed() => return Err(error::closed(OPERATION)),
-                        () = woken => continue,
+                        () = &mut woken => continue,
                         () = &mut deadline => return Ok(()),
                         () = SystemClock.sleep(ASK_AGAIN) => continue,
                     }
@@ -98,11 +108,20 @@ impl RedisProvider {
         let partitions = &self.setup.partitions;
         let asked = self.setup.hub.to_ask(queues).into_iter();
         let asked = asked.filter_map(|index| partitions.get(index));
-        let asked = asked.map(|partition| pulse::ask(&self.setup, partition));
+        let (absent, present): (Vec<_>, Vec<_>) = asked.partition(|it| it.is_absent());
+        let asked = if absent.len() == partitions.count() {
+            &absent
+        } else {
+            &present
+        };
+        let asked = asked.iter().map(|partition| {
+            let ask = pulse::ask(&self.setup, partition);
+            self.setup.promptly(partition, ask)
+        });
         let mut failures = join_all(asked).await.into_iter().filter_map(Result::err);
         match failures.next() {
             Some(failure) if failures.count() + 1 == partitions.count() => Err(failure),
-            failure => Ok(failure.is_none()),
+            failure => Ok(failure.is_none() && absent.is_empty()),
         }
     }
 

@@ -13,15 +13,6 @@ mod single {
     }
 }
 
-mod partitioned {
-    super::conformance_tests! {
-        subject = super::Subject::new(super::RedisFixture::partitioned())
-            .with_reference(super::MemoryFixture),
-        profiles = [required, management, durable, multi_handle, end_to_end, random],
-        needs = "needs a Redis server: `cargo xtask test servers` gets one",
-    }
-}
-
 mod cluster {
     super::conformance_tests! {
         subject = super::Subject::new(super::RedisFixture::cluster())

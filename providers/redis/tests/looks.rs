@@ -140,7 +140,7 @@ async fn nothing_is_left_of_what_is_removed_in_slices() {
     assert!(again.is_none_or(|after| after > Duration::ZERO));
     provider.close().await;
     let left = place.keys().await;
-    let kept = ["clock", "nodes", "partitions", "tq"].map(str::to_owned);
+    let kept = ["clock", "nodes", "tq"].map(str::to_owned);
     assert!(left.iter().all(|key| kept.contains(key)), "{left:?}");
     place.clear().await;
 }

@@ -3,6 +3,7 @@
 //! It is looked first where what became claimable how long ago, then so much is claimed of each that all of
 //! it together is what came first. What is too long for one claim is put back as it was.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use duroxide_core::providers::{Claimed, Lease, ProviderError};
@@ -40,8 +41,20 @@ struct FrontsAnswer {
 /// How often it is looked again for items in the place of those that others have claimed meanwhile.
 const ROUNDS_MAX: usize = 4;
 
-/// The front of a queue of a partition: when its first items became claimable.
-type Front = Vec<u64>;
+/// The front of a queue of a partition: how old its first items are, the oldest first. Each server has a clock
+/// of its own, so that times of different ones are not compared.
+type Front = Vec<Age>;
+
+/// For how many milliseconds something has been claimable. What is older is less.
+type Age = Reverse<u64>;
+
+fn ages(fronts: Vec<Vec<u64>>, now_ms: u64) -> Vec<Front> {
+    let age = |at_ms| Reverse(now_ms.saturating_sub(at_ms));
+    let fronts = fronts.into_iter();
+    fronts
+        .map(|times| times.into_iter().map(age).collect())
+        .collect()
+}
 
 /// What one round of looking and claiming has brought.
 struct Round<I> {
@@ -125,14 +138,16 @@ impl RedisProvider {
             queues: &request.queues,
             max: wanted,
         };
-        let each = self.setup.partitions.iter().map(|partition| async move {
+        let present = self.setup.partitions.present().into_iter();
+        let each = present.map(|partition| async move {
             let call = self
                 .setup
                 .call(partition, Lane::Claims, Script::Fronts, ask);
-            let answer: FrontsAnswer = call.await?;
+            let answer: FrontsAnswer = self.setup.promptly(partition, call).await?;
             let said = (answer.now, answer.seq);
             self.learn(partition, ask.of_turns, said, answer.dues);
-            Ok((answer.more, (partition, answer.fronts)))
+            let fronts = ages(answer.fronts, answer.now);
+            Ok((answer.more, (partition, fronts)))
         });
         let answers = all_that_come(join_all(each).await)?;
         let (more, answers): (Vec<bool>, Vec<_>) = answers.into_iter().unzip();
@@ -170,10 +185,10 @@ fn share_out(fronts: &[Vec<Front>], queues: usize, max: usize) -> Shares {
     let mut chosen = Vec::new();
     let mut others = Vec::new();
     for queue in 0..queues {
-        let mut items: Vec<(u64, usize, usize)> = Vec::new();
+        let mut items: Vec<(Age, usize, usize)> = Vec::new();
         for (part, fronts) in fronts.iter().enumerate() {
             let times = fronts.get(queue).into_iter().flatten();
-            items.extend(times.map(|at| (*at, part, queue)));
+            items.extend(times.map(|age| (*age, part, queue)));
         }
         items.sort_unstable();
         let rest = items.split_off(items.len().min(share));
@@ -201,22 +216,29 @@ struct Left<I> {
 
 /// The first items of all answers, as many as hold no more than so many bytes, and the others (CLM-13).
 fn first_of<I: ItemAnswer>(answers: Vec<Answer<I>>, total_max: usize) -> (Vec<I>, Left<I>) {
-    let cut_at = answers.iter().filter_map(|answer| answer.cut_at).min();
-    let mut items: Vec<I> = answers.into_iter().flat_map(|it| it.items).collect();
-    items.sort_by_key(ItemAnswer::at_ms);
+    let age = |answer: &Answer<I>, at_ms: u64| Reverse(answer.now.saturating_sub(at_ms));
+    let cuts = answers.iter();
+    let cut_at = cuts.filter_map(|it| Some(age(it, it.cut_at?))).min();
+    let mut items: Vec<(Age, I)> = Vec::new();
+    for mut answer in answers {
+        let claimed = std::mem::take(&mut answer.items);
+        let claimed = claimed.into_iter();
+        items.extend(claimed.map(|item| (age(&answer, item.at_ms()), item)));
+    }
+    items.sort_by_key(|(age, _)| *age);
     let mut bytes = 0_usize;
-    let fitting = items.iter().enumerate().take_while(|(place, item)| {
+    let fitting = items.iter().enumerate().take_while(|(place, (age, item))| {
         bytes = bytes.saturating_add(item.bytes());
-        let is_behind = cut_at.is_some_and(|cut_at| item.at_ms() > cut_at);
+        let is_behind = cut_at.is_some_and(|cut_at| *age > cut_at);
         *place == 0 || (bytes <= total_max && !is_behind)
     });
     let count = fitting.count();
     let left = items.split_off(count);
     let left = Left {
         is_cut: cut_at.is_some() || !left.is_empty(),
-        items: left,
+        items: left.into_iter().map(|(_, item)| item).collect(),
     };
-    (items, left)
+    (items.into_iter().map(|(_, item)| item).collect(), left)
 }
 
 #[cfg(test)]
@@ -225,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_came_first_of_all_partitions_is_taken() {
-        let fronts = [vec![vec![1, 4, 9]], vec![vec![2, 3]], vec![vec![]]];
+        let fronts = [vec![1, 4, 9], vec![2, 3], vec![]].map(|times| ages(vec![times], 10));
         let shares = share_out(&fronts, 1, 3);
         assert_eq!(shares.takes, [[1], [2], [0]]);
         assert!(shares.more);
@@ -235,9 +257,19 @@ mod tests {
     }
 
     #[test]
+    fn a_server_whose_clock_is_ahead_has_no_younger_items() {
+        let fronts = [
+            ages(vec![vec![1_000, 1_001]], 1_010),
+            ages(vec![vec![600_995]], 601_010),
+        ];
+        assert_eq!(share_out(&fronts, 1, 1).takes, [[0], [1]]);
+    }
+
+    #[test]
     fn each_queue_has_its_share_wherever_it_is() {
         let busy = vec![1; 9];
         let fronts = [vec![busy.clone(), vec![]], vec![busy, vec![7, 8]]];
+        let fronts = fronts.map(|times| ages(times, 10));
         let shares = share_out(&fronts, 2, 4);
         let of_queue = |queue: usize| shares.takes.iter().map(|it| it[queue]).sum::<usize>();
         assert_eq!((of_queue(0), of_queue(1)), (2, 2));

@@ -65,7 +65,7 @@ impl Place {
         let mut there: Vec<(Node, MultiplexedConnection)> = Vec::new();
         let mut each = Vec::new();
         for index in 0..self.partitions {
-            let key = key_tag(self.prefix(), index) + name;
+            let key = key_tag(self.prefix(), index, self.partitions) + name;
             let node = topology.primary(&self.access, slot::of(&key)).await;
             let node = node.map_err(of_suite)?;
             let known = there.iter().find(|(it, _)| *it == node);

@@ -1,6 +1,7 @@
 //! What a commit has sent to other partitions: it is brought there at once, and the commit waits for that for a
 //! while, so that who is told of it finds its messages where they belong.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ struct SentEntry(usize, usize, Link);
 
 /// What was sent to one partition, on its way there.
 struct Outgoing {
+    /// The members of the batch that have sent it.
+    members: BTreeSet<usize>,
     entries: Vec<SentEntry>,
     dropped: oneshot::Receiver<Dropped>,
 }
@@ -41,12 +44,14 @@ struct Outgoing {
 pub(crate) struct AllOutgoing(Vec<Outgoing>);
 
 impl AllOutgoing {
-    /// Has what the members of a batch have sent brought to where it belongs.
+    /// Has what the members of a batch have sent brought to where it belongs, and what lies there for those
+    /// partitions to which members, by their places, have sent something before.
     pub(crate) fn post(
         setup: &Arc<Setup>,
         source: &Arc<Partition>,
         operations: &[&Commit],
         sent: Vec<Sent>,
+        repeated: BTreeMap<usize, BTreeSet<usize>>,
     ) -> Self {
         if !sent.is_empty() {
             setup
@@ -68,10 +73,34 @@ impl AllOutgoing {
                     before,
                     entries: posted,
                 };
-                let dropped = setup.ways.post(way, posted);
-                Some(Outgoing { entries, dropped })
+                let dropped = setup.ways.post(way, Some(posted));
+                let members = entries.iter().map(|entry| entry.0).collect();
+                Some(Outgoing {
+                    members,
+                    entries,
+                    dropped,
+                })
             });
-        Self(each.collect())
+        let mut all: Vec<Outgoing> = each.collect();
+        // What was sent before, whose answer was lost, may lie there still.
+        all.extend(repeated.into_iter().filter_map(|(target, members)| {
+            let way = Way {
+                setup: Arc::clone(setup),
+                source: Arc::clone(source),
+                target: Arc::clone(setup.partitions.get(target)?),
+            };
+            Some(Outgoing {
+                members,
+                entries: Vec::new(),
+                dropped: setup.ways.post(way, None),
+            })
+        }));
+        Self(all)
+    }
+
+    /// The members of the batch that wait for something.
+    pub(crate) fn members(&self) -> BTreeSet<usize> {
+        self.0.iter().flat_map(|it| &it.members).copied().collect()
     }
 
     /// Waits until all is there, but not for long, and answers the members of those entries that nobody was

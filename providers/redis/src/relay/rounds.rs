@@ -20,6 +20,8 @@ use crate::setup::Setup;
 
 /// How often a partition has a round that keeps anything; one that is found empty has one a window.
 pub(crate) const ROUND_INTERVAL: Duration = Duration::from_secs(10);
+/// When what could not be brought is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Who comes so much too early finds that it is time.
 const EARLY_MAX: Duration = Duration::from_secs(1);
 
@@ -48,14 +50,16 @@ impl Rounds {
         self.0.lock().get_mut(part).map(change);
     }
 
-    /// The partitions whose rounds are due, and whether those are made in any case. They are until
-    /// they come to their end.
+    /// The partitions whose rounds are due, and whether those are made in any case. Each is put off until it
+    /// comes to its end.
     fn begin(&self, now: Duration) -> Vec<(usize, bool)> {
         let mut rounds = self.0.lock();
         let each = rounds.iter_mut().enumerate();
         let due = each.filter(|(_, round)| round.due_at <= now);
         due.map(|(part, round)| {
             round.is_urgent = false;
+            // One that does not come to its end is not made again and again.
+            round.due_at = now.saturating_add(ROUND_INTERVAL);
             (part, mem::replace(&mut round.is_forced, true))
         })
         .collect()
@@ -83,6 +87,15 @@ impl Rounds {
         self.change(part, |round| round.due_at = round.due_at.min(due_at));
     }
 
+    /// Something could not be brought.
+    pub(crate) fn soon(&self, part: usize, now: Duration) {
+        let due_at = now.saturating_add(RETRY_AFTER);
+        self.change(part, |round| {
+            round.due_at = round.due_at.min(due_at);
+            round.is_forced = true;
+        });
+    }
+
     /// A process has vanished, which may have left something.
     pub(crate) fn hurry(&self, part: usize) {
         self.change(part, |round| {
@@ -94,9 +107,11 @@ impl Rounds {
         });
     }
 
-    /// Whether a partition has to have a round at once.
-    pub(crate) fn is_urgent(&self, part: usize) -> bool {
-        self.0.lock().get(part).is_some_and(|round| round.is_urgent)
+    /// Whether a partition has to have a round now.
+    pub(crate) fn is_due(&self, part: usize, now: Duration) -> bool {
+        let rounds = self.0.lock();
+        let round = rounds.get(part);
+        round.is_some_and(|round| round.is_urgent || round.due_at <= now)
     }
 
     /// In which time the next one is due.
@@ -244,7 +259,9 @@ impl Found {
 }
 
 async fn bring_from(way: Way, seen: Seen, batch: Batch) -> Result<(), Failure> {
-    way.bring_from(seen, batch).await.map(drop)
+    way.bring_from(seen, batch).await?;
+    way.setup.ways.recover(&way);
+    Ok(())
 }
 
 /// Asks a target where it stands with these sources.

@@ -44,6 +44,8 @@ struct Traffic {
     bytes: usize,
     /// Whether somebody brings what waits.
     is_served: bool,
+    /// Whether the last attempt has failed.
+    is_failing: bool,
     /// Where the target was seen last.
     seen: Option<Seen>,
     dropped: VecDeque<Link>,
@@ -52,13 +54,14 @@ struct Traffic {
 struct Waiting {
     /// What is to be brought; `None` where so much waits that it is taken from the source instead.
     posted: Option<Posted>,
-    reply: oneshot::Sender<Dropped>,
+    /// `None` where nobody is to wait: the target could not be reached before.
+    reply: Option<oneshot::Sender<Dropped>>,
 }
 
 impl Ways {
-    /// Has what was sent brought to its target. Whoever waits for the answer hears when that is done; if it
+    /// Has what was sent brought to its target; where it is not known what that is, all that is there. Whoever waits for the answer hears when that is done; if it
     /// fails, others will bring it.
-    pub(crate) fn post(&self, way: Way, posted: Posted) -> oneshot::Receiver<Dropped> {
+    pub(crate) fn post(&self, way: Way, posted: Option<Posted>) -> oneshot::Receiver<Dropped> {
         let key = (way.source.index, way.target.index);
         let traffic = Arc::clone(self.0.lock().entry(key).or_default());
         let (reply, answer) = oneshot::channel();
@@ -70,12 +73,25 @@ impl Ways {
     }
 }
 
+impl Ways {
+    /// A round has brought something there: whoever sends more waits for that again.
+    pub(crate) fn recover(&self, way: &Way) {
+        let key = (way.source.index, way.target.index);
+        let traffic = self.0.lock().get(&key).cloned();
+        if let Some(traffic) = traffic {
+            traffic.lock().is_failing = false;
+        }
+    }
+}
+
 impl Traffic {
     /// Adds something, and answers whether nobody brings it yet.
-    fn add(&mut self, posted: Posted, reply: oneshot::Sender<Dropped>) -> bool {
-        let bytes: usize = posted.entries.iter().map(|entry| entry.2.len()).sum();
+    fn add(&mut self, posted: Option<Posted>, reply: oneshot::Sender<Dropped>) -> bool {
+        let entries = posted.iter().flat_map(|it| &it.entries);
+        let bytes: usize = entries.map(|entry| entry.2.len()).sum();
         self.bytes = self.bytes.saturating_add(bytes);
-        let posted = (self.bytes <= BYTES_AT_ONCE).then_some(posted);
+        let posted = posted.filter(|_| self.bytes <= BYTES_AT_ONCE);
+        let reply = (!self.is_failing).then_some(reply);
         self.waiting.push(Waiting { posted, reply });
         !mem::replace(&mut self.is_served, true)
     }
@@ -92,6 +108,7 @@ impl Traffic {
 
     /// Takes in what was brought, and answers what was dropped of late.
     fn learn(&mut self, brought: Brought) -> Dropped {
+        self.is_failing = false;
         self.seen = brought.seen;
         self.dropped.extend(brought.dropped);
         let too_many = self.dropped.len().saturating_sub(DROPPED_KNOWN_MAX);
@@ -113,12 +130,15 @@ async fn serve(way: Way, traffic: SharedTraffic) {
         match bring(&way, seen, posted.unwrap_or_default()).await {
             Ok(brought) => {
                 let dropped = traffic.lock().learn(brought);
-                for it in waiting {
+                for reply in waiting.into_iter().filter_map(|it| it.reply) {
                     // A caller who has gone away wants no answer.
-                    it.reply.send(Arc::clone(&dropped)).ok();
+                    reply.send(Arc::clone(&dropped)).ok();
                 }
             }
             Err(failure) => {
+                traffic.lock().is_failing = true;
+                let rounds = &way.setup.rounds;
+                rounds.soon(way.source.index, way.setup.access.options.clock.elapsed());
                 tracing::debug!(
                     target: "duroxide::redis", source = way.source.index, target = way.target.index,
                     error = ?failure, "messages cannot be brought now, and will be later"

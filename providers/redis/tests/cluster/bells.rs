@@ -6,10 +6,10 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::Provider as _;
 use duroxide_redis::RedisProvider;
 
-use super::failover::{PARTITIONS, open};
+use super::failover::open;
 use super::store::sleep;
 use crate::operations::{apply, claim_all, start, turn_queue};
-use crate::private_cluster::PrivateCluster;
+use crate::private_cluster::{PARTITIONS, PrivateCluster, tag};
 
 const LONG: Duration = Duration::from_secs(60);
 /// How long it takes to hear of something, as a rule. Whoever asks does so once in a second.
@@ -23,7 +23,7 @@ async fn until_listening(cluster: &PrivateCluster, count: i64) {
     for partition in 0..PARTITIONS {
         loop {
             let primary = cluster.primary(partition).await;
-            let words = format!("PUBSUB SHARDNUMSUB {{duroxide:{partition}}}:bell:0");
+            let words = format!("PUBSUB SHARDNUMSUB {}bell:0", tag(partition));
             let found: (String, i64) = cluster.nodes[primary].command(&words).await;
             if found.1 == count {
                 break;

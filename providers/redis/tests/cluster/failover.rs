@@ -9,11 +9,9 @@ use duroxide_redis::RedisProvider;
 use super::ledger::{Ledger, Work, drain};
 use super::store::options;
 use crate::operations::{apply, id, start};
-use crate::private_cluster::PrivateCluster;
+use crate::private_cluster::{PARTITIONS, PrivateCluster, tag};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Some on each of the servers.
-pub(super) const PARTITIONS: usize = 5;
 /// The number of the event behind the last one of an instance of the ledger.
 const NEXT_EVENT: u64 = 4;
 
@@ -34,7 +32,7 @@ pub(super) async fn one_in_each(cluster: &PrivateCluster, provider: &RedisProvid
         apply(provider, start(&instance)).await;
         for (partition, found) in found.iter_mut().enumerate() {
             let primary = cluster.primary(partition).await;
-            let words = format!("EXISTS {{duroxide:{partition}}}:i:{instance}");
+            let words = format!("EXISTS {}i:{instance}", tag(partition));
             if cluster.nodes[primary].command::<i64>(&words).await == 1 {
                 *found = Some(instance.clone());
             }

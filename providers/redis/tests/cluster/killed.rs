@@ -5,10 +5,10 @@ use std::time::Duration;
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{ErrorKind, Provider as _};
 
-use super::failover::{PARTITIONS, one_in_each, open};
+use super::failover::{one_in_each, open};
 use super::store::sleep;
 use crate::operations::{apply, commit, id, send};
-use crate::private_cluster::{NODE_TIMEOUT, PrivateCluster};
+use crate::private_cluster::{NODE_TIMEOUT, PARTITIONS, PrivateCluster};
 
 /// What it may take beyond the time after which a node is taken for dead: the vote, and a busy machine.
 const BEYOND: Duration = Duration::from_secs(15);

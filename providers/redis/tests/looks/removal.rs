@@ -154,8 +154,7 @@ async fn maintain_removes_what_is_left_and_nothing_of_another_life() {
     provider.close().await;
     let mut left: Vec<String> = server.command("KEYS *").await;
     left.sort();
-    let kept =
-        ["aq", "clock", "nodes", "partitions", "tq"].map(|name| format!("{{duroxide:0}}:{name}"));
+    let kept = ["aq", "clock", "nodes", "tq"].map(|name| format!("{{duroxide:0}}:{name}"));
     assert!(left.iter().all(|key| kept.contains(key)), "{left:?}");
 }
 

@@ -98,7 +98,7 @@ impl StoreFile {
         let Some(Content::String(clock)) = self.keys.get("clock") else {
             panic!("the store has no clock");
         };
-        let (_now, _seq, format, _ahead): (u64, u64, u64, u64) =
+        let (_now, _seq, format, _ahead, _partitions): (u64, u64, u64, u64, u64) =
             rmp_serde::from_slice(&clock.0).unwrap();
         format
     }

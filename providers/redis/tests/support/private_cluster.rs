@@ -16,6 +16,14 @@ use crate::private_server::{PrivateServer, free_port};
 
 const PRIMARIES: usize = 3;
 const SLOTS: u16 = 16_384;
+/// How many partitions the stores have: some on each of the servers.
+pub(crate) const PARTITIONS: usize = 5;
+
+/// What the keys of a partition begin with.
+pub(crate) fn tag(partition: usize) -> String {
+    duroxide_redis::conformance::key_tag("duroxide", partition, PARTITIONS)
+}
+
 /// How long the nodes may take to agree.
 const AGREE_IN: Duration = Duration::from_secs(60);
 /// For how long a replica tries to take over when it is asked to.
@@ -123,13 +131,13 @@ impl PrivateCluster {
 
     /// The slot of a partition.
     pub(crate) async fn slot(&self, partition: usize) -> u16 {
-        let words = format!("CLUSTER KEYSLOT {{duroxide:{partition}}}:");
+        let words = format!("CLUSTER KEYSLOT {}", tag(partition));
         self.nodes[0].command(&words).await
     }
 
     /// The node that has a partition, as this one sees it.
     pub(crate) async fn primary_seen_by(&self, seer: usize, partition: usize) -> usize {
-        let words = format!("CLUSTER KEYSLOT {{duroxide:{partition}}}:");
+        let words = format!("CLUSTER KEYSLOT {}", tag(partition));
         let slot: u16 = self.nodes[seer].command(&words).await;
         let nodes: String = self.nodes[seer].command("CLUSTER NODES").await;
         let has_slot = |range: &&str| {

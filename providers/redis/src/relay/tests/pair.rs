@@ -124,7 +124,7 @@ pub(super) struct Member {
 }
 
 pub(super) fn tag(part: usize) -> String {
-    format!("{{{PREFIX}:{part}}}:")
+    crate::partition::key_tag(PREFIX, part, 2)
 }
 
 impl Pair {
@@ -138,7 +138,7 @@ impl Pair {
             server,
             clock: ManualClock::at_ms(BEGINNING_MS),
             connection,
-            scripts: Scripts::new(TimeSource::Test, Kind::Single),
+            scripts: Scripts::new(TimeSource::Test, Kind::Single, 2),
             now_ms: BEGINNING_MS,
             way: (SOURCE, TARGET),
         };

@@ -288,7 +288,7 @@ async fn a_target_that_fails_does_not_hold_up_commits() {
     process.pair.ask_server::<()>(&words).await;
     assert_eq!(process.say(&["2"]).await, 0);
     assert_eq!(process.say(&["3"]).await, 0);
-    process.provider.maintain(BUDGET).await.unwrap_err();
+    process.provider.maintain(BUDGET).await.unwrap();
     assert_eq!(process.heard().await, ["1"]);
 
     let words: [&[u8]; 2] = [b"RPOP", log.as_bytes()];
