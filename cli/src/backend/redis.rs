@@ -39,6 +39,7 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         .build()
         .map_err(|error| unavailable(&error))?;
     let opened = runtime.block_on(async {
+        fixture.check().await?;
         let first = fixture.create().await?;
         first.connect().await?.close().await;
         Ok(())

@@ -23,7 +23,7 @@ Backends:
                    schemas duroxide_conformance_... in this database, which are removed afterwards,
                    and by Ctrl-C; the role needs the right to create them, and each of the --jobs
                    some twenty connections
-  redis://USER:PASSWORD@HOST:PORT/DATABASE
+  redis://USER:PASSWORD@HOST:PORT/DATABASE, or of a Cluster redis://HOST:PORT,HOST:PORT
                    keys duroxide-conformance-... on this server, by TLS with rediss://, which are
                    removed afterwards, and by Ctrl-C; whoever must not use SCAN, CLIENT LIST and
                    CLIENT KILL cannot remove them
@@ -35,7 +35,7 @@ pub(super) struct Conformance {
     backend: Option<String>,
     /// Of sqlite:PATH single_process or multi_process [default: single_process]; of postgres:
     /// listening or polling, as behind a proxy that pools transactions [default: listening]; of redis:
-    /// single
+    /// single, partitioned or cluster [default: cluster for a list of servers, single otherwise]
     #[arg(long, value_name = "NAME", help_heading = BACKEND)]
     mode: Option<String>,
     #[command(flatten)]

@@ -136,6 +136,25 @@ impl RedisFixture {
         self
     }
 
+    /// Looks whether the servers of the URL are what the stores are to be on.
+    ///
+    /// # Errors
+    /// If they are not, or cannot be reached.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        let place = self.place(&self.url().await?, "duroxide-conformance")?;
+        let is_cluster = place.is_on_cluster().await;
+        let is_cluster = is_cluster.map_err(|error| cannot_be_made(&error))?;
+        match (self.mode, is_cluster) {
+            (Mode::Cluster, false) => Err(Unavailable::new(
+                "the server is not one of a Cluster; its modes are single and partitioned",
+            )),
+            (Mode::Single | Mode::Partitioned, true) => Err(Unavailable::new(
+                "the server is one of a Cluster; its mode is cluster",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes every store that this fixture and its clones have made, under the cases that still use
     /// them, and makes no more: for somebody who interrupts the suite.
     pub async fn remove_all(&self) {

@@ -1,4 +1,5 @@
-//! The Redis provider of [duroxide](https://docs.rs/duroxide): many processes, one server.
+//! The Redis provider of [duroxide](https://docs.rs/duroxide): many processes, on one server
+//! or on a Cluster.
 //!
 //! A claim of turns and activities is one script, and so is a flush of any number of commits: the
 //! server runs each of them alone and whole, by its own clock. `docs.md` says what each setting of the

@@ -185,9 +185,7 @@ fn backends(certified: &Certified<'_>) -> String {
         "postgres://user@host/database",
     );
     table += &row("Redis", "redis", "`redis`", "redis://host");
-    for title in ["Redis Cluster", "DynamoDB"] {
-        table += &format!("| {title} | | | | to come |\n");
-    }
+    table += "| DynamoDB | | | | to come |\n";
     table
 }
 

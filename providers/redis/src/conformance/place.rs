@@ -92,6 +92,11 @@ impl Place {
         opening::topology(&self.access).await
     }
 
+    /// Whether the servers are those of a Cluster.
+    pub(super) async fn is_on_cluster(&self) -> Result<bool, ProviderError> {
+        Ok(self.topology().await?.is_cluster())
+    }
+
     /// Removes every key of the store, after what still writes to it was ended.
     pub(super) async fn remove(&self) -> Result<(), ProviderError> {
         self.end_clients().await?;
