@@ -17,6 +17,8 @@ use crate::setup::Setup;
 
 /// How often a process says that it is alive, and looks for what it may not have heard.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How often sentinels are asked whether another server has taken over.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Who was silent for this long may have been forgotten, and has to ask for everything. The server
 /// forgets after 15 s.
 const SILENT_MAX: Duration = Duration::from_secs(10);
@@ -69,11 +71,17 @@ pub(crate) async fn ask(setup: &Setup, partition: &Partition) -> Result<(), Fail
 /// Says again and again in a partition that the process is alive, until everything is closed.
 pub(crate) async fn run(setup: Arc<Setup>, partition: Arc<Partition>) {
     let mut heard_at = SystemClock.elapsed();
+    let mut looked_at = heard_at;
     loop {
         tokio::select! {
             biased;
             () = setup.hub.closed() => return,
             () = SystemClock.sleep(INTERVAL) => {}
+        }
+        let now = SystemClock.elapsed();
+        if setup.topology.must_be_looked_at() && now.saturating_sub(looked_at) >= LOOK_INTERVAL {
+            looked_at = now;
+            setup.topology.doubt(partition.slot);
         }
         if ask(&setup, &partition).await.is_err() {
             // Whoever calls anything hears of it.

@@ -81,6 +81,12 @@ impl Topology {
         matches!(self, Self::Learnt(learnt) if learnt.guide == Guide::Cluster)
     }
 
+    /// Whether the server that was written to goes on to take commits when another one has taken over: those would
+    /// be lost.
+    pub(crate) fn must_be_looked_at(&self) -> bool {
+        matches!(self, Self::Learnt(learnt) if learnt.guide == Guide::Sentinels)
+    }
+
     /// Whether another server may take over.
     pub(crate) fn may_change(&self) -> bool {
         matches!(self, Self::Learnt(_))

@@ -32,7 +32,7 @@ impl PrivateSentinel {
         let (host, port) = (primary.ip(), primary.port());
         let settings = format!(
             "port {}\nbind 127.0.0.1\nsentinel monitor {NAME} {host} {port} 1\n\
-             sentinel down-after-milliseconds {NAME} 500\nsentinel failover-timeout {NAME} 2000\n",
+             sentinel down-after-milliseconds {NAME} 2000\nsentinel failover-timeout {NAME} 4000\n",
             address.port()
         );
         fs::write(folder.path().join("sentinel.conf"), settings).unwrap();
@@ -70,6 +70,16 @@ impl PrivateSentinel {
         ask.arg("REPLICAS").arg(NAME);
         let replicas: Vec<redis::Value> = ask.query_async(&mut connection).await.unwrap();
         replicas.len()
+    }
+
+    /// At which port the primary is that it names.
+    pub(crate) async fn primary_port(&self) -> u16 {
+        let client = self.client();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut ask = redis::cmd("SENTINEL");
+        ask.arg("GET-MASTER-ADDR-BY-NAME").arg(NAME);
+        let told: (String, u16) = ask.query_async(&mut connection).await.unwrap();
+        told.1
     }
 
     /// Has another server take the primary's place.
