@@ -35,7 +35,7 @@ fn what_redis_does_not_have_is_refused() {
     let url = "rediss://user:hunter2@host/0";
     refused(
         &["--backend", url, "--mode", "hunter2"],
-        "the only mode of redis: is single\n",
+        "the modes of redis: are single, partitioned and cluster",
     );
 }
 

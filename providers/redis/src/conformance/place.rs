@@ -187,7 +187,12 @@ async fn unlink(connection: &mut MultiplexedConnection, prefix: &str) -> RedisRe
         scan.arg("COUNT").arg(SCAN_KEYS);
         let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(connection).await?;
         if !keys.is_empty() {
-            let _count: i64 = cmd("UNLINK").arg(keys).query_async(connection).await?;
+            // One by one: those of a Cluster are in several slots.
+            let mut removal = redis::pipe();
+            for key in keys {
+                removal.cmd("UNLINK").arg(key).ignore();
+            }
+            let () = removal.query_async(connection).await?;
         }
         if next == 0 {
             return Ok(());
