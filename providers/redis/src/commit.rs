@@ -338,8 +338,8 @@ fn targets_of_repeated(
             continue;
         };
         for envelope in turn.messages.iter().filter(|_| answer.repeated) {
-            let target = setup.partitions.index_of(envelope.recipient.instance());
-            if target != link.partition().index {
+            let receiver = setup.partitions.index_of(envelope.recipient.instance());
+            if let Some(target) = link.partition().other(receiver) {
                 targets.entry(target).or_default().insert(member);
             }
         }
@@ -528,7 +528,7 @@ impl RedisProvider {
 
     async fn commit_accepted(&self, operations: Vec<Commit>) -> Vec<Answer> {
         let partitions = &self.setup.partitions;
-        let groups = partitions.group(operations, |it| it.instance().clone());
+        let groups = partitions.group(operations, Commit::instance);
         let each = groups.into_iter().map(|group| async move {
             let answers = self.commit_in(group.partition, group.items).await;
             (group.places, answers)

@@ -203,7 +203,7 @@ impl RedisProvider {
         members: Vec<(Member<'_>, &Lease)>,
     ) -> Vec<Result<bool, ProviderError>> {
         let partitions = &self.setup.partitions;
-        let groups = partitions.group(members, |(_, lease)| instance_of(lease).clone());
+        let groups = partitions.group(members, |(_, lease)| instance_of(lease));
         let each = groups.into_iter().map(|group| async move {
             let members = group.items.into_iter().map(|(member, _)| member);
             let request = Request {

@@ -226,10 +226,7 @@ fn without_sentinel(url: &str) -> Result<Option<(String, String)>, ProviderError
     if name.is_empty() {
         return Err(incomplete());
     }
-    let (login, sentinels) = match authority.rsplit_once('@') {
-        Some((login, sentinels)) => (format!("{login}@"), sentinels),
-        None => (String::new(), authority),
-    };
+    let (login, sentinels) = split_login(authority);
     let sentinels = sentinels.split(',').map(|sentinel| {
         // An address of IPv6 has colons of its own, in brackets.
         let is_complete = sentinel
@@ -247,6 +244,11 @@ fn without_sentinel(url: &str) -> Result<Option<(String, String)>, ProviderError
     Ok(Some((name.to_owned(), url)))
 }
 
+/// The login with its `@`, if there is one, and the servers behind it.
+fn split_login(authority: &str) -> (&str, &str) {
+    authority.split_at(authority.rfind('@').map_or(0, |at| at + 1))
+}
+
 /// The URLs of the servers that a URL lists, with all that they share.
 fn each_server(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -254,10 +256,7 @@ fn each_server(url: &str) -> Vec<String> {
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at(end);
-    let (login, servers) = match authority.rsplit_once('@') {
-        Some((login, servers)) => (format!("{login}@"), servers),
-        None => (String::new(), authority),
-    };
+    let (login, servers) = split_login(authority);
     let servers = servers.split(',');
     servers
         .map(|server| format!("{scheme}://{login}{server}{behind}"))

@@ -177,11 +177,11 @@ impl Partitions {
     pub(crate) fn group<T>(
         &self,
         items: impl IntoIterator<Item = T>,
-        instance: impl Fn(&T) -> InstanceId,
+        instance: impl Fn(&T) -> &InstanceId,
     ) -> Vec<Group<'_, T>> {
         let mut groups: Vec<Group<'_, T>> = Vec::new();
         for (place, item) in items.into_iter().enumerate() {
-            let partition = self.of(&instance(&item));
+            let partition = self.of(instance(&item));
             let known = groups.iter_mut();
             let mut known = known.filter(|it| it.partition.index == partition.index);
             if let Some(group) = known.next() {

@@ -198,16 +198,12 @@ impl RedisProvider {
     ) -> Result<Vec<InstanceHead>, ProviderError> {
         const OPERATION: &str = "wait_for_change";
         let mut heads = Vec::new();
-        for partition in self.setup.partitions.iter() {
-            let here = |watch: &&Watch| {
-                let home = self.setup.partitions.of(&watch.instance);
-                home.index == partition.index
-            };
-            let watched: Vec<&Watch> = watched.iter().filter(here).collect();
-            for watched in watched.chunks(WATCHES_PER_CALL) {
+        let partitions = &self.setup.partitions;
+        for group in partitions.group(watched, |watch| &watch.instance) {
+            for watched in group.items.chunks(WATCHES_PER_CALL) {
                 let watches = watched.iter().map(|it| Watched::of(it)).collect();
                 let read = Read::Changed { watches };
-                let answer = self.setup.read(partition, &read).await;
+                let answer = self.setup.read(group.partition, &read).await;
                 let met: Vec<FoundHead> =
                     answer.map_err(|failure| failure.error(OPERATION, false))?;
                 for found in met {

@@ -9,13 +9,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 
-use super::way::Way;
-use super::wire::{AskAnswer, AskRequest, Asked, Batch, Seen, TakeAnswer, TakeRequest, Taken};
+use super::way::{self, Way};
+use super::wire::{AskAnswer, Asked, Batch, Seen, Taken};
 use crate::codes::millis;
 use crate::error::Failure;
-use crate::lane::Lane;
 use crate::partition::Partition;
-use crate::script::Script;
 use crate::setup::Setup;
 
 /// How often a partition has a round that keeps anything; one that is found empty has one a window.
@@ -234,15 +232,8 @@ impl Found {
         if known.is_empty() {
             return Ok(());
         }
-        let request = TakeRequest {
-            take: known
-                .iter()
-                .map(|(it, seen)| Taken::of(*it, seen))
-                .collect(),
-            window: millis(setup.access.options.relay_window),
-        };
-        let call = setup.call(source, Lane::Relay, Script::Relay, &request);
-        let answer: TakeAnswer = call.await?;
+        let taken = known.iter().map(|(it, seen)| Taken::of(*it, seen));
+        let answer = way::take(setup, source, taken.collect()).await?;
         let batches = answer.batches.into_iter();
         let each = batches.filter_map(|batch| {
             let seen = self.seen.get(&(source.index, batch.target))?;
@@ -273,12 +264,6 @@ async fn ask(
 ) -> Result<AskAnswer, Failure> {
     let sources = sources.iter().copied();
     let sources = sources.filter(|source| *source != target.index);
-    let request = AskRequest {
-        ask: sources.map(|source| Asked { source, links: 0 }).collect(),
-        window: millis(setup.access.options.relay_window),
-        survey,
-    };
-    setup
-        .call(target, Lane::Relay, Script::Relay, &request)
-        .await
+    let asked = sources.map(|source| Asked { source, links: 0 });
+    way::ask(setup, target, asked.collect(), survey).await
 }

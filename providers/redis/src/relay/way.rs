@@ -22,6 +22,38 @@ const LINKS_FIRST: u64 = 1_024;
 /// By how much more it is asked for, each time.
 const LINKS_FACTOR: u64 = 8;
 
+/// Asks a target where it stands with these sources and, if a time is given, what it has for others itself.
+pub(super) async fn ask(
+    setup: &Setup,
+    target: &Partition,
+    ask: Vec<Asked>,
+    survey: Option<u64>,
+) -> Result<AskAnswer, Failure> {
+    let request = AskRequest {
+        ask,
+        window: millis(setup.access.options.relay_window),
+        survey,
+    };
+    setup
+        .call(target, Lane::Relay, Script::Relay, &request)
+        .await
+}
+
+/// Takes what a source has for these targets.
+pub(super) async fn take(
+    setup: &Setup,
+    source: &Partition,
+    take: Vec<Taken<'_>>,
+) -> Result<TakeAnswer, Failure> {
+    let request = TakeRequest {
+        take,
+        window: millis(setup.access.options.relay_window),
+    };
+    setup
+        .call(source, Lane::Relay, Script::Relay, &request)
+        .await
+}
+
 /// The way from one partition to another.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -34,28 +66,15 @@ impl Way {
     /// Where the target stands, and so many of its last links.
     async fn ask(&self, links: u64) -> Result<Seen, Failure> {
         let source = self.source.index;
-        let request = AskRequest {
-            ask: vec![Asked { source, links }],
-            window: millis(self.setup.access.options.relay_window),
-            survey: None,
-        };
-        let call = self
-            .setup
-            .call(&self.target, Lane::Relay, Script::Relay, &request);
-        let answer: AskAnswer = call.await?;
+        let asked = vec![Asked { source, links }];
+        let answer = ask(&self.setup, &self.target, asked, None).await?;
         answer.seen.into_iter().next().ok_or_else(|| self.cut())
     }
 
     /// What the source has for a target that stands there.
     async fn take(&self, seen: &Seen) -> Result<Batch, Failure> {
-        let request = TakeRequest {
-            take: vec![Taken::of(self.target.index, seen)],
-            window: millis(self.setup.access.options.relay_window),
-        };
-        let call = self
-            .setup
-            .call(&self.source, Lane::Relay, Script::Relay, &request);
-        let answer: TakeAnswer = call.await?;
+        let taken = vec![Taken::of(self.target.index, seen)];
+        let answer = take(&self.setup, &self.source, taken).await?;
         answer.batches.into_iter().next().ok_or_else(|| self.cut())
     }
 

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
-use crate::private_server::{GUARD, folder, free_port, program};
+use crate::private_server::{folder, free_port, guarded};
 
 /// By which name it knows the primary.
 pub(crate) const NAME: &str = "orders";
@@ -36,13 +35,10 @@ impl PrivateSentinel {
             address.port()
         );
         fs::write(folder.path().join("sentinel.conf"), settings).unwrap();
-        let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(program());
+        let mut guard = guarded(folder.path());
         guard.args(["sentinel.conf", "--sentinel"]);
-        guard.current_dir(folder.path()).stdin(Stdio::piped());
-        guard.stdout(Stdio::null()).stderr(Stdio::null());
         let sentinel = Self {
-            guard: guard.process_group(0).spawn().unwrap(),
+            guard: guard.spawn().unwrap(),
             _folder: folder,
             address,
         };

@@ -25,7 +25,7 @@ const SERVES: &str = "Ready to accept connections";
 
 /// Runs the server until the input of this script ends, which it does with this process at the latest,
 /// and then kills it.
-pub(crate) const GUARD: &str = r#"
+const GUARD: &str = r#"
 exec 3<&0
 "$@" </dev/null >>log 2>&1 3<&- &
 server=$!
@@ -107,15 +107,11 @@ impl PrivateServer {
     /// Starts it on the data that it left, and waits until it serves.
     pub(crate) async fn start_again(&mut self) {
         let before = self.starts();
-        let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(program());
+        let mut guard = guarded(self.folder.path());
         guard.args(["--port", &self.address.port().to_string()]);
         guard.args(["--bind", "127.0.0.1", "--save", "", "--dir"]);
         guard.arg(self.folder.path()).args(&self.arguments);
-        guard.current_dir(self.folder.path()).stdin(Stdio::piped());
-        guard.stdout(Stdio::null()).stderr(Stdio::null());
-        // An interrupt from the terminal ends the tests, and they end the server.
-        self.guard = Some(guard.process_group(0).spawn().unwrap());
+        self.guard = Some(guard.spawn().unwrap());
         for _ in 0..STARTS_IN.as_millis() / LOOK.as_millis() {
             if self.starts() > before {
                 return;
@@ -185,6 +181,17 @@ impl Drop for PrivateServer {
     }
 }
 
+/// What runs the server's program in a folder, with the arguments that are added, until its input ends.
+pub(crate) fn guarded(folder: &Path) -> Command {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", GUARD, "guard"]).arg(program());
+    guard.current_dir(folder).stdin(Stdio::piped());
+    guard.stdout(Stdio::null()).stderr(Stdio::null());
+    // An interrupt from the terminal ends the tests, and they end the server.
+    guard.process_group(0);
+    guard
+}
+
 /// A folder for a server.
 pub(crate) fn folder() -> TempDir {
     TempDir::with_prefix("duroxide-redis-").unwrap()
@@ -196,7 +203,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-pub(crate) fn program() -> PathBuf {
+fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let places = PROGRAMS
