@@ -52,6 +52,29 @@ fn commands_of_the_pages() -> Vec<String> {
     commands
 }
 
+/// Runs a bit of what each command of the pages runs on a URL that begins like this, on servers of ours.
+fn commands_of_the_pages_work(begin: &str, url: impl Fn(&str) -> String) {
+    let mut count = 0;
+    for arguments in commands_of_the_pages() {
+        if !arguments.contains(begin) {
+            continue;
+        }
+        let url = url(&arguments);
+        let is_url = |word: &&str| word.starts_with(begin);
+        let words = arguments.split(' ');
+        let words = words.map(|word| Some(word).filter(|it| !is_url(it)).unwrap_or(&url));
+        let output = Command::new(env!("CARGO_BIN_EXE_duroxide"))
+            .args(words)
+            .args(["--clause", "LEA-03"])
+            .output()
+            .unwrap();
+        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        assert!(output.status.success(), "{arguments}: {said}");
+        count += 1;
+    }
+    assert_ne!(count, 0, "the pages have commands for {begin}");
+}
+
 #[test]
 fn the_memory_backend_passes() {
     let output = conformance(&["--backend=memory:", "--profile", "management"]);

@@ -2,10 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use duroxide_provider_tests::servers::{ServerKind, server};
+use duroxide_provider_tests::servers::{ServerKind, free_port, server};
 use redis::Commands as _;
 
-use crate::{commands_of_the_pages, conformance, refused, text};
+use crate::{commands_of_the_pages_work, conformance, refused, text};
 
 /// A database of the server's sixteen, so that everything in it is of one test.
 struct Database {
@@ -41,10 +41,7 @@ fn what_redis_does_not_have_is_refused() {
 
 #[test]
 fn a_redis_that_is_not_there_is_told_of_once_and_without_its_url() {
-    // Taken and given back, so that nobody listens there.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap();
-    drop(nobody);
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
     for (url, says) in [
         (
             format!("redis://user:hunter2@{address}/0"),
@@ -107,30 +104,17 @@ fn an_interrupted_run_leaves_nothing_behind() {
     assert_eq!(database.keys(), [""; 0]);
 }
 
-/// The commands of the pages, on the server that is there.
+/// The commands of the pages, on the servers that are there.
 #[test]
 #[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
 fn every_command_of_the_pages_works() {
     let database = Database::new(13);
-    let mut count = 0;
-    for arguments in commands_of_the_pages() {
-        if arguments.contains("redis://") {
-            let words = arguments.split(' ').map(|word| {
-                if word.starts_with("redis://") {
-                    &database.url
-                } else {
-                    word
-                }
-            });
-            let output = Command::new(env!("CARGO_BIN_EXE_duroxide"))
-                .args(words)
-                .args(["--clause", "LEA-03"])
-                .output()
-                .unwrap();
-            let said = text(&output.stdout);
-            assert!(output.status.success(), "{arguments}: {said}");
-            count += 1;
+    let cluster = server(ServerKind::RedisCluster).unwrap().url().to_owned();
+    commands_of_the_pages_work("redis://", |arguments| {
+        if arguments.contains("--mode cluster") {
+            cluster.clone()
+        } else {
+            database.url.clone()
         }
-    }
-    assert_ne!(count, 0, "the pages have commands for Redis");
+    });
 }

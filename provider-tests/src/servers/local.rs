@@ -1,7 +1,7 @@
 //! A server of this machine's programs, that ends with this process.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use super::programs::{Program, prepare};
@@ -102,21 +102,6 @@ fn guard(program: &Program, folder: &tempfile::TempDir) -> io::Result<Child> {
         command.process_group(0);
     }
     command.spawn()
-}
-
-/// Ports that nobody listens on, each another one.
-pub(super) fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT], String> {
-    let mut ports = [0; COUNT];
-    // All are taken before the first is given back.
-    let mut taken = Vec::new();
-    for port in &mut ports {
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
-        let (free, listener) = bound.map_err(|error| format!("no free port: {error}"))?;
-        *port = free;
-        taken.push(listener);
-    }
-    Ok(ports)
 }
 
 /// Addresses of this machine.

@@ -19,8 +19,10 @@ mod container;
 mod greeting;
 mod kind;
 mod local;
+mod ports;
 mod programs;
 mod server;
 
 pub use kind::ServerKind;
+pub use ports::free_port;
 pub use server::{Origin, Server, server};

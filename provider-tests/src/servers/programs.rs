@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::ServerKind;
 use super::cluster::Cluster;
-use super::local::free_ports;
+use super::ports::free_port;
 
 /// Where Debian puts PostgreSQL: a folder for each version.
 const POSTGRES_FOLDER: &str = "/usr/lib/postgresql";
@@ -56,7 +56,7 @@ fn postgres(folder: &Path) -> Result<Program, String> {
     let mut words = as_user;
     words.extend([programs.join("postgres").into(), "-D".into(), data.into()]);
     words.extend(["-h", "127.0.0.1", "-k", "", "-p"].map(OsString::from));
-    let [port] = free_ports()?;
+    let port = free_port()?;
     words.push(port.to_string().into());
     // It flushes, as a server in a container does: a certificate says what was tested.
     words.extend(super::kind::POSTGRES_SETTINGS.iter().map(OsString::from));
@@ -87,7 +87,7 @@ fn postgres_folder() -> Option<PathBuf> {
 }
 
 fn redis() -> Result<Program, String> {
-    let [port] = free_ports()?;
+    let port = free_port()?;
     let mut words = vec![redis_program("server")?.into()];
     words.extend(["--bind", "127.0.0.1", "--port"].map(OsString::from));
     words.push(port.to_string().into());
@@ -131,7 +131,7 @@ fn dynamodb() -> Result<Program, String> {
     let mut words = vec![java.into(), libraries, "-jar".into(), jar.into()];
     let options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port"];
     words.extend(options.map(OsString::from));
-    let [port] = free_ports()?;
+    let port = free_port()?;
     words.push(port.to_string().into());
     Ok(Program {
         words,

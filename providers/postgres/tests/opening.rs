@@ -10,8 +10,9 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{ErrorKind, Provider};
 use duroxide_postgres::{Listen, Migrations, PostgresOptions, PostgresProvider};
 
+use duroxide_provider_tests::servers::free_port;
 use operations::{apply, claim_turn, id, run_one, start};
-use support_opening::private::{PrivateServer, WITH_PASSWORDS, free_port};
+use support_opening::private::{PrivateServer, WITH_PASSWORDS};
 use support_opening::{
     Place, Role, SECRET, config_refusal, execute, fresh, log, quoted, refusal, shared_url, url_as,
     url_in,
@@ -55,14 +56,20 @@ async fn a_url_that_is_none_is_refused() {
         config_refusal(&url, PostgresOptions::default(), says).await;
         // Where others are listened to, it has to be one as well.
         let listen = PostgresOptions::default().listen(Listen::Url(url));
-        let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{}/db", free_port());
+        let nowhere = format!(
+            "postgres://user:{SECRET}@127.0.0.1:{}/db",
+            free_port().unwrap()
+        );
         config_refusal(&nowhere, listen, says).await;
     }
 }
 
 #[tokio::test]
 async fn a_schema_that_no_name_can_be_is_refused_before_anything_is_asked() {
-    let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{}/db", free_port());
+    let nowhere = format!(
+        "postgres://user:{SECRET}@127.0.0.1:{}/db",
+        free_port().unwrap()
+    );
     let too_long = "ü".repeat(32);
     for schema in [
         "",
@@ -82,7 +89,7 @@ async fn a_schema_that_no_name_can_be_is_refused_before_anything_is_asked() {
 
 #[tokio::test]
 async fn where_nobody_listens_trying_again_may_help() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let nowhere = format!("postgres://user:{SECRET}@127.0.0.1:{port}/db");
     let error = refusal(&nowhere, PostgresOptions::default()).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
@@ -328,7 +335,7 @@ async fn two_schemas_are_two_stores() {
 async fn a_wrong_place_to_listen_at_costs_time_and_nothing_else() {
     log::capture();
     let place = Place::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let began = SystemClock.now_ms();
     let provider = place
         .open_with(place.options().listen(Listen::Url(format!(

@@ -12,8 +12,9 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{Durability, ErrorKind, Provider};
 use duroxide_redis::{RedisOptions, RedisProvider};
 
+use duroxide_provider_tests::servers::free_port;
 use operations::{apply, claim_turn, id, run_one, start};
-use private_server::{PrivateServer, free_port};
+use private_server::PrivateServer;
 use support_opening::impostor::Impostor;
 use support_opening::{SECRET, config_refusal, log, refusal};
 
@@ -60,7 +61,7 @@ async fn a_url_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn a_prefix_that_would_scatter_the_keys_is_refused_before_anything_is_asked() {
-    let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{}", free_port());
+    let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{}", free_port().unwrap());
     for prefix in ["", "{a}", "a{", "}a", "a{b}c"] {
         let options = RedisOptions::default().key_prefix(prefix);
         config_refusal(&nowhere, options, "key prefix").await;
@@ -69,7 +70,7 @@ async fn a_prefix_that_would_scatter_the_keys_is_refused_before_anything_is_aske
 
 #[tokio::test]
 async fn where_nobody_listens_trying_again_may_help() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{port}");
     let error = refusal(&nowhere, RedisOptions::default()).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
@@ -184,7 +185,7 @@ async fn a_cluster_without_slots_is_asked_again() {
 #[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
 async fn several_servers_that_are_no_cluster_are_refused() {
     let server = PrivateServer::start(&[]).await;
-    let url = format!("{},127.0.0.1:{}", server.url(), free_port());
+    let url = format!("{},127.0.0.1:{}", server.url(), free_port().unwrap());
     config_refusal(&url, RedisOptions::default(), "not one of a Cluster").await;
 }
 

@@ -17,8 +17,9 @@ use duroxide_core::providers::{ErrorKind, Provider};
 use duroxide_redis::{RedisOptions, RedisProvider};
 use tempfile::TempDir;
 
+use duroxide_provider_tests::servers::free_port;
 use operations::run_one;
-use private_server::{PrivateServer, folder, free_port, run};
+use private_server::{PrivateServer, folder, run};
 use support_opening::impostor::Impostor;
 use support_opening::{SECRET, config_refusal, log, refusal};
 
@@ -78,7 +79,7 @@ impl Encrypted {
         for file in ["server.key", "server.crt", "root.crt"] {
             fs::copy(authority.folder.path().join(file), folder.path().join(file)).unwrap();
         }
-        let port = free_port();
+        let port = free_port().unwrap();
         let arguments = [
             "--tls-port",
             &port.to_string(),

@@ -1,13 +1,14 @@
 //! A PostgreSQL server of one test, which may be hurt.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_provider_tests::servers::free_port;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -67,9 +68,7 @@ impl PrivateServer {
             .prefix("duroxide-private-")
             .tempdir()
             .unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap()));
         let place = |wanted| match disk {
             Some((disk, part)) if part == wanted => disk,
             _ => folder.path(),
@@ -175,6 +174,9 @@ impl PrivateServer {
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("what the server at {} wrote:\n{}", self.address, self.log());
+        }
         self.stop_immediately();
     }
 }

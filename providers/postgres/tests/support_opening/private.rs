@@ -2,13 +2,13 @@
 //! standby.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_provider_tests::servers::free_port;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -88,7 +88,7 @@ impl PrivateServer {
     }
 
     async fn run(folder: TempDir, settings: &[&str]) -> Self {
-        let port = free_port();
+        let port = free_port().unwrap();
         let mut server = program("postgres");
         server.arg("-D").arg(folder.path().join("data"));
         server.args([
@@ -146,12 +146,6 @@ impl Drop for PrivateServer {
         drop(self.guard.stdin.take());
         self.guard.wait().map(drop).ok();
     }
-}
-
-/// A port at which nobody listens.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// A folder that the server may write to, which refuses to run as root.

@@ -5,15 +5,15 @@ use duroxide_redis::{RedisOptions, RedisProvider};
 
 use crate::operations::run_one;
 use crate::private_cluster::PrivateCluster;
-use crate::private_server::free_port;
 use crate::support_opening::{SECRET, config_refusal, refusal};
+use duroxide_provider_tests::servers::free_port;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Redis Cluster: `cargo xtask test servers` gets one"]
 async fn one_server_that_can_be_reached_is_enough() {
     let cluster = PrivateCluster::start().await;
     let [primary, replica] = [0, 3].map(|index| cluster.nodes[index].address());
-    let dead = free_port();
+    let dead = free_port().unwrap();
     for (number, url) in [
         format!("redis://{primary}"),
         format!("redis://{replica}"),

@@ -12,7 +12,9 @@ use std::time::Duration;
 use duroxide_core::clock::{Clock as _, SystemClock};
 use redis::FromRedisValue;
 
-use crate::private_server::{PrivateServer, free_port};
+use duroxide_provider_tests::servers::free_port;
+
+use crate::private_server::PrivateServer;
 
 const PRIMARIES: usize = 3;
 const SLOTS: u16 = 16_384;
@@ -44,7 +46,7 @@ impl PrivateCluster {
         let mut nodes = Vec::new();
         let mut ports = Vec::new();
         for _ in 0..2 * PRIMARIES {
-            let port = free_port().to_string();
+            let port = free_port().unwrap().to_string();
             let arguments = [
                 ["--cluster-enabled", "yes"],
                 ["--cluster-config-file", "nodes.conf"],

@@ -8,7 +8,9 @@ use std::time::Duration;
 use duroxide_core::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
-use crate::private_server::{folder, free_port, guarded};
+use duroxide_provider_tests::servers::free_port;
+
+use crate::private_server::{folder, guarded};
 
 /// By which name it knows the primary.
 pub(crate) const NAME: &str = "orders";
@@ -27,7 +29,7 @@ pub(crate) struct PrivateSentinel {
 impl PrivateSentinel {
     pub(crate) async fn start(primary: SocketAddr) -> Self {
         let folder = folder();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap()));
         let (host, port) = (primary.ip(), primary.port());
         let settings = format!(
             "port {}\nbind 127.0.0.1\nsentinel monitor {NAME} {host} {port} 1\n\

@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
+use duroxide_provider_tests::servers::free_port;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, FromRedisValue, RedisResult};
 use tempfile::TempDir;
@@ -65,7 +66,7 @@ impl PrivateServer {
     pub(crate) async fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         let mut server = Self {
             folder,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap())),
             arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
             password: None,
             guard: None,
@@ -195,12 +196,6 @@ pub(crate) fn guarded(folder: &Path) -> Command {
 /// A folder for a server.
 pub(crate) fn folder() -> TempDir {
     TempDir::with_prefix("duroxide-redis-").unwrap()
-}
-
-/// A port at which nobody listens.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn program() -> PathBuf {
