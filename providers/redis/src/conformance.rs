@@ -8,7 +8,7 @@ mod clock;
 mod place;
 
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
@@ -22,13 +22,14 @@ use tokio::sync::RwLock;
 use self::clock::MovableClock;
 use self::place::Place;
 pub(crate) use self::place::name;
+use crate::RedisProvider;
+use crate::provider::Killer;
 
 /// What all keys of a partition begin with, in a store of so many under a prefix.
 #[must_use]
 pub fn key_tag(prefix: &str, index: usize, count: usize) -> String {
     crate::partition::key_tag(prefix, index, count)
 }
-use crate::RedisProvider;
 
 /// How much mail a topic of these stores holds: more than the cases need, and filled in no time.
 const TOPIC_MESSAGES_MAX: usize = 1_500;
@@ -82,8 +83,8 @@ impl Mode {
     }
 }
 
-/// The handles on a store that were not killed.
-type Alive = Arc<Mutex<Vec<Weak<RedisProvider>>>>;
+/// Of the handles on a store that were not killed.
+type Alive = Arc<Mutex<Vec<Killer>>>;
 
 /// The stores that a fixture and its clones have on the server.
 #[derive(Debug, Default)]
@@ -287,9 +288,9 @@ impl Store for RedisStore {
             return Err(interrupted());
         }
         let opened = RedisProvider::new(&self.url, Some(options)).await;
-        let provider = Arc::new(opened.map_err(cannot_be_opened)?);
-        self.keys.alive.lock().push(Arc::downgrade(&provider));
-        Ok(provider)
+        let provider = opened.map_err(cannot_be_opened)?;
+        self.keys.alive.lock().push(provider.killer());
+        Ok(shared(provider))
     }
 
     /// Cuts the connections of every handle where they stand, and waits until the server has ended
@@ -335,7 +336,7 @@ async fn remove(place: &Place, alive: &Alive) {
 
 async fn kill(alive: &Alive) {
     let alive = std::mem::take(&mut *alive.lock());
-    for provider in alive.iter().filter_map(Weak::upgrade) {
-        provider.kill().await;
+    for killer in alive {
+        killer.kill().await;
     }
 }

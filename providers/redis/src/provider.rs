@@ -24,7 +24,7 @@ const MAINTAIN_INTERVAL: Duration = Duration::from_secs(60);
 /// A provider that keeps everything under one key prefix of a Redis server or Cluster.
 pub struct RedisProvider {
     pub(crate) setup: Arc<Setup>,
-    engine: Engine,
+    engine: Arc<Engine>,
     server: Server,
 }
 
@@ -43,7 +43,7 @@ impl RedisProvider {
         let (engine, setup, server) = Engine::start(access).await?;
         Ok(Self {
             setup,
-            engine,
+            engine: Arc::new(engine),
             server,
         })
     }
@@ -54,9 +54,33 @@ impl RedisProvider {
         self.setup.access.calls()
     }
 
-    /// Ends everything as the kill of the process does: what is queued is not done, and the server is
-    /// told nothing.
+    /// What kills it, also after it was dropped, when it still brings to its end what was begun.
     #[cfg(feature = "conformance")]
+    pub(crate) fn killer(&self) -> Killer {
+        Killer {
+            setup: Arc::clone(&self.setup),
+            engine: Arc::clone(&self.engine),
+        }
+    }
+}
+
+/// Ends a provider as the kill of its process does.
+#[cfg(feature = "conformance")]
+pub(crate) struct Killer {
+    setup: Arc<Setup>,
+    engine: Arc<Engine>,
+}
+
+#[cfg(feature = "conformance")]
+impl fmt::Debug for Killer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Killer")
+    }
+}
+
+#[cfg(feature = "conformance")]
+impl Killer {
+    /// Ends everything: what is queued is not done, and the server is told nothing.
     pub(crate) async fn kill(&self) {
         self.setup.death.notify_one();
         self.engine.ended().await;

@@ -18,12 +18,15 @@ use crate::{opening, slot};
 
 /// How many keys are looked at in one step of a removal.
 const SCAN_KEYS: usize = 1_000;
+/// The name of the suite's own connections.
+const OWN_CLIENTS: &str = "duroxide-suite";
 /// How long the server may take to see that its clients are gone.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
 
 /// The keys of one store.
 #[derive(Clone)]
 pub(super) struct Place {
+    prefix: Arc<str>,
     access: Arc<Access>,
     partitions: usize,
 }
@@ -38,16 +41,18 @@ impl std::fmt::Debug for Place {
 impl Place {
     /// A store at a server or a Cluster, with so many partitions.
     pub(super) fn new(url: &str, prefix: &str, partitions: usize) -> Result<Self, ProviderError> {
-        let options = RedisOptions::default().key_prefix(prefix);
+        // Not under the name of the store, whose connections are ended.
+        let options = RedisOptions::default().key_prefix(OWN_CLIENTS);
         let access = Access::new(url, options.partitions(partitions))?;
         Ok(Self {
+            prefix: prefix.into(),
             access: Arc::new(access),
             partitions,
         })
     }
 
     pub(super) fn prefix(&self) -> &str {
-        &self.access.options.key_prefix
+        &self.prefix
     }
 
     /// How a provider opens it.
@@ -81,7 +86,6 @@ impl Place {
 
     async fn connect(&self, node: &Node) -> Result<MultiplexedConnection, ProviderError> {
         let client = self.access.location.client(node, None).map_err(failed)?;
-        // Not that of the store, whose connections are ended.
         client
             .get_multiplexed_async_connection()
             .await
