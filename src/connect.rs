@@ -12,7 +12,7 @@ use duroxide_memory::MemoryProvider;
 /// | `memory:` | a new and empty one in this process |
 /// | `sqlite:PATH` | a SQLite file, created if there is none; needs the feature `sqlite` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | the schema `duroxide` of a PostgreSQL database, created if there is none; `postgresql://` is the same; needs the feature `postgres` |
-/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | the keys of a Redis or Valkey server that begin with `{duroxide:`; `rediss://` is the same by TLS; a list of `HOST:PORT` is a Cluster, and `redis+sentinel://HOST,HOST/NAME` the primary that these sentinels know; needs the feature `redis` |
+/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | the keys of a Redis or Valkey server that begin with `{duroxide:`; `rediss://` is the same by TLS; a list of `HOST:PORT` is a Cluster, `redis+sentinel://HOST,HOST/NAME` the primary that these sentinels know, and `redis+unix://` a socket; `valkey://` is `redis://`; needs the feature `redis` |
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -38,7 +38,8 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
         )),
         "sqlite" => sqlite(url).await,
         "postgres" | "postgresql" => postgres(url).await,
-        "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => redis(url).await,
+        "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+unix" | "valkey"
+        | "valkeys" => redis(url).await,
         "dynamodb" => Err(not_yet("DynamoDB")),
         _ => Err(unknown_scheme()),
     }
@@ -168,7 +169,7 @@ mod tests {
     #[cfg(not(feature = "redis"))]
     #[tokio::test]
     async fn redis_that_is_not_built_in_names_its_feature() {
-        for scheme in ["redis", "rediss"] {
+        for scheme in ["redis", "rediss", "valkey", "valkeys"] {
             let url = format!("{scheme}://user:hunter2@host/0");
             refused(&url, "feature \"redis\"").await;
         }
@@ -178,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn a_redis_that_cannot_be_reached_is_unavailable_and_its_password_is_not_repeated() {
         let address = nobody();
-        for scheme in ["redis", "rediss"] {
+        for scheme in ["redis", "rediss", "valkey", "valkeys"] {
             let url = format!("{scheme}://user:hunter2@{address}/0");
             let error = connect(&url).await.expect_err(&url);
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");

@@ -73,11 +73,31 @@ end
 -- How many messages are read at a time: the limit of bytes may end the answer long before.
 local SLICE = 64
 
+-- The channels of which an instance gets messages.
+local SUSPENDED, RUNNING = { 'c' }, { 'c', 's' }
+
+-- The due messages that are in the head, by their ids.
+local function deliver_held(head, claim)
+  local ids, bytes = {}, 0
+  for _, channel in ipairs(head.su and SUSPENDED or RUNNING) do
+    for _, held in ipairs(held_of(head, channel)) do
+      local is_full = #ids >= claim.messages_max or bytes + #held[5] > claim.bytes_max
+      if is_full and #ids > 0 then
+        return ids, bytes
+      end
+      if held[2] <= now then
+        bytes = bytes + #held[5]
+        ids[#ids + 1] = held[4]
+      end
+    end
+  end
+  return ids, bytes
+end
+
 -- The due messages for a claim, at least one of them if there is one (CLM-02, CLM-11).
 local function deliver(head, claim)
   local keys, messages, bytes = base(head), {}, 0
-  local channels = head.su and { 'c' } or { 'c', 's' }
-  for _, channel in ipairs(channels) do
+  for _, channel in ipairs(head.su and SUSPENDED or RUNNING) do
     local from = 0
     while (head[COUNTS[channel]] or 0) > from do
       local places = call('ZRANGE', keys .. channel, '-inf', now, 'BYSCORE', 'LIMIT', from, SLICE)
@@ -103,28 +123,27 @@ local function deliver(head, claim)
   return messages, bytes
 end
 
--- The output of the current execution, as it is stored.
-local function output_of(head)
-  local stored = head.ou and call('HGET', base(head) .. 'e', head.ex)
-  return stored and decode(stored).o or nil
-end
-
 local function token_of(claim, place)
   return claim.tokens:sub(16 * place - 15, 16 * place)
 end
 
 -- Leases an instance, unless its messages are more than the claim may still hold.
 local function claim_turn(id, head, claim, token, fits)
-  local messages, bytes = deliver(head, claim)
+  local held, messages, bytes = nil, {}, 0
+  if head.mi then
+    held, bytes = deliver_held(head, claim)
+  else
+    messages, bytes = deliver(head, claim)
+  end
   if not fits(bytes) then
     return nil
   end
   local mail = not head.su and mail_ms(head)
   local held_until = head.un
   head.tk, head.un, head.at = token, after(claim.lease), (head.at or 0) + 1
-  head.is_due = #messages > 0
+  head.is_due = #messages > 0 or (held and #held > 0)
   return {
-    instance = id, head = save(id, head), output = output_of(head), messages = messages, bytes = bytes,
+    instance = id, head = save(id, head), output = long_output_of(head), messages = messages, held = held, bytes = bytes,
     has_mail = mail ~= nil and mail ~= false and mail <= now, was = held_until,
   }
 end

@@ -33,8 +33,7 @@ local function give_up(trace)
   if digest then
     return head and head.n == number and give_up_instance(id, head, digest) or 'consumed'
   end
-  local stored = head and call('HGET', base(head) .. 'm', message)
-  if stored and decode(stored).n == number then
+  if head and number_of_message(head, message) == number then
     remove_message(head, message)
     touch(id)
     return 'messages'

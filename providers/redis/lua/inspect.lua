@@ -26,6 +26,24 @@ local function show_messages(head, channel, from, with_bodies, has_room, message
   return true
 end
 
+-- Shows those messages of a channel that are in the head, behind a place, and answers whether all of them were.
+local function show_held(head, channel, place, with_bodies, has_room, messages)
+  for _, held in ipairs(held_of(head, channel)) do
+    local due, number = held[2], held[3]
+    local at = place and tonumber(place[2])
+    local is_behind = not place or due > at or (due == at and number_of(number) > number_of(place[3]))
+    if is_behind then
+      if not has_room(BYTES_OF_ITEM + #held[5]) then
+        return false
+      end
+      messages[#messages + 1] = {
+        i = held[4], c = channel, d = due, n = number, x = held[6], l = #held[5], b = with_bodies and held[5] or nil,
+      }
+    end
+  end
+  return true
+end
+
 -- The channels from this one on. Each topic among the others has a message, so that no more of them are
 -- needed than a call shows.
 local function channels_from(head, channel)
@@ -83,16 +101,20 @@ local function inspect(asked)
   local seen = { is_there = true, now = now, head = stored, messages = {}, activities = {} }
   if not asked.number then
     seen.labels = head.lb and call('GET', base(head) .. 'l') or nil
-    seen.output = asked.with_bodies and shown_output(head) or nil
+    seen.output = asked.with_bodies and long_output_of(head) or nil
     seen.note = shown_note(head)
   end
   local has_room, is_all = room_for(math.min(asked.items, ITEMS_AT_ONCE)), true
   if not asked.activity then
     local place = asked.message
     for _, channel in ipairs(channels_from(head, place and place[1] or 'c')) do
-      local is_within = place and channel == place[1]
-      local from = is_within and rank_behind(base(head) .. channel, place[2], place[3]) or 0
-      is_all = is_all and show_messages(head, channel, from, asked.with_bodies, has_room, seen.messages)
+      local behind = place and channel == place[1] and place or nil
+      if head.mi and channel:sub(1, 1) ~= 't' then
+        is_all = is_all and show_held(head, channel, behind, asked.with_bodies, has_room, seen.messages)
+      else
+        local from = behind and rank_behind(base(head) .. channel, behind[2], behind[3]) or 0
+        is_all = is_all and show_messages(head, channel, from, asked.with_bodies, has_room, seen.messages)
+      end
     end
   end
   seen.is_all = is_all and show_activities(head, asked.activity, asked.with_bodies, has_room, seen.activities)
@@ -126,10 +148,9 @@ end
 -- How many executions one call shows.
 local EXECUTIONS_AT_ONCE = 256
 
--- The numbers of the executions that there are, which follow one another: pruning takes the first ones.
-local function executions_of(head)
-  local last = number_of(head.ex)
-  return last + 1 - call('HLEN', base(head) .. 'e'), last
+-- The record of the current execution.
+local function current_record(head)
+  return { s = has_ended(head) and head.st or 'R', b = head.es, e = head.ee, o = output_of(head), n = head.ev }
 end
 
 -- The executions of an instance from one on (ADM-02); of another life, or where there is none, that is
@@ -143,14 +164,14 @@ local function list_executions(asked)
   local executions, has_room = {}, room_for(EXECUTIONS_AT_ONCE)
   for execution = math.max(first, asked.from), last do
     local key = string.format('%016x', execution)
-    local is_current = key == head.ex
-    if not has_room(call('HSTRLEN', base(head) .. 'e', key)) then
+    local is_current = execution == last and head.es
+    local size = is_current and #(output_of(head) or '') or call('HSTRLEN', base(head) .. 'e', key)
+    if not has_room(size) then
       return { is_there = true, number = head.n, executions = executions, next = execution }
     end
-    local record = decode(call('HGET', base(head) .. 'e', key))
+    local record = is_current and current_record(head) or decode(call('HGET', base(head) .. 'e', key))
     executions[#executions + 1] = {
-      x = execution, s = record.s, o = record.o, b = record.b, e = record.e,
-      n = is_current and head.ev or record.n,
+      x = execution, s = record.s, o = record.o, b = record.b, e = record.e, n = record.n,
     }
   end
   return { is_there = true, number = head.n, executions = executions }

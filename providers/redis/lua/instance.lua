@@ -24,7 +24,7 @@ local function create(id, new, life)
   if new.parent then
     call('ZADD', K .. 'p:' .. new.parent, 0, id)
   end
-  if #new.labels > 0 then
+  if new.labels then
     head.lb = true
     call('SET', base(head) .. 'l', encode(new.labels))
     for _, label in ipairs(new.labels) do
@@ -36,13 +36,39 @@ local function create(id, new, life)
   return head
 end
 
+-- Up to how many bytes the output of an execution lies in the head, where whoever waits for it finds it.
+local OUTPUT_IN_HEAD_MAX = 1024
+
+-- Notes what the current execution has put out, or that it has put out nothing.
+local function keep_output(head, output)
+  if head.ou then
+    call('UNLINK', base(head) .. 'u')
+  end
+  local is_long = output and #output > OUTPUT_IN_HEAD_MAX
+  head.op, head.ou = not is_long and output or nil, is_long or nil
+  if is_long then
+    call('SET', base(head) .. 'u', output)
+  end
+end
+
+local function output_of(head)
+  return head.op or long_output_of(head)
+end
+
+-- The numbers of the executions that there are, which follow one another: pruning takes the first ones. Those
+-- that another one follows have a record, and of the last one the head tells.
+local function executions_of(head)
+  local last = number_of(head.ex)
+  return last + 1 - call('HLEN', base(head) .. 'e') - (head.es and 1 or 0), last
+end
+
 -- How many keys of an instance are removed with it. Of one with more, `maintain` removes the rest, in
 -- slices.
 local REMOVED_AT_ONCE_MAX = 64
 
 -- Removes the keys of an instance whose names do not depend on what it has.
 local function unlink_all(keys)
-  call('UNLINK', keys .. 'e', keys .. 'T', keys .. 'm', keys .. 'c', keys .. 's', keys .. 'x', keys .. 'w', keys .. 'v', keys .. 'l', keys .. 'o', keys .. 'g')
+  call('UNLINK', keys .. 'e', keys .. 'T', keys .. 'm', keys .. 'c', keys .. 's', keys .. 'x', keys .. 'w', keys .. 'v', keys .. 'l', keys .. 'o', keys .. 'u', keys .. 'g')
 end
 
 -- Removes the keys of an instance, all that there are or as many as may be, and answers whether some
@@ -118,6 +144,7 @@ local function remove(id, head)
   end
   call('ZREM', K .. 'ids', id)
   call('ZREM', K .. 'new', id)
+  call('UNLINK', keys .. 'h' .. head.ex)
   if head.xp then
     call('ZREM', K .. 'exp', id)
   end

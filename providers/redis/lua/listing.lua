@@ -102,7 +102,7 @@ local function list_instances(asked)
     if meets(id, head, asked.filter) then
       row = {
         i = id, h = stored, l = head.lb and call('GET', base(head) .. 'l') or nil,
-        o = asked.with_outputs and shown_output(head) or nil,
+        o = asked.with_outputs and long_output_of(head) or nil,
       }
       list.more = not has_room(#stored + #(row.o or ''))
       if list.more then

@@ -16,9 +16,13 @@ end
 local function count_messages(counts, head, at)
   local keys, steps = base(head), 0
   for _, channel in ipairs({ 'c', 's' }) do
-    if (head[COUNTS[channel]] or 0) > 0 then
+    if (head[COUNTS[channel]] or 0) > 0 and not head.mi then
       steps = steps + count_channel(counts, keys .. channel, at)
     end
+  end
+  for _, held in ipairs(head.mi or NONE) do
+    local kind = held[2] <= at and 'due' or 'later'
+    counts[kind] = counts[kind] + 1
   end
   if (head.mc or 0) > 0 then
     for _, topic in ipairs(head.aw or {}) do

@@ -7,7 +7,7 @@ end
 -- The head with its note, as a list of one or none (HEA-01, NOT-01).
 local function read_head(asked)
   local head, stored = find(asked.instance)
-  return { head and { h = stored, o = shown_output(head), n = shown_note(head) } }
+  return { head and { h = stored, o = long_output_of(head), n = shown_note(head) } }
 end
 
 -- Those of the named values that are there (VAL-02, VAL-04), or, within a limit of bytes, as many of them
@@ -50,7 +50,7 @@ local function read_changed(asked)
   for place, watch in ipairs(asked.watches) do
     local head, stored = find(watch.instance)
     if head and is_met(head, watch) then
-      met[#met + 1] = { p = place - 1, h = stored, o = shown_output(head) }
+      met[#met + 1] = { p = place - 1, h = stored, o = long_output_of(head) }
     end
   end
   return met

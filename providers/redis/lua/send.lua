@@ -10,7 +10,7 @@ local function digest_of(envelope)
   local new, message = envelope.new, envelope.message
   return redis.sha1hex(encode({
     envelope.to, message.id, message.channel, message.execution or false, message.body, new.queue,
-    new.parent or false, new.parent_life or false, new.labels, new.orchestration, new.core_state,
+    new.parent or false, new.parent_life or false, new.labels or false, new.orchestration, new.core_state,
   })):sub(1, 16)
 end
 
@@ -66,7 +66,7 @@ end
 -- Why an instance does not take a client's message that it does not have yet (STA-06, LIM-03).
 local function no_room(head, message)
   local limits, kind = R.limits, message.channel:sub(1, 1)
-  if kind == 's' or call('HEXISTS', base(head) .. 'm', message.id) == 1 then
+  if kind == 's' or has_message(head, message.id) then
     return nil
   end
   if kind == 'c' then

@@ -9,12 +9,6 @@ local function find(id)
   return nil
 end
 
--- The output of the current execution, as it is stored.
-local function shown_output(head)
-  local stored = head.ou and call('HGET', base(head) .. 'e', head.ex)
-  return stored and decode(stored).o or nil
-end
-
 local function shown_note(head)
   return head.nt and call('GET', base(head) .. 'o') or nil
 end

@@ -7,6 +7,9 @@ local K = KEYS[1]
 local call, encode, decode = redis.call, cmsgpack.pack, cmsgpack.unpack
 local R = decode(ARGV[1])
 
+-- What a request leaves out that it has none of.
+local NONE = {}
+
 -- Numbers that are compared as text have sixteen hexadecimal digits.
 local FIRST = '0000000000000001'
 
@@ -99,6 +102,11 @@ local function has_ended(head)
   return head.st == 'C' or head.st == 'F'
 end
 
+-- The output of the current execution that is not in the head.
+local function long_output_of(head)
+  return head.ou and call('GET', base(head) .. 'u') or nil
+end
+
 -- Whether somebody holds a lease, of an instance or of an activity.
 local function is_leased(item)
   return item.tk ~= nil and item.un > now
@@ -123,6 +131,20 @@ local function earlier(a, b)
   return a
 end
 
+-- When the first message of control or of a turn is due.
+local function channel_ms(head, channel)
+  if not head.mi then
+    return first_ms(base(head) .. channel)
+  end
+  local first
+  for _, held in ipairs(head.mi) do
+    if held[1] == channel then
+      first = earlier(first, held[2])
+    end
+  end
+  return first
+end
+
 -- When the first mail is due that the instance awaits.
 local function mail_ms(head)
   local first
@@ -143,11 +165,11 @@ local function claimable_from(head)
   end
   local control, work
   if (head.cc or 0) > 0 then
-    control = math.max(first_ms(base(head) .. 'c'), head.tk and head.un or 0)
+    control = math.max(channel_ms(head, 'c'), head.tk and head.un or 0)
   end
   if not head.su then
     if (head.sc or 0) > 0 then
-      work = first_ms(base(head) .. 's')
+      work = channel_ms(head, 's')
     end
     work = earlier(work, mail_ms(head))
     work = work and math.max(work, head.un)

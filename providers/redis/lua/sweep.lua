@@ -44,8 +44,8 @@ local function prune(asked)
     return { no = 'not_found' }
   end
   next_number()
-  local keys, current = base(head), number_of(head.ex)
-  local first = current + 1 - call('HLEN', keys .. 'e')
+  local keys = base(head)
+  local first, current = executions_of(head)
   local first_kept = current + 1 - math.max(asked.keep_last, 1)
   local last = math.min(first_kept, first + EXECUTIONS_AT_ONCE) - 1
   for number = first, last do

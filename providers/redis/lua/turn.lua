@@ -27,7 +27,7 @@ local function refusal_of(head, turn)
   if refusal then
     return refusal
   end
-  for place, lease in ipairs(turn.completed) do
+  for place, lease in ipairs(turn.completed or NONE) do
     lease.activity, lease.head = held_activity(lease)
     if not lease.activity then
       return 'activity_lost', place
@@ -39,11 +39,11 @@ local function refusal_of(head, turn)
   if turn.opens and not (head and has_ended(head)) then
     return 'not_ended'
   end
-  refusal = #turn.values > 0 and too_many_values(head, turn.values)
+  refusal = turn.values and too_many_values(head, turn.values)
   if refusal then
     return refusal
   end
-  for _, new in ipairs(turn.activities) do
+  for _, new in ipairs(turn.activities or NONE) do
     if head and (head.ac or 0) > 0 and call('HEXISTS', base(head) .. 'w', new.key) == 1 then
       return 'key_taken'
     end
@@ -51,33 +51,43 @@ local function refusal_of(head, turn)
   return nil
 end
 
--- Appends to an execution and writes how it stands. One that goes on as it did is not written anew: the
--- head tells where it ends.
+-- Writes the record of the current execution, which another one follows or has to.
+local function file_execution(head, status, output)
+  local ended_at = head.ee or now
+  local record = { s = status, b = head.es, e = ended_at, o = output, n = head.ev }
+  call('HSET', base(head) .. 'e', head.ex, encode(record))
+  head.es = nil
+end
+
+-- Appends to an execution, and notes in the head how it stands, which is its record as long as no other one
+-- follows it.
 local function write_execution(head, update)
-  local keys = base(head)
-  local has_begun = update.execution ~= head.ex or (head.ev == FIRST and not head.es)
-  if has_begun then
+  local is_another = update.execution ~= head.ex
+  if is_another and head.es then
+    file_execution(head, head.st, output_of(head))
+  end
+  if is_another or not head.es then
     head.es = now
   end
   if update.chunk then
-    call('RPUSH', keys .. 'h' .. update.execution, update.first_event .. update.next_event .. update.chunk)
+    local place = update.first_event .. update.next_event
+    call('RPUSH', base(head) .. 'h' .. update.execution, place .. update.chunk)
   end
-  local is_as_before = not has_begun and not has_ended(head) and update.status == 'R' and not update.output and not head.ou
-  head.ex, head.ev = update.execution, update.next_event
-  head.st = update.status == 'N' and 'R' or update.status
-  head.ou = update.output and true or nil
-  if not is_as_before then
-    local record = {
-      s = update.status, b = head.es, e = update.status ~= 'R' and now or nil,
-      o = update.output, n = update.next_event,
-    }
-    call('HSET', keys .. 'e', update.execution, encode(record))
+  head.ex, head.ev, head.ee = update.execution, update.next_event, nil
+  if update.status == 'N' then
+    keep_output(head, nil)
+    head.st = 'R'
+    file_execution(head, 'N', update.output)
+  else
+    keep_output(head, update.output)
+    head.st = update.status
+    head.ee = has_ended(head) and now or nil
   end
 end
 
 -- When the instance expires (EXP-01).
 local function write_expiry(id, head, turn)
-  if #turn.executions > 0 then
+  if turn.executions then
     local expires_at = has_ended(head) and turn.expire and after(turn.expire) or nil
     if head.xp and not expires_at then
       call('ZREM', K .. 'exp', id)
@@ -101,11 +111,11 @@ local function write_head(head, turn)
     call('DEL', base(head) .. 'o')
     head.nt = nil
   end
-  for _, update in ipairs(turn.executions) do
+  for _, update in ipairs(turn.executions or NONE) do
     write_execution(head, update)
   end
-  if #turn.executions > 0 then
-    head.aw = #turn.awaited > 0 and turn.awaited or nil
+  if turn.executions then
+    head.aw = turn.awaited
   end
   if has_ended(head) or head.ev == FIRST then
     head.aw = nil
@@ -154,7 +164,7 @@ local function apply_turn(turn, head)
   local id = turn.instance
   head = head or create(id, turn.new, turn.life)
   touch(id)
-  for _, message in ipairs(turn.consumed) do
+  for _, message in ipairs(turn.consumed or NONE) do
     remove_message(head, message)
   end
   if turn.purge_through then
@@ -162,22 +172,22 @@ local function apply_turn(turn, head)
   end
   write_head(head, turn)
   write_expiry(id, head, turn)
-  write_values(head, turn.commit, turn.values)
+  write_values(head, turn.commit, turn.values or NONE)
   local removed = {}
-  for _, lease in ipairs(turn.completed) do
+  for _, lease in ipairs(turn.completed or NONE) do
     if not removed[lease.key .. lease.instance] then
       remove_activity(lease.head, lease.key, lease.activity)
       removed[lease.key .. lease.instance] = true
     end
   end
   local leased, dropped = {}, 0
-  for _, cancelled in ipairs(turn.cancelled) do
+  for _, cancelled in ipairs(turn.cancelled or NONE) do
     cancel(head, cancelled, leased)
   end
-  for _, new in ipairs(turn.activities) do
+  for _, new in ipairs(turn.activities or NONE) do
     create_activity(id, head, new)
   end
-  for place, envelope in ipairs(turn.messages) do
+  for place, envelope in ipairs(turn.messages or NONE) do
     dropped = dropped + post(head, turn, place - 1, envelope)
   end
   return {

@@ -32,6 +32,11 @@ impl Access {
                 "a store has one partition at least, and 256 at most; choose another number";
             return Err(error::config(message).with_context("partitions", wanted));
         }
+        if options.relay_window < RedisOptions::RELAY_WINDOW_MIN {
+            let message = "`relay_window` is shorter than a failover takes, so that what one loses would not be sent \
+                           again; choose 15 s or more";
+            return Err(error::config(message));
+        }
         Ok(Self {
             location,
             calls: AtomicU64::new(0),

@@ -434,6 +434,11 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
              another client's script; try again",
         ),
         _ if detail.contains("SELECT is not allowed in cluster mode") => (Config, ONE_DATABASE),
+        _ if detail.contains("DB index is out of range") => (
+            Config,
+            "the server has no database of the number in the URL; see its setting `databases`, or tell stores \
+             apart by their key prefix",
+        ),
         _ if detail.contains("unknown command") || detail.contains("#!") => (Config, TOO_OLD),
         _ if detail.contains("max number of clients") => (
             Unavailable,

@@ -40,6 +40,9 @@ pub(crate) struct StoredHead {
     pub(crate) commit: Option<Id>,
     #[serde(rename = "cs")]
     pub(crate) core_state: Bytes,
+    /// The output of the current execution, if it is not long.
+    #[serde(rename = "op", default)]
+    pub(crate) output: Option<Bytes>,
     #[serde(rename = "aw", default)]
     pub(crate) awaited: Vec<String>,
     #[serde(rename = "su", default)]
@@ -53,6 +56,9 @@ pub(crate) struct StoredHead {
     /// The proof of the lease that was given last, held or expired.
     #[serde(rename = "tk", default)]
     pub(crate) token: Option<Id>,
+    /// The messages of control and of turns, while they are few and small; else they lie beside it.
+    #[serde(rename = "mi", default)]
+    pub(crate) held: Vec<HeldMessage>,
     /// Until when nobody claims it, for a lease or for the delay of a release.
     #[serde(rename = "un")]
     pub(crate) held_until_ms: u64,
@@ -63,13 +69,25 @@ pub(crate) struct StoredHead {
     pub(crate) ready_at_ms: Option<u64>,
 }
 
+/// A message in a head.
+#[derive(Debug, Deserialize)]
+pub(crate) struct HeldMessage {
+    pub(crate) channel: String,
+    pub(crate) due_at_ms: u64,
+    _number: Number,
+    pub(crate) id: Id,
+    pub(crate) body: Bytes,
+    #[serde(default)]
+    pub(crate) execution: Option<Number>,
+}
+
 impl StoredHead {
     /// Reads what a script has handed out.
     pub(crate) fn read(operation: &'static str, bytes: &[u8]) -> Result<Self, ProviderError> {
         codec::decode(bytes).map_err(|cause| error::corrupt(operation, cause))
     }
 
-    /// The head, without its note.
+    /// The head, without its note, with its output or the long one that lies beside it.
     ///
     /// # Errors
     /// `Corrupt` for a parent that has no id.
@@ -77,7 +95,7 @@ impl StoredHead {
         self,
         operation: &'static str,
         instance: InstanceId,
-        output: Option<Bytes>,
+        long_output: Option<Bytes>,
     ) -> Result<InstanceHead, ProviderError> {
         let parent = match (self.parent, self.parent_incarnation) {
             (Some(parent), Some(incarnation)) => Some(Box::new(Parent {
@@ -95,7 +113,7 @@ impl StoredHead {
             orchestration: self.orchestration,
             version: self.version,
             status: self.status.instance(),
-            output,
+            output: self.output.or(long_output),
             position: Position {
                 execution: self.execution.0,
                 next_event_id: self.next_event.0,

@@ -179,7 +179,10 @@ impl RedisProvider {
         if !seen.is_there {
             return Ok(None);
         }
-        let (number, inspection) = begun(&mut seen, &request.instance)?;
+        let (number, mut inspection) = begun(&mut seen, &request.instance)?;
+        if !request.with_bodies {
+            inspection.record.head.output = None;
+        }
         let mut page = Filling {
             inspection,
             room,

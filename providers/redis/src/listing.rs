@@ -192,8 +192,12 @@ impl Instances<'_> {
             ListOrder::ById => InstancePlace::Id(id.to_string()),
             ListOrder::NewestFirst => InstancePlace::Number(head.number.0),
         };
+        let mut head = head.into_head(OPERATION, id, row.output)?;
+        if !self.filter.with_outputs {
+            head.output = None;
+        }
         let record = InstanceRecord {
-            head: head.into_head(OPERATION, id, row.output)?,
+            head,
             labels: labels(OPERATION, row.labels.as_ref())?,
         };
         Ok((place, record))

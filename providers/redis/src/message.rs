@@ -10,10 +10,13 @@ use crate::codes::{Id, Number, millis};
 pub(crate) struct EnvelopeRequest<'a> {
     to: &'a str,
     /// Which life of it; none is whichever there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     life: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<NewRequest<'a>>,
     delay: u64,
     /// In which partition the receiver is, if it is another one than that of the script.
+    #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<usize>,
     message: MessageRequest<'a>,
 }
@@ -45,6 +48,7 @@ impl<'a> EnvelopeRequest<'a> {
 pub(crate) struct MessageRequest<'a> {
     id: Id,
     channel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<Number>,
     #[serde(with = "crate::codes::raw")]
     body: &'a [u8],
@@ -74,13 +78,17 @@ pub(crate) fn channel_code(channel: &Channel) -> String {
 #[derive(Serialize)]
 pub(crate) struct NewRequest<'a> {
     queue: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent_life: Option<Id>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     labels: Vec<(&'a str, &'a str)>,
     orchestration: &'a str,
     #[serde(with = "crate::codes::raw")]
     core_state: &'a [u8],
     /// Whether it may take the place of one that has ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     replaces: bool,
 }
 

@@ -124,9 +124,14 @@ impl RedisOptions {
         self
     }
 
+    /// The shortest [`relay_window`](Self::relay_window): a failover takes so long with the usual
+    /// `cluster-node-timeout` of 15 s.
+    pub const RELAY_WINDOW_MIN: Duration = Duration::from_secs(15);
+
     /// Takes it that a failover loses no more than what was written in this time, 60 s by default. It is for
     /// so long that a partition keeps what it has sent to others, so that they get again what they have lost.
-    /// It must exceed the `cluster-node-timeout` of a Cluster and the delay of its replication.
+    /// It must exceed the `cluster-node-timeout` of a Cluster and the delay of its replication, and is
+    /// [`RELAY_WINDOW_MIN`](Self::RELAY_WINDOW_MIN) at least.
     #[must_use]
     pub fn relay_window(mut self, window: Duration) -> Self {
         self.relay_window = window;

@@ -58,7 +58,15 @@ impl Server {
                 );
                 Durability::ProcessCrash
             }
-            _ => Durability::Volatile,
+            _ => {
+                tracing::warn!(
+                    target: "duroxide::redis",
+                    server = %name,
+                    "the server keeps no append-only file, so that its end takes everything since its last \
+                     snapshot; set `appendonly yes`"
+                );
+                Durability::Volatile
+            }
         };
         Ok(Self {
             version: info.version(),

@@ -13,37 +13,55 @@ use crate::codes::{Id, Number, StatusCode, millis, place};
 use crate::error;
 use crate::message::{EnvelopeRequest, NewRequest};
 
-/// A turn.
+/// A turn. What there is none of is left out, here and in what it has: every field costs the script time.
 #[derive(Serialize)]
 pub(crate) struct TurnRequest<'a> {
     instance: &'a str,
     commit: Id,
     fence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     life: Option<Id>,
     /// The commit that it starts from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<Id>,
     execution: Number,
     next_event: Number,
+    #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<NewRequest<'a>>,
     /// Whether something is wrong with it that the store has no part in. The fence is looked at first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_refused: bool,
     /// Whether it begins with the execution after one that has ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     opens: bool,
     orchestration: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     #[serde(with = "crate::codes::raw")]
     core_state: &'a [u8],
+    #[serde(skip_serializing_if = "Option::is_none")]
     suspended: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     awaited: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expire: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<ValueRequest<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     consumed: Vec<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     purge_through: Option<Number>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     executions: Vec<ExecutionRequest<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     activities: Vec<NewActivityRequest<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     cancelled: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     completed: Vec<ActivityLeaseRequest<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     messages: Vec<EnvelopeRequest<'a>>,
 }
 
@@ -51,7 +69,9 @@ pub(crate) struct TurnRequest<'a> {
 #[derive(Serialize)]
 struct ValueRequest<'a> {
     key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<u64>,
 }
 
@@ -60,7 +80,9 @@ struct ValueRequest<'a> {
 struct ExecutionRequest<'a> {
     execution: Number,
     status: StatusCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     chunk: Option<&'a Bytes>,
     first_event: Number,
     next_event: Number,

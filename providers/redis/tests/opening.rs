@@ -69,6 +69,22 @@ async fn a_prefix_that_would_scatter_the_keys_is_refused_before_anything_is_aske
 }
 
 #[tokio::test]
+async fn a_window_that_is_shorter_than_a_failover_is_refused() {
+    let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{}", free_port().unwrap());
+    let window = RedisOptions::RELAY_WINDOW_MIN - Duration::from_millis(1);
+    let options = RedisOptions::default().relay_window(window);
+    config_refusal(&nowhere, options, "`relay_window`").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_database_that_the_server_does_not_have_is_told_of() {
+    let server = PrivateServer::start(&["--databases", "2"]).await;
+    let url = format!("{}/2", server.url());
+    config_refusal(&url, RedisOptions::default(), "`databases`").await;
+}
+
+#[tokio::test]
 async fn where_nobody_listens_trying_again_may_help() {
     let port = free_port().unwrap();
     let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{port}");

@@ -14,7 +14,7 @@ use crate::activity;
 use crate::codec;
 use crate::codes::{ActivityId, Id, Number};
 use crate::error;
-use crate::head::StoredHead;
+use crate::head::{HeldMessage, StoredHead};
 
 /// What a claim of one partition brings.
 #[derive(Deserialize)]
@@ -57,6 +57,9 @@ pub(super) struct TurnAnswer {
     #[serde(default)]
     output: Option<Bytes>,
     messages: Vec<(Id, Bytes)>,
+    /// Of those in the head, which are meant, in their order.
+    #[serde(default)]
+    held: Vec<Id>,
     /// How many bytes these are.
     bytes: usize,
     has_mail: bool,
@@ -93,17 +96,32 @@ struct StoredMessage {
     body: Bytes,
 }
 
+impl From<HeldMessage> for StoredMessage {
+    fn from(held: HeldMessage) -> Self {
+        Self {
+            channel: held.channel,
+            due_at_ms: held.due_at_ms,
+            execution: held.execution,
+            body: held.body,
+        }
+    }
+}
+
 impl StoredMessage {
     fn read(operation: &'static str, bytes: &[u8]) -> Result<Self, ProviderError> {
         codec::decode(bytes).map_err(|cause| error::corrupt(operation, cause))
     }
 
-    fn into_message(self, id: Id) -> Message {
-        Message {
+    fn into_delivery(self, id: Id) -> Delivery {
+        let message = Message {
             id: MessageId(id.0),
             channel: channel_of(&self.channel),
             execution: self.execution.map(|it| it.0),
             body: self.body,
+        };
+        Delivery {
+            due_at_ms: self.due_at_ms,
+            message,
         }
     }
 }
@@ -131,18 +149,21 @@ impl ItemAnswer for TurnAnswer {
     fn understood(self) -> Result<Turn, ProviderError> {
         const OPERATION: &str = "claim_turns";
         let instance = error::stored_id(OPERATION, self.instance)?;
-        let stored = StoredHead::read(OPERATION, &self.head)?;
+        let mut stored = StoredHead::read(OPERATION, &self.head)?;
         let attempt = stored.attempts;
         let token = stored
             .token
             .ok_or_else(|| error::corrupt(OPERATION, "a claimed head has no token"))?;
-        let mut messages = Vec::with_capacity(self.messages.len());
+        let mut messages = Vec::with_capacity(self.messages.len() + self.held.len());
+        for id in self.held {
+            let place = stored.held.iter().position(|it| it.id.0 == id.0);
+            let place = place
+                .ok_or_else(|| error::corrupt(OPERATION, "a claimed message is not in the head"))?;
+            let held = stored.held.swap_remove(place);
+            messages.push(StoredMessage::from(held).into_delivery(id));
+        }
         for (id, bytes) in self.messages {
-            let stored = StoredMessage::read(OPERATION, &bytes)?;
-            messages.push(Delivery {
-                due_at_ms: stored.due_at_ms,
-                message: stored.into_message(id),
-            });
+            messages.push(StoredMessage::read(OPERATION, &bytes)?.into_delivery(id));
         }
         Ok(Turn {
             lease: TurnLease {

@@ -27,6 +27,8 @@ async fn a_damaged_instance_is_passed_over() {
     let server = PrivateServer::start(&[]).await;
     let provider = RedisProvider::new(&server.url(), None).await.unwrap();
     apply_all(&provider, ["a", "b", "c"].map(start).to_vec()).await;
+    // More than its head holds, so that they lie beside it.
+    apply_all(&provider, ["b"; 4].map(send).to_vec()).await;
     let messages = key(&server, "b", "m").await;
     server.command::<u64>(&format!("DEL {messages}")).await;
 

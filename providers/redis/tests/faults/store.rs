@@ -41,7 +41,26 @@ pub(crate) struct Head {
     system_count: usize,
     #[serde(rename = "mc", default)]
     mail_count: usize,
+    #[serde(rename = "mi", default)]
+    held: Vec<Held>,
+    /// When the current execution began.
+    #[serde(rename = "es", default)]
+    begun_at_ms: Option<f64>,
+    /// When it ended.
+    #[serde(rename = "ee", default)]
+    ended_at_ms: Option<f64>,
 }
+
+/// A message in a head, of which the channel comes first.
+#[derive(Debug, Clone, Deserialize)]
+struct Held(
+    String,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+    #[serde(default)] IgnoredAny,
+);
 
 /// A part of an activity.
 #[derive(Debug, Deserialize)]
@@ -52,13 +71,6 @@ struct Activity {
     instance: String,
     #[serde(rename = "ro")]
     order: String,
-}
-
-/// A part of the record of an execution.
-#[derive(Debug, Deserialize)]
-struct Execution {
-    #[serde(rename = "s")]
-    status: String,
 }
 
 /// A chunk of a history.
@@ -144,11 +156,14 @@ impl Look {
         let stored: Option<Vec<u8>> = self.ask("GET", &format!("i:{id}"), &[]).await;
         let head: Head = decode(&stored?);
         let own = format!("n{}:", head.number);
-        let messages: usize = self.ask("HLEN", &format!("{own}m"), &[]).await;
+        let beside: usize = self.ask("HLEN", &format!("{own}m"), &[]).await;
+        let messages = beside + head.held.len();
         let counted = head.control_count + head.system_count + head.mail_count;
         assert_eq!(messages, counted, "messages of {id}");
         let system: usize = self.ask("ZCARD", &format!("{own}s"), &[]).await;
-        assert_eq!(system, head.system_count, "{id}");
+        let held = head.held.iter().filter(|it| it.0 == "s").count();
+        assert_eq!(system + held, head.system_count, "{id}");
+        assert!(system == 0 || head.held.is_empty(), "{id}");
         let place = head
             .ready_order
             .as_ref()
@@ -165,13 +180,13 @@ impl Look {
         let history = self.history(&head, &own).await;
         let expected = history.last().map_or(1, |chunk| chunk.next);
         assert_eq!(number(&head.next_event), expected, "{id}: {head:?}");
-        if !history.is_empty() {
-            let record: Vec<u8> = self
-                .ask("HGET", &format!("{own}e"), &[&head.execution])
-                .await;
-            let status = decode::<Execution>(&record).status;
-            assert_eq!(status, head.status, "{id}");
-        }
+        let has_ended = ["C", "F"].contains(&&*head.status);
+        assert_eq!(head.begun_at_ms.is_some(), !history.is_empty(), "{id}");
+        assert_eq!(head.ended_at_ms.is_some(), has_ended, "{id}");
+        // Of the current one the head tells.
+        let execution = [&*head.execution];
+        let is_filed: bool = self.ask("HEXISTS", &format!("{own}e"), &execution).await;
+        assert!(!is_filed, "{id}");
         Some(Stored {
             head,
             history,

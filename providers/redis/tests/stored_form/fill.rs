@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::HUNDRED_YEARS;
 use crate::operations::{self, LEASE, apply, id};
 
-/// Waits, with a message of each kind and a timer.
+/// Waits, with a message of each kind and a timer: more messages than a head holds.
 pub(crate) const WAITING: &str = "waiting";
 /// Has everything that a turn leaves.
 pub(crate) const PARENT: &str = "parent";
@@ -25,6 +25,8 @@ pub(crate) const PARENT: &str = "parent";
 pub(crate) const CHILD: &str = "parent::sub::2";
 pub(crate) const SUSPENDED: &str = "suspended";
 pub(crate) const ENDED: &str = "ended";
+/// Has ended with an output that lies beside its head.
+pub(crate) const LONG: &str = "long";
 /// Is in its second execution.
 pub(crate) const TWICE: &str = "twice";
 /// An id with whatever an id may hold.
@@ -33,7 +35,8 @@ pub(crate) const ODD: &str = "an \"odd\" id: 'ü' {braces} [0-9]*?";
 pub(crate) const GONE: &str = "gone";
 
 /// All that are there, in their order.
-pub(crate) const INSTANCES: [&str; 7] = [ODD, ENDED, PARENT, CHILD, SUSPENDED, TWICE, WAITING];
+pub(crate) const INSTANCES: [&str; 8] =
+    [ODD, ENDED, LONG, PARENT, CHILD, SUSPENDED, TWICE, WAITING];
 
 pub(crate) const TOPIC: &str = "mail: ü";
 pub(crate) const GPU: &str = "gpu 1";
@@ -80,6 +83,10 @@ pub(crate) fn to(instance: &str, message: Message) -> Envelope {
 pub(crate) fn labels() -> Labels {
     let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     Labels::from([label("colour", "red: ü"), label("empty", "")])
+}
+
+pub(crate) fn long_output() -> Bytes {
+    vec![0xff; 2_000].into()
 }
 
 /// The start of an instance.
@@ -196,6 +203,7 @@ pub(crate) async fn fill(provider: &dyn Provider, clock: &dyn TestClock) {
     timer.delay = TIMER;
     timer.message.execution = Some(1);
     send(timer).await;
+    send(to(WAITING, message(105, Channel::Control))).await;
     clock.elapse(STEP).await;
 
     send(start(PARENT)).await;
@@ -262,6 +270,13 @@ async fn fill_with_ends(provider: &dyn Provider, clock: &dyn TestClock) {
     ends.executions[0].status = ExecutionStatus::Completed;
     ends.executions[0].output = Some(Bytes::from_static(b"\x00output\xff"));
     ends.expire_after = Some(HUNDRED_YEARS);
+    commit(ends).await;
+
+    send(start(LONG)).await;
+    let turn = claim(provider, LONG).await;
+    let mut ends = commit_of(&turn, 450, Vec::new());
+    ends.executions[0].status = ExecutionStatus::Failed;
+    ends.executions[0].output = Some(long_output());
     commit(ends).await;
 
     send(start(TWICE)).await;

@@ -8,8 +8,8 @@ use duroxide_core::providers::{
 };
 
 use super::fill::{
-    CHILD, ENDED, GPU, INSTANCES, ODD, PARENT, SUSPENDED, TIMER, TOPIC, TWICE, WAITING, event,
-    labels, life, uuid,
+    CHILD, ENDED, GPU, INSTANCES, LONG, ODD, PARENT, SUSPENDED, TIMER, TOPIC, TWICE, WAITING,
+    event, labels, life, long_output, uuid,
 };
 use crate::HUNDRED_YEARS;
 use crate::operations::id;
@@ -151,7 +151,7 @@ fn long_after(step: u64) -> u64 {
     at(step) + u64::try_from(HUNDRED_YEARS.as_millis()).unwrap()
 }
 
-fn heads() -> [InstanceHead; 7] {
+fn heads() -> [InstanceHead; 8] {
     let child = InstanceHead {
         parent: Some(Box::new(Parent {
             instance: id(PARENT),
@@ -175,6 +175,11 @@ fn heads() -> [InstanceHead; 7] {
         expires_at_ms: Some(long_after(7)),
         ..begun(ENDED, 3, 402, 6)
     };
+    let long = InstanceHead {
+        status: InstanceStatus::Failed,
+        output: Some(long_output()),
+        ..begun(LONG, 2, 450, 7)
+    };
     let twice = InstanceHead {
         position: Position {
             execution: 2,
@@ -183,7 +188,7 @@ fn heads() -> [InstanceHead; 7] {
         ..begun(TWICE, 1, 500, 7)
     };
     let (odd, waiting) = (born(ODD, 8), born(WAITING, 0));
-    [odd, ended, parent, child, suspended, twice, waiting]
+    [odd, ended, long, parent, child, suspended, twice, waiting]
 }
 
 /// Checks what is read against what was put.
@@ -250,6 +255,7 @@ async fn check_messages(provider: &dyn Provider) {
     };
     let expected = [
         record(102, Channel::Control, at(1)),
+        record(105, Channel::Control, at(1)),
         start,
         record(101, Channel::System, at(1)),
         timer,
@@ -308,12 +314,12 @@ async fn check_lists(provider: &dyn Provider) {
         order: ListOrder::NewestFirst,
         ..InstanceFilter::default()
     };
-    let by_age = [ODD, TWICE, ENDED, SUSPENDED, CHILD, PARENT, WAITING];
+    let by_age = [ODD, TWICE, LONG, ENDED, SUSPENDED, CHILD, PARENT, WAITING];
     assert_eq!(listed(provider, newest_first).await, by_age);
     let metrics = provider.admin().metrics().await.unwrap();
-    assert_eq!(metrics.totals.total_instances, 7);
+    assert_eq!(metrics.totals.total_instances, 8);
     assert_eq!(metrics.totals.completed_instances, 1);
-    assert_eq!(metrics.totals.total_events, 3 + 2 + 1 + 1 + 2);
+    assert_eq!(metrics.totals.total_events, 3 + 2 + 1 + 1 + 1 + 2);
     assert_eq!(metrics.depths.worker_queue, 3);
     assert_eq!(metrics.activity_queues.len(), 2);
 }

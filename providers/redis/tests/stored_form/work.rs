@@ -43,7 +43,7 @@ async fn end(provider: &dyn Provider, lease: ActivityLease, number: u128) {
 pub(crate) async fn go_on(stage: &Stage) {
     let provider = &*stage.open().await;
     end_activities(provider).await;
-    work_on(provider, &[(ODD, 1), (PARENT, 3), (TWICE, 1), (WAITING, 3)]).await;
+    work_on(provider, &[(ODD, 1), (PARENT, 3), (TWICE, 1), (WAITING, 4)]).await;
     stage.clock().elapse(TIMER).await;
     let timer = claim(provider, WAITING).await;
     assert_eq!(timer.messages[0].execution, Some(1));
