@@ -98,6 +98,18 @@ pub(crate) async fn the_limit_of_bytes_leaves_the_rest_but_one(cx: &Cx) {
     assert_eq!(turn.messages, sent[1..2]);
     cx.apply(cx.turn(&turn)).await;
     assert_eq!(cx.claim_only("a").await.messages, sent[2..]);
+
+    // What is not due takes no room.
+    cx.running("b").await;
+    let late = Message {
+        body: vec![7; 500].into(),
+        ..cx.control()
+    };
+    cx.send(later("b", late, SECOND)).await;
+    let control = cx.send(to("b", cx.control())).await;
+    let system = cx.poke("b").await;
+    let turn = cx.claim_with(&limited(100, 400)).await.items.remove(0);
+    assert_eq!(turn.messages, [control, system]);
 }
 
 /// A claim of turns with so many bytes in all.

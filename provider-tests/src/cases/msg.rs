@@ -53,6 +53,25 @@ pub(crate) async fn a_waiting_message_is_not_stored_again(cx: &Cx) {
         std::slice::from_ref(&first)
     );
     assert_eq!(cx.inbox("a").await, [first, timer]);
+
+    // Nor in another channel, however long it is there.
+    cx.running("b").await;
+    let mail = cx.send(to("b", cx.mail("topic"))).await;
+    let first = cx.poke("b").await;
+    let long = || Message {
+        body: vec![7; 2_000].into(),
+        ..cx.message()
+    };
+    let disguised = Message {
+        id: mail.id,
+        ..long()
+    };
+    cx.send(to("b", disguised)).await;
+    let turn = cx.claim_only("b").await;
+    assert_eq!(turn.messages, std::slice::from_ref(&first));
+    cx.apply(cx.turn(&turn).consume([first.id])).await;
+    let next = cx.send(to("b", long())).await;
+    assert_eq!(cx.claim_only("b").await.messages, [next]);
 }
 
 /// It is ignored as well when a turn sends it, twice in one turn too, or an outcome does.

@@ -81,14 +81,15 @@ local function deliver_held(head, claim)
   local ids, bytes = {}, 0
   for _, channel in ipairs(head.su and SUSPENDED or RUNNING) do
     for _, held in ipairs(held_of(head, channel)) do
+      if held[2] > now then
+        break
+      end
       local is_full = #ids >= claim.messages_max or bytes + #held[5] > claim.bytes_max
       if is_full and #ids > 0 then
         return ids, bytes
       end
-      if held[2] <= now then
-        bytes = bytes + #held[5]
-        ids[#ids + 1] = held[4]
-      end
+      bytes = bytes + #held[5]
+      ids[#ids + 1] = held[4]
     end
   end
   return ids, bytes
@@ -127,6 +128,12 @@ local function token_of(claim, place)
   return claim.tokens:sub(16 * place - 15, 16 * place)
 end
 
+-- Whether a message beside the head is due, by what the head says.
+local function is_message_due(head)
+  local control = (head.cc or 0) > 0 and channel_ms(head, 'c') <= now
+  return control or (not head.su and (head.sc or 0) > 0 and channel_ms(head, 's') <= now)
+end
+
 -- Leases an instance, unless its messages are more than the claim may still hold.
 local function claim_turn(id, head, claim, token, fits)
   local held, messages, bytes = nil, {}, 0
@@ -134,6 +141,9 @@ local function claim_turn(id, head, claim, token, fits)
     held, bytes = deliver_held(head, claim)
   else
     messages, bytes = deliver(head, claim)
+  end
+  if not held and #messages == 0 and is_message_due(head) then
+    error('its messages are not there')
   end
   if not fits(bytes) then
     return nil

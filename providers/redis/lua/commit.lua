@@ -9,6 +9,9 @@ local function commit_outcome(outcome)
   if outcome.is_refused then
     return { no = 'refused' }
   end
+  if outcome.envelope then
+    see_receivers({ outcome.envelope })
+  end
   remove_activity(head, outcome.lease.key, activity)
   return { dropped = outcome.envelope and (send(outcome.envelope)) or 0 }
 end
@@ -34,9 +37,11 @@ end
 local answers = {}
 for place, operation in ipairs(R.operations) do
   local id = instance_of(operation)
-  -- What members before have made of it is written: a member that fails has its own part alone forgotten.
-  save_if_changed(id)
-  local is_done, answer = pcall(apply, operation)
+  local is_done, answer = pcall(function()
+    -- What members before have made of it is written: a member that fails has its own part alone forgotten.
+    save_if_changed(id)
+    return apply(operation)
+  end)
   if not is_done then
     forget(id)
     drop_posted()

@@ -55,8 +55,10 @@ local function go_back(log, place)
   for index = #elements, 1, -1 do
     if #elements[index] > LINK_BYTES then
       local trace = decode(elements[index]:sub(LINK_BYTES + 1))
-      save_if_changed(trace[1])
-      local is_done, kind = pcall(give_up, trace)
+      local is_done, kind = pcall(function()
+        save_if_changed(trace[1])
+        return give_up(trace)
+      end)
       if not is_done then
         forget(trace[1])
         kind = 'consumed'

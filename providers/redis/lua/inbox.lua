@@ -100,7 +100,7 @@ local function store_message(id, head, message, channel, due)
     head.mi = head.mi or {}
     table.insert(head.mi, { channel, due, number, message.id, message.body, message.execution })
   else
-    if held_at(head, message.id) then
+    if head.mi and has_message(head, message.id) then
       return nil
     end
     if head.mi and channel:sub(1, 1) ~= 't' then

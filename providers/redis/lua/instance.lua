@@ -10,6 +10,13 @@ local function labels_of(head)
   return stored and decode(stored) or {}
 end
 
+-- Takes an instance out of the lists of its labels, as far as they can be read.
+local function leave_labels(id, head)
+  for _, label in ipairs(labels_of(head)) do
+    call('ZREM', label_key(label[1], label[2]), id)
+  end
+end
+
 -- Creates an instance (STA-01). Labels lie beside the head, which every claim reads.
 local function create(id, new, life)
   local number = next_number()
@@ -128,7 +135,7 @@ end
 -- later: nobody looks there any more. Of activities that stay in queues until then a mark says that they are
 -- nobody's.
 local function remove(id, head)
-  local keys, labels = base(head), labels_of(head)
+  local keys = base(head)
   move(K .. 'r:' .. head.q, nil, head.ra and head.ro, id)
   -- One that is damaged has to go like any other.
   local is_done, is_left = pcall(take_out_activities, head)
@@ -136,9 +143,7 @@ local function remove(id, head)
   if has_activities then
     call('SET', keys .. 'g', '')
   end
-  for _, label in ipairs(labels) do
-    call('ZREM', label_key(label[1], label[2]), id)
-  end
+  pcall(leave_labels, id, head)
   if head.pi then
     call('ZREM', K .. 'p:' .. head.pi, id)
   end

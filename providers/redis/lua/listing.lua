@@ -54,8 +54,9 @@ end
 local function newest_of(index, before)
   local found = {}
   for _, id in ipairs(call('ZRANGE', index, 0, -1)) do
-    local number = number_of(find(id).n)
-    if number < before then
+    local head = find_whole(id)
+    local number = head and number_of(head.n)
+    if number and number < before then
       found[#found + 1] = { id, number }
     end
   end
@@ -84,12 +85,21 @@ local function candidates(asked, max)
   return call('ZRANGE', K .. 'new', before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, max + 1, 'WITHSCORES'), 2
 end
 
+-- Whether an instance meets the conditions. One of which that cannot be told is passed over.
+local function is_wanted(id, head, filter)
+  local is_done, answer = pcall(meets, id, head, filter)
+  if not is_done then
+    damaged[#damaged + 1] = { id, reason(answer) }
+  end
+  return is_done and answer
+end
+
 -- Looks at so many instances at most, and shows those that meet a filter, so many at most (ADM-01, ADM-04
 -- to ADM-06). The answer names the last one that was looked at, and says whether there are others.
 local function list_instances(asked)
   local max = math.min(asked.rows, INSTANCES_AT_ONCE)
   local found, step = candidates(asked, max)
-  local list = { rows = {}, looked_at = 0, more = false }
+  local list = { rows = {}, looked_at = 0, more = false, damaged = damaged }
   local has_room = room_for(max)
   for i = 1, #found, step do
     list.more = list.looked_at == max or #list.rows == asked.wanted
@@ -97,9 +107,9 @@ local function list_instances(asked)
       break
     end
     local id = found[i]
-    local head, stored = find(id)
+    local head, stored = find_whole(id)
     local row
-    if meets(id, head, asked.filter) then
+    if head and is_wanted(id, head, asked.filter) then
       row = {
         i = id, h = stored, l = head.lb and call('GET', base(head) .. 'l') or nil,
         o = asked.with_outputs and long_output_of(head) or nil,

@@ -37,7 +37,7 @@ end
 local function count_instances(asked)
   local at = asked.at or now
   local counts = {
-    at = at, seq = seq, statuses = { 0, 0, 0, 0 }, executions = 0, events = 0, due = 0, later = 0,
+    damaged = damaged, at = at, seq = seq, statuses = { 0, 0, 0, 0 }, executions = 0, events = 0, due = 0, later = 0,
   }
   local steps = 0
   local ids = call('ZRANGE', K .. 'ids', asked.from, '+', 'BYLEX', 'LIMIT', 0, COUNTED_AT_ONCE + 1)
@@ -46,9 +46,14 @@ local function count_instances(asked)
       counts.next = '[' .. id
       return counts
     end
-    local head = find(id)
-    local first, last = executions_of(head)
-    if asked.execution and asked.from == '[' .. id then
+    local head = find_whole(id)
+    local first, last = 1, 0
+    if head then
+      first, last = executions_of(head)
+    end
+    if not head then
+      steps = steps + 1
+    elseif asked.execution and asked.from == '[' .. id then
       first = math.max(first, asked.execution)
     else
       local status = ('PRCF'):find(head.st, 1, true)

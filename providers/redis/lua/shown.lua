@@ -4,9 +4,22 @@
 local function find(id)
   local stored = call('GET', K .. 'i:' .. id)
   if stored then
-    return decode(stored), stored
+    return head_of(stored), stored
   end
   return nil
+end
+
+-- What lists and counts pass over, since it is damaged: its id, and why.
+local damaged = {}
+
+-- The head of an instance that a list names, and the bytes that it is stored as, or nil where it is damaged.
+local function find_whole(id)
+  local is_done, head, stored = pcall(find, id)
+  if not is_done or not head then
+    damaged[#damaged + 1] = { id, is_done and 'it has no head' or reason(head) }
+    return nil
+  end
+  return head, stored
 end
 
 local function shown_note(head)

@@ -37,10 +37,11 @@ do
     seq = clock[2]
     if now < clock[1] then
       -- The server's clock was set back, or another server's is behind. Time neither goes back, since what was
-      -- due must not become early, nor stands still, since leases have to end: it runs ahead of that clock
-      -- until that has caught up.
+      -- due must not become early, nor stands still, since leases have to end: it runs ahead of that clock, and
+      -- a tenth slower, until that has caught up.
       ahead = math.max(clock[4], clock[1] - now)
-      now, is_behind = now + ahead, ahead > clock[4]
+      ahead = ahead - math.min(ahead, (now + ahead - clock[1]) / 10)
+      now, is_behind = math.max(math.floor(now + ahead), clock[1]), ahead ~= clock[4]
     end
   end
 end
@@ -79,12 +80,21 @@ end
 
 local heads, changed, is_changed = {}, {}, {}
 
+-- The head that is stored so. One that is not whole is found out before anything is written because of it.
+local function head_of(stored)
+  local head = decode(stored)
+  if type(head) ~= 'table' or not (head.n and head.ic and head.q and head.st and head.ex and head.ev and head.un) then
+    error('its head is not one')
+  end
+  return head
+end
+
 -- The head of an instance, or nil. Its fields are told in `head.rs`.
 local function load(id)
   local head = heads[id]
   if head == nil then
     local stored = call('GET', K .. 'i:' .. id)
-    head = stored and decode(stored) or false
+    head = stored and head_of(stored) or false
     heads[id] = head
   end
   return head or nil
@@ -131,10 +141,17 @@ local function earlier(a, b)
   return a
 end
 
--- When the first message of control or of a turn is due.
+-- The score of the first member of a channel, or now where it has none although it must: who claims the instance
+-- finds out what is wrong with it, and an instance is written whatever is.
+local function channel_score(key)
+  local is_done, at = pcall(first_ms, key)
+  return is_done and at or now
+end
+
+-- When the first message of control or of a turn is due, of which there are some.
 local function channel_ms(head, channel)
   if not head.mi then
-    return first_ms(base(head) .. channel)
+    return channel_score(base(head) .. channel)
   end
   local first
   for _, held in ipairs(head.mi) do
@@ -150,7 +167,8 @@ local function mail_ms(head)
   local first
   if (head.mc or 0) > 0 then
     for _, topic in ipairs(head.aw or {}) do
-      first = earlier(first, first_ms(base(head) .. 't' .. topic))
+      local is_done, at = pcall(first_ms, base(head) .. 't' .. topic)
+      first = earlier(first, is_done and at or nil)
     end
   end
   return first
@@ -258,11 +276,13 @@ local function reason(failure)
   return type(failure) == 'table' and failure.err or tostring(failure)
 end
 
--- Writes what was changed. An instance that cannot be written, since something else has its keys, keeps no other
--- one from it.
+-- Writes what was changed. An instance that cannot be written keeps no other one from it, and is not passed over
+-- in silence.
 local function settle()
+  local failed
   for _, id in ipairs(changed) do
-    pcall(save_if_changed, id)
+    local is_done, why = pcall(save_if_changed, id)
+    failed = failed or (not is_done and why or nil)
   end
   -- By a new number, whoever counts what there is learns that something has changed meanwhile.
   if #changed > 0 and not has_counted then
@@ -270,6 +290,9 @@ local function settle()
   end
   if has_counted or is_behind or R.writes then
     call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead, PARTITIONS }))
+  end
+  if failed then
+    error(reason(failed))
   end
 end
 

@@ -15,9 +15,37 @@ local function remove_now(id, head)
   remove(id, head)
 end
 
+-- Removes an instance by force whose head cannot be read: its number is that of its place in the order of age. Its
+-- parent and its labels are not known, whose lists pass over it.
+local function remove_unreadable(id)
+  local number = call('ZSCORE', K .. 'new', id)
+  if number then
+    number = string.format('%016x', number)
+    local keys, last = K .. 'n' .. number .. ':', 0
+    for _, execution in ipairs(call('HKEYS', keys .. 'e')) do
+      last = math.max(last, number_of(execution))
+    end
+    call('UNLINK', keys .. 'h' .. string.format('%016x', last + 1))
+    call('SET', keys .. 'g', '')
+    call('RPUSH', K .. 'gone', number)
+  end
+  for _, list in ipairs({ 'ids', 'new', 'exp' }) do
+    call('ZREM', K .. list, id)
+  end
+  next_number()
+  call('DEL', K .. 'i:' .. id)
+end
+
 -- Removes an instance at somebody's request (DEL-01, DEL-02, DEL-04, DEL-05).
 local function delete(asked)
-  local head = load(asked.instance)
+  local is_read, head = pcall(load, asked.instance)
+  if asked.is_forced and (not is_read or (not head and call('ZSCORE', K .. 'new', asked.instance))) then
+    remove_unreadable(asked.instance)
+    return { count = 1, is_all = true }
+  end
+  if not is_read then
+    error(reason(head), 0)
+  end
   if not head then
     return { no = 'not_found' }
   end
@@ -78,18 +106,25 @@ local function expire_instances()
   end
 end
 
+-- Removes a value if its time has come, and answers how many bytes were read for that.
+local function expire_value(values, key)
+  local stored = call('HGET', values, key)
+  local expires_at = stored and decode(stored).x
+  if expires_at and expires_at <= now then
+    call('HDEL', values, key)
+  end
+  return #(stored or '')
+end
+
 -- Removes values whose time has come (VAL-04). One that was set anew, for ever or for longer, stays.
 local function expire_values()
   local bytes = 0
   for _, place in ipairs(call('ZRANGE', K .. 'vexp', '-inf', now, 'BYSCORE', 'LIMIT', 0, VALUES_AT_ONCE)) do
     local values, key = K .. 'n' .. place:sub(1, 16) .. ':v', place:sub(17)
-    local stored = call('HGET', values, key)
-    local expires_at = stored and decode(stored).x
-    if expires_at and expires_at <= now then
-      call('HDEL', values, key)
-    end
+    -- One that is damaged must not keep the others from going.
+    local is_done, size = pcall(expire_value, values, key)
     call('ZREM', K .. 'vexp', place)
-    bytes = bytes + #(stored or '')
+    bytes = bytes + (is_done and size or 0)
     if bytes > VALUE_BYTES_AT_ONCE then
       return
     end

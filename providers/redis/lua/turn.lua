@@ -21,6 +21,16 @@ local function fenced(head, turn)
   return not (is_at(head, turn) and head.ci == turn.base) and 'conflict'
 end
 
+-- Reads whatever a turn sends to, so that what is damaged of it is found before anything is written.
+local function see_receivers(messages)
+  for _, envelope in ipairs(messages) do
+    local is_done, why = pcall(envelope.part and outbox_of or load, envelope.part or envelope.to)
+    if not is_done then
+      error('the receiver ' .. envelope.to .. ': ' .. reason(why))
+    end
+  end
+end
+
 -- Why a turn is not applied, and where in it.
 local function refusal_of(head, turn)
   local refusal = fenced(head, turn)
@@ -43,6 +53,7 @@ local function refusal_of(head, turn)
   if refusal then
     return refusal
   end
+  see_receivers(turn.messages or NONE)
   for _, new in ipairs(turn.activities or NONE) do
     if head and (head.ac or 0) > 0 and call('HEXISTS', base(head) .. 'w', new.key) == 1 then
       return 'key_taken'

@@ -14,7 +14,7 @@ use crate::codes::StatusCode;
 use crate::error;
 use crate::head::StoredHead;
 use crate::inspect::labels;
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::merge::{Fetched, Listing, Merged, Size};
 use crate::partition::Partition;
 use crate::provider::RedisProvider;
@@ -83,6 +83,9 @@ struct SeenInstances {
     last: Option<String>,
     /// Whether there are others behind it.
     more: bool,
+    /// What was passed over, and why.
+    #[serde(default)]
+    damaged: Vec<(String, String)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,6 +160,7 @@ impl Listing for Instances<'_> {
             with_outputs: self.filter.with_outputs,
         });
         let seen: SeenInstances = self.provider.look(OPERATION, partition, look).await?;
+        look::tell_of_damaged(&seen.damaged);
         let rows = seen.rows.into_iter().map(|row| self.item(row));
         let last = seen.last.filter(|_| seen.more);
         Ok(Fetched {

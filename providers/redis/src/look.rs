@@ -28,6 +28,19 @@ pub(crate) enum Look<'a> {
     Queues(QueuesLook<'a>),
 }
 
+/// Says which instances a list or a count has passed over, and why.
+pub(crate) fn tell_of_damaged(damaged: &[(String, String)]) {
+    for (instance, why) in damaged {
+        tracing::error!(
+            target: "duroxide::redis",
+            instance,
+            why,
+            "what is stored of the instance is damaged, and it is left out; delete it by force, or restore the \
+             server from a backup"
+        );
+    }
+}
+
 impl RedisProvider {
     pub(crate) async fn look<A: DeserializeOwned>(
         &self,

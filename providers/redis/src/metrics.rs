@@ -8,7 +8,7 @@ use duroxide_core::providers::{
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::partition::Partition;
 use crate::provider::RedisProvider;
 
@@ -41,6 +41,9 @@ struct SeenCounts {
     events: u64,
     due: usize,
     later: usize,
+    /// What was passed over, and why.
+    #[serde(default)]
+    damaged: Vec<(String, String)>,
     #[serde(default)]
     next: Option<String>,
     #[serde(default)]
@@ -182,6 +185,7 @@ impl RedisProvider {
                 execution,
             });
             let seen: SeenCounts = self.look(OPERATION, partition, look).await?;
+            look::tell_of_damaged(&seen.damaged);
             let first = *first.get_or_insert((seen.at, seen.seq));
             let (pending, running, completed, failed) = seen.statuses;
             totals.total_instances += pending + running + completed + failed;

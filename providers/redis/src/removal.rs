@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{DeleteMode, InstanceId, ProviderError, refusal};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::Number;
@@ -138,10 +138,11 @@ impl RedisProvider {
     pub(crate) async fn sweep(&self, budget: Duration) -> Result<bool, ProviderError> {
         let over = SystemClock.sleep(budget);
         let each = self.setup.partitions.iter();
-        let all = try_join_all(each.map(|partition| self.sweep_partition(partition)));
+        // One that cannot be reached keeps none of the others from it.
+        let all = join_all(each.map(|partition| self.sweep_partition(partition)));
         tokio::select! {
             biased;
-            swept = all => swept.map(|_| false),
+            swept = all => swept.into_iter().collect::<Result<(), _>>().map(|()| false),
             () = over => Ok(true),
         }
     }

@@ -14,6 +14,7 @@ mod private_server;
 
 mod faults {
     mod bells;
+    mod clock;
     mod crashes;
     mod cut_claims;
     mod cut_commits;

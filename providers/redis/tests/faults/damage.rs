@@ -1,10 +1,18 @@
 //! Keys that somebody has deleted or overwritten harm the instance that they are of, and no other one.
 
-use duroxide_core::providers::{Commit, ErrorKind, Provider};
+use std::time::Duration;
+
+use duroxide_core::providers::{
+    Commit, DeleteMode, ErrorKind, InstanceFilter, NewValue, Provider, TurnCommit, ValueKey,
+    ValueUpdate,
+};
 use duroxide_redis::RedisProvider;
 use serde::Deserialize;
 
-use crate::operations::{activity, apply_all, claim_all, commit_of, id, send, start, turns};
+use super::store::sleep;
+use crate::operations::{
+    activity, apply_all, claim_all, commit_of, envelope, id, send, start, turns,
+};
 use crate::private_server::PrivateServer;
 
 #[derive(Deserialize)]
@@ -97,5 +105,159 @@ async fn a_member_that_fails_leaves_its_batch_whole() {
         .find(|it| it.lease.instance == id("a"))
         .unwrap();
     assert_eq!(a.messages.len(), 2);
+    provider.close().await;
+}
+
+/// A turn that does a bit of everything, and sends to these.
+fn busy_turn(mut turn: TurnCommit, receivers: &[&str]) -> Commit {
+    turn.messages = receivers.iter().map(|it| envelope(it)).collect();
+    turn.activities = vec![activity(2)];
+    Commit::Turn(turn)
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_turn_to_a_damaged_instance_is_refused_before_anything_is_written() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, vec![start("a")]).await;
+    let [a] = &claim_all(&provider, &["a"]).await[..] else {
+        panic!("it is claimed");
+    };
+    apply_all(&provider, ["b", "damaged"].map(start).to_vec()).await;
+    server
+        .command::<()>("SET {duroxide:0}:i:damaged stranger")
+        .await;
+
+    let turn = busy_turn(commit_of(a, Vec::new()), &["b", "damaged"]);
+    for _ in 0..3 {
+        let error = provider.commit(vec![turn.clone()]).await.remove(0);
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+        assert!(
+            error.to_string().contains("the receiver damaged"),
+            "{error}"
+        );
+    }
+    let history = key(&server, "a", "h0000000000000001").await;
+    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 0);
+    let queue = "ZCARD {duroxide:0}:a:default";
+    assert_eq!(server.command::<u64>(queue).await, 0);
+    let [b] = &claim_all(&provider, &["b"]).await[..] else {
+        panic!("it is claimed");
+    };
+    assert_eq!(b.messages.len(), 1, "its start");
+
+    // Without the damaged one the message is dropped, and the turn goes through.
+    let damaged = id("damaged");
+    let admin = provider.admin();
+    let deleted = admin.delete_instance(&damaged, DeleteMode::Force).await;
+    deleted.unwrap();
+    let committed = provider.commit(vec![turn]).await.remove(0).unwrap();
+    assert!(
+        format!("{committed:?}").contains("dropped"),
+        "{committed:?}"
+    );
+    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn an_instance_whose_counts_are_wrong_harms_no_other_in_its_batch() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, ["a", "b"].map(start).to_vec()).await;
+    // More than its head holds, so that they lie beside it.
+    apply_all(&provider, ["b"; 5].map(send).to_vec()).await;
+    let channel = key(&server, "b", "s").await;
+    server.command::<u64>(&format!("DEL {channel}")).await;
+    let [a] = &claim_all(&provider, &["a"]).await[..] else {
+        panic!("it is claimed");
+    };
+
+    let turn = Commit::Turn(commit_of(a, Vec::new()));
+    let answers = provider.commit(vec![turn, send("b"), send("b")]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let history = key(&server, "a", "h0000000000000001").await;
+    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn what_is_damaged_is_left_out_of_lists_and_can_be_deleted() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, vec![start("b")]).await;
+    let [b] = &claim_all(&provider, &["b"]).await[..] else {
+        panic!("it is claimed");
+    };
+    let own = key(&server, "b", "*").await;
+    apply_all(&provider, ["a", "c", "d"].map(start).to_vec()).await;
+    apply_all(
+        &provider,
+        vec![Commit::Turn(commit_of(b, vec![activity(2)]))],
+    )
+    .await;
+    server.command::<()>("SET {duroxide:0}:i:b stranger").await;
+    server.command::<u64>("DEL {duroxide:0}:i:c").await;
+
+    let admin = provider.admin();
+    let listed = async || {
+        let page = admin.list_instances(&InstanceFilter::default()).await;
+        let page = page.unwrap().instances;
+        let ids = page.iter().map(|it| it.head.instance.to_string());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, ["a", "d"]);
+    assert_eq!(admin.metrics().await.unwrap().totals.total_instances, 2);
+    for gone in ["b", "c"] {
+        let gone = id(gone);
+        let careful = admin.delete_instance(&gone, DeleteMode::TerminalOnly).await;
+        careful.unwrap_err();
+        let deleted = admin.delete_instance(&gone, DeleteMode::Force).await;
+        deleted.unwrap();
+    }
+    assert_eq!(listed().await, ["a", "d"]);
+    provider.maintain(Duration::from_secs(5)).await.unwrap();
+    provider.claim_turns(&turns(10)).await.unwrap();
+    // What it had is gone, its activity too.
+    let left: Vec<String> = server.command(&format!("KEYS {own}")).await;
+    assert_eq!(left, [""; 0]);
+    assert_eq!(
+        server.command::<u64>("ZCARD {duroxide:0}:a:default").await,
+        0
+    );
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_damaged_value_keeps_no_other_from_expiring() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, ["a", "b"].map(start).to_vec()).await;
+    for turn in &claim_all(&provider, &["a", "b"]).await {
+        let mut commit = commit_of(turn, Vec::new());
+        commit.values = vec![ValueUpdate {
+            key: ValueKey::from("key"),
+            value: Some(NewValue {
+                value: "value".into(),
+                expires_after: Some(Duration::from_millis(1)),
+            }),
+        }];
+        apply_all(&provider, vec![Commit::Turn(commit)]).await;
+    }
+    let values = key(&server, "a", "v").await;
+    server
+        .command::<u64>(&format!("HSET {values} key stranger"))
+        .await;
+    sleep(Duration::from_millis(20)).await;
+
+    provider.maintain(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(server.command::<u64>("ZCARD {duroxide:0}:vexp").await, 0);
+    let values = key(&server, "b", "v").await;
+    assert_eq!(server.command::<u64>(&format!("EXISTS {values}")).await, 0);
     provider.close().await;
 }

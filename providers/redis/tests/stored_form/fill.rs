@@ -231,7 +231,11 @@ pub(crate) async fn fill(provider: &dyn Provider, clock: &dyn TestClock) {
     let mut suspends = commit_of(&turn, 300, Vec::new());
     suspends.suspended = Some(true);
     commit(suspends).await;
-    send(to(SUSPENDED, message(301, Channel::System))).await;
+    let of_an_execution = Message {
+        execution: Some(1),
+        ..message(301, Channel::System)
+    };
+    send(to(SUSPENDED, of_an_execution)).await;
     clock.elapse(STEP).await;
 
     fill_with_ends(provider, clock).await;

@@ -108,11 +108,11 @@ async fn clear(stage: &Stage, provider: &dyn Provider) {
     };
     let names = stage.names().await;
     assert!(names.contains("gone"));
-    assert_eq!(numbers(&names), 8);
+    assert_eq!(numbers(&names), 9);
     provider.maintain(BUDGET).await.unwrap();
     let names = stage.names().await;
     assert!(!names.contains("gone"));
-    assert_eq!(numbers(&names), 7);
+    assert_eq!(numbers(&names), 8);
 
     stage.clock().elapse(HUNDRED_YEARS).await;
     provider.maintain(BUDGET).await.unwrap();
