@@ -122,5 +122,5 @@ async fn clear(stage: &Stage, provider: &dyn Provider) {
         !names.contains("exp") && !names.contains("vexp"),
         "{names:?}"
     );
-    assert_eq!(numbers(&names), 6);
+    assert_eq!(numbers(&names), 7);
 }
