@@ -9,7 +9,9 @@ end
 -- Tells of what became claimable, but for the queues of turns that the caller takes on itself, and of the
 -- instances that changed. One that is alone tells nobody.
 local function ring(changed_ids)
-  local news = { from = R.node, seq = seq, turns = {}, activities = pairs_of(raised.activities), changed = changed_ids }
+  local news = {
+    from = R.node, now = now, seq = seq, turns = {}, activities = pairs_of(raised.activities), changed = changed_ids,
+  }
   for queue, at in pairs(raised.turns) do
     if not R.taken or not R.taken[queue] then
       news.turns[#news.turns + 1] = { queue, at }

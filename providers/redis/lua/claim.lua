@@ -125,7 +125,8 @@ local function deliver(head, claim)
 end
 
 local function token_of(claim, place)
-  return claim.tokens:sub(16 * place - 15, 16 * place)
+  place = claim.first_token + place
+  return R.tokens:sub(16 * place - 15, 16 * place)
 end
 
 -- Whether a message beside the head is due, by what the head says.
@@ -239,14 +240,35 @@ local function claim_activities(claim)
   return found, more
 end
 
-local items, more, cut_at
-if R.of_turns then
-  items, more, cut_at = claim_turns(R)
-else
-  items, more, cut_at = claim_activities(R)
+-- Claims what one caller asks for, and answers all but when the next items are due.
+local function claim(asked)
+  damaged = {}
+  local items, more, cut_at
+  if asked.of_turns then
+    items, more, cut_at = claim_turns(asked)
+  else
+    items, more, cut_at = claim_activities(asked)
+    more = more or is_cut_short
+  end
+  return { now = now, seq = seq, items = items, more = more, cut_at = cut_at, damaged = damaged }
+end
+
+local answers, first = {}, 0
+for place, asked in ipairs(R.claims) do
+  asked.first_token = first
+  first = first + asked.max
+  local is_done, answer = pcall(claim, asked)
+  answers[place] = is_done and answer or reason(answer)
 end
 settle()
-return encode({
-  now = now, seq = seq, items = items, more = more or is_cut_short, cut_at = cut_at, damaged = damaged,
-  dues = dues_of(K .. (R.of_turns and 'r:' or 'a:'), R.queues),
-})
+for place, asked in ipairs(R.claims) do
+  local answer = answers[place]
+  if type(answer) == 'table' then
+    answer.seq, answer.dues = seq, dues_of(K .. (asked.of_turns and 'r:' or 'a:'), asked.queues)
+    answers[place] = encode(answer)
+  else
+    -- No answer begins with this byte, which MessagePack never uses.
+    answers[place] = '\193' .. answer
+  end
+end
+return encode(answers)

@@ -12,7 +12,7 @@ do
   vanished = call('ZREMRANGEBYSCORE', K .. 'nodes', '-inf', seconds - SILENT_SECONDS)
   if call('ZADD', K .. 'nodes', seconds, R.node) == 1 then
     -- The others are not alone any more.
-    call(PUBLISH, R.bell, encode({ from = R.node, seq = seq, turns = {}, activities = {}, changed = {} }))
+    call(PUBLISH, R.bell, encode({ from = R.node, now = now, seq = seq, turns = {}, activities = {}, changed = {} }))
   end
 end
 

@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Deserialize)]
 struct Bell {
     from: Id,
+    now: u64,
     seq: u64,
     turns: Vec<(Arc<str>, u64)>,
     activities: Vec<(Arc<str>, u64)>,
@@ -123,6 +124,7 @@ pub(crate) fn understand(setup: &Setup, partition: &Partition, message: &[u8]) {
 fn take_in(setup: &Setup, partition: &Partition, bell: Bell) {
     setup.hub.set_peers(partition.index, true);
     let news = News {
+        at_ms: bell.now,
         sequence: bell.seq,
         turns: bell.turns,
         activities: bell.activities,

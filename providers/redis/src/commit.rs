@@ -361,6 +361,7 @@ fn changed_by(operation: &Commit) -> impl Iterator<Item = &str> {
 fn publish(setup: &Setup, part: usize, operations: &[&Commit], answers: &Answers) {
     let hub = &setup.hub;
     let news = News {
+        at_ms: answers.now,
         sequence: answers.seq,
         turns: answers.turns.clone(),
         activities: answers.activities.clone(),

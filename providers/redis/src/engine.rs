@@ -21,7 +21,7 @@ use crate::partition::Partition;
 use crate::pool::Purpose;
 use crate::server::Server;
 use crate::setup::Setup;
-use crate::{bell, commit, error, pulse, read_lane};
+use crate::{bell, claim, commit, error, pulse, read_lane};
 
 /// The thread, until it has ended.
 pub(crate) struct Engine {
@@ -150,7 +150,9 @@ fn serve_partition(
 ) {
     let link = |purpose| Link::new(setup, partition, purpose);
     let (reads, commits) = (link(Purpose::Reads), link(Purpose::Commits));
-    lanes.spawn(lane::run(link(Purpose::Claims), ends.claims));
+    let claims = link(Purpose::Claims);
+    lanes.spawn(lane::run(claims.clone(), ends.fronts));
+    lanes.spawn(claim::run(Arc::clone(setup), claims, ends.claims));
     lanes.spawn(lane::run(link(Purpose::Leases), ends.leases));
     lanes.spawn(read_lane::run(Arc::clone(setup), reads, ends.reads));
     lanes.spawn(lane::run(link(Purpose::Looks), ends.looks));

@@ -24,9 +24,10 @@ const CLAIMS_AGAIN: Duration = Duration::from_millis(20);
 /// When a queue's next item is due, as a script says it: by the server's clock, -1 for never.
 pub(crate) type Due = (Arc<str>, i64);
 
-/// What became claimable, by queue, at a number of the server's.
+/// What became claimable, by queue, at a time and a number of the server's.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct News {
+    pub(crate) at_ms: u64,
     pub(crate) sequence: u64,
     pub(crate) turns: Vec<(Arc<str>, u64)>,
     pub(crate) activities: Vec<(Arc<str>, u64)>,
@@ -126,7 +127,8 @@ impl Hub {
         if news.turns.is_empty() && news.activities.is_empty() {
             return;
         }
-        self.with(part, |known| known.arrive(news, by));
+        let now_ms = self.now_ms();
+        self.with(part, |known| known.arrive(news, by, now_ms));
         self.work.notify_waiters();
     }
 
@@ -293,6 +295,7 @@ mod tests {
         hub.learn(0, answer(70));
         hub.learn(1, answer(5_000));
         let news = News {
+            at_ms: SystemClock.now_ms(),
             sequence: 5_001,
             turns: vec![("orders".into(), 1)],
             activities: Vec::new(),

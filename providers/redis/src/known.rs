@@ -39,7 +39,10 @@ impl Known {
         }
     }
 
-    pub(crate) fn arrive(&mut self, news: &News, by: By) {
+    pub(crate) fn arrive(&mut self, news: &News, by: By, now_ms: i64) {
+        // What is claimable at the time of the server that is told is so here too, however late the time before was
+        // told.
+        self.ahead_ms = self.ahead_ms.max(signed(news.at_ms) - now_ms);
         for (queue, at_ms) in &news.turns {
             if let Some(front) = self.turns.get_mut(queue) {
                 front.arrive(*at_ms, news.sequence, by);

@@ -4,6 +4,7 @@ use duroxide_core::providers::room::Taken;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::claim::ClaimJob;
 use crate::commit::CommitJob;
 use crate::error::Failure;
 use crate::link::Link;
@@ -13,8 +14,8 @@ use crate::script::Script;
 /// Which connection a call goes by. What is long must not keep leases from being renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Claims.
-    Claims,
+    /// What claims of several partitions begin with.
+    Fronts,
     /// Renewals, releases, and the sign of life.
     Leases,
     /// Management.
@@ -26,7 +27,8 @@ pub(crate) enum Lane {
 /// The queues of the lanes to a partition.
 pub(crate) struct Lanes {
     pub(crate) commits: mpsc::UnboundedSender<CommitJob>,
-    pub(crate) claims: mpsc::UnboundedSender<Call>,
+    pub(crate) claims: mpsc::UnboundedSender<ClaimJob>,
+    pub(crate) fronts: mpsc::UnboundedSender<Call>,
     pub(crate) leases: mpsc::UnboundedSender<Call>,
     pub(crate) reads: mpsc::UnboundedSender<ReadJob>,
     pub(crate) looks: mpsc::UnboundedSender<Call>,
@@ -36,7 +38,8 @@ pub(crate) struct Lanes {
 /// The other ends of the lanes to a partition.
 pub(crate) struct LaneEnds {
     pub(crate) commits: mpsc::UnboundedReceiver<CommitJob>,
-    pub(crate) claims: mpsc::UnboundedReceiver<Call>,
+    pub(crate) claims: mpsc::UnboundedReceiver<ClaimJob>,
+    pub(crate) fronts: mpsc::UnboundedReceiver<Call>,
     pub(crate) leases: mpsc::UnboundedReceiver<Call>,
     pub(crate) reads: mpsc::UnboundedReceiver<ReadJob>,
     pub(crate) looks: mpsc::UnboundedReceiver<Call>,
@@ -48,6 +51,7 @@ impl Lanes {
     pub(crate) fn new() -> (Self, LaneEnds) {
         let (commits, commits_end) = mpsc::unbounded_channel();
         let (claims, claims_end) = mpsc::unbounded_channel();
+        let (fronts, fronts_end) = mpsc::unbounded_channel();
         let (leases, leases_end) = mpsc::unbounded_channel();
         let (reads, reads_end) = mpsc::unbounded_channel();
         let (looks, looks_end) = mpsc::unbounded_channel();
@@ -55,6 +59,7 @@ impl Lanes {
         let lanes = Self {
             commits,
             claims,
+            fronts,
             leases,
             reads,
             looks,
@@ -63,6 +68,7 @@ impl Lanes {
         let ends = LaneEnds {
             commits: commits_end,
             claims: claims_end,
+            fronts: fronts_end,
             leases: leases_end,
             reads: reads_end,
             looks: looks_end,
@@ -87,10 +93,6 @@ pub(crate) async fn run(link: Link, mut queue: mpsc::UnboundedReceiver<Call>) {
     let mut under_way = JoinSet::new();
     while let Some(call) = queue.recv().await {
         let connected = link.connected().await;
-        if call.script == Script::Claim && call.reply.is_closed() {
-            // It would lease for nobody.
-            continue;
-        }
         match connected {
             Ok(connected) => {
                 let link = link.clone();

@@ -109,6 +109,7 @@ fn instance_of(lease: &Lease) -> &InstanceId {
 
 #[derive(Deserialize)]
 struct Answer {
+    now: u64,
     seq: u64,
     /// Whether each lease was held.
     answers: Vec<bool>,
@@ -235,6 +236,7 @@ impl RedisProvider {
             }
         };
         let news = News {
+            at_ms: answer.now,
             sequence: answer.seq,
             turns: answer.turns,
             activities: answer.activities,

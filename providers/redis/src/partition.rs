@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use duroxide_core::providers::InstanceId;
 use parking_lot::Mutex;
 
+use crate::claim::ClaimJob;
 use crate::commit::CommitJob;
 use crate::lane::{Call, Lane, LaneEnds, Lanes};
 use crate::read_lane::ReadJob;
@@ -59,10 +60,15 @@ impl Partition {
     pub(crate) fn call(&self, lane: Lane, call: Call) -> bool {
         self.bring(|lanes| match lane {
             Lane::Looks => lanes.looks.send(call).is_ok(),
-            Lane::Claims => lanes.claims.send(call).is_ok(),
+            Lane::Fronts => lanes.fronts.send(call).is_ok(),
             Lane::Leases => lanes.leases.send(call).is_ok(),
             Lane::Relay => lanes.relay.send(call).is_ok(),
         })
+    }
+
+    /// Has something claimed; false once everything is closed.
+    pub(crate) fn claim(&self, job: ClaimJob) -> bool {
+        self.bring(|lanes| lanes.claims.send(job).is_ok())
     }
 
     /// Has something read; false once everything is closed.

@@ -90,19 +90,21 @@ async fn serve(setup: Arc<Setup>, link: Link, connected: Connected, mut jobs: Ve
                         left.push(job);
                         continue;
                     }
-                    let answer = match answer.strip_prefix(&[FAILED]) {
-                        Some(why) => {
-                            let why = String::from_utf8_lossy(why);
-                            Err(Failure::damaged(&why, &setup.access.location.server))
-                        }
-                        None => Ok(answer),
-                    };
+                    let answer = answer_of(answer, &setup.access.location.server);
                     job.reply.send(answer).ok();
                 }
                 jobs = left;
             }
             Err(failure) => return fail(jobs, &failure),
         }
+    }
+}
+
+/// What a script has answered to one of those who called it together.
+pub(crate) fn answer_of(answer: Bytes, server: &Arc<str>) -> Result<Bytes, Failure> {
+    match answer.strip_prefix(&[FAILED]) {
+        Some(why) => Err(Failure::damaged(String::from_utf8_lossy(why), server)),
+        None => Ok(answer),
     }
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::access::Access;
+use crate::claim::{ClaimJob, Request};
 use crate::codec;
 use crate::codes::Id;
 use crate::error::Failure;
@@ -110,7 +111,7 @@ impl Setup {
         let argument = argument.map_err(|why| Failure::damaged(why, server))?;
         let room = match lane {
             Lane::Looks => Some(self.reads.take(1).await),
-            Lane::Claims | Lane::Leases | Lane::Relay => None,
+            Lane::Fronts | Lane::Leases | Lane::Relay => None,
         };
         let (reply, answer) = oneshot::channel();
         let call = Call {
@@ -120,6 +121,17 @@ impl Setup {
             _room: room,
         };
         let is_taken = partition.call(lane, call);
+        self.answered(is_taken, answer).await
+    }
+
+    /// Claims something, together with what others claim. A caller who goes away leaves the call to be made.
+    pub(crate) async fn claim<A: DeserializeOwned>(
+        &self,
+        partition: &Partition,
+        request: Request,
+    ) -> Result<A, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let is_taken = partition.claim(ClaimJob { request, reply });
         self.answered(is_taken, answer).await
     }
 

@@ -1,6 +1,7 @@
 //! Claims of turns and of activities.
 
 mod answer;
+mod lane;
 mod request;
 mod spread;
 
@@ -10,13 +11,12 @@ use duroxide_core::providers::{
 
 pub(crate) use self::answer::channel_of;
 use self::answer::{ActivityAnswer, Answer, ItemAnswer, TurnAnswer};
-use self::request::Request;
+pub(crate) use self::lane::{ClaimJob, run};
+pub(crate) use self::request::Request;
 use crate::error::Failure;
 use crate::hub::{Due, Dues};
-use crate::lane::Lane;
 use crate::partition::Partition;
 use crate::provider::RedisProvider;
-use crate::script::Script;
 
 impl RedisProvider {
     pub(crate) async fn claim_turns_of(
@@ -46,7 +46,7 @@ impl RedisProvider {
 
     async fn claim_anywhere<I: ItemAnswer>(
         &self,
-        request: Request<'_>,
+        request: Request,
     ) -> Result<Claimed<I::Item>, ProviderError> {
         if self.setup.partitions.count() == 1 {
             let partition = self.setup.partitions.first();
@@ -60,7 +60,7 @@ impl RedisProvider {
     async fn claim_in<I: ItemAnswer>(
         &self,
         partition: &Partition,
-        request: Request<'_>,
+        request: Request,
     ) -> Result<Claimed<I::Item>, ProviderError> {
         let operation = request.operation();
         let answer = self.call_claim::<I>(partition, request).await;
@@ -74,14 +74,10 @@ impl RedisProvider {
     async fn call_claim<I: ItemAnswer>(
         &self,
         partition: &Partition,
-        request: Request<'_>,
+        request: Request,
     ) -> Result<Answer<I>, Failure> {
         let of_turns = request.of_turns;
-        let request = request.with_tokens();
-        let call = self
-            .setup
-            .call(partition, Lane::Claims, Script::Claim, &request);
-        let mut answer: Answer<I> = call.await?;
+        let mut answer: Answer<I> = self.setup.claim(partition, request).await?;
         for (item, why) in &answer.damaged {
             tracing::error!(
                 target: "duroxide::redis",

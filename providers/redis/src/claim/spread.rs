@@ -23,7 +23,7 @@ use crate::script::Script;
 #[derive(Serialize)]
 struct FrontsRequest<'a> {
     of_turns: bool,
-    queues: &'a [&'a str],
+    queues: &'a [Arc<str>],
     max: usize,
 }
 
@@ -74,7 +74,7 @@ struct Shares {
 impl RedisProvider {
     pub(super) async fn claim_spread<I: ItemAnswer>(
         &self,
-        request: Request<'_>,
+        request: Request,
     ) -> Result<Claimed<I::Item>, ProviderError> {
         let operation = request.operation();
         let mut answers = Vec::new();
@@ -103,7 +103,7 @@ impl RedisProvider {
     /// Looks what is there, and claims of that so many items.
     async fn claim_round<I: ItemAnswer>(
         &self,
-        request: &Request<'_>,
+        request: &Request,
         wanted: usize,
     ) -> Result<Round<I>, Failure> {
         let (partitions, fronts, is_cut_short) = self.fronts(request, wanted).await?;
@@ -130,7 +130,7 @@ impl RedisProvider {
     /// The partitions that can be reached, the fronts of each, and whether one may have others.
     async fn fronts(
         &self,
-        request: &Request<'_>,
+        request: &Request,
         wanted: usize,
     ) -> Result<(Vec<&Arc<Partition>>, Vec<Vec<Front>>, bool), Failure> {
         let ask = &FrontsRequest {
@@ -142,7 +142,7 @@ impl RedisProvider {
         let each = present.map(|partition| async move {
             let call = self
                 .setup
-                .call(partition, Lane::Claims, Script::Fronts, ask);
+                .call(partition, Lane::Fronts, Script::Fronts, ask);
             let answer: FrontsAnswer = self.setup.promptly(partition, call).await?;
             let said = (answer.now, answer.seq);
             self.learn(partition, ask.of_turns, said, answer.dues);

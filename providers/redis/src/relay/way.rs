@@ -100,6 +100,7 @@ impl Way {
         let call = setup.call(&self.target, Lane::Relay, Script::Deliver, &request);
         let answer: DeliverAnswer = call.await?;
         let news = News {
+            at_ms: answer.now,
             sequence: answer.seq,
             turns: answer.turns,
             activities: answer.activities,

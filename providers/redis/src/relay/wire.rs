@@ -205,6 +205,7 @@ impl<'a> Delivery<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct DeliverAnswer {
+    pub(crate) now: u64,
     pub(crate) seq: u64,
     pub(crate) answers: Vec<Delivered>,
     pub(crate) turns: Vec<(Arc<str>, u64)>,
