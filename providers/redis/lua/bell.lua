@@ -25,8 +25,11 @@ end
 -- Writes what was changed, tells the others, and answers each member with what became claimable, and what was
 -- sent to other partitions.
 local function finish(answers, changed_ids, sent)
-  settle()
+  local failed = settle()
   ring(changed_ids)
+  if failed then
+    error(failed)
+  end
   return encode({
     now = now, seq = seq, answers = answers, turns = pairs_of(raised.turns), activities = pairs_of(raised.activities),
     sent = sent,

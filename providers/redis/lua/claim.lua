@@ -58,14 +58,17 @@ local function choose(prefix, claim)
   return share_out(fronts, claim.max)
 end
 
+-- How many bytes all claims of the script may still hold: as many as the one that may hold most.
+local left_for_all = 0
+
 -- How many bytes the items of a claim may still hold: the first one as many as it has (CLM-13).
 local function budget_of(total)
   local left, has_any = total, false
   return function(bytes)
-    if has_any and bytes > left then
+    if has_any and bytes > math.min(left, left_for_all) then
       return false
     end
-    left, has_any = math.max(left - bytes, 0), true
+    left, left_for_all, has_any = math.max(left - bytes, 0), math.max(left_for_all - bytes, 0), true
     return true
   end
 end
@@ -149,12 +152,12 @@ local function claim_turn(id, head, claim, token, fits)
   if not fits(bytes) then
     return nil
   end
-  local mail = not head.su and mail_ms(head)
+  local mail, output = not head.su and mail_ms(head), long_output_of(head)
   local held_until = head.un
   head.tk, head.un, head.at = token, after(claim.lease), (head.at or 0) + 1
   head.is_due = #messages > 0 or (held and #held > 0)
   return {
-    instance = id, head = save(id, head), output = long_output_of(head), messages = messages, held = held, bytes = bytes,
+    instance = id, head = save(id, head), output = output, messages = messages, held = held, bytes = bytes,
     has_mail = mail ~= nil and mail ~= false and mail <= now, was = held_until,
   }
 end
@@ -170,6 +173,19 @@ local function gone(prefix, item)
   call('ZREM', prefix .. item.queue, item.member)
   error('it is not there')
 end
+
+-- Whether an item is no more what its instance or activity says of its place: it was left behind in the queue, and
+-- leads to something that is elsewhere. It is taken out.
+local function is_stale(prefix, item, found)
+  if found.q == item.queue and found.ro == item.member:sub(1, 16) then
+    return false
+  end
+  call('ZREM', prefix .. item.queue, item.member)
+  return true
+end
+
+-- What stands for a claim of something stale.
+local STALE = {}
 
 -- Damage must not keep others from being claimed (CLM-10).
 local function put_off(prefix, item, failure)
@@ -191,6 +207,9 @@ local function claim_turns(claim)
     local id = item.member:sub(17)
     local is_done, turn = pcall(function()
       local head = load(id) or gone(K .. 'r:', item)
+      if is_stale(K .. 'r:', item, head) then
+        return STALE
+      end
       return claim_turn(id, head, claim, token_of(claim, place), fits)
     end)
     if not is_done then
@@ -198,7 +217,7 @@ local function claim_turns(claim)
       put_off(K .. 'r:', item, turn)
     elseif not turn then
       return turns, true, item.at
-    else
+    elseif turn ~= STALE then
       turn.at = item.at
       turns[#turns + 1] = turn
     end
@@ -210,6 +229,9 @@ end
 local function claim_activity(item, claim, token, fits)
   local head, key = { n = item.member:sub(17, 32) }, item.member:sub(33)
   local activity = activity_of(head, key) or gone(K .. 'a:', item)
+  if is_stale(K .. 'a:', item, activity) then
+    return STALE
+  end
   if not fits(activity.bl) then
     return nil
   end
@@ -233,7 +255,7 @@ local function claim_activities(claim)
       put_off(K .. 'a:', item, activity)
     elseif not activity then
       return found, true, item.at
-    else
+    elseif activity ~= STALE then
       found[#found + 1] = activity
     end
   end
@@ -242,7 +264,7 @@ end
 
 -- Claims what one caller asks for, and answers all but when the next items are due.
 local function claim(asked)
-  damaged = {}
+  damaged, is_cut_short = {}, false
   local items, more, cut_at
   if asked.of_turns then
     items, more, cut_at = claim_turns(asked)
@@ -254,17 +276,24 @@ local function claim(asked)
 end
 
 local answers, first = {}, 0
+for _, asked in ipairs(R.claims) do
+  left_for_all = math.max(left_for_all, asked.total_max)
+end
 for place, asked in ipairs(R.claims) do
   asked.first_token = first
   first = first + asked.max
   local is_done, answer = pcall(claim, asked)
   answers[place] = is_done and answer or reason(answer)
+  if not is_done and asked.only then
+    forget(asked.only)
+  end
 end
 settle()
 for place, asked in ipairs(R.claims) do
   local answer = answers[place]
   if type(answer) == 'table' then
-    answer.seq, answer.dues = seq, dues_of(K .. (asked.of_turns and 'r:' or 'a:'), asked.queues)
+    local is_done, dues = pcall(dues_of, K .. (asked.of_turns and 'r:' or 'a:'), asked.queues)
+    answer.seq, answer.dues = seq, is_done and dues or {}
     answers[place] = encode(answer)
   else
     -- No answer begins with this byte, which MessagePack never uses.

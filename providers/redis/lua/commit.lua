@@ -37,10 +37,12 @@ end
 local answers = {}
 for place, operation in ipairs(R.operations) do
   local id = instance_of(operation)
+  -- What members before have made of it is written: a member that fails has its own part alone forgotten.
+  save_if_changed(id)
   local is_done, answer = pcall(function()
-    -- What members before have made of it is written: a member that fails has its own part alone forgotten.
+    local answer = apply(operation)
     save_if_changed(id)
-    return apply(operation)
+    return answer
   end)
   if not is_done then
     forget(id)

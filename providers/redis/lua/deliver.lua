@@ -16,7 +16,9 @@ local function apply_entry(entry)
     envelope = decode(entry[3])
     envelope.delay = entry[1]
     save_if_changed(envelope.to)
-    return send(envelope)
+    local dropped, number, is_instance = send(envelope)
+    save_if_changed(envelope.to)
+    return dropped, number, is_instance
   end)
   if not is_done then
     if envelope then

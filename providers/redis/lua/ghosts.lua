@@ -55,9 +55,11 @@ local function go_back(log, place)
   for index = #elements, 1, -1 do
     if #elements[index] > LINK_BYTES then
       local trace = decode(elements[index]:sub(LINK_BYTES + 1))
+      save_if_changed(trace[1])
       local is_done, kind = pcall(function()
+        local kind = give_up(trace)
         save_if_changed(trace[1])
-        return give_up(trace)
+        return kind
       end)
       if not is_done then
         forget(trace[1])

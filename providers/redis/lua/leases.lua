@@ -66,7 +66,14 @@ end
 local function answer_each(members, change)
   local answers = {}
   for place, member in ipairs(members) do
-    local is_done, is_held = pcall(change, member)
+    local is_done, is_held = pcall(function()
+      local is_held = change(member)
+      save_if_changed(member.lease.instance)
+      return is_held
+    end)
+    if not is_done then
+      forget(member.lease.instance)
+    end
     answers[place] = is_done and is_held
   end
   return answers

@@ -15,6 +15,10 @@ local damaged = {}
 -- The head of an instance that a list names, and the bytes that it is stored as, or nil where it is damaged.
 local function find_whole(id)
   local is_done, head, stored = pcall(find, id)
+  if is_done and not head and not call('ZSCORE', K .. 'ids', id) then
+    -- It was deleted by force, and lists by what could not be read of it name it still.
+    return nil
+  end
   if not is_done or not head then
     damaged[#damaged + 1] = { id, is_done and 'it has no head' or reason(head) }
     return nil

@@ -18,8 +18,9 @@ local FIRST = '0000000000000001'
 local FORMAT = 1
 
 local now, is_within
--- The last number that was given, and by how much the store's time runs ahead of the server's clock.
-local seq, ahead = 0, 0
+-- The last number that was given; by how much the store's time ran ahead of the server's clock when that was found to
+-- be behind, and when by that clock.
+local seq, ahead, ahead_at = 0, 0, 0
 -- Whether a number was given, and whether the clock has just been found to be behind.
 local has_counted, is_behind = false, false
 do
@@ -34,14 +35,16 @@ do
     if clock[5] ~= PARTITIONS then
       return redis.error_reply('PARTITIONS ' .. tostring(clock[5]) .. ' of the store are not ' .. PARTITIONS)
     end
-    seq = clock[2]
+    seq, ahead, ahead_at = clock[2], clock[4], clock[6]
+    local lead = math.max(ahead - math.max(now - ahead_at, 0) / 10, 0)
+    local server_ms = now
+    now = math.floor(server_ms + lead)
     if now < clock[1] then
       -- The server's clock was set back, or another server's is behind. Time neither goes back, since what was
       -- due must not become early, nor stands still, since leases have to end: it runs ahead of that clock, and
       -- a tenth slower, until that has caught up.
-      ahead = math.max(clock[4], clock[1] - now)
-      ahead = ahead - math.min(ahead, (now + ahead - clock[1]) / 10)
-      now, is_behind = math.max(math.floor(now + ahead), clock[1]), ahead ~= clock[4]
+      ahead, ahead_at, is_behind = clock[1] - server_ms, server_ms, true
+      now = clock[1]
     end
   end
 end
@@ -83,7 +86,8 @@ local heads, changed, is_changed = {}, {}, {}
 -- The head that is stored so. One that is not whole is found out before anything is written because of it.
 local function head_of(stored)
   local head = decode(stored)
-  if type(head) ~= 'table' or not (head.n and head.ic and head.q and head.st and head.ex and head.ev and head.un) then
+  local is_whole = type(head) == 'table' and head.st and head.ex and head.ev and head.un
+  if not is_whole or type(head.n) ~= 'string' or type(head.ic) ~= 'string' or type(head.q) ~= 'string' then
     error('its head is not one')
   end
   return head
@@ -276,8 +280,7 @@ local function reason(failure)
   return type(failure) == 'table' and failure.err or tostring(failure)
 end
 
--- Writes what was changed. An instance that cannot be written keeps no other one from it, and is not passed over
--- in silence.
+-- Writes what was changed, and answers why one of them could not be, which keeps no other one from it.
 local function settle()
   local failed
   for _, id in ipairs(changed) do
@@ -289,11 +292,9 @@ local function settle()
     next_number()
   end
   if has_counted or is_behind or R.writes then
-    call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead, PARTITIONS }))
+    call('SET', K .. 'clock', encode({ now, seq, FORMAT, ahead, PARTITIONS, ahead_at }))
   end
-  if failed then
-    error(reason(failed))
-  end
+  return failed and reason(failed)
 end
 
 -- When the next item of each queue is due, -1 for never.

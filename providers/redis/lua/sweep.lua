@@ -174,5 +174,8 @@ elseif R.prune then
 else
   answer = maintain()
 end
-settle()
+local failed = settle()
+if failed then
+  error(failed)
+end
 return encode(answer)

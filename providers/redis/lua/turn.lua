@@ -70,6 +70,22 @@ local function file_execution(head, status, output)
   head.es = nil
 end
 
+-- Appends a chunk to the history of an execution. What a script has left there that failed in its middle, so that the
+-- head does not count it, is cut off.
+local function append_chunk(head, update)
+  local key, count = base(head) .. 'h' .. update.execution, head.hc or 0
+  local chunk = update.first_event .. update.next_event .. update.chunk
+  if call('RPUSH', key, chunk) ~= count + 1 then
+    if count == 0 then
+      call('UNLINK', key)
+    else
+      call('LTRIM', key, 0, count - 1)
+    end
+    call('RPUSH', key, chunk)
+  end
+  head.hc = count + 1
+end
+
 -- Appends to an execution, and notes in the head how it stands, which is its record as long as no other one
 -- follows it.
 local function write_execution(head, update)
@@ -80,9 +96,11 @@ local function write_execution(head, update)
   if is_another or not head.es then
     head.es = now
   end
+  if is_another then
+    head.hc = nil
+  end
   if update.chunk then
-    local place = update.first_event .. update.next_event
-    call('RPUSH', base(head) .. 'h' .. update.execution, place .. update.chunk)
+    append_chunk(head, update)
   end
   head.ex, head.ev, head.ee = update.execution, update.next_event, nil
   if update.status == 'N' then

@@ -35,7 +35,7 @@ local function write_values(head, version, updates)
   for _, update in ipairs(updates) do
     local old = value_of(keys, update.key)
     if old and not old.x then
-      head.vc, head.vb = head.vc - 1, head.vb - #old.b
+      head.vc, head.vb = math.max((head.vc or 0) - 1, 0), math.max((head.vb or 0) - #old.b, 0)
     end
     if update.value then
       local expires_at = update.expires and after(update.expires)

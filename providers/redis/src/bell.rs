@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Deserialize)]
 struct Bell {
     from: Id,
+    #[serde(default)]
     now: u64,
     seq: u64,
     turns: Vec<(Arc<str>, u64)>,

@@ -186,11 +186,11 @@ async fn stored_count(
     Ok(count.and_then(|clock| NonZeroUsize::new(clock.4)))
 }
 
-/// The time, the last number, the form of what is stored, by how much the time is ahead, and how many partitions
-/// there are.
+/// The time, the last number, the form of what is stored, by how much the time was ahead, how many partitions
+/// there are, and when by the server's clock it was ahead by that.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the scripts read the others")]
-struct StoredClock(f64, f64, u64, f64, usize);
+struct StoredClock(f64, f64, u64, f64, usize, f64);
 
 /// How many partitions a new store gets.
 fn wanted(access: &Access, topology: &Topology) -> NonZeroUsize {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duroxide_core::providers::{
-    Commit, DeleteMode, ErrorKind, InstanceFilter, NewValue, Provider, TurnCommit, ValueKey,
-    ValueUpdate,
+    ClaimActivities, Commit, DeleteMode, ErrorKind, InstanceFilter, NewValue, Provider, TaskQueue,
+    TurnCommit, ValueKey, ValueUpdate,
 };
 use duroxide_redis::RedisProvider;
 use serde::Deserialize;
@@ -259,5 +259,65 @@ async fn a_damaged_value_keeps_no_other_from_expiring() {
     assert_eq!(server.command::<u64>("ZCARD {duroxide:0}:vexp").await, 0);
     let values = key(&server, "b", "v").await;
     assert_eq!(server.command::<u64>(&format!("EXISTS {values}")).await, 0);
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn a_turn_that_fails_in_its_middle_is_there_once_when_it_succeeds() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, vec![start("a")]).await;
+    let [a] = &claim_all(&provider, &["a"]).await[..] else {
+        panic!("it is claimed");
+    };
+    apply_all(&provider, vec![start("b")]).await;
+    let messages = key(&server, "b", "m").await;
+    server
+        .command::<()>(&format!("SET {messages} stranger"))
+        .await;
+
+    let mut turn = commit_of(a, vec![activity(2)]);
+    let mut long = envelope("b");
+    long.message.body = vec![7; 2_000].into();
+    turn.messages = vec![long];
+    let turn = Commit::Turn(turn);
+    for _ in 0..3 {
+        let error = provider.commit(vec![turn.clone()]).await.remove(0);
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    server.command::<u64>(&format!("DEL {messages}")).await;
+    provider.commit(vec![turn]).await.remove(0).unwrap();
+
+    let history = key(&server, "a", "h0000000000000001").await;
+    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    let queues = vec![TaskQueue::default()];
+    let claim = ClaimActivities::new(queues, 10, Duration::from_secs(30));
+    let claimed = provider.claim_activities(&claim).await.unwrap().items;
+    assert_eq!(claimed.len(), 1, "{claimed:?}");
+    provider.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: cargo xtask test finds or starts one"]
+async fn an_id_that_was_deleted_by_force_and_is_started_again_is_leased_once() {
+    let server = PrivateServer::start(&[]).await;
+    let provider = RedisProvider::new(&server.url(), None).await.unwrap();
+    apply_all(&provider, vec![start("a")]).await;
+    server.command::<()>("SET {duroxide:0}:i:a stranger").await;
+    let admin = provider.admin();
+    admin
+        .delete_instance(&id("a"), DeleteMode::Force)
+        .await
+        .unwrap();
+    apply_all(&provider, vec![start("a")]).await;
+
+    let claimed = provider.claim_turns(&turns(10)).await.unwrap().items;
+    assert_eq!(claimed.len(), 1, "{claimed:?}");
+    let claimed = provider.claim_turns(&turns(10)).await.unwrap().items;
+    assert_eq!(claimed.len(), 0, "{claimed:?}");
+    // Its place of before is gone from the queue.
+    let ready = server.command::<u64>("ZCARD {duroxide:0}:r:default").await;
+    assert_eq!(ready, 1);
     provider.close().await;
 }

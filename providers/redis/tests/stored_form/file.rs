@@ -98,9 +98,9 @@ impl StoreFile {
         let Some(Content::String(clock)) = self.keys.get("clock") else {
             panic!("the store has no clock");
         };
-        let (_now, _seq, format, _ahead, _partitions): (u64, u64, u64, u64, u64) =
-            rmp_serde::from_slice(&clock.0).unwrap();
-        format
+        type Clock = (u64, u64, u64, u64, u64, u64);
+        let clock: Clock = rmp_serde::from_slice(&clock.0).unwrap();
+        clock.2
     }
 
     /// The names and kinds of all keys, their members and fields, and how long everything else is.
