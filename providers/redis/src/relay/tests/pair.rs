@@ -73,12 +73,25 @@ pub(super) struct Head {
     pub(super) number: String,
     #[serde(rename = "st")]
     pub(super) status: String,
+    #[serde(rename = "mi", default)]
+    held: Vec<Held>,
     /// What it is as a ghost.
     #[serde(rename = "gh", default)]
     pub(super) ghost: Option<String>,
     #[serde(rename = "cc", default)]
     pub(super) control_count: u64,
 }
+
+/// A message in a head: its channel, due time, number, id, body and execution.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Held(
+    String,
+    u64,
+    String,
+    Bytes,
+    Bytes,
+    #[serde(default)] Option<String>,
+);
 
 #[derive(Deserialize)]
 struct StoredMessage {
@@ -323,6 +336,15 @@ impl Pair {
         let Some(head) = self.head(part, instance).await else {
             return Vec::new();
         };
+        let mut held: Vec<_> = head.held.iter().filter(|it| it.0 == "s").collect();
+        held.sort_by_key(|it| (it.1, &it.2));
+        if !held.is_empty() {
+            let say = |Held(_, due_ms, _, _, body, _): &Held| {
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                (body, due_ms.saturating_sub(self.now_ms))
+            };
+            return held.into_iter().map(say).collect();
+        }
         let own = format!("{}n{}:", tag(part), head.number);
         let (channel, messages) = (format!("{own}s"), format!("{own}m"));
         let members: Vec<Vec<u8>> = self
