@@ -2,6 +2,7 @@
 
 mod completions;
 mod conformance;
+mod stress;
 
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 use self::completions::Completions;
 use self::conformance::Conformance;
+use self::stress::Stress;
 use crate::schema::Schema;
 use crate::scheme::is_url;
 
@@ -28,6 +30,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Conformance(Conformance),
+    Stress(Stress),
     Schema(Schema),
     Completions(Completions),
 }
@@ -40,6 +43,7 @@ pub(crate) fn run() -> ExitCode {
     };
     match command {
         Command::Conformance(conformance) => conformance.run(),
+        Command::Stress(stress) => stress.run(),
         Command::Schema(schema) => match schema.sql() {
             Ok(sql) => print(&sql),
             Err(wrong) => refuse(&wrong),

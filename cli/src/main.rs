@@ -4,6 +4,7 @@ mod backend;
 mod command;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 mod interrupt;
+mod measured;
 mod nearest;
 mod schema;
 mod scheme;

@@ -42,6 +42,15 @@ pub trait Fixture: Send + Sync + 'static {
         )))
     }
 
+    /// Opens a store to measure, by the real clock: that of [`open_in`](Self::open_in), unless the fixture says
+    /// otherwise, as one does whose stores live in one process alone.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store cannot be opened.
+    async fn open_to_measure(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        self.open_in(folder).await
+    }
+
     /// Checks the files of [`open_in`](Self::open_in) with the tools of the store itself, while
     /// nobody has them open; nothing by default.
     ///

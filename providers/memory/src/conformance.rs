@@ -1,5 +1,6 @@
 //! The fixture by which this provider proves itself, and other providers are compared with it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -45,6 +46,10 @@ impl Fixture for MemoryFixture {
         let clock = ManualClock::at_ms(NOW_MS);
         let provider = Mutex::new(MemoryStore::empty(&clock));
         Ok(Box::new(MemoryStore { clock, provider }))
+    }
+
+    async fn open_to_measure(&self, _: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        Ok(Arc::new(MemoryProvider::new()))
     }
 }
 

@@ -1,0 +1,161 @@
+//! What to measure, as a command line says it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::load::Shape;
+use crate::workload::{KINDS, Kind, find};
+
+/// What to measure, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Arguments {
+    /// What is done under load; all workloads without it. May be repeated
+    #[arg(long = "workload", value_name = "NAME")]
+    workloads: Vec<String>,
+    /// For how long each is measured, such as 20s or 2m
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    duration: Duration,
+    /// What is left out at the beginning of each
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    warm_up: Duration,
+    /// How many operations are under way, each begun when the one before has ended [default: by workload]
+    #[arg(long, value_name = "COUNT", conflicts_with = "rate")]
+    in_flight: Option<usize>,
+    /// How many operations are begun in a second, whether those before have ended or not
+    #[arg(long, value_name = "PER-SECOND")]
+    rate: Option<f64>,
+    /// Search for the highest rate at which 99 of 100 operations end within this time, such as 100ms
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["in_flight", "rate"])]
+    find_limit: Option<Duration>,
+    /// How many runtimes work on the store
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    workers: usize,
+    /// How long inputs are, in the workloads that have one [default: by workload]
+    #[arg(long, value_name = "BYTES")]
+    payload: Option<usize>,
+    /// A folder for the report, which is made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// The workloads, and nothing else
+    #[arg(long)]
+    list: bool,
+}
+
+/// What is to be measured, once it was understood.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) kinds: Vec<&'static Kind>,
+    pub(crate) duration: Duration,
+    pub(crate) warm_up: Duration,
+    in_flight: Option<usize>,
+    rate: Option<f64>,
+    pub(crate) find_limit: Option<Duration>,
+    pub(crate) workers: usize,
+    pub(crate) payload: Option<usize>,
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Whether nothing is measured, so that no backend is needed.
+    #[must_use]
+    pub fn only_lists(&self) -> bool {
+        self.list
+    }
+
+    /// What is to be measured.
+    ///
+    /// # Errors
+    /// What of it is impossible.
+    pub(crate) fn plan(self) -> Result<Plan, String> {
+        let kinds = if self.workloads.is_empty() {
+            KINDS.iter().collect()
+        } else {
+            let found = self.workloads.iter();
+            let found = found.map(|name| {
+                let unknown = || format!("there is no workload {name}; there are {}", names());
+                find(name).ok_or_else(unknown)
+            });
+            found.collect::<Result<_, _>>()?
+        };
+        if self.duration.is_zero() {
+            return Err("--duration must be longer than nothing".to_owned());
+        }
+        if self.workers == 0 || self.in_flight == Some(0) {
+            return Err("--workers and --in-flight must be 1 at least".to_owned());
+        }
+        if self
+            .rate
+            .is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))
+        {
+            return Err("--rate must be more than nothing".to_owned());
+        }
+        Ok(Plan {
+            kinds,
+            duration: self.duration,
+            warm_up: self.warm_up,
+            in_flight: self.in_flight,
+            rate: self.rate,
+            find_limit: self.find_limit,
+            workers: self.workers,
+            payload: self.payload,
+            output: self.output,
+        })
+    }
+}
+
+impl Plan {
+    /// How operations of a workload are begun.
+    pub(crate) fn shape(&self, kind: &Kind) -> Shape {
+        match self.rate {
+            Some(per_second) => Shape::Open { per_second },
+            None => Shape::Closed {
+                in_flight: self.in_flight.unwrap_or(kind.in_flight),
+            },
+        }
+    }
+}
+
+fn names() -> String {
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    names.join(", ")
+}
+
+/// The workloads, a line for each.
+pub(crate) fn list() -> String {
+    let line = |kind: &Kind| format!("{:<16} {}\n", kind.name, kind.about);
+    KINDS.iter().map(line).collect()
+}
+
+/// A time such as `500ms`, `20s` or `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is a number with ms, s or m, such as 20s".to_owned();
+    let split = text.find(|it: char| !it.is_ascii_digit() && it != '.');
+    let (number, unit) = split
+        .and_then(|at| text.split_at_checked(at))
+        .ok_or_else(wrong)?;
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "ms" => number / 1_000.0,
+        "s" => number,
+        "m" => number * 60.0,
+        _ => return Err(wrong()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "20", "s", "-1s", "1h", "1e99m"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What can go wrong in a run.
+
+use duroxide_core::ClientError;
+
+/// What went wrong in a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A call of the client has failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An instance has not done what it must.
+    #[error("{id}: {what}")]
+    Wrong { id: String, what: String },
+    /// The backend cannot be had.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Something of this machine has failed.
+    #[error("{what}: {cause}")]
+    Machine {
+        what: &'static str,
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl Failure {
+    pub(crate) fn wrong(id: &str, what: String) -> Self {
+        Self::Wrong {
+            id: id.to_owned(),
+            what,
+        }
+    }
+
+    /// Names what was tried when the system refused.
+    pub(crate) fn machine(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |cause| Self::Machine { what, cause }
+    }
+}

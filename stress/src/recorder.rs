@@ -1,0 +1,143 @@
+//! What is noted of each operation.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// The longest time that is told apart from longer ones.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// How many digits of a time are kept.
+const DIGITS: u8 = 3;
+
+/// Notes operations as they end, from any number of tasks.
+pub(crate) struct Recorder {
+    /// Whatever ends before this is not measured.
+    warm_up: Duration,
+    /// Whatever ends behind this is neither.
+    end: Duration,
+    noted: Mutex<Noted>,
+}
+
+struct Noted {
+    times: Histogram<u64>,
+    /// How many ended in each second since the beginning, those of the warm-up too.
+    by_second: Vec<u64>,
+}
+
+/// What came of the operations that were measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) operations: u64,
+    pub(crate) per_second: f64,
+    pub(crate) latency_ms: Latency,
+    /// How many ended in each second since the beginning.
+    pub(crate) by_second: Vec<u64>,
+}
+
+/// Times within which a part of the operations ended, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
+}
+
+impl Recorder {
+    /// Measures what ends between these times since the beginning.
+    pub(crate) fn new(warm_up: Duration, end: Duration) -> Result<Self, Failure> {
+        let times = Histogram::new_with_bounds(1, micros(LONGEST), DIGITS);
+        let noted = Noted {
+            times: times.map_err(|error| Failure::Unavailable(error.to_string()))?,
+            by_second: Vec::new(),
+        };
+        Ok(Self {
+            warm_up,
+            end,
+            noted: Mutex::new(noted),
+        })
+    }
+
+    /// Notes an operation that has ended so long after the beginning, and how long it took.
+    pub(crate) fn note(&self, ended: Duration, took: Duration) {
+        let mut noted = self.noted.lock();
+        if ended > self.end {
+            return;
+        }
+        let second = usize::try_from(ended.as_secs()).unwrap_or(usize::MAX);
+        if noted.by_second.len() <= second {
+            noted.by_second.resize(second + 1, 0);
+        }
+        if let Some(count) = noted.by_second.get_mut(second) {
+            *count += 1;
+        }
+        if ended >= self.warm_up {
+            noted.times.saturating_record(micros(took).max(1));
+        }
+    }
+
+    /// What was measured until so long after the beginning.
+    pub(crate) fn measured(&self, until: Duration) -> Measured {
+        let noted = self.noted.lock();
+        let times = &noted.times;
+        let took = until.min(self.end).saturating_sub(self.warm_up);
+        let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
+        let at = |quantile| millis(times.value_at_quantile(quantile));
+        Measured {
+            operations: times.len(),
+            per_second: times.len() as f64 / seconds,
+            latency_ms: Latency {
+                p50: at(0.5),
+                p90: at(0.9),
+                p99: at(0.99),
+                p999: at(0.999),
+                max: millis(times.max()),
+            },
+            by_second: noted.by_second.clone(),
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_warm_up_and_the_drain_are_not_measured() {
+        let recorder = Recorder::new(SECOND, SECOND * 3).unwrap();
+        for (ended_ms, took_ms) in [
+            (500, 900),
+            (1_500, 10),
+            (2_500, 20),
+            (2_600, 30),
+            (3_500, 5_000),
+        ] {
+            let [ended, took] = [ended_ms, took_ms].map(Duration::from_millis);
+            recorder.note(ended, took);
+        }
+        let measured = recorder.measured(SECOND * 3);
+        assert_eq!(measured.operations, 3);
+        assert_eq!(measured.by_second, [1, 1, 2]);
+        assert!((measured.per_second - 1.5).abs() < 1e-9);
+        let latency = measured.latency_ms;
+        assert!((latency.p50 - 20.0).abs() < 0.1, "{latency:?}");
+        assert!((latency.max - 30.0).abs() < 0.1, "{latency:?}");
+        // One that was ended early has lasted less long.
+        assert!((recorder.measured(SECOND * 2).per_second - 3.0).abs() < 1e-9);
+    }
+}

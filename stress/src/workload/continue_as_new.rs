@@ -1,0 +1,44 @@
+//! Executions one after another.
+
+use async_trait::async_trait;
+use duroxide_core::runtime::registry::ActivityRegistry;
+use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
+
+use super::hello::echo;
+use super::{Code, Ran, Workload, expect};
+use crate::failure::Failure;
+
+const EXECUTIONS: u32 = 5;
+
+/// An orchestration that continues as new four times, with an activity in each execution.
+pub(super) struct ContinueAsNew;
+
+async fn countdown(ctx: OrchestrationContext, left: String) -> Result<String, String> {
+    let left = ctx.schedule_activity("Echo", left).into_activity().await?;
+    let left: u32 = left.parse().map_err(|_| "no number")?;
+    if left > 1 {
+        return ctx.continue_as_new((left - 1).to_string()).await;
+    }
+    Ok("done".to_owned())
+}
+
+#[async_trait]
+impl Workload for ContinueAsNew {
+    fn code(&self, ran: &Ran) -> Code {
+        let orchestrations = OrchestrationRegistry::builder().register("Countdown", countdown);
+        Code {
+            activities: ActivityRegistry::builder()
+                .register("Echo", echo(ran))
+                .build(),
+            orchestrations: orchestrations.build(),
+        }
+    }
+
+    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
+        expect(client, id, ("Countdown", &EXECUTIONS.to_string()), "done").await
+    }
+
+    fn activities(&self) -> u64 {
+        EXECUTIONS.into()
+    }
+}

@@ -1,0 +1,54 @@
+//! Events that race timers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide_core::runtime::registry::ActivityRegistry;
+use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
+
+use super::{Code, PATIENCE, Ran, Workload, expect_end};
+use crate::failure::Failure;
+
+const EVENTS: u32 = 3;
+/// Far longer than an event takes, so that one that comes is never lost to the timer.
+const TIMER: Duration = PATIENCE;
+
+/// An orchestration that waits for three events, each against a timer.
+pub(super) struct Events;
+
+async fn events(ctx: OrchestrationContext, _: String) -> Result<String, String> {
+    let mut heard = Vec::new();
+    for _ in 0..EVENTS {
+        let event = ctx.schedule_wait("go");
+        let timer = ctx.schedule_timer(TIMER);
+        let (first, output) = ctx.select2(event, timer).await;
+        let duroxide_core::DurableOutput::External(text) = output else {
+            return Err(format!("an event did not come: {first} was first"));
+        };
+        heard.push(text);
+    }
+    Ok(heard.join(" "))
+}
+
+#[async_trait]
+impl Workload for Events {
+    fn code(&self, _: &Ran) -> Code {
+        let orchestrations = OrchestrationRegistry::builder().register("Events", events);
+        Code {
+            activities: ActivityRegistry::builder().build(),
+            orchestrations: orchestrations.build(),
+        }
+    }
+
+    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
+        client.start_orchestration(id, "Events", "").await?;
+        for event in 0..EVENTS {
+            client.raise_event(id, "go", event.to_string()).await?;
+        }
+        expect_end(client, id, "0 1 2").await
+    }
+
+    fn activities(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,63 @@
+//! Children and their children.
+
+use async_trait::async_trait;
+use duroxide_core::runtime::registry::ActivityRegistry;
+use duroxide_core::{Client, DurableOutput, OrchestrationContext, OrchestrationRegistry};
+
+use super::hello::echo;
+use super::{Code, Ran, Workload, expect};
+use crate::failure::Failure;
+
+const CHILDREN: u32 = 3;
+/// How many generations there are below the root.
+const DEPTH: u32 = 2;
+
+/// An orchestration with three children, each of which has three children with an activity.
+pub(super) struct Tree;
+
+/// Answers how many leaves are below it.
+async fn node(ctx: OrchestrationContext, depth: String) -> Result<String, String> {
+    let depth: u32 = depth.parse().map_err(|_| "no depth")?;
+    if depth == 0 {
+        return ctx.schedule_activity("Echo", "1").into_activity().await;
+    }
+    let below = (depth - 1).to_string();
+    let children = (0..CHILDREN).map(|_| ctx.schedule_sub_orchestration("Node", below.clone()));
+    let mut leaves = 0_u32;
+    for output in ctx.join(children.collect()).await {
+        let DurableOutput::SubOrchestration(Ok(count)) = output else {
+            return Err(format!("a child ended otherwise: {output:?}"));
+        };
+        leaves += count.parse::<u32>().map_err(|_| "no count")?;
+    }
+    Ok(leaves.to_string())
+}
+
+#[async_trait]
+impl Workload for Tree {
+    fn code(&self, ran: &Ran) -> Code {
+        Code {
+            activities: ActivityRegistry::builder()
+                .register("Echo", echo(ran))
+                .build(),
+            orchestrations: OrchestrationRegistry::builder()
+                .register("Node", node)
+                .build(),
+        }
+    }
+
+    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
+        let leaves = self.activities().to_string();
+        expect(client, id, ("Node", &DEPTH.to_string()), &leaves).await
+    }
+
+    fn activities(&self) -> u64 {
+        u64::from(CHILDREN.pow(DEPTH))
+    }
+
+    fn instances(&self) -> u64 {
+        (0..=DEPTH)
+            .map(|depth| u64::from(CHILDREN.pow(depth)))
+            .sum()
+    }
+}

@@ -1,0 +1,163 @@
+//! The tool, on the in-memory provider.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use duroxide_core::providers::Provider;
+use duroxide_memory::conformance::MemoryFixture;
+use duroxide_provider_tests::{Fixture, Store, Unavailable};
+use serde_json::Value;
+
+fn stress(fixture: impl Fixture, arguments: &[&str]) -> String {
+    let arguments = ["stress"].iter().chain(arguments);
+    let code = duroxide_stress::main("memory", fixture, arguments.map(|it| (*it).to_owned()));
+    format!("{code:?}")
+}
+
+fn code(code: ExitCode) -> String {
+    format!("{code:?}")
+}
+
+/// A bit of each.
+const SHORT: [&str; 6] = ["--duration", "1s", "--warm-up", "50ms", "--in-flight", "4"];
+
+fn report_in(folder: &Path) -> Value {
+    let text = fs::read_to_string(folder.join("stress.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn every_workload_runs_and_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let arguments = [
+        "--duration",
+        "2s",
+        "--warm-up",
+        "0s",
+        "--in-flight",
+        "2",
+        "--payload",
+        "100",
+        "--output",
+        output,
+    ];
+    assert_eq!(stress(MemoryFixture, &arguments), code(ExitCode::SUCCESS));
+
+    let report = report_in(folder.path());
+    let runs = report["runs"].as_array().unwrap();
+    assert!(runs.len() > 5, "{report}");
+    for run in runs {
+        let figures = &run["outcome"]["measured"];
+        assert!(
+            figures["measured"]["operations"].as_u64().unwrap() > 0,
+            "{run}"
+        );
+        assert_eq!(figures["wrong"].as_array().unwrap().len(), 0, "{run}");
+    }
+    let page = fs::read_to_string(folder.path().join("stress.html")).unwrap();
+    let outside = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(!outside.contains("http"), "it needs no network");
+    for svg in ["throughput.svg", "latency.svg", "over-time-hello.svg"] {
+        let svg = fs::read_to_string(folder.path().join(svg)).unwrap();
+        assert!(
+            svg.starts_with("<svg") && svg.ends_with("</svg>\n"),
+            "{svg}"
+        );
+    }
+}
+
+#[test]
+fn an_open_loop_and_a_search_are_reported_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let common = [
+        "--duration",
+        "1s",
+        "--warm-up",
+        "50ms",
+        "--workload",
+        "hello",
+        "--output",
+        output,
+    ];
+    let arguments = [&common[..], &["--rate", "40"]].concat();
+    assert_eq!(stress(MemoryFixture, &arguments), code(ExitCode::SUCCESS));
+    let report = report_in(folder.path());
+    assert_eq!(report["runs"][0]["shape"], "40 a second");
+
+    // A bound that nobody keeps, so that the search is short.
+    let arguments = [&common[..], &["--find-limit", "0.001ms"]].concat();
+    assert_eq!(stress(MemoryFixture, &arguments), code(ExitCode::FAILURE));
+    let report = report_in(folder.path());
+    let tried = report["runs"][0]["outcome"]["limit"].as_array().unwrap();
+    assert_eq!(tried[0]["is_followed"], false, "{report}");
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    for wrong in [
+        ["--workload", "hallo"],
+        ["--workers", "0"],
+        ["--rate", "0"],
+        ["--duration", "0s"],
+    ] {
+        assert_eq!(
+            stress(MemoryFixture, &wrong),
+            code(ExitCode::from(2)),
+            "{wrong:?}"
+        );
+    }
+}
+
+/// A backend that cannot be had.
+struct Nowhere;
+
+#[async_trait]
+impl Fixture for Nowhere {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        Err(Unavailable::new("start the server"))
+    }
+
+    async fn open_to_measure(&self, _: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+        Err(Unavailable::new("start the server"))
+    }
+}
+
+#[test]
+fn a_backend_that_cannot_be_had_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let arguments = [&SHORT[..], &["--workload", "hello", "--output", output]].concat();
+    assert_eq!(stress(Nowhere, &arguments), code(ExitCode::FAILURE));
+    let report = report_in(folder.path());
+    assert_eq!(
+        report["runs"][0]["outcome"]["unavailable"],
+        "start the server"
+    );
+}
+
+#[test]
+fn a_report_is_compared_with_itself_and_with_a_better_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let arguments = [&SHORT[..], &["--workload", "hello", "--output", output]].concat();
+    stress(MemoryFixture, &arguments);
+    let same = folder.path().join("stress.json");
+    let diff =
+        |before: &Path, after: &Path| format!("{:?}", duroxide_stress::diff(before, after, 0.8));
+    assert_eq!(diff(&same, &same), code(ExitCode::SUCCESS));
+
+    let mut report = report_in(folder.path());
+    let rate = &mut report["runs"][0]["outcome"]["measured"]["measured"]["per_second"];
+    *rate = (rate.as_f64().unwrap() * 2.0).into();
+    let better = folder.path().join("better.json");
+    fs::write(&better, report.to_string()).unwrap();
+    assert_eq!(diff(&same, &better), code(ExitCode::SUCCESS));
+    assert_eq!(diff(&better, &same), code(ExitCode::FAILURE));
+    assert_eq!(diff(&same, folder.path()), code(ExitCode::FAILURE));
+}
