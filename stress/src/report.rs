@@ -52,6 +52,20 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
 }
 
+impl Run {
+    /// What is wrong with it, whatever the speed; nothing if this is empty.
+    pub(crate) fn wrong(&self) -> Vec<&str> {
+        match &self.outcome {
+            Outcome::Measured(figures) => figures.wrong.iter().map(|it| &**it).collect(),
+            Outcome::Limit(tried) if knee(tried).is_none() => {
+                vec!["not even the lowest rate was followed"]
+            }
+            Outcome::Limit(_) => Vec::new(),
+            Outcome::Unavailable(why) => vec![why],
+        }
+    }
+}
+
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,11 +129,7 @@ impl Report {
 
     /// Whether everything was measured, and nothing is wrong.
     pub(crate) fn is_good(&self) -> bool {
-        self.runs.iter().all(|run| match &run.outcome {
-            Outcome::Measured(figures) => figures.wrong.is_empty(),
-            Outcome::Limit(tried) => knee(tried).is_some(),
-            Outcome::Unavailable(_) => false,
-        })
+        self.runs.iter().all(|run| run.wrong().is_empty())
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::runtime::registry::ActivityRegistry;
-use duroxide_core::{Client, OrchestrationRegistry, OrchestrationStatus};
+use duroxide_core::{ActivityContext, Client, OrchestrationRegistry, OrchestrationStatus};
 
 use crate::failure::Failure;
 
@@ -27,6 +27,29 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Code {
     pub(crate) activities: ActivityRegistry,
     pub(crate) orchestrations: OrchestrationRegistry,
+}
+
+impl Code {
+    /// Orchestrations with the activity `Echo`, which answers its input.
+    fn with_echo(ran: &Ran, orchestrations: OrchestrationRegistry) -> Self {
+        let ran = ran.clone();
+        let echo = move |_: ActivityContext, input: String| {
+            ran.once();
+            std::future::ready(Ok::<_, String>(input))
+        };
+        Self {
+            activities: ActivityRegistry::builder().register("Echo", echo).build(),
+            orchestrations,
+        }
+    }
+
+    /// Orchestrations without activities.
+    fn without_activities(orchestrations: OrchestrationRegistry) -> Self {
+        Self {
+            activities: ActivityRegistry::builder().build(),
+            orchestrations,
+        }
+    }
 }
 
 /// Counts how often activities ran in this process.

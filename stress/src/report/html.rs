@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Report;
 use super::plot::{escaped, latencies, over_time, saturation, throughput};
-use super::{Outcome, Report};
-use crate::limit::knee;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ground: #ffffff; --text: #1b1f24; --faint: #656d76; --rule: #d0d7de; --bad: #b3261e }
@@ -76,17 +75,9 @@ fn section(page: &mut String, title: &str, svg: &str) {
 /// What is wrong, before everything else.
 fn wrong(report: &Report, page: &mut String) {
     for run in &report.runs {
-        let wrong = match &run.outcome {
-            Outcome::Measured(figures) => figures.wrong.clone(),
-            Outcome::Limit(tried) if knee(tried).is_none() => {
-                vec!["not even the lowest rate was followed".to_owned()]
-            }
-            Outcome::Limit(_) => Vec::new(),
-            Outcome::Unavailable(why) => vec![why.clone()],
-        };
-        for what in wrong {
+        for what in run.wrong() {
             let (workload, backend) = (escaped(&run.workload), escaped(&run.backend));
-            let what = escaped(&what);
+            let what = escaped(what);
             writeln!(page, "<p class=\"bad\">{workload} on {backend}: {what}</p>").ok();
         }
     }

@@ -13,18 +13,12 @@ pub(crate) fn table(report: &Report) -> String {
     let mut notes = Vec::new();
     for run in &report.runs {
         match &run.outcome {
-            Outcome::Measured(figures) => {
-                rows.push(row(run, figures));
-                let wrong = figures.wrong.iter();
-                notes.extend(
-                    wrong.map(|it| format!("FAILED {} on {}: {it}", run.workload, run.backend)),
-                );
-            }
-            Outcome::Limit(tried) => notes.push(limit(run, tried)),
-            Outcome::Unavailable(why) => {
-                notes.push(format!("FAILED {} on {}: {why}", run.workload, run.backend));
-            }
+            Outcome::Measured(figures) => rows.push(row(run, figures)),
+            Outcome::Limit(tried) => notes.extend(limit(run, tried)),
+            Outcome::Unavailable(_) => {}
         }
+        let wrong = run.wrong().into_iter();
+        notes.extend(wrong.map(|it| format!("FAILED {} on {}: {it}", run.workload, run.backend)));
     }
     let widths: Vec<usize> = (0..HEADER.len())
         .map(|column| {
@@ -58,21 +52,20 @@ pub(crate) fn table(report: &Report) -> String {
     text
 }
 
-/// The highest rate that was followed, and the lowest that was not.
-fn limit(run: &Run, tried: &[Tried]) -> String {
-    let (workload, backend) = (&run.workload, &run.backend);
-    let Some(knee) = knee(tried) else {
-        return format!("FAILED {workload} on {backend}: not even the lowest rate was followed");
-    };
+/// The highest rate that was followed, if one was, and the lowest that was not.
+fn limit(run: &Run, tried: &[Tried]) -> Option<String> {
+    let knee = knee(tried)?;
     let lost = tried.iter().filter(|it| !it.is_followed);
     let lost = lost.map(|it| it.rate).min_by(f64::total_cmp);
     let lost = lost.map_or_else(String::new, |rate| format!(", and not {rate:.0}"));
-    format!(
-        "{workload} on {backend}: {:.0} a second are followed{lost}, with p50 {} ms and p99 {} ms",
+    Some(format!(
+        "{} on {}: {:.0} a second are followed{lost}, with p50 {} ms and p99 {} ms",
+        run.workload,
+        run.backend,
         knee.rate,
         millis(knee.p50_ms),
         millis(knee.p99_ms)
-    )
+    ))
 }
 
 fn row(run: &Run, figures: &Figures) -> [String; 9] {

@@ -1,10 +1,8 @@
 //! Activities one after another.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::hello::echo;
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
 
@@ -24,14 +22,8 @@ async fn chain(ctx: OrchestrationContext, input: String) -> Result<String, Strin
 #[async_trait]
 impl Workload for Chain {
     fn code(&self, ran: &Ran) -> Code {
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: OrchestrationRegistry::builder()
-                .register("Chain", chain)
-                .build(),
-        }
+        let orchestrations = OrchestrationRegistry::builder().register("Chain", chain);
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

@@ -1,10 +1,8 @@
 //! Executions one after another.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::hello::echo;
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
 
@@ -26,12 +24,7 @@ async fn countdown(ctx: OrchestrationContext, left: String) -> Result<String, St
 impl Workload for ContinueAsNew {
     fn code(&self, ran: &Ran) -> Code {
         let orchestrations = OrchestrationRegistry::builder().register("Countdown", countdown);
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: orchestrations.build(),
-        }
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
 use super::{Code, PATIENCE, Ran, Workload, expect_end};
@@ -34,10 +33,7 @@ async fn events(ctx: OrchestrationContext, _: String) -> Result<String, String> 
 impl Workload for Events {
     fn code(&self, _: &Ran) -> Code {
         let orchestrations = OrchestrationRegistry::builder().register("Events", events);
-        Code {
-            activities: ActivityRegistry::builder().build(),
-            orchestrations: orchestrations.build(),
-        }
+        Code::without_activities(orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

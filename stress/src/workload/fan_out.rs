@@ -1,10 +1,8 @@
 //! Activities side by side.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::hello::echo;
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
 
@@ -22,12 +20,7 @@ async fn fan_out(ctx: OrchestrationContext, _: String) -> Result<String, String>
 impl Workload for FanOut {
     fn code(&self, ran: &Ran) -> Code {
         let orchestrations = OrchestrationRegistry::builder().register("FanOut", fan_out);
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: orchestrations.build(),
-        }
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

@@ -1,8 +1,7 @@
 //! One activity.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
-use duroxide_core::{ActivityContext, Client, OrchestrationContext, OrchestrationRegistry};
+use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
@@ -23,29 +22,11 @@ async fn hello(ctx: OrchestrationContext, input: String) -> Result<String, Strin
     ctx.schedule_activity("Echo", input).into_activity().await
 }
 
-/// An activity that answers its input.
-pub(super) fn echo(
-    ran: &Ran,
-) -> impl Fn(ActivityContext, String) -> std::future::Ready<Result<String, String>> + Send + Sync + 'static
-{
-    let ran = ran.clone();
-    move |_, input| {
-        ran.once();
-        std::future::ready(Ok(input))
-    }
-}
-
 #[async_trait]
 impl Workload for Hello {
     fn code(&self, ran: &Ran) -> Code {
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: OrchestrationRegistry::builder()
-                .register("Hello", hello)
-                .build(),
-        }
+        let orchestrations = OrchestrationRegistry::builder().register("Hello", hello);
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

@@ -1,10 +1,8 @@
 //! Long inputs and outputs.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, DurableOutput, OrchestrationContext, OrchestrationRegistry};
 
-use super::hello::echo;
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
 
@@ -83,12 +81,7 @@ impl Workload for LargePayload {
         let orchestrations = OrchestrationRegistry::builder()
             .register("Parent", parent)
             .register("Child", child);
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: orchestrations.build(),
-        }
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

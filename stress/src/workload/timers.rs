@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
 use super::{Code, Ran, Workload, expect};
@@ -26,10 +25,7 @@ async fn timers(ctx: OrchestrationContext, _: String) -> Result<String, String> 
 impl Workload for Timers {
     fn code(&self, _: &Ran) -> Code {
         let orchestrations = OrchestrationRegistry::builder().register("Timers", timers);
-        Code {
-            activities: ActivityRegistry::builder().build(),
-            orchestrations: orchestrations.build(),
-        }
+        Code::without_activities(orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {

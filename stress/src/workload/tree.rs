@@ -1,10 +1,8 @@
 //! Children and their children.
 
 use async_trait::async_trait;
-use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, DurableOutput, OrchestrationContext, OrchestrationRegistry};
 
-use super::hello::echo;
 use super::{Code, Ran, Workload, expect};
 use crate::failure::Failure;
 
@@ -36,14 +34,8 @@ async fn node(ctx: OrchestrationContext, depth: String) -> Result<String, String
 #[async_trait]
 impl Workload for Tree {
     fn code(&self, ran: &Ran) -> Code {
-        Code {
-            activities: ActivityRegistry::builder()
-                .register("Echo", echo(ran))
-                .build(),
-            orchestrations: OrchestrationRegistry::builder()
-                .register("Node", node)
-                .build(),
-        }
+        let orchestrations = OrchestrationRegistry::builder().register("Node", node);
+        Code::with_echo(ran, orchestrations.build())
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
