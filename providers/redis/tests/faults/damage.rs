@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duroxide_core::providers::{
     ClaimActivities, Commit, DeleteMode, ErrorKind, InstanceFilter, NewValue, Provider, TaskQueue,
-    TurnCommit, ValueKey, ValueUpdate,
+    Turn, TurnCommit, ValueKey, ValueUpdate,
 };
 use duroxide_redis::RedisProvider;
 use serde::Deserialize;
@@ -80,13 +80,7 @@ async fn a_member_that_fails_leaves_its_batch_whole() {
     let error = answers.into_iter().nth(2).unwrap().unwrap_err();
     assert_eq!(error.context("instance"), Some("b"));
     // What the others did is there, once.
-    let chunks: u64 = server
-        .command(&format!(
-            "LLEN {}",
-            key(&server, "a", "h0000000000000001").await
-        ))
-        .await;
-    assert_eq!(chunks, 1);
+    assert_eq!(chunks(&server, "a").await, 1);
     let repeated = provider.commit(vec![first]).await;
     assert!(
         format!("{repeated:?}").contains("repeated: true"),
@@ -108,6 +102,17 @@ async fn a_member_that_fails_leaves_its_batch_whole() {
     provider.close().await;
 }
 
+/// Claims the only instance that can be claimed, which is this one.
+async fn claim_one(provider: &RedisProvider, instance: &str) -> Turn {
+    claim_all(provider, &[instance]).await.remove(0)
+}
+
+/// How many chunks the history of an instance has.
+async fn chunks(server: &PrivateServer, instance: &str) -> u64 {
+    let history = key(server, instance, "h0000000000000001").await;
+    server.command(&format!("LLEN {history}")).await
+}
+
 /// A turn that does a bit of everything, and sends to these.
 fn busy_turn(mut turn: TurnCommit, receivers: &[&str]) -> Commit {
     turn.messages = receivers.iter().map(|it| envelope(it)).collect();
@@ -121,9 +126,7 @@ async fn a_turn_to_a_damaged_instance_is_refused_before_anything_is_written() {
     let server = PrivateServer::start(&[]).await;
     let provider = RedisProvider::new(&server.url(), None).await.unwrap();
     apply_all(&provider, vec![start("a")]).await;
-    let [a] = &claim_all(&provider, &["a"]).await[..] else {
-        panic!("it is claimed");
-    };
+    let a = &claim_one(&provider, "a").await;
     apply_all(&provider, ["b", "damaged"].map(start).to_vec()).await;
     server
         .command::<()>("SET {duroxide:0}:i:damaged stranger")
@@ -139,13 +142,10 @@ async fn a_turn_to_a_damaged_instance_is_refused_before_anything_is_written() {
             "{error}"
         );
     }
-    let history = key(&server, "a", "h0000000000000001").await;
-    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 0);
+    assert_eq!(chunks(&server, "a").await, 0);
     let queue = "ZCARD {duroxide:0}:a:default";
     assert_eq!(server.command::<u64>(queue).await, 0);
-    let [b] = &claim_all(&provider, &["b"]).await[..] else {
-        panic!("it is claimed");
-    };
+    let b = &claim_one(&provider, "b").await;
     assert_eq!(b.messages.len(), 1, "its start");
 
     // Without the damaged one the message is dropped, and the turn goes through.
@@ -158,7 +158,7 @@ async fn a_turn_to_a_damaged_instance_is_refused_before_anything_is_written() {
         format!("{committed:?}").contains("dropped"),
         "{committed:?}"
     );
-    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    assert_eq!(chunks(&server, "a").await, 1);
     provider.close().await;
 }
 
@@ -172,15 +172,12 @@ async fn an_instance_whose_counts_are_wrong_harms_no_other_in_its_batch() {
     apply_all(&provider, ["b"; 5].map(send).to_vec()).await;
     let channel = key(&server, "b", "s").await;
     server.command::<u64>(&format!("DEL {channel}")).await;
-    let [a] = &claim_all(&provider, &["a"]).await[..] else {
-        panic!("it is claimed");
-    };
+    let a = &claim_one(&provider, "a").await;
 
     let turn = Commit::Turn(commit_of(a, Vec::new()));
     let answers = provider.commit(vec![turn, send("b"), send("b")]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let history = key(&server, "a", "h0000000000000001").await;
-    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    assert_eq!(chunks(&server, "a").await, 1);
     provider.close().await;
 }
 
@@ -190,9 +187,7 @@ async fn what_is_damaged_is_left_out_of_lists_and_can_be_deleted() {
     let server = PrivateServer::start(&[]).await;
     let provider = RedisProvider::new(&server.url(), None).await.unwrap();
     apply_all(&provider, vec![start("b")]).await;
-    let [b] = &claim_all(&provider, &["b"]).await[..] else {
-        panic!("it is claimed");
-    };
+    let b = &claim_one(&provider, "b").await;
     let own = key(&server, "b", "*").await;
     apply_all(&provider, ["a", "c", "d"].map(start).to_vec()).await;
     apply_all(
@@ -268,9 +263,7 @@ async fn a_turn_that_fails_in_its_middle_is_there_once_when_it_succeeds() {
     let server = PrivateServer::start(&[]).await;
     let provider = RedisProvider::new(&server.url(), None).await.unwrap();
     apply_all(&provider, vec![start("a")]).await;
-    let [a] = &claim_all(&provider, &["a"]).await[..] else {
-        panic!("it is claimed");
-    };
+    let a = &claim_one(&provider, "a").await;
     apply_all(&provider, vec![start("b")]).await;
     let messages = key(&server, "b", "m").await;
     server
@@ -289,8 +282,7 @@ async fn a_turn_that_fails_in_its_middle_is_there_once_when_it_succeeds() {
     server.command::<u64>(&format!("DEL {messages}")).await;
     provider.commit(vec![turn]).await.remove(0).unwrap();
 
-    let history = key(&server, "a", "h0000000000000001").await;
-    assert_eq!(server.command::<u64>(&format!("LLEN {history}")).await, 1);
+    assert_eq!(chunks(&server, "a").await, 1);
     let queues = vec![TaskQueue::default()];
     let claim = ClaimActivities::new(queues, 10, Duration::from_secs(30));
     let claimed = provider.claim_activities(&claim).await.unwrap().items;
