@@ -72,8 +72,7 @@ fn postgres(_: Option<&str>) -> Result<Arc<dyn Fixture>, String> {
 #[cfg(feature = "redis")]
 fn redis(url: Option<&str>) -> Result<Arc<dyn Fixture>, String> {
     Ok(Arc::new(match url {
-        Some(url) if url.contains(',') => RedisFixture::cluster().at(url),
-        Some(url) => RedisFixture::single().at(url),
+        Some(url) => RedisFixture::at_url(url),
         None => RedisFixture::single(),
     }))
 }

@@ -143,13 +143,7 @@ fn postgres(url: &str) -> Subject {
 }
 
 fn redis(url: &str) -> Subject {
-    // A list of servers is a Cluster.
-    let fixture = if url.contains(',') {
-        RedisFixture::cluster()
-    } else {
-        RedisFixture::single()
-    };
-    Subject::new(fixture.at(url))
+    Subject::new(RedisFixture::at_url(url))
 }
 
 fn main() -> ExitCode {

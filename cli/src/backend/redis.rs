@@ -17,10 +17,10 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
         ));
     }
     let fixture = match mode {
-        None if url.contains(',') => RedisFixture::cluster(),
-        None | Some("single") => RedisFixture::single(),
-        Some("partitioned") => RedisFixture::partitioned(),
-        Some("cluster") => RedisFixture::cluster(),
+        None => RedisFixture::at_url(url),
+        Some("single") => RedisFixture::single().at(url),
+        Some("partitioned") => RedisFixture::partitioned().at(url),
+        Some("cluster") => RedisFixture::cluster().at(url),
         Some(other) => {
             return Err(unknown_mode(
                 "redis",
@@ -29,7 +29,6 @@ pub(super) fn open(url: &str, mode: Option<&str>) -> Result<Backend, Refused> {
             ));
         }
     };
-    let fixture = fixture.at(url);
     let unavailable = |error: &dyn std::fmt::Display| Refused::Unavailable(error.to_string());
     let of_the_run = fixture.clone();
     when_interrupted(move |runtime| runtime.block_on(of_the_run.remove_all()))

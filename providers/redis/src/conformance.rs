@@ -113,6 +113,17 @@ impl RedisFixture {
         Self::of(Mode::Cluster)
     }
 
+    /// Stores at the servers of this URL: a list of them is a Cluster.
+    #[must_use]
+    pub fn at_url(url: &str) -> Self {
+        let fixture = if url.contains(',') {
+            Self::cluster()
+        } else {
+            Self::single()
+        };
+        fixture.at(url)
+    }
+
     fn of(mode: Mode) -> Self {
         Self {
             mode,
