@@ -9,6 +9,7 @@ use duroxide_core::clock::{Clock, ManualClock};
 use duroxide_core::providers::Provider;
 
 use crate::ending::Ending;
+use crate::metered::MeteredStore;
 
 /// A maker of empty stores.
 #[async_trait]
@@ -42,13 +43,13 @@ pub trait Fixture: Send + Sync + 'static {
         )))
     }
 
-    /// Opens a store to measure, by the real clock: that of [`open_in`](Self::open_in), unless the fixture says
-    /// otherwise, as one does whose stores live in one process alone.
+    /// Opens a store to measure, by the real clock, with what tells its costs: that of [`open_in`](Self::open_in), unmetered,
+    /// unless the fixture says otherwise. One does whose stores live in one process alone, or count what they cost.
     ///
     /// # Errors
     /// [`Unavailable`] when the store cannot be opened.
-    async fn open_to_measure(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
-        self.open_in(folder).await
+    async fn open_to_measure(&self, folder: &Path) -> Result<MeteredStore, Unavailable> {
+        self.open_in(folder).await.map(MeteredStore::from)
     }
 
     /// Checks the files of [`open_in`](Self::open_in) with the tools of the store itself, while

@@ -24,6 +24,7 @@
 //! | repeating what was drawn | [`RunOptions`]; [`model::replay`] for a sequence that a failure printed |
 //! | providers around a provider | [`Faulty`] fails by a script, [`Recorded`] writes down the calls, [`Scaled`] shortens the times |
 //! | servers, with the feature `servers` | `servers::server` finds the one that a test needs, or starts it |
+//! | what a store costs | [`Fixture::open_to_measure`], [`CostMeter`] and [`Costs`] |
 //! | broken connections, with the feature `network` | `network::Proxy` |
 //! | what no case shows | [`UNTESTABLE`], [`VIRTUAL_TIME_ONLY`] |
 //!
@@ -59,6 +60,7 @@ mod fixture;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod metered;
 #[cfg(feature = "network")]
 pub mod network;
 #[expect(clippy::expect_used, reason = "a case fails by panicking")]
@@ -80,6 +82,7 @@ pub use case::{CATALOGUE, Case, CaseFuture, Profile};
 pub use decorators::{Effect, Fault, Faulty, Given, Operation, Recorded, Scaled, When};
 pub use ending::{Ending, copy_as_killed};
 pub use fixture::{Fixture, Pace, Store, TestClock, Unavailable};
+pub use metered::{CostMeter, CostScope, Costs, MeteredStore};
 pub use random::model;
 pub use real_time::{RealTime, ScaledClock, VIRTUAL_TIME_ONLY};
 pub use runner::{Arguments, Console, main, main_on, run_suite};

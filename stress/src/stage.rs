@@ -6,7 +6,7 @@ use std::sync::Arc;
 use duroxide_core::Client;
 use duroxide_core::providers::Provider;
 use duroxide_core::runtime::{Runtime, RuntimeOptions};
-use duroxide_provider_tests::Fixture;
+use duroxide_provider_tests::{CostMeter, Fixture, MeteredStore};
 use tempfile::TempDir;
 
 use crate::failure::Failure;
@@ -15,6 +15,7 @@ use crate::workload::{Ran, Workload};
 /// A store, the runtimes on it, and a client.
 pub(crate) struct Stage {
     pub(crate) store: Arc<dyn Provider>,
+    pub(crate) meter: Option<Arc<dyn CostMeter>>,
     pub(crate) client: Client,
     /// How often activities ran.
     pub(crate) ran: Ran,
@@ -37,7 +38,10 @@ impl Stage {
         let unavailable =
             |error: duroxide_provider_tests::Unavailable| Failure::Unavailable(error.to_string());
         let store = fixture.open_to_measure(folder.path()).await;
-        let store = store.map_err(unavailable)?;
+        let MeteredStore {
+            provider: store,
+            meter,
+        } = store.map_err(unavailable)?;
         let ran = Ran::default();
         let mut runtimes = Vec::new();
         for _ in 0..workers {
@@ -53,6 +57,7 @@ impl Stage {
         Ok(Self {
             client: Client::new(Arc::clone(&store)),
             store,
+            meter,
             ran,
             runtimes,
             folder,

@@ -4,12 +4,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use async_trait::async_trait;
-use duroxide_core::providers::Provider;
 use duroxide_memory::conformance::MemoryFixture;
-use duroxide_provider_tests::{Fixture, Store, Unavailable};
+use duroxide_provider_tests::{Fixture, MeteredStore, Store, Unavailable};
 use serde_json::Value;
 
 fn stress(fixture: impl Fixture, arguments: &[&str]) -> String {
@@ -123,7 +121,7 @@ impl Fixture for Nowhere {
         Err(Unavailable::new("start the server"))
     }
 
-    async fn open_to_measure(&self, _: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
+    async fn open_to_measure(&self, _: &Path) -> Result<MeteredStore, Unavailable> {
         Err(Unavailable::new("start the server"))
     }
 }

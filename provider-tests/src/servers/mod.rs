@@ -25,4 +25,4 @@ mod server;
 
 pub use kind::ServerKind;
 pub use ports::free_port;
-pub use server::{Origin, Server, server};
+pub use server::{Origin, Server, environment, server};

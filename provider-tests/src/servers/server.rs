@@ -21,6 +21,7 @@ pub enum Origin {
 /// A server that answers. What was started for it ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
+    kind: ServerKind,
     url: String,
     origin: Origin,
     not: Vec<String>,
@@ -47,6 +48,7 @@ impl Server {
         let variable = description.url_variable;
         if let Ok(url) = std::env::var(variable) {
             return Ok(Self {
+                kind,
                 url,
                 origin: Origin::Environment,
                 not: Vec::new(),
@@ -57,6 +59,7 @@ impl Server {
         match contained(kind) {
             Ok((url, running)) => {
                 return Ok(Self {
+                    kind,
                     url,
                     origin: Origin::Container,
                     not,
@@ -67,6 +70,7 @@ impl Server {
         }
         match LocalServer::start(kind) {
             Ok(server) => Ok(Self {
+                kind,
                 url: kind.url(&server.addresses),
                 origin: Origin::Local,
                 not,
@@ -124,6 +128,17 @@ fn contained(_: ServerKind) -> Result<(String, Running), String> {
     Err("the suite was built without its feature `containers`".to_owned())
 }
 
+/// One of each kind, once it was asked for.
+static SERVERS: [OnceLock<Result<Server, Unavailable>>; ServerKind::ALL.len()] =
+    [const { OnceLock::new() }; ServerKind::ALL.len()];
+
+/// The variables by which a process that this one starts finds the servers that this one has, and starts none itself.
+#[must_use]
+pub fn environment() -> Vec<(&'static str, &'static str)> {
+    let found = SERVERS.iter().filter_map(|it| it.get()?.as_ref().ok());
+    found.map(|it| (it.kind.url_variable(), it.url())).collect()
+}
+
 /// The server of this kind that all tests of this process share. The first call finds or starts
 /// it, which takes seconds and blocks; when a test runtime is around, call it from a thread that
 /// may block.
@@ -131,8 +146,6 @@ fn contained(_: ServerKind) -> Result<(String, Running), String> {
 /// # Errors
 /// [`Unavailable`], with what was tried and what to install or to set; the same for every caller.
 pub fn server(kind: ServerKind) -> Result<&'static Server, Unavailable> {
-    static SERVERS: [OnceLock<Result<Server, Unavailable>>; ServerKind::ALL.len()] =
-        [const { OnceLock::new() }; ServerKind::ALL.len()];
     let [postgres, redis, redis_cluster, dynamodb] = &SERVERS;
     let cell = match kind {
         ServerKind::Postgres => postgres,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{Limits, Provider};
-use duroxide_provider_tests::{Ending, Fixture, Store, TestClock, Unavailable};
+use duroxide_provider_tests::{Ending, Fixture, MeteredStore, Store, TestClock, Unavailable};
 use parking_lot::Mutex;
 
 use crate::{MemoryOptions, MemoryProvider};
@@ -48,8 +48,9 @@ impl Fixture for MemoryFixture {
         Ok(Box::new(MemoryStore { clock, provider }))
     }
 
-    async fn open_to_measure(&self, _: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
-        Ok(Arc::new(MemoryProvider::new()))
+    async fn open_to_measure(&self, _: &Path) -> Result<MeteredStore, Unavailable> {
+        let provider: Arc<dyn Provider> = Arc::new(MemoryProvider::new());
+        Ok(provider.into())
     }
 }
 
