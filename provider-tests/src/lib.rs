@@ -90,5 +90,6 @@ pub use suite::{
     Failure, Outcome, RunOptions, Seed, Subject, check_declaration, run_case, run_named,
 };
 pub use support::Cx;
+pub use torture::check_history;
 pub use transcript::Transcript;
 pub use untestable::UNTESTABLE;

@@ -29,9 +29,22 @@ pub struct Arguments {
     /// Search for the highest rate at which 99 of 100 operations end within this time, such as 100ms
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["in_flight", "rate"])]
     find_limit: Option<Duration>,
-    /// How many runtimes work on the store
+    /// How many runtimes work on the store, in this process or, with --processes, in each
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     workers: usize,
+    /// How many worker processes work on the store; this one only starts orchestrations then, and waits for them
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    processes: usize,
+    /// Kill a worker process every few seconds and let calls of the store fail; with two processes if
+    /// --processes says nothing else. A store that lives in one process has failing calls only
+    #[arg(long, conflicts_with = "find_limit")]
+    chaos: bool,
+    /// What chaos is drawn from, so that it can be repeated
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// How much there is of it, in the workloads that have a size, which --list tells
+    #[arg(long, value_name = "COUNT")]
+    size: Option<u64>,
     /// How long inputs are, in the workloads that have one [default: by workload]
     #[arg(long, value_name = "BYTES")]
     payload: Option<usize>,
@@ -52,16 +65,36 @@ pub(crate) struct Plan {
     in_flight: Option<usize>,
     rate: Option<f64>,
     pub(crate) find_limit: Option<Duration>,
-    pub(crate) workers: usize,
-    pub(crate) payload: Option<usize>,
+    pub(crate) topology: Topology,
+    pub(crate) payload_bytes: Option<usize>,
+    size: Option<u64>,
     pub(crate) output: Option<PathBuf>,
 }
+
+/// What works on a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Topology {
+    /// How many runtimes there are, in each process where there are worker processes.
+    pub(crate) runtimes: usize,
+    pub(crate) processes: usize,
+    pub(crate) chaos: bool,
+    pub(crate) seed: u64,
+}
+
+/// How many worker processes there are if some are to be killed and nothing else is said.
+const PROCESSES_IN_CHAOS: usize = 2;
 
 impl Arguments {
     /// Whether nothing is measured, so that no backend is needed.
     #[must_use]
     pub fn only_lists(&self) -> bool {
         self.list
+    }
+
+    /// Whether several processes work on each store, so that a backend has to be one that they can share.
+    #[must_use]
+    pub fn shares_stores(&self) -> bool {
+        self.processes > 0 || self.chaos
     }
 
     /// What is to be measured.
@@ -98,14 +131,32 @@ impl Arguments {
             in_flight: self.in_flight,
             rate: self.rate,
             find_limit: self.find_limit,
-            workers: self.workers,
-            payload: self.payload,
+            topology: Topology {
+                runtimes: self.workers,
+                processes: match self.processes {
+                    0 if self.chaos => PROCESSES_IN_CHAOS,
+                    count => count,
+                },
+                chaos: self.chaos,
+                seed: self.seed,
+            },
+            payload_bytes: self.payload,
+            size: self.size,
             output: self.output,
         })
     }
 }
 
 impl Plan {
+    /// The sizes in which a workload is measured, each a run of its own.
+    pub(crate) fn sizes(&self, kind: &Kind) -> Vec<u64> {
+        match (self.size, kind.sizes.default) {
+            (_, []) => vec![0],
+            (Some(size), _) => vec![size],
+            (None, default) => default.to_vec(),
+        }
+    }
+
     /// How operations of a workload are begun.
     pub(crate) fn shape(&self, kind: &Kind) -> Shape {
         match self.rate {
@@ -124,7 +175,14 @@ fn names() -> String {
 
 /// The workloads, a line for each.
 pub(crate) fn list() -> String {
-    let line = |kind: &Kind| format!("{:<16} {}\n", kind.name, kind.about);
+    let line = |kind: &Kind| {
+        let sizes: Vec<String> = kind.sizes.default.iter().map(u64::to_string).collect();
+        let sizes = match kind.sizes.unit {
+            "" => String::new(),
+            unit => format!(" (--size: {} {unit})", sizes.join(", ")),
+        };
+        format!("{:<16} {}{sizes}\n", kind.name, kind.about)
+    };
     KINDS.iter().map(line).collect()
 }
 

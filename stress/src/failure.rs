@@ -2,6 +2,8 @@
 
 use duroxide_core::ClientError;
 
+use crate::load::BEHIND_MAX;
+
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -14,6 +16,11 @@ pub(crate) enum Failure {
     /// The backend cannot be had.
     #[error("{0}")]
     Unavailable(String),
+    /// So many operations are under way that an open loop is given up.
+    #[error(
+        "the backend does not follow: {BEHIND_MAX} operations are under way; choose a lower --rate"
+    )]
+    Behind,
     /// Something of this machine has failed.
     #[error("{what}: {cause}")]
     Machine {

@@ -14,7 +14,9 @@
 
 mod arguments;
 mod console;
+mod deployment;
 mod diff;
+mod experiment;
 mod failure;
 mod interrupt;
 mod limit;
@@ -23,8 +25,9 @@ mod process;
 mod recorder;
 mod report;
 mod run;
-mod stage;
+mod target;
 mod verdict;
+mod workers;
 mod workload;
 
 use std::process::ExitCode;
@@ -35,7 +38,8 @@ use duroxide_provider_tests::Fixture;
 
 pub use arguments::Arguments;
 pub use diff::diff;
-pub use run::{Target, stress};
+pub use run::stress;
+pub use target::Target;
 
 /// The arguments of a program of one backend.
 #[derive(Debug, Parser)]

@@ -1,17 +1,13 @@
 //! The highest rate that a backend follows.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide_provider_tests::Fixture;
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::Experiment;
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
-use crate::load::{Load, Shape};
+use crate::load::Shape;
 use crate::recorder::Measured;
-use crate::stage::Stage;
-use crate::workload::{Kind, Workload};
 
 /// With how many operations a second the search begins.
 const FIRST_RATE: f64 = 50.0;
@@ -33,13 +29,8 @@ pub(crate) struct Tried {
 
 /// Searches for the knee: the highest rate at which 99 of 100 operations end within a bound.
 pub(crate) struct Search<'a> {
-    pub(crate) fixture: &'a Arc<dyn Fixture>,
-    pub(crate) kind: &'a Kind,
-    pub(crate) payload: Option<usize>,
-    pub(crate) workers: usize,
-    pub(crate) times: (Duration, Duration),
+    pub(crate) experiment: Experiment<'a>,
     pub(crate) p99_max: Duration,
-    pub(crate) interrupt: &'a Interrupt,
 }
 
 impl Search<'_> {
@@ -52,13 +43,13 @@ impl Search<'_> {
                 break rate;
             }
             (low, rate) = (rate, rate * 2.0);
-            if rate > RATE_MAX || self.interrupt.is_wanted() {
+            if rate > RATE_MAX || self.experiment.interrupt.is_wanted() {
                 return Ok(tried);
             }
         };
         let mut high = high;
         for _ in 0..HALVINGS {
-            if self.interrupt.is_wanted() {
+            if self.experiment.interrupt.is_wanted() {
                 break;
             }
             let middle = f64::midpoint(low, high);
@@ -73,19 +64,14 @@ impl Search<'_> {
 
     /// Tries a rate on an empty store, and answers whether it was followed.
     async fn attempt(&self, rate: f64, tried: &mut Vec<Tried>) -> Result<bool, Failure> {
-        let workload: Arc<dyn Workload> = (self.kind.make)(self.payload);
-        let stage = Stage::open(self.fixture, &*workload, self.workers).await?;
-        let stage = Arc::new(stage);
         let shape = Shape::Open { per_second: rate };
-        let loaded = Load::put(&stage, &workload, shape, self.times, self.interrupt).await;
-        let measured = match loaded {
-            Ok(loaded) if loaded.failed.0 == 0 => Some(loaded.measured),
-            // It was so far behind that the loop was given up, or something has failed.
-            Ok(_) | Err(_) => None,
+        let measured = match self.experiment.run(shape).await {
+            Ok(figures) if figures.wrong.is_empty() => Some(figures.measured),
+            Ok(_) => None,
+            // It was so far behind that the loop was given up.
+            Err(Failure::Behind) => None,
+            Err(other) => return Err(other),
         };
-        if let Some(stage) = Arc::into_inner(stage) {
-            stage.close().await.map_err(Failure::Unavailable)?;
-        }
         let one = self.tried(rate, measured.as_ref());
         let is_followed = one.is_followed;
         tried.push(one);

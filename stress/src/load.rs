@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use duroxide_core::Client;
 use duroxide_core::clock::{Clock as _, SystemClock};
+use fastrand::Rng;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::recorder::{Measured, Recorder};
-use crate::stage::Stage;
-use crate::workload::Workload;
+use crate::workload::{Tally, Workload};
 
 /// How many failures are kept for the report.
 const FAILURES_MAX: usize = 20;
+/// How many instances are looked at when all is done.
+const SEEN_MAX: usize = 200;
 /// How many operations of an open loop may be under way: a backend that is so far behind does not follow.
-const BEHIND_MAX: usize = 20_000;
+pub(crate) const BEHIND_MAX: usize = 20_000;
 
 /// How operations are begun.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,72 +31,143 @@ pub(crate) enum Shape {
     Open { per_second: f64 },
 }
 
-/// A load that is put on a store.
-pub(crate) struct Load {
-    stage: Arc<Stage>,
-    workload: Arc<dyn Workload>,
-    recorder: Recorder,
-    began: Duration,
-    end: Duration,
-    interrupt: Interrupt,
-    failed: Mutex<Failed>,
+/// For how long a load is put on a store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// What ends so soon is not measured.
+    pub(crate) warm_up: Duration,
+    pub(crate) lasts: Duration,
+    /// Whether an operation may outlast that: then all that were begun are measured, to the end of the last one.
+    pub(crate) is_long: bool,
 }
 
-#[derive(Debug, Default)]
-struct Failed {
-    count: u64,
-    first: Vec<String>,
+/// A load that is put on a store.
+pub(crate) struct Load {
+    client: Client,
+    workload: Arc<dyn Workload>,
+    recorder: Recorder,
+    times: Times,
+    began: Duration,
+    interrupt: Interrupt,
+    done: Mutex<Done>,
+}
+
+#[derive(Debug)]
+struct Done {
+    tally: Tally,
+    count: usize,
+    draw: Rng,
+    /// Of instances that have completed, some to look at.
+    seen: Vec<String>,
+    failed: u64,
+    failures: Vec<String>,
+}
+
+impl Done {
+    fn nothing() -> Self {
+        Self {
+            tally: Tally::default(),
+            count: 0,
+            draw: Rng::with_seed(0),
+            seen: Vec::new(),
+            failed: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Keeps an instance to look at, so that each has the same chance in the end (Vitter, 1985, algorithm R).
+    fn see(&mut self, id: &str) {
+        self.count += 1;
+        if self.seen.len() < SEEN_MAX {
+            self.seen.push(id.to_owned());
+        } else if let Some(seen) = self.seen.get_mut(self.draw.usize(..self.count)) {
+            id.clone_into(seen);
+        }
+    }
 }
 
 /// What came of a load.
 pub(crate) struct Loaded {
     pub(crate) measured: Measured,
-    /// How many operations were begun.
+    /// How many operations were begun, and how many of them have failed.
     pub(crate) begun: u64,
+    pub(crate) failed: u64,
+    /// What is said of the first ones that failed.
+    pub(crate) failures: Vec<String>,
+    /// What those that succeeded took.
+    pub(crate) tally: Tally,
+    /// Some instances that have completed.
+    pub(crate) seen: Vec<String>,
+    /// How long everything took, the drain too.
+    pub(crate) lasted: Duration,
     /// How long the last ones took to end after no more were begun.
     pub(crate) drain: Duration,
-    /// How many have failed, and what is said of the first ones.
-    pub(crate) failed: (u64, Vec<String>),
+    /// After each kill, how long it took until everything that was under way then had ended.
+    pub(crate) recoveries: Vec<Duration>,
 }
 
 impl Load {
-    /// Puts a load of this shape on the store, until it has lasted so long.
-    pub(crate) async fn put(
-        stage: &Arc<Stage>,
-        workload: &Arc<dyn Workload>,
-        shape: Shape,
-        (warm_up, lasts): (Duration, Duration),
+    pub(crate) fn new(
+        client: Client,
+        workload: Arc<dyn Workload>,
+        times: Times,
         interrupt: &Interrupt,
-    ) -> Result<Loaded, Failure> {
-        let end = warm_up + lasts;
-        let load = Arc::new(Self {
-            stage: Arc::clone(stage),
-            workload: Arc::clone(workload),
-            recorder: Recorder::new(warm_up, end)?,
-            began: SystemClock.elapsed(),
-            end,
-            interrupt: interrupt.clone(),
-            failed: Mutex::default(),
-        });
-        let begun = match shape {
-            Shape::Closed { in_flight } => load.closed(in_flight).await,
-            Shape::Open { per_second } => load.open(per_second).await?,
-        };
-        let until = if interrupt.is_wanted() {
-            load.elapsed().min(end)
+    ) -> Result<Arc<Self>, Failure> {
+        let end = times.warm_up + times.lasts;
+        let recorder = if times.is_long {
+            Recorder::new(Duration::ZERO, None)
         } else {
-            end
+            Recorder::new(times.warm_up, Some(end))
         };
-        let drain = load.elapsed().saturating_sub(until);
-        let load = Arc::into_inner(load);
-        let load = load.ok_or_else(|| Failure::Unavailable("a client goes on".to_owned()))?;
-        let failed = load.failed.into_inner();
+        Ok(Arc::new(Self {
+            client,
+            workload,
+            recorder: recorder?,
+            times,
+            began: SystemClock.elapsed(),
+            interrupt: interrupt.clone(),
+            done: Mutex::new(Done::nothing()),
+        }))
+    }
+
+    /// Puts a load of this shape on the store, until it has lasted long enough and everything has ended.
+    pub(crate) async fn run(self: Arc<Self>, shape: Shape) -> Result<Loaded, Failure> {
+        let begun = match shape {
+            Shape::Closed { in_flight } => self.closed(in_flight).await,
+            Shape::Open { per_second } => self.open(per_second).await?,
+        };
+        let ended = self.elapsed();
+        let until = match self.times.is_long {
+            true => ended,
+            false if self.interrupt.is_wanted() => ended.min(self.end()),
+            false => self.end(),
+        };
+        let done = std::mem::replace(&mut *self.done.lock(), Done::nothing());
         Ok(Loaded {
-            measured: load.recorder.measured(until),
+            measured: self.recorder.measured(until),
             begun,
-            drain,
-            failed: (failed.count, failed.first),
+            failed: done.failed,
+            failures: done.failures,
+            tally: done.tally,
+            seen: done.seen,
+            lasted: ended,
+            drain: ended.saturating_sub(until),
+            recoveries: self.recorder.recoveries(),
         })
+    }
+
+    /// Whether no more operations are begun.
+    pub(crate) fn is_over(&self) -> bool {
+        self.elapsed() >= self.end() || self.interrupt.is_wanted()
+    }
+
+    /// Notes that a process is killed now.
+    pub(crate) fn note_kill(&self) {
+        self.recorder.note_kill(self.elapsed());
+    }
+
+    fn end(&self) -> Duration {
+        self.times.warm_up + self.times.lasts
     }
 
     fn elapsed(&self) -> Duration {
@@ -106,7 +180,7 @@ impl Load {
             let load = Arc::clone(self);
             clients.spawn(async move {
                 let mut count = 0_u64;
-                while load.elapsed() < load.end && !load.interrupt.is_wanted() {
+                while !load.is_over() {
                     let from = load.elapsed();
                     load.one(&format!("s{client}-{count}"), from).await;
                     count += 1;
@@ -122,7 +196,7 @@ impl Load {
         let mut begun = 0_u64;
         loop {
             let at = Duration::from_secs_f64(begun as f64 / per_second);
-            if at >= self.end || self.interrupt.is_wanted() {
+            if at >= self.end() || self.interrupt.is_wanted() {
                 break;
             }
             let wait = at.saturating_sub(self.elapsed());
@@ -131,9 +205,7 @@ impl Load {
             }
             while under_way.try_join_next().is_some() {}
             if under_way.len() >= BEHIND_MAX {
-                return Err(Failure::Unavailable(format!(
-                    "the backend does not follow: {BEHIND_MAX} operations are under way; choose a lower --rate"
-                )));
+                return Err(Failure::Behind);
             }
             let (load, id) = (Arc::clone(self), format!("s{begun}"));
             under_way.spawn(async move { load.one(&id, at).await });
@@ -145,15 +217,19 @@ impl Load {
 
     /// Does one operation, which is timed from this moment on.
     async fn one(&self, id: &str, from: Duration) {
-        let done = self.workload.operate(&self.stage.client, id).await;
-        let ended = self.elapsed();
+        let done = self.workload.operate(&self.client, id).await;
         match done {
-            Ok(()) => self.recorder.note(ended, ended.saturating_sub(from)),
+            Ok(tally) => {
+                self.recorder.note(from, self.elapsed());
+                let mut done = self.done.lock();
+                done.tally += tally;
+                done.see(id);
+            }
             Err(failure) => {
-                let mut failed = self.failed.lock();
-                failed.count += 1;
-                if failed.first.len() < FAILURES_MAX {
-                    failed.first.push(failure.to_string());
+                let mut done = self.done.lock();
+                done.failed += 1;
+                if done.failures.len() < FAILURES_MAX {
+                    done.failures.push(failure.to_string());
                 }
             }
         }

@@ -1,15 +1,55 @@
 //! What this process uses: processor time and memory. Only Linux tells it.
 
 use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 /// The unit of `utime` and `stime` in `/proc/self/stat` (proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
 /// In which place behind the program's name the times are.
 const USER_TIME: usize = 11;
 
-/// The processor time of all threads so far, in user and in system mode.
-pub(crate) fn cpu_seconds() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    /// The processor time of all threads, in user and in system mode.
+    pub(crate) cpu_s: Option<f64>,
+    /// The most memory that it ever had.
+    pub(crate) peak_memory_mib: Option<u64>,
+}
+
+impl Usage {
+    /// Of this process.
+    pub(crate) fn now() -> Self {
+        Self {
+            cpu_s: cpu_seconds(Path::new("/proc/self/stat")),
+            peak_memory_mib: peak_memory_mib(),
+        }
+    }
+}
+
+/// Lets the peak of this process's memory begin anew (proc(5), `clear_refs`). Where that cannot be, it is that of
+/// everything so far.
+pub(crate) fn forget_peak_memory() {
+    fs::write("/proc/self/clear_refs", "5").unwrap_or_default();
+}
+
+/// The processor time so far of the threads of this process that have this name.
+pub(crate) fn cpu_seconds_of_threads(name: &str) -> Option<f64> {
+    let mut sum = 0.0;
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        let folder = thread.ok()?.path();
+        // One that has just ended is not there any more.
+        if fs::read_to_string(folder.join("comm")).is_ok_and(|it| it.trim() == name) {
+            sum += cpu_seconds(&folder.join("stat")).unwrap_or_default();
+        }
+    }
+    Some(sum)
+}
+
+fn cpu_seconds(file: &Path) -> Option<f64> {
+    let stat = fs::read_to_string(file).ok()?;
     // The name is in parentheses, and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks = fields.split_whitespace().skip(USER_TIME).take(2);
@@ -17,8 +57,7 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
     Some(ticks as f64 / TICKS_PER_SECOND)
 }
 
-/// The most memory that it ever had, in MiB.
-pub(crate) fn peak_memory_mib() -> Option<u64> {
+fn peak_memory_mib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

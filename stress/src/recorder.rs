@@ -17,8 +17,8 @@ const DIGITS: u8 = 3;
 pub(crate) struct Recorder {
     /// Whatever ends before this is not measured.
     warm_up: Duration,
-    /// Whatever ends behind this is neither.
-    end: Duration,
+    /// Whatever ends behind this is neither, if it is known when that is.
+    end: Option<Duration>,
     noted: Mutex<Noted>,
 }
 
@@ -26,6 +26,8 @@ struct Noted {
     times: Histogram<u64>,
     /// How many ended in each second since the beginning, those of the warm-up too.
     by_second: Vec<u64>,
+    /// When processes were killed, and when the last operation ended that was under way then.
+    kills: Vec<(Duration, Duration)>,
 }
 
 /// What came of the operations that were measured.
@@ -50,11 +52,12 @@ pub(crate) struct Latency {
 
 impl Recorder {
     /// Measures what ends between these times since the beginning.
-    pub(crate) fn new(warm_up: Duration, end: Duration) -> Result<Self, Failure> {
+    pub(crate) fn new(warm_up: Duration, end: Option<Duration>) -> Result<Self, Failure> {
         let times = Histogram::new_with_bounds(1, micros(LONGEST), DIGITS);
         let noted = Noted {
             times: times.map_err(|error| Failure::Unavailable(error.to_string()))?,
             by_second: Vec::new(),
+            kills: Vec::new(),
         };
         Ok(Self {
             warm_up,
@@ -63,10 +66,28 @@ impl Recorder {
         })
     }
 
-    /// Notes an operation that has ended so long after the beginning, and how long it took.
-    pub(crate) fn note(&self, ended: Duration, took: Duration) {
+    /// Notes that a process is killed so long after the beginning.
+    pub(crate) fn note_kill(&self, at: Duration) {
+        self.noted.lock().kills.push((at, at));
+    }
+
+    /// After each kill: how long it took until everything had ended that was under way then.
+    pub(crate) fn recoveries(&self) -> Vec<Duration> {
+        let noted = self.noted.lock();
+        let kills = noted.kills.iter();
+        kills.map(|(at, until)| until.saturating_sub(*at)).collect()
+    }
+
+    /// Notes an operation by when it began and when it ended, since the beginning.
+    pub(crate) fn note(&self, from: Duration, ended: Duration) {
+        let took = ended.saturating_sub(from);
         let mut noted = self.noted.lock();
-        if ended > self.end {
+        for (at, until) in &mut noted.kills {
+            if (from..ended).contains(at) {
+                *until = ended.max(*until);
+            }
+        }
+        if self.end.is_some_and(|end| ended > end) {
             return;
         }
         let second = usize::try_from(ended.as_secs()).unwrap_or(usize::MAX);
@@ -85,7 +106,8 @@ impl Recorder {
     pub(crate) fn measured(&self, until: Duration) -> Measured {
         let noted = self.noted.lock();
         let times = &noted.times;
-        let took = until.min(self.end).saturating_sub(self.warm_up);
+        let until = self.end.map_or(until, |end| until.min(end));
+        let took = until.saturating_sub(self.warm_up);
         let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
         let at = |quantile| millis(times.value_at_quantile(quantile));
         Measured {
@@ -119,16 +141,16 @@ mod tests {
 
     #[test]
     fn the_warm_up_and_the_drain_are_not_measured() {
-        let recorder = Recorder::new(SECOND, SECOND * 3).unwrap();
+        let recorder = Recorder::new(SECOND, Some(SECOND * 3)).unwrap();
         for (ended_ms, took_ms) in [
             (500, 900),
             (1_500, 10),
             (2_500, 20),
             (2_600, 30),
-            (3_500, 5_000),
+            (3_500, 3_000),
         ] {
             let [ended, took] = [ended_ms, took_ms].map(Duration::from_millis);
-            recorder.note(ended, took);
+            recorder.note(ended.saturating_sub(took), ended);
         }
         let measured = recorder.measured(SECOND * 3);
         assert_eq!(measured.operations, 3);
@@ -139,5 +161,15 @@ mod tests {
         assert!((latency.max - 30.0).abs() < 0.1, "{latency:?}");
         // One that was ended early has lasted less long.
         assert!((recorder.measured(SECOND * 2).per_second - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_kill_is_over_when_everything_has_ended_that_was_under_way() {
+        let recorder = Recorder::new(Duration::ZERO, None).unwrap();
+        recorder.note_kill(SECOND * 2);
+        for (from, ended) in [(0, 1), (1, 3), (1, 7), (3, 20)] {
+            recorder.note(SECOND * from, SECOND * ended);
+        }
+        assert_eq!(recorder.recoveries(), [SECOND * 5]);
     }
 }

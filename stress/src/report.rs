@@ -1,13 +1,21 @@
 //! What a run says.
 
+mod figures;
+mod files;
+pub(crate) mod grid;
+mod guarantees;
 pub(crate) mod html;
+mod machine;
 pub(crate) mod plot;
 pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::figures::{ChaosFigures, ClientCosts, Figures, StoreCosts};
+pub(crate) use self::files::write;
+pub(crate) use self::guarantees::Guarantees;
+pub(crate) use self::machine::Machine;
 use crate::limit::{Tried, knee};
-use crate::recorder::Measured;
 
 /// The version of the form in which reports are written.
 pub(crate) const SCHEMA: u32 = 1;
@@ -20,24 +28,25 @@ pub(crate) struct Report {
     pub(crate) kind: String,
     pub(crate) schema: u32,
     pub(crate) version: String,
+    /// When it began, by the machine's clock, in milliseconds since 1970.
+    pub(crate) began_ms: u64,
     pub(crate) machine: Machine,
+    pub(crate) backends: Vec<BackendInfo>,
     pub(crate) runs: Vec<Run>,
 }
 
-/// Where it was measured.
+/// A backend that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    pub(crate) system: String,
-    pub(crate) processors: usize,
-}
-
-impl Machine {
-    pub(crate) fn this() -> Self {
-        Self {
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-        }
-    }
+pub(crate) struct BackendInfo {
+    pub(crate) name: String,
+    /// The provider and its version; absent where the backend could not be reached.
+    pub(crate) provider: Option<String>,
+    /// What it stores in, with its version.
+    pub(crate) backend: Option<String>,
+    /// What an acknowledged commit survives as it is set up here.
+    pub(crate) durability: Option<String>,
+    /// What its certificate says; absent where it has none.
+    pub(crate) guarantees: Option<Guarantees>,
 }
 
 /// One workload on one backend.
@@ -45,14 +54,31 @@ impl Machine {
 pub(crate) struct Run {
     pub(crate) backend: String,
     pub(crate) workload: String,
+    /// How operations were begun, and what else was there.
     pub(crate) shape: String,
+    /// How many runtimes worked in this process; none where worker processes did.
     pub(crate) workers: usize,
+    pub(crate) processes: usize,
+    pub(crate) payload_bytes: Option<usize>,
+    pub(crate) seed: u64,
     pub(crate) warm_up_s: f64,
     pub(crate) duration_s: f64,
     pub(crate) outcome: Outcome,
 }
 
 impl Run {
+    /// How operations were begun, and what worked on them if that was not one runtime of this process.
+    pub(crate) fn load(&self) -> String {
+        let mut load = self.shape.clone();
+        if self.processes > 0 {
+            load += &format!(", {} processes", self.processes);
+        }
+        if self.workers > 1 {
+            load += &format!(", {} runtimes", self.workers);
+        }
+        load
+    }
+
     /// What is wrong with it, whatever the speed; nothing if this is empty.
     pub(crate) fn wrong(&self) -> Vec<&str> {
         match &self.outcome {
@@ -78,25 +104,9 @@ pub(crate) enum Outcome {
     Unavailable(String),
 }
 
-/// The figures of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Figures {
-    /// Which implementation, and what an acknowledged commit survives.
-    pub(crate) implementation: String,
-    pub(crate) durability: String,
-    pub(crate) measured: Measured,
-    /// How long the last operations took after no more were begun.
-    pub(crate) drain_s: f64,
-    /// What this process used from the beginning to the end of the drain; runtimes and clients are in it.
-    pub(crate) client_cpu_s: Option<f64>,
-    pub(crate) client_peak_memory_mib: Option<u64>,
-    /// What is wrong, whatever the speed.
-    pub(crate) wrong: Vec<String>,
-}
-
 impl Report {
     /// The backends, in the order in which they were named.
-    pub(crate) fn backends(&self) -> Vec<&str> {
+    pub(crate) fn backend_names(&self) -> Vec<&str> {
         distinct(self.runs.iter().map(|run| &*run.backend))
     }
 

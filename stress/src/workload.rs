@@ -1,23 +1,34 @@
 //! What is done again and again under load.
 
+mod backlog;
 mod chain;
 mod continue_as_new;
 mod events;
 mod fan_out;
+mod fill;
+mod finished;
 mod hello;
+mod idle;
+mod kind;
 mod large_payload;
+mod mailbox;
+mod mixed;
 mod parallel;
+mod ran;
 mod timers;
 mod tree;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{ActivityContext, Client, OrchestrationRegistry, OrchestrationStatus};
+use serde::{Deserialize, Serialize};
 
+use self::fill::fill;
+pub(crate) use self::kind::{KINDS, Kind, find};
+pub(crate) use self::ran::Ran;
 use crate::failure::Failure;
 
 /// How long one operation may take before it counts as stuck.
@@ -52,110 +63,62 @@ impl Code {
     }
 }
 
-/// Counts how often activities ran in this process.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ran(Arc<AtomicU64>);
-
-impl Ran {
-    /// Notes that one has run.
-    pub(crate) fn once(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A kind of work. One operation of it is what is counted and timed.
 #[async_trait]
 pub(crate) trait Workload: Send + Sync + 'static {
     /// What is registered. Each activity notes that it ran.
     fn code(&self, ran: &Ran) -> Code;
 
-    /// Does one operation under an id of its own, and checks what came of it.
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure>;
+    /// Brings an empty store into the state in which it is measured, and answers what that took.
+    async fn prepare(&self, _client: &Client) -> Result<Tally, Failure> {
+        Ok(Tally::default())
+    }
 
-    /// How many activities one operation runs.
-    fn activities(&self) -> u64;
+    /// Does one operation under an id of its own, checks what came of it, and answers what it took.
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure>;
+}
 
-    /// How many instances one operation leaves behind, all of them completed.
-    fn instances(&self) -> u64 {
-        1
+/// What operations take in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// How many activities must have run.
+    pub(crate) activities: u64,
+    /// How many instances must have completed.
+    pub(crate) completed: u64,
+    /// How many instances must still be there, and wait.
+    pub(crate) waiting: u64,
+    /// How many activities, timers and events were waited for.
+    pub(crate) steps: u64,
+}
+
+impl Tally {
+    /// One instance, in which so many activities are all that there is.
+    pub(crate) fn of_activities(activities: u64) -> Self {
+        Self {
+            activities,
+            completed: 1,
+            waiting: 0,
+            steps: activities,
+        }
     }
 }
 
-/// A workload that can be chosen.
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    /// How many operations are under way by default.
-    pub(crate) in_flight: usize,
-    /// Makes it, with so many bytes of payload where it has one.
-    pub(crate) make: fn(Option<usize>) -> Arc<dyn Workload>,
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.activities += other.activities;
+        self.completed += other.completed;
+        self.waiting += other.waiting;
+        self.steps += other.steps;
+    }
 }
 
-/// All workloads.
-pub(crate) const KINDS: &[Kind] = &[
-    Kind {
-        name: "hello",
-        about: "one activity",
-        in_flight: 200,
-        make: |payload| Arc::new(hello::Hello::new(payload)),
-    },
-    Kind {
-        name: "chain",
-        about: "50 activities, one after another",
-        in_flight: 20,
-        make: |_| Arc::new(chain::Chain),
-    },
-    Kind {
-        name: "fan-out",
-        about: "100 activities side by side",
-        in_flight: 10,
-        make: |_| Arc::new(fan_out::FanOut),
-    },
-    Kind {
-        name: "parallel",
-        about: "5 activities of 10 ms each, one after another",
-        in_flight: 20,
-        make: |_| Arc::new(parallel::Parallel),
-    },
-    Kind {
-        name: "timers",
-        about: "3 timers of 20 ms, one after another",
-        in_flight: 200,
-        make: |_| Arc::new(timers::Timers),
-    },
-    Kind {
-        name: "events",
-        about: "3 events, each of which races a timer",
-        in_flight: 100,
-        make: |_| Arc::new(events::Events),
-    },
-    Kind {
-        name: "tree",
-        about: "3 children with 3 children each, and an activity in every leaf",
-        in_flight: 20,
-        make: |_| Arc::new(tree::Tree),
-    },
-    Kind {
-        name: "large-payload",
-        about: "20 activities and 5 children, with 10, 50 and 100 KB each",
-        in_flight: 5,
-        make: |payload| Arc::new(large_payload::LargePayload::new(payload)),
-    },
-    Kind {
-        name: "continue-as-new",
-        about: "5 executions with an activity each",
-        in_flight: 50,
-        make: |_| Arc::new(continue_as_new::ContinueAsNew),
-    },
-];
-
-/// The workload of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
+/// What a workload is made with.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Scale {
+    /// How long inputs are, in bytes, if it was said.
+    pub(crate) payload_bytes: Option<usize>,
+    /// How much of it there is, for a workload that has a size.
+    pub(crate) size: u64,
 }
 
 /// Starts an orchestration, waits for its end, and sees that it has put this out.

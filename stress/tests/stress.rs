@@ -34,13 +34,15 @@ fn every_workload_runs_and_is_reported() {
     let output = folder.path().to_str().unwrap();
     let arguments = [
         "--duration",
-        "2s",
+        "1s",
         "--warm-up",
         "0s",
         "--in-flight",
         "2",
         "--payload",
         "100",
+        "--size",
+        "200",
         "--output",
         output,
     ];

@@ -17,7 +17,8 @@ use crate::measured;
 Backends:
   memory           a store in this process
   sqlite           a file in a new folder in the current one, which is removed afterwards
-  postgres, redis  a server that is started for this, from a container or from the programs of this
+  postgres, redis, redis-cluster
+                   a server that is started for this, from a container or from the programs of this
                    machine, and ended afterwards
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                    a schema of its own in this database, which is removed afterwards
@@ -67,10 +68,9 @@ impl Stress {
         if self.backends.is_empty() && !self.arguments.only_lists() {
             return refuse("say which backends to measure, for example --backend memory");
         }
-        let targets = self
-            .backends
-            .iter()
-            .map(|backend| measured::target(backend));
+        let is_shared = self.arguments.shares_stores();
+        let backends = self.backends.iter();
+        let targets = backends.map(|backend| measured::target(backend, is_shared));
         match targets.collect::<Result<Vec<Target>, _>>() {
             Ok(targets) => duroxide_stress::stress(&targets, self.arguments),
             Err(wrong) => refuse(&wrong),

@@ -5,6 +5,15 @@ use std::fmt::Write as _;
 
 use duroxide_core::{Event, EventKind};
 
+/// What must hold in the history of every execution that has ended: numbers without a gap, one start, one end, and
+/// no step with two outcomes.
+///
+/// # Errors
+/// What does not hold.
+pub fn check_history(history: &[Event]) -> Result<(), String> {
+    check(history, true)
+}
+
 /// Numbers without a gap, one start, one end, and one outcome for each decision. An instance that
 /// was cancelled may have decisions without an outcome.
 pub(super) fn check(history: &[Event], is_cancelled: bool) -> Result<(), String> {

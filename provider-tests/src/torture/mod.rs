@@ -25,6 +25,8 @@ use std::process::ExitCode;
 use crate::runner::Console;
 use crate::suite::Subject;
 
+pub use history::check_history;
+
 use ledger::Ledger;
 use plan::Command;
 use scene::Scene;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::Report;
 use super::plot::{escaped, latencies, over_time, saturation, throughput};
+use super::table::speed;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ground: #ffffff; --text: #1b1f24; --faint: #656d76; --rule: #d0d7de; --bad: #b3261e }
@@ -17,21 +18,8 @@ p.faint { color: var(--faint) } p.bad { color: var(--bad); font-weight: 600 }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: 0.3rem 0.8rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap }
-th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left }
+.word { text-align: left }
 svg { width: 100%; height: auto }";
-
-const HEADER: [&str; 10] = [
-    "workload",
-    "backend",
-    "load",
-    "a second",
-    "p50 ms",
-    "p90 ms",
-    "p99 ms",
-    "p99.9 ms",
-    "longest ms",
-    "drain s",
-];
 
 /// The page of a report.
 pub(crate) fn page(report: &Report) -> String {
@@ -51,7 +39,7 @@ pub(crate) fn page(report: &Report) -> String {
     .ok();
     wrong(report, &mut page);
     if report.all_figures().next().is_some() {
-        table(report, &mut page);
+        page.push_str(&speed(report).html());
         section(&mut page, "Operations a second", &throughput(report));
         section(&mut page, "Latency", &latencies(report));
         page.push_str("<h2>Over time</h2>\n");
@@ -81,31 +69,4 @@ fn wrong(report: &Report, page: &mut String) {
             writeln!(page, "<p class=\"bad\">{workload} on {backend}: {what}</p>").ok();
         }
     }
-}
-
-fn table(report: &Report, page: &mut String) {
-    page.push_str("<div class=\"wide\"><table>\n<tr>");
-    for name in HEADER {
-        write!(page, "<th>{name}</th>").ok();
-    }
-    page.push_str("</tr>\n");
-    for (run, figures) in report.all_figures() {
-        let latency = figures.measured.latency_ms;
-        let words = [&run.workload, &run.backend, &run.shape].map(|it| escaped(it));
-        let figures = [
-            format!("{:.0}", figures.measured.per_second),
-            format!("{:.2}", latency.p50),
-            format!("{:.2}", latency.p90),
-            format!("{:.2}", latency.p99),
-            format!("{:.2}", latency.p999),
-            format!("{:.2}", latency.max),
-            format!("{:.2}", figures.drain_s),
-        ];
-        page.push_str("<tr>");
-        for cell in words.iter().chain(&figures) {
-            write!(page, "<td>{cell}</td>").ok();
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</table></div>\n");
 }

@@ -1,55 +1,146 @@
-//! The table for people.
+//! What was measured, as tables.
 
+use super::grid::{Grid, figure};
 use super::{Figures, Outcome, Report, Run};
 use crate::limit::{Tried, knee};
 
-const HEADER: [&str; 9] = [
-    "workload", "backend", "load", "a second", "p50 ms", "p90 ms", "p99 ms", "max ms", "cpu µs",
-];
+/// From which part of a processor on the load generator may be what limits a run.
+const BUSY: f64 = 0.9;
 
-/// The table of a report, and below it what is wrong.
+/// The tables of a report for a terminal, and below them what is wrong.
 pub(crate) fn table(report: &Report) -> String {
-    let mut rows = vec![HEADER.map(str::to_owned)];
+    let grids = [speed(report), costs(report).without_empty_columns()];
+    let grids = grids.iter().filter(|it| !it.is_empty()).map(Grid::text);
+    let mut text = grids.collect::<Vec<_>>().join("\n");
+    for note in notes(report) {
+        text.push('\n');
+        text.push_str(&note);
+        text.push('\n');
+    }
+    text
+}
+
+/// The tables for a document, and below them what there is to say.
+pub(crate) fn markdown(report: &Report) -> String {
+    let mut text = speed(report).markdown();
+    text.push('\n');
+    text.push_str(&costs(report).without_empty_columns().markdown());
+    for note in notes(report) {
+        text.push('\n');
+        text.push_str(&note);
+        text.push('\n');
+    }
+    text
+}
+
+/// How fast everything was.
+pub(crate) fn speed(report: &Report) -> Grid {
+    let header = [
+        "workload", "backend", "load", "a second", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms",
+        "max ms", "drain s",
+    ];
+    let mut grid = Grid::new(3, header);
+    for (run, figures) in report.all_figures() {
+        let latency = &figures.measured.latency_ms;
+        let mut row = words(run);
+        let of_run = [
+            figures.measured.per_second,
+            latency.p50,
+            latency.p90,
+            latency.p99,
+            latency.p999,
+            latency.max,
+            figures.drain_s,
+        ];
+        row.extend(of_run.map(|it| figure(Some(it))));
+        grid.add(row);
+    }
+    grid
+}
+
+/// What one operation costs.
+pub(crate) fn costs(report: &Report) -> Grid {
+    let header = [
+        "workload",
+        "backend",
+        "load",
+        "steps",
+        "round trips",
+        "statements",
+        "flushes",
+        "written B",
+        "stored B",
+        "client µs",
+        "server µs",
+        "client MiB",
+        "server MiB",
+        "generator",
+    ];
+    let mut grid = Grid::new(3, header);
+    for (run, figures) in report.all_figures() {
+        let (store, client) = (&figures.store, &figures.client);
+        let micros = |seconds: Option<f64>| seconds.map(|it| it * 1e6 / figures.operations());
+        let mut row = words(run);
+        let of_run = [
+            Some(figures.steps),
+            store.round_trips,
+            store.statements,
+            store.durable_commits,
+            store.written_bytes,
+            store.stored_bytes,
+            micros(client.cpu_s),
+            micros(store.server_cpu_s),
+            client.peak_memory_mib.map(|it| it as f64),
+            store.server_peak_memory_mib,
+        ];
+        row.extend(of_run.map(figure));
+        row.push(client.generator_share.map_or_else(|| figure(None), percent));
+        grid.add(row);
+    }
+    grid
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.0} %", part * 100.0)
+}
+
+fn words(run: &Run) -> Vec<String> {
+    vec![run.workload.clone(), run.backend.clone(), run.load()]
+}
+
+/// What no table says: limits, recoveries, what may mislead, and what is wrong.
+pub(crate) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     for run in &report.runs {
         match &run.outcome {
-            Outcome::Measured(figures) => rows.push(row(run, figures)),
+            Outcome::Measured(figures) => notes.extend(of_figures(run, figures)),
             Outcome::Limit(tried) => notes.extend(limit(run, tried)),
             Outcome::Unavailable(_) => {}
         }
         let wrong = run.wrong().into_iter();
         notes.extend(wrong.map(|it| format!("FAILED {} on {}: {it}", run.workload, run.backend)));
     }
-    let widths: Vec<usize> = (0..HEADER.len())
-        .map(|column| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut text = String::new();
-    if rows.len() == 1 {
-        // Rates were searched for, which are told of below.
-        rows.clear();
+    notes
+}
+
+fn of_figures(run: &Run, figures: &Figures) -> Vec<String> {
+    let mut notes = Vec::new();
+    let where_ = format!("{} on {}", run.workload, run.backend);
+    if let Some(chaos) = figures.chaos.as_ref().filter(|it| it.kills > 0) {
+        let longest = chaos.recovery_ms.iter().copied().fold(0.0, f64::max);
+        notes.push(format!(
+            "{where_}: {} processes were killed; all that was under way then had ended within {} ms",
+            chaos.kills,
+            figure(Some(longest))
+        ));
     }
-    for row in rows {
-        let cells = row.iter().zip(&widths).enumerate();
-        // Words to the left, figures to the right.
-        let cells = cells.map(|(column, (cell, width))| match column {
-            0..3 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
+    if let Some(share) = figures.client.generator_share.filter(|it| *it > BUSY) {
+        notes.push(format!(
+            "{where_}: the load generator used {} of its processor, and may be what limits the rate",
+            percent(share)
+        ));
     }
-    for note in notes {
-        text.push('\n');
-        text.push_str(&note);
-        text.push('\n');
-    }
-    text
+    notes
 }
 
 /// The highest rate that was followed, if one was, and the lowest that was not.
@@ -63,35 +154,7 @@ fn limit(run: &Run, tried: &[Tried]) -> Option<String> {
         run.workload,
         run.backend,
         knee.rate,
-        millis(knee.p50_ms),
-        millis(knee.p99_ms)
+        figure(Some(knee.p50_ms)),
+        figure(Some(knee.p99_ms))
     ))
-}
-
-fn row(run: &Run, figures: &Figures) -> [String; 9] {
-    let latency = &figures.measured.latency_ms;
-    let operations = figures.measured.operations.max(1) as f64;
-    let cpu = figures
-        .client_cpu_s
-        .map(|seconds| seconds * 1e6 / operations);
-    [
-        run.workload.clone(),
-        run.backend.clone(),
-        run.shape.clone(),
-        format!("{:.0}", figures.measured.per_second),
-        millis(latency.p50),
-        millis(latency.p90),
-        millis(latency.p99),
-        millis(latency.max),
-        cpu.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.0}")),
-    ]
-}
-
-/// A time with three digits.
-fn millis(millis: f64) -> String {
-    match millis {
-        short if short < 10.0 => format!("{short:.2}"),
-        middle if middle < 100.0 => format!("{middle:.1}"),
-        long => format!("{long:.0}"),
-    }
 }

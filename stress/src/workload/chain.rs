@@ -3,17 +3,24 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
-const STEPS: u32 = 50;
+/// An orchestration with activities of which each gets what the one before has answered.
+pub(super) struct Chain {
+    steps: u64,
+}
 
-/// An orchestration with 50 activities, each of which gets what the one before has answered.
-pub(super) struct Chain;
+impl Chain {
+    pub(super) fn of(steps: u64) -> Self {
+        Self { steps }
+    }
+}
 
-async fn chain(ctx: OrchestrationContext, input: String) -> Result<String, String> {
-    let mut text = input;
-    for _ in 0..STEPS {
+async fn chain(ctx: OrchestrationContext, steps: String) -> Result<String, String> {
+    let steps: u64 = steps.parse().map_err(|_| "no number of steps")?;
+    let mut text = "link".to_owned();
+    for _ in 0..steps {
         text = ctx.schedule_activity("Echo", text).into_activity().await?;
     }
     Ok(text)
@@ -26,11 +33,8 @@ impl Workload for Chain {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("Chain", "link"), "link").await
-    }
-
-    fn activities(&self) -> u64 {
-        STEPS.into()
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("Chain", &self.steps.to_string()), "link").await?;
+        Ok(Tally::of_activities(self.steps))
     }
 }

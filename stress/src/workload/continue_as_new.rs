@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const EXECUTIONS: u32 = 5;
@@ -27,11 +27,8 @@ impl Workload for ContinueAsNew {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("Countdown", &EXECUTIONS.to_string()), "done").await
-    }
-
-    fn activities(&self) -> u64 {
-        EXECUTIONS.into()
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("Countdown", &EXECUTIONS.to_string()), "done").await?;
+        Ok(Tally::of_activities(EXECUTIONS.into()))
     }
 }

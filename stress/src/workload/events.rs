@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, PATIENCE, Ran, Workload, expect_end};
+use super::{Code, PATIENCE, Ran, Tally, Workload, expect_end};
 use crate::failure::Failure;
 
 const EVENTS: u32 = 3;
@@ -15,7 +15,7 @@ const TIMER: Duration = PATIENCE;
 /// An orchestration that waits for three events, each against a timer.
 pub(super) struct Events;
 
-async fn events(ctx: OrchestrationContext, _: String) -> Result<String, String> {
+pub(super) async fn events(ctx: OrchestrationContext, _: String) -> Result<String, String> {
     let mut heard = Vec::new();
     for _ in 0..EVENTS {
         let event = ctx.schedule_wait("go");
@@ -36,15 +36,16 @@ impl Workload for Events {
         Code::without_activities(orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
         client.start_orchestration(id, "Events", "").await?;
         for event in 0..EVENTS {
             client.raise_event(id, "go", event.to_string()).await?;
         }
-        expect_end(client, id, "0 1 2").await
-    }
-
-    fn activities(&self) -> u64 {
-        0
+        expect_end(client, id, "0 1 2").await?;
+        Ok(Tally {
+            completed: 1,
+            steps: EVENTS.into(),
+            ..Tally::default()
+        })
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const BRANCHES: u32 = 100;
@@ -23,11 +23,8 @@ impl Workload for FanOut {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("FanOut", ""), &BRANCHES.to_string()).await
-    }
-
-    fn activities(&self) -> u64 {
-        BRANCHES.into()
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("FanOut", ""), &BRANCHES.to_string()).await?;
+        Ok(Tally::of_activities(BRANCHES.into()))
     }
 }

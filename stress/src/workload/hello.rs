@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 /// An orchestration with one activity, which answers its input.
@@ -18,7 +18,7 @@ impl Hello {
     }
 }
 
-async fn hello(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+pub(super) async fn hello(ctx: OrchestrationContext, input: String) -> Result<String, String> {
     ctx.schedule_activity("Echo", input).into_activity().await
 }
 
@@ -29,11 +29,8 @@ impl Workload for Hello {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("Hello", &self.input), &self.input).await
-    }
-
-    fn activities(&self) -> u64 {
-        1
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("Hello", &self.input), &self.input).await?;
+        Ok(Tally::of_activities(1))
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, DurableOutput, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const ACTIVITIES: usize = 20;
@@ -84,17 +84,14 @@ impl Workload for LargePayload {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
         let sizes: Vec<String> = self.sizes.iter().map(usize::to_string).collect();
         let total = self.total().to_string();
-        expect(client, id, ("Parent", &sizes.join(" ")), &total).await
-    }
-
-    fn activities(&self) -> u64 {
-        (ACTIVITIES + CHILDREN) as u64
-    }
-
-    fn instances(&self) -> u64 {
-        1 + CHILDREN as u64
+        expect(client, id, ("Parent", &sizes.join(" ")), &total).await?;
+        let activities = (ACTIVITIES + CHILDREN) as u64;
+        Ok(Tally {
+            completed: 1 + CHILDREN as u64,
+            ..Tally::of_activities(activities)
+        })
     }
 }

@@ -7,7 +7,7 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::runtime::registry::ActivityRegistry;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const ACTIVITIES: u32 = 5;
@@ -45,11 +45,8 @@ impl Workload for Parallel {
         }
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("Parallel", ""), &ACTIVITIES.to_string()).await
-    }
-
-    fn activities(&self) -> u64 {
-        ACTIVITIES.into()
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("Parallel", ""), &ACTIVITIES.to_string()).await?;
+        Ok(Tally::of_activities(ACTIVITIES.into()))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const TIMERS: u32 = 3;
@@ -14,7 +14,7 @@ const DELAY: Duration = Duration::from_millis(20);
 /// An orchestration that sleeps three times.
 pub(super) struct Timers;
 
-async fn timers(ctx: OrchestrationContext, _: String) -> Result<String, String> {
+pub(super) async fn timers(ctx: OrchestrationContext, _: String) -> Result<String, String> {
     for _ in 0..TIMERS {
         ctx.schedule_timer(DELAY).into_timer().await;
     }
@@ -28,11 +28,12 @@ impl Workload for Timers {
         Code::without_activities(orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        expect(client, id, ("Timers", ""), "rested").await
-    }
-
-    fn activities(&self) -> u64 {
-        0
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        expect(client, id, ("Timers", ""), "rested").await?;
+        Ok(Tally {
+            completed: 1,
+            steps: TIMERS.into(),
+            ..Tally::default()
+        })
     }
 }

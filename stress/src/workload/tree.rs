@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, DurableOutput, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect};
 use crate::failure::Failure;
 
 const CHILDREN: u32 = 3;
@@ -14,7 +14,7 @@ const DEPTH: u32 = 2;
 pub(super) struct Tree;
 
 /// Answers how many leaves are below it.
-async fn node(ctx: OrchestrationContext, depth: String) -> Result<String, String> {
+pub(super) async fn node(ctx: OrchestrationContext, depth: String) -> Result<String, String> {
     let depth: u32 = depth.parse().map_err(|_| "no depth")?;
     if depth == 0 {
         return ctx.schedule_activity("Echo", "1").into_activity().await;
@@ -38,18 +38,16 @@ impl Workload for Tree {
         Code::with_echo(ran, orchestrations.build())
     }
 
-    async fn operate(&self, client: &Client, id: &str) -> Result<(), Failure> {
-        let leaves = self.activities().to_string();
-        expect(client, id, ("Node", &DEPTH.to_string()), &leaves).await
-    }
-
-    fn activities(&self) -> u64 {
-        u64::from(CHILDREN.pow(DEPTH))
-    }
-
-    fn instances(&self) -> u64 {
-        (0..=DEPTH)
-            .map(|depth| u64::from(CHILDREN.pow(depth)))
-            .sum()
+    async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
+        let leaves = u64::from(CHILDREN.pow(DEPTH));
+        let output = leaves.to_string();
+        expect(client, id, ("Node", &DEPTH.to_string()), &output).await?;
+        let nodes = (0..=DEPTH).map(|depth| u64::from(CHILDREN.pow(depth)));
+        Ok(Tally {
+            activities: leaves,
+            completed: nodes.sum(),
+            steps: leaves,
+            ..Tally::default()
+        })
     }
 }

@@ -10,7 +10,7 @@ const GAP: f64 = 14.0;
 
 /// A bar for each run. Each workload has a scale of its own: a chain is no hello.
 pub(crate) fn throughput(report: &Report) -> String {
-    let backends = report.backends();
+    let backends = report.backend_names();
     let workloads = report.workloads();
     let count: usize = workloads
         .iter()

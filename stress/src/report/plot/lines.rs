@@ -10,7 +10,7 @@ const HEIGHT: f64 = 220.0;
 
 /// A line for each backend: how many operations of a workload ended in each second.
 pub(crate) fn over_time(report: &Report, workload: &str) -> String {
-    let backends = report.backends();
+    let backends = report.backend_names();
     let runs: Vec<_> = report.figures_of(workload).collect();
     let counts = runs.iter().flat_map(|(_, it)| &it.measured.by_second);
     let most = counts.copied().max().unwrap_or(0) as f64;

@@ -11,7 +11,7 @@ const TOP: f64 = 40.0;
 
 /// A row for each run, with a dot for the median, for nine of ten, for 99 of 100 and for the longest.
 pub(crate) fn latencies(report: &Report) -> String {
-    let backends = report.backends();
+    let backends = report.backend_names();
     let workloads = report.workloads();
     let all = report.all_figures();
     let times: Vec<_> = all

@@ -13,7 +13,7 @@ const GIVEN_UP_MS: f64 = 60_000.0;
 
 /// A line for each backend: the time within which 99 of 100 operations of a workload ended, by rate.
 pub(crate) fn saturation(report: &Report, workload: &str) -> String {
-    let backends = report.backends();
+    let backends = report.backend_names();
     let runs: Vec<(&Run, Vec<(f64, f64)>)> = report
         .limits()
         .filter(|(run, _)| run.workload == workload)

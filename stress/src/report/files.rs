@@ -1,0 +1,42 @@
+//! A report as files.
+
+use std::fs;
+use std::path::Path;
+
+use super::Report;
+use super::html::page;
+use super::plot::{latencies, over_time, saturation, throughput};
+use super::table::markdown;
+use crate::failure::Failure;
+
+/// Writes a report into a folder, which is made if it is not there: for programs, as a page, as Markdown, and each plot
+/// alone.
+pub(crate) fn write(report: &Report, folder: &Path) -> Result<(), Failure> {
+    let cannot = || Failure::machine("the report cannot be written");
+    fs::create_dir_all(folder).map_err(cannot())?;
+    let mut text = serde_json::to_string_pretty(report).map_err(|error| cannot()(error.into()))?;
+    text.push('\n');
+    let mut files = vec![
+        ("stress.json".to_owned(), text),
+        ("stress.html".to_owned(), page(report)),
+        ("stress.md".to_owned(), markdown(report)),
+    ];
+    if report.all_figures().next().is_some() {
+        files.push(("throughput.svg".to_owned(), throughput(report)));
+        files.push(("latency.svg".to_owned(), latencies(report)));
+    }
+    for workload in report.workloads() {
+        if report.figures_of(workload).next().is_some() {
+            let svg = over_time(report, workload);
+            files.push((format!("over-time-{workload}.svg"), svg));
+        }
+        if report.limits().any(|(run, _)| run.workload == workload) {
+            let svg = saturation(report, workload);
+            files.push((format!("saturation-{workload}.svg"), svg));
+        }
+    }
+    for (name, text) in files {
+        fs::write(folder.join(name), text).map_err(cannot())?;
+    }
+    Ok(())
+}
