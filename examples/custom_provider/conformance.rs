@@ -25,7 +25,7 @@ pub(crate) fn subject() -> Subject {
 }
 
 /// Makes empty files, each in a new folder that goes away with it.
-struct FileFixture;
+pub(crate) struct FileFixture;
 
 struct FileStore {
     clock: ManualClock,

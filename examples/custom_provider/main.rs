@@ -5,6 +5,7 @@
 //! cargo test --example custom_provider    every case of the suite as a test
 //! cargo run  --example custom_provider -- conformance    the suite with a report
 //! cargo run  --example custom_provider -- torture        its processes are killed while they work
+//! cargo run --release --example custom_provider -- stress    how fast it is, and what that costs
 //! ```
 //!
 //! The provider is the one that `docs/provider-implementation-guide.md` builds step by step.
@@ -57,10 +58,10 @@ use tokio::runtime::Runtime;
 use crate::options::FileOptions;
 use crate::provider::FileProvider;
 
-const USAGE: &str = "Usage: custom_provider [conformance | torture]
+const USAGE: &str = "Usage: custom_provider [conformance | torture | stress]
 
-No argument is needed; `conformance` runs the suite, `torture` kills processes, and
-`conformance --help` says how.";
+No argument is needed; `conformance` runs the suite, `torture` kills processes, and `stress`
+measures. `conformance --help` and `stress --help` say how.";
 const INSTANCE: &str = "order-1";
 /// Longer than the first steps take, and too short for somebody to pay.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -156,6 +157,9 @@ fn main() -> ExitCode {
         }
         Some("conformance" | "torture") => {
             return duroxide_provider_tests::main(conformance::subject(), arguments);
+        }
+        Some("stress") => {
+            return duroxide_stress::main("file", conformance::FileFixture, arguments);
         }
         Some(other) => Err(format!("what is `{other}`?\n\n{USAGE}").into()),
     };

@@ -11,7 +11,8 @@ use crate::workload::{KINDS, Kind, find};
 /// What to measure, and how.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// What is done under load; all workloads without it. May be repeated
+    /// What is done under load; may be repeated [default: all but those whose store is filled for minutes first,
+    /// backlog and million, and these too with --size]
     #[arg(long = "workload", value_name = "NAME")]
     workloads: Vec<String>,
     /// For how long each is measured, such as 20s or 2m
@@ -103,7 +104,8 @@ impl Arguments {
     /// What of it is impossible.
     pub(crate) fn plan(self) -> Result<Plan, String> {
         let kinds = if self.workloads.is_empty() {
-            KINDS.iter().collect()
+            let is_quick = |kind: &&Kind| self.size.is_some() || !kind.is_filled;
+            KINDS.iter().filter(is_quick).collect()
         } else {
             let found = self.workloads.iter();
             let found = found.map(|name| {

@@ -65,8 +65,8 @@ impl Experiment<'_> {
         let mut deployment = Deployment::open(self.setting, &*workload).await?;
         let observed = self.observe(&mut deployment, &workload, shape).await;
         let closed = deployment.close().await;
-        let observed = observed?;
-        Ok(figures(observed, &closed?, self.setting.topology.chaos))
+        let (observed, used) = (observed?, closed?);
+        Ok(figures(observed, &used, self.setting.topology.chaos))
     }
 
     async fn observe(
@@ -118,6 +118,7 @@ fn figures(observed: Observed, used: &[Usage], chaos: bool) -> Figures {
     Figures {
         all_operations,
         steps: loaded.tally.steps as f64 / operations,
+        processes: used.len(),
         drain_s: loaded.drain.as_secs_f64(),
         client: client_costs((&before, &after), used, lasted_s),
         store: store_costs([empty, before.costs, after.costs], operations, instances),

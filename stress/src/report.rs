@@ -56,8 +56,9 @@ pub(crate) struct Run {
     pub(crate) workload: String,
     /// How operations were begun, and what else was there.
     pub(crate) shape: String,
-    /// How many runtimes worked in this process; none where worker processes did.
+    /// How many runtimes worked in each process.
     pub(crate) workers: usize,
+    /// How many worker processes were asked for.
     pub(crate) processes: usize,
     pub(crate) payload_bytes: Option<usize>,
     pub(crate) seed: u64,
@@ -70,8 +71,10 @@ impl Run {
     /// How operations were begun, and what worked on them if that was not one runtime of this process.
     pub(crate) fn load(&self) -> String {
         let mut load = self.shape.clone();
-        if self.processes > 0 {
-            load += &format!(", {} processes", self.processes);
+        if let Outcome::Measured(figures) = &self.outcome
+            && figures.processes > 0
+        {
+            load += &format!(", {} processes", figures.processes);
         }
         if self.workers > 1 {
             load += &format!(", {} runtimes", self.workers);

@@ -74,6 +74,10 @@ pub(crate) fn run(steps: &mut Steps) {
             check(name, &["--help"], &[&usage])
         });
     }
+    let stress = ["stress", "--workload", "hello", "--duration", "1s"];
+    steps.run("example custom_provider stress", || {
+        check("custom_provider", &stress, &["hello     file "])
+    });
 }
 
 /// An example that nobody runs rots. Those called `measure_…` are for people with time and a quiet

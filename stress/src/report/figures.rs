@@ -14,6 +14,8 @@ pub(crate) struct Figures {
     pub(crate) steps: f64,
     /// How long the last operations took after no more were begun.
     pub(crate) drain_s: f64,
+    /// How many processes worked on it beside this one.
+    pub(crate) processes: usize,
     pub(crate) client: ClientCosts,
     pub(crate) store: StoreCosts,
     /// Present if processes were killed and calls failed on purpose.

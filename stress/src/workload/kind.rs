@@ -27,6 +27,8 @@ pub(crate) struct Kind {
     pub(crate) sizes: Sizes,
     /// Whether an operation may outlast the run: then all that were begun are measured, to the end of the last one.
     pub(crate) is_long: bool,
+    /// Whether a store has to be filled first, for minutes: then it is measured when it is named, or when a size is.
+    pub(crate) is_filled: bool,
     make: fn(Scale) -> Arc<dyn Workload>,
 }
 
@@ -57,6 +59,7 @@ impl Kind {
             in_flight,
             sizes: NO_SIZE,
             is_long: false,
+            is_filled: false,
             make,
         }
     }
@@ -71,6 +74,13 @@ impl Kind {
     const fn long(self) -> Self {
         Self {
             is_long: true,
+            ..self
+        }
+    }
+
+    const fn filled(self) -> Self {
+        Self {
+            is_filled: true,
             ..self
         }
     }
@@ -153,14 +163,16 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::new("backlog", "hello beside instances that sleep", 200, |it| {
         Arc::new(Backlog { sleeping: it.size })
     })
-    .sized(&[100_000], "sleeping"),
+    .sized(&[100_000], "sleeping")
+    .filled(),
     Kind::new(
         "million",
         "hello beside instances that have ended",
         200,
         |it| Arc::new(Finished { finished: it.size }),
     )
-    .sized(&[0, 100_000, 1_000_000], "finished"),
+    .sized(&[0, 100_000, 1_000_000], "finished")
+    .filled(),
     Kind::new(
         "idle",
         "one instance that waits: what a second costs",
