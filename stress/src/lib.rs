@@ -25,6 +25,7 @@ mod process;
 mod recorder;
 mod report;
 mod run;
+mod show;
 mod target;
 mod verdict;
 mod workers;
@@ -39,6 +40,7 @@ use duroxide_provider_tests::Fixture;
 pub use arguments::Arguments;
 pub use diff::diff;
 pub use run::stress;
+pub use show::{Format, show};
 pub use target::Target;
 
 /// The arguments of a program of one backend.

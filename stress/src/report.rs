@@ -6,13 +6,15 @@ pub(crate) mod grid;
 mod guarantees;
 pub(crate) mod html;
 mod machine;
+pub(crate) mod markdown;
 pub(crate) mod plot;
+mod strengths;
 pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::figures::{ChaosFigures, ClientCosts, Figures, StoreCosts};
-pub(crate) use self::files::write;
+pub(crate) use self::files::{read, write};
 pub(crate) use self::guarantees::Guarantees;
 pub(crate) use self::machine::Machine;
 use crate::limit::{Tried, knee};

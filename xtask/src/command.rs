@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::servers::Servers;
 use crate::steps::Steps;
 use crate::torture::Torture;
-use crate::{certify, checks, fuzz, test};
+use crate::{benchmarks, certify, checks, fuzz, test};
 
 /// Chores of this repository
 ///
@@ -45,6 +45,13 @@ enum Command {
     Certify {
         /// Only these certificates, such as `redis-single`
         #[arg(value_parser = certify::names())]
+        names: Vec<String>,
+    },
+    /// Measure every backend, or some parts of it, and write docs/benchmarks.md and the table of figures in
+    /// README.md, in about half an hour; for a quiet machine
+    Benchmarks {
+        /// Only these parts, such as `in-flight`
+        #[arg(value_parser = benchmarks::names())]
         names: Vec<String>,
     },
 }
@@ -102,6 +109,10 @@ impl CommandLine {
                 certify::run(&mut steps, &mut servers, &names, no_install);
                 "certify"
             }
+            Command::Benchmarks { names } => {
+                benchmarks::run(&mut steps, &mut Servers::new(no_install), &names);
+                "benchmarks"
+            }
         };
         steps.summary(name)
     }
@@ -137,6 +148,7 @@ impl Test {
 fn ci(steps: &mut Steps, no_install: bool) {
     checks::run(steps);
     test::everything(steps, no_install);
+    benchmarks::check(steps);
     Torture::short().fail_disks(steps, no_install);
     fuzz::run(steps, no_install, fuzz::SECONDS_IN_CI);
     steps.insist();

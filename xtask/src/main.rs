@@ -5,6 +5,7 @@
     reason = "a command-line tool talks to the person who runs it"
 )]
 
+mod benchmarks;
 mod certify;
 mod checks;
 mod command;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use duroxide_stress::{Arguments, Target};
+use duroxide_stress::{Arguments, Format, Target};
 
 use super::refuse;
 use crate::measured;
@@ -43,6 +43,14 @@ pub(super) struct Stress {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Show a report again
+    Show {
+        /// The report, stress.json
+        report: PathBuf,
+        /// As Markdown, for a document
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Compare the figures of two reports
     Diff {
         /// The report of before, stress.json
@@ -57,13 +65,21 @@ enum Action {
 
 impl Stress {
     pub(super) fn run(self) -> ExitCode {
-        if let Some(Action::Diff {
-            before,
-            after,
-            part_min,
-        }) = &self.action
-        {
-            return duroxide_stress::diff(before, after, *part_min);
+        match &self.action {
+            Some(Action::Show { report, markdown }) => {
+                let format = if *markdown {
+                    Format::Markdown
+                } else {
+                    Format::Text
+                };
+                return duroxide_stress::show(report, format);
+            }
+            Some(Action::Diff {
+                before,
+                after,
+                part_min,
+            }) => return duroxide_stress::diff(before, after, *part_min),
+            None => {}
         }
         if self.backends.is_empty() && !self.arguments.only_lists() {
             return refuse("say which backends to measure, for example --backend memory");

@@ -369,6 +369,9 @@ const UNTRUSTED: &str = "the server's certificate is not for this host, is out o
 const TOO_OLD: &str = "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or \
     Valkey, is needed";
 
+const DECLARED_KEYS_ONLY: &str = "the server forbids scripts the keys that they compute; allow them (Dragonfly: start it with \
+    `--default_lua_flags=allow-undeclared-keys`), or use Redis or Valkey, which do";
+
 const WRONG_PASSWORD: &str = "the server refuses the user or the password; correct them in the URL, or \
     in what the credentials callback answers";
 
@@ -439,6 +442,7 @@ fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
             "the server has no database of the number in the URL; see its setting `databases`, or tell stores \
              apart by their key prefix",
         ),
+        _ if detail.contains("undeclared key") => (Config, DECLARED_KEYS_ONLY),
         _ if detail.contains("unknown command") || detail.contains("#!") => (Config, TOO_OLD),
         _ if detail.contains("max number of clients") => (
             Unavailable,
@@ -505,4 +509,19 @@ pub(crate) fn for_each<T>(
     (0..count)
         .map(|_| Err(failure.error(operation, is_durable)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_forbids_computed_keys_is_told_from_an_old_one() {
+        // As Dragonfly says it.
+        let detail = "script tried accessing undeclared key";
+        assert_eq!(
+            meaning_of_code("ERR", detail),
+            (ErrorKind::Config, DECLARED_KEYS_ONLY)
+        );
+    }
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::Report;
 use super::html::page;
+use super::markdown::markdown;
 use super::plot::{latencies, over_time, saturation, throughput};
-use super::table::markdown;
+use super::{KIND, Report, SCHEMA};
 use crate::failure::Failure;
 
 /// Writes a report into a folder, which is made if it is not there: for programs, as a page, as Markdown, and each plot
@@ -39,4 +39,22 @@ pub(crate) fn write(report: &Report, folder: &Path) -> Result<(), Failure> {
         fs::write(folder.join(name), text).map_err(cannot())?;
     }
     Ok(())
+}
+
+/// Reads a report.
+pub(crate) fn read(file: &Path) -> Result<Report, Failure> {
+    let name = file.display();
+    let text = fs::read_to_string(file)
+        .map_err(|cause| Failure::Unavailable(format!("{name}: {cause}")))?;
+    let wrong =
+        |what: &dyn std::fmt::Display| Failure::Unavailable(format!("{name} is no report: {what}"));
+    let report: Report = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    if report.kind != KIND || report.schema != SCHEMA {
+        let what = format!(
+            "it is a {} of version {}, and this reads {SCHEMA}",
+            report.kind, report.schema
+        );
+        return Err(wrong(&what));
+    }
+    Ok(report)
 }

@@ -20,19 +20,6 @@ pub(crate) fn table(report: &Report) -> String {
     text
 }
 
-/// The tables for a document, and below them what there is to say.
-pub(crate) fn markdown(report: &Report) -> String {
-    let mut text = speed(report).markdown();
-    text.push('\n');
-    text.push_str(&costs(report).without_empty_columns().markdown());
-    for note in notes(report) {
-        text.push('\n');
-        text.push_str(&note);
-        text.push('\n');
-    }
-    text
-}
-
 /// How fast everything was.
 pub(crate) fn speed(report: &Report) -> Grid {
     let header = [
