@@ -121,7 +121,7 @@ async fn run(kind: ServerKind) -> Result<(ContainerAsync<GenericImage>, Vec<u16>
         request = request.with_env_var(*variable, *value);
     }
     if !description.arguments.is_empty() {
-        request = request.with_cmd(description.arguments.iter().copied());
+        request = request.with_cmd(description.arguments.concat());
     }
     let container = timeout(START_TIMEOUT, request.start())
         .await

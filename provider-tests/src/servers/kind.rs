@@ -41,12 +41,23 @@ pub(super) struct Container {
     pub(super) port: Option<u16>,
     pub(super) environment: &'static [(&'static str, &'static str)],
     /// What its program is given; of a cluster it is made for each container.
-    pub(super) arguments: &'static [&'static str],
+    pub(super) arguments: &'static [&'static [&'static str]],
 }
 
 /// How a PostgreSQL server is set up that is started here. Cases that run side by side open several
 /// providers each, with several connections each.
 pub(super) const POSTGRES_SETTINGS: &[&str] = &["-c", "max_connections=300"];
+
+/// How it counts statements, those inside functions too. There are many, since each store has a schema of its own.
+/// A server without the library does not start by these.
+pub(super) const POSTGRES_COUNTING: &[&str] = &[
+    "-c",
+    "shared_preload_libraries=pg_stat_statements",
+    "-c",
+    "pg_stat_statements.track=all",
+    "-c",
+    "pg_stat_statements.max=20000",
+];
 
 /// How a Redis server is set up that is started here: it keeps what it has acknowledged, but for the last
 /// second where it is killed. A cluster has the same in its script.
@@ -75,7 +86,7 @@ const POSTGRES: Description = Description {
         image: "postgres:17",
         port: Some(5432),
         environment: &[("POSTGRES_HOST_AUTH_METHOD", "trust")],
-        arguments: POSTGRES_SETTINGS,
+        arguments: &[POSTGRES_SETTINGS, POSTGRES_COUNTING],
     },
     remedy: "install it (on Debian and Ubuntu: apt-get install postgresql)",
 };
@@ -93,7 +104,7 @@ const REDIS: Description = Description {
         image: REDIS_IMAGE,
         port: Some(6379),
         environment: &[],
-        arguments: REDIS_SETTINGS,
+        arguments: &[REDIS_SETTINGS],
     },
     remedy: "install it (on Debian and Ubuntu: apt-get install redis-server)",
 };

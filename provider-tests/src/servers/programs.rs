@@ -11,6 +11,8 @@ use super::ports::free_port;
 
 /// Where Debian puts PostgreSQL: a folder for each version.
 const POSTGRES_FOLDER: &str = "/usr/lib/postgresql";
+/// Where the libraries of PostgreSQL are, beside its programs: Debian's own place first, then those of others.
+const POSTGRES_LIBRARIES: [&str; 4] = ["lib", "lib/postgresql", "lib64/pgsql", "lib/pgsql"];
 const JAR_VARIABLE: &str = "DUROXIDE_TEST_DYNAMODB_JAR";
 
 /// A program with its arguments, where clients connect to, and the signal that ends it at once.
@@ -60,6 +62,9 @@ fn postgres(folder: &Path) -> Result<Program, String> {
     words.push(port.to_string().into());
     // It flushes, as a server in a container does: a certificate says what was tested.
     words.extend(super::kind::POSTGRES_SETTINGS.iter().map(OsString::from));
+    if counts_statements(&programs) {
+        words.extend(super::kind::POSTGRES_COUNTING.iter().map(OsString::from));
+    }
     Ok(Program {
         words,
         ports: vec![port],
@@ -84,6 +89,19 @@ fn postgres_folder() -> Option<PathBuf> {
     path_folders()
         .chain(newest_first)
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// Whether the library that counts statements is installed for these programs.
+fn counts_statements(programs: &Path) -> bool {
+    // The folder may be one of links.
+    let server = programs.join("postgres").canonicalize();
+    let root = server
+        .ok()
+        .and_then(|it| Some(it.parent()?.parent()?.to_owned()));
+    root.is_some_and(|root| {
+        let mut libraries = POSTGRES_LIBRARIES.iter().map(|it| root.join(it));
+        libraries.any(|it| it.join("pg_stat_statements.so").is_file())
+    })
 }
 
 fn redis() -> Result<Program, String> {

@@ -5,6 +5,8 @@
 //! so, leases and timers of hours take milliseconds, and the reference can be compared with.
 
 mod clock;
+mod meter;
+mod processes;
 
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -16,12 +18,15 @@ use duroxide_core::clock::{Clock as _, SystemClock, millis_ceil};
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Limits, Provider, ProviderError};
 use duroxide_provider_tests::servers::{ServerKind, server};
-use duroxide_provider_tests::{Ending, Fixture, Pace, RealTime, Store, TestClock, Unavailable};
+use duroxide_provider_tests::{
+    Ending, Fixture, MeteredStore, Pace, RealTime, Store, TestClock, Unavailable,
+};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::RwLock;
 
 use self::clock::{MovableClock, movable_clock};
+use self::meter::PostgresMeter;
 use crate::connection;
 use crate::error;
 use crate::location;
@@ -178,6 +183,16 @@ impl Fixture for PostgresFixture {
         }
         let opened = PostgresProvider::new(&url, Some(options)).await;
         opened.map(shared).map_err(cannot_be_opened)
+    }
+
+    async fn open_to_measure(&self, folder: &Path) -> Result<MeteredStore, Unavailable> {
+        let provider = self.open_in(folder).await?;
+        let (url, schema) = self.place_of(folder).await?;
+        let connect = location::parse(&url).map_err(|error| unavailable(&error))?;
+        Ok(MeteredStore {
+            provider,
+            meter: Some(Arc::new(PostgresMeter::new(connect, schema))),
+        })
     }
 
     async fn remove_from(&self, folder: &Path) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //! reference can be compared with.
 
 mod clock;
+mod meter;
 mod place;
 
 use std::path::Path;
@@ -15,11 +16,14 @@ use async_trait::async_trait;
 use duroxide_core::entropy::Entropy;
 use duroxide_core::providers::{Limits, Provider, ProviderError};
 use duroxide_provider_tests::servers::{ServerKind, server};
-use duroxide_provider_tests::{Ending, Fixture, Pace, RealTime, Store, TestClock, Unavailable};
+use duroxide_provider_tests::{
+    Ending, Fixture, MeteredStore, Pace, RealTime, Store, TestClock, Unavailable,
+};
 use parking_lot::Mutex;
 use tokio::sync::RwLock;
 
 use self::clock::MovableClock;
+use self::meter::RedisMeter;
 use self::place::Place;
 pub(crate) use self::place::name;
 use crate::RedisProvider;
@@ -254,6 +258,13 @@ impl Fixture for RedisFixture {
         let options = place.options();
         let opened = RedisProvider::new(&self.url().await?, Some(options)).await;
         opened.map(shared).map_err(cannot_be_opened)
+    }
+
+    async fn open_to_measure(&self, folder: &Path) -> Result<MeteredStore, Unavailable> {
+        Ok(MeteredStore {
+            provider: self.open_in(folder).await?,
+            meter: Some(Arc::new(RedisMeter::new(self.place_of(folder).await?))),
+        })
     }
 
     async fn remove_from(&self, folder: &Path) -> Result<(), String> {

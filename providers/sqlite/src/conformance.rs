@@ -1,16 +1,21 @@
 //! The fixture by which this provider proves itself.
 
+mod meter;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use duroxide_core::clock::ManualClock;
 use duroxide_core::providers::{Limits, Provider, ProviderError};
-use duroxide_provider_tests::{Ending, Fixture, Store, TestClock, Unavailable, copy_as_killed};
+use duroxide_provider_tests::{
+    Ending, Fixture, MeteredStore, Store, TestClock, Unavailable, copy_as_killed,
+};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
+use self::meter::SqliteMeter;
 use crate::location::Location;
 use crate::{SqliteMode, SqliteOptions, SqliteProvider, Synchronous};
 
@@ -54,6 +59,17 @@ impl SqliteFixture {
     pub fn below(mut self, directory: &Path) -> Self {
         self.directory = directory.to_owned();
         self
+    }
+
+    async fn open_file_in(&self, folder: &Path) -> Result<SqliteProvider, Unavailable> {
+        let mode = self.mode.ok_or_else(|| {
+            Unavailable::new(
+                "a database in memory is gone with its process; give the URL of a file",
+            )
+        })?;
+        let options = SqliteOptions::default().mode(mode);
+        let opened = SqliteProvider::new(&url_in(folder), Some(options)).await;
+        opened.map_err(cannot_be_opened)
     }
 }
 
@@ -157,14 +173,21 @@ impl Fixture for SqliteFixture {
     }
 
     async fn open_in(&self, folder: &Path) -> Result<Arc<dyn Provider>, Unavailable> {
-        let mode = self.mode.ok_or_else(|| {
-            Unavailable::new(
-                "a database in memory is gone with its process; give the URL of a file",
-            )
-        })?;
-        let options = SqliteOptions::default().mode(mode);
-        let opened = SqliteProvider::new(&url_in(folder), Some(options)).await;
-        opened.map(shared).map_err(cannot_be_opened)
+        self.open_file_in(folder).await.map(shared)
+    }
+
+    async fn open_to_measure(&self, folder: &Path) -> Result<MeteredStore, Unavailable> {
+        let opened = if self.mode.is_some() {
+            self.open_file_in(folder).await?
+        } else {
+            let opened = SqliteProvider::new_in_memory().await;
+            opened.map_err(cannot_be_opened)?
+        };
+        let provider = Arc::new(opened);
+        Ok(MeteredStore {
+            meter: Some(Arc::new(SqliteMeter::new(Arc::clone(&provider)))),
+            provider,
+        })
     }
 
     /// SQLite's own check of its file.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use duroxide_core::clock::{Clock as _, SystemClock, millis_ceil};
 use duroxide_core::providers::ProviderError;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, RedisResult, cmd};
+use redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
 
 use crate::RedisOptions;
 use crate::access::Access;
@@ -22,6 +22,8 @@ const SCAN_KEYS: usize = 1_000;
 const OWN_CLIENTS: &str = "duroxide-suite";
 /// How long the server may take to see that its clients are gone.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take to tell what it counts.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The keys of one store.
 #[derive(Clone)]
@@ -82,6 +84,19 @@ impl Place {
             each.push((key, connection));
         }
         Ok(each)
+    }
+
+    /// A connection to each server that is written to.
+    pub(super) async fn primaries(&self) -> Result<Vec<MultiplexedConnection>, ProviderError> {
+        let mut connections = Vec::new();
+        for node in self.topology().await?.primaries() {
+            let client = self.access.location.client(&node, None).map_err(failed)?;
+            // A server that is busy answers late.
+            let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWERS_WITHIN));
+            let connected = client.get_multiplexed_async_connection_with_config(&config);
+            connections.push(connected.await.map_err(failed)?);
+        }
+        Ok(connections)
     }
 
     async fn connect(&self, node: &Node) -> Result<MultiplexedConnection, ProviderError> {
