@@ -1,12 +1,10 @@
 //! Two reports side by side.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::console::{mention, say};
-use crate::failure::Failure;
-use crate::report::{Figures, KIND, Report, Run, SCHEMA};
+use crate::report::{Figures, Report, Run, read};
 
 /// What has become of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,24 +44,6 @@ pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
-}
-
-/// Reads a report.
-fn read(file: &Path) -> Result<Report, Failure> {
-    let name = file.display();
-    let text = fs::read_to_string(file)
-        .map_err(|cause| Failure::Unavailable(format!("{name}: {cause}")))?;
-    let wrong =
-        |what: &dyn std::fmt::Display| Failure::Unavailable(format!("{name} is no report: {what}"));
-    let report: Report = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-    if report.kind != KIND || report.schema != SCHEMA {
-        let what = format!(
-            "it is a {} of version {}, and this reads {SCHEMA}",
-            report.kind, report.schema
-        );
-        return Err(wrong(&what));
-    }
-    Ok(report)
 }
 
 /// The figures of what both have measured in the same way.

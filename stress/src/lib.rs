@@ -23,6 +23,7 @@ mod limit;
 mod load;
 mod process;
 mod recorder;
+mod render;
 mod report;
 mod run;
 mod target;
@@ -38,6 +39,7 @@ use duroxide_provider_tests::Fixture;
 
 pub use arguments::Arguments;
 pub use diff::diff;
+pub use render::render;
 pub use run::stress;
 pub use target::Target;
 

@@ -1,5 +1,8 @@
 //! What a run says.
 
+mod costs;
+mod date;
+mod facts;
 mod figures;
 mod files;
 pub(crate) mod grid;
@@ -11,8 +14,9 @@ pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::costs::COSTS;
 pub(crate) use self::figures::{ChaosFigures, ClientCosts, Figures, StoreCosts};
-pub(crate) use self::files::write;
+pub(crate) use self::files::{read, write};
 pub(crate) use self::guarantees::Guarantees;
 pub(crate) use self::machine::Machine;
 use crate::limit::{Tried, knee};

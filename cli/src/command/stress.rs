@@ -53,17 +53,27 @@ enum Action {
         #[arg(long, value_name = "PART", default_value_t = 0.8)]
         part_min: f64,
     },
+    /// Write a report anew, with the page and the plots of this version
+    Render {
+        /// The report, stress.json
+        report: PathBuf,
+        /// A folder for it, which is made if it is not there
+        folder: PathBuf,
+    },
 }
 
 impl Stress {
     pub(super) fn run(self) -> ExitCode {
-        if let Some(Action::Diff {
-            before,
-            after,
-            part_min,
-        }) = &self.action
-        {
-            return duroxide_stress::diff(before, after, *part_min);
+        match &self.action {
+            Some(Action::Diff {
+                before,
+                after,
+                part_min,
+            }) => return duroxide_stress::diff(before, after, *part_min),
+            Some(Action::Render { report, folder }) => {
+                return duroxide_stress::render(report, folder);
+            }
+            None => {}
         }
         if self.backends.is_empty() && !self.arguments.only_lists() {
             return refuse("say which backends to measure, for example --backend memory");
