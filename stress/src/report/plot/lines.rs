@@ -21,7 +21,7 @@ pub(crate) fn over_time(report: &Report, workload: &str) -> String {
     for (run, _) in &runs {
         drawing.key(naming.stroke(run), &naming.label(run));
     }
-    let top = drawing.room(HEIGHT + 2.0 * LINE) + LINE;
+    let top = drawing.room(HEIGHT + 2.5 * LINE) + LINE;
     let bottom = top + HEIGHT;
     let across = |at: f64| LEFT + at / seconds * (RIGHT - LEFT);
     let warm_up = runs

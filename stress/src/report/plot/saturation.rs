@@ -27,7 +27,7 @@ pub(crate) fn saturation(report: &Report, workload: &str) -> String {
         drawing.key(naming.stroke(run), &naming.label(run));
     }
     drawing.paragraph("p99 in ms, by operations begun in a second", "faint");
-    let top = drawing.room(HEIGHT + 2.0 * LINE) + LINE;
+    let top = drawing.room(HEIGHT + 2.5 * LINE) + LINE;
     let bottom = top + HEIGHT;
     let up = Scale::logarithmic((low, high), bottom, top);
     let across = Scale::linear(most, LEFT, RIGHT);

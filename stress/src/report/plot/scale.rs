@@ -67,7 +67,7 @@ fn nice(figure: f64) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(figure.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0];
+    let steps = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0];
     let step = steps.into_iter().find(|step| figure <= step * power);
     step.unwrap_or(10.0) * power
 }
