@@ -43,13 +43,13 @@ pub(super) struct Stress {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Compare the figures of two reports
+    /// Compare the figures of two reports: ratios, with their spread
     Diff {
         /// The report of before, stress.json
         before: PathBuf,
         /// The report of now
         after: PathBuf,
-        /// Fail if a figure is worse than this part of what it was
+        /// Fail if a figure is worse than this part of what it was, and by more than the seconds of the runs differ
         #[arg(long, value_name = "PART", default_value_t = 0.8)]
         part_min: f64,
     },

@@ -44,3 +44,25 @@ fn a_backend_is_named_and_known() {
         assert!(said.contains(says), "{says} in {said}");
     }
 }
+
+#[test]
+fn a_report_is_rendered_and_compared() {
+    let golden = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../stress/tests/golden/report_1.json"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let rendered = duroxide(&["stress", "render", golden, output.to_str().unwrap()]);
+    assert_eq!(rendered.status.code(), Some(0), "{rendered:?}");
+    assert!(output.join("stress.html").is_file());
+
+    let compared = duroxide(&["stress", "diff", golden, golden]);
+    assert_eq!(compared.status.code(), Some(0), "{compared:?}");
+    let said = text(&compared.stdout);
+    for word in ["ratio", "spread", "round trips", "the same"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    let nothing = duroxide(&["stress", "diff", golden, "nowhere.json"]);
+    assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+}
