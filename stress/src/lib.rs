@@ -22,6 +22,7 @@ mod interrupt;
 mod limit;
 mod load;
 mod process;
+mod progress;
 mod recorder;
 mod render;
 mod report;

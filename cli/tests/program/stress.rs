@@ -20,6 +20,10 @@ fn backends_are_measured_side_by_side() {
     for word in ["hello     memory", "hello     sqlite", "4 in flight"] {
         assert!(said.contains(word), "{word} in {said}");
     }
+    let progress = text(&output.stderr);
+    assert!(progress.contains("hello on sqlite ...\n"), "{progress}");
+    let rewrites = progress.contains(['\r', '\u{1b}']);
+    assert!(!rewrites, "no line is rewritten in a pipe: {progress}");
     // The stores are gone, and the report is there.
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|it| it.unwrap().file_name()).collect();
