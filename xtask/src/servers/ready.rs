@@ -21,7 +21,9 @@ impl Ready {
     /// Finds or starts one; the error says what was tried and what to do.
     pub(super) fn find(kind: &str) -> Result<Self, String> {
         if kind == BROWSER {
-            return Self::browser();
+            let given = std::env::var_os(BROWSER_VARIABLE).map(PathBuf::from);
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            return Self::browser(given, std::env::split_paths(&path));
         }
         let this = std::env::current_exe().map_err(|error| error.to_string())?;
         let program = this.with_file_name("test-server");
@@ -49,12 +51,16 @@ impl Ready {
         Err(text.trim().to_owned())
     }
 
-    /// The browser of the environment, or the one that is installed.
-    fn browser() -> Result<Self, String> {
-        let given = std::env::var_os(BROWSER_VARIABLE).map(PathBuf::from);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let installed = std::env::split_paths(&path).map(|folder| folder.join(BROWSER));
-        let program = given.into_iter().chain(installed).find(|it| it.is_file());
+    /// The browser that is given, or the first one in these folders.
+    fn browser(
+        given: Option<PathBuf>,
+        mut folders: impl Iterator<Item = PathBuf>,
+    ) -> Result<Self, String> {
+        let installed = || {
+            let found = folders.find(|it| it.join(BROWSER).is_file());
+            found.map(|folder| folder.join(BROWSER))
+        };
+        let program = given.or_else(installed).filter(|it| it.is_file());
         let program = program.ok_or_else(|| {
             format!("there is no {BROWSER}: install it, or set {BROWSER_VARIABLE} to the path of such a browser")
         })?;
@@ -88,4 +94,32 @@ fn first_line(output: Option<impl Read>) -> String {
         BufReader::new(output).read_line(&mut line).ok();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_the_one_that_is_given_or_one_that_is_installed() {
+        let folder = std::env::temp_dir().join(format!("duroxide-browser-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let find = |given: Option<&str>| {
+            let folders = ["/nowhere".into(), folder.clone()];
+            Ready::browser(given.map(PathBuf::from), folders.into_iter())
+        };
+        let missing = find(None).unwrap_err();
+        let program = folder.join(BROWSER);
+        std::fs::write(&program, "").unwrap();
+        let found = find(None).unwrap();
+        // One that was asked for is not replaced by another.
+        let gone = find(Some("/nowhere/browser")).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(missing.contains(BROWSER_VARIABLE), "{missing}");
+        assert_eq!(
+            found.variable(),
+            (BROWSER_VARIABLE, &*program.display().to_string())
+        );
+        assert_eq!(gone, missing);
+    }
 }
