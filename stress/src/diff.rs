@@ -1,25 +1,18 @@
 //! Two reports side by side.
 
+mod change;
+mod spread;
+
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::change::{Change, Verdict, changes_of, table};
 use crate::console::{mention, say};
-use crate::report::{Figures, Report, Run, read};
-
-/// What has become of one figure.
-#[derive(Debug, Clone, PartialEq)]
-struct Change {
-    backend: String,
-    workload: String,
-    figure: &'static str,
-    before: f64,
-    after: f64,
-    /// How many times as good it is as before; less than one is worse.
-    gain: f64,
-}
+use crate::report::{Report, Run, read};
 
 /// Shows what has become of the figures of one report in another one, on standard output. The exit code is 1 if one of
-/// them is worse than this part of what it was, or a file is no report.
+/// them is worse than this part of what it was, and by more than the seconds of a run differ from one another; if a run
+/// is wrong that was not; if the reports have nothing in common; or if a file is no report.
 #[must_use]
 pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
     let reports = read(before).and_then(|before| Ok((before, read(after)?)));
@@ -30,83 +23,76 @@ pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let found = changes(&before, &after);
-    if found.is_empty() {
+    let pairs = pairs(&before, &after);
+    let changes: Vec<Change> = pairs
+        .iter()
+        .flat_map(|(then, now)| changes_of(then, now, part_min))
+        .collect();
+    let broken = newly_wrong(&pairs);
+    if changes.is_empty() && broken.is_empty() {
         mention("the reports have nothing in common that was measured in the same way\n");
         return ExitCode::FAILURE;
     }
-    say(&table(&found));
-    let worse = found.iter().filter(|change| change.gain < part_min).count();
+    say(&table(&changes));
+    let left_out = alone(&before, &after) + alone(&after, &before);
+    if left_out > 0 {
+        mention(&format!(
+            "{left_out} runs are in one of the reports alone, and are not compared\n"
+        ));
+    }
+    for line in &broken {
+        mention(line);
+    }
+    let count = |verdict| changes.iter().filter(|it| it.verdict == verdict).count();
+    let (worse, unclear) = (count(Verdict::Worse), count(Verdict::WorseWithinSpread));
+    if unclear > 0 {
+        mention(&format!(
+            "{unclear} figures are worse than {part_min} of what they were, but the seconds of these runs differ as much: \
+             measure for longer\n"
+        ));
+    }
     if worse > 0 {
         mention(&format!(
             "{worse} figures are worse than {part_min} of what they were\n"
         ));
-        return ExitCode::FAILURE;
     }
-    ExitCode::SUCCESS
+    if worse > 0 || !broken.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
-/// The figures of what both have measured in the same way.
-fn changes(before: &Report, after: &Report) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for (run, now) in after.all_figures() {
-        let same = before.all_figures().find(|(other, _)| is_same(run, other));
-        if let Some((_, then)) = same {
-            changes.extend(compare(run, then, now));
-        }
-    }
-    changes
+/// The runs of both that were measured in the same way, as they were and as they are.
+fn pairs<'a>(before: &'a Report, after: &'a Report) -> Vec<(&'a Run, &'a Run)> {
+    let pair = |now: &'a Run| {
+        let then = before.runs.iter().find(|then| is_same(then, now));
+        then.map(|then| (then, now))
+    };
+    after.runs.iter().filter_map(pair).collect()
+}
+
+/// How many runs of the one are not in the other.
+fn alone(one: &Report, other: &Report) -> usize {
+    let is_alone = |run: &&Run| !other.runs.iter().any(|it| is_same(run, it));
+    one.runs.iter().filter(is_alone).count()
 }
 
 fn is_same(one: &Run, other: &Run) -> bool {
     let what = |run: &Run| {
-        (
-            run.backend.clone(),
-            run.workload.clone(),
-            run.shape.clone(),
-            run.workers,
-        )
+        let who = (run.backend.clone(), run.workload.clone());
+        (who, run.load(), run.payload_bytes)
     };
     what(one) == what(other)
 }
 
-fn compare(run: &Run, then: &Figures, now: &Figures) -> [Change; 3] {
-    let change = |figure, before: f64, after: f64, gain: f64| Change {
-        backend: run.backend.clone(),
-        workload: run.workload.clone(),
-        figure,
-        before,
-        after,
-        gain,
+/// A line for each run that is wrong and was not.
+fn newly_wrong(pairs: &[(&Run, &Run)]) -> Vec<String> {
+    let new = pairs.iter().filter(|(then, _)| then.wrong().is_empty());
+    let line = |run: &Run, what: &str| {
+        let (workload, backend) = (&run.workload, &run.backend);
+        format!("FAILED {workload} on {backend}, which it did not before: {what}\n")
     };
-    let (then, now) = (&then.measured, &now.measured);
-    let ratio = |above: f64, below: f64| if below > 0.0 { above / below } else { 1.0 };
-    let (p50, p99) = (
-        (then.latency_ms.p50, now.latency_ms.p50),
-        (then.latency_ms.p99, now.latency_ms.p99),
-    );
-    [
-        change(
-            "a second",
-            then.per_second,
-            now.per_second,
-            ratio(now.per_second, then.per_second),
-        ),
-        change("p50 ms", p50.0, p50.1, ratio(p50.0, p50.1)),
-        change("p99 ms", p99.0, p99.1, ratio(p99.0, p99.1)),
-    ]
-}
-
-/// The table of changes.
-fn table(changes: &[Change]) -> String {
-    let mut text = String::new();
-    for change in changes {
-        let what = format!("{} on {}", change.workload, change.backend);
-        let (before, after) = (change.before, change.after);
-        text += &format!(
-            "{what:<32} {:<9} {before:>10.2} {after:>10.2}  {:.2} times as good\n",
-            change.figure, change.gain
-        );
-    }
-    text
+    new.flat_map(|(_, now)| now.wrong().into_iter().map(|what| line(now, what)))
+        .collect()
 }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::load::{Load, Loaded, Shape, Times};
 use crate::process::{Usage, cpu_seconds_of_threads, forget_peak_memory};
+use crate::progress::Progress;
 use crate::report::{ChaosFigures, ClientCosts, Figures, StoreCosts};
 use crate::verdict::judge;
 use crate::workers::chaos::kill_now_and_then;
@@ -28,6 +29,7 @@ pub(crate) struct Experiment<'a> {
     /// The threads of the load generator, which are its own, so that it is seen what it costs.
     pub(crate) generator: &'a Handle,
     pub(crate) interrupt: &'a Interrupt,
+    pub(crate) progress: &'a Progress,
 }
 
 /// What has been used until some moment.
@@ -81,6 +83,7 @@ impl Experiment<'_> {
         let before = Reading::take(deployment).await;
         let (client, interrupt) = (deployment.client.clone(), self.interrupt);
         let load = Load::new(client, Arc::clone(workload), self.times, interrupt)?;
+        let _following = self.progress.follow(&load);
         let running = self.generator.spawn(Arc::clone(&load).run(shape));
         if topology.chaos {
             kill_now_and_then(&mut deployment.workers, &load, topology.seed).await?;

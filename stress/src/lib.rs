@@ -22,7 +22,9 @@ mod interrupt;
 mod limit;
 mod load;
 mod process;
+mod progress;
 mod recorder;
+mod render;
 mod report;
 mod run;
 mod show;
@@ -39,6 +41,7 @@ use duroxide_provider_tests::Fixture;
 
 pub use arguments::Arguments;
 pub use diff::diff;
+pub use render::render;
 pub use run::stress;
 pub use show::{Format, show};
 pub use target::Target;

@@ -106,6 +106,16 @@ pub(crate) struct Loaded {
     pub(crate) recoveries: Vec<Duration>,
 }
 
+/// How far a load is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoFar {
+    /// How many operations have ended, those that failed too.
+    pub(crate) operations: u64,
+    pub(crate) elapsed: Duration,
+    /// After what time no more are begun.
+    pub(crate) end: Duration,
+}
+
 impl Load {
     pub(crate) fn new(
         client: Client,
@@ -159,6 +169,16 @@ impl Load {
     /// Whether no more operations are begun.
     pub(crate) fn is_over(&self) -> bool {
         self.elapsed() >= self.end() || self.interrupt.is_wanted()
+    }
+
+    /// How far it is.
+    pub(crate) fn so_far(&self) -> SoFar {
+        let done = self.done.lock();
+        SoFar {
+            operations: done.count as u64 + done.failed,
+            elapsed: self.elapsed(),
+            end: self.end(),
+        }
     }
 
     /// Notes that a process is killed now.

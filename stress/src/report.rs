@@ -1,5 +1,8 @@
 //! What a run says.
 
+mod costs;
+mod date;
+mod facts;
 mod figures;
 mod files;
 pub(crate) mod grid;
@@ -13,6 +16,7 @@ pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::costs::COSTS;
 pub(crate) use self::figures::{ChaosFigures, ClientCosts, Figures, StoreCosts};
 pub(crate) use self::files::{read, write};
 pub(crate) use self::guarantees::Guarantees;

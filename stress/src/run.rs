@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::limit::Search;
 use crate::load::{Shape, Times};
+use crate::progress::Progress;
 use crate::report::table::table;
 use crate::report::{KIND, Machine, Outcome, Report, Run, SCHEMA, write};
 use crate::target::Target;
@@ -112,7 +113,7 @@ fn run(targets: &[Target], plan: &Plan) -> Result<Report, Failure> {
                 if interrupt.is_wanted() {
                     continue;
                 }
-                mention(&format!("{} on {} ...\n", kind.name, target.name));
+                let progress = Progress::begin(&format!("{} on {}", kind.name, target.name));
                 let case = Case {
                     target,
                     place,
@@ -121,6 +122,7 @@ fn run(targets: &[Target], plan: &Plan) -> Result<Report, Failure> {
                     plan,
                     generator: threads.generator.handle(),
                     interrupt: &interrupt,
+                    progress: &progress,
                 };
                 runs.push(threads.work.block_on(case.run()));
             }
@@ -150,6 +152,7 @@ struct Case<'a> {
     plan: &'a Plan,
     generator: &'a Handle,
     interrupt: &'a Interrupt,
+    progress: &'a Progress,
 }
 
 impl Case<'_> {
@@ -214,6 +217,7 @@ impl Case<'_> {
             },
             generator: self.generator,
             interrupt: self.interrupt,
+            progress: self.progress,
         }
     }
 }

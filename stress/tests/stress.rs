@@ -161,3 +161,53 @@ fn a_report_is_compared_with_itself_and_with_a_better_one() {
     assert_eq!(diff(&better, &same), code(ExitCode::FAILURE));
     assert_eq!(diff(&same, folder.path()), code(ExitCode::FAILURE));
 }
+
+/// A report of one run with these counts in each second, of which the first is the warm-up.
+fn report_of(
+    folder: &Path,
+    name: &str,
+    by_second: [u64; 6],
+    round_trips: f64,
+) -> std::path::PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report_1.json");
+    let mut report: Value = serde_json::from_str(&fs::read_to_string(golden).unwrap()).unwrap();
+    report["runs"].as_array_mut().unwrap().truncate(1);
+    let figures = &mut report["runs"][0]["outcome"]["measured"];
+    let sum: u64 = by_second[1..].iter().sum();
+    figures["measured"]["per_second"] = (sum as f64 / 5.0).into();
+    figures["measured"]["by_second"] = by_second.to_vec().into();
+    figures["store"]["round_trips"] = round_trips.into();
+    let file = folder.join(name);
+    fs::write(&file, report.to_string()).unwrap();
+    file
+}
+
+#[test]
+fn a_difference_within_the_spread_is_none_and_costs_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = |name, counts, trips| report_of(folder.path(), name, counts, trips);
+    let steady = report("steady", [1, 100, 100, 100, 100, 100], 2.0);
+    let slow = report("slow", [1, 70, 70, 70, 70, 70], 2.0);
+    let jumpy = report("jumpy", [1, 20, 30, 70, 110, 120], 2.0);
+    let costly = report("costly", [1, 100, 100, 100, 100, 100], 3.0);
+    let diff =
+        |before: &Path, after: &Path| format!("{:?}", duroxide_stress::diff(before, after, 0.8));
+    assert_eq!(diff(&steady, &slow), code(ExitCode::FAILURE));
+    assert_eq!(diff(&slow, &steady), code(ExitCode::SUCCESS));
+    assert_eq!(diff(&steady, &jumpy), code(ExitCode::SUCCESS));
+    assert_eq!(diff(&steady, &costly), code(ExitCode::FAILURE));
+}
+
+#[test]
+fn a_run_that_has_become_wrong_is_worse_however_fast_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = report_of(folder.path(), "good", [1, 100, 100, 100, 100, 100], 2.0);
+    let mut report: Value = serde_json::from_str(&fs::read_to_string(&good).unwrap()).unwrap();
+    report["runs"][0]["outcome"]["measured"]["wrong"] = vec!["an activity ran twice"].into();
+    let wrong = folder.path().join("wrong");
+    fs::write(&wrong, report.to_string()).unwrap();
+    let diff =
+        |before: &Path, after: &Path| format!("{:?}", duroxide_stress::diff(before, after, 0.8));
+    assert_eq!(diff(&good, &wrong), code(ExitCode::FAILURE));
+    assert_eq!(diff(&wrong, &good), code(ExitCode::SUCCESS));
+}

@@ -11,8 +11,8 @@ use crate::{benchmarks, certify, checks, fuzz, test};
 
 /// Chores of this repository
 ///
-/// What is missing (servers, a C++ compiler for libFuzzer, libclang for the failing disk) is
-/// installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
+/// What is missing (servers, a browser, a C++ compiler for libFuzzer, libclang for the failing disk)
+/// is installed with apt-get by root on Debian and Ubuntu, but not with --no-install.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) struct CommandLine {

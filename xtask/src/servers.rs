@@ -1,7 +1,7 @@
 //! The tests that need a server: the servers are made ready, then these tests are run.
 //!
 //! A package says in its manifest which servers its ignored tests need:
-//! `[package.metadata.duroxide] servers = ["postgres"]`.
+//! `[package.metadata.duroxide] servers = ["postgres"]`. A browser, `chromium`, counts as one.
 
 pub(crate) mod install;
 mod ready;

@@ -51,15 +51,22 @@ enum Action {
         #[arg(long)]
         markdown: bool,
     },
-    /// Compare the figures of two reports
+    /// Compare the figures of two reports: ratios, with their spread
     Diff {
         /// The report of before, stress.json
         before: PathBuf,
         /// The report of now
         after: PathBuf,
-        /// Fail if a figure is worse than this part of what it was
+        /// Fail if a figure is worse than this part of what it was, and by more than the seconds of the runs differ
         #[arg(long, value_name = "PART", default_value_t = 0.8)]
         part_min: f64,
+    },
+    /// Write a report anew, with the page and the plots of this version
+    Render {
+        /// The report, stress.json
+        report: PathBuf,
+        /// A folder for it, which is made if it is not there
+        folder: PathBuf,
     },
 }
 
@@ -79,6 +86,9 @@ impl Stress {
                 after,
                 part_min,
             }) => return duroxide_stress::diff(before, after, *part_min),
+            Some(Action::Render { report, folder }) => {
+                return duroxide_stress::render(report, folder);
+            }
             None => {}
         }
         if self.backends.is_empty() && !self.arguments.only_lists() {

@@ -20,6 +20,10 @@ fn backends_are_measured_side_by_side() {
     for word in ["hello     memory", "hello     sqlite", "4 in flight"] {
         assert!(said.contains(word), "{word} in {said}");
     }
+    let progress = text(&output.stderr);
+    assert!(progress.contains("hello on sqlite ...\n"), "{progress}");
+    let rewrites = progress.contains(['\r', '\u{1b}']);
+    assert!(!rewrites, "no line is rewritten in a pipe: {progress}");
     // The stores are gone, and the report is there.
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|it| it.unwrap().file_name()).collect();
@@ -43,6 +47,28 @@ fn a_backend_is_named_and_known() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(says), "{says} in {said}");
     }
+}
+
+#[test]
+fn a_report_is_rendered_and_compared() {
+    let golden = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../stress/tests/golden/report_1.json"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let rendered = duroxide(&["stress", "render", golden, output.to_str().unwrap()]);
+    assert_eq!(rendered.status.code(), Some(0), "{rendered:?}");
+    assert!(output.join("stress.html").is_file());
+
+    let compared = duroxide(&["stress", "diff", golden, golden]);
+    assert_eq!(compared.status.code(), Some(0), "{compared:?}");
+    let said = text(&compared.stdout);
+    for word in ["ratio", "spread", "round trips", "the same"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    let nothing = duroxide(&["stress", "diff", golden, "nowhere.json"]);
+    assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
 }
 
 /// What a report says of its runs, none of which may be wrong.

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::html::page;
 use super::markdown::markdown;
-use super::plot::{latencies, over_time, saturation, throughput};
+use super::plot::{
+    all_latencies, all_throughputs, costs_of_operations, over_time, recoveries, saturation,
+};
 use super::{KIND, Report, SCHEMA};
 use crate::failure::Failure;
 
@@ -22,17 +24,23 @@ pub(crate) fn write(report: &Report, folder: &Path) -> Result<(), Failure> {
         ("stress.md".to_owned(), markdown(report)),
     ];
     if report.all_figures().next().is_some() {
-        files.push(("throughput.svg".to_owned(), throughput(report)));
-        files.push(("latency.svg".to_owned(), latencies(report)));
+        files.push(("throughput.svg".to_owned(), all_throughputs(report)));
+        files.push(("latency.svg".to_owned(), all_latencies(report)));
     }
     for workload in report.workloads() {
-        if report.figures_of(workload).next().is_some() {
-            let svg = over_time(report, workload);
-            files.push((format!("over-time-{workload}.svg"), svg));
-        }
-        if report.limits().any(|(run, _)| run.workload == workload) {
-            let svg = saturation(report, workload);
-            files.push((format!("saturation-{workload}.svg"), svg));
+        let is_measured = report.figures_of(workload).next().is_some();
+        let is_limit = report.limits().any(|(run, _)| run.workload == workload);
+        let plots = [
+            (
+                "over-time",
+                is_measured.then(|| over_time(report, workload)),
+            ),
+            ("costs", costs_of_operations(report, workload)),
+            ("recoveries", recoveries(report, workload)),
+            ("saturation", is_limit.then(|| saturation(report, workload))),
+        ];
+        for (what, svg) in plots {
+            files.extend(svg.map(|svg| (format!("{what}-{workload}.svg"), svg)));
         }
     }
     for (name, text) in files {

@@ -22,6 +22,15 @@ impl Grid {
         }
     }
 
+    /// With columns that are known only from what was measured.
+    pub(crate) fn of_columns(words: usize, header: Vec<String>) -> Self {
+        Self {
+            words,
+            header,
+            rows: Vec::new(),
+        }
+    }
+
     pub(crate) fn add(&mut self, row: Vec<String>) {
         self.rows.push(row);
     }
@@ -75,7 +84,7 @@ impl Grid {
     }
 
     pub(crate) fn html(&self) -> String {
-        let mut text = "<div class=\"wide\"><table>\n".to_owned();
+        let mut text = "<div class=\"wide\" tabindex=\"0\"><table>\n".to_owned();
         for (place, row) in self.lines().enumerate() {
             let tag = if place == 0 { "th" } else { "td" };
             text.push_str("<tr>");
@@ -86,7 +95,7 @@ impl Grid {
                     ""
                 };
                 // As above.
-                write!(text, "<{tag}{class}>{}</{tag}>", escaped(cell)).ok();
+                write!(text, "<{tag}{class}><span>{}</span></{tag}>", escaped(cell)).ok();
             }
             text.push_str("</tr>\n");
         }

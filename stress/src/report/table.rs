@@ -99,15 +99,20 @@ fn words(run: &Run) -> Vec<String> {
 pub(crate) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     for run in &report.runs {
-        match &run.outcome {
-            Outcome::Measured(figures) => notes.extend(of_figures(run, figures)),
-            Outcome::Limit(tried) => notes.extend(limit(run, tried)),
-            Outcome::Unavailable(_) => {}
-        }
+        notes.extend(hints(run));
         let wrong = run.wrong().into_iter();
         notes.extend(wrong.map(|it| format!("FAILED {} on {}: {it}", run.workload, run.backend)));
     }
     notes
+}
+
+/// The limit of a run, its recoveries, and what may mislead.
+pub(crate) fn hints(run: &Run) -> Vec<String> {
+    match &run.outcome {
+        Outcome::Measured(figures) => of_figures(run, figures),
+        Outcome::Limit(tried) => limit(run, tried).into_iter().collect(),
+        Outcome::Unavailable(_) => Vec::new(),
+    }
 }
 
 fn of_figures(run: &Run, figures: &Figures) -> Vec<String> {

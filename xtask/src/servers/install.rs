@@ -40,6 +40,8 @@ pub(super) fn packages_of(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "postgres" => Some(&["postgresql"]),
         "redis" | "redis-cluster" => Some(&["redis-server"]),
+        // With a font, or no word of a page has a width.
+        "chromium" => Some(&["chromium", "fonts-dejavu-core"]),
         _ => None,
     }
 }

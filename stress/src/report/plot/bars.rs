@@ -1,41 +1,32 @@
-//! How many operations a second, by workload and backend.
+//! Bars from the left to the right, in groups.
 
-use super::scale::{Scale, short};
-use super::{Drawing, WIDTH, colour};
-use crate::report::Report;
+use super::drawing::{Drawing, WIDTH};
 
-const LABELS: f64 = 190.0;
-const BAR: f64 = 16.0;
-const GAP: f64 = 14.0;
+const HEIGHT: f64 = 9.0;
+const GAP: f64 = 7.0;
 
-/// A bar for each run. Each workload has a scale of its own: a chain is no hello.
-pub(crate) fn throughput(report: &Report) -> String {
-    let backends = report.backend_names();
-    let workloads = report.workloads();
-    let count: usize = workloads
-        .iter()
-        .map(|it| report.figures_of(it).count())
-        .sum();
-    let height = 30.0 + count as f64 * BAR + workloads.len() as f64 * GAP + 10.0;
-    let mut drawing = Drawing::new("Operations a second", height);
-    let mut y = 30.0;
-    for workload in workloads {
-        let runs: Vec<_> = report.figures_of(workload).collect();
-        let most = runs.iter().map(|(_, it)| it.measured.per_second);
-        let scale = Scale::linear(most.fold(0.0, f64::max), LABELS, WIDTH - 90.0);
-        drawing.text((0.0, y + 12.0), "start", workload);
-        for (run, figures) in runs {
-            let rate = figures.measured.per_second;
-            let place = backends.iter().position(|it| *it == run.backend);
-            let width = scale.at(rate) - LABELS;
-            let says = format!("{workload} on {}: {rate:.0} a second", run.backend);
-            drawing.text((LABELS - 8.0, y + 12.0), "end", &run.backend);
-            let fill = colour(place.unwrap_or_default());
-            drawing.bar((LABELS, y + 2.0), (width, BAR - 4.0), fill, &says);
-            drawing.text((LABELS + width + 6.0, y + 12.0), "start", &short(rate));
-            y += BAR;
-        }
-        y += GAP;
+/// A bar, with its figure.
+pub(super) struct Bar {
+    pub(super) label: String,
+    pub(super) figure: f64,
+    /// The figure as it is read.
+    pub(super) shown: String,
+    pub(super) colour: &'static str,
+}
+
+/// Bars under a heading, which is left out if it is empty. Each group has a scale of its own: its longest bar is as wide
+/// as the plot.
+pub(super) fn bars(drawing: &mut Drawing, heading: &str, bars: &[Bar]) {
+    if !heading.is_empty() {
+        drawing.heading(heading);
     }
-    drawing.finish()
+    let most = bars.iter().map(|it| it.figure).fold(0.0, f64::max);
+    for bar in bars {
+        drawing.labelled(&bar.label, &bar.shown);
+        let y = drawing.room(HEIGHT + GAP);
+        let part = if most > 0.0 { bar.figure / most } else { 0.0 };
+        drawing.track((0.0, y), (WIDTH, HEIGHT));
+        let says = format!("{}: {}", bar.label, bar.shown);
+        drawing.bar((0.0, y), (part * WIDTH, HEIGHT), bar.colour, &says);
+    }
 }

@@ -67,7 +67,7 @@ fn nice(figure: f64) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(figure.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0];
+    let steps = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0];
     let step = steps.into_iter().find(|step| figure <= step * power);
     step.unwrap_or(10.0) * power
 }
@@ -75,13 +75,17 @@ fn nice(figure: f64) -> f64 {
 /// A figure with as many digits as are read.
 pub(super) fn short(figure: f64) -> String {
     match figure {
+        huge if huge >= 1e6 => format!("{}M", short(huge / 1e6)),
         large if large >= 10_000.0 => format!("{:.0}k", large / 1_000.0),
         middle if middle >= 10.0 => format!("{middle:.0}"),
         small if small >= 1.0 || small == 0.0 => {
             let text = format!("{small:.1}");
             text.strip_suffix(".0").unwrap_or(&text).to_owned()
         }
-        tiny => format!("{tiny}"),
+        tiny => {
+            let text = format!("{tiny:.3}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     }
 }
 
@@ -102,7 +106,7 @@ mod tests {
 
     #[test]
     fn marks_are_short() {
-        let shown = [0.0, 0.1, 1.0, 2.5, 40.0, 25_000.0].map(short);
-        assert_eq!(shown, ["0", "0.1", "1", "2.5", "40", "25k"]);
+        let shown = [0.0, 0.1 * 3.0, 1.0, 2.5, 40.0, 25_000.0, 1.5e6].map(short);
+        assert_eq!(shown, ["0", "0.3", "1", "2.5", "40", "25k", "1.5M"]);
     }
 }
