@@ -143,6 +143,14 @@ fn run(targets: &[Target], plan: &Plan) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// A count as people read it: `1,000,000`.
+fn grouped(count: u64) -> String {
+    match count / 1_000 {
+        0 => count.to_string(),
+        thousands => format!("{},{:03}", grouped(thousands), count % 1_000),
+    }
+}
+
 /// One workload on one backend, in one size.
 struct Case<'a> {
     target: &'a Target,
@@ -185,7 +193,7 @@ impl Case<'_> {
             workload: self.kind.name.to_owned(),
             shape: match unit {
                 "" => shape,
-                unit => format!("{shape}, {} {unit}", self.size),
+                unit => format!("{shape}, {} {unit}", grouped(self.size)),
             },
             workers: plan.topology.runtimes,
             processes: plan.topology.processes,
@@ -219,5 +227,16 @@ impl Case<'_> {
             interrupt: self.interrupt,
             progress: self.progress,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn counts_are_grouped() {
+        let counts = [0, 999, 1_000, 20_050, 1_000_000].map(grouped);
+        assert_eq!(counts, ["0", "999", "1,000", "20,050", "1,000,000"]);
     }
 }

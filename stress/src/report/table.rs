@@ -121,7 +121,7 @@ fn of_figures(run: &Run, figures: &Figures) -> Vec<String> {
     if let Some(chaos) = figures.chaos.as_ref().filter(|it| it.kills > 0) {
         let longest = chaos.recovery_ms.iter().copied().fold(0.0, f64::max);
         notes.push(format!(
-            "{where_}: {} processes were killed; all that was under way then had ended within {} ms",
+            "{where_}: worker processes were killed {} times; all that was under way then had ended within {} ms",
             chaos.kills,
             figure(Some(longest))
         ));
