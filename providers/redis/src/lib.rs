@@ -59,6 +59,7 @@ mod slots;
 mod topology;
 mod turn;
 mod wait;
+mod warning;
 
 pub use credentials::{Credentials, Login};
 pub use options::RedisOptions;
