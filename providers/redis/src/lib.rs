@@ -36,6 +36,7 @@ mod listing;
 mod location;
 mod look;
 mod mail;
+mod meaning;
 mod merge;
 mod message;
 mod metrics;
