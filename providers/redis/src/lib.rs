@@ -59,6 +59,7 @@ mod slot;
 mod slots;
 mod topology;
 mod turn;
+mod url;
 mod wait;
 mod warning;
 
