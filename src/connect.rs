@@ -23,25 +23,30 @@ use duroxide_memory::MemoryProvider;
 /// # }
 /// ```
 ///
+/// The case of the letters in front of the colon says nothing.
+///
 /// # Errors
 /// [`ErrorKind::Config`] if no compiled backend has that scheme, with what to do about it; other
 /// errors are those of opening the store. No error repeats the URL, which may hold a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Provider>, ProviderError> {
     let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(unknown_scheme());
+        return Err(unknown_scheme(url));
     };
-    match scheme {
+    // The case of its letters says nothing (RFC 3986).
+    let scheme = scheme.to_ascii_lowercase();
+    let url = format!("{scheme}:{rest}");
+    match &*scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(MemoryProvider::new())),
         "memory" => Err(config(
             "nothing can follow memory: in a URL, since each call opens a new and empty store; to \
              share one, share the provider",
         )),
-        "sqlite" => sqlite(url).await,
-        "postgres" | "postgresql" => postgres(url).await,
+        "sqlite" => sqlite(&url).await,
+        "postgres" | "postgresql" => postgres(&url).await,
         "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+unix" | "valkey"
-        | "valkeys" => redis(url).await,
+        | "valkeys" => redis(&url).await,
         "dynamodb" => Err(not_yet("DynamoDB")),
-        _ => Err(unknown_scheme()),
+        _ => Err(unknown_scheme(&scheme)),
     }
 }
 
@@ -99,7 +104,7 @@ fn built_in() -> String {
         urls.push("postgres://HOST/DATABASE");
     }
     if cfg!(feature = "redis") {
-        urls.push("redis://HOST");
+        urls.extend(["redis://HOST", "redis+sentinel://HOST/NAME"]);
     }
     match urls.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -114,11 +119,65 @@ fn not_yet(backend: &str) -> ProviderError {
     ))
 }
 
-fn unknown_scheme() -> ProviderError {
+/// The schemes, as they begin a URL.
+const SCHEMES: [&str; 11] = [
+    "memory:",
+    "sqlite:",
+    "postgres://",
+    "postgresql://",
+    "redis://",
+    "rediss://",
+    "redis+sentinel://",
+    "rediss+sentinel://",
+    "redis+unix://",
+    "valkey://",
+    "valkeys://",
+];
+
+/// By how many letters a scheme that was mistyped differs from the right one.
+const SLIP_LETTERS_MAX: usize = 2;
+
+/// What is said of it repeats none of it.
+fn unknown_scheme(scheme: &str) -> ProviderError {
+    let hint = slip_of(scheme).map_or(String::new(), |it| format!("; did you mean {it}?"));
     let built_in = built_in();
     config(format!(
-        "there is no such backend; this program was built with {built_in}"
+        "there is no such backend; this program was built with {built_in}{hint}"
     ))
+}
+
+/// The scheme that somebody meant to type. It begins as what was typed, and most of it is the same.
+fn slip_of(scheme: &str) -> Option<&'static str> {
+    let names = SCHEMES
+        .into_iter()
+        .map(|it| (it, it.trim_end_matches([':', '/'])));
+    let near = names.filter_map(|(known, name)| {
+        let letters = distance(scheme, name);
+        let is_slip = letters <= SLIP_LETTERS_MAX.min(name.len() / 3)
+            && name.chars().next() == scheme.chars().next();
+        is_slip.then_some((letters, known))
+    });
+    near.min_by_key(|(letters, _)| *letters)
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be added, left out or replaced.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        for (above, its) in row.iter_mut().skip(1).zip(other.chars()) {
+            let replaced = diagonal + usize::from(its != letter);
+            diagonal = *above;
+            left = replaced.min(left + 1).min(diagonal + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError {
@@ -209,6 +268,41 @@ mod tests {
         }
         refused("postgres:hunter2", "postgres://").await;
         refused("postgres://user:hunter2@host:port/db", "percent-encoded").await;
+    }
+
+    #[tokio::test]
+    async fn a_scheme_that_was_mistyped_is_recognised() {
+        for (url, means) in [
+            (
+                "redis+sentinal://user:hunter2@host/main",
+                "redis+sentinel://",
+            ),
+            (
+                "redis-sentinel://user:hunter2@host/main",
+                "redis+sentinel://",
+            ),
+            (
+                "Rediss-Sentinel://user:hunter2@host/main",
+                "rediss+sentinel://",
+            ),
+            ("reddis://user:hunter2@host", "redis://"),
+            ("postgre://user:hunter2@host/db", "postgres://"),
+            ("sqlit:hunter2.db", "sqlite:"),
+            ("memory", "memory:"),
+        ] {
+            refused(url, &format!("did you mean {means}?")).await;
+        }
+        let error = connect("mysql://user:hunter2@host").await.unwrap_err();
+        assert!(!error.message().contains("did you mean"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_case_of_a_scheme_says_nothing() {
+        assert_eq!(connect("Memory:").await.unwrap().about().name, "memory");
+        let error = connect("DynamoDB://hunter2@host").await.unwrap_err();
+        assert!(error.message().contains("not in this version"), "{error}");
+        #[cfg(feature = "redis")]
+        refused("Redis+Sentinel://:hunter2@host", "/NAME").await;
     }
 
     #[tokio::test]

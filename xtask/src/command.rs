@@ -53,6 +53,9 @@ enum Command {
         /// Only these parts, such as `in-flight`
         #[arg(value_parser = benchmarks::names())]
         names: Vec<String>,
+        /// Measure nothing, and fail if the pages are not as the reports are
+        #[arg(long)]
+        check: bool,
     },
 }
 
@@ -109,7 +112,11 @@ impl CommandLine {
                 certify::run(&mut steps, &mut servers, &names, no_install);
                 "certify"
             }
-            Command::Benchmarks { names } => {
+            Command::Benchmarks { check: true, .. } => {
+                benchmarks::check(&mut steps);
+                "benchmarks"
+            }
+            Command::Benchmarks { names, .. } => {
                 benchmarks::run(&mut steps, &mut Servers::new(no_install), &names);
                 "benchmarks"
             }
@@ -148,7 +155,6 @@ impl Test {
 fn ci(steps: &mut Steps, no_install: bool) {
     checks::run(steps);
     test::everything(steps, no_install);
-    benchmarks::check(steps);
     Torture::short().fail_disks(steps, no_install);
     fuzz::run(steps, no_install, fuzz::SECONDS_IN_CI);
     steps.insist();

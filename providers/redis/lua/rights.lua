@@ -1,9 +1,11 @@
--- Says which of the commands that the scripts and their callers use the user may not use here.
+-- Says which of the commands that the scripts and their callers use the user may not use here: with the keys, with
+-- the channel, and by themselves.
 
-local denied = {}
-local function need(command, ...)
-  if not redis.acl_check_cmd(command, ...) then
-    denied[#denied + 1] = command
+local KEY, CHANNEL, ALONE = 1, 2, 3
+local denied = {{}, {}, {}}
+local function need(kind, name, ...)
+  if not redis.acl_check_cmd(...) then
+    table.insert(denied[kind], name)
   end
 end
 
@@ -13,21 +15,21 @@ for _, command in ipairs({
   'HSTRLEN', 'LINDEX', 'LLEN', 'LPOP', 'LRANGE', 'LTRIM', 'RPUSH', 'SADD', 'SET', 'SSCAN', 'UNLINK', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZREM',
   'ZREMRANGEBYSCORE', 'ZSCORE',
 }) do
-  need(command, key)
+  need(KEY, command, command, key)
 end
-need('TIME')
-need('EVALSHA', '', '1', key)
-need('SCRIPT', 'LOAD', '')
-need('PING')
+need(ALONE, 'TIME', 'TIME')
+need(KEY, 'EVALSHA', 'EVALSHA', '', '1', key)
+need(ALONE, 'SCRIPT|LOAD', 'SCRIPT', 'LOAD', '')
+need(ALONE, 'PING', 'PING')
 if ARGV[3] == 'wait' then
-  need('WAIT', '1', '1')
+  need(ALONE, 'WAIT', 'WAIT', '1', '1')
 end
 if ARGV[2] == 'cluster' then
-  need('SPUBLISH', ARGV[1], '')
-  need('SSUBSCRIBE', ARGV[1])
-  need('CLUSTER', 'SLOTS')
+  need(CHANNEL, 'SPUBLISH', 'SPUBLISH', ARGV[1], '')
+  need(CHANNEL, 'SSUBSCRIBE', 'SSUBSCRIBE', ARGV[1])
+  need(ALONE, 'CLUSTER|SLOTS', 'CLUSTER', 'SLOTS')
 else
-  need('PUBLISH', ARGV[1], '')
-  need('SUBSCRIBE', ARGV[1])
+  need(CHANNEL, 'PUBLISH', 'PUBLISH', ARGV[1], '')
+  need(CHANNEL, 'SUBSCRIBE', 'SUBSCRIBE', ARGV[1])
 end
 return denied

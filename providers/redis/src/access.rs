@@ -20,10 +20,10 @@ impl Access {
     pub(crate) fn new(url: &str, options: RedisOptions) -> Result<Self, ProviderError> {
         let location = Location::new(url, &options)?;
         let prefix = &options.key_prefix;
-        if prefix.is_empty() || prefix.contains(['{', '}']) {
+        if prefix.is_empty() || prefix.contains(['{', '}', ':']) {
             return Err(error::config(
-                "the key prefix is empty or holds a brace, which would put its keys into other slots; \
-                 choose another one",
+                "the key prefix is empty, holds a brace, which would put its keys into other slots, or a colon, by \
+                 which they would be among the keys of another prefix; choose another one",
             ));
         }
         let wanted = options.partitions.unwrap_or(1);

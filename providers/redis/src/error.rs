@@ -1,9 +1,15 @@
-//! The errors, each made in one place, and what the server's errors mean.
+//! The errors, each made in one place.
 
+use std::io;
 use std::sync::Arc;
 
 use duroxide_core::providers::{ErrorKind, InstanceId, ProviderError};
 use redis::RedisError;
+
+use crate::meaning::{
+    CLOSED_AT_GREETING, UNCONFIRMED, UNCOVERED, UNREACHABLE, UNREACHABLE_SOCKET, is_torn_answer,
+    meaning, of_system,
+};
 
 /// How far a call came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +44,8 @@ enum Cause {
     UnknownPrimary,
     /// The URL names a server in the place of a sentinel.
     NotASentinel,
+    /// A sentinel wants a password of its own.
+    LockedSentinel,
     /// Fewer replicas have it than were asked for.
     Unconfirmed(Option<RedisError>),
     Closed,
@@ -80,7 +88,7 @@ impl Failure {
     }
 
     pub(crate) fn unanswered(server: &Arc<str>) -> Self {
-        let cause = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let cause = io::Error::from(io::ErrorKind::TimedOut);
         Self::connect(cause.into(), server)
     }
 
@@ -94,6 +102,10 @@ impl Failure {
 
     pub(crate) fn not_a_sentinel(server: &Arc<str>) -> Self {
         Self::new(Stage::Connect, Cause::NotASentinel, server)
+    }
+
+    pub(crate) fn locked_sentinel(sentinel: &Arc<str>) -> Self {
+        Self::new(Stage::Connect, Cause::LockedSentinel, sentinel)
     }
 
     /// A commit that too few replicas have; `cause` is why that cannot be told, if it cannot.
@@ -127,6 +139,7 @@ impl Failure {
             | Cause::Uncovered
             | Cause::UnknownPrimary
             | Cause::NotASentinel
+            | Cause::LockedSentinel
             | Cause::Unconfirmed(_)
             | Cause::Closed
             | Cause::Abandoned => None,
@@ -169,6 +182,48 @@ impl Failure {
         self.stage != Stage::Answered || self.code().is_some_and(|code| CODES.contains(&code))
     }
 
+    /// Whether the server has not been told a password, which it wants.
+    pub(crate) fn lacks_password(&self) -> bool {
+        self.code() == Some("NOAUTH")
+    }
+
+    /// Whether the user may not use the key that was named.
+    pub(crate) fn is_of_denied_key(&self) -> bool {
+        matches!(&self.cause, Cause::Redis(cause) if cause.code() == Some("NOPERM")
+            && cause.detail().is_some_and(|it| it.contains("key")))
+    }
+
+    /// Whether the server is reached by a socket of this machine: its name is a path.
+    fn is_of_socket(&self) -> bool {
+        self.server.starts_with('/')
+    }
+
+    /// Whether the connection ended before the server said a word.
+    fn is_of_greeting(&self) -> bool {
+        let Cause::Redis(cause) = &self.cause else {
+            return false;
+        };
+        let is_closed = matches!(
+            of_system(cause).map(io::Error::kind),
+            Some(
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+            )
+        );
+        self.stage == Stage::Connect && (is_closed || is_torn_answer(cause))
+    }
+
+    /// What it means that there is no connection.
+    fn unreachable(&self) -> &'static str {
+        match (self.is_of_socket(), self.is_of_greeting()) {
+            (true, _) => UNREACHABLE_SOCKET,
+            (false, true) => CLOSED_AT_GREETING,
+            (false, false) => UNREACHABLE,
+        }
+    }
+
     /// Whether the server has forgotten the script, which it does when it restarts.
     pub(crate) fn is_unknown_script(&self) -> bool {
         self.code() == Some("NOSCRIPT")
@@ -207,7 +262,14 @@ impl Failure {
                         error.with_context("answer", format!("{code} {detail}"))
                     }
                     (Some(code), None) => error.with_context("answer", code),
-                    (None, _) => error,
+                    // It tells of the system, and holds nothing of the URL.
+                    (None, _) => match of_system(cause) {
+                        Some(why) => error.with_context("cause", why),
+                        None if self.is_of_greeting() => {
+                            error.with_context("cause", "the connection was closed at the greeting")
+                        }
+                        None => error,
+                    },
                 };
                 error.with_source(cause.clone())
             }
@@ -216,6 +278,7 @@ impl Failure {
             Cause::Uncovered
             | Cause::UnknownPrimary
             | Cause::NotASentinel
+            | Cause::LockedSentinel
             | Cause::Unconfirmed(None)
             | Cause::Closed
             | Cause::Abandoned => error,
@@ -225,7 +288,7 @@ impl Failure {
     /// What it means when nothing was committed, and what to do about it.
     fn meaning(&self) -> (ErrorKind, &'static str) {
         match &self.cause {
-            Cause::Redis(cause) => meaning(cause),
+            Cause::Redis(cause) => meaning(cause, self.unreachable()),
             Cause::Damaged(_) => (
                 ErrorKind::Corrupt,
                 "the answer cannot be understood: another program writes under this key prefix, or a \
@@ -247,6 +310,11 @@ impl Failure {
                 "it is no sentinel, but a server; connect to that by redis://, or name the sentinels, whose port is \
                  26379 by default",
             ),
+            Cause::LockedSentinel => (
+                ErrorKind::Config,
+                "the sentinel wants a password of its own, which is not supported; the login in the URL is that of \
+                 the servers",
+            ),
             Cause::Closed | Cause::Abandoned => (
                 ErrorKind::Unavailable,
                 "the thread of the provider ended without an answer; open another provider, and \
@@ -254,20 +322,6 @@ impl Failure {
             ),
         }
     }
-}
-
-/// What went wrong with the encryption, if that did.
-fn of_tls(cause: &RedisError) -> Option<&rustls::Error> {
-    // The driver hands its cause out in the box that it keeps it in.
-    let boxed = std::error::Error::source(cause)?;
-    let cause: &Arc<dyn std::error::Error + Send + Sync> = boxed.downcast_ref()?;
-    let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
-    inner.downcast_ref()
-}
-
-/// Whether an answer ended in its middle, as it does where the connection is lost.
-fn is_torn(cause: &RedisError) -> bool {
-    cause.to_string().contains("end of input")
 }
 
 /// An error of the server that repeats none of the arguments: to a command that it does not know it
@@ -292,170 +346,7 @@ fn is_of_running(cause: &RedisError) -> bool {
 const BROKEN_SCRIPT: &str = "a script ended in its middle, since a key under the prefix is not what this \
     provider writes; see the answer, and restore the server from a backup";
 
-const UNREACHABLE: &str = "the server cannot be reached; see that it runs, that the host and the port of \
-    the URL are its own, and that the URL begins with rediss:// if it wants TLS";
-
-/// What an error of the driver or of the server means.
-fn meaning(cause: &RedisError) -> (ErrorKind, &'static str) {
-    use ErrorKind::{Config, Unavailable, Unexpected};
-    if let Some(code) = cause.code() {
-        return meaning_of_code(code, cause.detail().unwrap_or_default());
-    }
-    if cause.is_timeout() {
-        return (
-            Unavailable,
-            "the server did not answer in time; see that it runs and is reachable, that it speaks TLS \
-             if the URL begins with rediss://, and that no other client keeps it busy, or raise \
-             `connect_timeout` or `answer_timeout`",
-        );
-    }
-    if cause.kind() == redis::ErrorKind::AuthenticationFailed {
-        return (Config, WRONG_PASSWORD);
-    }
-    if cause.kind() == redis::ErrorKind::RESP3NotSupported {
-        return (Config, TOO_OLD);
-    }
-    if cause.kind() == redis::ErrorKind::Parse && is_torn(cause) {
-        return (Unavailable, UNREACHABLE);
-    }
-    if cause.kind() == redis::ErrorKind::Parse {
-        return (
-            Config,
-            "what answers is no Redis: it does not speak that protocol; see that the host and the \
-             port of the URL are those of a Redis or Valkey server",
-        );
-    }
-    if let Some(why) = of_tls(cause) {
-        if matches!(why, rustls::Error::InvalidCertificate(_)) {
-            return (Config, UNTRUSTED);
-        }
-        return (
-            Config,
-            "no connection with TLS can be made; see that the server speaks TLS at this port",
-        );
-    }
-    if cause.kind() == redis::ErrorKind::InvalidClientConfig {
-        return (
-            Config,
-            "no connection can be set up; see the URL, and for rediss:// that the file of \
-             `tls_root_certificate` holds certificates (PEM)",
-        );
-    }
-    if cause.is_io_error() || cause.is_connection_dropped() {
-        return (Unavailable, UNREACHABLE);
-    }
-    (
-        Unexpected,
-        "the driver reported a misuse; report this as a bug",
-    )
-}
-
-pub(crate) const LACKS_RIGHTS: &str = "the user's ACL lacks a command, the keys of the prefix or its \
-    channel; grant what the guide of this provider lists";
-
-pub(crate) const ONE_DATABASE: &str = "a Redis Cluster has no database but 0; leave the number out of the URL, and tell \
-    stores apart by their key prefix";
-
-const UNCOVERED: &str = "the Cluster is down, or has slots that no server serves; see `redis-cli --cluster check`, and \
-    try again";
-
-const UNCONFIRMED: &str = "the commit is stored, and fewer replicas than `replicas_min` have it; see that they run and \
-    follow the server, repeat the commit, or lower that option";
-
-const UNTRUSTED: &str = "the server's certificate is not for this host, is out of date, or leads to \
-    none that is trusted; name the host as the certificate does, or the right file as \
-    `tls_root_certificate`";
-
-const TOO_OLD: &str = "the server is too old, or a command of it is disabled; Redis 7.0 or newer, or \
-    Valkey, is needed";
-
-const DECLARED_KEYS_ONLY: &str = "the server forbids scripts the keys that they compute; allow them (Dragonfly: start it with \
-    `--default_lua_flags=allow-undeclared-keys`), or use Redis or Valkey, which do";
-
-const WRONG_PASSWORD: &str = "the server refuses the user or the password; correct them in the URL, or \
-    in what the credentials callback answers";
-
-const NEWER_STORE: &str = "the store is of a newer version of this provider, whose form this one cannot \
-    read (`answer` has both numbers); upgrade this process as the others on the store, or choose \
-    another key prefix for a store of its own";
-
-const OLDER_STORE: &str = "the store is of an older version of this provider, whose form this one cannot \
-    read (`answer` has both numbers); run the version that made the store until its instances have \
-    ended, or choose another key prefix for a new store";
-
-/// What to do about a store of another form: the numbers are those of the store and of this provider.
-fn meaning_of_format(detail: &str) -> &'static str {
-    let number = |word: Option<&str>| word.and_then(|it| it.parse::<u64>().ok());
-    let mut words = detail.split(' ');
-    if number(words.next()) > number(words.next_back()) {
-        NEWER_STORE
-    } else {
-        OLDER_STORE
-    }
-}
-
-fn meaning_of_code(code: &str, detail: &str) -> (ErrorKind, &'static str) {
-    use ErrorKind::{Config, Unavailable, Unexpected};
-    match code {
-        "NOAUTH" | "WRONGPASS" => (Config, WRONG_PASSWORD),
-        "NOPERM" => (Config, LACKS_RIGHTS),
-        "READONLY" => (
-            Unavailable,
-            "the server is a replica, which cannot be written to; connect to the primary, by \
-             Sentinel or by the name that follows it",
-        ),
-        "FORMAT" => (Config, meaning_of_format(detail)),
-        "PARTITIONS" => (
-            Config,
-            "the store has another number of partitions than it was opened with: it was made anew meanwhile, or a \
-             server has lost its data; see the answer, and open it by `partitions` with the right number",
-        ),
-        "OOM" => (
-            Unavailable,
-            "the server has reached its `maxmemory`; raise it, or delete instances that have ended",
-        ),
-        "MISCONF" => (
-            Unavailable,
-            "the server takes no writes since it cannot save to its disk; see its log",
-        ),
-        "NOREPLICAS" => (
-            Unavailable,
-            "the server takes no writes while it has fewer replicas than `min-replicas-to-write`",
-        ),
-        "ASK" | "TRYAGAIN" => (
-            Unavailable,
-            "its keys are being moved to another server of the Cluster; try again",
-        ),
-        "MOVED" => (
-            Unavailable,
-            "the servers of the Cluster do not agree which one of them has it; try again",
-        ),
-        "CLUSTERDOWN" => (Unavailable, UNCOVERED),
-        "LOADING" | "BUSY" | "MASTERDOWN" => (
-            Unavailable,
-            "the server takes no commands for the moment: it starts, fails over, or is busy with \
-             another client's script; try again",
-        ),
-        _ if detail.contains("SELECT is not allowed in cluster mode") => (Config, ONE_DATABASE),
-        _ if detail.contains("DB index is out of range") => (
-            Config,
-            "the server has no database of the number in the URL; see its setting `databases`, or tell stores \
-             apart by their key prefix",
-        ),
-        _ if detail.contains("undeclared key") => (Config, DECLARED_KEYS_ONLY),
-        _ if detail.contains("unknown command") || detail.contains("#!") => (Config, TOO_OLD),
-        _ if detail.contains("max number of clients") => (
-            Unavailable,
-            "the server has as many clients as its `maxclients` allows; raise it",
-        ),
-        _ => (
-            Unexpected,
-            "the server answered with an error that is not expected; report this as a bug, with the \
-             error's source",
-        ),
-    }
-}
-
+pub(crate) use crate::meaning::{LACKS_RIGHTS, ONE_DATABASE};
 pub(crate) use duroxide_core::providers::refusal::{
     activity_key_taken, activity_lease_lost, already_exists, closed, control_full, ended,
     limit_exceeded, mailbox_full, not_ended, not_found, position_conflict, turn_lease_lost,
@@ -509,19 +400,4 @@ pub(crate) fn for_each<T>(
     (0..count)
         .map(|_| Err(failure.error(operation, is_durable)))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_forbids_computed_keys_is_told_from_an_old_one() {
-        // As Dragonfly says it.
-        let detail = "script tried accessing undeclared key";
-        assert_eq!(
-            meaning_of_code("ERR", detail),
-            (ErrorKind::Config, DECLARED_KEYS_ONLY)
-        );
-    }
 }

@@ -36,6 +36,7 @@ mod listing;
 mod location;
 mod look;
 mod mail;
+mod meaning;
 mod merge;
 mod message;
 mod metrics;
@@ -58,7 +59,9 @@ mod slot;
 mod slots;
 mod topology;
 mod turn;
+mod url;
 mod wait;
+mod warning;
 
 pub use credentials::{Credentials, Login};
 pub use options::RedisOptions;

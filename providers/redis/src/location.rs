@@ -1,4 +1,4 @@
-//! The URL of a server, or of the servers of a Cluster.
+//! Where the servers are, as a URL names them.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use redis::{
 
 use rustls::crypto::{CryptoProvider, ring};
 
-use crate::error;
 use crate::options::RedisOptions;
+use crate::{error, url};
 
 /// Where the servers are, as the URL names them.
 #[derive(Clone)]
@@ -74,30 +74,16 @@ impl PartialEq for Node {
 impl Location {
     /// Reads a URL. What cannot be understood is not repeated: it may hold a password.
     pub(crate) fn new(url: &str, options: &RedisOptions) -> Result<Self, ProviderError> {
-        if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(error::config(
-                "the URL must begin with redis:// or, for TLS, rediss://",
-            ));
-        }
-        if url.contains('#') {
-            return Err(error::config(
-                "the URL holds a `#`; percent-encode it as `%23` where it is part of a password",
-            ));
-        }
-        let (primary_name, url) = match without_sentinel(url)? {
+        let url = url::checked(url)?;
+        let (primary_name, url) = match url::without_sentinel(&url)? {
             Some((name, url)) => (Some(name.into()), url),
-            None => (None, url.to_owned()),
+            None => (None, url),
         };
         let mut infos = Vec::new();
-        for url in each_server(&url) {
+        for url in url::each_server(&url) {
             // Its error may repeat a part of the URL, and is left out for that.
-            infos.push(url.into_connection_info().map_err(|_| {
-                error::config(
-                    "the URL cannot be understood; it is redis://USER:PASSWORD@HOST:PORT/DATABASE, with \
-                     what is special in a user or a password percent-encoded, as `%40` for `@`; the \
-                     servers of a Cluster are parted by commas",
-                )
-            })?);
+            let info = url.as_str().into_connection_info();
+            infos.push(info.map_err(|_| url::mistake_in(&url))?);
         }
         let certificate = options.tls_root_certificate.as_ref();
         let root_certificate = certificate.map(fs::read).transpose().map_err(|cause| {
@@ -195,74 +181,6 @@ impl Location {
     }
 }
 
-/// What a URL may begin with.
-const SCHEMES: [&str; 7] = [
-    "redis://",
-    "rediss://",
-    "redis+sentinel://",
-    "rediss+sentinel://",
-    "redis+unix://",
-    "valkey://",
-    "valkeys://",
-];
-
-/// The port of a sentinel for which the URL names none.
-const SENTINEL_PORT: u16 = 26379;
-
-/// Of a URL of sentinels, by which name they know the primary, and the URL without that.
-fn without_sentinel(url: &str) -> Result<Option<(String, String)>, ProviderError> {
-    let Some((scheme, rest)) = url.split_once("+sentinel://") else {
-        return Ok(None);
-    };
-    let incomplete = || {
-        error::config(
-            "the URL of sentinels names the primary behind them: redis+sentinel://HOST:PORT,HOST:PORT/NAME, or \
-             .../NAME/DATABASE",
-        )
-    };
-    let (authority, path) = rest.split_once('/').ok_or_else(incomplete)?;
-    let end = path.find(['/', '?']).unwrap_or(path.len());
-    let (name, behind) = path.split_at(end);
-    if name.is_empty() {
-        return Err(incomplete());
-    }
-    let (login, sentinels) = split_login(authority);
-    let sentinels = sentinels.split(',').map(|sentinel| {
-        // An address of IPv6 has colons of its own, in brackets.
-        let is_complete = sentinel
-            .rsplit(']')
-            .next()
-            .is_some_and(|it| it.contains(':'));
-        if is_complete || sentinel.is_empty() {
-            sentinel.to_owned()
-        } else {
-            format!("{sentinel}:{SENTINEL_PORT}")
-        }
-    });
-    let sentinels: Vec<String> = sentinels.collect();
-    let url = format!("{scheme}://{login}{}{behind}", sentinels.join(","));
-    Ok(Some((name.to_owned(), url)))
-}
-
-/// The login with its `@`, if there is one, and the servers behind it.
-fn split_login(authority: &str) -> (&str, &str) {
-    authority.split_at(authority.rfind('@').map_or(0, |at| at + 1))
-}
-
-/// The URLs of the servers that a URL lists, with all that they share.
-fn each_server(url: &str) -> Vec<String> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return Vec::new();
-    };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, behind) = rest.split_at(end);
-    let (login, servers) = split_login(authority);
-    let servers = servers.split(',');
-    servers
-        .map(|server| format!("{scheme}://{login}{server}{behind}"))
-        .collect()
-}
-
 /// The driver encrypts by what the process has chosen, and panics where it has chosen nothing and more
 /// than one library is linked. A choice of the program's own stays.
 fn choose_cryptography() {
@@ -305,7 +223,9 @@ mod tests {
                 "redis://:p@[::1]:7000,[fe80::2]",
                 "[::1]:7000,[fe80::2]:6379",
             ),
-            ("rediss://u:p@a,b:1/0?protocol=resp3", "a:6379,b:1"),
+            ("rediss://u:p@a,b:1/0", "a:6379,b:1"),
+            ("REDIS://host", "host:6379"),
+            ("Redis+Unix:///run/A.sock?db=1", "/run/A.sock"),
             ("redis+unix:///run/a,b.sock", "/run/a,b.sock"),
         ] {
             assert_eq!(names(url), says, "{url}");

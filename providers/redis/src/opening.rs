@@ -180,7 +180,10 @@ async fn stored_count(
     let mut at = place(access, topology, there, slot::of(&key)).await?;
     let mut get = cmd("GET");
     let stored: RedisResult<Option<Vec<u8>>> = get.arg(&key).query_async(&mut at.connection).await;
-    let stored = stored.map_err(|cause| of_opening(Failure::of_call(cause, &at.node.name)))?;
+    let stored = stored.map_err(|cause| {
+        let failure = Failure::of_call(cause, &at.node.name);
+        rights::of_opening(&failure, &access.options)
+    })?;
     // A clock of another form is for the scripts to refuse.
     let count = stored.and_then(|clock| codec::decode::<StoredClock>(&clock).ok());
     Ok(count.and_then(|clock| NonZeroUsize::new(clock.4)))

@@ -38,7 +38,8 @@ impl RedisOptions {
 
     /// Keeps everything in keys that begin with this, `duroxide` by default. Providers of different
     /// prefixes are different stores. It must not be empty and must not hold braces, which say in which
-    /// slot a key is.
+    /// slot a key is, nor a colon, which ends the prefix: a user who may use the keys of `a` would have those of
+    /// `a:b` as well.
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.key_prefix = prefix.into();

@@ -116,6 +116,19 @@ pub(crate) fn key_tag(prefix: &str, index: usize, count: usize) -> String {
     near.next().unwrap_or(first)
 }
 
+/// What all keys of this prefix match, and no others.
+pub(crate) fn pattern(prefix: &str) -> String {
+    let mut pattern = "{".to_owned();
+    for letter in prefix.chars() {
+        if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    // No prefix has a brace.
+    pattern + ":*"
+}
+
 /// All parts of a store: one at least.
 pub(crate) struct Partitions {
     first: Arc<Partition>,
@@ -238,6 +251,11 @@ fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_matched_as_it_is() {
+        assert_eq!(pattern("a*[b]"), r"{a\*\[b\]:*");
+    }
 
     #[test]
     fn an_instance_stays_where_it_was_put() {

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::options::RedisOptions;
 use crate::server::Server;
 use crate::setup::Setup;
+use crate::warning::Warnings;
 
 /// How often `maintain` wants to be called while there is nothing for it to do.
 const MAINTAIN_INTERVAL: Duration = Duration::from_secs(60);
@@ -26,6 +27,7 @@ pub struct RedisProvider {
     pub(crate) setup: Arc<Setup>,
     engine: Arc<Engine>,
     server: Server,
+    warnings: Warnings,
 }
 
 impl RedisProvider {
@@ -40,11 +42,13 @@ impl RedisProvider {
     /// again can help.
     pub async fn new(url: &str, options: Option<RedisOptions>) -> Result<Self, ProviderError> {
         let access = Access::new(url, options.unwrap_or_default())?;
-        let (engine, setup, server) = Engine::start(access).await?;
+        let (engine, setup, mut server) = Engine::start(access).await?;
+        let warnings = std::mem::take(&mut server.warnings);
         Ok(Self {
             setup,
             engine: Arc::new(engine),
             server,
+            warnings: Warnings::of_opening(warnings),
         })
     }
 
@@ -124,6 +128,7 @@ impl Provider for RedisProvider {
     }
 
     async fn claim_turns(&self, request: &ClaimTurns) -> Result<Claimed<Turn>, ProviderError> {
+        self.warnings.tell();
         self.claim_turns_of(request).await
     }
 
@@ -131,6 +136,7 @@ impl Provider for RedisProvider {
         &self,
         request: &ClaimActivities,
     ) -> Result<Claimed<ClaimedActivity>, ProviderError> {
+        self.warnings.tell();
         self.claim_activities_of(request).await
     }
 
@@ -186,6 +192,7 @@ impl Provider for RedisProvider {
     }
 
     async fn maintain(&self, budget: Duration) -> Result<Option<Duration>, ProviderError> {
+        self.warnings.tell();
         let (is_left, next_round) = tokio::join!(self.sweep(budget), self.relay(budget));
         let (is_left, next_round) = (is_left?, next_round?);
         Ok(Some(if is_left {

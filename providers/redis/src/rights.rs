@@ -10,7 +10,7 @@ use redis::cmd;
 use crate::connection::Connected;
 use crate::error::{self, Failure};
 use crate::options::RedisOptions;
-use crate::partition::Partition;
+use crate::partition::{Partition, pattern};
 use crate::server::Kind;
 
 /// It writes nothing, so that a server without room for more can be opened and cleared.
@@ -23,7 +23,7 @@ pub(crate) async fn check(
     (kind, options): (Kind, &RedisOptions),
     connected: &mut Connected,
 ) -> Result<(), ProviderError> {
-    let denied: RedisResult<Vec<String>> = cmd("EVAL")
+    let denied: RedisResult<Denied> = cmd("EVAL")
         .arg([HEADER, TEXT].concat())
         .arg(1)
         .arg(&partition.key_tag)
@@ -35,13 +35,43 @@ pub(crate) async fn check(
         .arg(if options.replicas_min > 0 { "wait" } else { "" })
         .query_async(&mut connected.connection)
         .await;
-    let failed = |cause| Failure::of_call(cause, &connected.node.name).error("open", false);
-    let denied = denied.map_err(failed)?;
-    if denied.is_empty() {
+    let denied = denied
+        .map_err(|cause| of_opening(&Failure::of_call(cause, &connected.node.name), options))?;
+    let names = [&*denied.0, &denied.1, &denied.2].concat();
+    if names.is_empty() {
         return Ok(());
     }
-    let error = error::config(error::LACKS_RIGHTS).with_context("denied", denied.join(", "));
+    let error = error::config(error::LACKS_RIGHTS).with_context("denied", names.join(", "));
+    let error = error.with_context("grant", grant(&denied, &pattern(&options.key_prefix)));
     Err(error.with_context("server", &connected.node.name))
+}
+
+/// The error of a call with a key, which says how to grant the keys if that is what it lacks.
+pub(crate) fn of_opening(failure: &Failure, options: &RedisOptions) -> ProviderError {
+    let error = failure.error("open", false);
+    if failure.is_of_denied_key() {
+        error.with_context("grant", format!("~{}", pattern(&options.key_prefix)))
+    } else {
+        error
+    }
+}
+
+/// The commands that the user may not use: with the keys, with the channel, and by themselves.
+type Denied = (Vec<String>, Vec<String>, Vec<String>);
+
+/// What to write behind the user's name in `ACL SETUSER`. Whether a command is denied or what it is used with is
+/// not told, so that both are named.
+fn grant((with_keys, with_channel, alone): &Denied, keys: &str) -> String {
+    let mut words = Vec::new();
+    if !with_keys.is_empty() {
+        words.push(format!("~{keys}"));
+    }
+    if !with_channel.is_empty() {
+        words.push(format!("&{keys}"));
+    }
+    let names = [with_keys, with_channel, alone].into_iter().flatten();
+    words.extend(names.map(|name| format!("+{}", name.to_lowercase())));
+    words.join(" ")
 }
 
 #[cfg(test)]

@@ -10,7 +10,14 @@ use crate::location::Node;
 /// Asks a sentinel which server is the primary of the name in the URL.
 pub(crate) async fn primary(access: &Access, sentinel: &Node) -> Result<Node, Failure> {
     let name = access.location.primary_name().unwrap_or_default();
-    let mut asked = connection::connect_to_sentinel(access, sentinel).await?;
+    let asked = connection::connect_to_sentinel(access, sentinel).await;
+    let mut asked = asked.map_err(|failure| {
+        if failure.lacks_password() {
+            Failure::locked_sentinel(&sentinel.name)
+        } else {
+            failure
+        }
+    })?;
     access.count_call();
     let mut get = cmd("SENTINEL");
     get.arg("GET-MASTER-ADDR-BY-NAME").arg(name);

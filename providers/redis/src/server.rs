@@ -1,6 +1,7 @@
 //! What kind of server it is, and what it keeps.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use duroxide_core::providers::{Durability, ProviderError};
 use redis::aio::MultiplexedConnection;
@@ -8,6 +9,7 @@ use redis::{RedisResult, cmd};
 
 use crate::connection::Connected;
 use crate::error::{self, Failure};
+use crate::warning::Warning;
 
 /// The oldest version of Redis whose scripts can say what they do.
 const VERSION_MIN: (u32, u32) = (7, 0);
@@ -26,9 +28,13 @@ pub(crate) struct Server {
     /// Its name and its version.
     pub(crate) version: String,
     pub(crate) kind: Kind,
-    is_replica: bool,
+    name: Arc<str>,
+    /// The primary, if this is a replica.
+    follows: Option<String>,
     /// What an acknowledged commit survives.
     pub(crate) durability: Durability,
+    /// What is to be logged of it.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Server {
@@ -47,41 +53,38 @@ impl Server {
         let info = Info::of(&info);
         let checked = info.check();
         checked.map_err(|error| error.with_context("server", name))?;
+        let mut warnings = Vec::new();
+        let server = Arc::clone(name);
         let durability = match (info.get("aof_enabled"), settings(connection).await) {
             ("1", Ok(settings)) => durability_of(&settings),
             ("1", Err(cause)) => {
-                tracing::warn!(
-                    target: "duroxide::redis",
-                    %cause,
-                    "the server does not tell its settings; it is assumed that a loss of power takes the \
-                     last seconds of commits"
-                );
+                let cause = cause.to_string();
+                warnings.push(Warning::SettingsNotTold { server, cause });
                 Durability::ProcessCrash
             }
             _ => {
-                tracing::warn!(
-                    target: "duroxide::redis",
-                    server = %name,
-                    "the server keeps no append-only file, so that its end takes everything since its last \
-                     snapshot; set `appendonly yes`"
-                );
+                warnings.push(Warning::NoAppendOnlyFile { server });
                 Durability::Volatile
             }
         };
         Ok(Self {
             version: info.version(),
             kind: info.kind(),
-            is_replica: info.get("role") == "slave",
+            name: Arc::clone(name),
+            follows: info.primary(),
             durability,
+            warnings,
         })
     }
 
     /// A single server is written to, or it is of no use. One of a Cluster knows whom to write to.
     pub(crate) fn check_is_primary(&self) -> Result<(), ProviderError> {
-        if self.is_replica {
-            return Err(error::config(
+        if let Some(primary) = &self.follows {
+            let error = error::config(
                 "the server is a replica, which cannot be written to; connect to the primary",
-            ));
+            );
+            let error = error.with_context("server", &self.name);
+            return Err(error.with_context("primary", primary));
         }
         Ok(())
     }
@@ -93,21 +96,23 @@ impl Server {
                 "the sentinels name a server of a Cluster, which watches over itself; connect to it by redis://",
             ));
         }
-        if self.is_replica {
+        if let Some(primary) = &self.follows {
             let message =
                 "the sentinels name a server that is a replica; a failover is under way, try again";
-            return Err(ProviderError::retryable("open", message));
+            let error = ProviderError::retryable("open", message);
+            let error = error.with_context("server", &self.name);
+            return Err(error.with_context("primary", primary));
         }
         Ok(())
     }
 
-    /// What can be said of both: that which keeps less counts.
-    pub(crate) fn weaker(self, other: Self) -> Self {
+    /// What can be said of both: that which keeps less counts, and what is to be logged of either is.
+    pub(crate) fn weaker(mut self, mut other: Self) -> Self {
         if other.durability < self.durability {
-            other
-        } else {
-            self
+            std::mem::swap(&mut self, &mut other);
         }
+        self.warnings.append(&mut other.warnings);
+        self
     }
 }
 
@@ -147,6 +152,20 @@ impl Info {
 
     fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// The server that it follows, if it is a replica.
+    fn primary(&self) -> Option<String> {
+        let is_replica = self.get("role") == "slave";
+        let (host, port) = (self.get("master_host"), self.get("master_port"));
+        // An address of IPv6 has colons of its own.
+        is_replica.then(|| {
+            if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
+        })
     }
 
     fn version(&self) -> String {

@@ -38,15 +38,21 @@ async fn a_url_that_is_none_is_refused() {
             format!("redis://user:{SECRET}@host:port"),
             "percent-encoded",
         ),
+        (format!("redis://user:{SECRET}@host:79500"), "above 65535"),
         (
-            format!("redis://user:{SECRET}@host:99999"),
+            format!("redis://user:{SECRET}@a:1,[::1]:99999/3"),
+            "above 65535",
+        ),
+        (format!("redis://user:9{SECRET}/1@host"), "percent-encoded"),
+        (
+            format!("redis://user:99999/{SECRET}@host"),
             "percent-encoded",
         ),
         (format!("redis://user:{SECRET}#1@host"), "%23"),
         (format!("redis://user:{SECRET}/1@host"), "percent-encoded"),
         (
             format!("redis://user:{SECRET}@host/{SECRET}"),
-            "percent-encoded",
+            "the number of a database",
         ),
         (
             format!("redis://user:{SECRET}@[{SECRET}]"),
@@ -54,6 +60,34 @@ async fn a_url_that_is_none_is_refused() {
         ),
         (format!("redis://user:{SECRET}%FF@host"), "percent-encoded"),
         (format!("redis://:{SECRET}@"), "percent-encoded"),
+        (
+            format!("redis-sentinel://:{SECRET}@host"),
+            "redis+sentinel://",
+        ),
+        ("redis://host/1/2".to_owned(), "the number of a database"),
+    ] {
+        config_refusal(&url, RedisOptions::default(), says).await;
+    }
+}
+
+#[tokio::test]
+async fn options_in_a_url_are_refused_and_not_passed_over() {
+    for (url, says) in [
+        (format!("redis://user:{SECRET}@host?db=3"), "`RedisOptions`"),
+        (
+            format!("redis://host/3?password={SECRET}"),
+            "redis://HOST:PORT/3",
+        ),
+        ("rediss://host/?protocol=resp3".to_owned(), "`RedisOptions`"),
+        (
+            format!("redis+sentinel://:{SECRET}@host/main?db=3"),
+            "`RedisOptions`",
+        ),
+        (format!("redis://user:{SECRET}?1@host"), "%3F"),
+        (
+            format!("redis+unix:///no.sock?pass={SECRET}&protocol=3"),
+            "db=, user= and pass=",
+        ),
     ] {
         config_refusal(&url, RedisOptions::default(), says).await;
     }
@@ -62,7 +96,7 @@ async fn a_url_that_is_none_is_refused() {
 #[tokio::test]
 async fn a_prefix_that_would_scatter_the_keys_is_refused_before_anything_is_asked() {
     let nowhere = format!("redis://user:{SECRET}@127.0.0.1:{}", free_port().unwrap());
-    for prefix in ["", "{a}", "a{", "}a", "a{b}c"] {
+    for prefix in ["", "{a}", "a{", "}a", "a{b}c", "duroxide:x", ":"] {
         let options = RedisOptions::default().key_prefix(prefix);
         config_refusal(&nowhere, options, "key prefix").await;
     }
@@ -92,15 +126,41 @@ async fn where_nobody_listens_trying_again_may_help() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.is_retryable());
     assert!(error.message().contains("host and the port"), "{error:?}");
-    assert!(
-        error.to_string().contains(&format!("127.0.0.1:{port}")),
-        "{error}"
-    );
+    // TLS has nothing to do with it.
+    assert!(!error.message().contains("rediss://"), "{error:?}");
+    for says in [&format!("127.0.0.1:{port}"), "Connection refused"] {
+        assert!(error.to_string().contains(says), "{error}");
+    }
     // A name that leads nowhere, by a domain that is kept for that (RFC 6761).
     let nobody = format!("redis://user:{SECRET}@nobody.invalid");
     let error = refusal(&nobody, RedisOptions::default()).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.message().contains("host and the port"), "{error:?}");
+    assert!(error.to_string().contains("lookup"), "{error}");
+    let socket = format!("redis+unix:///nowhere/redis.sock?pass={SECRET}");
+    let error = refusal(&socket, RedisOptions::default()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("`unixsocket`"), "{error:?}");
+    assert!(!error.message().contains("port"), "{error:?}");
+    for says in ["/nowhere/redis.sock", "No such file"] {
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_at_the_greeting_may_want_tls() {
+    let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://user:{SECRET}@{}", door.local_addr().unwrap());
+    let shut = tokio::spawn(async move {
+        loop {
+            drop(door.accept().await);
+        }
+    });
+    let error = refusal(&url, RedisOptions::default()).await;
+    shut.abort();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.message().contains("rediss://"), "{error:?}");
+    assert!(error.to_string().contains("cause: "), "{error}");
 }
 
 /// Somebody who takes connections and never answers.
@@ -173,12 +233,13 @@ async fn a_replica_is_refused() {
     let primary = PrivateServer::start(&[]).await;
     let port = primary.address().port().to_string();
     let replica = PrivateServer::start(&["--replicaof", &format!("127.0.0.1 {port}")]).await;
-    config_refusal(
-        &replica.url(),
-        RedisOptions::default(),
-        "connect to the primary",
-    )
-    .await;
+    for says in [
+        "connect to the primary".to_owned(),
+        format!("server: {}", replica.address()),
+        format!("primary: 127.0.0.1:{port}"),
+    ] {
+        config_refusal(&replica.url(), RedisOptions::default(), &says).await;
+    }
 }
 
 #[tokio::test]

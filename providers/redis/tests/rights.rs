@@ -13,6 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::providers::{DeleteMode, Durability, ErrorKind, InstanceFilter, Provider};
+use duroxide_provider_tests::Fixture as _;
+use duroxide_redis::conformance::RedisFixture;
 use duroxide_redis::{Credentials, Login, RedisOptions, RedisProvider};
 use parking_lot::Mutex;
 
@@ -30,7 +32,7 @@ const RIGHTS: &str = "~{duroxide:* &{duroxide:* +eval +evalsha +script|load +pub
 fn the_guide_lists_these_rights_and_no_others() {
     let guide = include_str!("../docs.md");
     let (_, listed) = guide.split_once(">PASSWORD").unwrap();
-    let (listed, _) = listed.split_once("```").unwrap();
+    let (listed, _) = listed.split_once('\n').unwrap();
     let words = |text: &str| {
         let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         words.sort_unstable();
@@ -38,6 +40,39 @@ fn the_guide_lists_these_rights_and_no_others() {
         words
     };
     assert_eq!(words(listed), words(RIGHTS));
+}
+
+/// What it lists beside these for the conformance suite.
+const RIGHTS_OF_SUITE: &str = "~{duroxide-conformance-* &{duroxide-conformance-* +client|setname +client|list \
+     +client|kill +scan";
+
+#[test]
+fn the_guide_lists_what_the_suite_needs() {
+    let guide = include_str!("../docs.md");
+    let line = format!("ACL SETUSER duroxide {RIGHTS_OF_SUITE}");
+    assert!(guide.lines().any(|it| it == line), "{line}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Redis server: `cargo xtask test servers` gets one"]
+async fn the_rights_that_the_guide_lists_for_the_suite_are_enough() {
+    let server = PrivateServer::start(&["--appendonly", "yes"]).await;
+    user(&server, "suite", &format!("{RIGHTS} {RIGHTS_OF_SUITE}")).await;
+    for fixture in [RedisFixture::single(), RedisFixture::partitioned()] {
+        let fixture = fixture.at(&server.url_as("suite", SECRET));
+        fixture.check().await.unwrap();
+        let store = fixture.create().await.unwrap();
+        let provider = store.connect().await.unwrap();
+        apply(&*provider, start("one")).await;
+        store.crash().await.unwrap();
+        let provider = store.connect().await.unwrap();
+        claim_turn(&*provider).await;
+        provider.close().await;
+        drop(store);
+        assert!(server.command::<Vec<String>>("KEYS *").await.is_empty());
+    }
+    let denied: Vec<redis::Value> = server.command("ACL LOG").await;
+    assert!(denied.is_empty(), "{denied:?}");
 }
 
 /// Makes a user with the password [`SECRET`].
@@ -53,11 +88,15 @@ async fn a_wrong_password_and_a_missing_one_are_named() {
     let wrong = format!("{SECRET}-wrong");
     for url in [
         format!("redis://:{wrong}@{}", server.address()),
-        format!("redis://{}", server.address()),
         server.url_as("nobody", SECRET),
         server.url_as("default", &wrong),
     ] {
         config_refusal(&url, RedisOptions::default(), "the user or the password").await;
+    }
+    // Nothing, and what is taken for a user.
+    for login in [String::new(), format!("{SECRET}@")] {
+        let url = format!("redis://{login}{}", server.address());
+        config_refusal(&url, RedisOptions::default(), "redis://:PASSWORD@HOST").await;
     }
     let encoded = SECRET.replace('-', "%2D");
     for url in [server.url(), server.url_as("default", &encoded)] {
@@ -111,13 +150,16 @@ async fn the_rights_that_the_guide_lists_are_enough() {
 async fn rights_that_are_missing_are_named() {
     let server = PrivateServer::start(&[]).await;
     for (number, (lacks, says)) in [
-        ("-script|load", "SCRIPT"),
-        ("-evalsha", "EVALSHA"),
+        ("-script|load", "grant: +script|load"),
+        ("-evalsha", "grant: ~{duroxide:* +evalsha"),
         ("-info", "INFO"),
-        ("-publish", "PUBLISH"),
-        ("-zadd", "ZADD"),
-        ("resetkeys ~other:*", "keys"),
-        ("resetchannels &other:*", "channel"),
+        ("-publish", "grant: &{duroxide:* +publish"),
+        ("-zadd -time", "grant: ~{duroxide:* +zadd +time"),
+        ("resetkeys ~other:*", "grant: ~{duroxide:*"),
+        (
+            "resetchannels &other:*",
+            "grant: &{duroxide:* +publish +subscribe",
+        ),
         ("-subscribe", "SUBSCRIBE"),
         ("-eval", "EVAL"),
     ]

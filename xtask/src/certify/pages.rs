@@ -193,7 +193,7 @@ fn backends(certified: &Certified<'_>) -> String {
 fn survives(durability: &str) -> &'static str {
     match durability {
         "volatile" => "nothing: for tests and development",
-        "process_crash" => "the end of the process",
+        "process_crash" => "the end of the client's process",
         "power_loss" => "a loss of power, if the disk keeps its promises",
         _ => "unknown",
     }

@@ -12,7 +12,7 @@ use crate::RedisOptions;
 use crate::access::Access;
 use crate::error::{self, Failure};
 use crate::location::Node;
-use crate::partition::key_tag;
+use crate::partition::{key_tag, pattern};
 use crate::topology::Topology;
 use crate::{opening, slot};
 
@@ -220,27 +220,9 @@ async fn unlink(connection: &mut MultiplexedConnection, prefix: &str) -> RedisRe
     }
 }
 
-/// What all keys of this prefix match, and no others.
-fn pattern(prefix: &str) -> String {
-    let mut pattern = "{".to_owned();
-    for letter in prefix.chars() {
-        if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    // No prefix has a brace.
-    pattern + ":*"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_prefix_is_matched_as_it_is() {
-        assert_eq!(pattern("a*[b]"), r"{a\*\[b\]:*");
-    }
 
     #[test]
     fn a_place_does_not_show_the_password() {

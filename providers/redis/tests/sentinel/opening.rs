@@ -27,4 +27,9 @@ async fn a_wrong_name_or_a_server_in_the_place_of_a_sentinel_is_said() {
     let url = format!("redis+sentinel://127.0.0.1:1,{at}/orders");
     let provider = RedisProvider::new(&url, None).await.unwrap();
     assert!(!format!("{provider:?}").is_empty());
+    drop(provider);
+    sentinel.lock("hunter2").await;
+    let error = refused(&sentinel.url()).await;
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains("of its own"), "{error}");
 }

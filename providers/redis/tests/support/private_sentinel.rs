@@ -96,6 +96,16 @@ impl PrivateSentinel {
             .unwrap();
     }
 
+    /// Wants this password from whoever asks from now on.
+    pub(crate) async fn lock(&self, password: &str) {
+        let client = self.client();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut set = redis::cmd("ACL");
+        set.arg("SETUSER").arg("default");
+        set.arg("resetpass").arg(format!(">{password}"));
+        let () = set.query_async(&mut connection).await.unwrap();
+    }
+
     fn client(&self) -> redis::Client {
         redis::Client::open(format!("redis://{}", self.address)).unwrap()
     }
