@@ -1,5 +1,6 @@
 //! What to measure, as a command line says it.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub struct Arguments {
     /// How much there is of it, in the workloads that have a size, which --list tells
     #[arg(long, value_name = "COUNT")]
     size: Option<u64>,
+    /// How long one operation may take before it counts as stuck; one that has a size may take 20 ms more for each of it
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    patience: Duration,
     /// How long inputs are, in the workloads that have one [default: by workload]
     #[arg(long, value_name = "BYTES")]
     payload: Option<usize>,
@@ -67,6 +71,7 @@ pub(crate) struct Plan {
     rate: Option<f64>,
     pub(crate) find_limit: Option<Duration>,
     pub(crate) topology: Topology,
+    pub(crate) patience: Duration,
     pub(crate) payload_bytes: Option<usize>,
     size: Option<u64>,
     pub(crate) output: Option<PathBuf>,
@@ -81,6 +86,11 @@ pub(crate) struct Topology {
     pub(crate) chaos: bool,
     pub(crate) seed: u64,
 }
+
+/// How long a run may last, and its warm-up.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// How many operations a second may be begun.
+const RATES: RangeInclusive<f64> = 0.001..=1e6;
 
 /// How many worker processes there are if some are to be killed and nothing else is said.
 const PROCESSES_IN_CHAOS: usize = 2;
@@ -103,29 +113,8 @@ impl Arguments {
     /// # Errors
     /// What of it is impossible.
     pub(crate) fn plan(self) -> Result<Plan, String> {
-        let kinds = if self.workloads.is_empty() {
-            let is_quick = |kind: &&Kind| self.size.is_some() || !kind.is_filled;
-            KINDS.iter().filter(is_quick).collect()
-        } else {
-            let found = self.workloads.iter();
-            let found = found.map(|name| {
-                let unknown = || format!("there is no workload {name}; there are {}", names());
-                find(name).ok_or_else(unknown)
-            });
-            found.collect::<Result<_, _>>()?
-        };
-        if self.duration.is_zero() {
-            return Err("--duration must be longer than nothing".to_owned());
-        }
-        if self.workers == 0 || self.in_flight == Some(0) {
-            return Err("--workers and --in-flight must be 1 at least".to_owned());
-        }
-        if self
-            .rate
-            .is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))
-        {
-            return Err("--rate must be more than nothing".to_owned());
-        }
+        let kinds = self.kinds()?;
+        self.check(&kinds)?;
         Ok(Plan {
             kinds,
             duration: self.duration,
@@ -142,10 +131,68 @@ impl Arguments {
                 chaos: self.chaos,
                 seed: self.seed,
             },
+            patience: self.patience,
             payload_bytes: self.payload,
             size: self.size,
             output: self.output,
         })
+    }
+}
+
+impl Arguments {
+    fn is_open(&self) -> bool {
+        self.rate.is_some() || self.find_limit.is_some()
+    }
+
+    /// The workloads that are named, or else those that need no minutes to begin with.
+    fn kinds(&self) -> Result<Vec<&'static Kind>, String> {
+        if self.workloads.is_empty() {
+            let is_meant = |kind: &&Kind| {
+                (self.size.is_some() || !kind.is_filled) && !(self.is_open() && kind.is_long)
+            };
+            return Ok(KINDS.iter().filter(is_meant).collect());
+        }
+        let found = self.workloads.iter().map(|name| {
+            let unknown = || format!("there is no workload {name}; there are {}", names());
+            find(name).ok_or_else(unknown)
+        });
+        found.collect()
+    }
+
+    /// Whether what was asked for can be.
+    fn check(&self, kinds: &[&Kind]) -> Result<(), String> {
+        if self.duration.is_zero() || self.duration > LONGEST || self.warm_up > LONGEST {
+            return Err(
+                "--duration must be longer than nothing, and no time longer than 30 days"
+                    .to_owned(),
+            );
+        }
+        if self.workers == 0 || self.in_flight == Some(0) {
+            return Err("--workers and --in-flight must be 1 at least".to_owned());
+        }
+        if self.rate.is_some_and(|rate| !RATES.contains(&rate)) {
+            return Err("--rate must be between 0.001 and 1000000".to_owned());
+        }
+        if self.find_limit.is_some_and(|bound| bound.is_zero()) {
+            return Err("--find-limit must be longer than nothing".to_owned());
+        }
+        if let Some(long) = kinds
+            .iter()
+            .find(|it| it.is_long)
+            .filter(|_| self.is_open())
+        {
+            let name = long.name;
+            return Err(format!(
+                "an operation of {name} may outlast a run, so that it has no --rate and no limit"
+            ));
+        }
+        if self.payload.is_some() && !kinds.iter().any(|it| it.has_payload) {
+            return Err("--payload is for hello and large-payload".to_owned());
+        }
+        if self.size.is_some() && kinds.iter().all(|it| it.sizes.default.is_empty()) {
+            return Err("--size is for workloads that have one; see --list".to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -11,9 +11,12 @@ use tempfile::TempDir;
 use crate::arguments::Topology;
 use crate::console::mention;
 use crate::failure::Failure;
-use crate::process::Usage;
 use crate::workers::{Order, Workers, chaos};
 use crate::workload::{Kind, Ran, Scale, Workload};
+
+/// Why a backend cannot be measured with worker processes.
+pub(crate) const NOT_SHARED: &str =
+    "a store of this backend is one process's: leave out --processes";
 
 /// What is deployed where.
 #[derive(Clone, Copy)]
@@ -49,34 +52,52 @@ impl Deployment {
         let opened = opened.map_err(|error| Failure::Unavailable(error.to_string()))?;
         let MeteredStore { provider, meter } = opened;
         let Topology {
-            runtimes,
-            processes,
-            ..
+            processes, chaos, ..
         } = setting.topology;
         let is_shared = provider.capabilities().multi_process;
-        let (ran, workers) = if processes > 0 && is_shared {
-            let order = order(setting, folder.path());
-            let workers = Workers::processes(order, processes).await?;
-            (Ran::InFolder(folder.path().to_owned()), workers)
-        } else if processes > 0 && !setting.topology.chaos {
-            return Err(Failure::Unavailable(
-                "a store of this backend is one process's: leave out --processes".to_owned(),
-            ));
-        } else {
-            let ran = Ran::here();
-            let store = chaos::around(Arc::clone(&provider), setting.topology.chaos);
-            let workers = Workers::here(&store, workload, &ran, runtimes).await;
-            (ran, workers)
-        };
-        Ok(Self {
+        if processes > 0 && !is_shared && !chaos {
+            return Err(Failure::Unavailable(NOT_SHARED.to_owned()));
+        }
+        let has_processes = processes > 0 && is_shared;
+        let mut deployment = Self {
             client: Client::new(Arc::clone(&provider)),
             store: provider,
-            ran,
-            workers,
-            meter: meter.filter(|it| it.scope() == CostScope::Server || processes == 0),
+            ran: if has_processes {
+                Ran::InFolder(folder.path().to_owned())
+            } else {
+                Ran::here()
+            },
+            workers: Workers::none(),
+            meter: meter.filter(|it| it.scope() == CostScope::Server || !has_processes),
             folder,
             fixture: Arc::clone(setting.fixture),
-        })
+        };
+        let order = has_processes.then(|| order(setting, deployment.folder.path()));
+        match deployment.start(order, setting.topology, workload).await {
+            Ok(()) => Ok(deployment),
+            Err(failure) => {
+                // The first failure is the one to be told.
+                deployment.close().await.unwrap_or_default();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Starts what works on the store.
+    async fn start(
+        &mut self,
+        order: Option<Order>,
+        topology: Topology,
+        workload: &dyn Workload,
+    ) -> Result<(), Failure> {
+        self.workers = match order {
+            Some(order) => Workers::processes(order, topology.processes).await?,
+            None => {
+                let store = chaos::around(Arc::clone(&self.store), topology.chaos);
+                Workers::here(&store, workload, &self.ran, topology.runtimes).await
+            }
+        };
+        Ok(())
     }
 
     /// What the store has cost so far. A meter that fails is no reason not to measure.
@@ -93,13 +114,19 @@ impl Deployment {
         }
     }
 
-    /// Ends everything and removes the store. Answers what worker processes used.
-    pub(crate) async fn close(self) -> Result<Vec<Usage>, Failure> {
-        let used = self.workers.end().await;
+    /// Ends what works on the store.
+    pub(crate) async fn end_workers(&mut self) -> Result<(), Failure> {
+        std::mem::replace(&mut self.workers, Workers::none())
+            .end()
+            .await
+    }
+
+    /// Ends everything and removes the store.
+    pub(crate) async fn close(mut self) -> Result<(), Failure> {
+        let ended = self.end_workers().await;
         self.store.close().await;
         let removed = self.fixture.remove_from(self.folder.path()).await;
-        removed.map_err(Failure::Unavailable)?;
-        used
+        ended.and(removed.map_err(Failure::Unavailable))
     }
 }
 

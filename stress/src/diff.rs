@@ -9,12 +9,17 @@ use std::process::ExitCode;
 use self::change::{Change, Verdict, changes_of, table};
 use crate::console::{mention, say};
 use crate::report::{Report, Run, read};
+use crate::run::USAGE;
 
 /// Shows what has become of the figures of one report in another one, on standard output. The exit code is 1 if one of
-/// them is worse than this part of what it was, and by more than the seconds of a run differ from one another; if a run
-/// is wrong that was not; if the reports have nothing in common; or if a file is no report.
+/// them is worse than this part of what it was, and a rate or a time by more than the seconds of a run differ from one
+/// another; if a run is wrong that was not, or is missing; if the reports have nothing in common; or if a file is no report.
 #[must_use]
 pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
+    if !(0.0..=1.0).contains(&part_min) {
+        mention("error: --part-min is between 0 and 1\n");
+        return ExitCode::from(USAGE);
+    }
     let reports = read(before).and_then(|before| Ok((before, read(after)?)));
     let (before, after) = match reports {
         Ok(reports) => reports,
@@ -34,11 +39,12 @@ pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     say(&table(&changes));
-    let left_out = alone(&before, &after) + alone(&after, &before);
-    if left_out > 0 {
-        mention(&format!(
-            "{left_out} runs are in one of the reports alone, and are not compared\n"
-        ));
+    let (gone, new) = (alone(&before, &after), alone(&after, &before));
+    if new > 0 {
+        mention(&format!("{new} runs are new, and are not compared\n"));
+    }
+    if gone > 0 {
+        mention(&format!("{gone} runs are missing\n"));
     }
     for line in &broken {
         mention(line);
@@ -56,7 +62,7 @@ pub fn diff(before: &Path, after: &Path, part_min: f64) -> ExitCode {
             "{worse} figures are worse than {part_min} of what they were\n"
         ));
     }
-    if worse > 0 || !broken.is_empty() {
+    if worse > 0 || gone > 0 || !broken.is_empty() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -81,7 +87,8 @@ fn alone(one: &Report, other: &Report) -> usize {
 fn is_same(one: &Run, other: &Run) -> bool {
     let what = |run: &Run| {
         let who = (run.backend.clone(), run.workload.clone());
-        (who, run.load(), run.payload_bytes)
+        let load = (run.load(), run.payload_bytes, run.processes, run.chaos);
+        (who, load)
     };
     what(one) == what(other)
 }

@@ -16,6 +16,12 @@ pub(crate) enum Failure {
     /// The backend cannot be had.
     #[error("{0}")]
     Unavailable(String),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// Somebody wanted it to end.
+    #[error("it was interrupted before it could be measured")]
+    Interrupted,
     /// So many operations are under way that an open loop is given up.
     #[error(
         "the backend does not follow: {BEHIND_MAX} operations are under way; choose a lower --rate"

@@ -8,6 +8,7 @@ use duroxide_core::clock::{Clock as _, SystemClock};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -37,6 +38,8 @@ pub(crate) struct Times {
     /// What ends so soon is not measured.
     pub(crate) warm_up: Duration,
     pub(crate) lasts: Duration,
+    /// How long one operation may take before it counts as stuck.
+    pub(crate) patience: Duration,
     /// Whether an operation may outlast that: then all that were begun are measured, to the end of the last one.
     pub(crate) is_long: bool,
 }
@@ -147,10 +150,12 @@ impl Load {
             Shape::Open { per_second } => self.open(per_second).await?,
         };
         let ended = self.elapsed();
-        let until = match self.times.is_long {
-            true => ended,
-            false if self.interrupt.is_wanted() => ended.min(self.end()),
-            false => self.end(),
+        let wanted = self.interrupt.wanted_at();
+        let stopped = wanted.map(|at| at.saturating_sub(self.began).min(self.end()));
+        let until = if self.times.is_long {
+            ended
+        } else {
+            stopped.unwrap_or(self.end())
         };
         let done = std::mem::replace(&mut *self.done.lock(), Done::nothing());
         Ok(Loaded {
@@ -220,7 +225,10 @@ impl Load {
                 break;
             }
             let wait = at.saturating_sub(self.elapsed());
-            if !wait.is_zero() {
+            if wait.is_zero() {
+                // One that is late may not keep those before it from being begun.
+                tokio::task::yield_now().await;
+            } else {
                 SystemClock.sleep(wait).await;
             }
             while under_way.try_join_next().is_some() {}
@@ -237,7 +245,12 @@ impl Load {
 
     /// Does one operation, which is timed from this moment on.
     async fn one(&self, id: &str, from: Duration) {
-        let done = self.workload.operate(&self.client, id).await;
+        let done = timeout(self.times.patience, self.workload.operate(&self.client, id));
+        let done = done.await.unwrap_or_else(|_| {
+            let patience_s = self.times.patience.as_secs();
+            let what = format!("it has not ended within {patience_s} s, and counts as stuck");
+            Err(Failure::wrong(id, what))
+        });
         match done {
             Ok(tally) => {
                 self.recorder.note(from, self.elapsed());

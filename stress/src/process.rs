@@ -1,17 +1,15 @@
-//! What this process uses: processor time and memory. Only Linux tells it.
+//! What processes use: processor time and memory. Only Linux tells it.
 
 use std::fs;
 use std::path::Path;
-
-use serde::{Deserialize, Serialize};
 
 /// The unit of `utime` and `stime` in `/proc/self/stat` (proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
 /// In which place behind the program's name the times are.
 const USER_TIME: usize = 11;
 
-/// What a process has used so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+/// What processes have used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Usage {
     /// The processor time of all threads, in user and in system mode.
     pub(crate) cpu_s: Option<f64>,
@@ -22,9 +20,25 @@ pub(crate) struct Usage {
 impl Usage {
     /// Of this process.
     pub(crate) fn now() -> Self {
+        Self::of("self")
+    }
+
+    /// Of a process of this machine, by its number.
+    pub(crate) fn of(process: &str) -> Self {
+        let folder = Path::new("/proc").join(process);
         Self {
-            cpu_s: cpu_seconds(Path::new("/proc/self/stat")),
-            peak_memory_mib: peak_memory_mib(),
+            cpu_s: cpu_seconds(&folder.join("stat")),
+            peak_memory_mib: peak_memory_mib(&folder.join("status")),
+        }
+    }
+
+    /// Of both: the time of all, and the memory of the largest.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let cpu_s = [self.cpu_s, other.cpu_s].into_iter().flatten();
+        let is_known = self.cpu_s.or(other.cpu_s).is_some();
+        Self {
+            cpu_s: is_known.then(|| cpu_s.sum()),
+            peak_memory_mib: self.peak_memory_mib.max(other.peak_memory_mib),
         }
     }
 }
@@ -57,8 +71,8 @@ fn cpu_seconds(file: &Path) -> Option<f64> {
     Some(ticks as f64 / TICKS_PER_SECOND)
 }
 
-fn peak_memory_mib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+fn peak_memory_mib(file: &Path) -> Option<u64> {
+    let status = fs::read_to_string(file).ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -37,6 +37,8 @@ pub(crate) struct Report {
     /// When it began, by the machine's clock, in milliseconds since 1970.
     pub(crate) began_ms: u64,
     pub(crate) machine: Machine,
+    /// Whether somebody ended it early, so that runs are missing or shorter than they should be.
+    pub(crate) is_interrupted: bool,
     pub(crate) backends: Vec<BackendInfo>,
     pub(crate) runs: Vec<Run>,
 }
@@ -67,6 +69,8 @@ pub(crate) struct Run {
     /// How many worker processes were asked for.
     pub(crate) processes: usize,
     pub(crate) payload_bytes: Option<usize>,
+    /// Whether processes were killed and calls failed on purpose.
+    pub(crate) chaos: bool,
     pub(crate) seed: u64,
     pub(crate) warm_up_s: f64,
     pub(crate) duration_s: f64,
@@ -92,10 +96,14 @@ impl Run {
     pub(crate) fn wrong(&self) -> Vec<&str> {
         match &self.outcome {
             Outcome::Measured(figures) => figures.wrong.iter().map(|it| &**it).collect(),
-            Outcome::Limit(tried) if knee(tried).is_none() => {
-                vec!["not even the lowest rate was followed"]
+            Outcome::Limit(tried) => {
+                let wrong = tried.iter().flat_map(|it| &it.wrong);
+                let mut wrong: Vec<&str> = wrong.map(|it| &**it).collect();
+                if knee(tried).is_none() {
+                    wrong.push("not even the lowest rate was followed");
+                }
+                wrong
             }
-            Outcome::Limit(_) => Vec::new(),
             Outcome::Unavailable(why) => vec![why],
         }
     }

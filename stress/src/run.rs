@@ -2,16 +2,17 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use duroxide_core::clock::{Clock as _, SystemClock};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::arguments::{Arguments, Plan, list};
+use crate::arguments::{Arguments, Plan, Topology, list};
 use crate::console::{mention, say};
-use crate::deployment::{BESIDE, Setting};
+use crate::deployment::{BESIDE, NOT_SHARED, Setting};
 use crate::experiment::{Experiment, GENERATOR};
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::limit::Search;
 use crate::load::{Shape, Times};
 use crate::progress::Progress;
@@ -22,13 +23,16 @@ use crate::workers::{Order, work};
 use crate::workload::{Kind, Scale};
 
 /// The exit code of a command line that is not understood.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
+
+/// How much longer an operation may take for each of its size.
+const PATIENCE_EACH: Duration = Duration::from_millis(20);
 
 /// Measures each backend by each workload, and reports on standard output; progress goes to standard error.
 #[must_use]
 pub fn stress(targets: &[Target], arguments: Arguments) -> ExitCode {
     if let Some(order) = Order::given() {
-        return work(targets, &order);
+        return work(targets, order);
     }
     if arguments.only_lists() {
         say(&list());
@@ -45,11 +49,15 @@ pub fn stress(targets: &[Target], arguments: Arguments) -> ExitCode {
     match run(targets, &plan) {
         Ok(report) => {
             say(&table(&report));
-            if report.is_good() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
+            match () {
+                () if report.is_interrupted => ExitCode::from(INTERRUPTED),
+                () if report.is_good() => ExitCode::SUCCESS,
+                () => ExitCode::FAILURE,
             }
+        }
+        Err(Failure::Usage(wrong)) => {
+            mention(&format!("error: {wrong}\n"));
+            ExitCode::from(USAGE)
         }
         Err(failure) => {
             mention(&format!("{failure}\n"));
@@ -100,12 +108,29 @@ impl Threads {
 fn run(targets: &[Target], plan: &Plan) -> Result<Report, Failure> {
     let threads = Threads::start()?;
     let began_ms = SystemClock.now_ms();
-    let mut backends = Vec::new();
+    let mut report = Report {
+        kind: KIND.to_owned(),
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        began_ms,
+        machine: Machine::this(Path::new(BESIDE)),
+        is_interrupted: false,
+        backends: Vec::new(),
+        runs: Vec::new(),
+    };
+    // Whether it can be written is known before anything is measured.
+    keep(&report, plan)?;
     for target in targets {
-        backends.push(threads.work.block_on(target.look())?);
+        let (info, is_shared) = threads.work.block_on(target.look());
+        let Topology {
+            processes, chaos, ..
+        } = plan.topology;
+        if processes > 0 && !chaos && is_shared == Some(false) {
+            return Err(Failure::Usage(format!("{}: {NOT_SHARED}", target.name)));
+        }
+        report.backends.push(info);
     }
     let interrupt = threads.work.block_on(async { Interrupt::listen() });
-    let mut runs = Vec::new();
     for kind in &plan.kinds {
         for size in plan.sizes(kind) {
             for (place, target) in targets.iter().enumerate() {
@@ -124,23 +149,26 @@ fn run(targets: &[Target], plan: &Plan) -> Result<Report, Failure> {
                     interrupt: &interrupt,
                     progress: &progress,
                 };
-                runs.push(threads.work.block_on(case.run()));
+                report.runs.push(threads.work.block_on(case.run()));
+                report.is_interrupted = interrupt.is_wanted();
+                // What was measured is told of even if it cannot be written any more.
+                if let Err(failure) = keep(&report, plan) {
+                    mention(&format!("{failure}\n"));
+                }
             }
         }
     }
-    let report = Report {
-        kind: KIND.to_owned(),
-        schema: SCHEMA,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        began_ms,
-        machine: Machine::this(Path::new(BESIDE)),
-        backends,
-        runs,
-    };
-    if let Some(folder) = &plan.output {
-        write(&report, folder)?;
-    }
+    report.is_interrupted = interrupt.is_wanted();
+    keep(&report, plan)?;
     Ok(report)
+}
+
+/// Writes what was measured so far, if it is to be written.
+fn keep(report: &Report, plan: &Plan) -> Result<(), Failure> {
+    match &plan.output {
+        Some(folder) => write(report, folder),
+        None => Ok(()),
+    }
 }
 
 /// A count as people read it: `1,000,000`.
@@ -197,7 +225,8 @@ impl Case<'_> {
             },
             workers: plan.topology.runtimes,
             processes: plan.topology.processes,
-            payload_bytes: plan.payload_bytes,
+            payload_bytes: plan.payload_bytes.filter(|_| self.kind.has_payload),
+            chaos: plan.topology.chaos,
             seed: plan.topology.seed,
             warm_up_s: plan.warm_up.as_secs_f64(),
             duration_s: plan.duration.as_secs_f64(),
@@ -207,6 +236,8 @@ impl Case<'_> {
 
     fn experiment(&self) -> Experiment<'_> {
         let plan = self.plan;
+        let steps = if self.kind.is_long { self.size } else { 0 };
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         Experiment {
             setting: Setting {
                 fixture: &self.target.fixture,
@@ -221,6 +252,7 @@ impl Case<'_> {
             times: Times {
                 warm_up: plan.warm_up,
                 lasts: plan.duration,
+                patience: plan.patience + PATIENCE_EACH.saturating_mul(steps),
                 is_long: self.kind.is_long,
             },
             generator: self.generator,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use duroxide_provider_tests::Fixture;
 
+use crate::console::mention;
 use crate::deployment::store_folder;
-use crate::failure::Failure;
 use crate::report::{BackendInfo, Guarantees};
 
 /// A backend that is measured.
@@ -36,19 +36,27 @@ impl Target {
         self
     }
 
-    /// What the backend says of itself, in an empty store of it. One that cannot be had says nothing.
-    pub(crate) async fn look(&self) -> Result<BackendInfo, Failure> {
-        let folder = store_folder()?;
-        let store = self.fixture.open_to_measure(folder.path()).await;
-        let store = store.ok().map(|it| it.provider);
+    /// What the backend says of itself, in an empty store of it, and whether processes share a store. One that cannot
+    /// be had says nothing.
+    pub(crate) async fn look(&self) -> (BackendInfo, Option<bool>) {
+        let opened = match store_folder() {
+            Ok(folder) => {
+                let store = self.fixture.open_to_measure(folder.path()).await;
+                store.ok().map(|it| (it.provider, folder))
+            }
+            Err(_) => None,
+        };
+        let store = opened.as_ref().map(|(store, _)| store);
         let about = store.as_ref().map(|it| it.about());
         let durability = store.as_ref().map(|it| it.capabilities().durability);
-        if let Some(store) = store {
+        let is_shared = store.map(|it| it.capabilities().multi_process);
+        if let Some((store, folder)) = &opened {
             store.close().await;
-            let removed = self.fixture.remove_from(folder.path()).await;
-            removed.map_err(Failure::Unavailable)?;
+            if let Err(why) = self.fixture.remove_from(folder.path()).await {
+                mention(&format!("{}: {why}\n", self.name));
+            }
         }
-        Ok(BackendInfo {
+        let info = BackendInfo {
             name: self.name.clone(),
             provider: about
                 .as_ref()
@@ -56,7 +64,8 @@ impl Target {
             backend: about.map(|it| it.backend),
             durability: durability.map(|it| format!("{it:?}")),
             guarantees: self.guarantees.clone(),
-        })
+        };
+        (info, is_shared)
     }
 }
 

@@ -25,10 +25,16 @@ pub(crate) enum Workers {
     Processes {
         order: Order,
         running: Vec<WorkerProcess>,
+        /// What those used that were killed.
+        dead: Usage,
     },
 }
 
 impl Workers {
+    pub(crate) fn none() -> Self {
+        Self::Here(Vec::new())
+    }
+
     /// Starts so many runtimes in this process.
     pub(crate) async fn here(
         store: &Arc<dyn Provider>,
@@ -45,7 +51,22 @@ impl Workers {
         for _ in 0..count {
             running.push(WorkerProcess::start(&order).await?);
         }
-        Ok(Self::Processes { order, running })
+        Ok(Self::Processes {
+            order,
+            running,
+            dead: Usage::default(),
+        })
+    }
+
+    /// What worker processes have used so far.
+    pub(crate) fn usage(&self) -> Usage {
+        match self {
+            Self::Here(_) => Usage::default(),
+            Self::Processes { running, dead, .. } => {
+                let used = running.iter().map(WorkerProcess::usage);
+                used.fold(*dead, Usage::and)
+            }
+        }
     }
 
     /// How many of them can be killed.
@@ -58,32 +79,38 @@ impl Workers {
 
     /// Kills a worker process, and starts another one.
     pub(crate) async fn replace(&mut self, place: usize) -> Result<(), Failure> {
-        let Self::Processes { order, running } = self else {
+        let Self::Processes {
+            order,
+            running,
+            dead,
+        } = self
+        else {
             return Ok(());
         };
         if place < running.len() {
-            running.swap_remove(place).kill().await?;
+            let victim = running.swap_remove(place);
+            *dead = dead.and(victim.usage());
+            victim.kill().await?;
             running.push(WorkerProcess::start(order).await?);
         }
         Ok(())
     }
 
-    /// Ends them in good order, and answers what each process used.
-    pub(crate) async fn end(self) -> Result<Vec<Usage>, Failure> {
+    /// Ends them in good order, all of them whatever comes.
+    pub(crate) async fn end(self) -> Result<(), Failure> {
+        let mut ended = Ok(());
         match self {
             Self::Here(runtimes) => {
                 for runtime in runtimes {
                     runtime.shutdown(None).await;
                 }
-                Ok(Vec::new())
             }
             Self::Processes { running, .. } => {
-                let mut used = Vec::new();
                 for worker in running {
-                    used.push(worker.end().await?);
+                    ended = ended.and(worker.end().await);
                 }
-                Ok(used)
             }
         }
+        ended
     }
 }

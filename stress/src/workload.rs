@@ -31,8 +31,8 @@ pub(crate) use self::kind::{KINDS, Kind, find};
 pub(crate) use self::ran::Ran;
 use crate::failure::Failure;
 
-/// How long one operation may take before it counts as stuck.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than anything takes: whoever runs a workload decides how long one operation may.
+const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// What the runtimes of a run are given.
 pub(crate) struct Code {
@@ -119,6 +119,12 @@ pub(crate) struct Scale {
     pub(crate) payload_bytes: Option<usize>,
     /// How much of it there is, for a workload that has a size.
     pub(crate) size: u64,
+}
+
+/// A text that begins with this and has so many bytes, if it is not longer already.
+pub(crate) fn payload(beginning: &str, bytes: usize) -> String {
+    let rest = bytes.saturating_sub(beginning.len());
+    [beginning, &"x".repeat(rest)].concat()
 }
 
 /// Starts an orchestration, waits for its end, and sees that it has put this out.

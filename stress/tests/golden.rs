@@ -65,7 +65,7 @@ fn a_report_of_before_is_read_and_written_anew() {
     }
     for says in [
         "| hello | memory | 200 in flight | 8791 |",
-        "4 processes were killed",
+        "worker processes were killed 4 times",
         "2100 a second are followed",
         "FAILED mailbox",
     ] {

@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use duroxide_core::providers::Provider;
 use duroxide_memory::conformance::MemoryFixture;
-use duroxide_provider_tests::{Fixture, MeteredStore, Store, Unavailable};
+use duroxide_memory::{Defect, MemoryOptions, MemoryProvider};
+use duroxide_provider_tests::{Fixture, MeteredStore, ScaledClock, Store, Unavailable};
 use serde_json::Value;
 
 fn stress(fixture: impl Fixture, arguments: &[&str]) -> String {
@@ -105,6 +108,10 @@ fn what_cannot_be_is_refused() {
         ["--workers", "0"],
         ["--rate", "0"],
         ["--duration", "0s"],
+        ["--duration", "99999999999m"],
+        ["--rate", "1e-300"],
+        ["--find-limit", "0ms"],
+        ["--processes", "2"],
     ] {
         assert_eq!(
             stress(MemoryFixture, &wrong),
@@ -210,4 +217,66 @@ fn a_run_that_has_become_wrong_is_worse_however_fast_it_is() {
         |before: &Path, after: &Path| format!("{:?}", duroxide_stress::diff(before, after, 0.8));
     assert_eq!(diff(&good, &wrong), code(ExitCode::FAILURE));
     assert_eq!(diff(&wrong, &good), code(ExitCode::SUCCESS));
+}
+
+/// A store in memory that does one thing wrong.
+#[derive(Debug, Clone, Copy)]
+enum Wrong {
+    /// Its time is twenty times as fast as everybody's, so that timers fire early.
+    Early,
+    /// A turn takes what has arrived meanwhile, so that messages are lost.
+    Loses,
+}
+
+#[async_trait]
+impl Fixture for Wrong {
+    async fn create(&self) -> Result<Box<dyn Store>, Unavailable> {
+        Err(Unavailable::new("it is only measured"))
+    }
+
+    async fn open_to_measure(&self, _: &Path) -> Result<MeteredStore, Unavailable> {
+        let options = MemoryOptions::default();
+        let options = match self {
+            Self::Early => options.clock(Arc::new(ScaledClock::new(20))),
+            Self::Loses => options.defects(&[Defect::ConsumesEverything]),
+        };
+        let provider: Arc<dyn Provider> = Arc::new(MemoryProvider::with_options(options));
+        Ok(provider.into())
+    }
+}
+
+/// What is said of a workload on a store that does this wrong.
+fn said_of(wrong: Wrong, workload: &str, more: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let common = [
+        "--workload",
+        workload,
+        "--output",
+        output,
+        "--patience",
+        "2s",
+    ];
+    let times = ["--duration", "1s", "--warm-up", "0s"];
+    let arguments = [&common[..], &times, more].concat();
+    assert_eq!(stress(wrong, &arguments), code(ExitCode::FAILURE));
+    report_in(folder.path())["runs"].to_string()
+}
+
+#[test]
+fn a_backend_that_is_wrong_fails_however_fast_it_is() {
+    let closed = ["--in-flight", "4"];
+    for (wrong, workload, says) in [
+        (Wrong::Early, "timers", "3 timers of 20 ms took"),
+        (Wrong::Loses, "fan-out", "counts as stuck"),
+    ] {
+        let said = said_of(wrong, workload, &closed);
+        assert!(said.contains(says), "{wrong:?}: {said}");
+    }
+}
+
+#[test]
+fn a_search_for_a_limit_is_no_excuse_for_a_wrong_backend() {
+    let said = said_of(Wrong::Early, "timers", &["--find-limit", "1s"]);
+    assert!(said.contains("3 timers of 20 ms took"), "{said}");
 }

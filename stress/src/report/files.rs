@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::html::page;
 use super::markdown::markdown;
 use super::plot::{
@@ -49,6 +51,13 @@ pub(crate) fn write(report: &Report, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What every version of a report has.
+#[derive(Deserialize)]
+struct Form {
+    kind: String,
+    schema: u32,
+}
+
 /// Reads a report.
 pub(crate) fn read(file: &Path) -> Result<Report, Failure> {
     let name = file.display();
@@ -56,13 +65,13 @@ pub(crate) fn read(file: &Path) -> Result<Report, Failure> {
         .map_err(|cause| Failure::Unavailable(format!("{name}: {cause}")))?;
     let wrong =
         |what: &dyn std::fmt::Display| Failure::Unavailable(format!("{name} is no report: {what}"));
-    let report: Report = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-    if report.kind != KIND || report.schema != SCHEMA {
+    let form: Form = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    if form.kind != KIND || form.schema != SCHEMA {
         let what = format!(
             "it is a {} of version {}, and this reads {SCHEMA}",
-            report.kind, report.schema
+            form.kind, form.schema
         );
         return Err(wrong(&what));
     }
-    Ok(report)
+    serde_json::from_str(&text).map_err(|error| wrong(&error))
 }

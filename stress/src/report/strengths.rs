@@ -46,7 +46,8 @@ pub(crate) fn strengths(report: &Report) -> Vec<String> {
 /// In which workloads a backend is the best by a figure, with how many times the next one has.
 fn wins(report: &Report, (name, names): (&str, &[&str]), (_, value): Figure) -> Vec<String> {
     let mut won = Vec::new();
-    for (run, figures) in report.all_figures().filter(|(run, _)| run.backend == name) {
+    let is_own = |(run, _): &(&Run, &Figures)| run.backend == name && run.wrong().is_empty();
+    for (run, figures) in report.all_figures().filter(is_own) {
         let of_others = report
             .all_figures()
             .filter(|(other, _)| is_rival(run, other, names));

@@ -51,21 +51,20 @@ pub(crate) fn around(store: Arc<dyn Provider>, chaos: bool) -> Arc<dyn Provider>
     Arc::new(Faulty::new(store).with_faults(faults))
 }
 
-/// Kills a worker process every few seconds, and starts another one, as long as operations are begun.
-pub(crate) async fn kill_now_and_then(
-    workers: &mut Workers,
-    load: &Load,
-    seed: u64,
-) -> Result<(), Failure> {
+/// Kills a worker process every few seconds, and starts another one, as long as operations are begun. It never ends
+/// by itself but for a failure.
+pub(crate) async fn kill_now_and_then(workers: &mut Workers, load: &Load, seed: u64) -> Failure {
     let mut draw = fastrand::Rng::with_seed(seed);
     loop {
         let quiet_ms = QUIET_MS + draw.u64(..QUIET_MORE_MS);
         SystemClock.sleep(Duration::from_millis(quiet_ms)).await;
         let count = workers.count_processes();
         if load.is_over() || count == 0 {
-            return Ok(());
+            return std::future::pending().await;
         }
         load.note_kill();
-        workers.replace(draw.usize(..count)).await?;
+        if let Err(failure) = workers.replace(draw.usize(..count)).await {
+            return failure;
+        }
     }
 }

@@ -26,8 +26,10 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// What this process is told, if it is a worker.
-    pub(crate) fn given() -> Option<Self> {
-        serde_json::from_str(&std::env::var(VARIABLE).ok()?).ok()
+    /// What this process is told, if it is a worker. One that does not understand it, since the program was replaced
+    /// meanwhile, is a worker all the same.
+    pub(crate) fn given() -> Option<Result<Self, String>> {
+        let order = std::env::var(VARIABLE).ok()?;
+        Some(serde_json::from_str(&order).map_err(|error| error.to_string()))
     }
 }

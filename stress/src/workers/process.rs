@@ -1,11 +1,11 @@
 //! The parent's side of a worker process.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use duroxide_provider_tests::servers;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::order::{Order, VARIABLE};
@@ -20,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct WorkerProcess {
     child: Child,
     input: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl WorkerProcess {
@@ -44,47 +43,66 @@ impl WorkerProcess {
         command.process_group(0);
         let mut child = command.spawn().map_err(cannot())?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        let output = output.ok_or_else(silent)?;
-        let mut worker = Self {
-            child,
-            input,
-            lines: BufReader::new(output).lines(),
+        let output = output
+            .ok_or_else(|| Failure::Unavailable("a worker process has no output".to_owned()))?;
+        let mut lines = BufReader::new(output).lines();
+        let ready = async {
+            // A provider may print others.
+            while let Ok(Some(line)) = lines.next_line().await {
+                if line == READY {
+                    return true;
+                }
+            }
+            false
         };
-        worker.line_that(|line| line == READY).await?;
-        Ok(worker)
+        if timeout(PATIENCE, ready).await != Ok(true) {
+            return Err(Failure::Unavailable(format!(
+                "a worker process did not begin to work within {} s; see what it said above",
+                PATIENCE.as_secs()
+            )));
+        }
+        // It goes on if it prints more than a pipe holds.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self { child, input })
+    }
+
+    /// What it has used so far.
+    pub(crate) fn usage(&self) -> Usage {
+        let id = self.child.id();
+        id.map_or_else(Usage::default, |id| Usage::of(&id.to_string()))
     }
 
     /// Kills it where it stands.
+    ///
+    /// # Errors
+    /// If it has ended by itself before.
     pub(crate) async fn kill(mut self) -> Result<(), Failure> {
-        let killed = self.child.kill().await;
-        killed.map_err(Failure::machine("a worker process cannot be killed"))
+        let cannot = || Failure::machine("a worker process cannot be killed");
+        if let Some(status) = self.child.try_wait().map_err(cannot())? {
+            return Err(ended(status));
+        }
+        self.child.kill().await.map_err(cannot())
     }
 
-    /// Lets it end in good order, and answers what it used.
-    pub(crate) async fn end(mut self) -> Result<Usage, Failure> {
+    /// Lets it end in good order.
+    ///
+    /// # Errors
+    /// If it has ended otherwise, or does not.
+    pub(crate) async fn end(mut self) -> Result<(), Failure> {
         drop(self.input.take());
-        let line = self.line_that(|line| line.starts_with('{')).await?;
-        serde_json::from_str(&line).map_err(|_| silent())
-    }
-
-    /// Its next line that is like this. A provider may print others.
-    async fn line_that(
-        &mut self,
-        is_it: impl Fn(&str) -> bool + Send + Sync,
-    ) -> Result<String, Failure> {
-        let search = async {
-            while let Ok(Some(line)) = self.lines.next_line().await {
-                if is_it(&line) {
-                    return Ok(line);
-                }
-            }
-            Err(silent())
-        };
-        let found = timeout(PATIENCE, search).await;
-        found.unwrap_or_else(|_| Err(silent()))
+        let status = timeout(PATIENCE, self.child.wait()).await;
+        let silent = "a worker process does not end when it should";
+        let status = status.map_err(|_| Failure::Unavailable(silent.to_owned()))?;
+        let status = status.map_err(Failure::machine("a worker process cannot be waited for"))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(ended(status))
     }
 }
 
-fn silent() -> Failure {
-    Failure::Unavailable("a worker process has ended, or says nothing; see above".to_owned())
+fn ended(status: ExitStatus) -> Failure {
+    Failure::Unavailable(format!(
+        "a worker process ended by itself, with {status}; what it said is above"
+    ))
 }

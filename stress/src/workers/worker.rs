@@ -12,16 +12,16 @@ use super::chaos;
 use super::order::Order;
 use crate::console::{mention, say};
 use crate::failure::Failure;
-use crate::process::Usage;
 use crate::target::Target;
 use crate::workload::{Ran, Workload, find};
 
 /// What it says once it works.
 pub(super) const READY: &str = "ready";
 
-/// Works as it is told, and says what that took.
-pub(crate) fn work(targets: &[Target], order: &Order) -> ExitCode {
-    match try_to_work(targets, order) {
+/// Works as it is told.
+pub(crate) fn work(targets: &[Target], order: Result<Order, String>) -> ExitCode {
+    let order = order.map_err(Failure::Unavailable);
+    match order.and_then(|order| try_to_work(targets, &order)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             mention(&format!("a worker process has failed: {failure}\n"));
@@ -52,8 +52,6 @@ fn try_to_work(targets: &[Target], order: &Order) -> Result<(), Failure> {
             runtime.shutdown(None).await;
         }
         store.close().await;
-        let usage = serde_json::to_string(&Usage::now()).unwrap_or_default();
-        say(&format!("{usage}\n"));
         Ok(())
     })
 }

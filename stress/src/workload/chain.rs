@@ -17,9 +17,11 @@ impl Chain {
     }
 }
 
-async fn chain(ctx: OrchestrationContext, steps: String) -> Result<String, String> {
+/// The input is how many steps there are, and what goes through all of them.
+async fn chain(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+    let (steps, text) = input.split_once(' ').ok_or("no steps")?;
     let steps: u64 = steps.parse().map_err(|_| "no number of steps")?;
-    let mut text = "link".to_owned();
+    let mut text = text.to_owned();
     for _ in 0..steps {
         text = ctx.schedule_activity("Echo", text).into_activity().await?;
     }
@@ -34,7 +36,8 @@ impl Workload for Chain {
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
-        expect(client, id, ("Chain", &self.steps.to_string()), "link").await?;
+        let input = format!("{} {id}", self.steps);
+        expect(client, id, ("Chain", &input), id).await?;
         Ok(Tally::of_activities(self.steps))
     }
 }

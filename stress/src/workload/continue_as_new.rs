@@ -11,13 +11,15 @@ const EXECUTIONS: u32 = 5;
 /// An orchestration that continues as new four times, with an activity in each execution.
 pub(super) struct ContinueAsNew;
 
-async fn countdown(ctx: OrchestrationContext, left: String) -> Result<String, String> {
-    let left = ctx.schedule_activity("Echo", left).into_activity().await?;
+/// The input is how many executions are left, and what goes through all of them.
+async fn countdown(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+    let input = ctx.schedule_activity("Echo", input).into_activity().await?;
+    let (left, text) = input.split_once(' ').ok_or("no executions")?;
     let left: u32 = left.parse().map_err(|_| "no number")?;
     if left > 1 {
-        return ctx.continue_as_new((left - 1).to_string()).await;
+        return ctx.continue_as_new(format!("{} {text}", left - 1)).await;
     }
-    Ok("done".to_owned())
+    Ok(text.to_owned())
 }
 
 #[async_trait]
@@ -28,7 +30,8 @@ impl Workload for ContinueAsNew {
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
-        expect(client, id, ("Countdown", &EXECUTIONS.to_string()), "done").await?;
+        let input = format!("{EXECUTIONS} {id}");
+        expect(client, id, ("Countdown", &input), id).await?;
         Ok(Tally::of_activities(EXECUTIONS.into()))
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, PATIENCE, Ran, Tally, Workload, expect_end};
+use super::{Code, Ran, Tally, Workload, expect_end};
 use crate::failure::Failure;
 
 const EVENTS: u32 = 3;
 /// Far longer than an event takes, so that one that comes is never lost to the timer.
-const TIMER: Duration = PATIENCE;
+const TIMER: Duration = Duration::from_secs(24 * 3_600);
 
 /// An orchestration that waits for three events, each against a timer.
 pub(super) struct Events;
@@ -39,9 +39,11 @@ impl Workload for Events {
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
         client.start_orchestration(id, "Events", "").await?;
         for event in 0..EVENTS {
-            client.raise_event(id, "go", event.to_string()).await?;
+            let datum = format!("{event}-{id}");
+            client.raise_event(id, "go", datum).await?;
         }
-        expect_end(client, id, "0 1 2").await?;
+        let data: Vec<String> = (0..EVENTS).map(|event| format!("{event}-{id}")).collect();
+        expect_end(client, id, &data.join(" ")).await?;
         Ok(Tally {
             completed: 1,
             steps: EVENTS.into(),

@@ -3,18 +3,19 @@
 use async_trait::async_trait;
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
-use super::{Code, Ran, Tally, Workload, expect};
+use super::{Code, Ran, Tally, Workload, expect, payload};
 use crate::failure::Failure;
 
 /// An orchestration with one activity, which answers its input.
 pub(super) struct Hello {
-    input: String,
+    payload_bytes: usize,
 }
 
 impl Hello {
-    pub(super) fn new(payload: Option<usize>) -> Self {
-        let input = payload.map_or_else(|| "Rust".to_owned(), |bytes| "x".repeat(bytes));
-        Self { input }
+    pub(super) fn new(payload_bytes: Option<usize>) -> Self {
+        Self {
+            payload_bytes: payload_bytes.unwrap_or_default(),
+        }
     }
 }
 
@@ -30,7 +31,8 @@ impl Workload for Hello {
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
-        expect(client, id, ("Hello", &self.input), &self.input).await?;
+        let input = payload(id, self.payload_bytes);
+        expect(client, id, ("Hello", &input), &input).await?;
         Ok(Tally::of_activities(1))
     }
 }

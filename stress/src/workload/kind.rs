@@ -29,6 +29,8 @@ pub(crate) struct Kind {
     pub(crate) is_long: bool,
     /// Whether a store has to be filled first, for minutes: then it is measured when it is named, or when a size is.
     pub(crate) is_filled: bool,
+    /// Whether its inputs may be so long as is said.
+    pub(crate) has_payload: bool,
     make: fn(Scale) -> Arc<dyn Workload>,
 }
 
@@ -60,6 +62,7 @@ impl Kind {
             sizes: NO_SIZE,
             is_long: false,
             is_filled: false,
+            has_payload: false,
             make,
         }
     }
@@ -74,6 +77,13 @@ impl Kind {
     const fn long(self) -> Self {
         Self {
             is_long: true,
+            ..self
+        }
+    }
+
+    const fn with_payload(self) -> Self {
+        Self {
+            has_payload: true,
             ..self
         }
     }
@@ -95,7 +105,8 @@ impl Kind {
 pub(crate) const KINDS: &[Kind] = &[
     Kind::new("hello", "one activity", 200, |it| {
         Arc::new(Hello::new(it.payload_bytes))
-    }),
+    })
+    .with_payload(),
     Kind::new("chain", "50 activities, one after another", 20, |_| {
         Arc::new(Chain::of(50))
     }),
@@ -131,7 +142,8 @@ pub(crate) const KINDS: &[Kind] = &[
         "20 activities and 5 children, with 10, 50 and 100 KB each",
         5,
         |it| Arc::new(LargePayload::new(it.payload_bytes)),
-    ),
+    )
+    .with_payload(),
     Kind::new(
         "continue-as-new",
         "5 executions with an activity each",

@@ -15,20 +15,24 @@ pub(super) struct Mailbox {
     pub(super) events: u64,
 }
 
-/// The input is how many events were taken, and how many there are in all.
+/// The input is how many events were taken, what their numbers and the squares of these sum up to, and how many there
+/// are in all. The sums are wrong if one is taken twice in place of another one.
 async fn mailbox(ctx: OrchestrationContext, input: String) -> Result<String, String> {
     let mut numbers = input.split(' ').filter_map(|it| it.parse::<u64>().ok());
-    let (Some(mut taken), Some(all)) = (numbers.next(), numbers.next()) else {
-        return Err("no numbers".to_owned());
-    };
+    let mut next = || numbers.next().ok_or("no number");
+    let (mut taken, mut sum, mut squares, all) = (next()?, next()?, next()?, next()?);
     while taken < all {
         if ctx.should_continue_as_new() {
-            return ctx.continue_as_new(format!("{taken} {all}")).await;
+            let input = format!("{taken} {sum} {squares} {all}");
+            return ctx.continue_as_new(input).await;
         }
-        ctx.schedule_wait("work").into_event().await;
+        let event = ctx.schedule_wait("work").into_event().await;
+        let number: u64 = event.parse().map_err(|_| "no number")?;
         taken += 1;
+        sum = sum.wrapping_add(number);
+        squares = squares.wrapping_add(number.wrapping_mul(number));
     }
-    Ok(taken.to_string())
+    Ok(format!("{taken} {sum} {squares}"))
 }
 
 #[async_trait]
@@ -40,14 +44,17 @@ impl Workload for Mailbox {
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
         let all = self.events;
-        let input = format!("0 {all}");
+        let input = format!("0 0 0 {all}");
         client.start_orchestration(id, "Mailbox", input).await?;
         let raised = (0..all).map(|event| client.raise_event(id, "work", event.to_string()));
         let mut raised = stream::iter(raised).buffer_unordered(IN_FLIGHT);
         while let Some(raised) = raised.next().await {
             raised?;
         }
-        expect_end(client, id, &all.to_string()).await?;
+        let sum = (0..all).fold(0, u64::wrapping_add);
+        let squares = (0..all).map(|it| it.wrapping_mul(it));
+        let squares = squares.fold(0, u64::wrapping_add);
+        expect_end(client, id, &format!("{all} {sum} {squares}")).await?;
         Ok(Tally {
             completed: 1,
             steps: all,

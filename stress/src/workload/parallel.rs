@@ -16,15 +16,18 @@ const TAKES: Duration = Duration::from_millis(10);
 /// An orchestration with 5 activities of 10 ms, one after another.
 pub(super) struct Parallel;
 
-async fn parallel(ctx: OrchestrationContext, _: String) -> Result<String, String> {
-    let mut done = 0_u32;
+async fn parallel(ctx: OrchestrationContext, id: String) -> Result<String, String> {
     for step in 0..ACTIVITIES {
-        ctx.schedule_activity("Work", step.to_string())
+        let input = format!("{step} {id}");
+        let answer = ctx
+            .schedule_activity("Work", input.as_str())
             .into_activity()
             .await?;
-        done += 1;
+        if answer != input {
+            return Err(format!("{input} was answered by {answer}"));
+        }
     }
-    Ok(done.to_string())
+    Ok(id)
 }
 
 #[async_trait]
@@ -46,7 +49,7 @@ impl Workload for Parallel {
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
-        expect(client, id, ("Parallel", ""), &ACTIVITIES.to_string()).await?;
+        expect(client, id, ("Parallel", id), id).await?;
         Ok(Tally::of_activities(ACTIVITIES.into()))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use duroxide_core::clock::{Clock as _, SystemClock};
 use duroxide_core::{Client, OrchestrationContext, OrchestrationRegistry};
 
 use super::{Code, Ran, Tally, Workload, expect};
@@ -10,15 +11,17 @@ use crate::failure::Failure;
 
 const TIMERS: u32 = 3;
 const DELAY: Duration = Duration::from_millis(20);
+/// By how much the clocks of the store and of this process may differ meanwhile.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(5);
 
 /// An orchestration that sleeps three times.
 pub(super) struct Timers;
 
-pub(super) async fn timers(ctx: OrchestrationContext, _: String) -> Result<String, String> {
+pub(super) async fn timers(ctx: OrchestrationContext, id: String) -> Result<String, String> {
     for _ in 0..TIMERS {
         ctx.schedule_timer(DELAY).into_timer().await;
     }
-    Ok("rested".to_owned())
+    Ok(id)
 }
 
 #[async_trait]
@@ -29,7 +32,13 @@ impl Workload for Timers {
     }
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
-        expect(client, id, ("Timers", ""), "rested").await?;
+        let began = SystemClock.elapsed();
+        expect(client, id, ("Timers", id), id).await?;
+        let slept = SystemClock.elapsed().saturating_sub(began);
+        if slept + CLOCKS_DIFFER < DELAY * TIMERS {
+            let what = format!("{TIMERS} timers of {} ms took {slept:?}", DELAY.as_millis());
+            return Err(Failure::wrong(id, what));
+        }
         Ok(Tally {
             completed: 1,
             steps: TIMERS.into(),

@@ -13,22 +13,29 @@ const DEPTH: u32 = 2;
 /// An orchestration with three children, each of which has three children with an activity.
 pub(super) struct Tree;
 
-/// Answers how many leaves are below it.
-pub(super) async fn node(ctx: OrchestrationContext, depth: String) -> Result<String, String> {
+/// The input is how many generations are below it, and what every leaf has to answer. Answers how many leaves have.
+pub(super) async fn node(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+    let (depth, text) = input.split_once(' ').ok_or("no depth")?;
     let depth: u32 = depth.parse().map_err(|_| "no depth")?;
     if depth == 0 {
-        return ctx.schedule_activity("Echo", "1").into_activity().await;
+        let answer = ctx.schedule_activity("Echo", text).into_activity().await?;
+        return Ok(format!("1 {answer}"));
     }
-    let below = (depth - 1).to_string();
+    let below = format!("{} {text}", depth - 1);
     let children = (0..CHILDREN).map(|_| ctx.schedule_sub_orchestration("Node", below.clone()));
     let mut leaves = 0_u32;
     for output in ctx.join(children.collect()).await {
-        let DurableOutput::SubOrchestration(Ok(count)) = output else {
+        let DurableOutput::SubOrchestration(Ok(answer)) = &output else {
             return Err(format!("a child ended otherwise: {output:?}"));
         };
-        leaves += count.parse::<u32>().map_err(|_| "no count")?;
+        match answer.split_once(' ') {
+            Some((count, answer)) if answer == text => {
+                leaves += count.parse::<u32>().map_err(|_| "no count")?;
+            }
+            _ => return Err(format!("a child has answered {answer}")),
+        }
     }
-    Ok(leaves.to_string())
+    Ok(format!("{leaves} {text}"))
 }
 
 #[async_trait]
@@ -40,8 +47,8 @@ impl Workload for Tree {
 
     async fn operate(&self, client: &Client, id: &str) -> Result<Tally, Failure> {
         let leaves = u64::from(CHILDREN.pow(DEPTH));
-        let output = leaves.to_string();
-        expect(client, id, ("Node", &DEPTH.to_string()), &output).await?;
+        let (input, output) = (format!("{DEPTH} {id}"), format!("{leaves} {id}"));
+        expect(client, id, ("Node", &input), &output).await?;
         let nodes = (0..=DEPTH).map(|depth| u64::from(CHILDREN.pow(depth)));
         Ok(Tally {
             activities: leaves,
