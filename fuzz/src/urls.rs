@@ -15,12 +15,16 @@ pub(crate) fn run(bytes: &[u8]) {
         Ok(()) => drop(locate(&url)),
         Err(error) => check_discreet(&format!("{error:?} {error}"), ERROR_BYTES_MAX),
     }
+    // Schemes ignore case.
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let scheme = scheme.to_ascii_lowercase();
     // This backend opens the file, and its part in reading the URL was just called.
-    if url.starts_with("sqlite:") {
+    if scheme == "sqlite" {
         return;
     }
     // Nor is a server asked.
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+    if scheme == "postgres" || scheme == "postgresql" {
+        let url = format!("{scheme}:{rest}");
         if let Err(error) = duroxide_postgres::fuzzing::parse(&url) {
             check_discreet(&format!("{error:?} {error}"), ERROR_BYTES_MAX);
         }

@@ -120,7 +120,7 @@ fn nothing_is_lost_where_processes_are_killed_and_calls_fail() {
 
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis"))]
 #[test]
-#[ignore = "needs PostgreSQL and Redis servers: cargo xtask test finds or starts them"]
+#[ignore = "needs a PostgreSQL and a Redis server: cargo xtask test finds or starts them"]
 fn every_workload_runs_on_every_server() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["--duration", "1s", "--warm-up", "0s", "--size", "100"];
@@ -140,7 +140,7 @@ fn every_workload_runs_on_every_server() {
 
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis"))]
 #[test]
-#[ignore = "needs PostgreSQL and Redis servers: cargo xtask test finds or starts them"]
+#[ignore = "needs a PostgreSQL and a Redis server: cargo xtask test finds or starts them"]
 fn processes_share_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let load = [
